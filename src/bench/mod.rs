@@ -1,0 +1,16 @@
+//! What `CooperBench` is, as plain types: pure, no clock, no files.
+
+pub mod dataset;
+pub mod image;
+pub mod pair;
+pub mod run_name;
+pub mod setting;
+pub mod subset;
+pub mod usage;
+
+pub use dataset::{Dataset, Task};
+pub use pair::{Pair, TaskKey};
+pub use run_name::RunName;
+pub use setting::Setting;
+pub use subset::Subset;
+pub use usage::{Price, Usage};

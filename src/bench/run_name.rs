@@ -1,0 +1,117 @@
+//! Names of runs, which are directory names below `logs/`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Setting;
+use crate::error::Error;
+
+/// The name of a run: one directory name, safe to join to a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunName(String);
+
+impl RunName {
+    /// The name of the run of one setting: `command-a` and `solo` give `command-a-solo`.
+    pub fn of(prefix: &str, setting: Setting) -> Result<Self, Error> {
+        format!("{prefix}-{setting}").parse()
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = |why: &str| {
+            Err(Error::usage(format!("the run name `{}` {why}", text.escape_debug()))
+                .hint("a run name is one directory name: letters, digits, `.`, `_` and `-`"))
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
+        match text {
+            "" => bad("is empty"),
+            _ if text.starts_with(['.', '-']) => bad("begins with a dot or a dash"),
+            _ if text.len() > 200 => bad("is longer than 200 characters"),
+            _ if text.contains('/') => bad("has a slash"),
+            _ if !text.chars().all(allowed) => bad("has a character that is not allowed"),
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for RunName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<RunName> for String {
+    fn from(name: RunName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The default prefix for a model: its last path part without version digits.
+///
+/// `command-a-03-2025` gives `command-a`, `openai/gpt-4o` gives `gpt-4o`: trailing parts that
+/// are only digits (a date) are dropped.
+#[must_use]
+pub fn prefix_of_model(model: &str) -> String {
+    let last = model.rsplit('/').next().unwrap_or(model);
+    let mut parts: Vec<&str> = last.split('-').collect();
+    while parts.len() > 1
+        && parts
+            .last()
+            .is_some_and(|part| part.len() >= 2 && part.chars().all(|c| c.is_ascii_digit()))
+    {
+        parts.pop();
+    }
+    parts
+        .join("-")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect::<String>()
+        .trim_start_matches(['.', '-'])
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_give_their_prefix() {
+        for (model, prefix) in [
+            ("command-a-03-2025", "command-a"),
+            ("cohere_chat/command-a-reasoning-08-2025", "command-a-reasoning"),
+            ("openai/gpt-4o", "gpt-4o"),
+            ("vertex_ai/gemini-3-flash-preview", "gemini-3-flash-preview"),
+            ("openai/qwen:32b", "qwen-32b"),
+        ] {
+            assert_eq!(prefix_of_model(model), prefix, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_one_directory_is_refused() {
+        for name in ["", "a/b", "..", ".hidden", "-x", "a b", "a\0b", "ü"] {
+            assert!(name.parse::<RunName>().is_err(), "{name:?}");
+        }
+        assert!("command-a-solo".parse::<RunName>().is_ok());
+    }
+}

@@ -1,0 +1,134 @@
+//! The settings of the experiment, as data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, nearest};
+
+/// How a pair is run: by one agent, by two that may talk, by two that may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    /// One agent implements both features.
+    Solo,
+    /// Two agents, one feature each, with messages.
+    CoopComm,
+    /// Two agents, one feature each, without messages.
+    CoopNocomm,
+}
+
+impl Setting {
+    /// Every setting, in the experiment's order.
+    pub const ALL: [Self; 3] = [Self::Solo, Self::CoopComm, Self::CoopNocomm];
+
+    /// The word for it in flags, files and run names.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Solo => "solo",
+            Self::CoopComm => "coop-comm",
+            Self::CoopNocomm => "coop-nocomm",
+        }
+    }
+
+    /// How many agents work on a pair.
+    #[must_use]
+    pub const fn agents(self) -> usize {
+        match self {
+            Self::Solo => 1,
+            Self::CoopComm | Self::CoopNocomm => 2,
+        }
+    }
+
+    /// Whether the agents can send each other messages.
+    #[must_use]
+    pub const fn messaging(self) -> bool {
+        matches!(self, Self::CoopComm)
+    }
+
+    /// Whether the agents share a git remote; none of today's settings does.
+    #[must_use]
+    pub const fn git(self) -> bool {
+        false
+    }
+
+    /// The directory below the run that holds this setting's pairs.
+    #[must_use]
+    pub const fn tree(self) -> Tree {
+        match self {
+            Self::Solo => Tree::Solo,
+            Self::CoopComm | Self::CoopNocomm => Tree::Coop,
+        }
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Setting {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let names = Self::ALL.map(Self::name);
+        Self::ALL
+            .into_iter()
+            .find(|setting| setting.name() == text)
+            .ok_or_else(|| {
+                let error = Error::usage(format!(
+                    "unknown setting `{text}`: it is one of {}, or all",
+                    names.join(", ")
+                ));
+                match nearest(text, names) {
+                    Some(name) => error.hint(format!("did you mean `{name}`?")),
+                    None => error,
+                }
+            })
+    }
+}
+
+/// The two shapes of a run's log tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tree {
+    /// `solo/`: one `agent` per result.
+    Solo,
+    /// `coop/`: `agents` per result.
+    Coop,
+}
+
+impl Tree {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Solo, Self::Coop];
+
+    /// The directory's name, which is also upstream's word for the setting.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Solo => "solo",
+            Self::Coop => "coop",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reads_its_own_name() {
+        for setting in Setting::ALL {
+            assert_eq!(setting.name().parse::<Setting>().unwrap(), setting);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_the_nearest_setting() {
+        let error = "coop-com".parse::<Setting>().unwrap_err();
+        assert_eq!(error.hints(), ["did you mean `coop-comm`?"]);
+    }
+}

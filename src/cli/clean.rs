@@ -1,0 +1,44 @@
+//! `regatta clean`.
+
+use clap::Args;
+
+use super::ui::Ui;
+use crate::error::{Result, exit};
+use crate::executor::reaper::Leftovers;
+use crate::sandbox::docker::{Docker, Endpoint};
+
+/// Remove the containers, processes and directories that dead runs of ours left behind
+///
+/// Only what carries our mark, and whose owner is dead, is touched.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Show what would be removed, remove nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
+    let docker = match Docker::at(Endpoint::from_environment()?) {
+        Ok(docker) => match docker.version().await {
+            Ok(_) => Some(docker),
+            Err(error) => {
+                ui.warn(format!("containers are not looked at: {error}"));
+                None
+            }
+        },
+        Err(error) => return Err(error),
+    };
+    let found = Leftovers::find(docker.as_ref()).await?;
+    if found.is_empty() {
+        ui.say("nothing is left behind");
+        return Ok(exit::OK);
+    }
+    let verb = if args.dry_run { "would remove" } else { "removed" };
+    if !args.dry_run {
+        found.remove(docker.as_ref()).await?;
+    }
+    for line in found.describe() {
+        ui.data(&format!("{verb} {line}\n"));
+    }
+    Ok(exit::OK)
+}

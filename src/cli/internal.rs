@@ -1,0 +1,45 @@
+//! Hidden commands: what a child begins as, and the scripted model for trying things out.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::ui::Ui;
+use crate::error::{Error, Result, exit};
+use crate::model::script::Script;
+
+/// Become a child that dies with its parent
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Serve a scripted model on loopback that solves a dataset's features from their gold patches
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// The dataset
+    #[arg(long, value_name = "DIR")]
+    dataset: PathBuf,
+    /// The port; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// A file that says how the next request fails: `429 retry-after=1`, `401`, `malformed`,
+    /// `hang`, `slow 2s`, and ` when=TEXT` after any of them
+    #[arg(long, value_name = "FILE")]
+    fault_file: Option<PathBuf>,
+}
+
+pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
+    let script = Script::for_dataset(&args.dataset, args.fault_file.clone())?;
+    let failed = |error| Error::world(format!("cannot listen on port {}: {error}", args.port));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    ui.data(&format!("http://{address}\n"));
+    script.serve(listener).await?;
+    Ok(exit::OK)
+}

@@ -1,0 +1,97 @@
+//! The command line: one file a command. An args struct's docs are its help.
+
+mod clean;
+mod completions;
+mod config;
+mod doctor;
+mod internal;
+mod options;
+mod progress;
+mod report;
+mod run;
+mod status;
+mod triage;
+pub mod ui;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use ui::{Ui, UiArgs};
+
+/// The version with its git revision.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_REVISION"), ")");
+
+/// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
+/// came out.
+#[derive(Debug, Parser)]
+#[command(name = "regatta", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    ui: UiArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every pair of the plan has a finished result
+  1    finished, but some pairs still end in an error
+  2    the command line or the configuration is wrong; nothing ran
+  3    the world is not fit (preflight or breaker); what ran is kept
+  4    a budget that was set is spent
+  130  interrupted; the same command resumes";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::RunArgs>),
+    Report(report::ReportArgs),
+    Triage(triage::TriageArgs),
+    Status(status::StatusArgs),
+    Doctor(Box<doctor::DoctorArgs>),
+    Clean(clean::CleanArgs),
+    Config(config::ConfigArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(name = crate::process::EXEC_COMMAND, hide = true)]
+    Exec(internal::ExecArgs),
+    #[command(name = "__model", hide = true)]
+    Model(internal::ModelArgs),
+}
+
+/// The program: parses, runs, and turns the outcome into an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(&cli.ui);
+    let code = dispatch(cli.command, &ui).unwrap_or_else(|error| {
+        ui.error(&error);
+        error.kind().exit_code()
+    });
+    ExitCode::from(code)
+}
+
+fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
+    match command {
+        Command::Run(args) => block_on(run::run(&args, ui)),
+        Command::Report(args) => report::run(&args, ui),
+        Command::Triage(args) => triage::run(&args, ui),
+        Command::Status(args) => status::run(&args, ui),
+        Command::Doctor(args) => block_on(doctor::run(&args, ui)),
+        Command::Clean(args) => block_on(clean::run(&args, ui)),
+        Command::Config(args) => config::run(&args, ui),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command(), ui),
+        Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
+        Command::Model(args) => block_on(internal::serve_model(&args, ui)),
+    }
+}
+
+/// Everything runs on one thread: it waits, it does not compute. Children are spawned from it, so
+/// that they die with it (see `process::child`).
+fn block_on(future: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::world(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(future)
+}

@@ -1,0 +1,98 @@
+//! Options that several commands share, and how they become a configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{Config, Layers};
+use crate::error::Result;
+use crate::files;
+use crate::model::price::PriceTable;
+use crate::store::LogTree;
+use crate::store::manifest::digest;
+use crate::triage::Rules;
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigSource {
+    /// The configuration file [default: regatta.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "REGATTA_CONFIG")]
+    config: Option<PathBuf>,
+    /// A [profile.NAME] of the configuration file
+    #[arg(long, value_name = "NAME", env = "REGATTA_PROFILE")]
+    profile: Option<String>,
+}
+
+/// Where `CooperBench` and its logs are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Places")]
+pub struct Places {
+    /// The `CooperBench` checkout [default: repos/CooperBench]
+    #[arg(long, value_name = "DIR")]
+    cooperbench_dir: Option<String>,
+    /// The log tree [default: logs/ in the checkout]
+    #[arg(long, value_name = "DIR")]
+    logs_dir: Option<String>,
+}
+
+impl ConfigSource {
+    /// The layers below the flags.
+    pub fn layers(&self) -> Result<Layers> {
+        let mut layers = Layers::defaults();
+        layers.add_file(self.config.as_deref(), self.profile.as_deref())?;
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        layers.add_environment(variables)?;
+        Ok(layers)
+    }
+}
+
+impl Places {
+    /// Adds these flags to the layers.
+    pub fn apply(&self, layers: &mut Layers) -> Result<()> {
+        set(layers, "upstream.cooperbench_dir", "--cooperbench-dir", self.cooperbench_dir.as_ref())?;
+        set(layers, "upstream.logs_dir", "--logs-dir", self.logs_dir.as_ref())
+    }
+}
+
+/// Sets a key from a flag, when the flag was given.
+pub fn set(layers: &mut Layers, key: &str, flag: &str, value: Option<&String>) -> Result<()> {
+    value.map_or(Ok(()), |value| layers.set(key, value, flag))
+}
+
+/// The log tree of a configuration.
+#[must_use]
+pub fn log_tree(config: &Config) -> LogTree {
+    let dir = config.upstream.logs_dir.clone();
+    let dir = dir.unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
+    LogTree::at(std::path::absolute(&dir).unwrap_or(dir))
+}
+
+/// The rules of a configuration.
+pub fn rules(config: &Config) -> Result<Rules> {
+    match &config.triage.rules_file {
+        None => Ok(Rules::shipped()),
+        Some(path) => Rules::with_user(&files::read_text(path)?, &path.display().to_string()),
+    }
+}
+
+/// The prices of a configuration, and a word on where they come from for the manifest.
+pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
+    let mut table = PriceTable::default();
+    let mut sources = vec!["upstream".to_owned()];
+    if let Some(path) = &config.prices.price_file {
+        let text = files::read_text(path).map_err(crate::error::Error::into_usage)?;
+        table.extend_from_litellm(&text).map_err(|error| {
+            crate::error::Error::usage(format!("{} is no price file: {error}", path.display())).hint(
+                "litellm's format is {\"model\": {\"input_cost_per_token\": 2.5e-06, \"output_cost_per_token\": 1e-05}}",
+            )
+        })?;
+        sources.push(format!("{} (sha256 {})", path.display(), &digest(text.as_bytes())[..16]));
+    }
+    for (model, price) in &config.prices.models {
+        table.insert(model.clone(), *price);
+        sources.push(format!("[prices.models] {model}"));
+    }
+    Ok((table, sources.join(", ")))
+}

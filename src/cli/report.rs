@@ -1,0 +1,95 @@
+//! `regatta report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::options::{self, ConfigSource, Places};
+use super::ui::Ui;
+use crate::bench::RunName;
+use crate::error::{Result, exit};
+use crate::files;
+use crate::report::survey::{Survey, setting_of_run};
+use crate::report::{Format, Summary};
+use crate::store::events::ContainerFacts;
+use crate::store::{Ledger, Manifest, RunDir};
+use crate::triage::Rules;
+use crate::model::price::PriceTable;
+
+/// Report what came out and what it cost
+///
+/// Reads the log tree only, also one that upstream's own CLI wrote.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The runs [default: every run of the log tree]
+    #[arg(value_name = "RUN")]
+    runs: Vec<RunName>,
+    /// text, json, markdown or junit
+    #[arg(long, default_value = "text")]
+    format: Format,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
+    let mut layers = args.source.layers()?;
+    args.places.apply(&mut layers)?;
+    let config = layers.config()?;
+    let rules = options::rules(&config)?;
+    let (prices, _) = options::prices(&config)?;
+    let runs = options::log_tree(&config).select(&args.runs)?;
+    let mut summaries = Vec::new();
+    for run in &runs {
+        summaries.push(summarise(run, &rules, &prices)?);
+    }
+    summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
+    let text = args.format.render(&summaries);
+    match &args.output {
+        None => ui.data(&text),
+        Some(path) => {
+            files::write_atomic(path, text.as_bytes())?;
+            ui.say(format!("wrote {}", path.display()));
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// The numbers of one run, from disk.
+pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Summary> {
+    let manifest = Manifest::read(run)?;
+    let ledger = Ledger::open_readonly(run)?;
+    let facts = ContainerFacts::of_run(run)?;
+    let survey = Survey {
+        run,
+        ledger: &ledger,
+        facts: &facts,
+        rules,
+        prices,
+    };
+    let surveyed = survey.all(manifest.as_ref())?;
+    Ok(Summary::of(
+        run.name().clone(),
+        setting_of_run(run, manifest.as_ref()),
+        &surveyed,
+        ledger.entries(),
+        planned_by_upstream(run, manifest.as_ref()),
+    ))
+}
+
+/// How many pairs upstream's `config.json` counted, for a run without a manifest.
+fn planned_by_upstream(run: &RunDir, manifest: Option<&Manifest>) -> Option<usize> {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        total_tasks: usize,
+    }
+    if manifest.is_some() {
+        return None;
+    }
+    let bytes = files::read_up_to(&run.config_json(), 1_000_000).ok()??;
+    Some(serde_json::from_slice::<Config>(&bytes).ok()?.total_tasks)
+}

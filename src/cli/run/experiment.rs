@@ -1,0 +1,339 @@
+//! The runs asked for together: planned together, opened together, run one after the other.
+
+use crate::bench::run_name::prefix_of_model;
+use crate::bench::{Pair, RunName, Setting};
+use crate::cli::options;
+use crate::cli::progress;
+use crate::cli::report::summarise;
+use crate::cli::ui::Ui;
+use crate::config::Config;
+use crate::engine::upstream::{Installed, Options};
+use crate::error::{Error, Kind, Result, exit};
+use crate::executor::Local;
+use crate::executor::reaper::Leftovers;
+use crate::files;
+use crate::model::price::PriceTable;
+use crate::report::summary::Outcome;
+use crate::report::{Format, Summary};
+use crate::runner::attempts::{Policy, RunEnd, changed_manifest};
+use crate::runner::preflight::{self, Level};
+use crate::runner::{Interrupt, Runner, Sink};
+use crate::sandbox::docker::{Docker, Endpoint};
+use crate::store::dataset::DatasetDir;
+use crate::store::lock::RunLock;
+use crate::store::manifest::{Accepted, digest, digest_of_pairs};
+use crate::store::{Ledger, LogTree, Manifest, RunDir};
+use crate::triage::Rules;
+
+/// An experiment as planned.
+#[derive(Debug)]
+pub struct Experiment {
+    pub config: Config,
+    pub options: Options,
+    pub notes: Vec<String>,
+    pub subset: String,
+    pub pairs: Vec<Pair>,
+    pub runs: Vec<(Setting, RunDir)>,
+    pub smoke: Option<usize>,
+    pub rules: Rules,
+    pub prices: PriceTable,
+    price_source: String,
+    tree: LogTree,
+}
+
+/// A run that is locked, with its manifest checked.
+pub struct OpenRun {
+    setting: Setting,
+    run: RunDir,
+    manifest: Manifest,
+    _lock: RunLock,
+}
+
+impl Experiment {
+    /// Plans an experiment from the dataset and what is installed; writes nothing.
+    ///
+    /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
+    pub fn plan(config: &Config, smoke: Option<usize>, dry_run: bool) -> Result<Self> {
+        let dir = &config.upstream.cooperbench_dir;
+        if !dir.is_dir() {
+            return Err(Error::usage(format!("no CooperBench checkout at {}", dir.display()))
+                .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir"));
+        }
+        let dataset = config.upstream.dataset_dir.clone().unwrap_or_else(|| dir.join("dataset"));
+        let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
+        let installed = match Installed::find(&config.upstream) {
+            Ok(installed) => Some(installed),
+            Err(_) if dry_run && config.upstream.cooperbench_bin.is_none() => None,
+            Err(error) => return Err(error),
+        };
+        let (options, mut notes) = Options::of_config(config, installed.as_ref())?;
+        if installed.is_none() {
+            notes.push(format!(
+                "no cooperbench is installed here: planned as for {}, nothing about it was checked",
+                crate::engine::upstream::command::PLANNED_VERSION
+            ));
+        }
+        let (pairs, subset) = first_pairs(all, &config.experiment.subset, smoke)?;
+        let mut prefix = match &config.experiment.name {
+            Some(name) => name.clone(),
+            None => prefix_of_model(&config.experiment.model),
+        };
+        // Checked before the setting's name is added, so that the message shows what was typed.
+        prefix.parse::<RunName>()?;
+        if let Some(n) = smoke {
+            prefix = format!("{prefix}-smoke{n}");
+        }
+        let tree = options::log_tree(config);
+        let settings = Setting::ALL.into_iter().filter(|setting| config.experiment.settings.contains(setting));
+        let runs = settings
+            .map(|setting| Ok((setting, tree.run(&RunName::of(&prefix, setting)?))))
+            .collect::<Result<_>>()?;
+        let (prices, price_source) = options::prices(config)?;
+        Ok(Self {
+            config: config.clone(),
+            options,
+            notes,
+            subset,
+            pairs,
+            runs,
+            smoke,
+            rules: options::rules(config)?,
+            prices,
+            price_source,
+            tree,
+        })
+    }
+
+    /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
+    pub fn open(&self, accept_changes: bool) -> Result<Vec<OpenRun>> {
+        files::check_writable(self.tree.path()).map_err(|error| {
+            error.into_usage().hint("--logs-dir names another place for the log tree")
+        })?;
+        let mut open = Vec::new();
+        for (setting, run) in &self.runs {
+            let lock = RunLock::take(run).map_err(Error::into_usage)?;
+            let mut manifest = self.manifest(*setting, run)?;
+            if let Some(old) = Manifest::read(run)? {
+                let changes = manifest.changes_from(&old);
+                if !changes.is_empty() && !accept_changes {
+                    return Err(changed_manifest(run, &changes));
+                }
+                manifest.created_at = old.created_at;
+                manifest.accepted = old.accepted;
+                if !changes.is_empty() {
+                    let at = jiff::Timestamp::now();
+                    manifest.accepted.push(Accepted { at, changes });
+                }
+            }
+            open.push(OpenRun {
+                setting: *setting,
+                run: run.clone(),
+                manifest,
+                _lock: lock,
+            });
+        }
+        Ok(open)
+    }
+
+    fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
+        let agent_config = match &self.options.agent_config {
+            Some(path) => Some(digest(&files::read(path)?)),
+            None => None,
+        };
+        Ok(Manifest {
+            run: run.name().clone(),
+            setting,
+            engine: self.config.experiment.engine.clone(),
+            engine_version: self.options.version.map(|version| format!("cooperbench {version}")),
+            agent: self.options.agent.clone(),
+            model: self.options.model.clone(),
+            backend: self.options.backend.clone(),
+            api_base: self.options.api_base.as_deref().map(crate::secret::masked_url),
+            agent_config,
+            subset: self.subset.clone(),
+            subset_digest: digest_of_pairs(&self.pairs),
+            pairs: self.pairs.clone(),
+            prices: self.price_source.clone(),
+            regatta: crate::cli::VERSION.to_owned(),
+            created_at: jiff::Timestamp::now(),
+            accepted: Vec::new(),
+        })
+    }
+
+    /// Checks the world, cheaply; refuses when a check fails.
+    pub async fn preflight(&self, ui: &Ui) -> Result<()> {
+        let checks = preflight::cheap(&self.config, &self.options, &self.pairs).await;
+        let mut failed = Vec::new();
+        for check in checks {
+            match check.level {
+                Level::Pass => ui.detail(format!("{}: {}", check.name, check.evidence)),
+                Level::Warn => ui.warn(format!("{}: {}; {}", check.name, check.evidence, check.remedy)),
+                Level::Fail => failed.push(format!("{}: {}\n    {}", check.name, check.evidence, check.remedy)),
+            }
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::world(format!("preflight found:\n  {}", failed.join("\n  ")))
+            .hint("`regatta doctor` shows every check; --no-preflight starts all the same"))
+    }
+
+    /// Removes what dead runs of ours left behind.
+    pub async fn reap(&self, ui: &Ui) -> Result<()> {
+        let docker = Docker::at(Endpoint::from_environment()?)?;
+        let docker = docker.version().await.is_ok().then_some(docker);
+        let found = Leftovers::find(docker.as_ref()).await?;
+        found.remove(docker.as_ref()).await?;
+        for line in found.describe() {
+            ui.say(format!("removed, left by a dead run: {line}"));
+        }
+        Ok(())
+    }
+
+    /// Runs the settings in order; stops at the first that the world, the budget or the user ends.
+    pub async fn run(&self, runs: Vec<OpenRun>, force: bool, interrupt: &Interrupt, ui: &Ui) -> Result<RunEnd> {
+        for note in &self.notes {
+            ui.warn(note);
+        }
+        let (observer, events) = tokio::sync::mpsc::unbounded_channel();
+        let shown = tokio::spawn(progress::show(ui.clone(), events));
+        let mut worst = RunEnd::Complete;
+        let local = Local::new(&self.config, self.options.clone());
+        for open in &runs {
+            open.manifest.write(&open.run)?;
+        }
+        let mut failure = None;
+        for open in &runs {
+            let sink = Sink::new(open.run.clone(), observer.clone());
+            match self.run_one(open, force, &local, sink, interrupt).await {
+                Ok(RunEnd::Complete) => {}
+                Ok(RunEnd::Errors) => worst = RunEnd::Errors,
+                Ok(end) => {
+                    worst = end;
+                    break;
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        drop(observer);
+        // The terminal's side ends with the channel.
+        let _ = shown.await;
+        failure.map_or(Ok(worst), Err)
+    }
+
+    async fn run_one(
+        &self,
+        open: &OpenRun,
+        force: bool,
+        local: &Local,
+        sink: Sink,
+        interrupt: &Interrupt,
+    ) -> Result<RunEnd> {
+        let prepared = match local.prepare(open.setting).await {
+            Ok(prepared) => prepared,
+            Err(error) if error.kind() == Kind::World => {
+                return Ok(RunEnd::World(format!("{error}; {}", error.hints().join("; "))));
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(redis @ crate::executor::redis::Redis::Private { .. }) = &prepared.redis {
+            sink.emit(crate::runner::Event::Note {
+                text: format!("a private Redis serves {} at {}", open.run.name(), redis.url()),
+            });
+        }
+        let mut runner = Runner {
+            run: open.run.clone(),
+            setting: open.setting,
+            pairs: self.pairs.clone(),
+            policy: self.policy(&open.run, force)?,
+            rules: self.rules.clone(),
+            prices: self.prices.clone(),
+            ledger: Ledger::open(&open.run)?,
+            sink: sink.clone(),
+            interrupt: interrupt.clone(),
+        };
+        let end = runner.run(&prepared.engine).await?;
+        sink.emit(crate::runner::Event::RunEnded {
+            run: open.run.name().clone(),
+            end: format!("{end:?}"),
+        });
+        Ok(end)
+    }
+
+    fn policy(&self, run: &RunDir, force: bool) -> Result<Policy> {
+        let mut elsewhere = 0.0;
+        for (_, other) in self.runs.iter().filter(|(_, other)| other.name() != run.name()) {
+            let ledger = Ledger::open(other)?;
+            elsewhere += ledger.entries().iter().filter_map(|entry| entry.cost).sum::<f64>();
+        }
+        let config = &self.config;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of GB")]
+        let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
+        Ok(Policy {
+            max_attempts: config.attempts.max_attempts,
+            concurrency: config.experiment.concurrency,
+            backoff: config.attempts.backoff,
+            backoff_max: config.attempts.backoff_max,
+            breaker_trials: config.breaker.breaker_trials,
+            budget: config.limits.budget.map(|budget| (budget, elsewhere)),
+            force,
+            min_free_bytes,
+            grace: config.limits.grace,
+        })
+    }
+
+    /// The numbers of every run.
+    pub fn summaries(&self) -> Result<Vec<Summary>> {
+        self.runs
+            .iter()
+            .map(|(_, run)| summarise(run, &self.rules, &self.prices))
+            .collect()
+    }
+
+    /// Prints the report and what the end means; gives the exit code.
+    pub fn conclude(&self, end: &RunEnd, ui: &Ui) -> Result<u8> {
+        let summaries = self.summaries()?;
+        ui.data(&Format::Text.render(&summaries));
+        Ok(match end {
+            RunEnd::Complete => exit::OK,
+            RunEnd::Errors => {
+                let open: usize = summaries.iter().map(Summary::unfinished).sum();
+                let infra: usize = summaries.iter().map(|summary| summary.count_of(Outcome::InfraError)).sum();
+                ui.warn(format!(
+                    "{open} pairs did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
+                ));
+                exit::ERRORS
+            }
+            RunEnd::World(why) => {
+                ui.error(&Error::world(why).hint("what ran is kept; mend this, and the same command goes on"));
+                exit::WORLD
+            }
+            RunEnd::Budget => {
+                ui.warn("the budget is spent; what ran is kept, and the same command with a larger --budget goes on");
+                exit::BUDGET
+            }
+            RunEnd::Interrupted => {
+                ui.say("interrupted; the same command resumes");
+                exit::INTERRUPTED
+            }
+        })
+    }
+}
+
+fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Vec<Pair>, String)> {
+    let Some(n) = smoke else {
+        return Ok((all, subset.to_owned()));
+    };
+    if n == 0 || n > all.len() {
+        return Err(Error::usage(format!(
+            "--smoke {n}: the subset `{subset}` has {} pairs, so give 1 to {}",
+            all.len(),
+            all.len()
+        )));
+    }
+    let pairs = all.into_iter().take(n).collect();
+    Ok((pairs, format!("{subset}, first {n}")))
+}

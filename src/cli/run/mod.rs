@@ -1,0 +1,169 @@
+//! `regatta run`.
+
+mod experiment;
+mod plan;
+mod smoke;
+
+use clap::Args;
+
+use super::options::{ConfigSource, Places, set};
+use super::ui::Ui;
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::executor::redis;
+use crate::runner::Interrupt;
+use experiment::Experiment;
+
+/// Run the settings of an experiment, attempt by attempt, until every pair has finished
+///
+/// The same command resumes what was interrupted: a finished pair never runs twice.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// solo, coop-comm, coop-nocomm or all; may be given more than once [default: all]
+    #[arg(long, value_name = "SETTING")]
+    setting: Vec<String>,
+    /// Run the first N pairs of the subset only, under names of their own, and check them
+    #[arg(long, value_name = "N")]
+    smoke: Option<usize>,
+    /// Print what would run, run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The beginning of the runs' names [default: from the model: command-a-03-2025 gives command-a]
+    #[arg(long, value_name = "PREFIX")]
+    name: Option<String>,
+    /// The model, by litellm's name [default: command-a-03-2025]
+    #[arg(short, long)]
+    model: Option<String>,
+    /// The agent framework [default: `mini_swe_agent`]
+    #[arg(short, long)]
+    agent: Option<String>,
+    /// The subset, a name in the dataset's subsets/ [default: lite]
+    #[arg(short, long)]
+    subset: Option<String>,
+    /// Pairs at the same time [default: 4]
+    #[arg(short, long, value_name = "N")]
+    concurrency: Option<String>,
+    /// Where agents' commands run: docker [default: docker]
+    #[arg(long)]
+    backend: Option<String>,
+    /// Who executes trials: upstream [default: upstream]
+    #[arg(long)]
+    engine: Option<String>,
+    /// Begin anew: results that stand are set aside first
+    #[arg(long)]
+    force: bool,
+    /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
+    #[arg(long)]
+    accept_changes: bool,
+    /// Start even when a preflight check fails
+    #[arg(long)]
+    no_preflight: bool,
+    #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
+    upstream: UpstreamArgs,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+struct Limits {
+    /// Passes over the pairs that are not finished [default: 3]
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<String>,
+    /// End a trial's containers after this long, e.g. 10m; 0s never does [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    task_timeout: Option<String>,
+    /// How long running pairs may still finish after the first Ctrl-C [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    grace: Option<String>,
+    /// Stop when this much is spent, failed trials included [default: no limit]
+    #[arg(long, value_name = "USD")]
+    budget: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Upstream")]
+struct UpstreamArgs {
+    /// The cooperbench program [default: .venv/bin/cooperbench in the checkout, then PATH]
+    #[arg(long, value_name = "FILE")]
+    cooperbench_bin: Option<String>,
+    /// The dataset [default: dataset/ in the checkout]
+    #[arg(long, value_name = "DIR")]
+    dataset_dir: Option<String>,
+    /// The model's endpoint; for Cohere the full URL that is posted to
+    #[arg(long, value_name = "URL")]
+    api_base: Option<String>,
+    /// A configuration for the agent, passed on
+    #[arg(long, value_name = "FILE")]
+    agent_config: Option<String>,
+    /// The Redis for coop-comm [default: redis://localhost:6379, or a private one]
+    #[arg(long, value_name = "URL")]
+    redis_url: Option<String>,
+}
+
+impl RunArgs {
+    /// The configuration that the flags, the environment and the files mean.
+    fn config(&self) -> Result<Config> {
+        let mut layers = self.source.layers()?;
+        self.places.apply(&mut layers)?;
+        let flags = [
+            ("experiment.name", "--name", &self.name),
+            ("experiment.model", "--model", &self.model),
+            ("experiment.agent", "--agent", &self.agent),
+            ("experiment.subset", "--subset", &self.subset),
+            ("experiment.concurrency", "--concurrency", &self.concurrency),
+            ("experiment.backend", "--backend", &self.backend),
+            ("experiment.engine", "--engine", &self.engine),
+            ("attempts.max_attempts", "--max-attempts", &self.limits.max_attempts),
+            ("limits.task_timeout", "--task-timeout", &self.limits.task_timeout),
+            ("limits.grace", "--grace", &self.limits.grace),
+            ("limits.budget", "--budget", &self.limits.budget),
+            ("upstream.cooperbench_bin", "--cooperbench-bin", &self.upstream.cooperbench_bin),
+            ("upstream.dataset_dir", "--dataset-dir", &self.upstream.dataset_dir),
+            ("upstream.api_base", "--api-base", &self.upstream.api_base),
+            ("upstream.agent_config", "--agent-config", &self.upstream.agent_config),
+            ("upstream.redis_url", "--redis-url", &self.upstream.redis_url),
+        ];
+        for (key, flag, value) in flags {
+            set(&mut layers, key, flag, value.as_ref())?;
+        }
+        if !self.setting.is_empty() && !self.setting.iter().any(|setting| setting == "all") {
+            for setting in &self.setting {
+                setting.parse::<crate::bench::Setting>()?;
+            }
+            layers.set("experiment.settings", &self.setting.join(","), "--setting")?;
+        }
+        let config = layers.config()?;
+        if config.experiment.engine == "native" {
+            return Err(Error::usage("the native engine is not there yet")
+                .hint("use --engine upstream, which is the default"));
+        }
+        Ok(config)
+    }
+}
+
+pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
+    let config = args.config()?;
+    let experiment = Experiment::plan(&config, args.smoke, args.dry_run)?;
+    if args.dry_run {
+        let redis = redis::choose(&config.upstream.redis_url).await;
+        ui.data(&plan::render(&experiment, &redis, args.force)?);
+        return Ok(exit::OK);
+    }
+    let interrupt = Interrupt::listen()?;
+    let runs = experiment.open(args.accept_changes)?;
+    if !args.no_preflight {
+        experiment.preflight(ui).await?;
+    }
+    experiment.reap(ui).await?;
+    let end = experiment.run(runs, args.force, &interrupt, ui).await?;
+    let code = experiment.conclude(&end, ui)?;
+    match args.smoke {
+        Some(n) if code != exit::INTERRUPTED => smoke::check(&experiment, n, code, ui).await,
+        _ => Ok(code),
+    }
+}

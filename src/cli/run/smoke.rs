@@ -1,0 +1,67 @@
+//! The checked list that ends a smoke.
+
+use std::fmt::Write as _;
+
+use super::experiment::Experiment;
+use crate::cli::ui::{Ui, mark};
+use crate::error::{Result, exit};
+use crate::report::summary::{Outcome, Summary};
+use crate::sandbox::docker::{Docker, Endpoint};
+
+/// What to look at when a check fails.
+const LOOK_AT: &str = "look at: is the key set, does the endpoint answer (and is it the right one), is the daemon up, are the images present, is --cooperbench-dir right; `regatta doctor` checks each";
+
+/// Checks what a smoke of `n` pairs left; the exit code is the run's, or 1 when a check fails.
+pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Result<u8> {
+    let mut text = String::from("\nsmoke:\n");
+    let mut failed = false;
+    let mut line = |good: bool, what: String| {
+        failed |= !good;
+        let _ = writeln!(text, "  {}  {what}", mark(if good { "pass" } else { "FAIL" }));
+    };
+    for summary in experiment.summaries()? {
+        for (good, what) in of_run(&summary, n) {
+            line(good, format!("{}: {what}", summary.run));
+        }
+    }
+    let docker = Docker::at(Endpoint::from_environment()?)?;
+    for (_, run) in &experiment.runs {
+        match docker.our_containers(Some(run.name())).await {
+            Ok(left) => line(left.is_empty(), format!("{}: {} containers are left", run.name(), left.len())),
+            Err(error) => line(false, format!("{}: containers: {error}", run.name())),
+        }
+    }
+    if failed {
+        let _ = writeln!(text, "{LOOK_AT}");
+    }
+    ui.data(&text);
+    Ok(if failed && code == exit::OK { exit::ERRORS } else { code })
+}
+
+/// The checks of one run. Pure.
+fn of_run(summary: &Summary, n: usize) -> Vec<(bool, String)> {
+    let missing = summary.count_of(Outcome::Missing);
+    let there = summary.pairs - missing;
+    let unreadable = summary.count_of(Outcome::Unreadable);
+    let mut checks = vec![
+        (there == n, format!("{there} of {n} results exist")),
+        (
+            unreadable == 0 && there > 0,
+            format!("{} of {there} have status, agent and cost", there - unreadable),
+        ),
+    ];
+    let rules: Vec<&str> = summary.lines.iter().filter_map(|line| line.rule.as_deref()).collect();
+    let same = summary.finished == 0
+        && !rules.is_empty()
+        && rules.len() == summary.lines.len()
+        && rules.iter().all(|rule| *rule == rules[0]);
+    checks.push((
+        !same && summary.finished > 0,
+        if same {
+            format!("all failed with the same error: {}", rules[0])
+        } else {
+            format!("{} finished", summary.finished)
+        },
+    ));
+    checks
+}

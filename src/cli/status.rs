@@ -1,0 +1,93 @@
+//! `regatta status`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::options::{self, ConfigSource, Places};
+use super::report::summarise;
+use super::ui::{Ui, bold};
+use crate::bench::RunName;
+use crate::engine::upstream::command::in_hand;
+use crate::error::{Result, exit};
+use crate::report::summary::{Outcome, cut_off};
+use crate::store::events::History;
+use crate::store::lock::RunLock;
+use crate::store::{Ledger, Manifest, RunDir};
+use crate::triage::Rules;
+use crate::model::price::PriceTable;
+
+/// Show what is finished, running and left, from disk
+///
+/// It disturbs nothing: another regatta may be running.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The runs [default: every run of the log tree]
+    #[arg(value_name = "RUN")]
+    runs: Vec<RunName>,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
+    let mut layers = args.source.layers()?;
+    args.places.apply(&mut layers)?;
+    let config = layers.config()?;
+    let rules = options::rules(&config)?;
+    let (prices, _) = options::prices(&config)?;
+    for run in options::log_tree(&config).select(&args.runs)? {
+        ui.data(&status(&run, config.experiment.concurrency, &rules, &prices)?);
+    }
+    Ok(exit::OK)
+}
+
+fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) -> Result<String> {
+    let summary = summarise(run, rules, prices)?;
+    let history = History::of_run(run)?;
+    let ledger = Ledger::open_readonly(run)?;
+    let holder = RunLock::holder(run);
+    let mut text = String::new();
+    let state = match (&holder, summary.unfinished()) {
+        (Some(holder), _) => format!("running, by {holder}, attempt {}", history.last_attempt.max(1)),
+        (None, 0) => "complete".to_owned(),
+        (None, _) if history.open.is_some() => "died in its last attempt; the same command resumes".to_owned(),
+        (None, left) => format!("not running, {left} left; the same command resumes"),
+    };
+    let _ = writeln!(text, "{}: {state}", bold(run.name()));
+    let errors = summary.unfinished() - summary.count_of(Outcome::Missing);
+    let _ = writeln!(
+        text,
+        "  {} pairs: {} finished ({} submitted), {errors} in error, {} without a result",
+        summary.pairs,
+        summary.finished,
+        summary.submitted,
+        summary.count_of(Outcome::Missing)
+    );
+    if let (Some(_), Some(open), Some(manifest)) = (&holder, &history.open, Manifest::read(run)?) {
+        let recorded = |pair: &str| {
+            let mut entries = ledger.entries().iter();
+            entries.any(|entry| entry.attempt == Some(open.attempt) && entry.pair.to_string() == pair)
+        };
+        let left: Vec<_> = manifest
+            .pairs
+            .into_iter()
+            .filter(|pair| open.pairs.contains(&pair.to_string()) && !recorded(&pair.to_string()))
+            .collect();
+        let running: Vec<String> = in_hand(&left, concurrency).iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  running now, by upstream's order: {}", running.join(", "));
+    }
+    let _ = writeln!(
+        text,
+        "  cost of the results that stand {}, spent on {} trials {}{}",
+        summary.headline_cost,
+        summary.trials,
+        summary.total_spent,
+        match cut_off(ledger.entries()) {
+            0 => String::new(),
+            n => format!(" ({n} cut off)"),
+        }
+    );
+    Ok(text)
+}

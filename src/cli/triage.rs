@@ -1,0 +1,98 @@
+//! `regatta triage`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::options::{self, ConfigSource, Places};
+use super::report::summarise;
+use super::ui::Ui;
+use crate::bench::RunName;
+use crate::error::{Result, exit};
+use crate::report::text::one_line;
+use crate::report::{Standing, Survey};
+use crate::store::events::ContainerFacts;
+use crate::store::lock::RunLock;
+use crate::store::{Ledger, Manifest, RunDir};
+use crate::triage::{Finding, Rules};
+use crate::model::price::PriceTable;
+
+/// Tag results with their cause again, from what is on disk, with today's rules
+///
+/// A result whose cause is `infra` gets `"infra_error": true`; one that no longer applies loses it.
+#[derive(Debug, Args)]
+pub struct TriageArgs {
+    /// The runs [default: every run of the log tree]
+    #[arg(value_name = "RUN")]
+    runs: Vec<RunName>,
+    /// Show what would be tagged, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show every pair that did not finish: its cause, the rule, and the text that decided
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
+    let mut layers = args.source.layers()?;
+    args.places.apply(&mut layers)?;
+    let config = layers.config()?;
+    let rules = options::rules(&config)?;
+    let (prices, _) = options::prices(&config)?;
+    for run in options::log_tree(&config).select(&args.runs)? {
+        let _lock = if args.dry_run { None } else { Some(RunLock::take(&run)?) };
+        let changed = triage(&run, args, &rules, &prices, ui)?;
+        let summary = summarise(&run, &rules, &prices)?;
+        let verb = if args.dry_run { "would change" } else { "changed" };
+        ui.data(&format!("{}: {} ({changed} tags {verb})\n", run.name(), summary.counts()));
+    }
+    Ok(exit::OK)
+}
+
+fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, prices: &PriceTable, ui: &Ui) -> Result<usize> {
+    let ledger = Ledger::open_readonly(run)?;
+    let facts = ContainerFacts::of_run(run)?;
+    let survey = Survey {
+        run,
+        ledger: &ledger,
+        facts: &facts,
+        rules,
+        prices,
+    };
+    let mut changed = 0;
+    for surveyed in survey.all(Manifest::read(run)?.as_ref())? {
+        let Standing::Result(judged) = &surveyed.standing else {
+            continue;
+        };
+        if args.explain && judged.finding != Finding::Finished {
+            let error = judged.record.agents.iter().find_map(|agent| agent.error.as_deref());
+            ui.data(&explain(&surveyed.pair.to_string(), &judged.finding, error, rules));
+        }
+        changed += usize::from(if args.dry_run {
+            survey.would_tag(judged)
+        } else {
+            survey.tag(surveyed.tree, &surveyed.pair, judged, None)?
+        });
+    }
+    Ok(changed)
+}
+
+fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) -> String {
+    let mut text = String::new();
+    let Some(diagnosis) = finding.diagnosis() else {
+        let error = one_line(error.unwrap_or("no error text"), 300);
+        let _ = writeln!(text, "{pair}: no rule matches\n  text: {error}\n  it stays as it is; a rule of yours can decide it ([triage] rules_file)");
+        return text;
+    };
+    let evidence = &diagnosis.evidence;
+    let void = if matches!(finding, Finding::OnlyLooksFinished(_)) { ", though its status says that it finished" } else { "" };
+    let _ = writeln!(text, "{pair}: {}{void}\n  rule: {} (from {})\n  text: {}", diagnosis.cause, evidence.rule, evidence.source, one_line(&evidence.text, 300));
+    if let Some(rule) = rules.get(&evidence.rule) {
+        let _ = writeln!(text, "  that is: {}\n  do: {}", rule.about, rule.advice);
+    }
+    text
+}

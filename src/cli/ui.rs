@@ -1,0 +1,149 @@
+//! The only code that prints. Stdout is data, stderr is talk.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Args, ValueEnum};
+
+use crate::error::{Error, Kind};
+
+/// How much is said, and how.
+#[derive(Debug, Args)]
+pub struct UiArgs {
+    /// Say more; twice for every event
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Say only what is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN", global = true)]
+    color: Color,
+    /// Plain lines instead of progress bars
+    #[arg(long, global = true)]
+    no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The terminal, or what stands in its place.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    verbose: u8,
+    quiet: bool,
+    bars: bool,
+}
+
+const BOLD: Style = Style::new().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+
+impl Ui {
+    /// The terminal as the arguments want it.
+    #[must_use]
+    pub fn new(args: &UiArgs) -> Self {
+        match args.color {
+            Color::Auto => {}
+            Color::Always => anstream::ColorChoice::Always.write_global(),
+            Color::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        Self {
+            verbose: args.verbose,
+            quiet: args.quiet,
+            bars: is_terminal && !args.no_progress && !args.quiet,
+        }
+    }
+
+    /// Whether progress bars are drawn; plain lines otherwise.
+    #[must_use]
+    pub const fn draws_bars(&self) -> bool {
+        self.bars
+    }
+
+    /// How often `-v` was given.
+    #[must_use]
+    pub const fn verbosity(&self) -> u8 {
+        self.verbose
+    }
+
+    /// Whether `-q` was given.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Prints data to stdout. A reader that went away (`| head`) is no error.
+    pub fn data(&self, text: &str) {
+        let _ = anstream::stdout().write_all(text.as_bytes());
+        let _ = anstream::stdout().flush();
+    }
+
+    /// Says something on stderr, unless `-q`.
+    pub fn say(&self, text: impl Display) {
+        if !self.quiet {
+            self.talk(text);
+        }
+    }
+
+    /// Says something on stderr, even with `-q`.
+    pub fn talk(&self, text: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Says something only with `-v`.
+    pub fn detail(&self, text: impl Display) {
+        if self.verbose > 0 {
+            self.say(text);
+        }
+    }
+
+    /// Warns, even with `-q`.
+    pub fn warn(&self, text: impl Display) {
+        self.talk(warning(text));
+    }
+
+    /// Prints an error with its hints.
+    pub fn error(&self, error: &Error) {
+        let heading = match error.kind() {
+            Kind::Usage => "error",
+            Kind::World => "not fit",
+            Kind::Interrupted => "interrupted",
+        };
+        let mut stderr = anstream::stderr();
+        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {error}");
+        for hint in error.hints() {
+            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {hint}");
+        }
+    }
+}
+
+/// A warning as a line.
+#[must_use]
+pub fn warning(text: impl Display) -> String {
+    format!("{YELLOW}warning:{YELLOW:#} {text}")
+}
+
+/// Text in bold.
+#[must_use]
+pub fn bold(text: impl Display) -> String {
+    format!("{BOLD}{text}{BOLD:#}")
+}
+
+/// A mark in the colour of its meaning; the word carries it without the colour.
+#[must_use]
+pub fn mark(word: &str) -> String {
+    let style = match word {
+        "pass" | "done" => GREEN,
+        "warn" => YELLOW,
+        _ => RED,
+    };
+    format!("{style}{word}{style:#}")
+}

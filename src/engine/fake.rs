@@ -1,0 +1,94 @@
+//! A scripted engine: it writes results as upstream would, at once, for the runner's own tests.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{AttemptEnd, Batch, Stop};
+use crate::bench::Pair;
+use crate::error::Result;
+use crate::files;
+
+/// What becomes of each pair, attempt by attempt.
+#[derive(Debug, Default)]
+pub struct Fake {
+    /// A pair's outcomes in order; the last one repeats. A pair without any submits.
+    pub outcomes: HashMap<String, Vec<Outcome>>,
+    /// How attempts end, in order; those after the last end in [`AttemptEnd::Done`].
+    pub ends: Vec<AttemptEnd>,
+    /// Which pairs were run, attempt by attempt.
+    pub ran: Mutex<Vec<Vec<String>>>,
+}
+
+/// What becomes of one trial.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The agents submit; it costs this much.
+    Submitted(f64),
+    /// The first agent ends in this error; it costs this much.
+    Error(String, f64),
+    /// No result is written.
+    Nothing,
+}
+
+impl Fake {
+    /// Runs one attempt.
+    pub async fn attempt(&self, batch: &Batch, stop: watch::Receiver<Stop>) -> Result<AttemptEnd> {
+        let mut names = Vec::new();
+        let mut stopped = false;
+        for pair in &batch.pairs {
+            if *stop.borrow() > Stop::No {
+                stopped = true;
+                break;
+            }
+            names.push(pair.to_string());
+            self.run(batch, pair)?;
+            // Lets the runner look at the store between trials, as it would between real ones.
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(super::super::runner::attempts::POLL * 2).await;
+        }
+        let mut ran = self.ran.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ran.push(names);
+        if stopped {
+            return Ok(AttemptEnd::Stopped);
+        }
+        Ok(self.ends.get(ran.len() - 1).cloned().unwrap_or(AttemptEnd::Done))
+    }
+
+    fn run(&self, batch: &Batch, pair: &Pair) -> Result<()> {
+        let name = pair.to_string();
+        let before = {
+            let ran = self.ran.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            ran.iter().flatten().filter(|other| **other == name).count()
+        };
+        let outcome = match self.outcomes.get(&name).map(Vec::as_slice) {
+            None | Some([]) => Outcome::Submitted(0.5),
+            Some(outcomes) => outcomes[before.min(outcomes.len() - 1)].clone(),
+        };
+        let (status, error, cost) = match outcome {
+            Outcome::Nothing => return Ok(()),
+            Outcome::Submitted(cost) => ("Submitted", Value::Null, cost),
+            Outcome::Error(text, cost) => ("Error", Value::String(text), cost),
+        };
+        let dir = batch.run.pair(batch.setting.tree(), pair);
+        files::create_dir(dir.path())?;
+        let agent = |status: &str, error: &Value| {
+            json!({"status": status, "cost": cost, "steps": 3, "error": error})
+        };
+        let mut result = json!({
+            "repo": pair.task.repo, "task_id": pair.task.task_id, "features": pair.features,
+            "run_id": format!("{:08x}", fastrand::u32(..)), "run_name": batch.run.name(),
+            "model": "scripted", "started_at": "2026-01-01T00:00:00", "duration_seconds": 1.0,
+        });
+        if batch.setting.agents() == 1 {
+            result["agent"] = agent(status, &error);
+        } else {
+            result["agents"] = json!({"agent1": agent(status, &error), "agent2": agent("Submitted", &Value::Null)});
+        }
+        files::write_atomic(&dir.result(), format!("{result:#}").as_bytes())
+    }
+}

@@ -1,0 +1,122 @@
+//! Who executes trials.
+
+pub mod fake;
+pub mod upstream;
+
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+
+use crate::bench::{Pair, Setting};
+use crate::error::Result;
+use crate::store::RunDir;
+use crate::store::events::Lost;
+
+/// An engine: the expensive boundary below the runner, closed.
+#[derive(Debug)]
+pub enum Engine {
+    /// The Python `cooperbench` CLI.
+    Upstream(upstream::Upstream),
+    /// A script, for the runner's own tests.
+    Fake(fake::Fake),
+}
+
+/// One attempt's work: these pairs, once each.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The run.
+    pub run: RunDir,
+    /// Its setting.
+    pub setting: Setting,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The pairs to run, in the plan's order.
+    pub pairs: Vec<Pair>,
+    /// Every pair of the plan; the engine may skip those that are not in `pairs`.
+    pub plan: Vec<Pair>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The engine went through its pairs. What came of them stands in the store.
+    Done,
+    /// The engine ended on its own without going through its pairs: its exit status, and the last
+    /// lines it printed.
+    Broke {
+        /// In words: `exit code 1`, `signal 9`.
+        status: String,
+        /// The last lines of its output.
+        tail: Vec<String>,
+        /// Where the whole output is.
+        log: PathBuf,
+    },
+    /// Nothing happened for too long, so it was ended.
+    Stalled,
+    /// The sandbox's daemon went away, so it was ended.
+    DaemonGone(String),
+    /// It was asked to stop, and did.
+    Stopped,
+}
+
+/// Whether an engine should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Go on.
+    No,
+    /// Begin nothing new; what runs may finish within the grace.
+    Gently,
+    /// End everything now.
+    Now,
+}
+
+/// What an engine reports while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A container was made for a task.
+    ContainerCreated {
+        /// Its full id.
+        container: String,
+        /// Its image.
+        image: String,
+    },
+    /// A container could not be made.
+    ContainerRefused {
+        /// The name it should have had.
+        name: String,
+        /// The daemon's words.
+        message: String,
+    },
+    /// A container was gone when its agent needed it.
+    ContainerLost {
+        /// Its full id.
+        container: String,
+        /// Why.
+        lost: Lost,
+    },
+    /// The sandbox's daemon does not answer.
+    DaemonUnreachable {
+        /// The connection's error.
+        message: String,
+    },
+    /// Something the user should know.
+    Note(String),
+}
+
+/// Where an engine's reports go; called before the engine acts on what it reports.
+pub type Reporter = std::sync::Arc<dyn Fn(Report) + Send + Sync>;
+
+impl Engine {
+    /// Runs one attempt to its end. Results appear in the store as they come.
+    pub async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        report: &Reporter,
+    ) -> Result<AttemptEnd> {
+        match self {
+            Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
+            Self::Fake(fake) => fake.attempt(batch, stop).await,
+        }
+    }
+}

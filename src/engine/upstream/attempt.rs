@@ -1,0 +1,270 @@
+//! One attempt: start the CLI behind the relay, watch it, and leave nothing of it behind.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use super::Upstream;
+use super::command::{Cover, upstream_would_run};
+use crate::engine::{AttemptEnd, Batch, Report, Reporter, Stop};
+use crate::error::{Error, Result};
+use crate::process;
+use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
+use crate::sandbox::docker::relay::Seen;
+use crate::sandbox::docker::{Docker, Relay};
+use crate::store::events::Lost;
+
+/// How often deadlines, stop requests and the daemon are looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// How long a process group may take to end after SIGTERM before SIGKILL.
+const TERM_GRACE: Duration = Duration::from_secs(5);
+/// How long the daemon may be away before the attempt is given up: a restart takes seconds.
+const DAEMON_GRACE: Duration = Duration::from_secs(8);
+
+impl Upstream {
+    /// Runs one attempt to its end.
+    pub async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        report: &Reporter,
+    ) -> Result<AttemptEnd> {
+        let cover = Cover {
+            pairs: &batch.pairs,
+            is_whole_subset: upstream_would_run(&batch.run, batch.setting, &batch.plan, &batch.pairs)
+                && !batch.run.name().as_str().contains("-smoke"),
+        };
+        let invocation = self.options.invocation(
+            &batch.run,
+            batch.setting,
+            batch.attempt,
+            cover,
+            &self.redis_url,
+        );
+        invocation.write_files()?;
+
+        let docker = Docker::at(self.daemon.clone())?;
+        let socket_dir = tempfile::Builder::new()
+            .prefix(&self.dir_prefix)
+            .tempdir_in(&self.runtime_dir)
+            .map_err(|error| {
+                Error::world(format!("cannot make a directory in {}: {error}", self.runtime_dir.display()))
+            })?;
+        let socket = socket_dir.path().join("docker.sock");
+        let relay = Relay::start(
+            &socket,
+            docker.clone(),
+            self.daemon.clone(),
+            vec![
+                (RUN_LABEL.to_owned(), batch.run.name().to_string()),
+                (OWNER_LABEL.to_owned(), process::Owner::this().label()),
+            ],
+            reports_of(report),
+        )?;
+
+        let log = batch.run.attempt_log(batch.attempt);
+        let output = log_file(&log)?;
+        let errors = output
+            .try_clone()
+            .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
+        let child = process::child(&invocation.program)?
+            .args(&invocation.args)
+            .current_dir(&invocation.dir)
+            .envs(&invocation.env)
+            .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+            .env_remove("DOCKER_CONTEXT")
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| {
+                Error::world(format!("cannot start {}: {error}", invocation.program.display()))
+            })?;
+
+        let leader = child.id().unwrap_or_default();
+        let mut watched = Watched {
+            engine: self,
+            relay,
+            docker,
+            report,
+            stop,
+            gentle_since: None,
+            daemon_lost_since: None,
+        };
+        let (end, mut child) = watched.until_end(child, &log).await;
+        end_group(&mut child, leader, &end).await;
+        // A closed relay first: nothing of the group's can make a container any more.
+        drop(watched.relay);
+        let cleaned = remove_containers(&watched.docker, batch).await;
+        match (&end, cleaned) {
+            (AttemptEnd::DaemonGone(_), _) | (_, Ok(())) => Ok(end),
+            (_, Err(error)) => {
+                report(Report::Note(format!(
+                    "containers may be left: {error}; `regatta clean` removes them"
+                )));
+                Ok(end)
+            }
+        }
+    }
+}
+
+/// The attempt while it runs.
+struct Watched<'a> {
+    engine: &'a Upstream,
+    relay: Relay,
+    docker: Docker,
+    report: &'a Reporter,
+    stop: watch::Receiver<Stop>,
+    gentle_since: Option<Instant>,
+    daemon_lost_since: Option<Instant>,
+}
+
+impl Watched<'_> {
+    async fn until_end(&mut self, mut child: Child, log: &Path) -> (AttemptEnd, Child) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                status = child.wait() => {
+                    let end = match status {
+                        Ok(status) if status.success() => AttemptEnd::Done,
+                        Ok(status) => AttemptEnd::Broke {
+                            status: in_words(status),
+                            tail: tail_of(log),
+                            log: log.to_path_buf(),
+                        },
+                        Err(error) => AttemptEnd::Broke {
+                            status: error.to_string(),
+                            tail: Vec::new(),
+                            log: log.to_path_buf(),
+                        },
+                    };
+                    return (end, child);
+                }
+                _ = tick.tick() => {
+                    if let Some(end) = self.look().await {
+                        return (end, child);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at everything that can end an attempt from outside.
+    async fn look(&mut self) -> Option<AttemptEnd> {
+        let stop = *self.stop.borrow();
+        if stop > Stop::No {
+            self.relay.hold_new_containers();
+            let since = *self.gentle_since.get_or_insert_with(Instant::now);
+            if stop == Stop::Now || since.elapsed() >= self.engine.grace {
+                return Some(AttemptEnd::Stopped);
+            }
+        }
+        if let Some(message) = self.relay.unreachable() {
+            let since = *self.daemon_lost_since.get_or_insert_with(Instant::now);
+            let back = self.docker.version().await.is_ok();
+            if !back && since.elapsed() >= DAEMON_GRACE {
+                return Some(AttemptEnd::DaemonGone(message));
+            }
+        } else {
+            self.daemon_lost_since = None;
+        }
+        if !self.engine.task_timeout.is_zero() {
+            for (container, age) in self.relay.older_than(self.engine.task_timeout) {
+                self.end_overdue(&container, age).await;
+            }
+        }
+        let stall = self.engine.stall_timeout;
+        (!stall.is_zero() && self.relay.last_activity().elapsed() >= stall).then_some(AttemptEnd::Stalled)
+    }
+
+    async fn end_overdue(&self, container: &str, age: Duration) {
+        let lost = Lost {
+            reason: "task_timeout".to_owned(),
+            detail: format!(
+                "ended after {} s, over the task timeout of {} s",
+                age.as_secs(),
+                self.engine.task_timeout.as_secs()
+            ),
+        };
+        self.relay.give_up(container, lost.clone());
+        (self.report)(Report::ContainerLost {
+            container: container.to_owned(),
+            lost,
+        });
+        if let Err(error) = self.docker.remove(container).await {
+            (self.report)(Report::Note(error.to_string()));
+        }
+    }
+}
+
+fn reports_of(report: &Reporter) -> Box<dyn Fn(Seen) + Send + Sync> {
+    let report = report.clone();
+    Box::new(move |seen| {
+        report(match seen {
+            Seen::Created { container, image } => Report::ContainerCreated { container, image },
+            Seen::Refused { name, message } => Report::ContainerRefused { name, message },
+            Seen::Lost { container, lost } => Report::ContainerLost { container, lost },
+            Seen::DaemonUnreachable { message } => Report::DaemonUnreachable { message },
+        });
+    })
+}
+
+fn log_file(path: &Path) -> Result<std::fs::File> {
+    let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    open.map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Ends what is left of a child's process group.
+///
+/// A group that is stopped gets SIGKILL at once: on SIGINT upstream goes on, and records cut-off
+/// work as submitted. What is left after a clean end is v2's background `docker stop`; we remove
+/// the containers ourselves, faster, so it need not be waited for.
+async fn end_group(child: &mut Child, leader: u32, end: &AttemptEnd) {
+    if leader == 0 {
+        return;
+    }
+    if matches!(end, AttemptEnd::Stalled | AttemptEnd::Done) {
+        process::signal_group(leader, Signal::TERM);
+        let begun = Instant::now();
+        while process::group_exists(leader) && begun.elapsed() < TERM_GRACE {
+            // Reaping the leader lets the group vanish; waiting again after that returns at once.
+            let _ = tokio::time::timeout(TICK, child.wait()).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    process::signal_group(leader, Signal::KILL);
+    // The leader is ours to reap; an error means that it is reaped.
+    let _ = child.wait().await;
+}
+
+async fn remove_containers(docker: &Docker, batch: &Batch) -> Result<()> {
+    let ours = process::Owner::this();
+    for container in docker.our_containers(Some(batch.run.name())).await? {
+        if container.owner.as_ref() == Some(&ours) {
+            docker.remove(&container.id).await?;
+        }
+    }
+    Ok(())
+}
+
+fn in_words(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// The last lines that were printed, for a message.
+fn tail_of(log: &Path) -> Vec<String> {
+    let bytes = crate::files::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(8)..].iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,342 @@
+//! The exact command for one attempt of one setting.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::installed::{Installed, Version};
+use crate::bench::dataset::upstream_order;
+use crate::bench::{Pair, Setting, Subset};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::secret::masked;
+use crate::store::RunDir;
+
+/// The version that is planned for when none is installed: the last with `mini_swe_agent`.
+pub const PLANNED_VERSION: Version = Version(0, 0, 11);
+
+/// What is the same for every attempt of an experiment.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program, or `cooperbench` when a dry run finds none.
+    pub bin: PathBuf,
+    /// Its version; `None` when a dry run finds none.
+    pub version: Option<Version>,
+    /// The agent that runs.
+    pub agent: String,
+    /// The model.
+    pub model: String,
+    /// The subset's name.
+    pub subset: String,
+    /// Pairs at the same time.
+    pub concurrency: usize,
+    /// The backend.
+    pub backend: String,
+    /// The working directory: dataset paths are relative to it.
+    pub dir: PathBuf,
+    /// Another dataset.
+    pub dataset_dir: Option<PathBuf>,
+    /// Another log tree.
+    pub logs_dir: Option<PathBuf>,
+    /// The model's endpoint.
+    pub api_base: Option<String>,
+    /// The user's configuration for the agent.
+    pub agent_config: Option<PathBuf>,
+    /// What is added to the environment.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A command as it will be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its working directory.
+    pub dir: PathBuf,
+    /// What is added to its environment.
+    pub env: BTreeMap<String, String>,
+    /// Files that it reads and that have to be written first, with their text.
+    pub files: Vec<(PathBuf, String)>,
+}
+
+/// Which pairs the command covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Cover<'a> {
+    /// The pairs that are to run.
+    pub pairs: &'a [Pair],
+    /// Whether upstream's own resume over the named subset would run exactly these.
+    pub is_whole_subset: bool,
+}
+
+impl Options {
+    /// The options that a configuration means, checked against what is installed.
+    ///
+    /// With `installed` missing (a dry run on a machine without it) nothing is checked, and
+    /// [`PLANNED_VERSION`] is planned for.
+    pub fn of_config(config: &Config, installed: Option<&Installed>) -> Result<(Self, Vec<String>)> {
+        let mut notes = Vec::new();
+        let mut agent = config.experiment.agent.clone();
+        if let Some(installed) = installed {
+            installed.check_backend(&config.experiment.backend)?;
+            let (runs, note) = installed.agent(&agent)?;
+            agent = runs;
+            notes.extend(note);
+            let mut needed = vec!["--backend", "--no-auto-eval"];
+            needed.extend(config.upstream.dataset_dir.is_some().then_some("--dataset-dir"));
+            needed.extend(config.upstream.logs_dir.is_some().then_some("--log-dir"));
+            needed.extend(config.upstream.agent_config.is_some().then_some("--agent-config"));
+            for option in needed {
+                installed.check_option(option)?;
+            }
+        }
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let options = Self {
+            bin: installed.map_or_else(|| PathBuf::from("cooperbench"), |found| found.bin.clone()),
+            version: installed.map(|found| found.version),
+            agent,
+            model: config.experiment.model.clone(),
+            subset: config.experiment.subset.clone(),
+            concurrency: config.experiment.concurrency,
+            backend: config.experiment.backend.clone(),
+            dir: absolute(&config.upstream.cooperbench_dir),
+            dataset_dir: config.upstream.dataset_dir.as_deref().map(absolute),
+            logs_dir: config.upstream.logs_dir.as_deref().map(absolute),
+            api_base: config.upstream.api_base.clone(),
+            agent_config: config.upstream.agent_config.as_deref().map(absolute),
+            env: config.upstream.env.clone(),
+        };
+        options.check_agent_config()?;
+        Ok((options, notes))
+    }
+
+    fn check_agent_config(&self) -> Result<()> {
+        let Some(path) = &self.agent_config else {
+            return Ok(());
+        };
+        if !path.is_file() {
+            return Err(Error::usage(format!("no agent configuration at {}", path.display())));
+        }
+        if self.api_base.is_some() && !self.reads_api_base_from_environment() {
+            return Err(Error::usage(format!(
+                "--api-base and --agent-config together: {} takes its endpoint from the agent configuration only",
+                self.agent
+            ))
+            .hint(format!(
+                "put it into {}: model: {{model_kwargs: {{api_base: URL}}}}",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.
+    fn reads_api_base_from_environment(&self) -> bool {
+        self.agent == "mini_swe_agent"
+    }
+
+    /// The command for one attempt.
+    #[must_use]
+    pub fn invocation(
+        &self,
+        run: &RunDir,
+        setting: Setting,
+        attempt: u32,
+        cover: Cover<'_>,
+        redis_url: &str,
+    ) -> Invocation {
+        let mut files = Vec::new();
+        let subset = if cover.is_whole_subset {
+            self.subset.clone()
+        } else {
+            let path = run.attempt_subset(attempt);
+            let pairs = Subset::of_pairs(
+                &format!("{}-attempt-{attempt}", run.name()),
+                "Written by regatta: the pairs of one attempt",
+                cover.pairs,
+            );
+            files.push((path.clone(), serde_json::to_string_pretty(&pairs).unwrap_or_default()));
+            // Upstream joins this to its subsets directory and adds `.json`: an absolute path
+            // without the ending names the file itself, and the user's dataset stays untouched.
+            path.with_extension("").display().to_string()
+        };
+        let mut args: Vec<String> = ["run", "-n", run.name().as_str(), "-s", &subset]
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut add = |words: &[&str]| args.extend(words.iter().map(ToString::to_string));
+        add(&["-m", &self.model, "-a", &self.agent, "-c", &self.concurrency.to_string()]);
+        add(&["--setting", setting.tree().name()]);
+        if setting.agents() > 1 && !setting.messaging() {
+            add(&["--no-messaging"]);
+        }
+        if setting.git() {
+            add(&["--git"]);
+        }
+        if setting.messaging() {
+            add(&["--redis", redis_url]);
+        }
+        add(&["--backend", &self.backend, "--no-auto-eval"]);
+        if let Some(dir) = &self.dataset_dir {
+            add(&["--dataset-dir", &dir.display().to_string()]);
+        }
+        if let Some(dir) = &self.logs_dir {
+            add(&["--log-dir", &dir.display().to_string()]);
+        }
+        let mut env = self.env.clone();
+        if let Some(config) = &self.agent_config {
+            add(&["--agent-config", &config.display().to_string()]);
+        } else if let Some(base) = &self.api_base
+            && !self.reads_api_base_from_environment()
+        {
+            let path = run.agent_config();
+            add(&["--agent-config", &path.display().to_string()]);
+            // JSON is YAML, and quotes whatever the URL holds.
+            let config = serde_json::json!({"model": {"model_kwargs": {"api_base": base}}});
+            files.push((path, format!("{config:#}\n")));
+        }
+        if let Some(base) = &self.api_base {
+            env.insert("MSWEA_MODEL_API_BASE".to_owned(), base.clone());
+        }
+        Invocation {
+            program: self.bin.clone(),
+            args,
+            dir: self.dir.clone(),
+            env,
+            files,
+        }
+    }
+}
+
+/// Whether upstream's own resume over the whole plan would run exactly `pairs`: those without a
+/// result and those whose result has an error, no others.
+#[must_use]
+pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: &[Pair]) -> bool {
+    use crate::store::{ResultFile, result};
+    plan.iter().all(|pair| {
+        let runs = match result::read(&run.pair(setting.tree(), pair).result()) {
+            ResultFile::Missing => true,
+            ResultFile::Read(record) => record.is_error(),
+            // It would crash there; by then it has been set aside.
+            ResultFile::Unreadable(_) => true,
+        };
+        runs == pairs.contains(pair)
+    })
+}
+
+/// The pairs that upstream has in hand when these have no result yet: it takes them in its own
+/// order, as many as it runs at once.
+#[must_use]
+pub fn in_hand(unfinished: &[Pair], concurrency: usize) -> Vec<Pair> {
+    upstream_order(unfinished).into_iter().take(concurrency).collect()
+}
+
+impl Invocation {
+    /// The command line, quoted for a shell.
+    #[must_use]
+    pub fn shell(&self) -> String {
+        let program = self.program.display().to_string();
+        let words = std::iter::once(program.as_str()).chain(self.args.iter().map(String::as_str));
+        words.map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The environment it adds, quoted, secrets masked.
+    #[must_use]
+    pub fn shown_env(&self) -> Vec<String> {
+        self.env
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quoted(masked(name, value))))
+            .collect()
+    }
+
+    /// Writes the files that the command reads.
+    pub fn write_files(&self) -> Result<()> {
+        for (path, text) in &self.files {
+            if let Some(dir) = path.parent() {
+                files::create_dir(dir)?;
+            }
+            files::write_atomic(path, text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::TaskKey;
+    use crate::config::Layers;
+    use crate::store::LogTree;
+
+    fn options(api_base: Option<&str>, agent: &str) -> Options {
+        let mut layers = Layers::defaults();
+        if let Some(base) = api_base {
+            layers.set("upstream.api_base", base, "test").unwrap();
+        }
+        layers.set("experiment.agent", agent, "test").unwrap();
+        Options::of_config(&layers.config().unwrap(), None).unwrap().0
+    }
+
+    fn shell(options: &Options, setting: Setting, whole: bool) -> Invocation {
+        let name = format!("command-a-{setting}").parse().unwrap();
+        let run = LogTree::at("/logs").run(&name);
+        let pairs = [Pair::new(TaskKey::new("a_task", 1), 1, 2)];
+        let cover = Cover {
+            pairs: &pairs,
+            is_whole_subset: whole,
+        };
+        options.invocation(&run, setting, 1, cover, "redis://localhost:6379")
+    }
+
+    #[test]
+    fn each_setting_gives_the_command_of_the_contract() {
+        let options = options(None, "mini_swe_agent");
+        let common = "-m command-a-03-2025 -a mini_swe_agent -c 4 --setting";
+        assert_eq!(
+            shell(&options, Setting::Solo, true).shell(),
+            format!("cooperbench run -n command-a-solo -s lite {common} solo --backend docker --no-auto-eval")
+        );
+        assert_eq!(
+            shell(&options, Setting::CoopComm, true).shell(),
+            format!("cooperbench run -n command-a-coop-comm -s lite {common} coop --redis redis://localhost:6379 --backend docker --no-auto-eval")
+        );
+        assert_eq!(
+            shell(&options, Setting::CoopNocomm, true).shell(),
+            format!("cooperbench run -n command-a-coop-nocomm -s lite {common} coop --no-messaging --backend docker --no-auto-eval")
+        );
+    }
+
+    #[test]
+    fn part_of_a_subset_goes_through_a_file_of_ours_by_its_absolute_path() {
+        let invocation = shell(&options(None, "mini_swe_agent"), Setting::Solo, false);
+        let own = "/logs/command-a-solo/regatta/subset-1";
+        assert!(invocation.shell().contains(&format!("-s {own} ")), "{}", invocation.shell());
+        assert_eq!(invocation.files[0].0, PathBuf::from(format!("{own}.json")));
+    }
+
+    #[test]
+    fn one_api_base_reaches_both_agents() {
+        let url = "http://127.0.0.1:1/v1";
+        let v1 = shell(&options(Some(url), "mini_swe_agent"), Setting::Solo, true);
+        assert_eq!(v1.env["MSWEA_MODEL_API_BASE"], url);
+        assert!(!v1.shell().contains("--agent-config"));
+        let v2 = shell(&options(Some(url), "mini_swe_agent_v2"), Setting::Solo, true);
+        assert!(v2.shell().contains("--agent-config"));
+        assert!(v2.files[0].1.contains(url));
+    }
+
+    #[test]
+    fn what_is_shown_can_be_pasted_and_holds_no_secret() {
+        let mut options = options(None, "mini_swe_agent");
+        options.model = "a b'; rm -rf /".to_owned();
+        options.env.insert("COHERE_API_KEY".to_owned(), "sk-1".to_owned());
+        let invocation = shell(&options, Setting::Solo, true);
+        assert_eq!(shlex::split(&invocation.shell()).unwrap()[7], options.model);
+        assert!(invocation.shown_env().contains(&"COHERE_API_KEY='****'".to_owned()));
+    }
+}

@@ -1,0 +1,256 @@
+//! What the installed `cooperbench` is and knows, read from its own files.
+//!
+//! Asking the program takes seconds (it imports litellm first) and it has no `--version`. Its
+//! package directory says the same at once: the version in the distribution's metadata, the
+//! agents in their `@register("…")`, the options in the argument parser's source.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::config::Upstream as UpstreamConfig;
+use crate::error::{Error, Result, nearest};
+use crate::{files, process};
+
+/// An installed `cooperbench`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The program.
+    pub bin: PathBuf,
+    /// Its version.
+    pub version: Version,
+    /// The agents it has.
+    pub agents: BTreeSet<String>,
+    /// The long options of its `run`.
+    pub run_options: BTreeSet<String>,
+}
+
+/// A released version, e.g. 0.0.11.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().split('.').map(|part| {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        });
+        Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+    }
+}
+
+/// The versions on which agents' containers exit at once on Docker, because the image's
+/// entrypoint is not cleared (seen up to 0.0.8; evaluation also on 0.0.9).
+const BROKEN_ON_DOCKER: (Version, Version) = (Version(0, 0, 3), Version(0, 0, 9));
+
+/// In which version each option we use came first, for a message when it is missing.
+const FIRST_VERSION: [(&str, &str); 5] = [
+    ("--backend", "0.0.3"),
+    ("--agent-config", "0.0.3"),
+    ("--no-auto-eval", "0.0.3"),
+    ("--dataset-dir", "0.0.12"),
+    ("--log-dir", "0.0.12"),
+];
+
+impl Installed {
+    /// Finds the CLI: the one that is named, the checkout's own, or the one on `PATH`.
+    pub fn find(config: &UpstreamConfig) -> Result<Self> {
+        let bin = Self::find_bin(config)?;
+        Self::read(&bin)
+    }
+
+    fn find_bin(config: &UpstreamConfig) -> Result<PathBuf> {
+        if let Some(bin) = &config.cooperbench_bin {
+            if process::is_executable(bin) {
+                return Ok(std::path::absolute(bin).unwrap_or_else(|_| bin.clone()));
+            }
+            return Err(Error::usage(format!("no executable at {} (--cooperbench-bin)", bin.display())));
+        }
+        let own = config.cooperbench_dir.join(".venv/bin/cooperbench");
+        if process::is_executable(&own) {
+            return Ok(std::path::absolute(&own).unwrap_or(own));
+        }
+        process::on_path("cooperbench").ok_or_else(|| {
+            Error::usage(format!("no cooperbench CLI: neither {} nor one on PATH", own.display()))
+                .hint(format!(
+                    "make the venv: `cd {} && python3.12 -m venv .venv && .venv/bin/pip install cooperbench==0.0.11`",
+                    config.cooperbench_dir.display()
+                ))
+                .hint("or name the program with --cooperbench-bin")
+        })
+    }
+
+    /// Reads what is installed beside a program.
+    pub fn read(bin: &Path) -> Result<Self> {
+        let unknown = |why: &str| {
+            Error::usage(format!("cannot tell which cooperbench {} is: {why}", bin.display()))
+                .hint("install it into a venv with pip, and name that venv's bin/cooperbench with --cooperbench-bin")
+        };
+        // The program may be a link into the venv, the venv's python a link out of it.
+        let real = bin.canonicalize().unwrap_or_else(|_| bin.to_path_buf());
+        let site = [bin, real.as_path()]
+            .iter()
+            .filter_map(|bin| bin.parent()?.parent())
+            .find_map(site_packages)
+            .ok_or_else(|| unknown("no site-packages beside it"))?;
+        let metadata = files::list(&site)?
+            .into_iter()
+            .find(|path| {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                name.starts_with("cooperbench-") && name.ends_with(".dist-info")
+            })
+            .ok_or_else(|| unknown("no cooperbench-*.dist-info in its site-packages"))?
+            .join("METADATA");
+        let version = files::read_text(&metadata)?
+            .lines()
+            .find_map(|line| Version::parse(line.strip_prefix("Version: ")?))
+            .ok_or_else(|| unknown("its METADATA has no version"))?;
+        let package = package_dir(&site).ok_or_else(|| unknown("its package directory is not there"))?;
+        let cli = files::read_text(&package.join("cli.py"))?;
+        Ok(Self {
+            bin: bin.to_path_buf(),
+            version,
+            agents: agents(&package),
+            run_options: run_options(&cli),
+        })
+    }
+
+    /// The agent that runs when this one is asked for, and a note when it is another one.
+    pub fn agent(&self, asked: &str) -> Result<(String, Option<String>)> {
+        if self.agents.contains(asked) {
+            return Ok((asked.to_owned(), None));
+        }
+        let successor = format!("{asked}_v2");
+        if self.agents.contains(&successor) {
+            let note = format!(
+                "cooperbench {} has no {asked}: {successor} runs instead (0.0.11 is the last version with {asked})",
+                self.version
+            );
+            return Ok((successor, Some(note)));
+        }
+        let known: Vec<&str> = self.agents.iter().map(String::as_str).collect();
+        let error = Error::usage(format!("cooperbench {} has no agent `{asked}`", self.version))
+            .hint(format!("it has: {}", known.join(", ")));
+        Err(match nearest(asked, known) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        })
+    }
+
+    /// Refuses versions whose agents cannot work on this backend.
+    pub fn check_backend(&self, backend: &str) -> Result<()> {
+        let (first, last) = BROKEN_ON_DOCKER;
+        if backend == "docker" && self.version >= first && self.version <= last {
+            return Err(Error::usage(format!(
+                "cooperbench {} does not work on Docker: it leaves the image's entrypoint in place, so containers exit at once and agents spend their calls on nothing",
+                self.version
+            ))
+            .hint("install 0.0.10 or 0.0.11 (the last with mini_swe_agent), or 0.0.12 or newer (mini_swe_agent_v2)"));
+        }
+        Ok(())
+    }
+
+    /// Refuses an option that this version does not have, naming the version that does.
+    pub fn check_option(&self, option: &str) -> Result<()> {
+        if self.run_options.contains(option) {
+            return Ok(());
+        }
+        let first = FIRST_VERSION.iter().find(|(name, _)| *name == option);
+        let first = first.map_or_else(String::new, |(_, version)| format!(": it came with {version}"));
+        Err(Error::usage(format!("cooperbench {} has no {option}{first}", self.version))
+            .hint("install a newer version, or leave the option out"))
+    }
+}
+
+fn site_packages(prefix: &Path) -> Option<PathBuf> {
+    let pythons = files::list(&prefix.join("lib")).ok()?;
+    pythons.into_iter().map(|python| python.join("site-packages")).find(|site| site.is_dir())
+}
+
+/// The package's directory: in site-packages, or where an editable install's `.pth` points.
+fn package_dir(site: &Path) -> Option<PathBuf> {
+    let own = site.join("cooperbench");
+    if own.join("cli.py").is_file() {
+        return Some(own);
+    }
+    let links = files::list(site).ok()?;
+    let links = links.iter().filter(|path| path.extension().is_some_and(|ext| ext == "pth"));
+    links
+        .filter_map(|path| files::read_text(path).ok())
+        .flat_map(|text| text.lines().map(|line| Path::new(line).join("cooperbench")).collect::<Vec<_>>())
+        .find(|package| package.join("cli.py").is_file())
+}
+
+fn agents(package: &Path) -> BTreeSet<String> {
+    static REGISTERED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?m)^@register\("([\w-]+)"\)"#).expect("tested"));
+    let dirs = files::list(&package.join("agents")).unwrap_or_default();
+    let files = dirs.iter().flat_map(|dir| [dir.join("adapter.py"), dir.join("__init__.py")]);
+    files
+        .filter_map(|path| files::read_text(&path).ok())
+        .flat_map(|text| {
+            REGISTERED.captures_iter(&text).map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn run_options(cli: &str) -> BTreeSet<String> {
+    static OPTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"run_parser\.add_argument\(\s*(?:"-\w",\s*)?"(--[\w-]+)""#).expect("tested")
+    });
+    OPTION.captures_iter(cli).map(|found| found[1].to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installed(version: Version, agents: &[&str]) -> Installed {
+        Installed {
+            bin: "cooperbench".into(),
+            version,
+            agents: agents.iter().map(|agent| (*agent).to_owned()).collect(),
+            run_options: BTreeSet::from(["--backend".to_owned()]),
+        }
+    }
+
+    #[test]
+    fn the_successor_runs_where_the_agent_is_gone() {
+        let new = installed(Version(0, 0, 29), &["mini_swe_agent_v2", "codex"]);
+        let (agent, note) = new.agent("mini_swe_agent").unwrap();
+        assert_eq!(agent, "mini_swe_agent_v2");
+        assert!(note.unwrap().contains("0.0.11"));
+        let error = new.agent("codx").unwrap_err();
+        assert!(error.hints().contains(&"did you mean `codex`?".to_owned()));
+    }
+
+    #[test]
+    fn versions_that_cannot_work_on_docker_are_refused_with_the_reason() {
+        for (version, fits) in [(2, true), (3, false), (9, false), (10, true), (11, true), (29, true)] {
+            let found = installed(Version(0, 0, version), &[]).check_backend("docker");
+            assert_eq!(found.is_ok(), fits, "0.0.{version}");
+        }
+    }
+
+    #[test]
+    fn a_missing_option_names_the_version_that_has_it() {
+        let error = installed(Version(0, 0, 11), &[]).check_option("--log-dir").unwrap_err();
+        assert_eq!(error.to_string(), "cooperbench 0.0.11 has no --log-dir: it came with 0.0.12");
+    }
+
+    #[test]
+    fn options_are_those_of_run_only() {
+        let cli = "run_parser.add_argument(\n        \"-n\",\n        \"--name\",\n)\nrun_parser.add_argument(\"--redis\")\neval_parser.add_argument(\"--force\")";
+        let options: Vec<String> = run_options(cli).into_iter().collect();
+        assert_eq!(options, ["--name", "--redis"]);
+    }
+}

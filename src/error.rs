@@ -1,0 +1,141 @@
+//! The one error type that crosses module borders.
+//!
+//! An error is a kind (which decides the exit code), one sentence that says
+//! what was being done to which file or pair and why it failed, and hints
+//! that say what to do next. Only `cli::ui` prints it.
+
+use std::fmt;
+
+/// What an error means for the person at the terminal; see [`Kind::exit_code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line, the configuration or the data it names is wrong; nothing ran.
+    Usage,
+    /// The world is not fit: a daemon is down, a disk is full, a key is refused.
+    World,
+    /// The user stopped us.
+    Interrupted,
+}
+
+impl Kind {
+    /// The process exit code of an error of this kind (see [`exit`]).
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage => exit::USAGE,
+            Self::World => exit::WORLD,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+}
+
+/// The exit codes of `regatta`, a stable interface for scripts.
+pub mod exit {
+    /// Every pair of the plan has a finished result.
+    pub const OK: u8 = 0;
+    /// Finished, but some pairs still end in an error.
+    pub const ERRORS: u8 = 1;
+    /// The command line or the configuration is wrong; nothing ran.
+    pub const USAGE: u8 = 2;
+    /// The world is not fit (preflight or breaker); what ran is kept.
+    pub const WORLD: u8 = 3;
+    /// A budget that the user set is spent.
+    pub const BUDGET: u8 = 4;
+    /// Interrupted; the same command resumes.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// An error with its kind, message and hints.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hints: Vec<String>,
+}
+
+/// The result of everything here that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of the command line, the configuration or the data it names.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// An error of the world around us.
+    #[must_use]
+    pub fn world(message: impl Into<String>) -> Self {
+        Self::new(Kind::World, message)
+    }
+
+    /// The user's interrupt, as an error that ends a wait.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted")
+    }
+
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Adds a sentence that says what the reader can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same error as one of the command line or its data.
+    #[must_use]
+    pub fn into_usage(mut self) -> Self {
+        self.kind = Kind::Usage;
+        self
+    }
+
+    /// What kind of error this is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the reader can do, one sentence each.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The known word nearest to `typed`, when one is near enough to be a likely slip.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|word| (strsim::damerau_levenshtein(typed, word), word))
+        .filter(|(distance, word)| *distance <= 1 + word.chars().count() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_its_word_and_nonsense_finds_none() {
+        let known = ["concurrency", "model", "agent"];
+        assert_eq!(nearest("concurency", known), Some("concurrency"));
+        assert_eq!(nearest("zzzzzz", known), None);
+    }
+}

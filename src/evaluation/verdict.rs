@@ -1,0 +1,45 @@
+//! From an evaluation's file to a verdict.
+
+use crate::store::eval::EvalFile;
+
+/// The verdict on a judged pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both features' hidden tests pass on the merged work.
+    Pass,
+    /// At least one does not.
+    Fail,
+    /// The evaluation itself broke; the text says how.
+    Error(String),
+}
+
+impl Verdict {
+    /// The verdict that an `eval.json` holds. An evaluation with an error has no verdict,
+    /// whatever else it says: upstream writes `both_passed: false` beside its errors.
+    #[must_use]
+    pub fn of(file: Result<EvalFile, String>) -> Self {
+        match file {
+            Err(why) => Self::Error(why),
+            Ok(EvalFile { error: Some(error), .. }) => Self::Error(error),
+            Ok(EvalFile { both_passed, .. }) => match both_passed {
+                Some(true) => Self::Pass,
+                Some(false) => Self::Fail,
+                None => Self::Error("eval.json has no `both_passed`".to_owned()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_evaluation_with_an_error_is_no_failure_of_the_agent() {
+        let file = EvalFile {
+            both_passed: Some(false),
+            error: Some("409 Client Error".to_owned()),
+        };
+        assert_eq!(Verdict::of(Ok(file)), Verdict::Error("409 Client Error".to_owned()));
+    }
+}

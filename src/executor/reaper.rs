@@ -1,0 +1,97 @@
+//! What dead runs of ours left behind, and removing it. Only what carries our mark is touched.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files;
+use crate::process::{self, Orphan, Owner};
+use crate::sandbox::docker::Docker;
+use crate::sandbox::docker::client::OurContainer;
+
+/// Leftovers whose owner is dead.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    /// Containers, running or not.
+    pub containers: Vec<OurContainer>,
+    /// Processes.
+    pub processes: Vec<Orphan>,
+    /// Directories with sockets.
+    pub dirs: Vec<PathBuf>,
+}
+
+/// The beginning of the name of a private directory, before its owner's process number.
+const DIR_PREFIX: &str = "regatta-";
+
+impl Leftovers {
+    /// Looks for leftovers; without a daemon there are no containers to be found.
+    pub async fn find(docker: Option<&Docker>) -> Result<Self> {
+        let mut containers = Vec::new();
+        if let Some(docker) = docker {
+            containers = docker.our_containers(None).await?;
+            containers.retain(|container| !container.owner.as_ref().is_some_and(Owner::is_alive));
+        }
+        Ok(Self {
+            containers,
+            processes: process::orphans(),
+            dirs: dead_dirs(&std::env::temp_dir()),
+        })
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.containers.is_empty() && self.processes.is_empty() && self.dirs.is_empty()
+    }
+
+    /// One line each.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let containers = self.containers.iter().map(|container| {
+            format!("container {} ({}, of run {})", container.name, container.image, container.run)
+        });
+        let processes = self.processes.iter().map(|orphan| {
+            format!("process {}: {}", orphan.pid, crate::report::text::one_line(&orphan.command, 100))
+        });
+        let dirs = self.dirs.iter().map(|dir| format!("directory {}", dir.display()));
+        processes.chain(containers).chain(dirs).collect()
+    }
+
+    /// Removes them: processes first, as they could make more.
+    pub async fn remove(&self, docker: Option<&Docker>) -> Result<()> {
+        for orphan in &self.processes {
+            process::kill(orphan)?;
+        }
+        if let Some(docker) = docker {
+            for container in &self.containers {
+                docker.remove(&container.id).await?;
+            }
+        }
+        for dir in &self.dirs {
+            // Another reaper may have been faster.
+            let _ = std::fs::remove_dir_all(dir);
+        }
+        Ok(())
+    }
+}
+
+/// The prefix for a private directory of this process.
+#[must_use]
+pub fn dir_prefix() -> String {
+    format!("{DIR_PREFIX}{}-", Owner::this().label().replace(':', "_"))
+}
+
+fn dead_dirs(temp: &Path) -> Vec<PathBuf> {
+    let dirs = files::list(temp).unwrap_or_default();
+    dirs.into_iter()
+        .filter(|dir| dir.is_dir())
+        .filter(|dir| {
+            let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Some(rest) = name.strip_prefix(DIR_PREFIX) else {
+                return false;
+            };
+            let label = rest.rsplit_once('-').map(|(label, _)| label.replace('_', ":"));
+            let owner = label.and_then(|label| Owner::parse(&label));
+            owner.is_some_and(|owner| !owner.is_alive())
+        })
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! File calls whose errors name the path, and the one way we write a file.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
+    let report = Error::world(format!("cannot {doing} {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            report.hint("check who owns it: `ls -ld` shows owner and mode")
+        }
+        io::ErrorKind::StorageFull => {
+            report.hint("free some space; nothing was half-written, the same command goes on")
+        }
+        _ => report,
+    }
+}
+
+/// The bytes of a file.
+#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| failed("read", path, &error))
+}
+
+/// The bytes of a file of at most `limit` bytes; `Ok(None)` when there is no such file.
+///
+/// A longer file is an error: what we read whole is small by design.
+pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, &error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed("read", path, &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::world(format!(
+            "{} is larger than {} MB, which no such file is",
+            path.display(),
+            limit / 1_000_000
+        )));
+    }
+    Ok(Some(bytes))
+}
+
+/// The text of a file, which must be UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        Error::usage(format!(
+            "{} is not UTF-8 text: invalid byte at offset {}",
+            path.display(),
+            error.utf8_error().valid_up_to()
+        ))
+    })
+}
+
+/// Makes a directory and its parents.
+#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+pub fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| failed("make the directory", path, &error))
+}
+
+/// The entries of a directory, sorted by name; none when it does not exist.
+#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("list", path, &error)),
+    };
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|error| failed("list", path, &error))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Moves a file or directory within one file system.
+#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| failed("move", from, &error))
+}
+
+/// Copies a file; `Ok(false)` when there is none.
+pub fn copy(from: &Path, to: &Path) -> Result<bool> {
+    match fs::copy(from, to) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("copy", from, &error)),
+    }
+}
+
+/// Writes a whole file so that a reader, or a crash, sees the old one or the new one.
+///
+/// The bytes go to a temporary file in the same directory, which is synced and renamed,
+/// and the directory is synced after it.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".regatta-").tempfile_in(dir)?;
+        file.write_all(bytes)?;
+        set_usual_mode(path, file.as_file())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    write().map_err(|error| failed("write", path, &error))
+}
+
+/// Temporary files are private by default; a file in the log tree keeps its mode or is 0644.
+fn set_usual_mode(path: &Path, file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path).map_or(0o644, |old| old.permissions().mode());
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// Appends one line and syncs it; a torn last line is the most that a crash can leave.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_data()
+    };
+    write().map_err(|error| failed("write", path, &error))
+}
+
+/// Whether a file can be made in this directory, by making one.
+pub fn check_writable(dir: &Path) -> Result<()> {
+    create_dir(dir)?;
+    tempfile::Builder::new()
+        .prefix(".regatta-")
+        .tempfile_in(dir)
+        .map(drop)
+        .map_err(|error| failed("write in", dir, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atomic_write_replaces_the_file_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "new");
+        assert_eq!(list(dir.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let error = read(Path::new("/nonexistent/x")).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent/x"), "{error}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Regatta runs `CooperBench` experiments: it plans, drives an engine, retries what broke for
+//! reasons that are not the agent's, and says truthfully what came out and what it cost.
+//!
+//! `ARCHITECTURE.md` has the words, the layers and the invariants.
+
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod evaluation;
+pub mod executor;
+pub mod files;
+pub mod model;
+pub mod process;
+pub mod report;
+pub mod runner;
+pub mod sandbox;
+pub mod secret;
+pub mod store;
+pub mod triage;

@@ -1,0 +1,250 @@
+//! Child processes: whose they are, how they end with us, and how to end them.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::process::Command;
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// The environment variable that marks our children with their owner.
+pub const OWNER_VAR: &str = "REGATTA_OWNER";
+
+/// The hidden subcommand that execs a child which dies with us; see [`child`].
+pub const EXEC_COMMAND: &str = "__exec";
+
+/// A process, told apart from later ones of the same number, and from those of another boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pid: u32,
+    /// Clock ticks after boot at which the process started (`/proc/<pid>/stat`, field 22).
+    started: u64,
+    boot_id: String,
+}
+
+impl Owner {
+    /// This process.
+    #[must_use]
+    pub fn this() -> Self {
+        let pid = std::process::id();
+        Self {
+            pid,
+            started: start_time(pid).unwrap_or(0),
+            boot_id: boot_id(),
+        }
+    }
+
+    /// The owner as a label or variable: `<pid>:<start>:<boot id>`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}:{}:{}", self.pid, self.started, self.boot_id)
+    }
+
+    /// Reads a label.
+    #[must_use]
+    pub fn parse(label: &str) -> Option<Self> {
+        let mut parts = label.splitn(3, ':');
+        Some(Self {
+            pid: parts.next()?.parse().ok()?,
+            started: parts.next()?.parse().ok()?,
+            boot_id: parts.next()?.to_owned(),
+        })
+    }
+
+    /// Whether that very process still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.boot_id == boot_id() && start_time(self.pid) == Some(self.started)
+    }
+
+    /// For people: the process and its host.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let host = rustix::system::uname();
+        format!("process {} on {}", self.pid, host.nodename().to_string_lossy())
+    }
+}
+
+fn boot_id() -> String {
+    files::read_text(Path::new("/proc/sys/kernel/random/boot_id"))
+        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
+/// When a process started; `None` when there is none, or only its corpse is left.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = files::read(&PathBuf::from(format!("/proc/{pid}/stat"))).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    // The command's name may hold anything, even spaces and brackets: fields follow the last one.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    if fields.first() == Some(&"Z") {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
+
+/// A command for a child of ours: in a process group of its own, out of the terminal's reach,
+/// marked with its owner, and killed by the kernel when we die, even by `kill -9`.
+///
+/// The kernel's parent-death signal has to be set between fork and exec. So that no unsafe code
+/// is needed here, the child begins as `regatta __exec`, which sets it and execs the program.
+/// It must be spawned from a thread that lives as long as we do: the runtime's only one.
+pub fn child(program: impl AsRef<OsStr>) -> Result<Command> {
+    let own = std::env::current_exe()
+        .map_err(|error| Error::world(format!("cannot find our own executable: {error}")))?;
+    let mut command = Command::new(own);
+    command
+        .arg(EXEC_COMMAND)
+        .arg(program)
+        .env(OWNER_VAR, Owner::this().label())
+        .process_group(0)
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+/// The other half of [`child`]: never returns when the program could be started.
+#[must_use]
+pub fn exec_as_child(command: &[OsString]) -> Error {
+    let Some((program, args)) = command.split_first() else {
+        return Error::usage("nothing to execute");
+    };
+    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
+        return Error::world(format!("cannot set the parent-death signal: {error}"));
+    }
+    // The parent may have died before the line above: then nobody would end us.
+    let owner = std::env::var(OWNER_VAR).ok().and_then(|label| Owner::parse(&label));
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    if owner.is_some_and(|owner| Some(owner.pid) != parent) {
+        return Error::world("the owner of this child is gone");
+    }
+    let error = std::process::Command::new(program).args(args).exec();
+    Error::world(format!("cannot start {}: {error}", program.display()))
+}
+
+/// Sends a signal to a child's whole process group; a group that is gone is no error.
+pub fn signal_group(leader: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(pid, signal);
+    }
+}
+
+/// Whether any process of a child's group is left.
+#[must_use]
+pub fn group_exists(leader: u32) -> bool {
+    i32::try_from(leader)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+}
+
+/// Runs a short command to its end, with a deadline.
+pub async fn capture(program: &Path, args: &[&str], deadline: Duration) -> Result<Output> {
+    let shown = || format!("`{} {}`", program.display(), args.join(" "));
+    let output = Command::new(program)
+        .args(args)
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    match tokio::time::timeout(deadline, output).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(error)) => Err(Error::world(format!("cannot run {}: {error}", shown()))),
+        Err(_) => Err(Error::world(format!(
+            "{} did not end within {} s",
+            shown(),
+            deadline.as_secs()
+        ))),
+    }
+}
+
+/// A program of this name in the directories of `PATH`.
+#[must_use]
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| is_executable(file))
+}
+
+/// Whether a file can be executed, by its mode.
+#[must_use]
+pub fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// A process of ours whose owner is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its process number.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
+}
+
+/// The processes marked by an owner that is dead.
+#[must_use]
+pub fn orphans() -> Vec<Orphan> {
+    let Ok(entries) = files::list(Path::new("/proc")) else {
+        return Vec::new();
+    };
+    let pids = entries.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok());
+    pids.filter_map(orphan).collect()
+}
+
+fn orphan(pid: u32) -> Option<Orphan> {
+    // A process that is not ours to read, or already gone, is not ours to end.
+    let environ = files::read(&PathBuf::from(format!("/proc/{pid}/environ"))).ok()?;
+    let mark = format!("{OWNER_VAR}=");
+    let owner = environ
+        .split(|byte| *byte == 0)
+        .find_map(|entry| std::str::from_utf8(entry).ok()?.strip_prefix(&mark).map(str::to_owned))?;
+    let owner = Owner::parse(&owner)?;
+    if owner.is_alive() || owner.pid == pid {
+        return None;
+    }
+    let command = files::read(&PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    Some(Orphan {
+        pid,
+        command: command.trim().to_owned(),
+    })
+}
+
+/// Ends an orphan at once.
+pub fn kill(orphan: &Orphan) -> Result<()> {
+    let pid = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw);
+    match pid.map(|pid| rustix::process::kill_process(pid, Signal::KILL)) {
+        Some(Err(error)) if error != rustix::io::Errno::SRCH => Err(Error::world(format!(
+            "cannot end process {}: {error}",
+            orphan.pid
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_are_alive_and_one_of_another_boot_is_not() {
+        let us = Owner::this();
+        assert!(us.is_alive());
+        assert_eq!(Owner::parse(&us.label()), Some(us.clone()));
+        let other = Owner {
+            boot_id: "another".to_owned(),
+            ..us.clone()
+        };
+        assert!(!other.is_alive());
+        let reused = Owner {
+            started: us.started + 1,
+            ..us
+        };
+        assert!(!reused.is_alive());
+    }
+}

@@ -1,0 +1,44 @@
+//! The report as `JUnit` XML: a suite a run, a case a pair.
+//!
+//! A failed verdict or an agent's error is a `failure`, what infrastructure or configuration broke
+//! an `error`, and what is not judged or not there is `skipped`: CI shows them apart.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::summary::{Outcome, PairLine, Summary};
+
+/// The XML document.
+#[must_use]
+pub fn render(summaries: &[Summary]) -> String {
+    let mut report = Report::new("regatta");
+    for summary in summaries {
+        let mut suite = TestSuite::new(summary.run.as_str());
+        for line in &summary.lines {
+            suite.add_test_case(case(line));
+        }
+        report.add_test_suite(suite);
+    }
+    let mut text = report.to_string().unwrap_or_default();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+fn case(line: &PairLine) -> TestCase {
+    let status = match line.outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::Unjudged | Outcome::Missing => TestCaseStatus::skipped(),
+        Outcome::Fail | Outcome::AgentError => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let mut case = TestCase::new(line.pair.as_str(), status);
+    case.status.set_message(line.why.as_deref().unwrap_or(line.outcome.name()));
+    case.status.set_type(line.rule.as_deref().unwrap_or(line.outcome.name()));
+    if let Some(seconds) = line.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
+        case.set_time(Duration::from_secs_f64(seconds.min(1e9)));
+    }
+    case
+}

@@ -1,0 +1,63 @@
+//! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
+
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod summary;
+pub mod survey;
+pub mod text;
+
+pub use summary::{Outcome, Summary};
+pub use survey::{Standing, Survey, Surveyed};
+
+use crate::error::{Error, nearest};
+
+/// The formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For an issue or a paper's notes.
+    Markdown,
+    /// For CI: one suite per run, one case per pair.
+    Junit,
+}
+
+impl Format {
+    /// Every format with its name.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("markdown", Self::Markdown),
+        ("junit", Self::Junit),
+    ];
+
+    /// The report in this format, ending in a newline.
+    #[must_use]
+    pub fn render(self, summaries: &[Summary]) -> String {
+        match self {
+            Self::Text => text::render(summaries),
+            Self::Json => json::render(summaries),
+            Self::Markdown => markdown::render(summaries),
+            Self::Junit => junit::render(summaries),
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let names = Self::ALL.map(|(name, _)| name);
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
+        found.map(|(_, format)| format).ok_or_else(|| {
+            let error = Error::usage(format!("unknown format `{name}`: it is one of {}", names.join(", ")));
+            match nearest(name, names) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        })
+    }
+}

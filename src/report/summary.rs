@@ -1,0 +1,293 @@
+//! The numbers of one run. Pure: counts over what the survey found.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+
+use super::survey::{Standing, Surveyed};
+use crate::bench::{Pair, RunName, Setting, Usage};
+use crate::evaluation::Verdict;
+use crate::model::price::Total;
+use crate::store::LedgerEntry;
+use crate::store::ledger::CUT_OFF;
+use crate::triage::{Cause, Finding};
+
+/// What a pair counts as: exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Judged: both features' hidden tests pass.
+    Pass,
+    /// Judged: they don't.
+    Fail,
+    /// Finished, and not judged yet.
+    Unjudged,
+    /// Finished, and the evaluation broke.
+    EvalError,
+    /// Ended in an error that is the agent's own.
+    AgentError,
+    /// Ended by infrastructure.
+    InfraError,
+    /// Ended by the experiment's set-up.
+    ConfigError,
+    /// Ended in an error that no rule knows.
+    UnknownError,
+    /// Its `result.json` cannot be read.
+    Unreadable,
+    /// It has no result.
+    Missing,
+}
+
+impl Outcome {
+    /// Every outcome, in a table's order.
+    pub const ALL: [Self; 10] = [
+        Self::Pass,
+        Self::Fail,
+        Self::Unjudged,
+        Self::EvalError,
+        Self::AgentError,
+        Self::InfraError,
+        Self::ConfigError,
+        Self::UnknownError,
+        Self::Unreadable,
+        Self::Missing,
+    ];
+
+    /// Its name, as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unjudged => "unjudged",
+            Self::EvalError => "eval_error",
+            Self::AgentError => "agent_error",
+            Self::InfraError => "infra_error",
+            Self::ConfigError => "config_error",
+            Self::UnknownError => "unknown_error",
+            Self::Unreadable => "unreadable",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// Whether the pair's trial finished.
+    #[must_use]
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Pass | Self::Fail | Self::Unjudged | Self::EvalError)
+    }
+
+    /// The outcome of a surveyed pair. An error is an error even where an evaluation judged its
+    /// empty patch: upstream evaluates those as ordinary failures.
+    #[must_use]
+    pub fn of(surveyed: &Surveyed) -> Self {
+        let judged = match &surveyed.standing {
+            Standing::Missing => return Self::Missing,
+            Standing::Unreadable(_) => return Self::Unreadable,
+            Standing::Result(judged) => judged,
+        };
+        match &judged.finding {
+            Finding::Finished => match &surveyed.verdict {
+                None => Self::Unjudged,
+                Some(Verdict::Pass) => Self::Pass,
+                Some(Verdict::Fail) => Self::Fail,
+                Some(Verdict::Error(_)) => Self::EvalError,
+            },
+            Finding::Unmatched => Self::UnknownError,
+            Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => match diagnosis.cause {
+                Cause::Infra => Self::InfraError,
+                Cause::Config => Self::ConfigError,
+                Cause::Agent => Self::AgentError,
+            },
+        }
+    }
+}
+
+/// One pair in a summary.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairLine {
+    /// The pair, `repo/task/fi_fj`.
+    pub pair: String,
+    /// What it counts as.
+    pub outcome: Outcome,
+    /// The agents' statuses.
+    pub status: Option<String>,
+    /// Why it did not finish.
+    pub why: Option<String>,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// Cost of the result that stands, in USD.
+    pub cost: Option<f64>,
+    /// Wall-clock seconds of that trial.
+    pub duration_seconds: Option<f64>,
+    /// How many trials it took, as far as the ledger knows.
+    pub trials: usize,
+}
+
+/// The numbers of one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The run.
+    pub run: RunName,
+    /// Its setting, when it is known.
+    pub setting: Option<Setting>,
+    /// The model of its results.
+    pub model: Option<String>,
+    /// The agent framework of its results.
+    pub agent: Option<String>,
+    /// The pairs of the plan; for a tree without a manifest, those that are there or that
+    /// upstream's `config.json` counted.
+    pub pairs: usize,
+    /// Pairs whose trial finished.
+    pub finished: usize,
+    /// Trials in which every agent submitted.
+    pub submitted: usize,
+    /// Pairs by outcome.
+    pub outcomes: BTreeMap<Outcome, usize>,
+    /// What the results that stand cost.
+    pub headline_cost: Total,
+    /// What every trial cost, those that no longer stand included.
+    pub total_spent: Total,
+    /// Whether the ledger knows of every trial: a tree that upstream alone wrote has none.
+    pub has_ledger: bool,
+    /// Tokens of the results that stand, where they are known.
+    pub usage: Option<Usage>,
+    /// How many of the results that stand have unknown tokens.
+    pub usage_unknown: usize,
+    /// Wall-clock seconds of the results that stand, summed.
+    pub trial_seconds: f64,
+    /// Trials in the ledger.
+    pub trials: usize,
+    /// Every pair.
+    pub lines: Vec<PairLine>,
+}
+
+impl Summary {
+    /// Sums up a run.
+    ///
+    /// `planned` is how many pairs there should be when no manifest names them.
+    #[must_use]
+    pub fn of(
+        run: RunName,
+        setting: Option<Setting>,
+        surveyed: &[Surveyed],
+        ledger: &[LedgerEntry],
+        planned: Option<usize>,
+    ) -> Self {
+        let mut summary = Self {
+            run,
+            setting,
+            model: None,
+            agent: None,
+            pairs: surveyed.len(),
+            finished: 0,
+            submitted: 0,
+            outcomes: BTreeMap::new(),
+            headline_cost: Total::default(),
+            total_spent: Total::default(),
+            has_ledger: !ledger.is_empty(),
+            usage: None,
+            usage_unknown: 0,
+            trial_seconds: 0.0,
+            trials: ledger.len(),
+            lines: Vec::new(),
+        };
+        let mut trials: BTreeMap<&Pair, usize> = BTreeMap::new();
+        let mut recorded = HashSet::new();
+        for entry in ledger {
+            *trials.entry(&entry.pair).or_default() += 1;
+            recorded.insert(entry.trial.as_str());
+            summary.total_spent.add(entry.cost);
+        }
+        for pair in surveyed {
+            let count = trials.get(&pair.pair).copied().unwrap_or(0);
+            let line = summary.count(pair, count, &recorded);
+            summary.lines.push(line);
+        }
+        // A stranger's tree may lack pairs that nothing on disk names.
+        let unnamed = planned.unwrap_or(0).saturating_sub(surveyed.len());
+        if unnamed > 0 {
+            summary.pairs += unnamed;
+            *summary.outcomes.entry(Outcome::Missing).or_default() += unnamed;
+        }
+        summary
+    }
+
+    fn count(&mut self, surveyed: &Surveyed, trials: usize, recorded: &HashSet<&str>) -> PairLine {
+        let outcome = Outcome::of(surveyed);
+        *self.outcomes.entry(outcome).or_default() += 1;
+        self.finished += usize::from(outcome.is_finished());
+        let mut line = PairLine {
+            pair: surveyed.pair.to_string(),
+            outcome,
+            status: None,
+            why: None,
+            rule: None,
+            cost: None,
+            duration_seconds: None,
+            trials,
+        };
+        let judged = match &surveyed.standing {
+            Standing::Missing => return line,
+            Standing::Unreadable(why) => {
+                line.why = Some(why.clone());
+                return line;
+            }
+            Standing::Result(judged) => judged,
+        };
+        let record = &judged.record;
+        self.model = self.model.take().or_else(|| record.model.clone());
+        self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
+        self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
+        self.headline_cost.add(judged.cost);
+        if !recorded.contains(record.trial.as_str()) {
+            self.total_spent.add(judged.cost);
+        }
+        match judged.usage {
+            Some(usage) => *self.usage.get_or_insert_default() += usage,
+            None => self.usage_unknown += 1,
+        }
+        self.trial_seconds += record.duration_seconds.unwrap_or(0.0);
+        line.status = Some(record.status());
+        line.cost = judged.cost;
+        line.duration_seconds = record.duration_seconds;
+        if let Some(diagnosis) = judged.finding.diagnosis() {
+            line.rule = Some(diagnosis.evidence.rule.clone());
+            line.why = Some(diagnosis.evidence.text.clone());
+        } else if let Some(Verdict::Error(why)) = &surveyed.verdict {
+            line.why = Some(why.clone());
+        } else if judged.finding == Finding::Unmatched {
+            line.why = record.agents.iter().find_map(|agent| agent.error.clone());
+        }
+        line
+    }
+
+    /// How many pairs count as this.
+    #[must_use]
+    pub fn count_of(&self, outcome: Outcome) -> usize {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// Pairs that the plan has and that did not finish.
+    #[must_use]
+    pub const fn unfinished(&self) -> usize {
+        self.pairs - self.finished
+    }
+
+    /// The experiment's one-line summary: the four counts it asks for, then what else there is.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        let first = [Outcome::Pass, Outcome::Fail, Outcome::InfraError, Outcome::Missing];
+        let rest = Outcome::ALL.into_iter().filter(|outcome| !first.contains(outcome));
+        let first = first.iter().map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
+        let rest = rest
+            .filter(|outcome| self.count_of(*outcome) > 0)
+            .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
+        first.chain(rest).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Trials that were ended before they had a result, of unknown cost.
+#[must_use]
+pub fn cut_off(ledger: &[LedgerEntry]) -> usize {
+    ledger.iter().filter(|entry| entry.status == CUT_OFF).count()
+}

@@ -1,0 +1,195 @@
+//! What stands for each pair of a run: the store is read, triage is asked.
+
+use crate::bench::setting::Tree;
+use crate::bench::{Pair, Setting, Usage};
+use crate::error::Result;
+use crate::evaluation::Verdict;
+use crate::model::price::{PriceTable, cost_of};
+use crate::store::events::ContainerFacts;
+use crate::store::layout::setting_of;
+use crate::store::{
+    Ledger, Manifest, ResultFile, RunDir, Tag, TrialRecord, eval, result, trajectory,
+};
+use crate::triage::{Case, Diagnosis, Finding, Rules, examine};
+
+/// What is needed to judge the pairs of one run.
+#[derive(Debug)]
+pub struct Survey<'a> {
+    /// The run.
+    pub run: &'a RunDir,
+    /// Its ledger.
+    pub ledger: &'a Ledger,
+    /// What its relay saw.
+    pub facts: &'a ContainerFacts,
+    /// The rules of today.
+    pub rules: &'a Rules,
+    /// Prices for what upstream has none for.
+    pub prices: &'a PriceTable,
+}
+
+/// One pair.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// The pair.
+    pub pair: Pair,
+    /// The tree it stands in.
+    pub tree: Tree,
+    /// What stands there.
+    pub standing: Standing,
+    /// The hidden tests' verdict, when there is one.
+    pub verdict: Option<Verdict>,
+}
+
+/// What stands at a pair.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// No result.
+    Missing,
+    /// A file that is no result, and why.
+    Unreadable(String),
+    /// A result.
+    Result(Box<Judged>),
+}
+
+/// A result with what triage says of it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The result.
+    pub record: TrialRecord,
+    /// Triage's finding.
+    pub finding: Finding,
+    /// Tokens, as far as the trajectories tell.
+    pub usage: Option<Usage>,
+    /// The cost in USD, when it is known.
+    pub cost: Option<f64>,
+}
+
+/// A patch shorter than this may be no patch: only then is a submitted trial's tail looked at.
+const SHORT_PATCH: u64 = 400;
+
+impl Survey<'_> {
+    /// Judges one pair.
+    #[must_use]
+    pub fn pair(&self, tree: Tree, pair: &Pair) -> Surveyed {
+        let dir = self.run.pair(tree, pair);
+        let standing = match result::read(&dir.result()) {
+            ResultFile::Missing => Standing::Missing,
+            ResultFile::Unreadable(why) => Standing::Unreadable(why),
+            ResultFile::Read(record) => Standing::Result(Box::new(self.judge(tree, pair, *record))),
+        };
+        Surveyed {
+            pair: pair.clone(),
+            tree,
+            standing,
+            verdict: eval::read(&dir.eval()).map(Verdict::of),
+        }
+    }
+
+    /// Judges one result.
+    #[must_use]
+    pub fn judge(&self, tree: Tree, pair: &Pair, record: TrialRecord) -> Judged {
+        let dir = self.run.pair(tree, pair);
+        let known = self.ledger.find(pair, &record.trial);
+        let suspect = |feature| {
+            let patch = dir.patch(feature).metadata();
+            !record.is_submitted() || patch.is_ok_and(|meta| meta.len() < SHORT_PATCH)
+        };
+        let mut case = Case::default();
+        let mut usage = known.and_then(|entry| entry.usage);
+        for agent in &record.agents {
+            // Trajectories are large. One is read for its tokens, unless the ledger has them,
+            // and for its end, unless nothing there can change the finding.
+            let wanted = known.is_none() || record.is_error() || suspect(agent.feature);
+            let trajectory = wanted.then(|| trajectory::read(&dir.trajectory(agent.feature))).flatten();
+            if known.is_none()
+                && let Some(used) = trajectory.as_ref().and_then(|trajectory| trajectory.usage)
+            {
+                *usage.get_or_insert_default() += used;
+            }
+            let patch = if suspect(agent.feature) {
+                crate::files::read_up_to(&dir.patch(agent.feature), SHORT_PATCH)
+                    .ok()
+                    .flatten()
+                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            } else {
+                None
+            };
+            case.trajectories.push(trajectory);
+            case.patches.push(patch);
+        }
+        Judged {
+            finding: examine(&record, &case, self.facts, self.rules),
+            cost: cost_of(&record, usage, self.prices),
+            usage,
+            record,
+        }
+    }
+
+    /// Judges every pair of a plan, or all that are there when the run has no manifest.
+    pub fn all(&self, manifest: Option<&Manifest>) -> Result<Vec<Surveyed>> {
+        let pairs: Vec<(Tree, Pair)> = match manifest {
+            Some(manifest) => {
+                let tree = manifest.setting.tree();
+                manifest.pairs.iter().map(|pair| (tree, pair.clone())).collect()
+            }
+            None => self.run.pairs()?,
+        };
+        // Reading thousands of small files is mostly system calls: two threads halve the wait.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        let chunk = pairs.len().div_ceil(threads).max(1);
+        Ok(std::thread::scope(|scope| {
+            let parts: Vec<_> = pairs
+                .chunks(chunk)
+                .map(|part| {
+                    scope.spawn(move || part.iter().map(|(tree, pair)| self.pair(*tree, pair)).collect::<Vec<_>>())
+                })
+                .collect();
+            parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+        }))
+    }
+
+    /// Tags a result with its cause, or takes a tag away that no longer applies; true when the
+    /// file changed. Errors that no rule knows stay as they are.
+    pub fn tag(&self, tree: Tree, pair: &Pair, judged: &Judged, attempt: Option<u32>) -> Result<bool> {
+        if !self.would_tag(judged) {
+            return Ok(false);
+        }
+        let tag = judged.finding.diagnosis().map(|diagnosis| tag_of(&judged.record, diagnosis, attempt));
+        result::write_tag(&self.run.pair(tree, pair).result(), tag.as_ref())
+    }
+
+    /// Whether a result's tag does not say what triage says today.
+    #[must_use]
+    pub fn would_tag(&self, judged: &Judged) -> bool {
+        let record = &judged.record;
+        let Some(now) = judged.finding.diagnosis() else {
+            return record.infra_error || record.tag.is_some();
+        };
+        let is_infra = now.cause == crate::triage::Cause::Infra;
+        let says = |tag: &Tag| tag.cause == now.cause && tag.evidence == now.evidence;
+        !record.tag.as_ref().is_some_and(says) || record.infra_error != is_infra
+    }
+}
+
+fn tag_of(record: &TrialRecord, diagnosis: &Diagnosis, attempt: Option<u32>) -> Tag {
+    Tag {
+        cause: diagnosis.cause,
+        evidence: diagnosis.evidence.clone(),
+        attempt: attempt.or_else(|| record.tag.as_ref()?.attempt),
+        trial: record.trial.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The setting of a run: its manifest's, or what its name and trees tell.
+#[must_use]
+pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<Setting> {
+    if let Some(manifest) = manifest {
+        return Some(manifest.setting);
+    }
+    let trees: Vec<Tree> = Tree::ALL.into_iter().filter(|tree| run.tree(*tree).is_dir()).collect();
+    match trees.as_slice() {
+        [tree] => setting_of(run, *tree),
+        _ => None,
+    }
+}

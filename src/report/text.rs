@@ -1,0 +1,190 @@
+//! The report for a terminal.
+
+use std::fmt::Write as _;
+
+use super::summary::{Outcome, Summary};
+use crate::model::price::Total;
+
+/// A table and what there is to know about the pairs that did not finish.
+#[must_use]
+pub fn render(summaries: &[Summary]) -> String {
+    let mut out = table(summaries);
+    for summary in summaries {
+        out.push('\n');
+        let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
+        out.push_str(&errors(summary));
+        out.push_str(&flaky(summary));
+    }
+    out.push('\n');
+    out.push_str(&costs(summaries));
+    out
+}
+
+/// A duration for people: `1h 02m`, `3m 20s`, `12s`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let whole = seconds.clamp(0.0, 1e12).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
+}
+
+fn table(summaries: &[Summary]) -> String {
+    // A column that is zero for every run says nothing, except the ones people look for.
+    let always = [Outcome::Pass, Outcome::Fail, Outcome::InfraError, Outcome::Missing];
+    let columns: Vec<Outcome> = Outcome::ALL
+        .into_iter()
+        .filter(|outcome| {
+            always.contains(outcome) || summaries.iter().any(|summary| summary.count_of(*outcome) > 0)
+        })
+        .collect();
+    let mut rows = vec![{
+        let mut head: Vec<String> = ["run", "pairs", "finished"].map(str::to_owned).to_vec();
+        head.extend(columns.iter().map(|outcome| outcome.name().replace('_', " ")));
+        head.extend(["cost", "spent", "time"].map(str::to_owned));
+        head
+    }];
+    for summary in summaries {
+        let mut row = vec![
+            summary.run.to_string(),
+            summary.pairs.to_string(),
+            summary.finished.to_string(),
+        ];
+        row.extend(columns.iter().map(|outcome| summary.count_of(*outcome).to_string()));
+        row.push(summary.headline_cost.to_string());
+        row.push(summary.total_spent.to_string());
+        row.push(duration(summary.trial_seconds));
+        rows.push(row);
+    }
+    aligned(&rows)
+}
+
+/// Rows as columns: the first to the left, the others to the right.
+#[must_use]
+pub fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            if column == 0 {
+                let _ = write!(line, "{cell:<width$}");
+            } else {
+                let _ = write!(line, "  {cell:>width$}");
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The pairs that did not finish, grouped by what stopped them.
+fn errors(summary: &Summary) -> String {
+    let mut out = String::new();
+    for outcome in Outcome::ALL.into_iter().filter(|outcome| {
+        !matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Unjudged | Outcome::Missing)
+    }) {
+        let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        for line in summary.lines.iter().filter(|line| line.outcome == outcome) {
+            let rule = line.rule.as_deref().unwrap_or("no rule matches");
+            match groups.iter_mut().find(|(known, ..)| *known == rule) {
+                Some((_, _, pairs)) => pairs.push(&line.pair),
+                None => groups.push((rule, line.why.as_deref().unwrap_or("no text"), vec![&line.pair])),
+            }
+        }
+        for (rule, why, pairs) in groups {
+            let name = outcome.name();
+            let _ = writeln!(out, "  {name} · {rule} · {} pair{}", pairs.len(), if pairs.len() == 1 { "" } else { "s" });
+            let _ = writeln!(out, "    {}", one_line(why, 160));
+            let _ = writeln!(out, "    {}", some(&pairs, 6));
+        }
+    }
+    let missing: Vec<&str> = summary
+        .lines
+        .iter()
+        .filter(|line| line.outcome == Outcome::Missing)
+        .map(|line| line.pair.as_str())
+        .collect();
+    if !missing.is_empty() && missing.len() < summary.pairs {
+        let _ = writeln!(out, "  missing: {}", some(&missing, 6));
+    }
+    out
+}
+
+fn flaky(summary: &Summary) -> String {
+    let flaky: Vec<String> = summary
+        .lines
+        .iter()
+        .filter(|line| line.trials > 1 && line.outcome.is_finished())
+        .map(|line| format!("{} ({} trials)", line.pair, line.trials))
+        .collect();
+    if flaky.is_empty() {
+        return String::new();
+    }
+    let flaky: Vec<&str> = flaky.iter().map(String::as_str).collect();
+    format!("  finished after more than one trial: {}\n", some(&flaky, 6))
+}
+
+fn costs(summaries: &[Summary]) -> String {
+    let (mut headline, mut spent) = (Total::default(), Total::default());
+    for summary in summaries {
+        headline += summary.headline_cost;
+        spent += summary.total_spent;
+    }
+    let mut out = format!("cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n");
+    if headline.unknown > 0 || spent.unknown > 0 {
+        out.push_str("  unknown: no price for the model's calls, or cut off before the cost was written; give prices with [prices] or price_file\n");
+    }
+    for summary in summaries.iter().filter(|summary| !summary.has_ledger) {
+        let _ = writeln!(out, "  {} has no ledger: trials that were overwritten are not counted", summary.run);
+    }
+    out
+}
+
+/// Text as one line of at most `limit` characters; control characters become spaces, so that an
+/// error's text cannot drive the terminal.
+#[must_use]
+pub fn one_line(text: &str, limit: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    if clean.chars().count() <= limit {
+        return clean;
+    }
+    let cut: String = clean.chars().take(limit - 1).collect();
+    format!("{cut}…")
+}
+
+fn some(items: &[&str], most: usize) -> String {
+    let mut shown = items[..items.len().min(most)].join(", ");
+    if items.len() > most {
+        let _ = write!(shown, " and {} more", items.len() - most);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errors_text_cannot_drive_the_terminal() {
+        assert_eq!(one_line("a\x1b[2J\nb", 20), "a [2J b");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(12.4), "12s");
+        assert_eq!(duration(200.0), "3m 20s");
+        assert_eq!(duration(3725.0), "1h 02m");
+    }
+}

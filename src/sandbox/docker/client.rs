@@ -1,0 +1,146 @@
+//! What we ask the daemon ourselves: is it there, what is ours, and to end it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use bollard::query_parameters as query;
+
+use super::Endpoint;
+use crate::bench::RunName;
+use crate::error::{Error, Result};
+use crate::process::Owner;
+
+/// The label with the run's name.
+pub const RUN_LABEL: &str = "regatta.run";
+/// The label with the owner: `<pid>:<start>:<boot id>`.
+pub const OWNER_LABEL: &str = "regatta.owner";
+
+/// A connection to the daemon.
+#[derive(Clone, Debug)]
+pub struct Docker {
+    api: bollard::Docker,
+    endpoint: Endpoint,
+}
+
+/// A container of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurContainer {
+    /// Its full id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// The run it belongs to.
+    pub run: String,
+    /// Who made it.
+    pub owner: Option<Owner>,
+}
+
+/// How a container ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Death {
+    /// Whether the kernel killed it for its memory.
+    pub oom: bool,
+    /// Its exit code.
+    pub exit_code: Option<i64>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Docker {
+    /// Prepares a connection; nothing is asked yet.
+    pub fn at(endpoint: Endpoint) -> Result<Self> {
+        let version = bollard::API_DEFAULT_VERSION;
+        let api = match &endpoint {
+            Endpoint::Unix(path) => bollard::Docker::connect_with_unix(
+                &path.to_string_lossy(),
+                TIMEOUT.as_secs(),
+                version,
+            ),
+            Endpoint::Tcp(address) => {
+                bollard::Docker::connect_with_http(address, TIMEOUT.as_secs(), version)
+            }
+        };
+        let api = api.map_err(|error| unreachable(&endpoint, &error.to_string()))?;
+        Ok(Self { api, endpoint })
+    }
+
+    /// The daemon's version, which shows that it answers.
+    pub async fn version(&self) -> Result<String> {
+        let asked = tokio::time::timeout(Duration::from_secs(10), self.api.version());
+        match asked.await {
+            Ok(Ok(version)) => Ok(format!(
+                "{} (API {})",
+                version.version.unwrap_or_default(),
+                version.api_version.unwrap_or_default()
+            )),
+            Ok(Err(error)) => Err(unreachable(&self.endpoint, &error.to_string())),
+            Err(_) => Err(unreachable(&self.endpoint, "no answer within 10 s")),
+        }
+    }
+
+    /// Those of these images that the daemon has.
+    pub async fn present_images(&self) -> Result<HashSet<String>> {
+        let images = self.api.list_images(None::<query::ListImagesOptions>).await;
+        let images = images.map_err(|error| self.failed("list the images", &error))?;
+        Ok(images.into_iter().flat_map(|image| image.repo_tags).collect())
+    }
+
+    /// The containers that carry our label, of one run or of all.
+    pub async fn our_containers(&self, run: Option<&RunName>) -> Result<Vec<OurContainer>> {
+        let label = run.map_or_else(|| RUN_LABEL.to_owned(), |run| format!("{RUN_LABEL}={run}"));
+        let options = query::ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&HashMap::from([("label".to_owned(), vec![label])]))
+            .build();
+        let found = self.api.list_containers(Some(options)).await;
+        let found = found.map_err(|error| self.failed("list the containers", &error))?;
+        Ok(found
+            .into_iter()
+            .map(|container| {
+                let labels = container.labels.unwrap_or_default();
+                OurContainer {
+                    id: container.id.unwrap_or_default(),
+                    name: container.names.unwrap_or_default().join(" ").trim_start_matches('/').to_owned(),
+                    image: container.image.unwrap_or_default(),
+                    run: labels.get(RUN_LABEL).cloned().unwrap_or_default(),
+                    owner: labels.get(OWNER_LABEL).and_then(|label| Owner::parse(label)),
+                }
+            })
+            .collect())
+    }
+
+    /// Ends and removes a container with its anonymous volumes; one that is gone is no error.
+    pub async fn remove(&self, id: &str) -> Result<()> {
+        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match self.api.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            // 404: gone already; 409: `--rm` or another remover is at it.
+            Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 404 | 409,
+                ..
+            }) => Ok(()),
+            Err(error) => Err(self.failed(&format!("remove the container {id}"), &error)),
+        }
+    }
+
+    /// How a container ended; `None` while it runs, or when it is gone without a trace.
+    pub async fn death(&self, id: &str) -> Option<Death> {
+        let options = None::<query::InspectContainerOptions>;
+        let state = self.api.inspect_container(id, options).await.ok()?.state?;
+        (state.running == Some(false)).then(|| Death {
+            oom: state.oom_killed.unwrap_or(false),
+            exit_code: state.exit_code,
+        })
+    }
+
+    fn failed(&self, doing: &str, error: &bollard::errors::Error) -> Error {
+        Error::world(format!("cannot {doing} at {}: {error}", self.endpoint.url()))
+    }
+}
+
+fn unreachable(endpoint: &Endpoint, why: &str) -> Error {
+    Error::world(format!("no Docker daemon answers at {}: {why}", endpoint.url()))
+        .hint("start it (`systemctl start docker`), or point DOCKER_HOST at the one to use; `docker info` shows whether you may")
+}

@@ -1,0 +1,57 @@
+//! Where the daemon listens.
+
+use std::path::PathBuf;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::{Error, Result};
+
+/// The daemon's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A socket file.
+    Unix(PathBuf),
+    /// `host:port`, plain HTTP.
+    Tcp(String),
+}
+
+/// A connection to the daemon.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Endpoint {
+    /// The address that the Docker client would use: `DOCKER_HOST`, or the usual socket.
+    pub fn from_environment() -> Result<Self> {
+        match std::env::var("DOCKER_HOST") {
+            Ok(host) if !host.is_empty() => Self::parse(&host),
+            _ => Ok(Self::Unix("/var/run/docker.sock".into())),
+        }
+    }
+
+    /// Reads a `DOCKER_HOST`.
+    pub fn parse(host: &str) -> Result<Self> {
+        match host.split_once("://") {
+            Some(("unix", path)) => Ok(Self::Unix(path.into())),
+            Some(("tcp" | "http", address)) => Ok(Self::Tcp(address.trim_end_matches('/').to_owned())),
+            _ => Err(Error::usage(format!("DOCKER_HOST is `{host}`, which regatta cannot reach"))
+                .hint("use unix:///path/to/docker.sock or tcp://host:port; for ssh, forward the socket first")),
+        }
+    }
+
+    /// The address in `DOCKER_HOST`'s form.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Unix(path) => format!("unix://{}", path.display()),
+            Self::Tcp(address) => format!("tcp://{address}"),
+        }
+    }
+
+    /// Opens a connection.
+    pub async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            Self::Tcp(address) => Box::new(tokio::net::TcpStream::connect(address).await?),
+        })
+    }
+}

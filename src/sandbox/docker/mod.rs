@@ -1,0 +1,10 @@
+//! Docker, through the Engine API; Podman's compatible socket too.
+
+pub mod client;
+mod dead_exec;
+pub mod endpoint;
+pub mod relay;
+
+pub use client::Docker;
+pub use endpoint::Endpoint;
+pub use relay::Relay;

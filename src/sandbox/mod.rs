@@ -1,0 +1,3 @@
+//! Where agents' commands run.
+
+pub mod docker;

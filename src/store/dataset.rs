@@ -1,0 +1,155 @@
+//! The dataset tree on disk: `<root>/<repo>/task<id>/feature<n>/` and `<root>/subsets/`.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench::{Dataset, Pair, Subset, TaskKey};
+use crate::error::{Error, Result, nearest};
+use crate::files;
+
+/// The dataset at a directory.
+#[derive(Clone, Debug)]
+pub struct DatasetDir {
+    root: PathBuf,
+}
+
+impl DatasetDir {
+    /// The dataset at `root`, which must be a directory.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
+        let root = root.into();
+        if !root.is_dir() {
+            return Err(
+                Error::usage(format!("no dataset at {}", root.display())).hint(
+                    "point --cooperbench-dir at a CooperBench checkout (its `dataset/` is used), or --dataset-dir at the dataset itself",
+                ),
+            );
+        }
+        Ok(Self { root })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The names of the subsets there are.
+    pub fn subset_names(&self) -> Result<Vec<String>> {
+        Ok(files::list(&self.root.join("subsets"))?
+            .iter()
+            .filter(|path| path.extension().is_some_and(|ext| ext == "json"))
+            .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
+            .collect())
+    }
+
+    /// The pairs of a subset, checked file by file against the tree.
+    ///
+    /// Only the subset's own tasks are looked at: a dataset of hundreds of features is planned
+    /// in milliseconds. Everything that is wrong is reported in one error.
+    pub fn pairs(&self, subset: &str) -> Result<Vec<Pair>> {
+        let (path, subset) = self.subset(subset)?;
+        let (dataset, mut wrong) = self.tasks(subset.task_keys())?;
+        let pairs = dataset.pairs_of(&subset).unwrap_or_else(|unknown| {
+            wrong.extend(unknown.iter().map(|unknown| {
+                format!("{}: not in the dataset (wanted by {})", self.root.join(&unknown.missing).display(), unknown.wanted)
+            }));
+            Vec::new()
+        });
+        for pair in &pairs {
+            let task = self.task_dir(&pair.task);
+            for feature in pair.features {
+                let file = task.join(format!("feature{feature}")).join("feature.md");
+                match file.metadata() {
+                    Ok(meta) if meta.len() == 0 => wrong.push(format!("{}: empty", file.display())),
+                    Ok(_) => {
+                        if let Err(error) = files::read_text(&file) {
+                            wrong.push(error.to_string());
+                        }
+                    }
+                    Err(error) => wrong.push(format!("{}: {error}", file.display())),
+                }
+            }
+        }
+        wrong.sort();
+        wrong.dedup();
+        if !wrong.is_empty() {
+            return Err(Error::usage(format!(
+                "the subset {} does not fit the dataset, {} problem{}:\n  {}",
+                path.display(),
+                wrong.len(),
+                if wrong.len() == 1 { "" } else { "s" },
+                wrong.join("\n  ")
+            ))
+            .hint("update the checkout so that dataset and subset are of one revision, or take these pairs out of the subset"));
+        }
+        if pairs.is_empty() {
+            return Err(Error::usage(format!("the subset {} has no pairs", path.display())));
+        }
+        Ok(pairs)
+    }
+
+    fn subset(&self, name: &str) -> Result<(PathBuf, Subset)> {
+        let names = self.subset_names()?;
+        if !names.iter().any(|known| known == name) {
+            let there = if names.is_empty() {
+                format!("{} has no *.json", self.root.join("subsets").display())
+            } else {
+                format!("there are: {}", names.join(", "))
+            };
+            let error = Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
+            return Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+        let path = self.root.join("subsets").join(format!("{name}.json"));
+        let subset = serde_json::from_str(&files::read_text(&path).map_err(Error::into_usage)?)
+            .map_err(|error| {
+                Error::usage(format!("{} is no subset: {error}", path.display())).hint(
+                    "a subset is {\"tasks\": [{\"repo\": \"x_task\", \"task_id\": 1, \"pairs\": [[1, 2]]}]}",
+                )
+            })?;
+        Ok((path, subset))
+    }
+
+    fn task_dir(&self, task: &TaskKey) -> PathBuf {
+        self.root.join(&task.repo).join(format!("task{}", task.task_id))
+    }
+
+    /// These tasks as they stand in the tree, and what is wrong with them.
+    fn tasks(&self, keys: impl Iterator<Item = TaskKey>) -> Result<(Dataset, Vec<String>)> {
+        let mut dataset = Dataset::default();
+        let mut wrong = Vec::new();
+        for key in keys {
+            if !is_directory_name(&key.repo) {
+                wrong.push(format!("`{}` is not the name of a directory", key.repo.escape_debug()));
+                continue;
+            }
+            let dir = self.task_dir(&key);
+            if !dir.is_dir() {
+                continue;
+            }
+            let mut features = Vec::new();
+            for path in files::list(&dir)? {
+                let Some(id) = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .and_then(|name| name.strip_prefix("feature"))
+                    .filter(|_| path.is_dir())
+                else {
+                    continue;
+                };
+                match id.parse() {
+                    Ok(id) => features.push(id),
+                    Err(_) => wrong.push(format!("{}: `{id}` is no feature number", path.display())),
+                }
+            }
+            dataset.insert(key, features);
+        }
+        Ok((dataset, wrong))
+    }
+}
+
+/// Whether a name from a data file can be joined to a path without leaving its parent.
+fn is_directory_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
+}

@@ -1,0 +1,78 @@
+//! A cause and what it rests on, as results and the ledger hold it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Whose failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The world's: worth another attempt, and no mark against the agent.
+    Infra,
+    /// The experiment's set-up: the same for every pair, another attempt only costs.
+    Config,
+    /// The agent's own: a result like any other.
+    Agent,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Infra => "infra",
+            Self::Config => "config",
+            Self::Agent => "agent",
+        })
+    }
+}
+
+/// What a cause rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The rule that decided, by its id.
+    pub rule: String,
+    /// Where the text came from, e.g. `agents.agent1.error`.
+    pub source: String,
+    /// The text, cut to its first [`Evidence::MAX_CHARS`] characters.
+    pub text: String,
+}
+
+impl Evidence {
+    /// Evidence is to be read by people: more than this is in the trajectory.
+    pub const MAX_CHARS: usize = 400;
+
+    /// Evidence with its text cut to size.
+    #[must_use]
+    pub fn new(rule: &str, source: &str, text: &str) -> Self {
+        let text = text.trim();
+        let mut cut: String = text.chars().take(Self::MAX_CHARS).collect();
+        if cut.len() < text.len() {
+            cut.push('…');
+        }
+        Self {
+            rule: rule.to_owned(),
+            source: source.to_owned(),
+            text: cut,
+        }
+    }
+}
+
+/// A cause with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Whose failure it was.
+    pub cause: Cause,
+    /// What that rests on.
+    pub evidence: Evidence,
+}
+
+impl Diagnosis {
+    /// A diagnosis.
+    #[must_use]
+    pub fn new(cause: Cause, rule: &str, source: &str, text: &str) -> Self {
+        Self {
+            cause,
+            evidence: Evidence::new(rule, source, text),
+        }
+    }
+}

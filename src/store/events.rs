@@ -1,0 +1,138 @@
+//! `events.jsonl`: what happened, one object a line, for people, scripts and later triage.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::RunDir;
+use crate::error::Result;
+use crate::files;
+
+/// Appends one event, with the time, to the run's events.
+pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
+    #[derive(Serialize)]
+    struct Line<'a, E> {
+        at: jiff::Timestamp,
+        #[serde(flatten)]
+        event: &'a E,
+    }
+    let line = Line {
+        at: jiff::Timestamp::now(),
+        event,
+    };
+    files::create_dir(&run.own())?;
+    files::append_line(&run.events(), &serde_json::to_string(&line).unwrap_or_default())
+}
+
+/// What the relay answers in a dead container's place, before the container's full id.
+///
+/// See `sandbox::docker::relay`: the agent's loop ends on it instead of spending paid steps
+/// on a container that is gone.
+pub const MARKER: &str = "regatta-lost-container";
+
+/// What the Docker relay saw happen to containers: the harness's own knowledge, kept for triage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerFacts {
+    /// Containers that were gone when the agent needed them, by full id.
+    pub lost: HashMap<String, Lost>,
+    /// The daemon's words when it refused to make a container, by the container's name.
+    pub refused: HashMap<String, String>,
+}
+
+/// Why a container was gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// `task_timeout`, `stopped`, `oom`, `exited` or `daemon_unreachable`.
+    pub reason: String,
+    /// The daemon's words, or ours.
+    pub detail: String,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Known {
+    ContainerLost {
+        container: String,
+        #[serde(flatten)]
+        lost: Lost,
+    },
+    ContainerRefused {
+        name: String,
+        message: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+impl ContainerFacts {
+    /// The facts that the run's events hold.
+    pub fn of_run(run: &RunDir) -> Result<Self> {
+        let bytes = files::read_up_to(&run.events(), 1_000_000_000)?.unwrap_or_default();
+        let mut facts = Self::default();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(Known::ContainerLost { container, lost }) => {
+                    facts.lost.insert(container, lost);
+                }
+                Ok(Known::ContainerRefused { name, message }) => {
+                    facts.refused.insert(name, message);
+                }
+                Ok(Known::Other) | Err(_) => {}
+            }
+        }
+        Ok(facts)
+    }
+}
+
+/// An attempt that was begun, and of whose end nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// Its number in the run.
+    pub attempt: u32,
+    /// The pairs it was to run.
+    pub pairs: Vec<String>,
+}
+
+/// What the events say of earlier attempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The number of the last attempt; 0 when there was none.
+    pub last_attempt: u32,
+    /// The last attempt, when regatta died in it.
+    pub open: Option<OpenAttempt>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Attempt {
+    AttemptStarted {
+        attempt: u32,
+        pairs: Vec<String>,
+    },
+    AttemptEnded {
+        attempt: u32,
+    },
+    #[serde(other)]
+    Other,
+}
+
+impl History {
+    /// The history of a run.
+    pub fn of_run(run: &RunDir) -> Result<Self> {
+        let bytes = files::read_up_to(&run.events(), 1_000_000_000)?.unwrap_or_default();
+        let mut history = Self::default();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(Attempt::AttemptStarted { attempt, pairs }) => {
+                    history.last_attempt = history.last_attempt.max(attempt);
+                    history.open = Some(OpenAttempt { attempt, pairs });
+                }
+                Ok(Attempt::AttemptEnded { attempt }) => {
+                    history.open.take_if(|open| open.attempt == attempt);
+                }
+                Ok(Attempt::Other) | Err(_) => {}
+            }
+        }
+        Ok(history)
+    }
+}

@@ -1,0 +1,265 @@
+//! Where things lie under `logs/`: upstream's tree, and our `regatta/` beside it.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench::setting::Tree;
+use crate::bench::{Pair, RunName, Setting, TaskKey};
+use crate::error::{Error, Result, nearest};
+use crate::files;
+
+/// The root of the log tree, `logs/`.
+#[derive(Clone, Debug)]
+pub struct LogTree {
+    root: PathBuf,
+}
+
+impl LogTree {
+    /// The tree at this directory, which need not exist yet.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of one run.
+    #[must_use]
+    pub fn run(&self, name: &RunName) -> RunDir {
+        RunDir {
+            path: self.root.join(name.as_str()),
+            name: name.clone(),
+        }
+    }
+
+    /// Every run there is: the directories that hold results or a configuration.
+    pub fn runs(&self) -> Result<Vec<RunDir>> {
+        let runs = files::list(&self.root)?
+            .into_iter()
+            .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+            .map(|name| self.run(&name))
+            .filter(RunDir::exists)
+            .collect();
+        Ok(runs)
+    }
+
+    /// The named runs, or all of them when none is named.
+    pub fn select(&self, names: &[RunName]) -> Result<Vec<RunDir>> {
+        let all = self.runs()?;
+        if names.is_empty() && all.is_empty() {
+            return Err(Error::usage(format!("no runs under {}", self.root.display()))
+                .hint("`regatta run` makes them; --logs-dir names another tree"));
+        }
+        if names.is_empty() {
+            return Ok(all);
+        }
+        names
+            .iter()
+            .map(|name| {
+                let run = self.run(name);
+                if run.exists() {
+                    return Ok(run);
+                }
+                let known: Vec<&str> = all.iter().map(|run| run.name.as_str()).collect();
+                let error = Error::usage(format!("no run `{name}` under {}", self.root.display()));
+                Err(match nearest(name.as_str(), known.iter().copied()) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None if known.is_empty() => error.hint("there are no runs yet"),
+                    None => error.hint(format!("there are: {}", known.join(", "))),
+                })
+            })
+            .collect()
+    }
+}
+
+/// The directory of one run, `logs/<run>/`.
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    name: RunName,
+}
+
+impl RunDir {
+    /// The run's name.
+    #[must_use]
+    pub const fn name(&self) -> &RunName {
+        &self.name
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a run here.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.config_json().is_file()
+            || self.manifest().is_file()
+            || Tree::ALL.iter().any(|tree| self.tree(*tree).is_dir())
+    }
+
+    /// Upstream's `config.json`.
+    #[must_use]
+    pub fn config_json(&self) -> PathBuf {
+        self.path.join("config.json")
+    }
+
+    /// The directory of one of upstream's settings.
+    #[must_use]
+    pub fn tree(&self, tree: Tree) -> PathBuf {
+        self.path.join(tree.name())
+    }
+
+    /// The directory of one pair.
+    #[must_use]
+    pub fn pair(&self, tree: Tree, pair: &Pair) -> PairDir {
+        let path = self
+            .tree(tree)
+            .join(&pair.task.repo)
+            .join(pair.task.task_id.to_string())
+            .join(pair.dir_name());
+        PairDir { path, tree }
+    }
+
+    /// The directory of our own files.
+    #[must_use]
+    pub fn own(&self) -> PathBuf {
+        self.path.join("regatta")
+    }
+
+    /// `regatta/manifest.json`: what the run was.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.own().join("manifest.json")
+    }
+
+    /// `regatta/ledger.jsonl`: every trial ever made.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.own().join("ledger.jsonl")
+    }
+
+    /// `regatta/events.jsonl`: what happened, in order.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.own().join("events.jsonl")
+    }
+
+    /// `regatta/lock`: held by the regatta that runs it.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.own().join("lock")
+    }
+
+    /// `regatta/attempt-<n>.log`: what the engine printed.
+    #[must_use]
+    pub fn attempt_log(&self, attempt: u32) -> PathBuf {
+        self.own().join(format!("attempt-{attempt}.log"))
+    }
+
+    /// `regatta/subset-<n>.json`: the pairs given to the engine for one attempt.
+    #[must_use]
+    pub fn attempt_subset(&self, attempt: u32) -> PathBuf {
+        self.own().join(format!("subset-{attempt}.json"))
+    }
+
+    /// `regatta/agent-config.yaml`: the configuration generated for the agent.
+    #[must_use]
+    pub fn agent_config(&self) -> PathBuf {
+        self.own().join("agent-config.yaml")
+    }
+
+    /// Every pair directory of the run, with the tree it stands in.
+    pub fn pairs(&self) -> Result<Vec<(Tree, Pair)>> {
+        let mut found = Vec::new();
+        for tree in Tree::ALL {
+            for repo_dir in files::list(&self.tree(tree))? {
+                let Some(repo) = repo_dir.file_name().and_then(|name| name.to_str()) else {
+                    continue;
+                };
+                for task_dir in files::list(&repo_dir).unwrap_or_default() {
+                    let id = task_dir.file_name().and_then(|name| name.to_str());
+                    let Some(id) = id.and_then(|id| id.parse().ok()) else {
+                        continue;
+                    };
+                    for pair_dir in files::list(&task_dir).unwrap_or_default() {
+                        let name = pair_dir.file_name().and_then(|name| name.to_str());
+                        let task = TaskKey::new(repo, id);
+                        if let Some(pair) = name.and_then(|name| Pair::from_dir_name(task, name)) {
+                            found.push((tree, pair));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The setting of a run, when its name or its one tree tells.
+#[must_use]
+pub fn setting_of(run: &RunDir, tree: Tree) -> Option<Setting> {
+    match tree {
+        Tree::Solo => Some(Setting::Solo),
+        Tree::Coop => [Setting::CoopNocomm, Setting::CoopComm]
+            .into_iter()
+            .find(|setting| run.name().as_str().ends_with(setting.name())),
+    }
+}
+
+/// The directory of one pair, with the names of the files in it.
+#[derive(Clone, Debug)]
+pub struct PairDir {
+    path: PathBuf,
+    tree: Tree,
+}
+
+impl PairDir {
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `result.json`.
+    #[must_use]
+    pub fn result(&self) -> PathBuf {
+        self.path.join("result.json")
+    }
+
+    /// `eval.json`.
+    #[must_use]
+    pub fn eval(&self) -> PathBuf {
+        self.path.join("eval.json")
+    }
+
+    /// The trajectory of an agent: `solo_traj.json`, or `agent<feature>_traj.json`.
+    #[must_use]
+    pub fn trajectory(&self, feature: Option<u64>) -> PathBuf {
+        self.path.join(format!("{}_traj.json", self.stem(feature)))
+    }
+
+    /// The patch of an agent: `solo.patch`, or `agent<feature>.patch`.
+    #[must_use]
+    pub fn patch(&self, feature: Option<u64>) -> PathBuf {
+        self.path.join(format!("{}.patch", self.stem(feature)))
+    }
+
+    fn stem(&self, feature: Option<u64>) -> String {
+        match (self.tree, feature) {
+            (Tree::Coop, Some(feature)) => format!("agent{feature}"),
+            _ => "solo".to_owned(),
+        }
+    }
+
+    /// Where the files of trials that no longer stand are kept.
+    #[must_use]
+    pub fn aside(&self) -> PathBuf {
+        self.path.join("regatta")
+    }
+}

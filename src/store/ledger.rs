@@ -1,0 +1,133 @@
+//! The ledger: one line per trial ever made, appended and never rewritten.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentRecord, Diagnosis, RunDir};
+use crate::bench::{Pair, Setting, Usage};
+use crate::error::Result;
+use crate::files;
+
+/// A ledger of a weekend's run is a few MB; this bounds what we read into memory.
+const MAX_BYTES: u64 = 1_000_000_000;
+
+/// One trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The trial's id: upstream's `run_id`, or one of ours when the trial left no result.
+    pub trial: String,
+    /// The setting; `None` for a tree whose setting is not known.
+    pub setting: Option<Setting>,
+    /// The pair.
+    #[serde(flatten)]
+    pub pair: Pair,
+    /// The attempt that made it; `None` for trials that were there before us.
+    pub attempt: Option<u32>,
+    /// The agents' statuses, or `CutOff` for a trial that was ended before it had a result.
+    pub status: String,
+    /// Each agent as its result tells it.
+    pub agents: Vec<AgentRecord>,
+    /// Cause and evidence, when it did not finish.
+    pub diagnosis: Option<Diagnosis>,
+    /// Whether the result does not stand, whatever its status says.
+    #[serde(default)]
+    pub void: bool,
+    /// The cost in USD; `None` is unknown, not zero.
+    pub cost: Option<f64>,
+    /// Tokens, from the trajectories.
+    pub usage: Option<Usage>,
+    /// Local time without a zone, as upstream writes it.
+    pub started_at: Option<String>,
+    /// Wall-clock seconds.
+    pub duration_seconds: Option<f64>,
+    /// When this line was written.
+    pub recorded_at: jiff::Timestamp,
+}
+
+/// The status of a trial that was ended before it wrote a result.
+pub const CUT_OFF: &str = "CutOff";
+
+/// A run's ledger, held in memory as it grows.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    entries: Vec<LedgerEntry>,
+    index: HashMap<(Pair, String), usize>,
+    /// Lines that could not be read: a torn last line after a crash, or a stranger's edit.
+    pub unreadable_lines: usize,
+}
+
+impl Ledger {
+    /// Reads the ledger of a run to add to it; an empty one when there is none.
+    pub fn open(run: &RunDir) -> Result<Self> {
+        let (ledger, torn) = Self::read(run)?;
+        if torn {
+            // A torn last line must not swallow the next one.
+            files::append_line(&ledger.path, "")?;
+        }
+        Ok(ledger)
+    }
+
+    /// Reads the ledger of a run, and touches nothing.
+    pub fn open_readonly(run: &RunDir) -> Result<Self> {
+        Ok(Self::read(run)?.0)
+    }
+
+    fn read(run: &RunDir) -> Result<(Self, bool)> {
+        let path = run.ledger();
+        let bytes = files::read_up_to(&path, MAX_BYTES)?.unwrap_or_default();
+        let mut ledger = Self {
+            path,
+            entries: Vec::new(),
+            index: HashMap::new(),
+            unreadable_lines: 0,
+        };
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<LedgerEntry>(line) {
+                Ok(entry) => ledger.remember(entry),
+                Err(_) => ledger.unreadable_lines += 1,
+            }
+        }
+        Ok((ledger, bytes.last().is_some_and(|byte| *byte != b'\n')))
+    }
+
+    /// Adds a trial, once: a trial that is already there is not written again.
+    pub fn record(&mut self, entry: LedgerEntry) -> Result<bool> {
+        if self.has(&entry.pair, &entry.trial) {
+            return Ok(false);
+        }
+        let line = serde_json::to_string(&entry).unwrap_or_default();
+        files::append_line(&self.path, &line)?;
+        self.remember(entry);
+        Ok(true)
+    }
+
+    fn remember(&mut self, entry: LedgerEntry) {
+        let key = (entry.pair.clone(), entry.trial.clone());
+        if let std::collections::hash_map::Entry::Vacant(free) = self.index.entry(key) {
+            free.insert(self.entries.len());
+            self.entries.push(entry);
+        }
+    }
+
+    /// Whether this trial is in the ledger.
+    #[must_use]
+    pub fn has(&self, pair: &Pair, trial: &str) -> bool {
+        self.find(pair, trial).is_some()
+    }
+
+    /// This trial's line.
+    #[must_use]
+    pub fn find(&self, pair: &Pair, trial: &str) -> Option<&LedgerEntry> {
+        let place = self.index.get(&(pair.clone(), trial.to_owned()))?;
+        self.entries.get(*place)
+    }
+
+    /// Every trial, in the order in which they were recorded.
+    #[must_use]
+    pub fn entries(&self) -> &[LedgerEntry] {
+        &self.entries
+    }
+}

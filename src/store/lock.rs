@@ -1,0 +1,70 @@
+//! The lock of a run: one regatta at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+
+use super::RunDir;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::process::Owner;
+
+/// A held lock; the kernel lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock, or says who has it.
+    pub fn take(run: &RunDir) -> Result<Self> {
+        let path = run.lock();
+        files::create_dir(&run.own())?;
+        let cannot = |error: &std::io::Error| {
+            Error::usage(format!("cannot lock {}: {error}", path.display()))
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| cannot(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(|error| cannot(&error))?;
+                return Err(Error::usage(format!(
+                    "run `{}` is already running: {} is locked by {}",
+                    run.name(),
+                    path.display(),
+                    holder.trim()
+                ))
+                .hint("wait for it, stop it, or use another --name; `regatta status` shows its progress"));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(&error)),
+        }
+        let write = |file: &mut File| -> std::io::Result<()> {
+            file.set_len(0)?;
+            file.rewind()?;
+            write!(file, "{}", Owner::this().describe())?;
+            file.sync_data()
+        };
+        write(&mut file).map_err(|error| cannot(&error))?;
+        Ok(Self { _file: file })
+    }
+
+    /// Who holds the lock of a run, if anyone does.
+    #[must_use]
+    pub fn holder(run: &RunDir) -> Option<String> {
+        let mut file = File::open(run.lock()).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).ok()?;
+                Some(holder.trim().to_owned())
+            }
+            _ => None,
+        }
+    }
+}

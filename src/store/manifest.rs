@@ -1,0 +1,122 @@
+//! `manifest.json`: what a run was, so that a resume cannot quietly be something else.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::RunDir;
+use crate::bench::{Pair, RunName, Setting};
+use crate::error::{Error, Result};
+use crate::files;
+
+/// A manifest lists at most every pair of the dataset; this is far above that.
+const MAX_BYTES: u64 = 64_000_000;
+
+/// What a run is made of. Every field but the last four must stay the same on a resume.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The run.
+    pub run: RunName,
+    /// Its setting.
+    pub setting: Setting,
+    /// `upstream` or `native`.
+    pub engine: String,
+    /// The version of the engine's tool, e.g. cooperbench `0.0.11`; `None` when it was not asked.
+    pub engine_version: Option<String>,
+    /// The agent framework that runs.
+    pub agent: String,
+    /// The model, as passed on.
+    pub model: String,
+    /// The sandbox's backend.
+    pub backend: String,
+    /// The endpoint, when it is not the provider's own.
+    pub api_base: Option<String>,
+    /// SHA-256 of the user's agent configuration, when there is one.
+    pub agent_config: Option<String>,
+    /// The subset's name; a smoke's says so.
+    pub subset: String,
+    /// SHA-256 over the pairs, in order.
+    pub subset_digest: String,
+    /// The pairs of the plan.
+    pub pairs: Vec<Pair>,
+    /// Where prices come from: `upstream`, or a file and its SHA-256.
+    pub prices: String,
+    /// The version of regatta that wrote this, with its git revision.
+    pub regatta: String,
+    /// When the run was begun.
+    pub created_at: jiff::Timestamp,
+    /// What was changed since, with `--accept-changes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
+}
+
+/// A change that the user accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// When.
+    pub at: jiff::Timestamp,
+    /// `field: old → new`, one each.
+    pub changes: Vec<String>,
+}
+
+impl Manifest {
+    /// The manifest of a run, if it has one.
+    pub fn read(run: &RunDir) -> Result<Option<Self>> {
+        let path = run.manifest();
+        let Some(bytes) = files::read_up_to(&path, MAX_BYTES)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::usage(format!("{} cannot be read: {error}", path.display())).hint(
+                "move it away to begin a new one: the results beside it stay as they are",
+            )
+        })
+    }
+
+    /// Writes it.
+    pub fn write(&self, run: &RunDir) -> Result<()> {
+        files::create_dir(&run.own())?;
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        files::write_atomic(&run.manifest(), text.as_bytes())
+    }
+
+    /// What differs between this manifest and the one of a run on disk: `field: old → new`.
+    #[must_use]
+    pub fn changes_from(&self, old: &Self) -> Vec<String> {
+        let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let fields = [
+            ("setting", old.setting.to_string(), self.setting.to_string()),
+            ("engine", old.engine.clone(), self.engine.clone()),
+            ("engine version", show(&old.engine_version), show(&self.engine_version)),
+            ("agent", old.agent.clone(), self.agent.clone()),
+            ("model", old.model.clone(), self.model.clone()),
+            ("backend", old.backend.clone(), self.backend.clone()),
+            ("api base", show(&old.api_base), show(&self.api_base)),
+            ("agent config", show(&old.agent_config), show(&self.agent_config)),
+            ("subset", old.subset.clone(), self.subset.clone()),
+            ("subset digest", old.subset_digest.clone(), self.subset_digest.clone()),
+        ];
+        fields
+            .into_iter()
+            .filter(|(_, old, new)| old != new)
+            .map(|(field, old, new)| format!("{field}: {old} → {new}"))
+            .collect()
+    }
+}
+
+/// SHA-256 of some bytes, in hex.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The digest of a list of pairs, which depends on their order.
+#[must_use]
+pub fn digest_of_pairs(pairs: &[Pair]) -> String {
+    let lines: Vec<String> = pairs.iter().map(ToString::to_string).collect();
+    digest(lines.join("\n").as_bytes())
+}

@@ -1,0 +1,20 @@
+//! Every path and every file format under `logs/`, and the dataset tree.
+
+pub mod aside;
+pub mod dataset;
+pub mod diagnosis;
+pub mod eval;
+pub mod events;
+pub mod layout;
+pub mod ledger;
+pub mod lock;
+pub mod manifest;
+pub mod result;
+pub mod scan;
+pub mod trajectory;
+
+pub use diagnosis::{Cause, Diagnosis, Evidence};
+pub use layout::{LogTree, PairDir, RunDir};
+pub use ledger::{Ledger, LedgerEntry};
+pub use manifest::Manifest;
+pub use result::{AgentRecord, ResultFile, Tag, TrialRecord};

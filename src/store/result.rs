@@ -1,0 +1,342 @@
+//! `result.json`: reading it whatever wrote it, and adding our tag to it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::diagnosis::{Cause, Evidence};
+use crate::error::Result;
+use crate::files;
+
+/// No real `result.json` comes near this; a larger one is not read.
+pub const MAX_BYTES: u64 = 16_000_000;
+
+/// What stands at a pair's `result.json`.
+#[derive(Clone, Debug)]
+pub enum ResultFile {
+    /// Nothing.
+    Missing,
+    /// A file that is no result, and why, in one clause.
+    Unreadable(String),
+    /// A result.
+    Read(Box<TrialRecord>),
+}
+
+/// One trial as its `result.json` tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialRecord {
+    /// Upstream's `run_id`, unique per trial; the start time where a file has none.
+    pub trial: String,
+    /// The run's name when it was made.
+    pub run_name: Option<String>,
+    /// The agent framework.
+    pub agent_framework: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// Local time without a zone, as upstream writes it.
+    pub started_at: Option<String>,
+    /// Local time without a zone.
+    pub ended_at: Option<String>,
+    /// Wall-clock seconds.
+    pub duration_seconds: Option<f64>,
+    /// The agents, by id: `solo`, or `agent1` and `agent2`.
+    pub agents: Vec<AgentRecord>,
+    /// A cost that the file gives for the whole trial only, in USD.
+    pub whole_cost: Option<f64>,
+    /// Our own mark: infrastructure broke this trial.
+    pub infra_error: bool,
+    /// Our own tag.
+    pub tag: Option<Tag>,
+}
+
+/// One agent of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// `solo`, `agent1` or `agent2`.
+    pub id: String,
+    /// The feature it worked on; a solo agent works on both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature: Option<u64>,
+    /// How it ended, in upstream's word.
+    pub status: String,
+    /// What it cost in USD, as written; 0 may mean that the price is unknown.
+    pub cost: Option<f64>,
+    /// Model calls.
+    pub steps: Option<u64>,
+    /// The error's text, when it ended in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What we add to a result under the key `regatta`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tag {
+    /// `infra`, `config` or `agent`.
+    pub cause: Cause,
+    /// What the cause rests on.
+    pub evidence: Evidence,
+    /// The attempt that made the trial, when we ran it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The trial's id.
+    pub trial: String,
+    /// The version of regatta that wrote the tag.
+    pub version: String,
+}
+
+/// The status that upstream gives an agent whose loop raised an exception.
+pub const ERROR: &str = "Error";
+
+impl TrialRecord {
+    /// Whether any agent ended in an error, which is when upstream's resume runs the pair again.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.agents.iter().any(|agent| agent.status == ERROR)
+    }
+
+    /// Whether every agent submitted.
+    #[must_use]
+    pub fn is_submitted(&self) -> bool {
+        self.agents.iter().all(|agent| agent.status == "Submitted")
+    }
+
+    /// The statuses in one word: the only one, or all of them joined.
+    #[must_use]
+    pub fn status(&self) -> String {
+        let mut statuses: Vec<&str> = self.agents.iter().map(|a| a.status.as_str()).collect();
+        statuses.dedup();
+        statuses.join("+")
+    }
+
+    /// Model calls of all agents, as far as they are known.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.agents.iter().filter_map(|agent| agent.steps).sum()
+    }
+
+    /// Reads a result from its bytes; the error is the reason it is none.
+    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        if bytes.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| format!("it is not UTF-8 (byte {})", error.valid_up_to()))?;
+        let file: File = serde_json::from_str(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Eof => "it is truncated".to_owned(),
+            serde_json::error::Category::Data => format!("it has another shape: {error}"),
+            _ => format!("it is not JSON: {error}"),
+        })?;
+        file.into_record()
+    }
+}
+
+/// Reads the result at `path`.
+pub fn read(path: &Path) -> ResultFile {
+    match files::read_up_to(path, MAX_BYTES) {
+        Ok(None) => ResultFile::Missing,
+        Err(error) => ResultFile::Unreadable(error.to_string()),
+        Ok(Some(bytes)) => match TrialRecord::parse(&bytes) {
+            Ok(record) => ResultFile::Read(Box::new(record)),
+            Err(why) => ResultFile::Unreadable(why),
+        },
+    }
+}
+
+/// Writes, replaces or (with `None`) removes our tag; false when it already stood so.
+///
+/// Every other key keeps its place and its bytes.
+pub fn write_tag(path: &Path, tag: Option<&Tag>) -> Result<bool> {
+    let Some(old) = files::read_up_to(path, MAX_BYTES)? else {
+        return Ok(false);
+    };
+    let new = tagged(&old, tag).map_err(|error| {
+        crate::error::Error::world(format!("cannot tag {}: {error}", path.display()))
+    })?;
+    if new == old {
+        return Ok(false);
+    }
+    files::write_atomic(path, &new)?;
+    Ok(true)
+}
+
+fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
+    let mut keys: IndexMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
+    let untagged = !keys.contains_key("infra_error") && !keys.contains_key("regatta");
+    let Some(tag) = tag else {
+        if untagged {
+            return Ok(bytes.to_vec());
+        }
+        keys.shift_remove("infra_error");
+        keys.shift_remove("regatta");
+        return written(&keys);
+    };
+    if tag.cause == Cause::Infra {
+        keys.insert("infra_error".to_owned(), RawValue::from_string("true".to_owned())?);
+    } else {
+        keys.shift_remove("infra_error");
+    }
+    // Two levels of indentation, as upstream's `json.dump(indent=2)` would write it.
+    let pretty = serde_json::to_string_pretty(tag)?.replace('\n', "\n  ");
+    keys.insert("regatta".to_owned(), RawValue::from_string(pretty)?);
+    written(&keys)
+}
+
+fn written(keys: &IndexMap<String, Box<RawValue>>) -> serde_json::Result<Vec<u8>> {
+    let lines = keys
+        .iter()
+        .map(|(key, value)| Ok(format!("  {}: {}", serde_json::to_string(key)?, value.get())))
+        .collect::<serde_json::Result<Vec<_>>>()?;
+    Ok(format!("{{\n{}\n}}", lines.join(",\n")).into_bytes())
+}
+
+/// The file as upstream's versions write it; every field may be missing but the agents.
+#[derive(Deserialize)]
+struct File {
+    run_id: Option<String>,
+    run_name: Option<String>,
+    agent_framework: Option<String>,
+    model: Option<String>,
+    started_at: Option<String>,
+    ended_at: Option<String>,
+    duration_seconds: Option<f64>,
+    agent: Option<FileAgent>,
+    agents: Option<HashMap<String, FileAgent>>,
+    cost: Option<f64>,
+    total_cost: Option<f64>,
+    #[serde(default)]
+    infra_error: bool,
+    regatta: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct FileAgent {
+    feature_id: Option<u64>,
+    status: Option<String>,
+    cost: Option<f64>,
+    steps: Option<u64>,
+    error: Option<String>,
+}
+
+impl FileAgent {
+    fn into_record(self, id: String) -> std::result::Result<AgentRecord, String> {
+        let Some(status) = self.status else {
+            return Err(format!("its agent `{id}` has no status"));
+        };
+        Ok(AgentRecord {
+            id,
+            feature: self.feature_id,
+            status,
+            cost: self.cost,
+            steps: self.steps,
+            error: self.error,
+        })
+    }
+}
+
+impl File {
+    fn into_record(self) -> std::result::Result<TrialRecord, String> {
+        let mut agents = match (self.agent, self.agents) {
+            (Some(agent), _) => vec![agent.into_record("solo".to_owned())?],
+            (None, Some(agents)) if !agents.is_empty() => agents
+                .into_iter()
+                .map(|(id, agent)| agent.into_record(id))
+                .collect::<std::result::Result<_, _>>()?,
+            _ => return Err("it has neither `agent` nor `agents` (a legacy shape)".to_owned()),
+        };
+        // Upstream writes the agents in the order in which they finished.
+        agents.sort_by(|a, b| a.id.cmp(&b.id));
+        let trial = self
+            .run_id
+            .or_else(|| self.started_at.clone())
+            .ok_or("it has neither `run_id` nor `started_at`")?;
+        let per_agent = agents.iter().any(|agent| agent.cost.is_some());
+        Ok(TrialRecord {
+            trial,
+            run_name: self.run_name,
+            agent_framework: self.agent_framework,
+            model: self.model,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            duration_seconds: self.duration_seconds,
+            whole_cost: if per_agent { None } else { self.cost.or(self.total_cost) },
+            agents,
+            infra_error: self.infra_error,
+            // A tag of another version's shape is ours to rewrite, not a reason to refuse.
+            tag: self.regatta.and_then(|tag| serde_json::from_value(tag).ok()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    
+
+    const SOLO: &str = r#"{
+  "repo": "dspy_task",
+  "run_id": "1a2b3c4d",
+  "agent": {
+    "status": "Error",
+    "cost": 0,
+    "steps": 3,
+    "error": "litellm.RateLimitError: \u00e9"
+  },
+  "total_cost": 1.50,
+  "log_dir": "logs/x"
+}"#;
+
+    fn tag(cause: Cause) -> Tag {
+        Tag {
+            cause,
+            evidence: Evidence::new("rate_limit", "agent.error", "429"),
+            attempt: Some(2),
+            trial: "1a2b3c4d".to_owned(),
+            version: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn tagging_and_untagging_gives_back_every_byte() {
+        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
+        let text = String::from_utf8(once.clone()).unwrap();
+        assert!(text.contains("\"infra_error\": true"), "{text}");
+        assert!(text.contains(r"\u00e9") && text.contains("1.50"), "{text}");
+        assert_eq!(tagged(&once, Some(&tag(Cause::Infra))).unwrap(), once);
+        assert_eq!(tagged(&once, None).unwrap(), SOLO.as_bytes());
+    }
+
+    #[test]
+    fn an_infra_mark_that_no_longer_applies_goes() {
+        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
+        let now = String::from_utf8(tagged(&once, Some(&tag(Cause::Agent))).unwrap()).unwrap();
+        assert!(!now.contains("infra_error") && now.contains("\"cause\": \"agent\""), "{now}");
+    }
+
+    #[test]
+    fn a_cost_is_taken_from_one_place_only() {
+        let record = TrialRecord::parse(SOLO.as_bytes()).unwrap();
+        assert_eq!((record.agents[0].cost, record.whole_cost), (Some(0.0), None));
+        let bare = r#"{"run_id":"x","agent":{"status":"Submitted"},"cost":0.5,"total_cost":0.5}"#;
+        let record = TrialRecord::parse(bare.as_bytes()).unwrap();
+        assert_eq!((record.agents[0].cost, record.whole_cost), (None, Some(0.5)));
+    }
+
+    #[test]
+    fn what_is_no_result_says_why() {
+        for (bytes, why) in [
+            (&b""[..], "it is empty"),
+            (br#"{"run_id": "x", "agent"#, "it is truncated"),
+            (b"<html>", "it is not JSON"),
+            (b"\xff\xfe", "it is not UTF-8"),
+            (br#"{"run_id":"x","status":"done"}"#, "legacy shape"),
+            (br#"{"run_id":"x","agent":{"cost":1}}"#, "has no status"),
+            (br#"[1]"#, "another shape"),
+        ] {
+            let error = TrialRecord::parse(bytes).unwrap_err();
+            assert!(error.contains(why), "{error} / {why}");
+        }
+    }
+}

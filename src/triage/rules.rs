@@ -1,0 +1,214 @@
+//! The rules as data: `rules.toml`, and a user's file that extends or overrides it.
+
+use regex::Regex;
+use serde::Deserialize;
+
+use super::Cause;
+use crate::error::{Error, Result};
+
+/// The rules that ship.
+pub const DEFAULT: &str = include_str!("rules.toml");
+
+/// A list of rules; the first that matches decides.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+}
+
+/// One rule. Every condition it has must hold.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its stable name.
+    pub id: String,
+    /// The cause it gives.
+    pub cause: Cause,
+    /// What happened, in a sentence.
+    pub about: String,
+    /// What to do, in a sentence.
+    pub advice: String,
+    exceptions: Vec<String>,
+    pattern: Option<Regex>,
+    unless: Option<Regex>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    rule: Vec<FileRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRule {
+    id: String,
+    cause: Cause,
+    #[serde(default)]
+    exception: Vec<String>,
+    pattern: Option<String>,
+    unless: Option<String>,
+    #[serde(default)]
+    about: String,
+    #[serde(default)]
+    advice: String,
+}
+
+impl Rules {
+    /// The rules that ship.
+    ///
+    /// # Panics
+    ///
+    /// When the embedded file is broken, which a test rules out.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self {
+            rules: parse(DEFAULT, "the embedded rules").expect("the embedded rules are tested"),
+        }
+    }
+
+    /// The shipped rules with a user's before them: a rule of the same id replaces the shipped
+    /// one in its place, a new one is asked first.
+    pub fn with_user(text: &str, path: &str) -> Result<Self> {
+        let mut rules = Self::shipped().rules;
+        let mut first = Vec::new();
+        for rule in parse(text, path)? {
+            match rules.iter_mut().find(|shipped| shipped.id == rule.id) {
+                Some(shipped) => *shipped = rule,
+                None => first.push(rule),
+            }
+        }
+        first.append(&mut rules);
+        Ok(Self { rules: first })
+    }
+
+    /// The first rule that matches an error's text and, where it is known, its exception class.
+    #[must_use]
+    pub fn find(&self, text: &str, class: Option<&str>) -> Option<&Rule> {
+        let mut classes = leading_classes(text);
+        classes.extend(class);
+        self.rules.iter().find(|rule| rule.matches(text, &classes))
+    }
+
+    /// A rule by its id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// Every rule, in order.
+    #[must_use]
+    pub fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+}
+
+impl Rule {
+    fn matches(&self, text: &str, classes: &[&str]) -> bool {
+        let by_class = self.exceptions.is_empty()
+            || self.exceptions.iter().any(|name| classes.contains(&name.as_str()));
+        by_class
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+            && !self.unless.as_ref().is_some_and(|unless| unless.is_match(text))
+    }
+}
+
+fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
+    let bad = |why: String| Error::usage(format!("{path}: {why}"));
+    let file: File = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
+    file.rule
+        .into_iter()
+        .map(|rule| {
+            let regex = |pattern: Option<String>| {
+                pattern
+                    .map(|pattern| Regex::new(&pattern))
+                    .transpose()
+                    .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
+            };
+            if rule.exception.is_empty() && rule.pattern.is_none() {
+                return Err(bad(format!(
+                    "rule `{}` has neither `exception` nor `pattern` and would match everything",
+                    rule.id
+                )));
+            }
+            Ok(Rule {
+                cause: rule.cause,
+                about: rule.about,
+                advice: rule.advice,
+                exceptions: rule.exception,
+                pattern: regex(rule.pattern)?,
+                unless: regex(rule.unless)?,
+                id: rule.id,
+            })
+        })
+        .collect()
+}
+
+/// The exception classes an error's text begins with: `litellm.RateLimitError: RateLimitError:
+/// OpenAIException - …` gives `RateLimitError` and `OpenAIException`.
+fn leading_classes(text: &str) -> Vec<&str> {
+    let mut classes = Vec::new();
+    let mut rest = text.trim_start();
+    loop {
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
+            .unwrap_or(rest.len());
+        let class = rest[..end].rsplit('.').next().unwrap_or_default();
+        let after = &rest[end..];
+        let separator = [": ", " - ", ":", "("].into_iter().find(|s| after.starts_with(s));
+        let (Some(separator), true) = (separator, class.starts_with(|c: char| c.is_ascii_uppercase()))
+        else {
+            return classes;
+        };
+        classes.push(class);
+        if separator == "(" || separator == " - " {
+            return classes;
+        }
+        rest = after[separator.len()..].trim_start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_read_from_the_front_of_the_text_only() {
+        assert_eq!(
+            leading_classes("litellm.RateLimitError: RateLimitError: OpenAIException - slow"),
+            ["RateLimitError", "RateLimitError", "OpenAIException"]
+        );
+        assert_eq!(leading_classes("docker.errors.NotFound: 404"), ["NotFound"]);
+        assert!(leading_classes("'container_name'").is_empty());
+        assert!(leading_classes("the RateLimitError: was not raised").is_empty());
+    }
+
+    #[test]
+    fn a_users_rule_replaces_or_goes_first() {
+        let user = r#"
+            [[rule]]
+            id = "rate_limit"
+            cause = "config"
+            pattern = "429"
+            [[rule]]
+            id = "mine"
+            cause = "agent"
+            pattern = "flux"
+        "#;
+        let rules = Rules::with_user(user, "rules.toml").unwrap();
+        assert_eq!(rules.get("rate_limit").unwrap().cause, Cause::Config);
+        assert_eq!(rules.all()[0].id, "mine");
+        assert_eq!(rules.all().len(), Rules::shipped().all().len() + 1);
+    }
+
+    #[test]
+    fn a_rule_without_a_condition_or_with_a_bad_one_is_refused_by_name() {
+        for (user, why) in [
+            ("[[rule]]\nid='x'\ncause='infra'", "match everything"),
+            ("[[rule]]\nid='x'\ncause='infra'\npattern='('", "rule `x`"),
+            ("[[rule]]\nid='x'\ncause='world'\npattern='a'", "world"),
+        ] {
+            let error = Rules::with_user(user, "my.toml").unwrap_err().to_string();
+            assert!(error.starts_with("my.toml") && error.contains(why), "{error}");
+        }
+    }
+}

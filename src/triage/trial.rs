@@ -1,0 +1,214 @@
+//! Triage of one trial: its agents' errors, and whether its results only look finished.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Cause, Diagnosis, Rules, lost};
+use crate::store::TrialRecord;
+use crate::store::events::ContainerFacts;
+use crate::store::result::ERROR;
+use crate::store::trajectory::Trajectory;
+
+/// What triage is given of a trial.
+#[derive(Debug, Default)]
+pub struct Case {
+    /// The agents' trajectories, in the record's order; `None` where there is none.
+    pub trajectories: Vec<Option<Trajectory>>,
+    /// The agents' patches, likewise.
+    pub patches: Vec<Option<String>>,
+}
+
+/// What triage found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It finished, and nothing says otherwise.
+    Finished,
+    /// It says it finished, but infrastructure ended it: it is void and runs again.
+    OnlyLooksFinished(Diagnosis),
+    /// It ended in an error of this cause.
+    Failed(Diagnosis),
+    /// It ended in an error that no rule knows.
+    Unmatched,
+}
+
+impl Finding {
+    /// The diagnosis, where there is one.
+    #[must_use]
+    pub const fn diagnosis(&self) -> Option<&Diagnosis> {
+        match self {
+            Self::OnlyLooksFinished(diagnosis) | Self::Failed(diagnosis) => Some(diagnosis),
+            Self::Finished | Self::Unmatched => None,
+        }
+    }
+
+    /// Whether the pair has to run again, as far as attempts are left.
+    ///
+    /// An agent's own error is a result. A configuration error would come again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Finished => false,
+            Self::OnlyLooksFinished(_) | Self::Unmatched => true,
+            Self::Failed(diagnosis) => diagnosis.cause == Cause::Infra,
+        }
+    }
+}
+
+/// Examines a trial. A pair lives or dies together: one agent's broken world is the pair's.
+#[must_use]
+pub fn examine(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules: &Rules) -> Finding {
+    let mut failures: Vec<Option<Diagnosis>> = Vec::new();
+    let mut void = None;
+    for (index, agent) in record.agents.iter().enumerate() {
+        let trajectory = case.trajectories.get(index).and_then(Option::as_ref);
+        let patch = case.patches.get(index).and_then(Option::as_deref);
+        let gone = trajectory
+            .and_then(|trajectory| lost::in_trajectory(trajectory, facts))
+            .or_else(|| patch.and_then(lost::in_patch));
+        if agent.status != ERROR {
+            void = void.or(gone);
+            continue;
+        }
+        let source = if record.agents.len() == 1 {
+            "agent.error".to_owned()
+        } else {
+            format!("agents.{}.error", agent.id)
+        };
+        let text = agent.error.as_deref().unwrap_or_default();
+        let class = trajectory.and_then(Trajectory::exception).map(|(class, _)| class);
+        failures.push(gone.or_else(|| of_error(text, class, &source, facts, rules)));
+    }
+    let found = |cause| {
+        let mut known = failures.iter().flatten();
+        known.find(|diagnosis| diagnosis.cause == cause).cloned()
+    };
+    if let Some(diagnosis) = found(Cause::Config).or_else(|| found(Cause::Infra)) {
+        return Finding::Failed(diagnosis);
+    }
+    if let Some(diagnosis) = void {
+        return if failures.is_empty() {
+            Finding::OnlyLooksFinished(diagnosis)
+        } else {
+            Finding::Failed(diagnosis)
+        };
+    }
+    if failures.iter().any(Option::is_none) {
+        return Finding::Unmatched;
+    }
+    found(Cause::Agent).map_or(Finding::Finished, Finding::Failed)
+}
+
+/// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.
+static CONTAINER_NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\bminisweagent-[0-9a-f]{8}\b").expect("tested"));
+
+fn of_error(
+    text: &str,
+    class: Option<&str>,
+    source: &str,
+    facts: &ContainerFacts,
+    rules: &Rules,
+) -> Option<Diagnosis> {
+    if let Some((id, lost)) = lost::known(text, facts) {
+        return Some(lost::of_fact(id, lost));
+    }
+    // Upstream drops what the daemon said when `docker run` failed; the relay kept it.
+    let daemon = CONTAINER_NAME
+        .find(text)
+        .and_then(|name| facts.refused.get(name.as_str()));
+    if let Some(message) = daemon
+        && let Some(rule) = rules.find(message, None)
+    {
+        return Some(Diagnosis::new(rule.cause, &rule.id, "docker daemon", message));
+    }
+    let rule = rules.find(text, class)?;
+    let shown = daemon.map_or(text, String::as_str);
+    Some(Diagnosis::new(rule.cause, &rule.id, source, shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::AgentRecord;
+
+    fn record(agents: &[(&str, Option<&str>)]) -> TrialRecord {
+        let solo = agents.len() == 1;
+        let agents = agents
+            .iter()
+            .enumerate()
+            .map(|(index, (status, error))| AgentRecord {
+                id: if solo { "solo".to_owned() } else { format!("agent{}", index + 1) },
+                feature: None,
+                status: (*status).to_owned(),
+                cost: Some(0.0),
+                steps: Some(1),
+                error: error.map(str::to_owned),
+            })
+            .collect();
+        TrialRecord {
+            trial: "x".to_owned(),
+            run_name: None,
+            agent_framework: None,
+            model: None,
+            started_at: None,
+            ended_at: None,
+            duration_seconds: None,
+            agents,
+            whole_cost: None,
+            infra_error: false,
+            tag: None,
+        }
+    }
+
+    fn examined(agents: &[(&str, Option<&str>)]) -> Finding {
+        let facts = ContainerFacts::default();
+        examine(&record(agents), &Case::default(), &facts, &Rules::shipped())
+    }
+
+    const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down";
+    const KEY: &str = "litellm.AuthenticationError: AuthenticationError: OpenAIException - bad key";
+
+    #[test]
+    fn one_agents_broken_world_is_the_pairs() {
+        let finding = examined(&[("Submitted", None), ("Error", Some(RATE))]);
+        let diagnosis = finding.diagnosis().unwrap();
+        assert_eq!(diagnosis.cause, Cause::Infra);
+        assert_eq!(diagnosis.evidence.source, "agents.agent2.error");
+        assert!(finding.is_retryable());
+    }
+
+    #[test]
+    fn a_wrong_key_outweighs_a_rate_limit_and_is_not_retried() {
+        let finding = examined(&[("Error", Some(RATE)), ("Error", Some(KEY))]);
+        assert_eq!(finding.diagnosis().unwrap().cause, Cause::Config);
+        assert!(!finding.is_retryable());
+    }
+
+    #[test]
+    fn an_unknown_error_is_unmatched_and_retried() {
+        let finding = examined(&[("Error", Some("'container_name'"))]);
+        assert_eq!(finding, Finding::Unmatched);
+        assert!(finding.is_retryable());
+    }
+
+    #[test]
+    fn limits_are_results() {
+        assert_eq!(examined(&[("LimitsExceeded", None)]), Finding::Finished);
+    }
+
+    #[test]
+    fn the_daemons_words_stand_in_for_those_that_upstream_drops() {
+        let error = "Command '['docker', 'run', '-d', '--name', 'minisweagent-1a2b3c4d']' returned non-zero exit status 125.";
+        let mut facts = ContainerFacts::default();
+        facts.refused.insert(
+            "minisweagent-1a2b3c4d".to_owned(),
+            "mkdir /var/lib/docker/overlay2/x: no space left on device".to_owned(),
+        );
+        let record = record(&[("Error", Some(error))]);
+        let finding = examine(&record, &Case::default(), &facts, &Rules::shipped());
+        let diagnosis = finding.diagnosis().unwrap();
+        assert_eq!(diagnosis.evidence.source, "docker daemon");
+        assert_eq!(diagnosis.cause, Cause::Infra);
+    }
+}
