@@ -61,7 +61,7 @@ pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) 
         _ => None,
     };
     let costs: Option<Vec<f64>> = record.agents.iter().map(known).collect();
-    costs.map(|costs| costs.iter().sum()).or_else(priced)
+    costs.map(|costs| costs.iter().fold(0.0, |sum, cost| sum + cost)).or_else(priced)
 }
 
 /// A sum of costs, some of which may be unknown.

@@ -150,7 +150,7 @@ impl Script {
             .collect();
         let turn = messages.iter().filter(|message| message["role"] == "assistant").count();
         let uses_tools = call["tools"].as_array().is_some_and(|tools| !tools.is_empty());
-        let commands = self.commands(&prompt, uses_tools);
+        let commands = self.commands(&prompt);
         let command = commands.get(turn).unwrap_or(commands.last().unwrap_or(&SUBMIT.into())).clone();
         Reply {
             thought: format!("Step {} of {}.", turn + 1, commands.len()),
@@ -159,7 +159,7 @@ impl Script {
         }
     }
 
-    fn commands(&self, prompt: &str, uses_tools: bool) -> Vec<String> {
+    fn commands(&self, prompt: &str) -> Vec<String> {
         let mine: Vec<&Feature> =
             self.features.iter().filter(|feature| prompt.contains(&feature.text)).collect();
         let patch = match mine.as_slice() {
@@ -184,7 +184,6 @@ impl Script {
              git diff HEAD~1 > /tmp/patch.txt; git status --short"
                 .to_owned(),
         );
-        let _ = uses_tools;
         commands.push(SUBMIT.to_owned());
         commands
     }

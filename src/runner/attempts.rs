@@ -502,7 +502,7 @@ impl Runner {
     }
 
     fn spent_here(&self) -> f64 {
-        self.ledger.entries().iter().filter_map(|entry| entry.cost).sum()
+        self.ledger.known_cost()
     }
 
     fn spent(&self) -> f64 {

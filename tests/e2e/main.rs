@@ -1,1 +1,13 @@
-//! End to end.
+//! End to end, against the real parts: upstream's CLI in two versions, Docker, Redis, an endpoint.
+//!
+//! They are ignored by a plain `cargo test`, which says so by name; `just e2e` prepares what they
+//! need and runs them, and CI does the same and fails where they cannot run.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod daemon;
+mod faults;
+mod lab;
+mod settings;
+mod stopping;

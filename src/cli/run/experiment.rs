@@ -266,8 +266,7 @@ impl Experiment {
     fn policy(&self, run: &RunDir, force: bool) -> Result<Policy> {
         let mut elsewhere = 0.0;
         for (_, other) in self.runs.iter().filter(|(_, other)| other.name() != run.name()) {
-            let ledger = Ledger::open(other)?;
-            elsewhere += ledger.entries().iter().filter_map(|entry| entry.cost).sum::<f64>();
+            elsewhere += Ledger::open_readonly(other)?.known_cost();
         }
         let config = &self.config;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of GB")]

@@ -1,0 +1,197 @@
+//! A place with everything real in it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Place, REGATTA, Ran, wait_until};
+
+/// The versions of upstream that the tests run against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 0.0.11 with `mini_swe_agent`, over the `OpenAI` wire format.
+    V11,
+    /// 0.0.29 with `mini_swe_agent_v2`, over Cohere's.
+    V29,
+}
+
+impl Version {
+    fn number(self) -> &'static str {
+        match self {
+            Self::V11 => "0.0.11",
+            Self::V29 => "0.0.29",
+        }
+    }
+
+    /// The program, where `scripts/upstream-venvs` puts it.
+    fn bin(self) -> PathBuf {
+        let cache = std::env::var_os("REGATTA_CACHE").map_or_else(
+            || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/regatta"),
+            PathBuf::from,
+        );
+        let bin = cache.join(format!("venv-{}/bin/cooperbench", self.number()));
+        assert!(bin.exists(), "{} is not there: run scripts/upstream-venvs first", bin.display());
+        bin
+    }
+}
+
+/// A place with a scripted endpoint and a configuration for one version.
+pub struct Lab {
+    pub place: Place,
+    pub version: Version,
+    model: Child,
+    base: String,
+    /// Extra environment for regatta.
+    pub env: Vec<(String, String)>,
+}
+
+impl Lab {
+    pub fn new(version: Version) -> Self {
+        let place = Place::new();
+        let fault = place.join("fault");
+        let mut model = Command::new(REGATTA)
+            .args(["__model", "--dataset"])
+            .arg(place.join("cb/dataset"))
+            .arg("--fault-file")
+            .arg(&fault)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut base = String::new();
+        BufReader::new(model.stdout.take().unwrap()).read_line(&mut base).unwrap();
+        let lab = Self {
+            place,
+            version,
+            model,
+            base: base.trim().to_owned(),
+            env: Vec::new(),
+        };
+        lab.configure("");
+        lab
+    }
+
+    /// Writes the configuration; `more` is TOML that goes before the tables of the rest.
+    pub fn configure(&self, more: &str) {
+        let (model, api_base) = match self.version {
+            Version::V11 => ("openai/scripted", format!("{}/v1", self.base)),
+            Version::V29 => ("command-a-03-2025", format!("{}/v2/chat", self.base)),
+        };
+        let text = format!(
+            r#"
+[experiment]
+name = "t"
+model = "{model}"
+[attempts]
+backoff = "200ms"
+[upstream]
+cooperbench_dir = "cb"
+cooperbench_bin = "{bin}"
+api_base = "{api_base}"
+redis_url = "redis://127.0.0.1:1"
+[upstream.env]
+OPENAI_API_KEY = "x"
+COHERE_API_KEY = "x"
+MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
+{more}
+"#,
+            bin = self.version.bin().display()
+        );
+        self.place.write("regatta.toml", text);
+    }
+
+    /// From now on every request to the model fails like this; empty: none does.
+    pub fn fault(&self, line: &str) {
+        // Renamed into place: the endpoint never reads half a line.
+        let new = self.place.write("fault.new", line);
+        std::fs::rename(new, self.place.join("fault")).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.place.regatta(args);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    /// Starts regatta, to be interrupted; its output goes to files.
+    pub fn start(&self, args: &[&str]) -> Started {
+        let file = |name: &str| std::fs::File::create(self.place.join(name)).unwrap();
+        let child = self.command(args).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
+        Started {
+            child,
+            dir: self.place.path().to_owned(),
+        }
+    }
+
+    /// Waits until a run has so many events of a kind.
+    #[track_caller]
+    pub fn wait_for_events(&self, run: &str, kind: &str, count: usize) {
+        wait_until(&format!("{count} events {kind}"), || self.place.events(run, kind).len() >= count);
+    }
+
+    /// The ids of the containers that a run made so far.
+    pub fn containers(&self, run: &str) -> Vec<String> {
+        let events = self.place.events(run, "container_created");
+        events.iter().map(|event| event["container"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The containers of a run that the daemon still has.
+    pub fn left_over(&self, run: &str) -> String {
+        let mut docker = Command::new("docker");
+        docker.args(["ps", "-aq", "--filter", &format!("label=regatta.run={run}")]);
+        docker.envs(self.env.iter().map(|(name, value)| (name, value)));
+        String::from_utf8(docker.output().unwrap().stdout).unwrap()
+    }
+
+    /// The result of a pair.
+    pub fn result(&self, run: &str, tree: &str, pair: &str) -> serde_json::Value {
+        self.place.json(&format!("cb/logs/{run}/{tree}/{pair}/result.json"))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.model.kill();
+        let _ = self.model.wait();
+    }
+}
+
+/// A regatta that runs.
+pub struct Started {
+    child: Child,
+    dir: PathBuf,
+}
+
+impl Started {
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    pub fn wait(mut self) -> Ran {
+        let code = self.child.wait().unwrap().code();
+        let read = |name: &str| std::fs::read_to_string(Path::new(&self.dir).join(name)).unwrap_or_default();
+        Ran {
+            code,
+            stdout: read("stdout"),
+            stderr: read("stderr"),
+        }
+    }
+}
+
+/// The processes that run upstream from this place's configuration and are still there.
+pub fn upstream_processes(place: &Place) -> Vec<String> {
+    let place = place.path().display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| {
+            let cwd = std::fs::read_link(entry.path().join("cwd")).ok()?;
+            let command = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            (cwd.starts_with(&place) && command.contains("cooperbench")).then_some(command)
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! Stopping a run, by force and by request, and going on after it.
+
+use crate::lab::{Lab, Version, upstream_processes};
+use crate::support::wait_until;
+
+const RUN: &str = "t-solo";
+const SOLO: [&str; 6] = ["run", "--setting", "solo", "-c", "2", "--no-progress"];
+
+/// `kill -9` of regatta itself: the CLI dies with it, and the same command goes on.
+fn killed(version: Version) {
+    let lab = Lab::new(version);
+    let run = lab.start(&SOLO);
+    lab.wait_for_events(RUN, "trial_ended", 2);
+    lab.fault("slow 1s");
+    lab.wait_for_events(RUN, "container_created", 3);
+    run.signal("-KILL");
+    run.wait();
+    wait_until("upstream died with regatta", || upstream_processes(&lab.place).is_empty());
+    let finished: Vec<_> = lab.place.lines(RUN, "ledger").iter().map(|trial| trial["trial"].clone()).collect();
+    lab.fault("");
+
+    lab.run(&SOLO).code(0);
+    let ledger = lab.place.lines(RUN, "ledger");
+    let submitted: Vec<_> = ledger.iter().filter(|trial| trial["status"] == "Submitted").collect();
+    assert_eq!(submitted.len(), 6, "a finished pair ran twice, or one is missing: {ledger:#?}");
+    assert!(finished.iter().all(|trial| submitted.iter().any(|line| line["trial"] == *trial)));
+    let cut_off: Vec<_> = ledger.iter().filter(|trial| trial["status"] == "CutOff").collect();
+    assert!(!cut_off.is_empty(), "the trials that were cut off are not in the ledger");
+    assert!(cut_off.iter().all(|trial| trial["cost"].is_null()));
+    assert_eq!(lab.left_over(RUN), "");
+    lab.run(&["clean"]).code(0);
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn a_killed_run_resumes_on_v11() {
+    killed(Version::V11);
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_killed_run_resumes_on_v29() {
+    killed(Version::V29);
+}
+
+/// Ctrl-C twice: exit 130 at once, nothing of ours runs, no cut-off work counts as submitted.
+fn interrupted(version: Version) {
+    let lab = Lab::new(version);
+    lab.fault("slow 2s");
+    let run = lab.start(&SOLO);
+    lab.wait_for_events(RUN, "container_created", 2);
+    run.signal("-INT");
+    lab.wait_for_events(RUN, "stopping", 1);
+    run.signal("-INT");
+    let ran = run.wait().code(130).says("resumes").says("again to stop now");
+    assert!(!ran.stderr.contains("panicked"));
+    assert!(upstream_processes(&lab.place).is_empty());
+    assert_eq!(lab.left_over(RUN), "");
+    assert!(!lab.place.join("cb/logs/t-solo/solo/harbor_task").exists());
+
+    lab.fault("");
+    lab.run(&SOLO).code(0);
+    let ledger = lab.place.lines(RUN, "ledger");
+    assert_eq!(ledger.iter().filter(|trial| trial["status"] == "CutOff").count(), 2, "{ledger:#?}");
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn ctrl_c_stops_it_on_v11() {
+    interrupted(Version::V11);
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn ctrl_c_stops_it_on_v29() {
+    interrupted(Version::V29);
+}
+
+/// One SIGTERM: what runs finishes within the grace and counts, nothing new is begun.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_gentle_stop_lets_running_pairs_finish() {
+    let lab = Lab::new(Version::V29);
+    lab.fault("slow 200ms");
+    let run = lab.start(&[&SOLO[..], &["--grace", "25s"]].concat());
+    lab.wait_for_events(RUN, "container_created", 2);
+    run.signal("-TERM");
+    run.wait().code(130).says("SIGTERM");
+    let ended = lab.place.events(RUN, "trial_ended");
+    assert_eq!(ended.len(), 2, "{ended:#?}");
+    assert!(ended.iter().all(|trial| trial["status"] == "Submitted"));
+    assert_eq!(lab.containers(RUN).len(), 2);
+}

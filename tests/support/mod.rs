@@ -1,0 +1,141 @@
+//! What both test programs share: a place to work in, the binary, and waiting for a condition.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub const REGATTA: &str = env!("CARGO_BIN_EXE_regatta");
+
+/// The fixtures of this repository.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cooperbench")
+}
+
+/// A temporary directory with a checkout in it: the fixture dataset under `cb/`.
+pub struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("rg").tempdir().unwrap();
+        copy_tree(&fixtures().join("dataset"), &dir.path().join("cb/dataset"));
+        Self { dir }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn join(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.join(path)).unwrap()
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.read(path)).unwrap()
+    }
+
+    /// The lines of a run's `regatta/<file>.jsonl`; a torn last line is left out.
+    pub fn lines(&self, run: &str, file: &str) -> Vec<Value> {
+        let path = self.join(&format!("cb/logs/{run}/regatta/{file}.jsonl"));
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The events of this kind.
+    pub fn events(&self, run: &str, kind: &str) -> Vec<Value> {
+        self.lines(run, "events").into_iter().filter(|event| event["event"] == kind).collect()
+    }
+
+    /// `regatta` with these arguments in this place, with nothing of the caller's environment that
+    /// would change what it does.
+    pub fn regatta(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(REGATTA);
+        command.args(args).current_dir(self.path());
+        for (name, _) in std::env::vars_os() {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("REGATTA_") || name_text.ends_with("_API_KEY") || name_text.starts_with("MSWEA_") {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.regatta(args).output().unwrap())
+    }
+}
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no {text:?} in\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no {text:?} in\n{}", self.stdout);
+        self
+    }
+}
+
+/// Waits until `condition` holds; the limit only keeps a broken test from hanging for ever.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(300), "never came: {what}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
