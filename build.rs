@@ -5,7 +5,9 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=.git/HEAD");
     println!("cargo:rerun-if-changed=.git/index");
-    let output = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output();
+    let output = Command::new("git")
+        .args(["rev-parse", "--short=10", "HEAD"])
+        .output();
     let revision = output
         .ok()
         .filter(|output| output.status.success())

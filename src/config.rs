@@ -34,8 +34,12 @@ const OPTIONAL: [&str; 9] = [
 const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
 
 /// `REGATTA_*` variables that are no configuration keys.
-const OTHER_VARIABLES: [&str; 4] =
-    [crate::process::OWNER_VAR, "REGATTA_CACHE", "REGATTA_CONFIG", "REGATTA_PROFILE"];
+const OTHER_VARIABLES: [&str; 4] = [
+    crate::process::OWNER_VAR,
+    "REGATTA_CACHE",
+    "REGATTA_CONFIG",
+    "REGATTA_PROFILE",
+];
 
 /// The configuration, typed.
 #[derive(Clone, Debug, Deserialize)]
@@ -197,7 +201,10 @@ impl Layers {
     }
 
     /// Adds `REGATTA_*` variables.
-    pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<()> {
+    pub fn add_environment(
+        &mut self,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<()> {
         let keys = known_keys();
         for (name, text) in variables {
             let Some(word) = name.strip_prefix("REGATTA_") else {
@@ -224,12 +231,18 @@ impl Layers {
     pub fn set(&mut self, key: &str, text: &str, origin: &str) -> Result<()> {
         let wrong = |what: &str| Error::usage(format!("{origin}: `{text}` is no {what}"));
         let value = match self.get(key) {
-            Some(Value::Integer(_)) => Value::Integer(text.parse().map_err(|_| wrong("whole number"))?),
-            Some(Value::Float(_)) => Value::Float(text.parse().map_err(|_| wrong("number"))?),
-            Some(Value::Array(_)) => {
-                Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
+            Some(Value::Integer(_)) => {
+                Value::Integer(text.parse().map_err(|_| wrong("whole number"))?)
             }
-            None if key == "limits.budget" => Value::Float(text.parse().map_err(|_| wrong("number"))?),
+            Some(Value::Float(_)) => Value::Float(text.parse().map_err(|_| wrong("number"))?),
+            Some(Value::Array(_)) => Value::Array(
+                text.split(',')
+                    .map(|item| Value::String(item.trim().to_owned()))
+                    .collect(),
+            ),
+            None if key == "limits.budget" => {
+                Value::Float(text.parse().map_err(|_| wrong("number"))?)
+            }
             _ => Value::String(text.to_owned()),
         };
         self.put(key, value, origin);
@@ -239,13 +252,25 @@ impl Layers {
     /// The typed configuration, checked.
     pub fn config(&self) -> Result<Config> {
         // Deserializing each section by itself lets the message name the key's origin.
-        let config: Config = Value::Table(self.values.clone()).try_into().map_err(|error: toml::de::Error| {
-            let message = error.message().to_owned();
-            let culprit = self.origins.iter().filter(|(_, origin)| *origin != "default");
-            let culprit: Vec<String> = culprit.map(|(key, origin)| format!("{key} ({origin})")).collect();
-            let error = Error::usage(format!("the configuration is wrong: {message}"));
-            if culprit.is_empty() { error } else { error.hint(format!("set here: {}", culprit.join(", "))) }
-        })?;
+        let config: Config =
+            Value::Table(self.values.clone())
+                .try_into()
+                .map_err(|error: toml::de::Error| {
+                    let message = error.message().to_owned();
+                    let culprit = self
+                        .origins
+                        .iter()
+                        .filter(|(_, origin)| *origin != "default");
+                    let culprit: Vec<String> = culprit
+                        .map(|(key, origin)| format!("{key} ({origin})"))
+                        .collect();
+                    let error = Error::usage(format!("the configuration is wrong: {message}"));
+                    if culprit.is_empty() {
+                        error
+                    } else {
+                        error.hint(format!("set here: {}", culprit.join(", ")))
+                    }
+                })?;
         config.check().map_err(|(key, why)| {
             let origin = self.origins.get(key).map_or("default", String::as_str);
             Error::usage(format!("{key} {why} ({origin})"))
@@ -277,7 +302,9 @@ impl Layers {
         };
         let mut table = &mut self.values;
         for part in tables {
-            let entry = table.entry(*part).or_insert_with(|| Value::Table(Table::new()));
+            let entry = table
+                .entry(*part)
+                .or_insert_with(|| Value::Table(Table::new()));
             let Value::Table(inner) = entry else { return };
             table = inner;
         }
@@ -299,12 +326,19 @@ impl Layers {
         let keys = known_keys();
         for (name, value) in table {
             let key = join_key(prefix, name);
-            if OPEN.iter().any(|open| key == *open || key.starts_with(&format!("{open}."))) {
+            if OPEN
+                .iter()
+                .any(|open| key == *open || key.starts_with(&format!("{open}.")))
+            {
                 continue;
             }
-            let is_table = keys.iter().any(|known| known.starts_with(&format!("{key}.")));
+            let is_table = keys
+                .iter()
+                .any(|known| known.starts_with(&format!("{key}.")));
             match value {
-                Value::Table(inner) if is_table || prefix.is_empty() && self.values.contains_key(name) => {
+                Value::Table(inner)
+                    if is_table || prefix.is_empty() && self.values.contains_key(name) =>
+                {
                     self.check_keys(inner, &key, origin)?;
                 }
                 _ if keys.contains(&key) => {}
@@ -324,7 +358,11 @@ impl Layers {
 impl Config {
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         let at_least_one = |key, value: usize| {
-            if value == 0 { Err((key, "must be at least 1".to_owned())) } else { Ok(()) }
+            if value == 0 {
+                Err((key, "must be at least 1".to_owned()))
+            } else {
+                Ok(())
+            }
         };
         at_least_one("experiment.concurrency", self.experiment.concurrency)?;
         at_least_one("attempts.max_attempts", self.attempts.max_attempts as usize)?;
@@ -340,12 +378,24 @@ impl Config {
                 return Ok(());
             }
             let near = nearest(value, known.iter().copied());
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Err((key, format!("is `{value}`, but it must be one of {}{near}", known.join(", "))))
+            let near = near
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            Err((
+                key,
+                format!(
+                    "is `{value}`, but it must be one of {}{near}",
+                    known.join(", ")
+                ),
+            ))
         };
         // modal and gcp run in clouds that nothing here can see into: no deadline, no cleaning.
         known("experiment.backend", &self.experiment.backend, &["docker"])?;
-        known("experiment.engine", &self.experiment.engine, &["upstream", "native"])?;
+        known(
+            "experiment.engine",
+            &self.experiment.engine,
+            &["upstream", "native"],
+        )?;
         match self.limits.budget {
             Some(budget) if budget.is_nan() || budget <= 0.0 => {
                 Err(("limits.budget", "must be more than 0".to_owned()))
@@ -364,8 +414,12 @@ fn known_keys() -> Vec<String> {
 }
 
 fn nearest_key<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
-    let tables = keys.iter().filter_map(|known| Some(known.split_once('.')?.0));
-    if !key.contains('.') && let Some(table) = nearest(key, tables) {
+    let tables = keys
+        .iter()
+        .filter_map(|known| Some(known.split_once('.')?.0));
+    if !key.contains('.')
+        && let Some(table) = nearest(key, tables)
+    {
         return Some(table);
     }
     // The right word in the wrong table is the commonest slip.
@@ -378,8 +432,16 @@ fn nearest_key<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
 
 /// Joins a key's parts; model names hold dots, so such parts are quoted.
 fn join_key(prefix: &str, name: &str) -> String {
-    let name = if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() };
-    if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
+    let name = if name.contains('.') {
+        format!("\"{name}\"")
+    } else {
+        name.to_owned()
+    };
+    if prefix.is_empty() {
+        name
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 fn split_key(key: &str) -> Vec<&str> {
@@ -439,8 +501,10 @@ mod tests {
 
     #[test]
     fn no_two_keys_share_an_environment_variable() {
-        let mut words: Vec<String> =
-            known_keys().iter().map(|key| key.rsplit('.').next().unwrap().to_owned()).collect();
+        let mut words: Vec<String> = known_keys()
+            .iter()
+            .map(|key| key.rsplit('.').next().unwrap().to_owned())
+            .collect();
         let all = words.len();
         words.sort();
         words.dedup();
@@ -465,10 +529,21 @@ mod tests {
         let mut layers = Layers::defaults();
         let variable = ("REGATTA_CONCURRENCY".to_owned(), "7".to_owned());
         layers.add_environment([variable].into_iter()).unwrap();
-        layers.set("experiment.model", "openai/x", "--model").unwrap();
+        layers
+            .set("experiment.model", "openai/x", "--model")
+            .unwrap();
         let config = layers.config().unwrap();
-        assert_eq!((config.experiment.concurrency, config.experiment.model.as_str()), (7, "openai/x"));
-        let listed: Vec<_> = layers.list().filter(|(_, _, origin)| *origin != "default").collect();
+        assert_eq!(
+            (
+                config.experiment.concurrency,
+                config.experiment.model.as_str()
+            ),
+            (7, "openai/x")
+        );
+        let listed: Vec<_> = layers
+            .list()
+            .filter(|(_, _, origin)| *origin != "default")
+            .collect();
         assert_eq!(listed.len(), 2);
         let wrong = ("REGATTA_CONCURENCY".to_owned(), "7".to_owned());
         let error = layers.add_environment([wrong].into_iter()).unwrap_err();

@@ -20,7 +20,10 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
 }
 
 /// The bytes of a file.
-#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| failed("read", path, &error))
 }
@@ -60,13 +63,19 @@ pub fn read_text(path: &Path) -> Result<String> {
 }
 
 /// Makes a directory and its parents.
-#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
 pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| failed("make the directory", path, &error))
 }
 
 /// The entries of a directory, sorted by name; none when it does not exist.
-#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
 pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -82,7 +91,10 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Moves a file or directory within one file system.
-#[expect(clippy::disallowed_methods, reason = "this is the call that adds the path")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(|error| failed("move", from, &error))
 }
@@ -104,7 +116,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     let dir = dir.unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".regatta-").tempfile_in(dir)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".regatta-")
+            .tempfile_in(dir)?;
         file.write_all(bytes)?;
         set_usual_mode(path, file.as_file())?;
         file.as_file().sync_all()?;
@@ -124,7 +138,10 @@ fn set_usual_mode(path: &Path, file: &fs::File) -> io::Result<()> {
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?;
         file.write_all(format!("{line}\n").as_bytes())?;
         file.sync_data()
     };

@@ -66,7 +66,11 @@ impl Owner {
     #[must_use]
     pub fn describe(&self) -> String {
         let host = rustix::system::uname();
-        format!("process {} on {}", self.pid, host.nodename().to_string_lossy())
+        format!(
+            "process {} on {}",
+            self.pid,
+            host.nodename().to_string_lossy()
+        )
     }
 }
 
@@ -116,7 +120,9 @@ pub fn exec_as_child(command: &[OsString]) -> Error {
         return Error::world(format!("cannot set the parent-death signal: {error}"));
     }
     // The parent may have died before the line above: then nobody would end us.
-    let owner = std::env::var(OWNER_VAR).ok().and_then(|label| Owner::parse(&label));
+    let owner = std::env::var(OWNER_VAR)
+        .ok()
+        .and_then(|label| Owner::parse(&label));
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
     if owner.is_some_and(|owner| Some(owner.pid) != parent) {
         return Error::world("the owner of this child is gone");
@@ -192,7 +198,9 @@ pub fn orphans() -> Vec<Orphan> {
     let Ok(entries) = files::list(Path::new("/proc")) else {
         return Vec::new();
     };
-    let pids = entries.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok());
+    let pids = entries
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok());
     pids.filter_map(orphan).collect()
 }
 
@@ -200,9 +208,12 @@ fn orphan(pid: u32) -> Option<Orphan> {
     // A process that is not ours to read, or already gone, is not ours to end.
     let environ = files::read(&PathBuf::from(format!("/proc/{pid}/environ"))).ok()?;
     let mark = format!("{OWNER_VAR}=");
-    let owner = environ
-        .split(|byte| *byte == 0)
-        .find_map(|entry| std::str::from_utf8(entry).ok()?.strip_prefix(&mark).map(str::to_owned))?;
+    let owner = environ.split(|byte| *byte == 0).find_map(|entry| {
+        std::str::from_utf8(entry)
+            .ok()?
+            .strip_prefix(&mark)
+            .map(str::to_owned)
+    })?;
     let owner = Owner::parse(&owner)?;
     if owner.is_alive() || owner.pid == pid {
         return None;

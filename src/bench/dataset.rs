@@ -108,9 +108,8 @@ impl Task {
 #[must_use]
 pub fn upstream_order(pairs: &[Pair]) -> Vec<Pair> {
     let mut ordered = pairs.to_vec();
-    ordered.sort_by_cached_key(|pair| {
-        (pair.task.repo.clone(), format!("task{}", pair.task.task_id))
-    });
+    ordered
+        .sort_by_cached_key(|pair| (pair.task.repo.clone(), format!("task{}", pair.task.task_id)));
     ordered
 }
 
@@ -141,7 +140,12 @@ mod tests {
         );
         assert_eq!(
             names(&dataset().pairs_of(&subset).unwrap()),
-            ["b_task/10/f1_f2", "b_task/10/f1_f3", "b_task/10/f2_f3", "a_task/1/f1_f2"]
+            [
+                "b_task/10/f1_f2",
+                "b_task/10/f1_f3",
+                "b_task/10/f2_f3",
+                "a_task/1/f1_f2"
+            ]
         );
     }
 
@@ -163,7 +167,12 @@ mod tests {
         let pairs = dataset().pairs_of(&subset).unwrap();
         assert_eq!(
             names(&upstream_order(&pairs)),
-            ["a_task/1/f1_f2", "b_task/10/f2_f3", "b_task/10/f1_f2", "b_task/9/f1_f2"]
+            [
+                "a_task/1/f1_f2",
+                "b_task/10/f2_f3",
+                "b_task/10/f1_f2",
+                "b_task/9/f1_f2"
+            ]
         );
     }
 }

@@ -31,10 +31,13 @@ impl FromStr for RunName {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let bad = |why: &str| {
-            Err(Error::usage(format!("the run name `{}` {why}", text.escape_debug()))
-                .hint("a run name is one directory name: letters, digits, `.`, `_` and `-`"))
+            Err(
+                Error::usage(format!("the run name `{}` {why}", text.escape_debug()))
+                    .hint("a run name is one directory name: letters, digits, `.`, `_` and `-`"),
+            )
         };
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
+        let allowed =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
         match text {
             "" => bad("is empty"),
             _ if text.starts_with(['.', '-']) => bad("begins with a dot or a dash"),
@@ -84,7 +87,13 @@ pub fn prefix_of_model(model: &str) -> String {
     parts
         .join("-")
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect::<String>()
         .trim_start_matches(['.', '-'])
         .to_owned()
@@ -98,7 +107,10 @@ mod tests {
     fn models_give_their_prefix() {
         for (model, prefix) in [
             ("command-a-03-2025", "command-a"),
-            ("cohere_chat/command-a-reasoning-08-2025", "command-a-reasoning"),
+            (
+                "cohere_chat/command-a-reasoning-08-2025",
+                "command-a-reasoning",
+            ),
             ("openai/gpt-4o", "gpt-4o"),
             ("vertex_ai/gemini-3-flash-preview", "gemini-3-flash-preview"),
             ("openai/qwen:32b", "qwen-32b"),

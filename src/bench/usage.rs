@@ -42,7 +42,9 @@ impl Price {
     #[must_use]
     pub fn of(&self, usage: Usage) -> f64 {
         let cached = usage.cached_tokens.min(usage.input_tokens);
-        let cached_price = self.cache_read_input_token_cost.unwrap_or(self.input_cost_per_token);
+        let cached_price = self
+            .cache_read_input_token_cost
+            .unwrap_or(self.input_cost_per_token);
         (usage.input_tokens - cached) as f64 * self.input_cost_per_token
             + cached as f64 * cached_price
             + usage.output_tokens as f64 * self.output_cost_per_token

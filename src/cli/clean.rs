@@ -33,7 +33,11 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         ui.say("nothing is left behind");
         return Ok(exit::OK);
     }
-    let verb = if args.dry_run { "would remove" } else { "removed" };
+    let verb = if args.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
     if !args.dry_run {
         found.remove(docker.as_ref()).await?;
     }

@@ -32,11 +32,22 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
         .list()
         .map(|(key, value, origin)| {
             let name = key.rsplit('.').next().unwrap_or_default();
-            vec![format!("{key} = {}", masked(name, &value)), format!("# {origin}")]
+            vec![
+                format!("{key} = {}", masked(name, &value)),
+                format!("# {origin}"),
+            ]
         })
         .collect();
-    let width = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0).min(70);
-    let lines: String = rows.iter().map(|row| format!("{:<width$}  {}\n", row[0], row[1])).collect();
+    let width = rows
+        .iter()
+        .map(|row| row[0].chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(70);
+    let lines: String = rows
+        .iter()
+        .map(|row| format!("{:<width$}  {}\n", row[0], row[1]))
+        .collect();
     ui.data(&lines);
     Ok(exit::OK)
 }

@@ -56,7 +56,11 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
         ("experiment.model", "--model", &args.model),
         ("experiment.agent", "--agent", &args.agent),
         ("experiment.subset", "--subset", &args.subset),
-        ("upstream.cooperbench_bin", "--cooperbench-bin", &args.cooperbench_bin),
+        (
+            "upstream.cooperbench_bin",
+            "--cooperbench-bin",
+            &args.cooperbench_bin,
+        ),
         ("upstream.api_base", "--api-base", &args.api_base),
         ("upstream.redis_url", "--redis-url", &args.redis_url),
     ];
@@ -77,12 +81,22 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
 
 async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     let dir = &config.upstream.cooperbench_dir;
-    let dataset = config.upstream.dataset_dir.clone().unwrap_or_else(|| dir.join("dataset"));
+    let dataset = config
+        .upstream
+        .dataset_dir
+        .clone()
+        .unwrap_or_else(|| dir.join("dataset"));
     let mut checks = Vec::new();
-    let found = DatasetDir::open(dataset).and_then(|dataset| Ok((dataset.pairs(&config.experiment.subset)?, dataset)));
+    let found = DatasetDir::open(dataset)
+        .and_then(|dataset| Ok((dataset.pairs(&config.experiment.subset)?, dataset)));
     let pairs = match found {
         Ok((pairs, dataset)) => {
-            let evidence = format!("{}: `{}` has {} pairs", dataset.path().display(), config.experiment.subset, pairs.len());
+            let evidence = format!(
+                "{}: `{}` has {} pairs",
+                dataset.path().display(),
+                config.experiment.subset,
+                pairs.len()
+            );
             checks.push(Check::pass("dataset", evidence));
             pairs
         }
@@ -94,13 +108,19 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     checks.extend(preflight::cooperbench(config));
     checks.push(preflight::python(config).await);
     let installed = Installed::find(&config.upstream).ok();
-    match Options::of_config(config, installed.as_ref()).or_else(|_| Options::of_config(config, None)) {
+    match Options::of_config(config, installed.as_ref())
+        .or_else(|_| Options::of_config(config, None))
+    {
         Ok((options, _)) => checks.extend(preflight::cheap(config, &options, &pairs).await),
         Err(error) => checks.push(Check::failed("options", &error)),
     }
     if !args.no_model_call {
         let from_config = config.upstream.env.clone();
-        let key = |name: &str| std::env::var(name).ok().or_else(|| from_config.get(name).cloned());
+        let key = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .or_else(|| from_config.get(name).cloned())
+        };
         checks.push(preflight::model(config, key).await);
     }
     checks
@@ -115,7 +135,13 @@ fn render(checks: &[Check]) -> String {
             Level::Warn => "warn",
             Level::Fail => "FAIL",
         };
-        let _ = writeln!(text, "{}  {:<14}  {}", mark(word), check.name, check.evidence);
+        let _ = writeln!(
+            text,
+            "{}  {:<14}  {}",
+            mark(word),
+            check.name,
+            check.evidence
+        );
         if !check.remedy.is_empty() {
             let _ = writeln!(text, "      {:<14}  → {}", "", check.remedy);
         }

@@ -37,7 +37,9 @@ pub struct ModelArgs {
 pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
     let script = Script::for_dataset(&args.dataset, args.fault_file.clone())?;
     let failed = |error| Error::world(format!("cannot listen on port {}: {error}", args.port));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(failed)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
+        .await
+        .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     ui.data(&format!("http://{address}\n"));
     script.serve(listener).await?;

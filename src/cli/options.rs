@@ -41,8 +41,9 @@ impl ConfigSource {
     pub fn layers(&self) -> Result<Layers> {
         let mut layers = Layers::defaults();
         layers.add_file(self.config.as_deref(), self.profile.as_deref())?;
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         layers.add_environment(variables)?;
         Ok(layers)
     }
@@ -51,8 +52,18 @@ impl ConfigSource {
 impl Places {
     /// Adds these flags to the layers.
     pub fn apply(&self, layers: &mut Layers) -> Result<()> {
-        set(layers, "upstream.cooperbench_dir", "--cooperbench-dir", self.cooperbench_dir.as_ref())?;
-        set(layers, "upstream.logs_dir", "--logs-dir", self.logs_dir.as_ref())
+        set(
+            layers,
+            "upstream.cooperbench_dir",
+            "--cooperbench-dir",
+            self.cooperbench_dir.as_ref(),
+        )?;
+        set(
+            layers,
+            "upstream.logs_dir",
+            "--logs-dir",
+            self.logs_dir.as_ref(),
+        )
     }
 }
 
@@ -88,7 +99,11 @@ pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
                 "litellm's format is {\"model\": {\"input_cost_per_token\": 2.5e-06, \"output_cost_per_token\": 1e-05}}",
             )
         })?;
-        sources.push(format!("{} (sha256 {})", path.display(), &digest(text.as_bytes())[..16]));
+        sources.push(format!(
+            "{} (sha256 {})",
+            path.display(),
+            &digest(text.as_bytes())[..16]
+        ));
     }
     for (model, price) in &config.prices.models {
         table.insert(model.clone(), *price);

@@ -54,11 +54,29 @@ impl View {
 
     fn show(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { run, pairs, finished, submitted, to_run, cost, .. } => {
+            Event::RunStarted {
+                run,
+                pairs,
+                finished,
+                submitted,
+                to_run,
+                cost,
+                ..
+            } => {
                 self.begin(run.as_str(), *pairs, *finished, *submitted, *cost);
-                self.line(&format!("{}: {pairs} pairs, {finished} finished, {to_run} to run", bold(run)));
+                self.line(&format!(
+                    "{}: {pairs} pairs, {finished} finished, {to_run} to run",
+                    bold(run)
+                ));
             }
-            Event::AttemptStarted { nth, of, completed, remaining, log, .. } => {
+            Event::AttemptStarted {
+                nth,
+                of,
+                completed,
+                remaining,
+                log,
+                ..
+            } => {
                 // An error of the last attempt runs again: it is no longer one.
                 self.errors = 0;
                 self.done = *completed as u64;
@@ -72,15 +90,29 @@ impl View {
                 self.cost.add(None);
                 self.line(&format!("  {pair}  cut off ({why}), cost unknown"));
             }
-            Event::AttemptEnded { attempt: _, end, completed, remaining, .. } => self.line(&format!(
+            Event::AttemptEnded {
+                attempt: _,
+                end,
+                completed,
+                remaining,
+                ..
+            } => self.line(&format!(
                 "{} attempt ended ({}): {completed} completed, {remaining} remaining",
                 clock(),
                 one_line(end, 120)
             )),
             Event::BackOff { seconds, why } => {
-                self.line(&format!("waiting {} before the next attempt ({why})", duration(*seconds)));
+                self.line(&format!(
+                    "waiting {} before the next attempt ({why})",
+                    duration(*seconds)
+                ));
             }
-            Event::BreakerTripped { error, text, trials, .. } => self.always(&warning(format!(
+            Event::BreakerTripped {
+                error,
+                text,
+                trials,
+                ..
+            } => self.always(&warning(format!(
                 "{trials} trial(s) ended in `{error}`: stopping. {}",
                 one_line(text, 200)
             ))),
@@ -89,7 +121,10 @@ impl View {
                 dollars(*spent),
                 dollars(*budget)
             ))),
-            Event::Stopping { signal, grace_seconds } => self.always(&format!(
+            Event::Stopping {
+                signal,
+                grace_seconds,
+            } => self.always(&format!(
                 "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
                 duration(*grace_seconds)
             )),
@@ -105,13 +140,19 @@ impl View {
                 one_line(message, 160)
             ))),
             Event::DaemonUnreachable { message } => {
-                self.always(&warning(format!("the Docker daemon does not answer: {}", one_line(message, 160))));
+                self.always(&warning(format!(
+                    "the Docker daemon does not answer: {}",
+                    one_line(message, 160)
+                )));
             }
             Event::Note { text } => self.line(text),
             Event::RunEnded { .. } => self.finish(),
             Event::ContainerCreated { container, image } => {
                 if self.ui.verbosity() > 1 {
-                    self.line(&format!("container {} of {image}", &container[..12.min(container.len())]));
+                    self.line(&format!(
+                        "container {} of {image}",
+                        &container[..12.min(container.len())]
+                    ));
                 }
             }
         }
@@ -123,7 +164,10 @@ impl View {
         self.done_here = 0;
         (self.total, self.done) = (pairs as u64, finished as u64);
         (self.submitted, self.errors) = (submitted, 0);
-        self.cost = Total { usd: cost, unknown: 0 };
+        self.cost = Total {
+            usd: cost,
+            unknown: 0,
+        };
         self.bar.reset();
         self.bar.set_length(self.total);
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} · {msg}");
@@ -137,7 +181,16 @@ impl View {
     }
 
     fn trial(&mut self, event: &Event) {
-        let Event::TrialEnded { pair, status, finished, diagnosis, cost, duration_seconds, .. } = event else {
+        let Event::TrialEnded {
+            pair,
+            status,
+            finished,
+            diagnosis,
+            cost,
+            duration_seconds,
+            ..
+        } = event
+        else {
             return;
         };
         self.done += 1;
@@ -176,7 +229,10 @@ impl View {
         let eta = if self.done_here == 0 || left == 0.0 {
             String::new()
         } else {
-            format!(" · ETA {}", duration(elapsed / self.done_here as f64 * left))
+            format!(
+                " · ETA {}",
+                duration(elapsed / self.done_here as f64 * left)
+            )
         };
         self.bar.set_message(format!(
             "{} submitted · {} errors · {} · {}{eta}",

@@ -9,12 +9,12 @@ use super::ui::Ui;
 use crate::bench::RunName;
 use crate::error::{Result, exit};
 use crate::files;
+use crate::model::price::PriceTable;
 use crate::report::survey::{Survey, setting_of_run};
 use crate::report::{Format, Summary};
 use crate::store::events::ContainerFacts;
 use crate::store::{Ledger, Manifest, RunDir};
 use crate::triage::Rules;
-use crate::model::price::PriceTable;
 
 /// Report what came out and what it cost
 ///

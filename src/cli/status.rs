@@ -10,12 +10,12 @@ use super::ui::{Ui, bold};
 use crate::bench::RunName;
 use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
+use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, Manifest, RunDir};
 use crate::triage::Rules;
-use crate::model::price::PriceTable;
 
 /// Show what is finished, running and left, from disk
 ///
@@ -38,7 +38,12 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     let rules = options::rules(&config)?;
     let (prices, _) = options::prices(&config)?;
     for run in options::log_tree(&config).select(&args.runs)? {
-        ui.data(&status(&run, config.experiment.concurrency, &rules, &prices)?);
+        ui.data(&status(
+            &run,
+            config.experiment.concurrency,
+            &rules,
+            &prices,
+        )?);
     }
     Ok(exit::OK)
 }
@@ -50,9 +55,14 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
     let holder = RunLock::holder(run);
     let mut text = String::new();
     let state = match (&holder, summary.unfinished()) {
-        (Some(holder), _) => format!("running, by {holder}, attempt {}", history.last_attempt.max(1)),
+        (Some(holder), _) => format!(
+            "running, by {holder}, attempt {}",
+            history.last_attempt.max(1)
+        ),
         (None, 0) => "complete".to_owned(),
-        (None, _) if history.open.is_some() => "died in its last attempt; the same command resumes".to_owned(),
+        (None, _) if history.open.is_some() => {
+            "died in its last attempt; the same command resumes".to_owned()
+        }
         (None, left) => format!("not running, {left} left; the same command resumes"),
     };
     let _ = writeln!(text, "{}: {state}", bold(run.name()));
@@ -68,15 +78,23 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
     if let (Some(_), Some(open), Some(manifest)) = (&holder, &history.open, Manifest::read(run)?) {
         let recorded = |pair: &str| {
             let mut entries = ledger.entries().iter();
-            entries.any(|entry| entry.attempt == Some(open.attempt) && entry.pair.to_string() == pair)
+            entries
+                .any(|entry| entry.attempt == Some(open.attempt) && entry.pair.to_string() == pair)
         };
         let left: Vec<_> = manifest
             .pairs
             .into_iter()
             .filter(|pair| open.pairs.contains(&pair.to_string()) && !recorded(&pair.to_string()))
             .collect();
-        let running: Vec<String> = in_hand(&left, concurrency).iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "  running now, by upstream's order: {}", running.join(", "));
+        let running: Vec<String> = in_hand(&left, concurrency)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let _ = writeln!(
+            text,
+            "  running now, by upstream's order: {}",
+            running.join(", ")
+        );
     }
     let _ = writeln!(
         text,

@@ -9,13 +9,13 @@ use super::report::summarise;
 use super::ui::Ui;
 use crate::bench::RunName;
 use crate::error::{Result, exit};
+use crate::model::price::PriceTable;
 use crate::report::text::one_line;
 use crate::report::{Standing, Survey};
 use crate::store::events::ContainerFacts;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, Manifest, RunDir};
 use crate::triage::{Finding, Rules};
-use crate::model::price::PriceTable;
 
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
@@ -44,16 +44,34 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
     let rules = options::rules(&config)?;
     let (prices, _) = options::prices(&config)?;
     for run in options::log_tree(&config).select(&args.runs)? {
-        let _lock = if args.dry_run { None } else { Some(RunLock::take(&run)?) };
+        let _lock = if args.dry_run {
+            None
+        } else {
+            Some(RunLock::take(&run)?)
+        };
         let changed = triage(&run, args, &rules, &prices, ui)?;
         let summary = summarise(&run, &rules, &prices)?;
-        let verb = if args.dry_run { "would change" } else { "changed" };
-        ui.data(&format!("{}: {} ({changed} tags {verb})\n", run.name(), summary.counts()));
+        let verb = if args.dry_run {
+            "would change"
+        } else {
+            "changed"
+        };
+        ui.data(&format!(
+            "{}: {} ({changed} tags {verb})\n",
+            run.name(),
+            summary.counts()
+        ));
     }
     Ok(exit::OK)
 }
 
-fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, prices: &PriceTable, ui: &Ui) -> Result<usize> {
+fn triage(
+    run: &RunDir,
+    args: &TriageArgs,
+    rules: &Rules,
+    prices: &PriceTable,
+    ui: &Ui,
+) -> Result<usize> {
     let ledger = Ledger::open_readonly(run)?;
     let facts = ContainerFacts::of_run(run)?;
     let survey = Survey {
@@ -69,8 +87,17 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, prices: &PriceTable, u
             continue;
         };
         if args.explain && judged.finding != Finding::Finished {
-            let error = judged.record.agents.iter().find_map(|agent| agent.error.as_deref());
-            ui.data(&explain(&surveyed.pair.to_string(), &judged.finding, error, rules));
+            let error = judged
+                .record
+                .agents
+                .iter()
+                .find_map(|agent| agent.error.as_deref());
+            ui.data(&explain(
+                &surveyed.pair.to_string(),
+                &judged.finding,
+                error,
+                rules,
+            ));
         }
         changed += usize::from(if args.dry_run {
             survey.would_tag(judged)
@@ -85,12 +112,26 @@ fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) ->
     let mut text = String::new();
     let Some(diagnosis) = finding.diagnosis() else {
         let error = one_line(error.unwrap_or("no error text"), 300);
-        let _ = writeln!(text, "{pair}: no rule matches\n  text: {error}\n  it stays as it is; a rule of yours can decide it ([triage] rules_file)");
+        let _ = writeln!(
+            text,
+            "{pair}: no rule matches\n  text: {error}\n  it stays as it is; a rule of yours can decide it ([triage] rules_file)"
+        );
         return text;
     };
     let evidence = &diagnosis.evidence;
-    let void = if matches!(finding, Finding::OnlyLooksFinished(_)) { ", though its status says that it finished" } else { "" };
-    let _ = writeln!(text, "{pair}: {}{void}\n  rule: {} (from {})\n  text: {}", diagnosis.cause, evidence.rule, evidence.source, one_line(&evidence.text, 300));
+    let void = if matches!(finding, Finding::OnlyLooksFinished(_)) {
+        ", though its status says that it finished"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "{pair}: {}{void}\n  rule: {} (from {})\n  text: {}",
+        diagnosis.cause,
+        evidence.rule,
+        evidence.source,
+        one_line(&evidence.text, 300)
+    );
     if let Some(rule) = rules.get(&evidence.rule) {
         let _ = writeln!(text, "  that is: {}\n  do: {}", rule.about, rule.advice);
     }

@@ -51,18 +51,28 @@ impl Fake {
             }
             tokio::time::sleep(super::super::runner::attempts::POLL * 2).await;
         }
-        let mut ran = self.ran.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut ran = self
+            .ran
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         ran.push(names);
         if stopped {
             return Ok(AttemptEnd::Stopped);
         }
-        Ok(self.ends.get(ran.len() - 1).cloned().unwrap_or(AttemptEnd::Done))
+        Ok(self
+            .ends
+            .get(ran.len() - 1)
+            .cloned()
+            .unwrap_or(AttemptEnd::Done))
     }
 
     fn run(&self, batch: &Batch, pair: &Pair) -> Result<()> {
         let name = pair.to_string();
         let before = {
-            let ran = self.ran.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let ran = self
+                .ran
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             ran.iter().flatten().filter(|other| **other == name).count()
         };
         let outcome = match self.outcomes.get(&name).map(Vec::as_slice) {
@@ -76,9 +86,7 @@ impl Fake {
         };
         let dir = batch.run.pair(batch.setting.tree(), pair);
         files::create_dir(dir.path())?;
-        let agent = |status: &str, error: &Value| {
-            json!({"status": status, "cost": cost, "steps": 3, "error": error})
-        };
+        let agent = |status: &str, error: &Value| json!({"status": status, "cost": cost, "steps": 3, "error": error});
         let mut result = json!({
             "repo": pair.task.repo, "task_id": pair.task.task_id, "features": pair.features,
             "run_id": format!("{:08x}", fastrand::u32(..)), "run_name": batch.run.name(),

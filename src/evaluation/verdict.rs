@@ -20,7 +20,9 @@ impl Verdict {
     pub fn of(file: Result<EvalFile, String>) -> Self {
         match file {
             Err(why) => Self::Error(why),
-            Ok(EvalFile { error: Some(error), .. }) => Self::Error(error),
+            Ok(EvalFile {
+                error: Some(error), ..
+            }) => Self::Error(error),
             Ok(EvalFile { both_passed, .. }) => match both_passed {
                 Some(true) => Self::Pass,
                 Some(false) => Self::Fail,
@@ -40,6 +42,9 @@ mod tests {
             both_passed: Some(false),
             error: Some("409 Client Error".to_owned()),
         };
-        assert_eq!(Verdict::of(Ok(file)), Verdict::Error("409 Client Error".to_owned()));
+        assert_eq!(
+            Verdict::of(Ok(file)),
+            Verdict::Error("409 Client Error".to_owned())
+        );
     }
 }

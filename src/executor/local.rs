@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::redis::Redis;
 use crate::bench::Setting;
 use crate::config::Config;
-use crate::engine::upstream::{Options, Upstream};
 use crate::engine::Engine;
+use crate::engine::upstream::{Options, Upstream};
 use crate::error::Result;
 use crate::sandbox::docker::Endpoint;
 

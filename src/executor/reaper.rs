@@ -47,12 +47,22 @@ impl Leftovers {
     #[must_use]
     pub fn describe(&self) -> Vec<String> {
         let containers = self.containers.iter().map(|container| {
-            format!("container {} ({}, of run {})", container.name, container.image, container.run)
+            format!(
+                "container {} ({}, of run {})",
+                container.name, container.image, container.run
+            )
         });
         let processes = self.processes.iter().map(|orphan| {
-            format!("process {}: {}", orphan.pid, crate::report::text::one_line(&orphan.command, 100))
+            format!(
+                "process {}: {}",
+                orphan.pid,
+                crate::report::text::one_line(&orphan.command, 100)
+            )
         });
-        let dirs = self.dirs.iter().map(|dir| format!("directory {}", dir.display()));
+        let dirs = self
+            .dirs
+            .iter()
+            .map(|dir| format!("directory {}", dir.display()));
         processes.chain(containers).chain(dirs).collect()
     }
 
@@ -85,11 +95,16 @@ fn dead_dirs(temp: &Path) -> Vec<PathBuf> {
     dirs.into_iter()
         .filter(|dir| dir.is_dir())
         .filter(|dir| {
-            let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = dir
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             let Some(rest) = name.strip_prefix(DIR_PREFIX) else {
                 return false;
             };
-            let label = rest.rsplit_once('-').map(|(label, _)| label.replace('_', ":"));
+            let label = rest
+                .rsplit_once('-')
+                .map(|(label, _)| label.replace('_', ":"));
             let owner = label.and_then(|label| Owner::parse(&label));
             owner.is_some_and(|owner| !owner.is_alive())
         })

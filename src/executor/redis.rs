@@ -44,10 +44,16 @@ pub enum Choice {
 ///
 /// A server that asks for a password answers too: upstream gets it with the URL.
 pub async fn ping(url: &str) -> std::result::Result<(), String> {
-    let rest = url.strip_prefix("redis://").ok_or("only redis:// URLs are supported")?;
+    let rest = url
+        .strip_prefix("redis://")
+        .ok_or("only redis:// URLs are supported")?;
     let address = rest.split(['/', '#', '?']).next().unwrap_or_default();
     let address = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let address = if address.contains(':') { address.to_owned() } else { format!("{address}:6379") };
+    let address = if address.contains(':') {
+        address.to_owned()
+    } else {
+        format!("{address}:6379")
+    };
     let asked = async {
         let mut stream = TcpStream::connect(&address).await?;
         stream.write_all(b"PING\r\n").await?;
@@ -57,7 +63,10 @@ pub async fn ping(url: &str) -> std::result::Result<(), String> {
     };
     match tokio::time::timeout(Duration::from_secs(2), asked).await {
         Ok(Ok(answer)) if answer.starts_with("+PONG") || answer.starts_with("-NOAUTH") => Ok(()),
-        Ok(Ok(answer)) => Err(format!("{address} is no Redis: it answered {:?}", answer.trim())),
+        Ok(Ok(answer)) => Err(format!(
+            "{address} is no Redis: it answered {:?}",
+            answer.trim()
+        )),
         Ok(Err(error)) => Err(format!("{address}: {error}")),
         Err(_) => Err(format!("{address} did not answer within 2 s")),
     }
@@ -96,7 +105,9 @@ impl Redis {
                 Err(error) => last = error.to_string(),
             }
         }
-        Err(Error::world(format!("a private Redis does not start: {last}")))
+        Err(Error::world(format!(
+            "a private Redis does not start: {last}"
+        )))
     }
 
     /// Its URL.
@@ -109,11 +120,27 @@ impl Redis {
 }
 
 async fn start(program: &Path, runtime_dir: &Path) -> Result<Redis> {
-    let failed = |error: std::io::Error| Error::world(format!("cannot start a private Redis: {error}"));
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(failed)?.port();
-    let dir = tempfile::Builder::new().prefix(&super::reaper::dir_prefix()).tempdir_in(runtime_dir).map_err(failed)?;
+    let failed =
+        |error: std::io::Error| Error::world(format!("cannot start a private Redis: {error}"));
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|free| free.local_addr())
+        .map_err(failed)?
+        .port();
+    let dir = tempfile::Builder::new()
+        .prefix(&super::reaper::dir_prefix())
+        .tempdir_in(runtime_dir)
+        .map_err(failed)?;
     let mut server = process::child(program)?
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ])
         .arg("--dir")
         .arg(dir.path())
         .stdin(Stdio::null())
@@ -125,7 +152,9 @@ async fn start(program: &Path, runtime_dir: &Path) -> Result<Redis> {
     // It answers within milliseconds; a machine that is busy gets 10 s.
     for _ in 0..200 {
         if let Ok(Some(status)) = server.try_wait() {
-            return Err(Error::world(format!("redis-server ended at once ({status})")));
+            return Err(Error::world(format!(
+                "redis-server ended at once ({status})"
+            )));
         }
         if ping(&url).await.is_ok() {
             return Ok(Redis::Private { url, server, dir });

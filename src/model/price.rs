@@ -53,7 +53,11 @@ impl PriceTable {
 pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) -> Option<f64> {
     let priced = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
     if let Some(cost) = record.whole_cost {
-        return if cost == 0.0 && record.steps() > 0 { priced() } else { Some(cost) };
+        return if cost == 0.0 && record.steps() > 0 {
+            priced()
+        } else {
+            Some(cost)
+        };
     }
     let known = |agent: &AgentRecord| match (agent.cost, agent.steps) {
         (Some(cost), _) if cost > 0.0 => Some(cost),
@@ -61,7 +65,9 @@ pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) 
         _ => None,
     };
     let costs: Option<Vec<f64>> = record.agents.iter().map(known).collect();
-    costs.map(|costs| costs.iter().fold(0.0, |sum, cost| sum + cost)).or_else(priced)
+    costs
+        .map(|costs| costs.iter().fold(0.0, |sum, cost| sum + cost))
+        .or_else(priced)
 }
 
 /// A sum of costs, some of which may be unknown.
@@ -104,7 +110,11 @@ impl std::fmt::Display for Total {
 /// An amount for people: cents, or finer below ten cents.
 #[must_use]
 pub fn dollars(usd: f64) -> String {
-    if usd > 0.0 && usd < 0.1 { format!("${usd:.4}") } else { format!("${usd:.2}") }
+    if usd > 0.0 && usd < 0.1 {
+        format!("${usd:.4}")
+    } else {
+        format!("${usd:.2}")
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +153,10 @@ mod tests {
     fn an_agent_that_never_called_the_model_cost_nothing() {
         let json = r#"{"run_id":"x","agents":{"agent1":{"status":"Error","cost":0,"steps":0},
             "agent2":{"status":"Submitted","cost":0.25,"steps":3}},"total_cost":0.25}"#;
-        assert_eq!(cost_of(&record(json), None, &PriceTable::default()), Some(0.25));
+        assert_eq!(
+            cost_of(&record(json), None, &PriceTable::default()),
+            Some(0.25)
+        );
     }
 
     #[test]

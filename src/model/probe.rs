@@ -97,10 +97,12 @@ pub async fn probe(
             body: begin,
         });
     }
-    let message = serde_json::from_str::<Value>(&body).ok().and_then(|answer| match wire {
-        Wire::OpenAi => answer.pointer("/choices/0/message").cloned(),
-        Wire::CohereV2 => answer.get("message").cloned(),
-    });
+    let message = serde_json::from_str::<Value>(&body)
+        .ok()
+        .and_then(|answer| match wire {
+            Wire::OpenAi => answer.pointer("/choices/0/message").cloned(),
+            Wire::CohereV2 => answer.get("message").cloned(),
+        });
     let Some(message) = message else {
         return Err(ProbeError::NoChat {
             url: shown,

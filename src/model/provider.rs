@@ -68,7 +68,10 @@ mod tests {
     fn the_experiments_model_is_coheres() {
         let provider = of_model("command-a-03-2025").unwrap();
         assert_eq!(provider.wire, Some(Wire::CohereV2));
-        assert_eq!(of_model("openai/anything").unwrap().wire, Some(Wire::OpenAi));
+        assert_eq!(
+            of_model("openai/anything").unwrap().wire,
+            Some(Wire::OpenAi)
+        );
         assert_eq!(of_model("hugging/face"), None);
     }
 }

@@ -61,7 +61,9 @@ impl Script {
                 let combined = files::read_text(&combined)?;
                 for feature in files::list(&task)?.iter().filter(|path| path.is_dir()) {
                     features.push(Feature {
-                        text: files::read_text(&feature.join("feature.md"))?.trim().to_owned(),
+                        text: files::read_text(&feature.join("feature.md"))?
+                            .trim()
+                            .to_owned(),
                         patch: files::read_text(&feature.join("feature.patch"))?,
                         combined: combined.clone(),
                     });
@@ -69,7 +71,10 @@ impl Script {
             }
         }
         if features.is_empty() {
-            return Err(Error::usage(format!("no features in {}", dataset.display())));
+            return Err(Error::usage(format!(
+                "no features in {}",
+                dataset.display()
+            )));
         }
         Ok(Self {
             features,
@@ -117,13 +122,20 @@ impl Script {
         }
         let reply = self.reply(&call);
         let tokens = body.len() / 4;
-        let answer = if cohere { as_cohere(&reply, tokens) } else { as_openai(&reply, tokens) };
+        let answer = if cohere {
+            as_cohere(&reply, tokens)
+        } else {
+            as_openai(&reply, tokens)
+        };
         text(200, &answer.to_string())
     }
 
     fn fault(&self, request: &str) -> Option<Fault> {
         let line = files::read_text(self.fault_file.as_ref()?).ok()?;
-        let (line, when) = line.trim().split_once(" when=").unwrap_or((line.trim(), ""));
+        let (line, when) = line
+            .trim()
+            .split_once(" when=")
+            .unwrap_or((line.trim(), ""));
         if !request.contains(when) {
             return None;
         }
@@ -133,25 +145,41 @@ impl Script {
             "hang" => Some(Fault::Hang),
             "slow" => Some(Fault::Slow(parse_duration(words.next()?).ok()?)),
             status => {
-                let after = words.next().and_then(|word| word.strip_prefix("retry-after="));
-                Some(Fault::Status(status.parse().ok()?, after.and_then(|s| s.parse().ok())))
+                let after = words
+                    .next()
+                    .and_then(|word| word.strip_prefix("retry-after="));
+                Some(Fault::Status(
+                    status.parse().ok()?,
+                    after.and_then(|s| s.parse().ok()),
+                ))
             }
         }
     }
 
     /// The next command of the scripted agent.
     fn reply(&self, call: &Value) -> Reply {
-        let messages = call["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let messages = call["messages"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let prompt: String = messages
             .iter()
             .filter(|message| message["role"] != "assistant")
             .take(2)
             .map(|message| text_of(&message["content"]))
             .collect();
-        let turn = messages.iter().filter(|message| message["role"] == "assistant").count();
-        let uses_tools = call["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+        let turn = messages
+            .iter()
+            .filter(|message| message["role"] == "assistant")
+            .count();
+        let uses_tools = call["tools"]
+            .as_array()
+            .is_some_and(|tools| !tools.is_empty());
         let commands = self.commands(&prompt);
-        let command = commands.get(turn).unwrap_or(commands.last().unwrap_or(&SUBMIT.into())).clone();
+        let command = commands
+            .get(turn)
+            .unwrap_or(commands.last().unwrap_or(&SUBMIT.into()))
+            .clone();
         Reply {
             thought: format!("Step {} of {}.", turn + 1, commands.len()),
             command,
@@ -160,8 +188,11 @@ impl Script {
     }
 
     fn commands(&self, prompt: &str) -> Vec<String> {
-        let mine: Vec<&Feature> =
-            self.features.iter().filter(|feature| prompt.contains(&feature.text)).collect();
+        let mine: Vec<&Feature> = self
+            .features
+            .iter()
+            .filter(|feature| prompt.contains(&feature.text))
+            .collect();
         let patch = match mine.as_slice() {
             [] => return vec!["true".to_owned(), SUBMIT.to_owned()],
             [one] => &one.patch,
@@ -169,14 +200,18 @@ impl Script {
         };
         let mut commands = vec!["git log --oneline | head -3; ls".to_owned()];
         if prompt.contains("send_message") {
-            let peer = if prompt.contains("You are **agent2**") || prompt.contains("You are agent2") {
+            let peer = if prompt.contains("You are **agent2**") || prompt.contains("You are agent2")
+            {
                 "agent1"
             } else {
                 "agent2"
             };
             commands.push(format!("send_message {peer} \"I keep to my own feature.\""));
         }
-        commands.push(format!("git apply <<'END_OF_PATCH'\n{}\nEND_OF_PATCH", patch.trim_end_matches('\n')));
+        commands.push(format!(
+            "git apply <<'END_OF_PATCH'\n{}\nEND_OF_PATCH",
+            patch.trim_end_matches('\n')
+        ));
         // v2 submits what its pull request holds; v1, and v2 before 0.0.12, the working tree.
         commands.push(
             "git add -A && git -c user.name=agent -c user.email=agent@example.com commit -qm 'Implement the feature' && \
@@ -202,7 +237,10 @@ impl Reply {
         if self.uses_tools {
             self.thought.clone()
         } else {
-            format!("THOUGHT: {}\n\n```bash\n{}\n```", self.thought, self.command)
+            format!(
+                "THOUGHT: {}\n\n```bash\n{}\n```",
+                self.thought, self.command
+            )
         }
     }
 
@@ -220,7 +258,11 @@ fn as_openai(reply: &Reply, tokens: usize) -> Value {
     if let Some(calls) = reply.tool_calls() {
         message["tool_calls"] = calls;
     }
-    let finish = if reply.uses_tools { "tool_calls" } else { "stop" };
+    let finish = if reply.uses_tools {
+        "tool_calls"
+    } else {
+        "stop"
+    };
     json!({
         "id": "scripted", "object": "chat.completion", "created": 0, "model": "scripted",
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
@@ -236,7 +278,11 @@ fn as_cohere(reply: &Reply, tokens: usize) -> Value {
     if let Some(calls) = reply.tool_calls() {
         message["tool_calls"] = calls;
     }
-    let finish = if reply.uses_tools { "TOOL_CALL" } else { "COMPLETE" };
+    let finish = if reply.uses_tools {
+        "TOOL_CALL"
+    } else {
+        "COMPLETE"
+    };
     let counts = json!({"input_tokens": tokens, "output_tokens": 50});
     json!({
         "id": "scripted", "finish_reason": finish, "message": message,
@@ -248,7 +294,10 @@ fn as_cohere(reply: &Reply, tokens: usize) -> Value {
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect(),
         _ => String::new(),
     }
 }
@@ -257,7 +306,9 @@ fn text(status: u16, body: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     let json = hyper::header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, json);
     response
 }
 
@@ -266,7 +317,9 @@ fn refusal(status: u16, retry_after: Option<u64>) -> Response<Full<Bytes>> {
         "message": format!("scripted {status}")});
     let mut response = text(status, &error.to_string());
     if let Some(seconds) = retry_after {
-        response.headers_mut().insert(hyper::header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(hyper::header::RETRY_AFTER, seconds.into());
     }
     response
 }

@@ -35,9 +35,14 @@ fn case(line: &PairLine) -> TestCase {
         _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let mut case = TestCase::new(line.pair.as_str(), status);
-    case.status.set_message(line.why.as_deref().unwrap_or(line.outcome.name()));
-    case.status.set_type(line.rule.as_deref().unwrap_or(line.outcome.name()));
-    if let Some(seconds) = line.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
+    case.status
+        .set_message(line.why.as_deref().unwrap_or(line.outcome.name()));
+    case.status
+        .set_type(line.rule.as_deref().unwrap_or(line.outcome.name()));
+    if let Some(seconds) = line
+        .duration_seconds
+        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
+    {
         case.set_time(Duration::from_secs_f64(seconds.min(1e9)));
     }
     case

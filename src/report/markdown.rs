@@ -21,7 +21,7 @@ pub fn render(summaries: &[Summary]) -> String {
             summary.pairs,
             summary.finished,
             count(Outcome::Pass),
-            count(Outcome::Fail) ,
+            count(Outcome::Fail),
             count(Outcome::Unjudged) + count(Outcome::EvalError),
             count(Outcome::InfraError),
             count(Outcome::ConfigError),
@@ -34,15 +34,35 @@ pub fn render(summaries: &[Summary]) -> String {
         );
     }
     for summary in summaries {
-        let open = summary.lines.iter().filter(|line| !line.outcome.is_finished());
+        let open = summary
+            .lines
+            .iter()
+            .filter(|line| !line.outcome.is_finished());
         let mut listed = String::new();
         for line in open {
-            let rule = line.rule.as_deref().map(|rule| format!(" ({rule})")).unwrap_or_default();
-            let why = line.why.as_deref().map(|why| format!(": {}", cell(&one_line(why, 200)))).unwrap_or_default();
-            let _ = writeln!(listed, "- {} — {}{rule}{why}", cell(&line.pair), line.outcome.name());
+            let rule = line
+                .rule
+                .as_deref()
+                .map(|rule| format!(" ({rule})"))
+                .unwrap_or_default();
+            let why = line
+                .why
+                .as_deref()
+                .map(|why| format!(": {}", cell(&one_line(why, 200))))
+                .unwrap_or_default();
+            let _ = writeln!(
+                listed,
+                "- {} — {}{rule}{why}",
+                cell(&line.pair),
+                line.outcome.name()
+            );
         }
         if !listed.is_empty() {
-            let _ = write!(out, "\n### {}: not finished\n\n{listed}", cell(summary.run.as_str()));
+            let _ = write!(
+                out,
+                "\n### {}: not finished\n\n{listed}",
+                cell(summary.run.as_str())
+            );
         }
     }
     out

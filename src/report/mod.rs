@@ -53,7 +53,10 @@ impl std::str::FromStr for Format {
         let names = Self::ALL.map(|(name, _)| name);
         let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
         found.map(|(_, format)| format).ok_or_else(|| {
-            let error = Error::usage(format!("unknown format `{name}`: it is one of {}", names.join(", ")));
+            let error = Error::usage(format!(
+                "unknown format `{name}`: it is one of {}",
+                names.join(", ")
+            ));
             match nearest(name, names) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error,

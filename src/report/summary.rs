@@ -73,7 +73,10 @@ impl Outcome {
     /// Whether the pair's trial finished.
     #[must_use]
     pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Pass | Self::Fail | Self::Unjudged | Self::EvalError)
+        matches!(
+            self,
+            Self::Pass | Self::Fail | Self::Unjudged | Self::EvalError
+        )
     }
 
     /// The outcome of a surveyed pair. An error is an error even where an evaluation judged its
@@ -93,11 +96,13 @@ impl Outcome {
                 Some(Verdict::Error(_)) => Self::EvalError,
             },
             Finding::Unmatched => Self::UnknownError,
-            Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => match diagnosis.cause {
-                Cause::Infra => Self::InfraError,
-                Cause::Config => Self::ConfigError,
-                Cause::Agent => Self::AgentError,
-            },
+            Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => {
+                match diagnosis.cause {
+                    Cause::Infra => Self::InfraError,
+                    Cause::Config => Self::ConfigError,
+                    Cause::Agent => Self::AgentError,
+                }
+            }
         }
     }
 }
@@ -276,9 +281,18 @@ impl Summary {
     /// The experiment's one-line summary: the four counts it asks for, then what else there is.
     #[must_use]
     pub fn counts(&self) -> String {
-        let first = [Outcome::Pass, Outcome::Fail, Outcome::InfraError, Outcome::Missing];
-        let rest = Outcome::ALL.into_iter().filter(|outcome| !first.contains(outcome));
-        let first = first.iter().map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
+        let first = [
+            Outcome::Pass,
+            Outcome::Fail,
+            Outcome::InfraError,
+            Outcome::Missing,
+        ];
+        let rest = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| !first.contains(outcome));
+        let first = first
+            .iter()
+            .map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
         let rest = rest
             .filter(|outcome| self.count_of(*outcome) > 0)
             .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
@@ -289,5 +303,8 @@ impl Summary {
 /// Trials that were ended before they had a result, of unknown cost.
 #[must_use]
 pub fn cut_off(ledger: &[LedgerEntry]) -> usize {
-    ledger.iter().filter(|entry| entry.status == CUT_OFF).count()
+    ledger
+        .iter()
+        .filter(|entry| entry.status == CUT_OFF)
+        .count()
 }

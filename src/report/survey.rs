@@ -100,7 +100,9 @@ impl Survey<'_> {
             // Trajectories are large. One is read for its tokens, unless the ledger has them,
             // and for its end, unless nothing there can change the finding.
             let wanted = known.is_none() || record.is_error() || suspect(agent.feature);
-            let trajectory = wanted.then(|| trajectory::read(&dir.trajectory(agent.feature))).flatten();
+            let trajectory = wanted
+                .then(|| trajectory::read(&dir.trajectory(agent.feature)))
+                .flatten();
             if known.is_none()
                 && let Some(used) = trajectory.as_ref().and_then(|trajectory| trajectory.usage)
             {
@@ -118,7 +120,7 @@ impl Survey<'_> {
             case.patches.push(patch);
         }
         Judged {
-            finding: examine(&record, &case, self.facts, self.rules),
+            finding: examine(pair, &record, &case, self.facts, self.rules),
             cost: cost_of(&record, usage, self.prices),
             usage,
             record,
@@ -130,31 +132,53 @@ impl Survey<'_> {
         let pairs: Vec<(Tree, Pair)> = match manifest {
             Some(manifest) => {
                 let tree = manifest.setting.tree();
-                manifest.pairs.iter().map(|pair| (tree, pair.clone())).collect()
+                manifest
+                    .pairs
+                    .iter()
+                    .map(|pair| (tree, pair.clone()))
+                    .collect()
             }
             None => self.run.pairs()?,
         };
         // Reading thousands of small files is mostly system calls: two threads halve the wait.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(8);
         let chunk = pairs.len().div_ceil(threads).max(1);
         Ok(std::thread::scope(|scope| {
             let parts: Vec<_> = pairs
                 .chunks(chunk)
                 .map(|part| {
-                    scope.spawn(move || part.iter().map(|(tree, pair)| self.pair(*tree, pair)).collect::<Vec<_>>())
+                    scope.spawn(move || {
+                        part.iter()
+                            .map(|(tree, pair)| self.pair(*tree, pair))
+                            .collect::<Vec<_>>()
+                    })
                 })
                 .collect();
-            parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+            parts
+                .into_iter()
+                .flat_map(|part| part.join().unwrap_or_default())
+                .collect()
         }))
     }
 
     /// Tags a result with its cause, or takes a tag away that no longer applies; true when the
     /// file changed. Errors that no rule knows stay as they are.
-    pub fn tag(&self, tree: Tree, pair: &Pair, judged: &Judged, attempt: Option<u32>) -> Result<bool> {
+    pub fn tag(
+        &self,
+        tree: Tree,
+        pair: &Pair,
+        judged: &Judged,
+        attempt: Option<u32>,
+    ) -> Result<bool> {
         if !self.would_tag(judged) {
             return Ok(false);
         }
-        let tag = judged.finding.diagnosis().map(|diagnosis| tag_of(&judged.record, diagnosis, attempt));
+        let tag = judged
+            .finding
+            .diagnosis()
+            .map(|diagnosis| tag_of(&judged.record, diagnosis, attempt));
         result::write_tag(&self.run.pair(tree, pair).result(), tag.as_ref())
     }
 
@@ -187,7 +211,10 @@ pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<Setti
     if let Some(manifest) = manifest {
         return Some(manifest.setting);
     }
-    let trees: Vec<Tree> = Tree::ALL.into_iter().filter(|tree| run.tree(*tree).is_dir()).collect();
+    let trees: Vec<Tree> = Tree::ALL
+        .into_iter()
+        .filter(|tree| run.tree(*tree).is_dir())
+        .collect();
     match trees.as_slice() {
         [tree] => setting_of(run, *tree),
         _ => None,

@@ -23,7 +23,11 @@ pub fn render(summaries: &[Summary]) -> String {
 /// A duration for people: `1h 02m`, `3m 20s`, `12s`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
     let whole = seconds.clamp(0.0, 1e12).round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
@@ -34,16 +38,28 @@ pub fn duration(seconds: f64) -> String {
 
 fn table(summaries: &[Summary]) -> String {
     // A column that is zero for every run says nothing, except the ones people look for.
-    let always = [Outcome::Pass, Outcome::Fail, Outcome::InfraError, Outcome::Missing];
+    let always = [
+        Outcome::Pass,
+        Outcome::Fail,
+        Outcome::InfraError,
+        Outcome::Missing,
+    ];
     let columns: Vec<Outcome> = Outcome::ALL
         .into_iter()
         .filter(|outcome| {
-            always.contains(outcome) || summaries.iter().any(|summary| summary.count_of(*outcome) > 0)
+            always.contains(outcome)
+                || summaries
+                    .iter()
+                    .any(|summary| summary.count_of(*outcome) > 0)
         })
         .collect();
     let mut rows = vec![{
         let mut head: Vec<String> = ["run", "pairs", "finished"].map(str::to_owned).to_vec();
-        head.extend(columns.iter().map(|outcome| outcome.name().replace('_', " ")));
+        head.extend(
+            columns
+                .iter()
+                .map(|outcome| outcome.name().replace('_', " ")),
+        );
         head.extend(["cost", "spent", "time"].map(str::to_owned));
         head
     }];
@@ -53,7 +69,11 @@ fn table(summaries: &[Summary]) -> String {
             summary.pairs.to_string(),
             summary.finished.to_string(),
         ];
-        row.extend(columns.iter().map(|outcome| summary.count_of(*outcome).to_string()));
+        row.extend(
+            columns
+                .iter()
+                .map(|outcome| summary.count_of(*outcome).to_string()),
+        );
         row.push(summary.headline_cost.to_string());
         row.push(summary.total_spent.to_string());
         row.push(duration(summary.trial_seconds));
@@ -67,7 +87,11 @@ fn table(summaries: &[Summary]) -> String {
 pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
@@ -91,19 +115,31 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
 fn errors(summary: &Summary) -> String {
     let mut out = String::new();
     for outcome in Outcome::ALL.into_iter().filter(|outcome| {
-        !matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Unjudged | Outcome::Missing)
+        !matches!(
+            outcome,
+            Outcome::Pass | Outcome::Fail | Outcome::Unjudged | Outcome::Missing
+        )
     }) {
         let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
         for line in summary.lines.iter().filter(|line| line.outcome == outcome) {
             let rule = line.rule.as_deref().unwrap_or("no rule matches");
             match groups.iter_mut().find(|(known, ..)| *known == rule) {
                 Some((_, _, pairs)) => pairs.push(&line.pair),
-                None => groups.push((rule, line.why.as_deref().unwrap_or("no text"), vec![&line.pair])),
+                None => groups.push((
+                    rule,
+                    line.why.as_deref().unwrap_or("no text"),
+                    vec![&line.pair],
+                )),
             }
         }
         for (rule, why, pairs) in groups {
             let name = outcome.name();
-            let _ = writeln!(out, "  {name} · {rule} · {} pair{}", pairs.len(), if pairs.len() == 1 { "" } else { "s" });
+            let _ = writeln!(
+                out,
+                "  {name} · {rule} · {} pair{}",
+                pairs.len(),
+                if pairs.len() == 1 { "" } else { "s" }
+            );
             let _ = writeln!(out, "    {}", one_line(why, 160));
             let _ = writeln!(out, "    {}", some(&pairs, 6));
         }
@@ -131,7 +167,10 @@ fn flaky(summary: &Summary) -> String {
         return String::new();
     }
     let flaky: Vec<&str> = flaky.iter().map(String::as_str).collect();
-    format!("  finished after more than one trial: {}\n", some(&flaky, 6))
+    format!(
+        "  finished after more than one trial: {}\n",
+        some(&flaky, 6)
+    )
 }
 
 fn costs(summaries: &[Summary]) -> String {
@@ -140,12 +179,18 @@ fn costs(summaries: &[Summary]) -> String {
         headline += summary.headline_cost;
         spent += summary.total_spent;
     }
-    let mut out = format!("cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n");
+    let mut out = format!(
+        "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
+    );
     if headline.unknown > 0 || spent.unknown > 0 {
         out.push_str("  unknown: no price for the model's calls, or cut off before the cost was written; give prices with [prices] or price_file\n");
     }
     for summary in summaries.iter().filter(|summary| !summary.has_ledger) {
-        let _ = writeln!(out, "  {} has no ledger: trials that were overwritten are not counted", summary.run);
+        let _ = writeln!(
+            out,
+            "  {} has no ledger: trials that were overwritten are not counted",
+            summary.run
+        );
     }
     out
 }
@@ -154,7 +199,10 @@ fn costs(summaries: &[Summary]) -> String {
 /// error's text cannot drive the terminal.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     if clean.chars().count() <= limit {
         return clean;

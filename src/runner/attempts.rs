@@ -166,7 +166,11 @@ impl Runner {
                 .filter(|pair| !self.was_recorded_in(pair, open.attempt))
                 .cloned()
                 .collect();
-            self.cut_off(&unfinished, open.attempt, "regatta itself ended in this attempt")?;
+            self.cut_off(
+                &unfinished,
+                open.attempt,
+                "regatta itself ended in this attempt",
+            )?;
         }
         Ok(())
     }
@@ -195,7 +199,10 @@ impl Runner {
 
     /// Sets aside what must not stand while its pair runs again.
     fn clear_the_way(&self, surveyed: &[Surveyed], plan: &Plan) -> Result<()> {
-        for surveyed in surveyed.iter().filter(|surveyed| plan.to_run.contains(&surveyed.pair)) {
+        for surveyed in surveyed
+            .iter()
+            .filter(|surveyed| plan.to_run.contains(&surveyed.pair))
+        {
             let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
             match &surveyed.standing {
                 Standing::Missing => {
@@ -325,7 +332,8 @@ impl Runner {
             if self.ledger.has(&change.pair, &change.record.trial) {
                 continue;
             }
-            let judged = self.with_survey(|survey| Ok(survey.judge(tree, &change.pair, *change.record)))?;
+            let judged =
+                self.with_survey(|survey| Ok(survey.judge(tree, &change.pair, *change.record)))?;
             self.take_in(running, &change.pair, &judged)?;
         }
         if let Some((budget, _)) = self.policy.budget
@@ -382,11 +390,19 @@ impl Runner {
             running.errors += 1;
         }
         let is_infra = |finding: &Finding| {
-            finding.diagnosis().is_some_and(|diagnosis| diagnosis.cause == Cause::Infra)
+            finding
+                .diagnosis()
+                .is_some_and(|diagnosis| diagnosis.cause == Cause::Infra)
         };
         running.infra += usize::from(is_infra(&judged.finding));
-        let text = judged.record.agents.iter().find_map(|agent| agent.error.as_deref());
-        let trip = running.breaker.look(&judged.finding, text.unwrap_or_default());
+        let text = judged
+            .record
+            .agents
+            .iter()
+            .find_map(|agent| agent.error.as_deref());
+        let trip = running
+            .breaker
+            .look(&judged.finding, text.unwrap_or_default());
         self.sink.emit(event);
         if let (None, Some(trip)) = (&running.trip, trip) {
             self.sink.emit(Event::BreakerTripped {
@@ -408,7 +424,12 @@ impl Runner {
     }
 
     /// Records the trials that were running when an attempt was ended: paid, and of unknown cost.
-    fn cut_off_unfinished(&mut self, pairs: &[Pair], running: &Running, end: &AttemptEnd) -> Result<()> {
+    fn cut_off_unfinished(
+        &mut self,
+        pairs: &[Pair],
+        running: &Running,
+        end: &AttemptEnd,
+    ) -> Result<()> {
         let unfinished: Vec<Pair> = pairs
             .iter()
             .filter(|pair| !self.was_recorded_in(pair, running.attempt))
@@ -419,7 +440,10 @@ impl Runner {
 
     fn cut_off(&mut self, unfinished: &[Pair], attempt: u32, why: &str) -> Result<()> {
         for pair in in_hand(unfinished, self.policy.concurrency) {
-            if self.ledger.record(record::of_cut_off(&pair, self.setting, attempt, why))? {
+            if self
+                .ledger
+                .record(record::of_cut_off(&pair, self.setting, attempt, why))?
+            {
                 self.sink.emit(Event::TrialCutOff {
                     attempt,
                     pair,
@@ -471,7 +495,12 @@ impl Runner {
         if nth == self.policy.max_attempts || left == 0 {
             return Ok(());
         }
-        let pause = backoff::wait(self.policy.backoff, self.policy.backoff_max, nth, fastrand::f64());
+        let pause = backoff::wait(
+            self.policy.backoff,
+            self.policy.backoff_max,
+            nth,
+            fastrand::f64(),
+        );
         self.sink.emit(Event::BackOff {
             seconds: pause.as_secs_f64(),
             why: format!("{infra} infrastructure errors, {left} pairs left"),
@@ -486,7 +515,13 @@ impl Runner {
 
     fn survey(&self) -> Result<Vec<Surveyed>> {
         let tree = self.setting.tree();
-        self.with_survey(|survey| Ok(self.pairs.iter().map(|pair| survey.pair(tree, pair)).collect()))
+        self.with_survey(|survey| {
+            Ok(self
+                .pairs
+                .iter()
+                .map(|pair| survey.pair(tree, pair))
+                .collect())
+        })
     }
 
     fn with_survey<T>(&self, ask: impl FnOnce(&Survey<'_>) -> Result<T>) -> Result<T> {
@@ -510,13 +545,17 @@ impl Runner {
     }
 
     fn is_budget_spent(&self) -> bool {
-        self.policy.budget.is_some_and(|(budget, _)| self.spent() >= budget)
+        self.policy
+            .budget
+            .is_some_and(|(budget, _)| self.spent() >= budget)
     }
 }
 
 fn is_submitted(surveyed: &Surveyed) -> bool {
     match &surveyed.standing {
-        Standing::Result(judged) => judged.finding == Finding::Finished && judged.record.is_submitted(),
+        Standing::Result(judged) => {
+            judged.finding == Finding::Finished && judged.record.is_submitted()
+        }
         _ => false,
     }
 }

@@ -29,7 +29,11 @@ impl Breaker {
     #[must_use]
     pub const fn new(trials: usize, concurrency: usize) -> Self {
         Self {
-            threshold: if trials > concurrency { trials } else { concurrency },
+            threshold: if trials > concurrency {
+                trials
+            } else {
+                concurrency
+            },
             finished: 0,
             ended: 0,
             first: None,
@@ -51,7 +55,9 @@ impl Breaker {
             self.config_in_a_row = 0;
             return None;
         };
-        let text = finding.diagnosis().map_or(error_text, |diagnosis| &diagnosis.evidence.text);
+        let text = finding
+            .diagnosis()
+            .map_or(error_text, |diagnosis| &diagnosis.evidence.text);
         let trip = |trials| {
             Some(Trip {
                 error: error.clone(),
@@ -59,8 +65,14 @@ impl Breaker {
                 trials,
             })
         };
-        let is_config = finding.diagnosis().is_some_and(|diagnosis| diagnosis.cause == Cause::Config);
-        self.config_in_a_row = if is_config { self.config_in_a_row + 1 } else { 0 };
+        let is_config = finding
+            .diagnosis()
+            .is_some_and(|diagnosis| diagnosis.cause == Cause::Config);
+        self.config_in_a_row = if is_config {
+            self.config_in_a_row + 1
+        } else {
+            0
+        };
         if is_config && (self.finished == 0 || self.config_in_a_row >= self.threshold) {
             return trip(self.config_in_a_row);
         }
@@ -88,7 +100,9 @@ fn error_of(finding: &Finding, text: &str) -> Option<String> {
 
 /// An error's text without what differs from trial to trial: digits, and words that hold them.
 fn normalised(text: &str) -> String {
-    let words = text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    let words = text
+        .split_whitespace()
+        .filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
     words.take(40).collect::<Vec<_>>().join(" ")
 }
 
@@ -104,7 +118,9 @@ mod tests {
     #[test]
     fn the_first_configuration_error_trips_it() {
         let mut breaker = Breaker::new(3, 4);
-        let trip = breaker.look(&failed(Cause::Config, "authentication"), "").unwrap();
+        let trip = breaker
+            .look(&failed(Cause::Config, "authentication"), "")
+            .unwrap();
         assert_eq!(trip.trials, 1);
     }
 
@@ -115,7 +131,11 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(breaker.look(&failed(Cause::Config, "payment"), ""), None);
         }
-        assert!(breaker.look(&failed(Cause::Config, "payment"), "").is_some());
+        assert!(
+            breaker
+                .look(&failed(Cause::Config, "payment"), "")
+                .is_some()
+        );
     }
 
     #[test]
@@ -124,12 +144,22 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(breaker.look(&failed(Cause::Infra, "rate_limit"), ""), None);
         }
-        assert_eq!(breaker.look(&failed(Cause::Infra, "rate_limit"), "").unwrap().trials, 4);
+        assert_eq!(
+            breaker
+                .look(&failed(Cause::Infra, "rate_limit"), "")
+                .unwrap()
+                .trials,
+            4
+        );
     }
 
     #[test]
     fn one_that_finished_or_another_error_keeps_it_closed() {
-        for other in [Finding::Finished, failed(Cause::Infra, "dns"), failed(Cause::Agent, "limit")] {
+        for other in [
+            Finding::Finished,
+            failed(Cause::Infra, "dns"),
+            failed(Cause::Agent, "limit"),
+        ] {
             let mut breaker = Breaker::new(3, 1);
             breaker.look(&failed(Cause::Infra, "rate_limit"), "");
             breaker.look(&other, "");
@@ -143,6 +173,10 @@ mod tests {
     fn unknown_errors_are_the_same_when_only_numbers_differ() {
         let mut breaker = Breaker::new(2, 1);
         assert_eq!(breaker.look(&Finding::Unmatched, "flux at 0x1 broke"), None);
-        assert!(breaker.look(&Finding::Unmatched, "flux at 0x2 broke").is_some());
+        assert!(
+            breaker
+                .look(&Finding::Unmatched, "flux at 0x2 broke")
+                .is_some()
+        );
     }
 }

@@ -12,7 +12,10 @@ use crate::triage::Diagnosis;
 /// What happened, as `events.jsonl` keeps it and the terminal shows it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are the file's; docs/files.md describes them")]
+#[expect(
+    missing_docs,
+    reason = "the names are the file's; docs/files.md describes them"
+)]
 pub enum Event {
     RunStarted {
         run: RunName,
@@ -110,7 +113,9 @@ fn as_text<S: serde::Serializer>(pair: &Pair, to: S) -> Result<S::Ok, S::Error> 
 impl From<Report> for Event {
     fn from(report: Report) -> Self {
         match report {
-            Report::ContainerCreated { container, image } => Self::ContainerCreated { container, image },
+            Report::ContainerCreated { container, image } => {
+                Self::ContainerCreated { container, image }
+            }
             Report::ContainerRefused { name, message } => Self::ContainerRefused { name, message },
             Report::ContainerLost { container, lost } => Self::ContainerLost { container, lost },
             Report::DaemonUnreachable { message } => Self::DaemonUnreachable { message },

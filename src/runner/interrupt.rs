@@ -41,7 +41,10 @@ impl Interrupt {
                 };
                 sender.send_modify(|came| {
                     if came.stop == Stop::No {
-                        *came = Came { stop: Stop::Gently, signal: name };
+                        *came = Came {
+                            stop: Stop::Gently,
+                            signal: name,
+                        };
                     } else {
                         came.stop = Stop::Now;
                     }

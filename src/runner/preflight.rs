@@ -68,7 +68,12 @@ impl Check {
     /// A check that failed with an error.
     #[must_use]
     pub fn failed(name: &'static str, error: &Error) -> Self {
-        Self::new(name, Level::Fail, error.to_string(), error.hints().join("; "))
+        Self::new(
+            name,
+            Level::Fail,
+            error.to_string(),
+            error.hints().join("; "),
+        )
     }
 }
 
@@ -82,7 +87,11 @@ const WANTED_FILES: u64 = 1024;
 
 /// The checks that cost nothing: before every run.
 pub async fn cheap(config: &Config, options: &Options, pairs: &[Pair]) -> Vec<Check> {
-    let mut checks = vec![key(&config.experiment.model, config.upstream.api_base.as_deref(), options)];
+    let mut checks = vec![key(
+        &config.experiment.model,
+        config.upstream.api_base.as_deref(),
+        options,
+    )];
     checks.push(free_disk(config));
     checks.push(open_files());
     checks.push(prompts(&options.dir));
@@ -103,9 +112,17 @@ pub fn cooperbench(config: &Config) -> Vec<Check> {
     let agents: Vec<&str> = installed.agents.iter().map(String::as_str).collect();
     let mut checks = vec![Check::pass(
         "cooperbench",
-        format!("{} at {}, agents: {}", installed.version, installed.bin.display(), agents.join(", ")),
+        format!(
+            "{} at {}, agents: {}",
+            installed.version,
+            installed.bin.display(),
+            agents.join(", ")
+        ),
     )];
-    match installed.check_backend(&config.experiment.backend).and_then(|()| installed.agent(&config.experiment.agent)) {
+    match installed
+        .check_backend(&config.experiment.backend)
+        .and_then(|()| installed.agent(&config.experiment.agent))
+    {
         Err(error) => checks.push(Check::failed("agent", &error)),
         Ok((agent, None)) => checks.push(Check::pass("agent", agent)),
         Ok((_, Some(note))) => checks.push(Check::new(
@@ -121,13 +138,19 @@ pub fn cooperbench(config: &Config) -> Vec<Check> {
 /// The interpreter of the installed CLI.
 pub async fn python(config: &Config) -> Check {
     let Ok(installed) = Installed::find(&config.upstream) else {
-        return Check::new("python", Level::Warn, "not checked: no cooperbench", "install cooperbench first");
+        return Check::new(
+            "python",
+            Level::Warn,
+            "not checked: no cooperbench",
+            "install cooperbench first",
+        );
     };
     let python = installed.bin.with_file_name("python");
     match process::capture(&python, &["--version"], Duration::from_secs(20)).await {
-        Ok(output) if output.status.success() => {
-            Check::pass("python", String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
+        Ok(output) if output.status.success() => Check::pass(
+            "python",
+            String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        ),
         Ok(output) => Check::new(
             "python",
             Level::Fail,
@@ -160,7 +183,12 @@ pub async fn docker(pairs: &[Pair]) -> Vec<Check> {
     checks.push(images(&docker, pairs).await);
     checks.push(match Leftovers::find(Some(&docker)).await {
         Ok(found) if found.is_empty() => Check::pass("leftovers", "none"),
-        Ok(found) => Check::new("leftovers", Level::Warn, found.describe().join("; "), "`regatta clean` removes them; so does the next run"),
+        Ok(found) => Check::new(
+            "leftovers",
+            Level::Warn,
+            found.describe().join("; "),
+            "`regatta clean` removes them; so does the next run",
+        ),
         Err(error) => Check::failed("leftovers", &error),
     });
     checks
@@ -175,7 +203,11 @@ async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
         Err(error) => return Check::failed("images", &error),
     };
     // Podman names them with their registry.
-    let has = |name: &String| present.iter().any(|tag| tag == name || tag.ends_with(&format!("/{name}")));
+    let has = |name: &String| {
+        present
+            .iter()
+            .any(|tag| tag == name || tag.ends_with(&format!("/{name}")))
+    };
     let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
     if missing.is_empty() {
         return Check::pass("images", format!("all {} are present", wanted.len()));
@@ -199,22 +231,47 @@ async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
 async fn redis(url: &str) -> Check {
     match redis::choose(url).await {
         Choice::Configured => Check::pass("redis", format!("{} answers", masked_url(url))),
-        Choice::Private => Check::pass("redis", format!("none at {}; a private one is started for coop-comm", masked_url(url))),
+        Choice::Private => Check::pass(
+            "redis",
+            format!(
+                "none at {}; a private one is started for coop-comm",
+                masked_url(url)
+            ),
+        ),
         Choice::None => Check::new(
             "redis",
             Level::Fail,
-            format!("none answers at {}, and there is no redis-server", masked_url(url)),
+            format!(
+                "none answers at {}, and there is no redis-server",
+                masked_url(url)
+            ),
             "install redis-server, or point --redis-url at one; solo and coop-nocomm need none",
         ),
     }
 }
 
 fn free_disk(config: &Config) -> Check {
-    let logs = config.upstream.logs_dir.clone().unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
-    let existing = logs.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("."));
-    let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
+    let logs = config
+        .upstream
+        .logs_dir
+        .clone()
+        .unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
+    let existing = logs
+        .ancestors()
+        .find(|dir| dir.exists())
+        .unwrap_or(Path::new("."));
+    let existing = if existing.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        existing
+    };
     let Ok(stat) = rustix::fs::statvfs(existing) else {
-        return Check::new("free disk", Level::Warn, format!("{} cannot be asked", existing.display()), "check it by hand");
+        return Check::new(
+            "free disk",
+            Level::Warn,
+            format!("{} cannot be asked", existing.display()),
+            "check it by hand",
+        );
     };
     let free = (stat.f_bavail * stat.f_frsize) as f64 / 1e9;
     let wanted = config.limits.min_free_disk_gb;
@@ -242,12 +299,17 @@ fn open_files() -> Check {
 
 /// Upstream's v2 takes a `solo.yaml` or `coop.yaml` in its working directory for its prompts.
 fn prompts(dir: &Path) -> Check {
-    let found = ["solo.yaml", "coop.yaml"].into_iter().find(|name| dir.join(name).exists());
+    let found = ["solo.yaml", "coop.yaml"]
+        .into_iter()
+        .find(|name| dir.join(name).exists());
     match found {
         Some(name) => Check::new(
             "prompts",
             Level::Warn,
-            format!("{} replaces the agent's built-in prompt", dir.join(name).display()),
+            format!(
+                "{} replaces the agent's built-in prompt",
+                dir.join(name).display()
+            ),
             "move it away unless that is what you want",
         ),
         None => Check::pass("prompts", "the agent's own"),
@@ -256,29 +318,48 @@ fn prompts(dir: &Path) -> Check {
 
 fn key(model: &str, api_base: Option<&str>, options: &Options) -> Check {
     let Some(provider) = of_model(model) else {
-        return Check::new("key", Level::Warn, format!("the provider of `{model}` is not known here"), "make sure that its key is set");
+        return Check::new(
+            "key",
+            Level::Warn,
+            format!("the provider of `{model}` is not known here"),
+            "make sure that its key is set",
+        );
     };
     if provider.key_variables.is_empty() {
         return Check::pass("key", format!("{} takes none by variable", provider.name));
     }
     let set = |name: &&&str| {
-        std::env::var_os(name).is_some_and(|value| !value.is_empty()) || options.env.contains_key(**name)
+        std::env::var_os(name).is_some_and(|value| !value.is_empty())
+            || options.env.contains_key(**name)
     };
     if let Some(name) = provider.key_variables.iter().find(set) {
         return Check::pass("key", format!("{name} is set"));
     }
     let names = provider.key_variables.join(" or ");
-    let remedy = format!("export {} (a placeholder does for an endpoint that asks for none)", provider.key_variables[0]);
+    let remedy = format!(
+        "export {} (a placeholder does for an endpoint that asks for none)",
+        provider.key_variables[0]
+    );
     // An endpoint of the user's own may take any key, but litellm wants one to be there.
-    let level = if api_base.is_some() { Level::Warn } else { Level::Fail };
-    Check::new("key", level, format!("{names} is not set, and {} models need it", provider.name), remedy)
+    let level = if api_base.is_some() {
+        Level::Warn
+    } else {
+        Level::Fail
+    };
+    Check::new(
+        "key",
+        level,
+        format!("{names} is not set, and {} models need it", provider.name),
+        remedy,
+    )
 }
 
 /// One small tool call to the model.
 pub async fn model(config: &Config, env_key: impl Fn(&str) -> Option<String>) -> Check {
     let name = &config.experiment.model;
     let provider = of_model(name);
-    let Some((provider, wire)) = provider.and_then(|provider| Some((provider, provider.wire?))) else {
+    let Some((provider, wire)) = provider.and_then(|provider| Some((provider, provider.wire?)))
+    else {
         return Check::new(
             "model",
             Level::Warn,
@@ -286,11 +367,27 @@ pub async fn model(config: &Config, env_key: impl Fn(&str) -> Option<String>) ->
             "try one pair with --smoke 1",
         );
     };
-    let key = provider.key_variables.iter().find_map(|name| env_key(name)).map(Secret::new);
-    match probe(&provider, wire, name, config.upstream.api_base.as_deref(), key.as_ref()).await {
-        Ok(answer) if answer.called_tool => {
-            Check::pass("model", format!("{name} called the tool within {:.1} s", answer.took.as_secs_f64()))
-        }
+    let key = provider
+        .key_variables
+        .iter()
+        .find_map(|name| env_key(name))
+        .map(Secret::new);
+    match probe(
+        &provider,
+        wire,
+        name,
+        config.upstream.api_base.as_deref(),
+        key.as_ref(),
+    )
+    .await
+    {
+        Ok(answer) if answer.called_tool => Check::pass(
+            "model",
+            format!(
+                "{name} called the tool within {:.1} s",
+                answer.took.as_secs_f64()
+            ),
+        ),
         Ok(_) => Check::new(
             "model",
             Level::Warn,
@@ -299,11 +396,19 @@ pub async fn model(config: &Config, env_key: impl Fn(&str) -> Option<String>) ->
         ),
         Err(error) => {
             let remedy = match &error {
-                ProbeError::Refused { status: 401 | 403, .. } => "the key is refused: check it, and that it may use this model",
+                ProbeError::Refused {
+                    status: 401 | 403, ..
+                } => "the key is refused: check it, and that it may use this model",
                 ProbeError::Refused { status: 402, .. } => "the account has no credit left",
-                ProbeError::Refused { status: 404, .. } => "no such model or path: for Cohere --api-base is the full URL, for openai/* the base",
-                ProbeError::Refused { status: 429, .. } => "the rate limit is reached: wait, or lower the concurrency",
-                ProbeError::Refused { .. } => "the endpoint is there, but refuses: its message says why",
+                ProbeError::Refused { status: 404, .. } => {
+                    "no such model or path: for Cohere --api-base is the full URL, for openai/* the base"
+                }
+                ProbeError::Refused { status: 429, .. } => {
+                    "the rate limit is reached: wait, or lower the concurrency"
+                }
+                ProbeError::Refused { .. } => {
+                    "the endpoint is there, but refuses: its message says why"
+                }
                 ProbeError::Unreachable { .. } => "check --api-base and the network",
                 ProbeError::NoChat { .. } => "check --api-base: something else answers there",
             };

@@ -10,7 +10,12 @@ use crate::triage::{Cause, Diagnosis, Finding};
 
 /// The ledger's line for a trial that has a result.
 #[must_use]
-pub fn of_result(pair: &Pair, setting: Setting, attempt: Option<u32>, judged: &Judged) -> LedgerEntry {
+pub fn of_result(
+    pair: &Pair,
+    setting: Setting,
+    attempt: Option<u32>,
+    judged: &Judged,
+) -> LedgerEntry {
     let record = &judged.record;
     LedgerEntry {
         trial: record.trial.clone(),

@@ -52,7 +52,13 @@ fn dir_for(pair: &PairDir, trial: &str) -> Result<std::path::PathBuf> {
     // A trial's id comes from a file: only characters that cannot leave the directory stay.
     let name: String = trial
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(64)
         .collect();
     let dir = pair.aside().join(name);

@@ -50,7 +50,11 @@ impl DatasetDir {
         let (dataset, mut wrong) = self.tasks(subset.task_keys())?;
         let pairs = dataset.pairs_of(&subset).unwrap_or_else(|unknown| {
             wrong.extend(unknown.iter().map(|unknown| {
-                format!("{}: not in the dataset (wanted by {})", self.root.join(&unknown.missing).display(), unknown.wanted)
+                format!(
+                    "{}: not in the dataset (wanted by {})",
+                    self.root.join(&unknown.missing).display(),
+                    unknown.wanted
+                )
             }));
             Vec::new()
         });
@@ -82,7 +86,10 @@ impl DatasetDir {
             .hint("update the checkout so that dataset and subset are of one revision, or take these pairs out of the subset"));
         }
         if pairs.is_empty() {
-            return Err(Error::usage(format!("the subset {} has no pairs", path.display())));
+            return Err(Error::usage(format!(
+                "the subset {} has no pairs",
+                path.display()
+            )));
         }
         Ok(pairs)
     }
@@ -95,7 +102,8 @@ impl DatasetDir {
             } else {
                 format!("there are: {}", names.join(", "))
             };
-            let error = Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
+            let error =
+                Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
             return Err(match nearest(name, names.iter().map(String::as_str)) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error,
@@ -112,7 +120,9 @@ impl DatasetDir {
     }
 
     fn task_dir(&self, task: &TaskKey) -> PathBuf {
-        self.root.join(&task.repo).join(format!("task{}", task.task_id))
+        self.root
+            .join(&task.repo)
+            .join(format!("task{}", task.task_id))
     }
 
     /// These tasks as they stand in the tree, and what is wrong with them.
@@ -121,7 +131,10 @@ impl DatasetDir {
         let mut wrong = Vec::new();
         for key in keys {
             if !is_directory_name(&key.repo) {
-                wrong.push(format!("`{}` is not the name of a directory", key.repo.escape_debug()));
+                wrong.push(format!(
+                    "`{}` is not the name of a directory",
+                    key.repo.escape_debug()
+                ));
                 continue;
             }
             let dir = self.task_dir(&key);
@@ -140,7 +153,9 @@ impl DatasetDir {
                 };
                 match id.parse() {
                     Ok(id) => features.push(id),
-                    Err(_) => wrong.push(format!("{}: `{id}` is no feature number", path.display())),
+                    Err(_) => {
+                        wrong.push(format!("{}: `{id}` is no feature number", path.display()))
+                    }
                 }
             }
             dataset.insert(key, features);

@@ -21,7 +21,10 @@ pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
         event,
     };
     files::create_dir(&run.own())?;
-    files::append_line(&run.events(), &serde_json::to_string(&line).unwrap_or_default())
+    files::append_line(
+        &run.events(),
+        &serde_json::to_string(&line).unwrap_or_default(),
+    )
 }
 
 /// What the relay answers in a dead container's place, before the container's full id.
@@ -34,9 +37,20 @@ pub const MARKER: &str = "regatta-lost-container";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerFacts {
     /// Containers that were gone when the agent needed them, by full id.
-    pub lost: HashMap<String, Lost>,
+    pub lost: HashMap<String, LostContainer>,
     /// The daemon's words when it refused to make a container, by the container's name.
     pub refused: HashMap<String, String>,
+}
+
+/// A container that was gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostContainer {
+    /// Its image.
+    pub image: String,
+    /// When that was noticed, in local time, as results give theirs.
+    pub at: jiff::civil::DateTime,
+    /// Why.
+    pub lost: Lost,
 }
 
 /// Why a container was gone.
@@ -51,7 +65,12 @@ pub struct Lost {
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Known {
+    ContainerCreated {
+        container: String,
+        image: String,
+    },
     ContainerLost {
+        at: jiff::Timestamp,
         container: String,
         #[serde(flatten)]
         lost: Lost,
@@ -69,10 +88,22 @@ impl ContainerFacts {
     pub fn of_run(run: &RunDir) -> Result<Self> {
         let bytes = files::read_up_to(&run.events(), 1_000_000_000)?.unwrap_or_default();
         let mut facts = Self::default();
+        let mut images = HashMap::new();
         for line in bytes.split(|byte| *byte == b'\n') {
             match serde_json::from_slice(line) {
-                Ok(Known::ContainerLost { container, lost }) => {
-                    facts.lost.insert(container, lost);
+                Ok(Known::ContainerCreated { container, image }) => {
+                    images.insert(container, image);
+                }
+                Ok(Known::ContainerLost {
+                    at,
+                    container,
+                    lost,
+                }) => {
+                    let image = images.get(&container).cloned().unwrap_or_default();
+                    let at = at.to_zoned(jiff::tz::TimeZone::system()).datetime();
+                    facts
+                        .lost
+                        .insert(container, LostContainer { image, at, lost });
                 }
                 Ok(Known::ContainerRefused { name, message }) => {
                     facts.refused.insert(name, message);

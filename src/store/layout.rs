@@ -50,8 +50,10 @@ impl LogTree {
     pub fn select(&self, names: &[RunName]) -> Result<Vec<RunDir>> {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
-            return Err(Error::usage(format!("no runs under {}", self.root.display()))
-                .hint("`regatta run` makes them; --logs-dir names another tree"));
+            return Err(
+                Error::usage(format!("no runs under {}", self.root.display()))
+                    .hint("`regatta run` makes them; --logs-dir names another tree"),
+            );
         }
         if names.is_empty() {
             return Ok(all);

@@ -84,7 +84,10 @@ impl Ledger {
             index: HashMap::new(),
             unreadable_lines: 0,
         };
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             match serde_json::from_slice::<LedgerEntry>(line) {
                 Ok(entry) => ledger.remember(entry),
                 Err(_) => ledger.unreadable_lines += 1,
@@ -129,7 +132,10 @@ impl Ledger {
     #[must_use]
     pub fn known_cost(&self) -> f64 {
         // Not `sum`: over nothing that is -0.0, and would be printed so.
-        self.entries.iter().filter_map(|entry| entry.cost).fold(0.0, |sum, cost| sum + cost)
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.cost)
+            .fold(0.0, |sum, cost| sum + cost)
     }
 
     /// Every trial, in the order in which they were recorded.

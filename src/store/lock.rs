@@ -33,7 +33,8 @@ impl RunLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(|error| cannot(&error))?;
+                file.read_to_string(&mut holder)
+                    .map_err(|error| cannot(&error))?;
                 return Err(Error::usage(format!(
                     "run `{}` is already running: {} is locked by {}",
                     run.name(),

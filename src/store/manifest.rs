@@ -66,9 +66,8 @@ impl Manifest {
             return Ok(None);
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            Error::usage(format!("{} cannot be read: {error}", path.display())).hint(
-                "move it away to begin a new one: the results beside it stay as they are",
-            )
+            Error::usage(format!("{} cannot be read: {error}", path.display()))
+                .hint("move it away to begin a new one: the results beside it stay as they are")
         })
     }
 
@@ -87,14 +86,26 @@ impl Manifest {
         let fields = [
             ("setting", old.setting.to_string(), self.setting.to_string()),
             ("engine", old.engine.clone(), self.engine.clone()),
-            ("engine version", show(&old.engine_version), show(&self.engine_version)),
+            (
+                "engine version",
+                show(&old.engine_version),
+                show(&self.engine_version),
+            ),
             ("agent", old.agent.clone(), self.agent.clone()),
             ("model", old.model.clone(), self.model.clone()),
             ("backend", old.backend.clone(), self.backend.clone()),
             ("api base", show(&old.api_base), show(&self.api_base)),
-            ("agent config", show(&old.agent_config), show(&self.agent_config)),
+            (
+                "agent config",
+                show(&old.agent_config),
+                show(&self.agent_config),
+            ),
             ("subset", old.subset.clone(), self.subset.clone()),
-            ("subset digest", old.subset_digest.clone(), self.subset_digest.clone()),
+            (
+                "subset digest",
+                old.subset_digest.clone(),
+                self.subset_digest.clone(),
+            ),
         ];
         fields
             .into_iter()
@@ -108,10 +119,12 @@ impl Manifest {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// The digest of a list of pairs, which depends on their order.

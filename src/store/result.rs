@@ -174,7 +174,10 @@ fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
         return written(&keys);
     };
     if tag.cause == Cause::Infra {
-        keys.insert("infra_error".to_owned(), RawValue::from_string("true".to_owned())?);
+        keys.insert(
+            "infra_error".to_owned(),
+            RawValue::from_string("true".to_owned())?,
+        );
     } else {
         keys.shift_remove("infra_error");
     }
@@ -187,7 +190,13 @@ fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
 fn written(keys: &IndexMap<String, Box<RawValue>>) -> serde_json::Result<Vec<u8>> {
     let lines = keys
         .iter()
-        .map(|(key, value)| Ok(format!("  {}: {}", serde_json::to_string(key)?, value.get())))
+        .map(|(key, value)| {
+            Ok(format!(
+                "  {}: {}",
+                serde_json::to_string(key)?,
+                value.get()
+            ))
+        })
         .collect::<serde_json::Result<Vec<_>>>()?;
     Ok(format!("{{\n{}\n}}", lines.join(",\n")).into_bytes())
 }
@@ -261,11 +270,17 @@ impl File {
             started_at: self.started_at,
             ended_at: self.ended_at,
             duration_seconds: self.duration_seconds,
-            whole_cost: if per_agent { None } else { self.cost.or(self.total_cost) },
+            whole_cost: if per_agent {
+                None
+            } else {
+                self.cost.or(self.total_cost)
+            },
             agents,
             infra_error: self.infra_error,
             // A tag of another version's shape is ours to rewrite, not a reason to refuse.
-            tag: self.regatta.and_then(|tag| serde_json::from_value(tag).ok()),
+            tag: self
+                .regatta
+                .and_then(|tag| serde_json::from_value(tag).ok()),
         })
     }
 }
@@ -273,7 +288,6 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
-    
 
     const SOLO: &str = r#"{
   "repo": "dspy_task",
@@ -312,16 +326,25 @@ mod tests {
     fn an_infra_mark_that_no_longer_applies_goes() {
         let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
         let now = String::from_utf8(tagged(&once, Some(&tag(Cause::Agent))).unwrap()).unwrap();
-        assert!(!now.contains("infra_error") && now.contains("\"cause\": \"agent\""), "{now}");
+        assert!(
+            !now.contains("infra_error") && now.contains("\"cause\": \"agent\""),
+            "{now}"
+        );
     }
 
     #[test]
     fn a_cost_is_taken_from_one_place_only() {
         let record = TrialRecord::parse(SOLO.as_bytes()).unwrap();
-        assert_eq!((record.agents[0].cost, record.whole_cost), (Some(0.0), None));
+        assert_eq!(
+            (record.agents[0].cost, record.whole_cost),
+            (Some(0.0), None)
+        );
         let bare = r#"{"run_id":"x","agent":{"status":"Submitted"},"cost":0.5,"total_cost":0.5}"#;
         let record = TrialRecord::parse(bare.as_bytes()).unwrap();
-        assert_eq!((record.agents[0].cost, record.whole_cost), (None, Some(0.5)));
+        assert_eq!(
+            (record.agents[0].cost, record.whole_cost),
+            (None, Some(0.5))
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::{PairDir, ResultFile, RunDir, result};
-use crate::bench::setting::Tree;
 use crate::bench::Pair;
+use crate::bench::setting::Tree;
 
 /// Remembers each result's time and size, so that a look at an unchanged tree costs one `stat`
 /// a pair.

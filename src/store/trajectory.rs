@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::files;
 use crate::bench::Usage;
+use crate::files;
 
 /// Trajectories are read whole up to this size; a longer one counts as unreadable.
 const MAX_BYTES: u64 = 512_000_000;
@@ -143,7 +143,10 @@ mod tests {
             {"role":"exit","content":"boom","extra":{"exit_status":"RateLimitError","exception_str":"boom"}}]}"#;
         let trajectory = Trajectory::parse(json).unwrap();
         let usage = trajectory.usage.unwrap();
-        assert_eq!((usage.input_tokens, usage.output_tokens, usage.cached_tokens), (30, 5, 4));
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens, usage.cached_tokens),
+            (30, 5, 4)
+        );
         assert_eq!(trajectory.exception(), Some(("RateLimitError", "boom")));
     }
 }

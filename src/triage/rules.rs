@@ -29,6 +29,7 @@ pub struct Rule {
     exceptions: Vec<String>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
+    harness: bool,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +52,9 @@ struct FileRule {
     about: String,
     #[serde(default)]
     advice: String,
+    /// Decided by what the harness saw happen, never by a text.
+    #[serde(default)]
+    harness: bool,
 }
 
 impl Rules {
@@ -104,11 +108,23 @@ impl Rules {
 
 impl Rule {
     fn matches(&self, text: &str, classes: &[&str]) -> bool {
+        if self.harness {
+            return false;
+        }
         let by_class = self.exceptions.is_empty()
-            || self.exceptions.iter().any(|name| classes.contains(&name.as_str()));
+            || self
+                .exceptions
+                .iter()
+                .any(|name| classes.contains(&name.as_str()));
         by_class
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
-            && !self.unless.as_ref().is_some_and(|unless| unless.is_match(text))
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.is_match(text))
+            && !self
+                .unless
+                .as_ref()
+                .is_some_and(|unless| unless.is_match(text))
     }
 }
 
@@ -124,7 +140,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                     .transpose()
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
-            if rule.exception.is_empty() && rule.pattern.is_none() {
+            if rule.exception.is_empty() && rule.pattern.is_none() && !rule.harness {
                 return Err(bad(format!(
                     "rule `{}` has neither `exception` nor `pattern` and would match everything",
                     rule.id
@@ -137,6 +153,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 exceptions: rule.exception,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
+                harness: rule.harness,
                 id: rule.id,
             })
         })
@@ -154,9 +171,13 @@ fn leading_classes(text: &str) -> Vec<&str> {
             .unwrap_or(rest.len());
         let class = rest[..end].rsplit('.').next().unwrap_or_default();
         let after = &rest[end..];
-        let separator = [": ", " - ", ":", "("].into_iter().find(|s| after.starts_with(s));
-        let (Some(separator), true) = (separator, class.starts_with(|c: char| c.is_ascii_uppercase()))
-        else {
+        let separator = [": ", " - ", ":", "("]
+            .into_iter()
+            .find(|s| after.starts_with(s));
+        let (Some(separator), true) = (
+            separator,
+            class.starts_with(|c: char| c.is_ascii_uppercase()),
+        ) else {
             return classes;
         };
         classes.push(class);
@@ -208,7 +229,10 @@ mod tests {
             ("[[rule]]\nid='x'\ncause='world'\npattern='a'", "world"),
         ] {
             let error = Rules::with_user(user, "my.toml").unwrap_err().to_string();
-            assert!(error.starts_with("my.toml") && error.contains(why), "{error}");
+            assert!(
+                error.starts_with("my.toml") && error.contains(why),
+                "{error}"
+            );
         }
     }
 }

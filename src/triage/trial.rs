@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Cause, Diagnosis, Rules, lost};
+use crate::bench::Pair;
+use crate::bench::image::image_name;
 use crate::store::TrialRecord;
 use crate::store::events::ContainerFacts;
 use crate::store::result::ERROR;
@@ -57,7 +59,14 @@ impl Finding {
 
 /// Examines a trial. A pair lives or dies together: one agent's broken world is the pair's.
 #[must_use]
-pub fn examine(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules: &Rules) -> Finding {
+pub fn examine(
+    pair: &Pair,
+    record: &TrialRecord,
+    case: &Case,
+    facts: &ContainerFacts,
+    rules: &Rules,
+) -> Finding {
+    let image = image_name(&pair.task);
     let mut failures: Vec<Option<Diagnosis>> = Vec::new();
     let mut void = None;
     for (index, agent) in record.agents.iter().enumerate() {
@@ -65,7 +74,14 @@ pub fn examine(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules:
         let patch = case.patches.get(index).and_then(Option::as_deref);
         let gone = trajectory
             .and_then(|trajectory| lost::in_trajectory(trajectory, facts))
-            .or_else(|| patch.and_then(lost::in_patch));
+            .or_else(|| patch.and_then(|patch| lost::in_patch(patch, facts)))
+            .or_else(|| {
+                let error = agent.error.as_deref().unwrap_or_default();
+                let is_empty = error.is_empty() && patch.is_some_and(str::is_empty);
+                is_empty
+                    .then(|| lost::during(record, &image, facts))
+                    .flatten()
+            });
         if agent.status != ERROR {
             void = void.or(gone);
             continue;
@@ -76,7 +92,9 @@ pub fn examine(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules:
             format!("agents.{}.error", agent.id)
         };
         let text = agent.error.as_deref().unwrap_or_default();
-        let class = trajectory.and_then(Trajectory::exception).map(|(class, _)| class);
+        let class = trajectory
+            .and_then(Trajectory::exception)
+            .map(|(class, _)| class);
         failures.push(gone.or_else(|| of_error(text, class, &source, facts, rules)));
     }
     let found = |cause| {
@@ -110,8 +128,8 @@ fn of_error(
     facts: &ContainerFacts,
     rules: &Rules,
 ) -> Option<Diagnosis> {
-    if let Some((id, lost)) = lost::known(text, facts) {
-        return Some(lost::of_fact(id, lost));
+    if let Some(diagnosis) = lost::known(text, facts) {
+        return Some(diagnosis);
     }
     // Upstream drops what the daemon said when `docker run` failed; the relay kept it.
     let daemon = CONTAINER_NAME
@@ -120,7 +138,12 @@ fn of_error(
     if let Some(message) = daemon
         && let Some(rule) = rules.find(message, None)
     {
-        return Some(Diagnosis::new(rule.cause, &rule.id, "docker daemon", message));
+        return Some(Diagnosis::new(
+            rule.cause,
+            &rule.id,
+            "docker daemon",
+            message,
+        ));
     }
     let rule = rules.find(text, class)?;
     let shown = daemon.map_or(text, String::as_str);
@@ -138,7 +161,11 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(index, (status, error))| AgentRecord {
-                id: if solo { "solo".to_owned() } else { format!("agent{}", index + 1) },
+                id: if solo {
+                    "solo".to_owned()
+                } else {
+                    format!("agent{}", index + 1)
+                },
                 feature: None,
                 status: (*status).to_owned(),
                 cost: Some(0.0),
@@ -161,9 +188,19 @@ mod tests {
         }
     }
 
+    fn pair() -> Pair {
+        Pair::new(crate::bench::TaskKey::new("a_task", 1), 1, 2)
+    }
+
     fn examined(agents: &[(&str, Option<&str>)]) -> Finding {
         let facts = ContainerFacts::default();
-        examine(&record(agents), &Case::default(), &facts, &Rules::shipped())
+        examine(
+            &pair(),
+            &record(agents),
+            &Case::default(),
+            &facts,
+            &Rules::shipped(),
+        )
     }
 
     const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down";
@@ -206,7 +243,13 @@ mod tests {
             "mkdir /var/lib/docker/overlay2/x: no space left on device".to_owned(),
         );
         let record = record(&[("Error", Some(error))]);
-        let finding = examine(&record, &Case::default(), &facts, &Rules::shipped());
+        let finding = examine(
+            &pair(),
+            &record,
+            &Case::default(),
+            &facts,
+            &Rules::shipped(),
+        );
         let diagnosis = finding.diagnosis().unwrap();
         assert_eq!(diagnosis.evidence.source, "docker daemon");
         assert_eq!(diagnosis.cause, Cause::Infra);

@@ -18,7 +18,13 @@ impl Daemon {
         let path = |name: &str| dir.path().join(name);
         let log = std::fs::File::create(path("log")).unwrap();
         let process = Command::new("unshare")
-            .args(["--net", "--", "dockerd", "--iptables=false", "--bridge=none"])
+            .args([
+                "--net",
+                "--",
+                "dockerd",
+                "--iptables=false",
+                "--bridge=none",
+            ])
             .arg("--data-root")
             .arg(path("data"))
             .arg("--exec-root")
@@ -32,7 +38,9 @@ impl Daemon {
             .spawn()
             .unwrap();
         let daemon = Self { dir, process };
-        wait_until("the private daemon", || daemon.docker(&["info"]).output().unwrap().status.success());
+        wait_until("the private daemon", || {
+            daemon.docker(&["info"]).output().unwrap().status.success()
+        });
         daemon
     }
 
@@ -48,16 +56,26 @@ impl Daemon {
 
     fn load(&self, images: &[&str]) {
         let archive: PathBuf = self.dir.path().join("images.tar");
-        let saved = Command::new("docker").arg("save").args(images).arg("-o").arg(&archive).status();
+        let saved = Command::new("docker")
+            .arg("save")
+            .args(images)
+            .arg("-o")
+            .arg(&archive)
+            .status();
         assert!(saved.unwrap().success());
-        let loaded = self.docker(&["load", "-q", "-i", archive.to_str().unwrap()]).output().unwrap();
+        let loaded = self
+            .docker(&["load", "-q", "-i", archive.to_str().unwrap()])
+            .output()
+            .unwrap();
         assert!(loaded.status.success(), "{loaded:?}");
         std::fs::remove_file(archive).unwrap();
     }
 
     fn kill(&mut self) {
         // `unshare` execs dockerd: its process is ours. SIGTERM ends its containers with it.
-        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.process.id().to_string()])
+            .status();
         let _ = self.process.wait();
     }
 }
@@ -70,7 +88,10 @@ impl Drop for Daemon {
 
 fn daemon_stopped(version: Version) {
     let mut daemon = Daemon::start();
-    daemon.load(&["akhatua/cooperbench-lighthouse:task7", "akhatua/cooperbench-harbor:task2"]);
+    daemon.load(&[
+        "akhatua/cooperbench-lighthouse:task7",
+        "akhatua/cooperbench-harbor:task2",
+    ]);
     let mut lab = Lab::new(version);
     lab.env.push(("DOCKER_HOST".to_owned(), daemon.host()));
     lab.fault("slow 1s");
@@ -79,14 +100,19 @@ fn daemon_stopped(version: Version) {
     daemon.kill();
     let ran = run.wait().code(3);
     assert!(ran.stderr.contains("daemon"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("attempt 2"), "an attempt was burnt: {}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("attempt 2"),
+        "an attempt was burnt: {}",
+        ran.stderr
+    );
     for trial in lab.place.lines("t-smoke2-solo", "ledger") {
         assert_eq!(trial["diagnosis"]["cause"], "infra", "{trial:#}");
     }
 
     lab.env.clear();
     lab.fault("");
-    lab.run(&["run", "--setting", "solo", "--smoke", "2"]).code(0);
+    lab.run(&["run", "--setting", "solo", "--smoke", "2"])
+        .code(0);
 }
 
 #[test]

@@ -19,13 +19,23 @@ fn rate_limited_first(version: Version) {
     assert!(ran.stderr.contains("infra (rate_limit"), "{}", ran.stderr);
     let ledger = lab.place.lines(RUN, "ledger");
     assert_eq!(ledger.len(), 4, "{ledger:#?}");
-    assert_eq!(ledger.iter().filter(|trial| trial["diagnosis"]["cause"] == "infra").count(), 2);
+    assert_eq!(
+        ledger
+            .iter()
+            .filter(|trial| trial["diagnosis"]["cause"] == "infra")
+            .count(),
+        2
+    );
     let result = lab.result(RUN, "solo", FIRST);
     assert_eq!(result["agent"]["status"], "Submitted");
     assert!(result.get("infra_error").is_none());
     // What the first trial left is kept beside the result that stands.
     let trial = ledger[0]["trial"].as_str().unwrap();
-    let pair = format!("{}/{}", ledger[0]["repo"].as_str().unwrap(), ledger[0]["task_id"]);
+    let pair = format!(
+        "{}/{}",
+        ledger[0]["repo"].as_str().unwrap(),
+        ledger[0]["task_id"]
+    );
     let aside = format!("cb/logs/{RUN}/solo/{pair}/f1_f2/regatta/{trial}/result.json");
     assert_eq!(lab.place.json(&aside)["infra_error"], true);
 }
@@ -49,8 +59,11 @@ fn wrong_key(version: Version) {
     let ran = lab.run(&["run"]).code(3).says("authentication").says("key");
     assert!(!ran.stderr.contains("attempt 2"), "{}", ran.stderr);
     assert!(lab.place.events("t-solo", "breaker_tripped").len() == 1);
-    assert!(!lab.place.join("cb/logs/t-coop-comm/coop").exists(), "the next setting was begun");
-    assert_eq!(lab.left_over("t-solo"), "");
+    assert!(
+        !lab.place.join("cb/logs/t-coop-comm/coop").exists(),
+        "the next setting was begun"
+    );
+    assert!(lab.left_over("t-solo").is_empty());
     // The key is mended: the same command goes on.
     lab.fault("");
     lab.run(&["run", "--setting", "solo"]).code(0);
@@ -75,22 +88,34 @@ fn container_killed(version: Version) {
     let run = lab.start(&SOLO);
     lab.wait_for_events(RUN, "container_created", 2);
     let victim = &lab.containers(RUN)[0];
-    let killed = Command::new("docker").args(["rm", "-f", victim]).output().unwrap();
+    let killed = Command::new("docker")
+        .args(["rm", "-f", victim])
+        .output()
+        .unwrap();
     assert!(killed.status.success());
     lab.fault("");
     let ran = run.wait().code(0);
     assert!(ran.stderr.contains("container_lost"), "{}", ran.stderr);
     let ledger = lab.place.lines(RUN, "ledger");
     assert_eq!(ledger.len(), 3, "{ledger:#?}");
-    let lost: Vec<_> = ledger.iter().filter(|trial| trial["diagnosis"]["cause"] == "infra").collect();
+    let lost: Vec<_> = ledger
+        .iter()
+        .filter(|trial| trial["diagnosis"]["cause"] == "infra")
+        .collect();
     assert_eq!(lost.len(), 1);
     assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], "docker");
     let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
-    assert!(steps < 10, "the agent went on in a dead container for {steps} steps");
+    assert!(
+        steps < 10,
+        "the agent went on in a dead container for {steps} steps"
+    );
     for pair in [FIRST, "harbor_task/2/f1_f2"] {
         let result = lab.result(RUN, "solo", pair);
         assert_eq!(result["agent"]["status"], "Submitted");
-        assert!(result["agent"]["patch_lines"].as_u64().unwrap() > 0, "{pair}");
+        assert!(
+            result["agent"]["patch_lines"].as_u64().unwrap() > 0,
+            "{pair}"
+        );
         assert!(result.get("regatta").is_none());
     }
 }
@@ -139,12 +164,22 @@ fn a_pair_over_its_deadline_is_ended_on_v29() {
 fn the_daemons_words_reach_the_tag() {
     let lab = Lab::new(Version::V29);
     let dataset = lab.place.join("cb/dataset");
-    std::fs::rename(dataset.join("lighthouse_task"), dataset.join("nowhere_task")).unwrap();
+    std::fs::rename(
+        dataset.join("lighthouse_task"),
+        dataset.join("nowhere_task"),
+    )
+    .unwrap();
     let subset = r#"{"tasks": [{"repo": "nowhere_task", "task_id": 7}]}"#;
     lab.place.write("cb/dataset/subsets/lite.json", subset);
     lab.run(&["run", "--setting", "solo", "--max-attempts", "1"]);
     let result = lab.result("t-solo", "solo", "nowhere_task/7/f1_f2");
     let evidence = &result["regatta"]["evidence"];
     assert_eq!(evidence["source"], "docker daemon", "{result:#}");
-    assert!(evidence["text"].as_str().unwrap().contains("akhatua/cooperbench-nowhere"), "{evidence:#}");
+    assert!(
+        evidence["text"]
+            .as_str()
+            .unwrap()
+            .contains("akhatua/cooperbench-nowhere"),
+        "{evidence:#}"
+    );
 }

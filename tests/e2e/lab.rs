@@ -30,7 +30,11 @@ impl Version {
             PathBuf::from,
         );
         let bin = cache.join(format!("venv-{}/bin/cooperbench", self.number()));
-        assert!(bin.exists(), "{} is not there: run scripts/upstream-venvs first", bin.display());
+        assert!(
+            bin.exists(),
+            "{} is not there: run scripts/upstream-venvs first",
+            bin.display()
+        );
         bin
     }
 }
@@ -58,7 +62,9 @@ impl Lab {
             .spawn()
             .unwrap();
         let mut base = String::new();
-        BufReader::new(model.stdout.take().unwrap()).read_line(&mut base).unwrap();
+        BufReader::new(model.stdout.take().unwrap())
+            .read_line(&mut base)
+            .unwrap();
         let lab = Self {
             place,
             version,
@@ -119,7 +125,12 @@ MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
     /// Starts regatta, to be interrupted; its output goes to files.
     pub fn start(&self, args: &[&str]) -> Started {
         let file = |name: &str| std::fs::File::create(self.place.join(name)).unwrap();
-        let child = self.command(args).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
+        let child = self
+            .command(args)
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap();
         Started {
             child,
             dir: self.place.path().to_owned(),
@@ -129,26 +140,36 @@ MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
     /// Waits until a run has so many events of a kind.
     #[track_caller]
     pub fn wait_for_events(&self, run: &str, kind: &str, count: usize) {
-        wait_until(&format!("{count} events {kind}"), || self.place.events(run, kind).len() >= count);
+        wait_until(&format!("{count} events {kind}"), || {
+            self.place.events(run, kind).len() >= count
+        });
     }
 
     /// The ids of the containers that a run made so far.
     pub fn containers(&self, run: &str) -> Vec<String> {
         let events = self.place.events(run, "container_created");
-        events.iter().map(|event| event["container"].as_str().unwrap().to_owned()).collect()
+        events
+            .iter()
+            .map(|event| event["container"].as_str().unwrap().to_owned())
+            .collect()
     }
 
-    /// The containers of a run that the daemon still has.
-    pub fn left_over(&self, run: &str) -> String {
-        let mut docker = Command::new("docker");
-        docker.args(["ps", "-aq", "--filter", &format!("label=regatta.run={run}")]);
-        docker.envs(self.env.iter().map(|(name, value)| (name, value)));
-        String::from_utf8(docker.output().unwrap().stdout).unwrap()
+    /// Those containers of a run that the daemon still has.
+    pub fn left_over(&self, run: &str) -> Vec<String> {
+        let is_there = |id: &String| {
+            let mut docker = Command::new("docker");
+            docker
+                .args(["inspect", id])
+                .envs(self.env.iter().map(|(name, value)| (name, value)));
+            docker.output().unwrap().status.success()
+        };
+        self.containers(run).into_iter().filter(is_there).collect()
     }
 
     /// The result of a pair.
     pub fn result(&self, run: &str, tree: &str, pair: &str) -> serde_json::Value {
-        self.place.json(&format!("cb/logs/{run}/{tree}/{pair}/result.json"))
+        self.place
+            .json(&format!("cb/logs/{run}/{tree}/{pair}/result.json"))
     }
 }
 
@@ -167,13 +188,17 @@ pub struct Started {
 
 impl Started {
     pub fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let status = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
         assert!(status.unwrap().success());
     }
 
     pub fn wait(mut self) -> Ran {
         let code = self.child.wait().unwrap().code();
-        let read = |name: &str| std::fs::read_to_string(Path::new(&self.dir).join(name)).unwrap_or_default();
+        let read = |name: &str| {
+            std::fs::read_to_string(Path::new(&self.dir).join(name)).unwrap_or_default()
+        };
         Ran {
             code,
             stdout: read("stdout"),

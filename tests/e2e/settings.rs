@@ -2,8 +2,11 @@
 
 use crate::lab::{Lab, Version};
 
-const RUNS: [(&str, &str); 3] =
-    [("t-smoke2-solo", "solo"), ("t-smoke2-coop-comm", "coop"), ("t-smoke2-coop-nocomm", "coop")];
+const RUNS: [(&str, &str); 3] = [
+    ("t-smoke2-solo", "solo"),
+    ("t-smoke2-coop-comm", "coop"),
+    ("t-smoke2-coop-nocomm", "coop"),
+];
 
 fn three_settings(version: Version) {
     let lab = Lab::new(version);
@@ -23,10 +26,16 @@ fn three_settings(version: Version) {
             }
         }
         assert_eq!(lab.place.lines(run, "ledger").len(), 2);
-        assert_eq!(lab.left_over(run), "");
+        assert!(lab.left_over(run).is_empty());
     }
     let talk = "coop/lighthouse_task/7/f1_f2/conversation.json";
-    let messages = |run: &str| lab.place.json(&format!("cb/logs/{run}/{talk}")).as_array().unwrap().len();
+    let messages = |run: &str| {
+        lab.place
+            .json(&format!("cb/logs/{run}/{talk}"))
+            .as_array()
+            .unwrap()
+            .len()
+    };
     assert_eq!(messages("t-smoke2-coop-comm"), 2);
     assert_eq!(messages("t-smoke2-coop-nocomm"), 0);
 

@@ -15,19 +15,43 @@ fn killed(version: Version) {
     lab.wait_for_events(RUN, "container_created", 3);
     run.signal("-KILL");
     run.wait();
-    wait_until("upstream died with regatta", || upstream_processes(&lab.place).is_empty());
-    let finished: Vec<_> = lab.place.lines(RUN, "ledger").iter().map(|trial| trial["trial"].clone()).collect();
+    wait_until("upstream died with regatta", || {
+        upstream_processes(&lab.place).is_empty()
+    });
+    let finished: Vec<_> = lab
+        .place
+        .lines(RUN, "ledger")
+        .iter()
+        .map(|trial| trial["trial"].clone())
+        .collect();
     lab.fault("");
 
     lab.run(&SOLO).code(0);
     let ledger = lab.place.lines(RUN, "ledger");
-    let submitted: Vec<_> = ledger.iter().filter(|trial| trial["status"] == "Submitted").collect();
-    assert_eq!(submitted.len(), 6, "a finished pair ran twice, or one is missing: {ledger:#?}");
-    assert!(finished.iter().all(|trial| submitted.iter().any(|line| line["trial"] == *trial)));
-    let cut_off: Vec<_> = ledger.iter().filter(|trial| trial["status"] == "CutOff").collect();
-    assert!(!cut_off.is_empty(), "the trials that were cut off are not in the ledger");
+    let submitted: Vec<_> = ledger
+        .iter()
+        .filter(|trial| trial["status"] == "Submitted")
+        .collect();
+    assert_eq!(
+        submitted.len(),
+        6,
+        "a finished pair ran twice, or one is missing: {ledger:#?}"
+    );
+    assert!(
+        finished
+            .iter()
+            .all(|trial| submitted.iter().any(|line| line["trial"] == *trial))
+    );
+    let cut_off: Vec<_> = ledger
+        .iter()
+        .filter(|trial| trial["status"] == "CutOff")
+        .collect();
+    assert!(
+        !cut_off.is_empty(),
+        "the trials that were cut off are not in the ledger"
+    );
     assert!(cut_off.iter().all(|trial| trial["cost"].is_null()));
-    assert_eq!(lab.left_over(RUN), "");
+    assert!(lab.left_over(RUN).is_empty());
     lab.run(&["clean"]).code(0);
 }
 
@@ -52,16 +76,27 @@ fn interrupted(version: Version) {
     run.signal("-INT");
     lab.wait_for_events(RUN, "stopping", 1);
     run.signal("-INT");
-    let ran = run.wait().code(130).says("resumes").says("again to stop now");
+    let ran = run
+        .wait()
+        .code(130)
+        .says("resumes")
+        .says("again to stop now");
     assert!(!ran.stderr.contains("panicked"));
     assert!(upstream_processes(&lab.place).is_empty());
-    assert_eq!(lab.left_over(RUN), "");
+    assert!(lab.left_over(RUN).is_empty());
     assert!(!lab.place.join("cb/logs/t-solo/solo/harbor_task").exists());
 
     lab.fault("");
     lab.run(&SOLO).code(0);
     let ledger = lab.place.lines(RUN, "ledger");
-    assert_eq!(ledger.iter().filter(|trial| trial["status"] == "CutOff").count(), 2, "{ledger:#?}");
+    assert_eq!(
+        ledger
+            .iter()
+            .filter(|trial| trial["status"] == "CutOff")
+            .count(),
+        2,
+        "{ledger:#?}"
+    );
 }
 
 #[test]

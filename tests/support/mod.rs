@@ -54,12 +54,17 @@ impl Place {
     pub fn lines(&self, run: &str, file: &str) -> Vec<Value> {
         let path = self.join(&format!("cb/logs/{run}/regatta/{file}.jsonl"));
         let text = fs::read_to_string(path).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     /// The events of this kind.
     pub fn events(&self, run: &str, kind: &str) -> Vec<Value> {
-        self.lines(run, "events").into_iter().filter(|event| event["event"] == kind).collect()
+        self.lines(run, "events")
+            .into_iter()
+            .filter(|event| event["event"] == kind)
+            .collect()
     }
 
     /// `regatta` with these arguments in this place, with nothing of the caller's environment that
@@ -69,7 +74,10 @@ impl Place {
         command.args(args).current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             let name_text = name.to_string_lossy();
-            if name_text.starts_with("REGATTA_") || name_text.ends_with("_API_KEY") || name_text.starts_with("MSWEA_") {
+            if name_text.starts_with("REGATTA_")
+                || name_text.ends_with("_API_KEY")
+                || name_text.starts_with("MSWEA_")
+            {
                 command.env_remove(&name);
             }
         }
@@ -100,19 +108,33 @@ impl Ran {
 
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "\n-- stdout\n{}\n-- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "no {text:?} in\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} in\n{}",
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn prints(self, text: &str) -> Self {
-        assert!(self.stdout.contains(text), "no {text:?} in\n{}", self.stdout);
+        assert!(
+            self.stdout.contains(text),
+            "no {text:?} in\n{}",
+            self.stdout
+        );
         self
     }
 }
@@ -122,7 +144,10 @@ impl Ran {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(300), "never came: {what}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(300),
+            "never came: {what}"
+        );
         std::thread::sleep(Duration::from_millis(30));
     }
 }

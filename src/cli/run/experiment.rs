@@ -59,7 +59,11 @@ impl Experiment {
             return Err(Error::usage(format!("no CooperBench checkout at {}", dir.display()))
                 .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir"));
         }
-        let dataset = config.upstream.dataset_dir.clone().unwrap_or_else(|| dir.join("dataset"));
+        let dataset = config
+            .upstream
+            .dataset_dir
+            .clone()
+            .unwrap_or_else(|| dir.join("dataset"));
         let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
         let installed = match Installed::find(&config.upstream) {
             Ok(installed) => Some(installed),
@@ -84,7 +88,9 @@ impl Experiment {
             prefix = format!("{prefix}-smoke{n}");
         }
         let tree = options::log_tree(config);
-        let settings = Setting::ALL.into_iter().filter(|setting| config.experiment.settings.contains(setting));
+        let settings = Setting::ALL
+            .into_iter()
+            .filter(|setting| config.experiment.settings.contains(setting));
         let runs = settings
             .map(|setting| Ok((setting, tree.run(&RunName::of(&prefix, setting)?))))
             .collect::<Result<_>>()?;
@@ -107,7 +113,9 @@ impl Experiment {
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
     pub fn open(&self, accept_changes: bool) -> Result<Vec<OpenRun>> {
         files::check_writable(self.tree.path()).map_err(|error| {
-            error.into_usage().hint("--logs-dir names another place for the log tree")
+            error
+                .into_usage()
+                .hint("--logs-dir names another place for the log tree")
         })?;
         let mut open = Vec::new();
         for (setting, run) in &self.runs {
@@ -144,11 +152,18 @@ impl Experiment {
             run: run.name().clone(),
             setting,
             engine: self.config.experiment.engine.clone(),
-            engine_version: self.options.version.map(|version| format!("cooperbench {version}")),
+            engine_version: self
+                .options
+                .version
+                .map(|version| format!("cooperbench {version}")),
             agent: self.options.agent.clone(),
             model: self.options.model.clone(),
             backend: self.options.backend.clone(),
-            api_base: self.options.api_base.as_deref().map(crate::secret::masked_url),
+            api_base: self
+                .options
+                .api_base
+                .as_deref()
+                .map(crate::secret::masked_url),
             agent_config,
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.pairs),
@@ -167,15 +182,23 @@ impl Experiment {
         for check in checks {
             match check.level {
                 Level::Pass => ui.detail(format!("{}: {}", check.name, check.evidence)),
-                Level::Warn => ui.warn(format!("{}: {}; {}", check.name, check.evidence, check.remedy)),
-                Level::Fail => failed.push(format!("{}: {}\n    {}", check.name, check.evidence, check.remedy)),
+                Level::Warn => ui.warn(format!(
+                    "{}: {}; {}",
+                    check.name, check.evidence, check.remedy
+                )),
+                Level::Fail => failed.push(format!(
+                    "{}: {}\n    {}",
+                    check.name, check.evidence, check.remedy
+                )),
             }
         }
         if failed.is_empty() {
             return Ok(());
         }
-        Err(Error::world(format!("preflight found:\n  {}", failed.join("\n  ")))
-            .hint("`regatta doctor` shows every check; --no-preflight starts all the same"))
+        Err(
+            Error::world(format!("preflight found:\n  {}", failed.join("\n  ")))
+                .hint("`regatta doctor` shows every check; --no-preflight starts all the same"),
+        )
     }
 
     /// Removes what dead runs of ours left behind.
@@ -191,7 +214,13 @@ impl Experiment {
     }
 
     /// Runs the settings in order; stops at the first that the world, the budget or the user ends.
-    pub async fn run(&self, runs: Vec<OpenRun>, force: bool, interrupt: &Interrupt, ui: &Ui) -> Result<RunEnd> {
+    pub async fn run(
+        &self,
+        runs: Vec<OpenRun>,
+        force: bool,
+        interrupt: &Interrupt,
+        ui: &Ui,
+    ) -> Result<RunEnd> {
         for note in &self.notes {
             ui.warn(note);
         }
@@ -235,13 +264,20 @@ impl Experiment {
         let prepared = match local.prepare(open.setting).await {
             Ok(prepared) => prepared,
             Err(error) if error.kind() == Kind::World => {
-                return Ok(RunEnd::World(format!("{error}; {}", error.hints().join("; "))));
+                return Ok(RunEnd::World(format!(
+                    "{error}; {}",
+                    error.hints().join("; ")
+                )));
             }
             Err(error) => return Err(error),
         };
         if let Some(redis @ crate::executor::redis::Redis::Private { .. }) = &prepared.redis {
             sink.emit(crate::runner::Event::Note {
-                text: format!("a private Redis serves {} at {}", open.run.name(), redis.url()),
+                text: format!(
+                    "a private Redis serves {} at {}",
+                    open.run.name(),
+                    redis.url()
+                ),
             });
         }
         let mut runner = Runner {
@@ -265,11 +301,19 @@ impl Experiment {
 
     fn policy(&self, run: &RunDir, force: bool) -> Result<Policy> {
         let mut elsewhere = 0.0;
-        for (_, other) in self.runs.iter().filter(|(_, other)| other.name() != run.name()) {
+        for (_, other) in self
+            .runs
+            .iter()
+            .filter(|(_, other)| other.name() != run.name())
+        {
             elsewhere += Ledger::open_readonly(other)?.known_cost();
         }
         let config = &self.config;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of GB")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of GB"
+        )]
         let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
         Ok(Policy {
             max_attempts: config.attempts.max_attempts,
@@ -300,14 +344,20 @@ impl Experiment {
             RunEnd::Complete => exit::OK,
             RunEnd::Errors => {
                 let open: usize = summaries.iter().map(Summary::unfinished).sum();
-                let infra: usize = summaries.iter().map(|summary| summary.count_of(Outcome::InfraError)).sum();
+                let infra: usize = summaries
+                    .iter()
+                    .map(|summary| summary.count_of(Outcome::InfraError))
+                    .sum();
                 ui.warn(format!(
                     "{open} pairs did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
                 ));
                 exit::ERRORS
             }
             RunEnd::World(why) => {
-                ui.error(&Error::world(why).hint("what ran is kept; mend this, and the same command goes on"));
+                ui.error(
+                    &Error::world(why)
+                        .hint("what ran is kept; mend this, and the same command goes on"),
+                );
                 exit::WORLD
             }
             RunEnd::Budget => {

@@ -118,15 +118,39 @@ impl RunArgs {
             ("experiment.concurrency", "--concurrency", &self.concurrency),
             ("experiment.backend", "--backend", &self.backend),
             ("experiment.engine", "--engine", &self.engine),
-            ("attempts.max_attempts", "--max-attempts", &self.limits.max_attempts),
-            ("limits.task_timeout", "--task-timeout", &self.limits.task_timeout),
+            (
+                "attempts.max_attempts",
+                "--max-attempts",
+                &self.limits.max_attempts,
+            ),
+            (
+                "limits.task_timeout",
+                "--task-timeout",
+                &self.limits.task_timeout,
+            ),
             ("limits.grace", "--grace", &self.limits.grace),
             ("limits.budget", "--budget", &self.limits.budget),
-            ("upstream.cooperbench_bin", "--cooperbench-bin", &self.upstream.cooperbench_bin),
-            ("upstream.dataset_dir", "--dataset-dir", &self.upstream.dataset_dir),
+            (
+                "upstream.cooperbench_bin",
+                "--cooperbench-bin",
+                &self.upstream.cooperbench_bin,
+            ),
+            (
+                "upstream.dataset_dir",
+                "--dataset-dir",
+                &self.upstream.dataset_dir,
+            ),
             ("upstream.api_base", "--api-base", &self.upstream.api_base),
-            ("upstream.agent_config", "--agent-config", &self.upstream.agent_config),
-            ("upstream.redis_url", "--redis-url", &self.upstream.redis_url),
+            (
+                "upstream.agent_config",
+                "--agent-config",
+                &self.upstream.agent_config,
+            ),
+            (
+                "upstream.redis_url",
+                "--redis-url",
+                &self.upstream.redis_url,
+            ),
         ];
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::experiment::Experiment;
+use crate::bench::Setting;
 use crate::cli::ui::{bold, warning};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::error::Result;
@@ -11,7 +12,6 @@ use crate::report::Survey;
 use crate::runner::Plan;
 use crate::store::events::{ContainerFacts, History};
 use crate::store::{Ledger, RunDir};
-use crate::bench::Setting;
 
 /// The plan of every run.
 pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<String> {
@@ -22,7 +22,9 @@ pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<St
     for note in &experiment.notes {
         let _ = writeln!(text, "{}", warning(note));
     }
-    let version = options.version.map_or_else(|| "not installed".to_owned(), |version| version.to_string());
+    let version = options
+        .version
+        .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
     let _ = writeln!(
         text,
         "{} on {} ({} pairs), model {}, agent {}, engine upstream (cooperbench {version})",
@@ -42,7 +44,9 @@ pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<St
         limits.stall_timeout,
     );
     match limits.budget {
-        Some(budget) => { let _ = writeln!(text, "budget: ${budget:.2} in all"); }
+        Some(budget) => {
+            let _ = writeln!(text, "budget: ${budget:.2} in all");
+        }
         None => text.push_str("budget: none\n"),
     }
     if force {
@@ -55,7 +59,13 @@ pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<St
     Ok(text)
 }
 
-fn render_run(experiment: &Experiment, setting: Setting, run: &RunDir, redis: &Choice, force: bool) -> Result<String> {
+fn render_run(
+    experiment: &Experiment,
+    setting: Setting,
+    run: &RunDir,
+    redis: &Choice,
+    force: bool,
+) -> Result<String> {
     let ledger = Ledger::open_readonly(run)?;
     let facts = ContainerFacts::of_run(run)?;
     let survey = Survey {
@@ -65,8 +75,11 @@ fn render_run(experiment: &Experiment, setting: Setting, run: &RunDir, redis: &C
         rules: &experiment.rules,
         prices: &experiment.prices,
     };
-    let surveyed: Vec<_> =
-        experiment.pairs.iter().map(|pair| survey.pair(setting.tree(), pair)).collect();
+    let surveyed: Vec<_> = experiment
+        .pairs
+        .iter()
+        .map(|pair| survey.pair(setting.tree(), pair))
+        .collect();
     let mut plan = Plan::of(&surveyed, true);
     if force {
         plan.finished.clear();
@@ -89,14 +102,23 @@ fn render_run(experiment: &Experiment, setting: Setting, run: &RunDir, redis: &C
     }
     let url = &experiment.config.upstream.redis_url;
     let (redis_url, word) = match redis {
-        Choice::Configured => (url.clone(), format!("{} answers", crate::secret::masked_url(url))),
+        Choice::Configured => (
+            url.clone(),
+            format!("{} answers", crate::secret::masked_url(url)),
+        ),
         Choice::Private => (
             "redis://127.0.0.1:PORT".to_owned(),
-            format!("none answers at {}: a private one is started on a free PORT", crate::secret::masked_url(url)),
+            format!(
+                "none answers at {}: a private one is started on a free PORT",
+                crate::secret::masked_url(url)
+            ),
         ),
         Choice::None => (
             url.clone(),
-            format!("none answers at {}, and there is no redis-server: install it first", crate::secret::masked_url(url)),
+            format!(
+                "none answers at {}, and there is no redis-server: install it first",
+                crate::secret::masked_url(url)
+            ),
         ),
     };
     let attempt = History::of_run(run)?.last_attempt + 1;
@@ -106,7 +128,9 @@ fn render_run(experiment: &Experiment, setting: Setting, run: &RunDir, redis: &C
         pairs: &plan.to_run,
         is_whole_subset: whole,
     };
-    let invocation = experiment.options.invocation(run, setting, attempt, cover, &redis_url);
+    let invocation = experiment
+        .options
+        .invocation(run, setting, attempt, cover, &redis_url);
     let _ = writeln!(text, "  directory    {}", invocation.dir.display());
     let _ = writeln!(text, "  environment  {}", invocation.shown_env().join(" "));
     if setting.messaging() {

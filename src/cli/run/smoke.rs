@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::experiment::Experiment;
 use crate::cli::ui::{Ui, mark};
 use crate::error::{Result, exit};
+use crate::process::Owner;
 use crate::report::summary::{Outcome, Summary};
 use crate::sandbox::docker::{Docker, Endpoint};
 
@@ -17,7 +18,11 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
     let mut failed = false;
     let mut line = |good: bool, what: String| {
         failed |= !good;
-        let _ = writeln!(text, "  {}  {what}", mark(if good { "pass" } else { "FAIL" }));
+        let _ = writeln!(
+            text,
+            "  {}  {what}",
+            mark(if good { "pass" } else { "FAIL" })
+        );
     };
     for summary in experiment.summaries()? {
         for (good, what) in of_run(&summary, n) {
@@ -27,7 +32,14 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
     let docker = Docker::at(Endpoint::from_environment()?)?;
     for (_, run) in &experiment.runs {
         match docker.our_containers(Some(run.name())).await {
-            Ok(left) => line(left.is_empty(), format!("{}: {} containers are left", run.name(), left.len())),
+            Ok(mut left) => {
+                // A run of the same name in another log tree is another's.
+                left.retain(|container| container.owner.as_ref() == Some(&Owner::this()));
+                line(
+                    left.is_empty(),
+                    format!("{}: {} containers are left", run.name(), left.len()),
+                );
+            }
             Err(error) => line(false, format!("{}: containers: {error}", run.name())),
         }
     }
@@ -35,7 +47,11 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
         let _ = writeln!(text, "{LOOK_AT}");
     }
     ui.data(&text);
-    Ok(if failed && code == exit::OK { exit::ERRORS } else { code })
+    Ok(if failed && code == exit::OK {
+        exit::ERRORS
+    } else {
+        code
+    })
 }
 
 /// The checks of one run. Pure.
@@ -47,10 +63,17 @@ fn of_run(summary: &Summary, n: usize) -> Vec<(bool, String)> {
         (there == n, format!("{there} of {n} results exist")),
         (
             unreadable == 0 && there > 0,
-            format!("{} of {there} have status, agent and cost", there - unreadable),
+            format!(
+                "{} of {there} have status, agent and cost",
+                there - unreadable
+            ),
         ),
     ];
-    let rules: Vec<&str> = summary.lines.iter().filter_map(|line| line.rule.as_deref()).collect();
+    let rules: Vec<&str> = summary
+        .lines
+        .iter()
+        .filter_map(|line| line.rule.as_deref())
+        .collect();
     let same = summary.finished == 0
         && !rules.is_empty()
         && rules.len() == summary.lines.len()

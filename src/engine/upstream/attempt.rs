@@ -35,8 +35,12 @@ impl Upstream {
     ) -> Result<AttemptEnd> {
         let cover = Cover {
             pairs: &batch.pairs,
-            is_whole_subset: upstream_would_run(&batch.run, batch.setting, &batch.plan, &batch.pairs)
-                && !batch.run.name().as_str().contains("-smoke"),
+            is_whole_subset: upstream_would_run(
+                &batch.run,
+                batch.setting,
+                &batch.plan,
+                &batch.pairs,
+            ) && !batch.run.name().as_str().contains("-smoke"),
         };
         let invocation = self.options.invocation(
             &batch.run,
@@ -52,7 +56,10 @@ impl Upstream {
             .prefix(&self.dir_prefix)
             .tempdir_in(&self.runtime_dir)
             .map_err(|error| {
-                Error::world(format!("cannot make a directory in {}: {error}", self.runtime_dir.display()))
+                Error::world(format!(
+                    "cannot make a directory in {}: {error}",
+                    self.runtime_dir.display()
+                ))
             })?;
         let socket = socket_dir.path().join("docker.sock");
         let relay = Relay::start(
@@ -82,7 +89,10 @@ impl Upstream {
             .stderr(errors)
             .spawn()
             .map_err(|error| {
-                Error::world(format!("cannot start {}: {error}", invocation.program.display()))
+                Error::world(format!(
+                    "cannot start {}: {error}",
+                    invocation.program.display()
+                ))
             })?;
 
         let leader = child.id().unwrap_or_default();
@@ -96,6 +106,7 @@ impl Upstream {
             daemon_lost_since: None,
         };
         let (end, mut child) = watched.until_end(child, &log).await;
+        let end = watched.or_daemon_gone(end).await;
         end_group(&mut child, leader, &end).await;
         // A closed relay first: nothing of the group's can make a container any more.
         drop(watched.relay);
@@ -154,6 +165,23 @@ impl Watched<'_> {
         }
     }
 
+    /// An attempt whose last containers found no daemon ended for that, however its process ended.
+    async fn or_daemon_gone(&self, end: AttemptEnd) -> AttemptEnd {
+        let (AttemptEnd::Done | AttemptEnd::Broke { .. }, Some(message)) =
+            (&end, self.relay.unreachable())
+        else {
+            return end;
+        };
+        let begun = Instant::now();
+        while begun.elapsed() < DAEMON_GRACE {
+            if self.docker.version().await.is_ok() {
+                return end;
+            }
+            tokio::time::sleep(TICK).await;
+        }
+        AttemptEnd::DaemonGone(message)
+    }
+
     /// Looks at everything that can end an attempt from outside.
     async fn look(&mut self) -> Option<AttemptEnd> {
         let stop = *self.stop.borrow();
@@ -179,7 +207,8 @@ impl Watched<'_> {
             }
         }
         let stall = self.engine.stall_timeout;
-        (!stall.is_zero() && self.relay.last_activity().elapsed() >= stall).then_some(AttemptEnd::Stalled)
+        (!stall.is_zero() && self.relay.last_activity().elapsed() >= stall)
+            .then_some(AttemptEnd::Stalled)
     }
 
     async fn end_overdue(&self, container: &str, age: Duration) {
@@ -215,7 +244,10 @@ fn reports_of(report: &Reporter) -> Box<dyn Fn(Seen) + Send + Sync> {
 }
 
 fn log_file(path: &Path) -> Result<std::fs::File> {
-    let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let open = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
     open.map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))
 }
 
@@ -228,7 +260,11 @@ async fn end_group(child: &mut Child, leader: u32, end: &AttemptEnd) {
     if leader == 0 {
         return;
     }
-    if matches!(end, AttemptEnd::Stalled | AttemptEnd::Done) {
+    let is_over = matches!(
+        end,
+        AttemptEnd::Stalled | AttemptEnd::Done | AttemptEnd::Broke { .. }
+    );
+    if is_over {
         process::signal_group(leader, Signal::TERM);
         let begun = Instant::now();
         while process::group_exists(leader) && begun.elapsed() < TERM_GRACE {
@@ -265,6 +301,12 @@ fn in_words(status: std::process::ExitStatus) -> String {
 fn tail_of(log: &Path) -> Vec<String> {
     let bytes = crate::files::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(8)..].iter().map(ToString::to_string).collect()
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(8)..]
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }

@@ -75,7 +75,10 @@ impl Options {
     ///
     /// With `installed` missing (a dry run on a machine without it) nothing is checked, and
     /// [`PLANNED_VERSION`] is planned for.
-    pub fn of_config(config: &Config, installed: Option<&Installed>) -> Result<(Self, Vec<String>)> {
+    pub fn of_config(
+        config: &Config,
+        installed: Option<&Installed>,
+    ) -> Result<(Self, Vec<String>)> {
         let mut notes = Vec::new();
         let mut agent = config.experiment.agent.clone();
         if let Some(installed) = installed {
@@ -84,14 +87,27 @@ impl Options {
             agent = runs;
             notes.extend(note);
             let mut needed = vec!["--backend", "--no-auto-eval"];
-            needed.extend(config.upstream.dataset_dir.is_some().then_some("--dataset-dir"));
+            needed.extend(
+                config
+                    .upstream
+                    .dataset_dir
+                    .is_some()
+                    .then_some("--dataset-dir"),
+            );
             needed.extend(config.upstream.logs_dir.is_some().then_some("--log-dir"));
-            needed.extend(config.upstream.agent_config.is_some().then_some("--agent-config"));
+            needed.extend(
+                config
+                    .upstream
+                    .agent_config
+                    .is_some()
+                    .then_some("--agent-config"),
+            );
             for option in needed {
                 installed.check_option(option)?;
             }
         }
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let absolute =
+            |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let options = Self {
             bin: installed.map_or_else(|| PathBuf::from("cooperbench"), |found| found.bin.clone()),
             version: installed.map(|found| found.version),
@@ -116,7 +132,10 @@ impl Options {
             return Ok(());
         };
         if !path.is_file() {
-            return Err(Error::usage(format!("no agent configuration at {}", path.display())));
+            return Err(Error::usage(format!(
+                "no agent configuration at {}",
+                path.display()
+            )));
         }
         if self.api_base.is_some() && !self.reads_api_base_from_environment() {
             return Err(Error::usage(format!(
@@ -156,7 +175,10 @@ impl Options {
                 "Written by regatta: the pairs of one attempt",
                 cover.pairs,
             );
-            files.push((path.clone(), serde_json::to_string_pretty(&pairs).unwrap_or_default()));
+            files.push((
+                path.clone(),
+                serde_json::to_string_pretty(&pairs).unwrap_or_default(),
+            ));
             // Upstream joins this to its subsets directory and adds `.json`: an absolute path
             // without the ending names the file itself, and the user's dataset stays untouched.
             path.with_extension("").display().to_string()
@@ -166,7 +188,14 @@ impl Options {
             .map(ToString::to_string)
             .collect();
         let mut add = |words: &[&str]| args.extend(words.iter().map(ToString::to_string));
-        add(&["-m", &self.model, "-a", &self.agent, "-c", &self.concurrency.to_string()]);
+        add(&[
+            "-m",
+            &self.model,
+            "-a",
+            &self.agent,
+            "-c",
+            &self.concurrency.to_string(),
+        ]);
         add(&["--setting", setting.tree().name()]);
         if setting.agents() > 1 && !setting.messaging() {
             add(&["--no-messaging"]);
@@ -229,7 +258,10 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
 /// order, as many as it runs at once.
 #[must_use]
 pub fn in_hand(unfinished: &[Pair], concurrency: usize) -> Vec<Pair> {
-    upstream_order(unfinished).into_iter().take(concurrency).collect()
+    upstream_order(unfinished)
+        .into_iter()
+        .take(concurrency)
+        .collect()
 }
 
 impl Invocation {
@@ -279,7 +311,9 @@ mod tests {
             layers.set("upstream.api_base", base, "test").unwrap();
         }
         layers.set("experiment.agent", agent, "test").unwrap();
-        Options::of_config(&layers.config().unwrap(), None).unwrap().0
+        Options::of_config(&layers.config().unwrap(), None)
+            .unwrap()
+            .0
     }
 
     fn shell(options: &Options, setting: Setting, whole: bool) -> Invocation {
@@ -299,15 +333,21 @@ mod tests {
         let common = "-m command-a-03-2025 -a mini_swe_agent -c 4 --setting";
         assert_eq!(
             shell(&options, Setting::Solo, true).shell(),
-            format!("cooperbench run -n command-a-solo -s lite {common} solo --backend docker --no-auto-eval")
+            format!(
+                "cooperbench run -n command-a-solo -s lite {common} solo --backend docker --no-auto-eval"
+            )
         );
         assert_eq!(
             shell(&options, Setting::CoopComm, true).shell(),
-            format!("cooperbench run -n command-a-coop-comm -s lite {common} coop --redis redis://localhost:6379 --backend docker --no-auto-eval")
+            format!(
+                "cooperbench run -n command-a-coop-comm -s lite {common} coop --redis redis://localhost:6379 --backend docker --no-auto-eval"
+            )
         );
         assert_eq!(
             shell(&options, Setting::CoopNocomm, true).shell(),
-            format!("cooperbench run -n command-a-coop-nocomm -s lite {common} coop --no-messaging --backend docker --no-auto-eval")
+            format!(
+                "cooperbench run -n command-a-coop-nocomm -s lite {common} coop --no-messaging --backend docker --no-auto-eval"
+            )
         );
     }
 
@@ -315,7 +355,11 @@ mod tests {
     fn part_of_a_subset_goes_through_a_file_of_ours_by_its_absolute_path() {
         let invocation = shell(&options(None, "mini_swe_agent"), Setting::Solo, false);
         let own = "/logs/command-a-solo/regatta/subset-1";
-        assert!(invocation.shell().contains(&format!("-s {own} ")), "{}", invocation.shell());
+        assert!(
+            invocation.shell().contains(&format!("-s {own} ")),
+            "{}",
+            invocation.shell()
+        );
         assert_eq!(invocation.files[0].0, PathBuf::from(format!("{own}.json")));
     }
 
@@ -325,7 +369,11 @@ mod tests {
         let v1 = shell(&options(Some(url), "mini_swe_agent"), Setting::Solo, true);
         assert_eq!(v1.env["MSWEA_MODEL_API_BASE"], url);
         assert!(!v1.shell().contains("--agent-config"));
-        let v2 = shell(&options(Some(url), "mini_swe_agent_v2"), Setting::Solo, true);
+        let v2 = shell(
+            &options(Some(url), "mini_swe_agent_v2"),
+            Setting::Solo,
+            true,
+        );
         assert!(v2.shell().contains("--agent-config"));
         assert!(v2.files[0].1.contains(url));
     }
@@ -334,9 +382,15 @@ mod tests {
     fn what_is_shown_can_be_pasted_and_holds_no_secret() {
         let mut options = options(None, "mini_swe_agent");
         options.model = "a b'; rm -rf /".to_owned();
-        options.env.insert("COHERE_API_KEY".to_owned(), "sk-1".to_owned());
+        options
+            .env
+            .insert("COHERE_API_KEY".to_owned(), "sk-1".to_owned());
         let invocation = shell(&options, Setting::Solo, true);
         assert_eq!(shlex::split(&invocation.shell()).unwrap()[7], options.model);
-        assert!(invocation.shown_env().contains(&"COHERE_API_KEY='****'".to_owned()));
+        assert!(
+            invocation
+                .shown_env()
+                .contains(&"COHERE_API_KEY='****'".to_owned())
+        );
     }
 }

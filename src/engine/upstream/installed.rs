@@ -44,7 +44,11 @@ impl Version {
             let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok()
         });
-        Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+        Some(Self(
+            parts.next()??,
+            parts.next()??,
+            parts.next().flatten().unwrap_or(0),
+        ))
     }
 }
 
@@ -73,7 +77,10 @@ impl Installed {
             if process::is_executable(bin) {
                 return Ok(std::path::absolute(bin).unwrap_or_else(|_| bin.clone()));
             }
-            return Err(Error::usage(format!("no executable at {} (--cooperbench-bin)", bin.display())));
+            return Err(Error::usage(format!(
+                "no executable at {} (--cooperbench-bin)",
+                bin.display()
+            )));
         }
         let own = config.cooperbench_dir.join(".venv/bin/cooperbench");
         if process::is_executable(&own) {
@@ -105,7 +112,10 @@ impl Installed {
         let metadata = files::list(&site)?
             .into_iter()
             .find(|path| {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
                 name.starts_with("cooperbench-") && name.ends_with(".dist-info")
             })
             .ok_or_else(|| unknown("no cooperbench-*.dist-info in its site-packages"))?
@@ -114,7 +124,8 @@ impl Installed {
             .lines()
             .find_map(|line| Version::parse(line.strip_prefix("Version: ")?))
             .ok_or_else(|| unknown("its METADATA has no version"))?;
-        let package = package_dir(&site).ok_or_else(|| unknown("its package directory is not there"))?;
+        let package =
+            package_dir(&site).ok_or_else(|| unknown("its package directory is not there"))?;
         let cli = files::read_text(&package.join("cli.py"))?;
         Ok(Self {
             bin: bin.to_path_buf(),
@@ -138,8 +149,11 @@ impl Installed {
             return Ok((successor, Some(note)));
         }
         let known: Vec<&str> = self.agents.iter().map(String::as_str).collect();
-        let error = Error::usage(format!("cooperbench {} has no agent `{asked}`", self.version))
-            .hint(format!("it has: {}", known.join(", ")));
+        let error = Error::usage(format!(
+            "cooperbench {} has no agent `{asked}`",
+            self.version
+        ))
+        .hint(format!("it has: {}", known.join(", ")));
         Err(match nearest(asked, known) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error,
@@ -165,15 +179,23 @@ impl Installed {
             return Ok(());
         }
         let first = FIRST_VERSION.iter().find(|(name, _)| *name == option);
-        let first = first.map_or_else(String::new, |(_, version)| format!(": it came with {version}"));
-        Err(Error::usage(format!("cooperbench {} has no {option}{first}", self.version))
-            .hint("install a newer version, or leave the option out"))
+        let first = first.map_or_else(String::new, |(_, version)| {
+            format!(": it came with {version}")
+        });
+        Err(Error::usage(format!(
+            "cooperbench {} has no {option}{first}",
+            self.version
+        ))
+        .hint("install a newer version, or leave the option out"))
     }
 }
 
 fn site_packages(prefix: &Path) -> Option<PathBuf> {
     let pythons = files::list(&prefix.join("lib")).ok()?;
-    pythons.into_iter().map(|python| python.join("site-packages")).find(|site| site.is_dir())
+    pythons
+        .into_iter()
+        .map(|python| python.join("site-packages"))
+        .find(|site| site.is_dir())
 }
 
 /// The package's directory: in site-packages, or where an editable install's `.pth` points.
@@ -183,10 +205,16 @@ fn package_dir(site: &Path) -> Option<PathBuf> {
         return Some(own);
     }
     let links = files::list(site).ok()?;
-    let links = links.iter().filter(|path| path.extension().is_some_and(|ext| ext == "pth"));
+    let links = links
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "pth"));
     links
         .filter_map(|path| files::read_text(path).ok())
-        .flat_map(|text| text.lines().map(|line| Path::new(line).join("cooperbench")).collect::<Vec<_>>())
+        .flat_map(|text| {
+            text.lines()
+                .map(|line| Path::new(line).join("cooperbench"))
+                .collect::<Vec<_>>()
+        })
         .find(|package| package.join("cli.py").is_file())
 }
 
@@ -194,11 +222,16 @@ fn agents(package: &Path) -> BTreeSet<String> {
     static REGISTERED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"(?m)^@register\("([\w-]+)"\)"#).expect("tested"));
     let dirs = files::list(&package.join("agents")).unwrap_or_default();
-    let files = dirs.iter().flat_map(|dir| [dir.join("adapter.py"), dir.join("__init__.py")]);
+    let files = dirs
+        .iter()
+        .flat_map(|dir| [dir.join("adapter.py"), dir.join("__init__.py")]);
     files
         .filter_map(|path| files::read_text(&path).ok())
         .flat_map(|text| {
-            REGISTERED.captures_iter(&text).map(|found| found[1].to_owned()).collect::<Vec<_>>()
+            REGISTERED
+                .captures_iter(&text)
+                .map(|found| found[1].to_owned())
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -207,7 +240,10 @@ fn run_options(cli: &str) -> BTreeSet<String> {
     static OPTION: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"run_parser\.add_argument\(\s*(?:"-\w",\s*)?"(--[\w-]+)""#).expect("tested")
     });
-    OPTION.captures_iter(cli).map(|found| found[1].to_owned()).collect()
+    OPTION
+        .captures_iter(cli)
+        .map(|found| found[1].to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -235,7 +271,14 @@ mod tests {
 
     #[test]
     fn versions_that_cannot_work_on_docker_are_refused_with_the_reason() {
-        for (version, fits) in [(2, true), (3, false), (9, false), (10, true), (11, true), (29, true)] {
+        for (version, fits) in [
+            (2, true),
+            (3, false),
+            (9, false),
+            (10, true),
+            (11, true),
+            (29, true),
+        ] {
             let found = installed(Version(0, 0, version), &[]).check_backend("docker");
             assert_eq!(found.is_ok(), fits, "0.0.{version}");
         }
@@ -243,8 +286,13 @@ mod tests {
 
     #[test]
     fn a_missing_option_names_the_version_that_has_it() {
-        let error = installed(Version(0, 0, 11), &[]).check_option("--log-dir").unwrap_err();
-        assert_eq!(error.to_string(), "cooperbench 0.0.11 has no --log-dir: it came with 0.0.12");
+        let error = installed(Version(0, 0, 11), &[])
+            .check_option("--log-dir")
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cooperbench 0.0.11 has no --log-dir: it came with 0.0.12"
+        );
     }
 
     #[test]

@@ -84,7 +84,10 @@ impl Docker {
     pub async fn present_images(&self) -> Result<HashSet<String>> {
         let images = self.api.list_images(None::<query::ListImagesOptions>).await;
         let images = images.map_err(|error| self.failed("list the images", &error))?;
-        Ok(images.into_iter().flat_map(|image| image.repo_tags).collect())
+        Ok(images
+            .into_iter()
+            .flat_map(|image| image.repo_tags)
+            .collect())
     }
 
     /// The containers that carry our label, of one run or of all.
@@ -102,10 +105,17 @@ impl Docker {
                 let labels = container.labels.unwrap_or_default();
                 OurContainer {
                     id: container.id.unwrap_or_default(),
-                    name: container.names.unwrap_or_default().join(" ").trim_start_matches('/').to_owned(),
+                    name: container
+                        .names
+                        .unwrap_or_default()
+                        .join(" ")
+                        .trim_start_matches('/')
+                        .to_owned(),
                     image: container.image.unwrap_or_default(),
                     run: labels.get(RUN_LABEL).cloned().unwrap_or_default(),
-                    owner: labels.get(OWNER_LABEL).and_then(|label| Owner::parse(label)),
+                    owner: labels
+                        .get(OWNER_LABEL)
+                        .and_then(|label| Owner::parse(label)),
                 }
             })
             .collect())
@@ -113,7 +123,10 @@ impl Docker {
 
     /// Ends and removes a container with its anonymous volumes; one that is gone is no error.
     pub async fn remove(&self, id: &str) -> Result<()> {
-        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        let options = query::RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(true)
+            .build();
         match self.api.remove_container(id, Some(options)).await {
             Ok(()) => Ok(()),
             // 404: gone already; 409: `--rm` or another remover is at it.
@@ -136,7 +149,10 @@ impl Docker {
     }
 
     fn failed(&self, doing: &str, error: &bollard::errors::Error) -> Error {
-        Error::world(format!("cannot {doing} at {}: {error}", self.endpoint.url()))
+        Error::world(format!(
+            "cannot {doing} at {}: {error}",
+            self.endpoint.url()
+        ))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The answers given in the place of a container that is gone.
 //!
-//! Upstream's v2 agent goes on after its container died: every command "prints" the client's
-//! error, and a hundred paid model calls later it ends in `LimitsExceeded`. When the relay knows
-//! that a container is lost, it plays the one output on which that agent's loop ends at once: the
+//! Upstream's agents go on after their container died: every command "prints" the client's error,
+//! and a hundred paid model calls later they end in `LimitsExceeded`. When the relay knows that a
+//! container is lost, it plays the one output on which an agent's loop ends at once: the
 //! submission sentinel, followed by a marker by which triage voids the result.
 
 use http_body_util::{BodyExt as _, Full};
@@ -25,13 +25,19 @@ const SENTINEL: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 
 /// The answer to `POST /containers/<id>/exec`.
 pub fn created(container: &str) -> Response<Body> {
-    json_response(StatusCode::CREATED, &json!({"Id": format!("{PREFIX}{container}")}))
+    json_response(
+        StatusCode::CREATED,
+        &json!({"Id": format!("{PREFIX}{container}")}),
+    )
 }
 
 /// The answer to `GET /containers/<id>/json`, which the client asks before an exec.
 pub fn inspected(container: &str) -> Response<Body> {
     let state = json!({"Running": false, "Status": "dead"});
-    json_response(StatusCode::OK, &json!({"Id": container, "State": state, "Config": {"Tty": false}}))
+    json_response(
+        StatusCode::OK,
+        &json!({"Id": container, "State": state, "Config": {"Tty": false}}),
+    )
 }
 
 /// The container of an exec that never ran, by the exec's id.
@@ -63,11 +69,16 @@ pub fn started(request: Request<Incoming>, container: &str, reason: &str) -> Res
         let _ = stream.write_all(&frame).await;
         let _ = stream.shutdown().await;
     });
-    let body = Full::new(Bytes::new()).map_err(|never| match never {}).boxed();
+    let body = Full::new(Bytes::new())
+        .map_err(|never| match never {})
+        .boxed();
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.docker.raw-stream"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/vnd.docker.raw-stream"),
+    );
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
     response

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -90,7 +90,9 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("daemon", &self.daemon).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("daemon", &self.daemon)
+            .finish_non_exhaustive()
     }
 }
 
@@ -164,7 +166,10 @@ impl Relay {
     #[must_use]
     pub fn older_than(&self, limit: Duration) -> Vec<(String, Duration)> {
         let state = self.shared.state();
-        let live = state.containers.iter().filter(|(_, known)| known.lost.is_none());
+        let live = state
+            .containers
+            .iter()
+            .filter(|(_, known)| known.lost.is_none());
         live.map(|(id, known)| (id.clone(), known.created.elapsed()))
             .filter(|(_, age)| *age > limit)
             .collect()
@@ -234,23 +239,24 @@ impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         self.state().last_activity = Instant::now();
         let path = request.uri().path().to_owned();
-        // The Python library's callers handle an error; the client program's (v2) do not.
-        let by_program = request
-            .headers()
-            .get(USER_AGENT)
-            .is_some_and(|agent| agent.as_bytes().starts_with(b"Docker-Client"));
         match meaning(request.method(), &path) {
             Meaning::CreateContainer => self.create(request).await,
             Meaning::CreateExec(id) | Meaning::InspectContainer(id) => {
                 let is_exec = request.method() == Method::POST;
                 match self.pass(request).await {
-                    Ok(response) if !is_exec && response.status() != StatusCode::NOT_FOUND => response,
+                    Ok(response) if !is_exec && response.status() != StatusCode::NOT_FOUND => {
+                        response
+                    }
                     Ok(response) if response.status().is_success() => response,
-                    outcome => self.gone(id, is_exec, by_program, outcome).await,
+                    outcome => self.gone(id, is_exec, outcome).await,
                 }
             }
             Meaning::StartExec(id) if let Some(container) = dead_exec::container_of(id) => {
-                let reason = self.state().containers.get(container).and_then(|known| known.lost.clone());
+                let reason = self
+                    .state()
+                    .containers
+                    .get(container)
+                    .and_then(|known| known.lost.clone());
                 let reason = reason.map_or_else(|| "exited".to_owned(), |lost| lost.reason);
                 dead_exec::started(request, container, &reason)
             }
@@ -291,7 +297,11 @@ impl Shared {
             Ok(response) | Err(response) => response,
         };
         let (head, body) = response.into_parts();
-        let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let bytes = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let (true, Some(id)) = (head.status.is_success(), answer["Id"].as_str()) {
             let known = Known {
@@ -306,7 +316,10 @@ impl Shared {
                 image,
             });
         } else {
-            let message = answer["message"].as_str().unwrap_or("no message").to_owned();
+            let message = answer["message"]
+                .as_str()
+                .unwrap_or("no message")
+                .to_owned();
             (self.on_event)(Seen::Refused { name, message });
         }
         Response::from_parts(head, whole(bytes))
@@ -317,16 +330,22 @@ impl Shared {
         &self,
         id: &str,
         is_exec: bool,
-        by_program: bool,
         outcome: std::result::Result<Response<Body>, Response<Body>>,
     ) -> Response<Body> {
         let unreachable = outcome.is_err();
         let (Ok(response) | Err(response)) = outcome;
-        let died = matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::CONFLICT);
+        let died = matches!(
+            response.status(),
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT
+        );
         let Some(id) = self.full_id(id).filter(|_| unreachable || died) else {
             return response;
         };
-        let already = self.state().containers.get(&id).and_then(|known| known.lost.clone());
+        let already = self
+            .state()
+            .containers
+            .get(&id)
+            .and_then(|known| known.lost.clone());
         let lost = match already {
             Some(lost) => lost,
             None if unreachable => Lost {
@@ -347,10 +366,10 @@ impl Shared {
                 lost,
             });
         }
-        match (by_program, is_exec) {
-            (true, true) => dead_exec::created(&id),
-            (true, false) => dead_exec::inspected(&id),
-            (false, _) => response,
+        if is_exec {
+            dead_exec::created(&id)
+        } else {
+            dead_exec::inspected(&id)
         }
     }
 
@@ -359,7 +378,9 @@ impl Shared {
         let (reason, detail) = match death {
             Some(death) if death.oom => ("oom", "killed by the kernel for its memory".to_owned()),
             Some(death) => {
-                let code = death.exit_code.map_or_else(|| "unknown".to_owned(), |code| code.to_string());
+                let code = death
+                    .exit_code
+                    .map_or_else(|| "unknown".to_owned(), |code| code.to_string());
                 ("exited", format!("it ended with exit code {code}"))
             }
             None => ("exited", "it is gone; nobody here removed it".to_owned()),
@@ -372,11 +393,18 @@ impl Shared {
 
     fn full_id(&self, id: &str) -> Option<String> {
         let state = self.state();
-        state.containers.keys().find(|known| known.starts_with(id)).cloned()
+        state
+            .containers
+            .keys()
+            .find(|known| known.starts_with(id))
+            .cloned()
     }
 
     /// Passes a request on; the error is the response for a daemon that does not answer.
-    async fn pass<B>(&self, mut request: Request<B>) -> std::result::Result<Response<Body>, Response<Body>>
+    async fn pass<B>(
+        &self,
+        mut request: Request<B>,
+    ) -> std::result::Result<Response<Body>, Response<Body>>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -399,7 +427,10 @@ impl Shared {
                 }
                 Err(refusal(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    &format!("Cannot connect to the Docker daemon at {}: {message}", self.daemon.url()),
+                    &format!(
+                        "Cannot connect to the Docker daemon at {}: {message}",
+                        self.daemon.url()
+                    ),
                 ))
             }
         }
@@ -410,11 +441,14 @@ impl Shared {
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let stream = self.daemon.connect().await.map_err(|error| error.to_string())?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream))
-                .await
-                .map_err(|error| error.to_string())?;
+        let stream = self
+            .daemon
+            .connect()
+            .await
+            .map_err(|error| error.to_string())?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
         tokio::spawn(connection.with_upgrades());
         // Boxed: the body's type differs from caller to caller.
         sender
