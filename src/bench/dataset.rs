@@ -44,8 +44,9 @@ impl Dataset {
         self.tasks.get(key)
     }
 
-    /// The pairs a subset means, in the subset's order, each once; or all that is unknown.
-    pub fn pairs_of(&self, subset: &Subset) -> Result<Vec<Pair>, Vec<Unknown>> {
+    /// The pairs a subset means, in the subset's order, each once; and all that is unknown.
+    #[must_use]
+    pub fn pairs_of(&self, subset: &Subset) -> (Vec<Pair>, Vec<Unknown>) {
         let mut pairs = Vec::new();
         let mut unknown = Vec::new();
         for entry in &subset.tasks {
@@ -72,12 +73,9 @@ impl Dataset {
                 }
             }
         }
-        if !unknown.is_empty() {
-            return Err(unknown);
-        }
         let mut seen = std::collections::HashSet::new();
         pairs.retain(|pair| seen.insert(pair.clone()));
-        Ok(pairs)
+        (pairs, unknown)
     }
 }
 
@@ -139,7 +137,7 @@ mod tests {
             r#"{"tasks":[{"repo":"b_task","task_id":10},{"repo":"a_task","task_id":1,"pairs":[[2,1]]}]}"#,
         );
         assert_eq!(
-            names(&dataset().pairs_of(&subset).unwrap()),
+            names(&dataset().pairs_of(&subset).0),
             [
                 "b_task/10/f1_f2",
                 "b_task/10/f1_f3",
@@ -154,7 +152,7 @@ mod tests {
         let subset = subset(
             r#"{"tasks":[{"repo":"x_task","task_id":1},{"repo":"a_task","task_id":1,"pairs":[[1,7],[1,1]]}]}"#,
         );
-        let unknown = dataset().pairs_of(&subset).unwrap_err();
+        let unknown = dataset().pairs_of(&subset).1;
         assert_eq!(unknown.len(), 3);
         assert_eq!(unknown[1].missing, "a_task/task1/feature7");
     }
@@ -164,7 +162,7 @@ mod tests {
         let subset = subset(
             r#"{"tasks":[{"repo":"b_task","task_id":9},{"repo":"b_task","task_id":10,"pairs":[[2,3],[1,2]]},{"repo":"a_task","task_id":1}]}"#,
         );
-        let pairs = dataset().pairs_of(&subset).unwrap();
+        let pairs = dataset().pairs_of(&subset).0;
         assert_eq!(
             names(&upstream_order(&pairs)),
             [

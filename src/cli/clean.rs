@@ -18,15 +18,12 @@ pub struct CleanArgs {
 }
 
 pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
-    let docker = match Docker::at(Endpoint::from_environment()?) {
-        Ok(docker) => match docker.version().await {
-            Ok(_) => Some(docker),
-            Err(error) => {
-                ui.warn(format!("containers are not looked at: {error}"));
-                None
-            }
-        },
-        Err(error) => return Err(error),
+    let docker = match reach().await {
+        Ok(docker) => Some(docker),
+        Err(error) => {
+            ui.warn(format!("containers are not looked at: {error}"));
+            None
+        }
     };
     let found = Leftovers::find(docker.as_ref()).await?;
     if found.is_empty() {
@@ -45,4 +42,10 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         ui.data(&format!("{verb} {line}\n"));
     }
     Ok(exit::OK)
+}
+
+async fn reach() -> Result<Docker> {
+    let docker = Docker::at(Endpoint::from_environment()?)?;
+    docker.version().await?;
+    Ok(docker)
 }

@@ -1,5 +1,7 @@
 //! `regatta config`.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 
 use super::options::{ConfigSource, Places};
@@ -28,26 +30,19 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
     layers.config()?;
-    let rows: Vec<Vec<String>> = layers
+    let rows: Vec<(String, &str)> = layers
         .list()
         .map(|(key, value, origin)| {
             let name = key.rsplit('.').next().unwrap_or_default();
-            vec![
-                format!("{key} = {}", masked(name, &value)),
-                format!("# {origin}"),
-            ]
+            (format!("{key} = {}", masked(name, &value)), origin)
         })
         .collect();
-    let width = rows
-        .iter()
-        .map(|row| row[0].chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(70);
-    let lines: String = rows
-        .iter()
-        .map(|row| format!("{:<width$}  {}\n", row[0], row[1]))
-        .collect();
+    let widths = rows.iter().map(|(value, _)| value.chars().count());
+    let width = widths.max().unwrap_or(0).min(70);
+    let mut lines = String::new();
+    for (value, origin) in rows {
+        let _ = writeln!(lines, "{value:<width$}  # {origin}");
+    }
     ui.data(&lines);
     Ok(exit::OK)
 }

@@ -53,6 +53,11 @@ impl View {
     }
 
     fn show(&mut self, event: &Event) {
+        self.take_in(event);
+        self.draw();
+    }
+
+    fn take_in(&mut self, event: &Event) {
         match event {
             Event::RunStarted {
                 run,
@@ -107,15 +112,6 @@ impl View {
                     duration(*seconds)
                 ));
             }
-            Event::BreakerTripped {
-                error,
-                text,
-                trials,
-                ..
-            } => self.always(&warning(format!(
-                "{trials} trial(s) ended in `{error}`: stopping. {}",
-                one_line(text, 200)
-            ))),
             Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
                 "{} of the budget of {} are spent: nothing new is begun",
                 dollars(*spent),
@@ -129,6 +125,35 @@ impl View {
                 duration(*grace_seconds)
             )),
             Event::StoppingNow => self.always("stopping now"),
+            Event::Note { text } => self.line(text),
+            Event::RunEnded { .. } => self.finish(),
+            Event::BreakerTripped { .. }
+            | Event::ContainerLost { .. }
+            | Event::ContainerRefused { .. }
+            | Event::DaemonUnreachable { .. } => self.trouble(event),
+            Event::ContainerCreated { container, image } => {
+                if self.ui.verbosity() > 1 {
+                    self.line(&format!(
+                        "container {} of {image}",
+                        &container[..12.min(container.len())]
+                    ));
+                }
+            }
+        }
+    }
+
+    /// What the world did to us.
+    fn trouble(&self, event: &Event) {
+        match event {
+            Event::BreakerTripped {
+                error,
+                text,
+                trials,
+                ..
+            } => self.always(&warning(format!(
+                "{trials} trial(s) ended in `{error}`: stopping. {}",
+                one_line(text, 200)
+            ))),
             Event::ContainerLost { container, lost } => self.line(&warning(format!(
                 "container {} is gone ({}): {}",
                 &container[..12.min(container.len())],
@@ -145,18 +170,8 @@ impl View {
                     one_line(message, 160)
                 )));
             }
-            Event::Note { text } => self.line(text),
-            Event::RunEnded { .. } => self.finish(),
-            Event::ContainerCreated { container, image } => {
-                if self.ui.verbosity() > 1 {
-                    self.line(&format!(
-                        "container {} of {image}",
-                        &container[..12.min(container.len())]
-                    ));
-                }
-            }
+            _ => {}
         }
-        self.draw();
     }
 
     fn begin(&mut self, run: &str, pairs: usize, finished: usize, submitted: usize, cost: f64) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::{self, ConfigSource, Places};
 use super::ui::Ui;
@@ -24,8 +25,8 @@ pub struct ReportArgs {
     /// The runs [default: every run of the log tree]
     #[arg(value_name = "RUN")]
     runs: Vec<RunName>,
-    /// text, json, markdown or junit
-    #[arg(long, default_value = "text")]
+    /// The format
+    #[arg(long, default_value = "text", value_parser = formats())]
     format: Format,
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
@@ -34,6 +35,12 @@ pub struct ReportArgs {
     source: ConfigSource,
     #[command(flatten)]
     places: Places,
+}
+
+/// The formats by name, with clap's own suggestion for a slip.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(|(name, _)| name))
+        .try_map(|name| name.parse::<Format>())
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {

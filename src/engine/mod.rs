@@ -16,7 +16,7 @@ use crate::store::events::Lost;
 #[derive(Debug)]
 pub enum Engine {
     /// The Python `cooperbench` CLI.
-    Upstream(upstream::Upstream),
+    Upstream(Box<upstream::Upstream>),
     /// A script, for the runner's own tests.
     Fake(fake::Fake),
 }

@@ -61,7 +61,7 @@ impl Local {
             dir_prefix: super::reaper::dir_prefix(),
         };
         Ok(Prepared {
-            engine: Engine::Upstream(upstream),
+            engine: Engine::Upstream(Box::new(upstream)),
             redis,
         })
     }

@@ -51,10 +51,10 @@ impl PriceTable {
 /// unknown.
 #[must_use]
 pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) -> Option<f64> {
-    let priced = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
+    let from_tokens = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
     if let Some(cost) = record.whole_cost {
         return if cost == 0.0 && record.steps() > 0 {
-            priced()
+            from_tokens()
         } else {
             Some(cost)
         };
@@ -67,7 +67,7 @@ pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) 
     let costs: Option<Vec<f64>> = record.agents.iter().map(known).collect();
     costs
         .map(|costs| costs.iter().fold(0.0, |sum, cost| sum + cost))
-        .or_else(priced)
+        .or_else(from_tokens)
 }
 
 /// A sum of costs, some of which may be unknown.

@@ -89,12 +89,12 @@ pub async fn probe(
     let response = request.send().await.map_err(|error| unreachable(&error))?;
     let status = response.status().as_u16();
     let body = response.text().await.map_err(|error| unreachable(&error))?;
-    let begin: String = body.chars().take(300).collect();
+    let excerpt: String = body.chars().take(300).collect();
     if !(200..300).contains(&status) {
         return Err(ProbeError::Refused {
             url: shown,
             status,
-            body: begin,
+            body: excerpt,
         });
     }
     let message = serde_json::from_str::<Value>(&body)
@@ -106,7 +106,7 @@ pub async fn probe(
     let Some(message) = message else {
         return Err(ProbeError::NoChat {
             url: shown,
-            body: begin,
+            body: excerpt,
         });
     };
     let calls = message.get("tool_calls").and_then(Value::as_array);

@@ -50,13 +50,12 @@ pub fn of_model(model: &str) -> Option<Provider> {
         Some("anthropic") => Some(other("Anthropic", &["ANTHROPIC_API_KEY"])),
         Some("gemini") => Some(other("Gemini", &["GEMINI_API_KEY", "GOOGLE_API_KEY"])),
         Some("vertex_ai") => Some(other("Vertex AI", &[])),
-        Some(_) => None,
         None if model.starts_with("command") => Some(cohere),
         None if model.starts_with("gpt-") || model.starts_with("o1") || model.starts_with("o3") => {
             Some(openai)
         }
         None if model.starts_with("claude-") => Some(other("Anthropic", &["ANTHROPIC_API_KEY"])),
-        None => None,
+        _ => None,
     }
 }
 

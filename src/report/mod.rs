@@ -10,7 +10,7 @@ pub mod text;
 pub use summary::{Outcome, Summary};
 pub use survey::{Standing, Survey, Surveyed};
 
-use crate::error::{Error, nearest};
+use crate::error::Error;
 
 /// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +53,10 @@ impl std::str::FromStr for Format {
         let names = Self::ALL.map(|(name, _)| name);
         let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
         found.map(|(_, format)| format).ok_or_else(|| {
-            let error = Error::usage(format!(
+            Error::usage(format!(
                 "unknown format `{name}`: it is one of {}",
                 names.join(", ")
-            ));
-            match nearest(name, names) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            ))
         })
     }
 }

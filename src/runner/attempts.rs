@@ -485,6 +485,10 @@ impl Runner {
                     log.display()
                 )))
             }
+            AttemptEnd::Done if running.new_results == 0 => Some(RunEnd::World(format!(
+                "the engine ended without a single result in attempt {attempt}; what it printed is in {}",
+                self.run.attempt_log(attempt).display()
+            ))),
             _ => None,
         }
     }

@@ -42,7 +42,7 @@ pub fn void(pair: &PairDir, trial: &str) -> Result<()> {
 
 /// Takes away a `result.json` that cannot be read.
 pub fn unreadable(pair: &PairDir) -> Result<()> {
-    let free = (1..)
+    let free = (1..u32::MAX)
         .map(|n| format!("unreadable-{n}"))
         .find(|name| !pair.aside().join(name).exists());
     void(pair, &free.unwrap_or_default())

@@ -48,16 +48,15 @@ impl DatasetDir {
     pub fn pairs(&self, subset: &str) -> Result<Vec<Pair>> {
         let (path, subset) = self.subset(subset)?;
         let (dataset, mut wrong) = self.tasks(subset.task_keys())?;
-        let pairs = dataset.pairs_of(&subset).unwrap_or_else(|unknown| {
-            wrong.extend(unknown.iter().map(|unknown| {
-                format!(
-                    "{}: not in the dataset (wanted by {})",
-                    self.root.join(&unknown.missing).display(),
-                    unknown.wanted
-                )
-            }));
-            Vec::new()
-        });
+        let (pairs, unknown) = dataset.pairs_of(&subset);
+        wrong.extend(unknown.iter().map(|unknown| {
+            let missing = self.root.join(&unknown.missing);
+            format!(
+                "{}: not in the dataset (wanted by {})",
+                missing.display(),
+                unknown.wanted
+            )
+        }));
         for pair in &pairs {
             let task = self.task_dir(&pair.task);
             for feature in pair.features {
@@ -154,7 +153,7 @@ impl DatasetDir {
                 match id.parse() {
                     Ok(id) => features.push(id),
                     Err(_) => {
-                        wrong.push(format!("{}: `{id}` is no feature number", path.display()))
+                        wrong.push(format!("{}: `{id}` is no feature number", path.display()));
                     }
                 }
             }

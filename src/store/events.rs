@@ -134,15 +134,12 @@ pub struct History {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event")]
 enum Attempt {
-    AttemptStarted {
-        attempt: u32,
-        pairs: Vec<String>,
-    },
-    AttemptEnded {
-        attempt: u32,
-    },
+    #[serde(rename = "attempt_started")]
+    Started { attempt: u32, pairs: Vec<String> },
+    #[serde(rename = "attempt_ended")]
+    Ended { attempt: u32 },
     #[serde(other)]
     Other,
 }
@@ -154,11 +151,11 @@ impl History {
         let mut history = Self::default();
         for line in bytes.split(|byte| *byte == b'\n') {
             match serde_json::from_slice(line) {
-                Ok(Attempt::AttemptStarted { attempt, pairs }) => {
+                Ok(Attempt::Started { attempt, pairs }) => {
                     history.last_attempt = history.last_attempt.max(attempt);
                     history.open = Some(OpenAttempt { attempt, pairs });
                 }
-                Ok(Attempt::AttemptEnded { attempt }) => {
+                Ok(Attempt::Ended { attempt }) => {
                     history.open.take_if(|open| open.attempt == attempt);
                 }
                 Ok(Attempt::Other) | Err(_) => {}

@@ -134,6 +134,7 @@ impl TrialRecord {
 }
 
 /// Reads the result at `path`.
+#[must_use]
 pub fn read(path: &Path) -> ResultFile {
     match files::read_up_to(path, MAX_BYTES) {
         Ok(None) => ResultFile::Missing,
@@ -356,7 +357,7 @@ mod tests {
             (b"\xff\xfe", "it is not UTF-8"),
             (br#"{"run_id":"x","status":"done"}"#, "legacy shape"),
             (br#"{"run_id":"x","agent":{"cost":1}}"#, "has no status"),
-            (br#"[1]"#, "another shape"),
+            (b"[1]", "another shape"),
         ] {
             let error = TrialRecord::parse(bytes).unwrap_err();
             assert!(error.contains(why), "{error} / {why}");

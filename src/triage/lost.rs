@@ -66,11 +66,11 @@ pub fn in_trajectory(trajectory: &Trajectory, facts: &ContainerFacts) -> Option<
             Some(message.content.as_str()),
             message.raw_output.as_deref(),
         ];
-        let marked = texts
+        let mut marked = texts
             .into_iter()
             .flatten()
             .filter(|text| text.contains(MARKER));
-        if let Some(diagnosis) = marked.filter_map(|text| known(text, facts)).next() {
+        if let Some(diagnosis) = marked.find_map(|text| known(text, facts)) {
             return Some(diagnosis);
         }
     }

@@ -161,30 +161,29 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
 }
 
 /// The exception classes an error's text begins with: `litellm.RateLimitError: RateLimitError:
-/// OpenAIException - …` gives `RateLimitError` and `OpenAIException`.
+/// OpenAIException - …` gives `RateLimitError` and `OpenAIException`. A text that is nothing but a
+/// class is that class.
 fn leading_classes(text: &str) -> Vec<&str> {
     let mut classes = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim();
     loop {
         let end = rest
             .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
             .unwrap_or(rest.len());
-        let class = rest[..end].rsplit('.').next().unwrap_or_default();
-        let after = &rest[end..];
-        let separator = [": ", " - ", ":", "("]
-            .into_iter()
-            .find(|s| after.starts_with(s));
-        let (Some(separator), true) = (
-            separator,
-            class.starts_with(|c: char| c.is_ascii_uppercase()),
-        ) else {
-            return classes;
-        };
-        classes.push(class);
-        if separator == "(" || separator == " - " {
+        let (name, after) = rest.split_at(end);
+        let class = name.rsplit('.').next().unwrap_or_default();
+        if !class.starts_with(|c: char| c.is_ascii_uppercase()) {
             return classes;
         }
-        rest = after[separator.len()..].trim_start();
+        if let Some(next) = after.strip_prefix(':') {
+            classes.push(class);
+            rest = next.trim_start();
+            continue;
+        }
+        if after.starts_with(" - ") || (after.is_empty() && name == text.trim()) {
+            classes.push(class);
+        }
+        return classes;
     }
 }
 

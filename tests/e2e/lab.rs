@@ -119,7 +119,7 @@ MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().unwrap())
+        Ran::of(&self.command(args).output().unwrap())
     }
 
     /// Starts regatta, to be interrupted; its output goes to files.

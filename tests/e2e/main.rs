@@ -3,6 +3,11 @@
 //! They are ignored by a plain `cargo test`, which says so by name; `just e2e` prepares what they
 //! need and runs them, and CI does the same and fails where they cannot run.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test that cannot read its file may panic"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

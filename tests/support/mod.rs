@@ -1,7 +1,13 @@
 //! What both test programs share: a place to work in, the binary, and waiting for a condition.
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test that cannot read its file may panic"
+)]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -84,8 +90,23 @@ impl Place {
         command
     }
 
+    /// A stand-in for a Docker daemon that has nothing, so that what is ours can be tested
+    /// without one: the value of `DOCKER_HOST`.
+    pub fn empty_daemon(&self) -> String {
+        let socket = self.join("daemon");
+        if !socket.exists() {
+            let listener = UnixListener::bind(&socket).unwrap();
+            std::thread::spawn(move || {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    answer_nothing(stream);
+                }
+            });
+        }
+        format!("unix://{}", socket.display())
+    }
+
     pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.regatta(args).output().unwrap())
+        Ran::of(&self.regatta(args).output().unwrap())
     }
 }
 
@@ -98,7 +119,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    pub fn of(output: Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -145,11 +166,24 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(
-            begun.elapsed() < Duration::from_secs(300),
+            begun.elapsed() < Duration::from_mins(5),
             "never came: {what}"
         );
         std::thread::sleep(Duration::from_millis(30));
     }
+}
+
+fn answer_nothing(mut stream: UnixStream) {
+    let mut request = String::new();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    while lines.read_line(&mut request).is_ok_and(|length| length > 2) {}
+    let body = if request.contains("/version") {
+        "{}"
+    } else {
+        "[]"
+    };
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+    let _ = write!(stream, "{head}\r\nContent-Length: 2\r\n\r\n{body}");
 }
 
 pub fn copy_tree(from: &Path, to: &Path) {

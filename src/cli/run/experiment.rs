@@ -203,8 +203,10 @@ impl Experiment {
 
     /// Removes what dead runs of ours left behind.
     pub async fn reap(&self, ui: &Ui) -> Result<()> {
-        let docker = Docker::at(Endpoint::from_environment()?)?;
-        let docker = docker.version().await.is_ok().then_some(docker);
+        let docker = match Docker::at(Endpoint::from_environment()?) {
+            Ok(docker) => docker.version().await.is_ok().then_some(docker),
+            Err(_) => None,
+        };
         let found = Leftovers::find(docker.as_ref()).await?;
         found.remove(docker.as_ref()).await?;
         for line in found.describe() {

@@ -18,6 +18,10 @@ use experiment::Experiment;
 ///
 /// The same command resumes what was interrupted: a finished pair never runs twice.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are switches of a command line"
+)]
 pub struct RunArgs {
     /// solo, coop-comm, coop-nocomm or all; may be given more than once [default: all]
     #[arg(long, value_name = "SETTING")]
@@ -100,7 +104,7 @@ struct UpstreamArgs {
     /// A configuration for the agent, passed on
     #[arg(long, value_name = "FILE")]
     agent_config: Option<String>,
-    /// The Redis for coop-comm [default: redis://localhost:6379, or a private one]
+    /// The Redis for coop-comm [default: `redis://localhost:6379`, or a private one]
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
 }

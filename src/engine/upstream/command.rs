@@ -245,10 +245,9 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
     use crate::store::{ResultFile, result};
     plan.iter().all(|pair| {
         let runs = match result::read(&run.pair(setting.tree(), pair).result()) {
-            ResultFile::Missing => true,
+            // Upstream would crash on an unreadable one; by then it has been set aside.
+            ResultFile::Missing | ResultFile::Unreadable(_) => true,
             ResultFile::Read(record) => record.is_error(),
-            // It would crash there; by then it has been set aside.
-            ResultFile::Unreadable(_) => true,
         };
         runs == pairs.contains(pair)
     })

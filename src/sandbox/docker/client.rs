@@ -46,7 +46,7 @@ pub struct Death {
     pub exit_code: Option<i64>,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Docker {
     /// Prepares a connection; nothing is asked yet.
@@ -128,9 +128,9 @@ impl Docker {
             .v(true)
             .build();
         match self.api.remove_container(id, Some(options)).await {
-            Ok(()) => Ok(()),
             // 404: gone already; 409: `--rm` or another remover is at it.
-            Err(bollard::errors::Error::DockerResponseServerError {
+            Ok(())
+            | Err(bollard::errors::Error::DockerResponseServerError {
                 status_code: 404 | 409,
                 ..
             }) => Ok(()),

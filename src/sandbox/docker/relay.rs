@@ -281,7 +281,10 @@ impl Shared {
         let mut bytes = body.to_bytes();
         let mut image = String::new();
         if let Ok(mut config) = serde_json::from_slice::<Value>(&bytes) {
-            image = config["Image"].as_str().unwrap_or_default().to_owned();
+            config["Image"]
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut image);
             if !config["Labels"].is_object() {
                 config["Labels"] = json!({});
             }
@@ -452,7 +455,7 @@ impl Shared {
         tokio::spawn(connection.with_upgrades());
         // Boxed: the body's type differs from caller to caller.
         sender
-            .send_request(request.map(|body| body.boxed_unsync()))
+            .send_request(request.map(http_body_util::BodyExt::boxed_unsync))
             .await
             .map_err(|error| error.to_string())
     }

@@ -1,0 +1,25 @@
+# Every routine by its name; CI runs the same.
+
+# The tests that need nothing but Rust and git; says which others there are.
+test:
+    cargo test
+
+# The end-to-end tests against upstream, Docker, Redis: prepares what they need.
+e2e:
+    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && cargo test --test e2e -- --ignored --test-threads 3'
+
+# Format, clippy, documentation, licences and sources.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+    cargo deny check licenses bans sources
+
+# The plan of the experiment over the fixture dataset.
+demo:
+    cargo run --release -- run --dry-run --smoke 2
+
+# The benchmarks of docs/benchmarks.md.
+bench:
+    cargo build --release
+    scripts/bench

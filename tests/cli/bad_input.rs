@@ -1,0 +1,378 @@
+//! Bad input: exit 2, a message that names the file and the remedy, nothing lost or half-written.
+
+use crate::plan::install;
+use crate::support::{Place, wait_until};
+
+fn run(place: &Place, args: &[&str]) -> crate::support::Ran {
+    let args = [&["run", "--cooperbench-dir", "cb", "--no-preflight"], args].concat();
+    let output = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output()
+        .unwrap();
+    crate::support::Ran::of(&output)
+}
+
+#[test]
+fn no_checkout() {
+    let place = Place::new();
+    place
+        .run(&["run"])
+        .code(2)
+        .says("no CooperBench checkout at repos/CooperBench")
+        .says("--cooperbench-dir");
+}
+
+#[test]
+fn no_venv() {
+    let place = Place::new();
+    let command = place
+        .regatta(&["run", "--cooperbench-dir", "cb"])
+        .env("PATH", "/nonexistent")
+        .output()
+        .unwrap();
+    crate::support::Ran::of(&command)
+        .code(2)
+        .says("no cooperbench CLI")
+        .says("pip install cooperbench==0.0.11");
+}
+
+#[test]
+fn unknown_words_are_answered_with_what_there_is() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    run(&place, &["-s", "lit"])
+        .code(2)
+        .says("there are: flash, lite")
+        .says("did you mean `lite`?");
+    run(&place, &["--setting", "coop"])
+        .code(2)
+        .says("solo, coop-comm, coop-nocomm, or all");
+    run(&place, &["-a", "mini_swe_agnt"])
+        .code(2)
+        .says("did you mean `mini_swe_agent`?");
+    run(&place, &["--backend", "modal"])
+        .code(2)
+        .says("must be one of docker");
+    run(&place, &["--engine", "native"])
+        .code(2)
+        .says("not there yet");
+    run(&place, &["--smoke", "0"])
+        .code(2)
+        .says("has 6 pairs, so give 1 to 6");
+    run(&place, &["--smoke", "7"])
+        .code(2)
+        .says("has 6 pairs, so give 1 to 6");
+    run(&place, &["--name", "a/b"]).code(2).says("has a slash");
+    run(&place, &["-c", "many"])
+        .code(2)
+        .says("--concurrency: `many` is no whole number");
+    run(&place, &["--budget", "-1"]).code(2);
+    assert!(!place.join("cb/logs").exists(), "something was written");
+}
+
+#[test]
+fn versions_that_cannot_work_are_refused_with_the_one_that_can() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.5",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    run(&place, &[])
+        .code(2)
+        .says("cooperbench 0.0.5 does not work on Docker")
+        .says("0.0.10 or 0.0.11");
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    run(&place, &["--logs-dir", "x"])
+        .code(2)
+        .says("no --log-dir: it came with 0.0.12");
+}
+
+#[test]
+fn every_bad_file_of_the_dataset_is_reported_at_once() {
+    let place = Place::new();
+    std::fs::remove_dir_all(place.join("cb/dataset/harbor_task/task1/feature2")).unwrap();
+    place.write("cb/dataset/harbor_task/task2/feature1/feature.md", "");
+    place.write(
+        "cb/dataset/lighthouse_task/task7/feature1/feature.md",
+        b"\xff\xfe",
+    );
+    run(&place, &["--dry-run"])
+        .code(2)
+        .says("harbor_task/task1/feature2: not in the dataset")
+        .says("harbor_task/task2/feature1/feature.md: empty")
+        .says("lighthouse_task/task7/feature1/feature.md is not UTF-8");
+}
+
+#[test]
+fn a_malformed_subset() {
+    let place = Place::new();
+    for (text, why) in [
+        (&b"{\"tasks\": ["[..], "EOF"),
+        (b"[]", "invalid"),
+        (
+            b"{\"tasks\": [{\"repo\": \"x_task\", \"task_id\": \"1\"}]}",
+            "invalid type",
+        ),
+        (b"\xff", "not UTF-8"),
+        (b"{\"tasks\": []}", "has no pairs"),
+        (
+            b"{\"tasks\": [{\"repo\": \"../..\", \"task_id\": 1}]}",
+            "not the name of a directory",
+        ),
+    ] {
+        place.write("cb/dataset/subsets/lite.json", text);
+        run(&place, &["--dry-run"])
+            .code(2)
+            .says("subsets/lite.json")
+            .says(why);
+    }
+}
+
+#[test]
+fn bad_configuration() {
+    let place = Place::new();
+    for (text, why) in [
+        (
+            "[experiment]\nmodle = 'x'",
+            "did you mean `experiment.model`?",
+        ),
+        ("[experiment", "is not TOML"),
+        ("[limits]\ntask_timeout = '10'", "no duration"),
+    ] {
+        place.write("regatta.toml", text);
+        run(&place, &["--dry-run"])
+            .code(2)
+            .says("regatta.toml")
+            .says(why);
+    }
+    place.write("regatta.toml", b"\xff");
+    run(&place, &["--dry-run"])
+        .code(2)
+        .says("regatta.toml is not UTF-8");
+    place.write("regatta.toml", "[triage]\nrules_file = 'my.toml'");
+    place.write(
+        "my.toml",
+        "[[rule]]\nid = 'x'\ncause = 'infra'\npattern = '('",
+    );
+    run(&place, &["--dry-run"])
+        .code(2)
+        .says("my.toml")
+        .says("rule `x`");
+}
+
+#[test]
+fn a_log_tree_that_cannot_be_written() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.29",
+        &["mini_swe_agent_v2"],
+        &["--backend", "--no-auto-eval", "--log-dir"],
+    );
+    place.write("file", "");
+    run(&place, &["--logs-dir", "file/logs"])
+        .code(2)
+        .says("file/logs")
+        .says("--logs-dir names another");
+}
+
+#[test]
+fn results_that_are_none_are_reported_and_planned_again() {
+    let place = Place::new();
+    let dir = "cb/logs/command-a-solo/solo";
+    place.write(&format!("{dir}/lighthouse_task/7/f1_f2/result.json"), "");
+    place.write(
+        &format!("{dir}/harbor_task/1/f1_f2/result.json"),
+        r#"{"run_id": "x", "agent"#,
+    );
+    place.write(&format!("{dir}/harbor_task/1/f2_f3/result.json"), "<html>");
+    place.write(
+        &format!("{dir}/harbor_task/2/f1_f2/result.json"),
+        b"\xff\xfe",
+    );
+    place.write(
+        &format!("{dir}/harbor_task/2/f1_f3/result.json"),
+        vec![b' '; 17_000_000],
+    );
+    place.write(
+        &format!("{dir}/harbor_task/2/f2_f3/result.json"),
+        r#"{"run_id":"x","status":"done"}"#,
+    );
+    let report = place.run(&["report", "--cooperbench-dir", "cb"]).code(0);
+    for why in [
+        "it is empty",
+        "it is truncated",
+        "not JSON",
+        "not UTF-8",
+        "larger than 16 MB",
+        "legacy shape",
+    ] {
+        assert!(
+            report.stdout.contains(why) || report.stdout.contains("6 unreadable"),
+            "{why}: {}",
+            report.stdout
+        );
+    }
+    let json = place
+        .run(&["report", "--cooperbench-dir", "cb", "--format", "json"])
+        .code(0)
+        .stdout;
+    for why in [
+        "it is empty",
+        "it is truncated",
+        "not JSON",
+        "not UTF-8",
+        "larger than 16 MB",
+        "legacy shape",
+    ] {
+        assert!(json.contains(why), "{why}");
+    }
+}
+
+#[test]
+fn a_run_that_does_not_exist() {
+    let place = Place::new();
+    place
+        .run(&["report", "--cooperbench-dir", "cb"])
+        .code(2)
+        .says("no runs under");
+    place.write("cb/logs/command-a-solo/config.json", "{}");
+    place
+        .run(&["report", "--cooperbench-dir", "cb", "command-a-sol"])
+        .code(2)
+        .says("did you mean `command-a-solo`?");
+    place
+        .run(&["status", "--cooperbench-dir", "cb", "zzz"])
+        .code(2)
+        .says("there are: command-a-solo");
+    place
+        .run(&["report", "--cooperbench-dir", "cb", "--format", "jsn"])
+        .code(2)
+        .says("a similar value exists: 'json'");
+}
+
+/// A stand-in for the CLI that waits until it is told to end: what is tested is ours, the lock.
+#[test]
+fn a_second_run_is_refused_and_told_who_holds_the_lock() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    place.write(
+        "cb/.venv/bin/cooperbench",
+        "#!/bin/sh\nwhile ! [ -e ../done ]; do sleep 0.05; done\n",
+    );
+    let args = [
+        "run",
+        "--cooperbench-dir",
+        "cb",
+        "--no-preflight",
+        "--setting",
+        "solo",
+        "--max-attempts",
+        "1",
+    ];
+    let mut first = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .spawn()
+        .unwrap();
+    wait_until("the first holds the lock", || {
+        !place.events("command-a-solo", "attempt_started").is_empty()
+    });
+    run(&place, &["--setting", "solo"])
+        .code(2)
+        .says("run `command-a-solo` is already running")
+        .says(&format!("process {}", first.id()));
+    let status = place
+        .run(&["status", "--cooperbench-dir", "cb"])
+        .code(0)
+        .stdout;
+    assert!(status.contains("running, by process"), "{status}");
+    place.write("done", "");
+    assert_eq!(first.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_run_that_was_begun_as_something_else() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    place.write("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 0\n");
+    let args = ["--setting", "solo", "--max-attempts", "1"];
+    run(&place, &args).code(3).says("without a single result");
+    run(
+        &place,
+        &[&args[..], &["-m", "openai/other", "--name", "command-a"]].concat(),
+    )
+    .code(2)
+    .says("model: command-a-03-2025 → openai/other")
+    .says("--accept-changes");
+    assert_eq!(
+        place.json("cb/logs/command-a-solo/regatta/manifest.json")["model"],
+        "command-a-03-2025"
+    );
+    run(
+        &place,
+        &[
+            &args[..],
+            &[
+                "-m",
+                "openai/other",
+                "--name",
+                "command-a",
+                "--accept-changes",
+            ],
+        ]
+        .concat(),
+    )
+    .code(3);
+    let manifest = place.json("cb/logs/command-a-solo/regatta/manifest.json");
+    assert_eq!(manifest["model"], "openai/other");
+    assert_eq!(
+        manifest["accepted"][0]["changes"][0],
+        "model: command-a-03-2025 → openai/other"
+    );
+}
+
+#[test]
+fn an_engine_that_breaks_at_once_is_no_lost_attempt() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    place.write(
+        "cb/.venv/bin/cooperbench",
+        "#!/bin/sh\necho 'ModuleNotFoundError: No module named litellm' >&2\nexit 1\n",
+    );
+    run(&place, &["--setting", "solo"])
+        .code(3)
+        .says("exit code 1")
+        .says("No module named litellm")
+        .says("attempt-1.log");
+    assert_eq!(place.events("command-a-solo", "attempt_started").len(), 1);
+}

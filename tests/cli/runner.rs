@@ -1,0 +1,290 @@
+//! The runner with the scripted engine: attempts, retries, the ledger, the breaker, the budget.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use regatta::bench::{Pair, Setting, TaskKey};
+use regatta::engine::fake::{Fake, Outcome};
+use regatta::engine::{AttemptEnd, Engine};
+use regatta::model::price::PriceTable;
+use regatta::runner::attempts::{Policy, RunEnd, Runner};
+use regatta::runner::{Interrupt, Sink};
+use regatta::store::{Ledger, LogTree, RunDir};
+use regatta::triage::Rules;
+
+const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down";
+const KEY: &str = "litellm.AuthenticationError: AuthenticationError: OpenAIException - bad key";
+const WINDOW: &str = "litellm.ContextWindowExceededError: too long";
+
+struct Bench {
+    _dir: tempfile::TempDir,
+    run: RunDir,
+    pairs: Vec<Pair>,
+    policy: Policy,
+    setting: Setting,
+}
+
+impl Bench {
+    fn new(pairs: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let run = LogTree::at(dir.path()).run(&"t-solo".parse().unwrap());
+        std::fs::create_dir_all(run.own()).unwrap();
+        let pairs = (1..=pairs)
+            .map(|n| Pair::new(TaskKey::new("a_task", n), 1, 2))
+            .collect();
+        let policy = Policy {
+            max_attempts: 3,
+            concurrency: 1,
+            backoff: Duration::ZERO,
+            backoff_max: Duration::ZERO,
+            breaker_trials: 3,
+            budget: None,
+            force: false,
+            min_free_bytes: 0,
+            grace: Duration::ZERO,
+        };
+        Self {
+            _dir: dir,
+            run,
+            pairs,
+            policy,
+            setting: Setting::Solo,
+        }
+    }
+
+    fn run(&self, fake: Fake) -> (RunEnd, Vec<Vec<String>>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (observer, _events) = tokio::sync::mpsc::unbounded_channel();
+        let mut runner = Runner {
+            run: self.run.clone(),
+            setting: self.setting,
+            pairs: self.pairs.clone(),
+            policy: self.policy.clone(),
+            rules: Rules::shipped(),
+            prices: PriceTable::default(),
+            ledger: Ledger::open(&self.run).unwrap(),
+            sink: Sink::new(self.run.clone(), observer),
+            interrupt: Interrupt::never(),
+        };
+        let engine = Engine::Fake(fake);
+        let end = runtime.block_on(runner.run(&engine)).unwrap();
+        let Engine::Fake(fake) = engine else {
+            unreachable!()
+        };
+        (end, fake.ran.into_inner().unwrap())
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::open_readonly(&self.run).unwrap()
+    }
+
+    fn result(&self, n: u64) -> serde_json::Value {
+        let pair = &self.pairs[usize::try_from(n - 1).unwrap()];
+        let path = self.run.pair(self.setting.tree(), pair).result();
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+}
+
+fn outcomes(pairs: &[(u64, &[Outcome])]) -> Fake {
+    let outcomes: HashMap<_, _> = pairs
+        .iter()
+        .map(|(n, outcomes)| (format!("a_task/{n}/f1_f2"), outcomes.to_vec()))
+        .collect();
+    Fake {
+        outcomes,
+        ..Fake::default()
+    }
+}
+
+fn error(text: &str, cost: f64) -> Outcome {
+    Outcome::Error(text.to_owned(), cost)
+}
+
+fn name(n: u64) -> String {
+    format!("a_task/{n}/f1_f2")
+}
+
+#[test]
+fn what_infrastructure_broke_runs_again_and_every_dollar_is_counted() {
+    let bench = Bench::new(3);
+    let fake = outcomes(&[(2, &[error(RATE, 0.25), Outcome::Submitted(1.0)])]);
+    let (end, ran) = bench.run(fake);
+    assert_eq!(end, RunEnd::Complete);
+    assert_eq!(ran, [vec![name(1), name(2), name(3)], vec![name(2)]]);
+    let ledger = bench.ledger();
+    assert_eq!(ledger.entries().len(), 4);
+    assert!((ledger.known_cost() - 2.25).abs() < 1e-9);
+    assert!(bench.result(2).get("infra_error").is_none());
+}
+
+#[test]
+fn an_agents_own_error_is_a_result() {
+    let bench = Bench::new(2);
+    let (end, ran) = bench.run(outcomes(&[(1, &[error(WINDOW, 0.5)])]));
+    assert_eq!(end, RunEnd::Errors);
+    assert_eq!(ran.len(), 1, "it was run again: {ran:?}");
+    assert_eq!(bench.result(1)["regatta"]["cause"], "agent");
+}
+
+#[test]
+fn what_stays_broken_is_tagged_after_the_last_attempt() {
+    let bench = Bench::new(2);
+    let (end, ran) = bench.run(outcomes(&[(1, &[error(RATE, 0.0)])]));
+    assert_eq!(end, RunEnd::Errors);
+    assert_eq!(ran.len(), 3);
+    let result = bench.result(1);
+    assert_eq!(result["infra_error"], true);
+    assert_eq!(result["regatta"]["attempt"], 3);
+}
+
+#[test]
+fn the_same_command_again_runs_only_what_is_left() {
+    let bench = Bench::new(3);
+    let (end, _) = bench.run(outcomes(&[(2, &[error(RATE, 0.0)])]));
+    assert_eq!(end, RunEnd::Errors);
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Complete);
+    assert_eq!(ran, [vec![name(2)]]);
+    let attempts: Vec<_> = bench
+        .ledger()
+        .entries()
+        .iter()
+        .filter_map(|entry| entry.attempt)
+        .collect();
+    assert_eq!(
+        attempts.last(),
+        Some(&4),
+        "attempts are numbered through the run's life"
+    );
+}
+
+#[test]
+fn a_wrong_key_stops_after_one_trial() {
+    let bench = Bench::new(9);
+    let all: Vec<(u64, &[Outcome])> = Vec::new();
+    let mut fake = outcomes(&all);
+    for n in 1..=9 {
+        fake.outcomes.insert(name(n), vec![error(KEY, 0.0)]);
+    }
+    let (end, ran) = bench.run(fake);
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("authentication")),
+        "{end:?}"
+    );
+    assert_eq!(ran.len(), 1);
+    assert!(ran[0].len() <= 2, "{ran:?}");
+    // The key is mended: what failed by it runs again.
+    let (end, _) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Complete);
+}
+
+#[test]
+fn the_same_error_from_the_first_trials_stops_the_attempt() {
+    let bench = Bench::new(9);
+    let mut fake = Fake::default();
+    for n in 1..=9 {
+        fake.outcomes.insert(name(n), vec![error(RATE, 0.0)]);
+    }
+    let (end, ran) = bench.run(fake);
+    assert!(matches!(end, RunEnd::World(_)));
+    assert!(ran.len() == 1 && ran[0].len() <= 4, "{ran:?}");
+}
+
+#[test]
+fn a_budget_ends_it() {
+    let mut bench = Bench::new(9);
+    bench.policy.budget = Some((10.0, 9.0));
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Budget);
+    assert!(ran[0].len() <= 3, "{ran:?}");
+}
+
+#[test]
+fn a_pair_lives_or_dies_together() {
+    let mut bench = Bench::new(2);
+    bench.setting = Setting::CoopNocomm;
+    let (end, ran) = bench.run(outcomes(&[(
+        1,
+        &[error(RATE, 0.1), Outcome::Submitted(0.1)],
+    )]));
+    assert_eq!(end, RunEnd::Complete);
+    assert_eq!(ran[1], [name(1)]);
+    let first = &bench.ledger().entries()[0].clone();
+    assert_eq!(
+        first.diagnosis.as_ref().unwrap().evidence.source,
+        "agents.agent1.error"
+    );
+}
+
+#[test]
+fn trials_that_were_cut_off_have_an_unknown_cost() {
+    let bench = Bench::new(2);
+    let mut fake = outcomes(&[(2, &[Outcome::Nothing, Outcome::Submitted(0.5)])]);
+    fake.ends = vec![AttemptEnd::Stalled];
+    let (end, _) = bench.run(fake);
+    assert_eq!(end, RunEnd::Complete);
+    let ledger = bench.ledger();
+    let cut = ledger
+        .entries()
+        .iter()
+        .find(|entry| entry.status == "CutOff")
+        .unwrap();
+    assert_eq!((cut.pair.to_string(), cut.cost), (name(2), None));
+}
+
+#[test]
+fn force_begins_anew_and_keeps_the_old() {
+    let mut bench = Bench::new(2);
+    bench.run(Fake::default());
+    let old = bench.result(1)["run_id"].as_str().unwrap().to_owned();
+    bench.policy.force = true;
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Complete);
+    assert_eq!(ran, [vec![name(1), name(2)]]);
+    let aside = bench
+        .run
+        .pair(Setting::Solo.tree(), &bench.pairs[0])
+        .aside();
+    assert!(aside.join(old).join("result.json").exists());
+    assert!((bench.ledger().known_cost() - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_stale_verdict_goes_before_the_pair_runs_again() {
+    let bench = Bench::new(1);
+    bench.run(outcomes(&[(1, &[error(RATE, 0.0)])]));
+    let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[0]);
+    std::fs::write(pair.eval(), r#"{"both_passed": false}"#).unwrap();
+    bench.run(Fake::default());
+    assert!(!pair.eval().exists());
+}
+
+#[test]
+fn a_half_written_result_is_set_aside_and_its_pair_runs() {
+    let bench = Bench::new(1);
+    let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[0]);
+    std::fs::create_dir_all(pair.path()).unwrap();
+    std::fs::write(pair.result(), r#"{"run_id": "x", "agent"#).unwrap();
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!((end, ran.len()), (RunEnd::Complete, 1));
+    assert!(pair.aside().join("unreadable-1/result.json").exists());
+}
+
+#[test]
+fn a_torn_last_line_of_the_ledger_loses_nothing() {
+    let bench = Bench::new(2);
+    bench.run(Fake::default());
+    let path = bench.run.ledger();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() - 40]).unwrap();
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!((end, ran.len()), (RunEnd::Complete, 0));
+    assert_eq!(
+        bench.ledger().entries().len(),
+        2,
+        "the torn trial is taken from its result again"
+    );
+}
