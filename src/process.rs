@@ -25,6 +25,7 @@ pub struct Owner {
     /// Clock ticks after boot at which the process started (`/proc/<pid>/stat`, field 22).
     started: u64,
     boot_id: String,
+    host: String,
 }
 
 impl Owner {
@@ -36,42 +37,60 @@ impl Owner {
             pid,
             started: start_time(pid).unwrap_or(0),
             boot_id: boot_id(),
+            host: host(),
         }
     }
 
-    /// The owner as a label or variable: `<pid>:<start>:<boot id>`.
+    /// The owner as a label or variable: `<pid>:<start>:<boot id>:<host>`.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("{}:{}:{}", self.pid, self.started, self.boot_id)
+        let Self {
+            pid,
+            started,
+            boot_id,
+            host,
+        } = self;
+        format!("{pid}:{started}:{boot_id}:{host}")
     }
 
     /// Reads a label.
     #[must_use]
     pub fn parse(label: &str) -> Option<Self> {
-        let mut parts = label.splitn(3, ':');
+        let mut parts = label.splitn(4, ':');
         Some(Self {
             pid: parts.next()?.parse().ok()?,
             started: parts.next()?.parse().ok()?,
             boot_id: parts.next()?.to_owned(),
+            host: parts.next().map_or_else(host, str::to_owned),
         })
     }
 
-    /// Whether that very process still runs.
+    /// Whether that very process still runs, or may: one of another host (a daemon that several
+    /// hosts share, a regatta in a container) is not ours to judge.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.boot_id == boot_id() && start_time(self.pid) == Some(self.started)
+        self.host != host()
+            || self.boot_id == boot_id() && start_time(self.pid) == Some(self.started)
+    }
+
+    /// The owner as a part of a directory's name on this host: `<pid>_<start>_<boot id>`.
+    #[must_use]
+    pub fn dir_label(&self) -> String {
+        format!("{}_{}_{}", self.pid, self.started, self.boot_id)
     }
 
     /// For people: the process and its host.
     #[must_use]
     pub fn describe(&self) -> String {
-        let host = rustix::system::uname();
-        format!(
-            "process {} on {}",
-            self.pid,
-            host.nodename().to_string_lossy()
-        )
+        format!("process {} on {}", self.pid, self.host)
     }
+}
+
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn boot_id() -> String {
@@ -254,8 +273,13 @@ mod tests {
         assert!(!other.is_alive());
         let reused = Owner {
             started: us.started + 1,
-            ..us
+            ..us.clone()
         };
         assert!(!reused.is_alive());
+        let elsewhere = Owner {
+            host: "elsewhere".to_owned(),
+            ..other
+        };
+        assert!(elsewhere.is_alive(), "another host's is not ours to judge");
     }
 }

@@ -41,10 +41,14 @@ pub fn is_secret_name(name: &str) -> bool {
         .any(|word| name.split('_').any(|part| part == *word))
 }
 
-/// The value to show for an environment variable: itself, or a mask.
+/// The value to show for a variable or key: itself, with a URL's password masked, or a mask.
 #[must_use]
-pub fn masked<'a>(name: &str, value: &'a str) -> &'a str {
-    if is_secret_name(name) { "****" } else { value }
+pub fn masked(name: &str, value: &str) -> String {
+    if is_secret_name(name) {
+        "****".to_owned()
+    } else {
+        masked_url(value)
+    }
 }
 
 /// A URL with its password, if it has one, masked.

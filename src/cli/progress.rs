@@ -65,10 +65,10 @@ impl View {
                 finished,
                 submitted,
                 to_run,
-                cost,
+                spent,
                 ..
             } => {
-                self.begin(run.as_str(), *pairs, *finished, *submitted, *cost);
+                self.begin(run.as_str(), *pairs, *finished, *submitted, *spent);
                 self.line(&format!(
                     "{}: {pairs} pairs, {finished} finished, {to_run} to run",
                     bold(run)
@@ -151,7 +151,8 @@ impl View {
                 trials,
                 ..
             } => self.always(&warning(format!(
-                "{trials} trial(s) ended in `{error}`: stopping. {}",
+                "{trials} trial(s) ended in `{}`: stopping. {}",
+                one_line(error, 120),
                 one_line(text, 200)
             ))),
             Event::ContainerLost { container, lost } => self.line(&warning(format!(
@@ -174,15 +175,12 @@ impl View {
         }
     }
 
-    fn begin(&mut self, run: &str, pairs: usize, finished: usize, submitted: usize, cost: f64) {
+    fn begin(&mut self, run: &str, pairs: usize, finished: usize, submitted: usize, spent: Total) {
         self.begun = Instant::now();
         self.done_here = 0;
         (self.total, self.done) = (pairs as u64, finished as u64);
         (self.submitted, self.errors) = (submitted, 0);
-        self.cost = Total {
-            usd: cost,
-            unknown: 0,
-        };
+        self.cost = spent;
         self.bar.reset();
         self.bar.set_length(self.total);
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} · {msg}");

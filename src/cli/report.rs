@@ -79,13 +79,15 @@ pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Sum
         prices,
     };
     let surveyed = survey.all(manifest.as_ref())?;
-    Ok(Summary::of(
+    let mut summary = Summary::of(
         run.name().clone(),
         setting_of_run(run, manifest.as_ref()),
         &surveyed,
         ledger.entries(),
         planned_by_upstream(run, manifest.as_ref()),
-    ))
+    );
+    summary.unreadable_ledger_lines = ledger.unreadable_lines;
+    Ok(summary)
 }
 
 /// How many pairs upstream's `config.json` counted, for a run without a manifest.

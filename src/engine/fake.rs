@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{AttemptEnd, Batch, Stop};
+use super::{AttemptEnd, Batch, Report, Reporter, Stop};
 use crate::bench::Pair;
+use crate::bench::image::image_name;
 use crate::error::Result;
 use crate::files;
+use crate::store::scan::POLL;
 
 /// What becomes of each pair, attempt by attempt.
 #[derive(Debug, Default)]
@@ -35,7 +37,12 @@ pub enum Outcome {
 
 impl Fake {
     /// Runs one attempt.
-    pub async fn attempt(&self, batch: &Batch, stop: watch::Receiver<Stop>) -> Result<AttemptEnd> {
+    pub async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        report: &Reporter,
+    ) -> Result<AttemptEnd> {
         let mut names = Vec::new();
         let mut stopped = false;
         for pair in &batch.pairs {
@@ -44,12 +51,15 @@ impl Fake {
                 break;
             }
             names.push(pair.to_string());
+            for agent in 0..batch.setting.agents() {
+                report(Report::ContainerCreated {
+                    container: format!("{pair}#{agent}"),
+                    image: image_name(&pair.task),
+                });
+            }
             self.run(batch, pair)?;
             // Lets the runner look at the store between trials, as it would between real ones.
-            for _ in 0..64 {
-                tokio::task::yield_now().await;
-            }
-            tokio::time::sleep(super::super::runner::attempts::POLL * 2).await;
+            tokio::time::sleep(POLL * 2).await;
         }
         let mut ran = self
             .ran

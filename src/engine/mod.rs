@@ -64,6 +64,8 @@ pub enum AttemptEnd {
 pub enum Stop {
     /// Go on.
     No,
+    /// Begin nothing new; what runs may finish, however long it takes.
+    Drain,
     /// Begin nothing new; what runs may finish within the grace.
     Gently,
     /// End everything now.
@@ -116,7 +118,7 @@ impl Engine {
     ) -> Result<AttemptEnd> {
         match self {
             Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
-            Self::Fake(fake) => fake.attempt(batch, stop).await,
+            Self::Fake(fake) => fake.attempt(batch, stop, report).await,
         }
     }
 }

@@ -34,10 +34,9 @@ impl Local {
         Self {
             config: config.clone(),
             options,
-            // Not `temp_dir()` alone: a long TMPDIR would not leave room for a socket's path.
-            runtime_dir: [std::env::temp_dir(), PathBuf::from("/tmp")]
+            runtime_dir: super::reaper::runtime_dirs()
                 .into_iter()
-                .find(|dir| dir.as_os_str().len() < 24 && dir.is_dir())
+                .next()
                 .unwrap_or_else(std::env::temp_dir),
         }
     }

@@ -33,7 +33,10 @@ impl Leftovers {
         Ok(Self {
             containers,
             processes: process::orphans(),
-            dirs: dead_dirs(&std::env::temp_dir()),
+            dirs: runtime_dirs()
+                .iter()
+                .flat_map(|dir| dead_dirs(dir))
+                .collect(),
         })
     }
 
@@ -87,7 +90,17 @@ impl Leftovers {
 /// The prefix for a private directory of this process.
 #[must_use]
 pub fn dir_prefix() -> String {
-    format!("{DIR_PREFIX}{}-", Owner::this().label().replace(':', "_"))
+    format!("{DIR_PREFIX}{}-", Owner::this().dir_label())
+}
+
+/// Where private directories are made: the first that leaves room for a socket's path, which is
+/// limited to 107 bytes.
+#[must_use]
+pub fn runtime_dirs() -> Vec<PathBuf> {
+    let mut dirs = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
+    dirs.dedup();
+    dirs.retain(|dir| dir.as_os_str().len() < 24 && dir.is_dir());
+    dirs
 }
 
 fn dead_dirs(temp: &Path) -> Vec<PathBuf> {

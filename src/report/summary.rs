@@ -162,6 +162,8 @@ pub struct Summary {
     pub trial_seconds: f64,
     /// Trials in the ledger.
     pub trials: usize,
+    /// Lines of the ledger that cannot be read; their trials are not counted.
+    pub unreadable_ledger_lines: usize,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -194,6 +196,7 @@ impl Summary {
             usage_unknown: 0,
             trial_seconds: 0.0,
             trials: ledger.len(),
+            unreadable_ledger_lines: 0,
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, usize> = BTreeMap::new();

@@ -185,6 +185,17 @@ fn costs(summaries: &[Summary]) -> String {
     if headline.unknown > 0 || spent.unknown > 0 {
         out.push_str("  unknown: no price for the model's calls, or cut off before the cost was written; give prices with [prices] or price_file\n");
     }
+    for summary in summaries
+        .iter()
+        .filter(|summary| summary.unreadable_ledger_lines > 0)
+    {
+        let lines = summary.unreadable_ledger_lines;
+        let _ = writeln!(
+            out,
+            "  {}: {lines} lines of the ledger cannot be read and are not counted",
+            summary.run
+        );
+    }
     for summary in summaries.iter().filter(|summary| !summary.has_ledger) {
         let _ = writeln!(
             out,

@@ -8,20 +8,19 @@ use tokio::sync::watch;
 use super::breaker::{Breaker, Trip};
 use super::events::{Event, Sink};
 use super::{Interrupt, Plan, backoff, record};
+use crate::bench::image::image_name;
 use crate::bench::{Pair, Setting};
 use crate::engine::upstream::command::in_hand;
 use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::{Error, Result};
-use crate::model::price::PriceTable;
+use crate::model::price::{PriceTable, Total};
 use crate::report::survey::Judged;
+use crate::report::text::one_line;
 use crate::report::{Standing, Survey, Surveyed};
-use crate::store::events::{ContainerFacts, History};
-use crate::store::scan::Watch;
+use crate::store::events::{ContainerFacts, History, OpenAttempt};
+use crate::store::scan::{POLL, Watch};
 use crate::store::{Ledger, RunDir, aside};
 use crate::triage::{Cause, Finding, Rules};
-
-/// How often the store is looked at while an attempt runs.
-pub const POLL: Duration = Duration::from_millis(250);
 
 /// What the attempts of a run obey.
 #[derive(Clone, Debug)]
@@ -61,6 +60,20 @@ pub enum RunEnd {
     Interrupted,
 }
 
+impl RunEnd {
+    /// Its name, as in `events.jsonl`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Errors => "errors",
+            Self::World(_) => "world",
+            Self::Budget => "budget",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// One run with everything its attempts need.
 #[derive(Debug)]
 pub struct Runner {
@@ -91,6 +104,7 @@ struct Running {
     breaker: Breaker,
     trip: Option<Trip>,
     budget_spent: bool,
+    warned: bool,
     disk_full: Option<String>,
     new_results: usize,
     submitted: usize,
@@ -150,27 +164,16 @@ impl Runner {
                 of_open.map(|open| open.attempt),
                 judged,
             );
-            if self.ledger.record(entry)? {
-                self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
-            }
+            self.ledger.record(entry)?;
+            // Also for a trial that is known: we may have been killed between ledger and tag.
+            self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
             if self.policy.force {
                 let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
                 aside::void(&dir, &judged.record.trial)?;
             }
         }
         if let Some(open) = open {
-            let unfinished: Vec<Pair> = self
-                .pairs
-                .iter()
-                .filter(|pair| open.pairs.contains(&pair.to_string()))
-                .filter(|pair| !self.was_recorded_in(pair, open.attempt))
-                .cloned()
-                .collect();
-            self.cut_off(
-                &unfinished,
-                open.attempt,
-                "regatta itself ended in this attempt",
-            )?;
+            self.cut_off(open, "regatta itself ended in this attempt")?;
         }
         Ok(())
     }
@@ -191,7 +194,7 @@ impl Runner {
             finished: plan.finished.len() + plan.settled.len(),
             submitted,
             to_run: plan.to_run.len(),
-            cost: self.spent_here(),
+            spent: self.total_here(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
         Ok(())
@@ -257,6 +260,7 @@ impl Runner {
             breaker: Breaker::new(self.policy.breaker_trials, self.policy.concurrency),
             trip: None,
             budget_spent: false,
+            warned: false,
             disk_full: None,
             new_results: 0,
             submitted: 0,
@@ -296,8 +300,10 @@ impl Runner {
             return Err(error);
         }
         self.look(&mut running, &plan.to_run)?;
-        if end != AttemptEnd::Done {
-            self.cut_off_unfinished(&plan.to_run, &running, &end)?;
+        if end != AttemptEnd::Done
+            && let Some(open) = History::of_run(&self.run)?.open
+        {
+            self.cut_off(&open, &in_words(&end))?;
         }
         let now = Plan::of(&self.survey()?, false);
         self.sink.emit(Event::AttemptEnded {
@@ -360,7 +366,7 @@ impl Runner {
         Ok(if running.trip.is_some() {
             Stop::Now
         } else if running.budget_spent || running.disk_full.is_some() {
-            Stop::Gently
+            Stop::Drain
         } else {
             Stop::No
         })
@@ -380,6 +386,12 @@ impl Runner {
             cost: entry.cost,
             duration_seconds: entry.duration_seconds,
         };
+        if let (Some((budget, _)), None, false) = (self.policy.budget, entry.cost, running.warned) {
+            running.warned = true;
+            self.sink.emit(Event::Note {
+                text: format!("the cost of {pair} is unknown: the budget of ${budget} cannot count it; give prices ([prices])"),
+            });
+        }
         self.ledger.record(entry)?;
         let tree = self.setting.tree();
         self.with_survey(|survey| survey.tag(tree, pair, judged, Some(attempt)))?;
@@ -424,31 +436,37 @@ impl Runner {
     }
 
     /// Records the trials that were running when an attempt was ended: paid, and of unknown cost.
-    fn cut_off_unfinished(
-        &mut self,
-        pairs: &[Pair],
-        running: &Running,
-        end: &AttemptEnd,
-    ) -> Result<()> {
-        let unfinished: Vec<Pair> = pairs
+    ///
+    /// They are the pairs that the engine had in hand and for whose task it had made more
+    /// containers than trials that ended have used.
+    fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
+        let attempt = open.attempt;
+        let mut free = open.images.clone();
+        let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
+            .pairs
             .iter()
-            .filter(|pair| !self.was_recorded_in(pair, running.attempt))
+            .filter(|pair| open.pairs.contains(&pair.to_string()))
             .cloned()
-            .collect();
-        self.cut_off(&unfinished, running.attempt, &in_words(end))
-    }
-
-    fn cut_off(&mut self, unfinished: &[Pair], attempt: u32, why: &str) -> Result<()> {
-        for pair in in_hand(unfinished, self.policy.concurrency) {
-            if self
-                .ledger
-                .record(record::of_cut_off(&pair, self.setting, attempt, why))?
-            {
-                self.sink.emit(Event::TrialCutOff {
-                    attempt,
-                    pair,
-                    why: why.to_owned(),
-                });
+            .partition(|pair| self.was_recorded_in(pair, attempt));
+        let mut has_used = |pair: &Pair| {
+            let count = free.entry(image_name(&pair.task)).or_default();
+            let had = *count > 0;
+            *count = count.saturating_sub(self.setting.agents());
+            had
+        };
+        for pair in &ended {
+            has_used(pair);
+        }
+        let in_hand = in_hand(&unfinished, self.policy.concurrency);
+        for pair in in_hand
+            .into_iter()
+            .filter(|pair| has_used(pair))
+            .collect::<Vec<_>>()
+        {
+            let entry = record::of_cut_off(&pair, self.setting, attempt, why);
+            if self.ledger.record(entry)? {
+                let why = why.to_owned();
+                self.sink.emit(Event::TrialCutOff { attempt, pair, why });
             }
         }
         Ok(())
@@ -461,7 +479,7 @@ impl Runner {
                 "stopped after {} trial{} ended in `{}`: {}",
                 trip.trials,
                 if trip.trials == 1 { "" } else { "s" },
-                trip.error,
+                one_line(&trip.error, 200),
                 self.advice(&trip.error)
             )));
         }
@@ -481,7 +499,10 @@ impl Runner {
             AttemptEnd::Broke { status, tail, log } if running.new_results == 0 => {
                 Some(RunEnd::World(format!(
                     "the engine ended with {status} and no result in attempt {attempt}; its last lines:\n  {}\n(all of them: {})",
-                    tail.join("\n  "),
+                    tail.iter()
+                        .map(|line| one_line(line, 200))
+                        .collect::<Vec<_>>()
+                        .join("\n  "),
                     log.display()
                 )))
             }
@@ -540,12 +561,16 @@ impl Runner {
         })
     }
 
-    fn spent_here(&self) -> f64 {
-        self.ledger.known_cost()
+    fn total_here(&self) -> Total {
+        let mut total = Total::default();
+        for entry in self.ledger.entries() {
+            total.add(entry.cost);
+        }
+        total
     }
 
     fn spent(&self) -> f64 {
-        self.spent_here() + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
+        self.ledger.known_cost() + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
     }
 
     fn is_budget_spent(&self) -> bool {

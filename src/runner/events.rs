@@ -5,6 +5,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::bench::{Pair, RunName, Setting};
 use crate::engine::Report;
+use crate::model::price::Total;
 use crate::store::events::Lost;
 use crate::store::{RunDir, events};
 use crate::triage::Diagnosis;
@@ -24,7 +25,7 @@ pub enum Event {
         finished: usize,
         submitted: usize,
         to_run: usize,
-        cost: f64,
+        spent: Total,
         version: String,
     },
     AttemptStarted {

@@ -122,6 +122,8 @@ pub struct OpenAttempt {
     pub attempt: u32,
     /// The pairs it was to run.
     pub pairs: Vec<String>,
+    /// The containers it made so far, by image.
+    pub images: HashMap<String, usize>,
 }
 
 /// What the events say of earlier attempts.
@@ -138,6 +140,8 @@ pub struct History {
 enum Attempt {
     #[serde(rename = "attempt_started")]
     Started { attempt: u32, pairs: Vec<String> },
+    #[serde(rename = "container_created")]
+    Created { image: String },
     #[serde(rename = "attempt_ended")]
     Ended { attempt: u32 },
     #[serde(other)]
@@ -153,10 +157,20 @@ impl History {
             match serde_json::from_slice(line) {
                 Ok(Attempt::Started { attempt, pairs }) => {
                     history.last_attempt = history.last_attempt.max(attempt);
-                    history.open = Some(OpenAttempt { attempt, pairs });
+                    let images = HashMap::new();
+                    history.open = Some(OpenAttempt {
+                        attempt,
+                        pairs,
+                        images,
+                    });
                 }
                 Ok(Attempt::Ended { attempt }) => {
                     history.open.take_if(|open| open.attempt == attempt);
+                }
+                Ok(Attempt::Created { image }) => {
+                    if let Some(open) = &mut history.open {
+                        *open.images.entry(image).or_default() += 1;
+                    }
                 }
                 Ok(Attempt::Other) | Err(_) => {}
             }

@@ -1,11 +1,15 @@
 //! One look at a pair: result, verdict, and whether it changed since the last look.
 
 use std::collections::HashMap;
+use std::time::Duration;
 use std::time::SystemTime;
 
 use super::{PairDir, ResultFile, RunDir, result};
 use crate::bench::Pair;
 use crate::bench::setting::Tree;
+
+/// How often the store is looked at while an engine runs.
+pub const POLL: Duration = Duration::from_millis(250);
 
 /// Remembers each result's time and size, so that a look at an unchanged tree costs one `stat`
 /// a pair.
@@ -27,7 +31,7 @@ impl Watch {
         watch
     }
 
-    /// The results that are new or changed since the last look, with the time they were written.
+    /// The results that are new or changed since the last look.
     ///
     /// Upstream writes in place, so a result that does not parse yet is left for the next look.
     pub fn changed(&mut self, run: &RunDir, tree: Tree, pairs: &[Pair]) -> Vec<Change> {
@@ -43,7 +47,6 @@ impl Watch {
                 changes.push(Change {
                     pair: pair.clone(),
                     record,
-                    written: stamp.0,
                 });
             }
         }
@@ -58,8 +61,6 @@ pub struct Change {
     pub pair: Pair,
     /// Its result.
     pub record: Box<super::TrialRecord>,
-    /// When the file was written.
-    pub written: SystemTime,
 }
 
 fn stamp(dir: &PairDir) -> Option<(SystemTime, u64)> {

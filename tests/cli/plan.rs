@@ -19,7 +19,11 @@ fn plan(place: &Place, args: &[&str]) -> String {
     // Whether a private Redis can be started must not depend on the machine.
     let program = place.write("bin/redis-server", "");
     make_executable(&program);
-    let output = place.regatta(&args).env("PATH", place.join("bin")).output().unwrap();
+    let output = place
+        .regatta(&args)
+        .env("PATH", place.join("bin"))
+        .output()
+        .unwrap();
     let ran = crate::support::Ran::of(&output).code(0);
     assert_eq!(ran.stderr, "");
     ran.stdout
@@ -46,11 +50,13 @@ pub fn install(place: &Place, version: &str, agents: &[&str], options: &[&str]) 
             format!("@register(\"{agent}\")\nclass X:\n"),
         );
     }
-    let options: String = options
-        .iter()
-        .map(|option| format!("run_parser.add_argument(\n    \"{option}\",\n)\n"))
-        .collect();
-    place.write(&format!("{site}/cooperbench/cli.py"), options);
+    let mut parser = String::new();
+    for option in options {
+        parser += "run_parser.add_argument(\n    \"";
+        parser += option;
+        parser += "\",\n)\n";
+    }
+    place.write(&format!("{site}/cooperbench/cli.py"), parser);
 }
 
 const OPTIONS_11: [&str; 3] = ["--backend", "--no-auto-eval", "--agent-config"];

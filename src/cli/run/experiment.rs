@@ -296,7 +296,7 @@ impl Experiment {
         let end = runner.run(&prepared.engine).await?;
         sink.emit(crate::runner::Event::RunEnded {
             run: open.run.name().clone(),
-            end: format!("{end:?}"),
+            end: end.name().to_owned(),
         });
         Ok(end)
     }

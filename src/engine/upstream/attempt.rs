@@ -22,6 +22,8 @@ use crate::store::events::Lost;
 const TICK: Duration = Duration::from_millis(200);
 /// How long a process group may take to end after SIGTERM before SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(5);
+/// How long after its last container a trial may take to write its result: milliseconds were seen.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How long the daemon may be away before the attempt is given up: a restart takes seconds.
 const DAEMON_GRACE: Duration = Duration::from_secs(8);
 
@@ -187,15 +189,23 @@ impl Watched<'_> {
         let stop = *self.stop.borrow();
         if stop > Stop::No {
             self.relay.hold_new_containers();
+            let nothing_runs =
+                self.relay.in_use() == 0 && self.relay.last_activity().elapsed() >= SETTLED;
+            if stop == Stop::Now || nothing_runs {
+                return Some(AttemptEnd::Stopped);
+            }
+        }
+        if stop >= Stop::Gently {
             let since = *self.gentle_since.get_or_insert_with(Instant::now);
-            if stop == Stop::Now || since.elapsed() >= self.engine.grace {
+            if since.elapsed() >= self.engine.grace {
                 return Some(AttemptEnd::Stopped);
             }
         }
         if let Some(message) = self.relay.unreachable() {
             let since = *self.daemon_lost_since.get_or_insert_with(Instant::now);
-            let back = self.docker.version().await.is_ok();
-            if !back && since.elapsed() >= DAEMON_GRACE {
+            if self.docker.version().await.is_ok() {
+                self.daemon_lost_since = None;
+            } else if since.elapsed() >= DAEMON_GRACE {
                 return Some(AttemptEnd::DaemonGone(message));
             }
         } else {

@@ -9,7 +9,7 @@ use crate::bench::{Pair, Setting, Subset};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::secret::masked;
+use crate::secret::{masked, masked_url};
 use crate::store::RunDir;
 
 /// The version that is planned for when none is installed: the last with `mini_swe_agent`.
@@ -264,12 +264,15 @@ pub fn in_hand(unfinished: &[Pair], concurrency: usize) -> Vec<Pair> {
 }
 
 impl Invocation {
-    /// The command line, quoted for a shell.
+    /// The command line, quoted for a shell; the passwords of URLs are masked.
     #[must_use]
     pub fn shell(&self) -> String {
         let program = self.program.display().to_string();
         let words = std::iter::once(program.as_str()).chain(self.args.iter().map(String::as_str));
-        words.map(quoted).collect::<Vec<_>>().join(" ")
+        words
+            .map(|word| quoted(&masked_url(word)))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The environment it adds, quoted, secrets masked.
@@ -277,7 +280,7 @@ impl Invocation {
     pub fn shown_env(&self) -> Vec<String> {
         self.env
             .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(masked(name, value))))
+            .map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))))
             .collect()
     }
 

@@ -58,7 +58,10 @@ const BROKEN_ON_DOCKER: (Version, Version) = (Version(0, 0, 3), Version(0, 0, 9)
 
 /// In which version each option we use came first, for a message when it is missing.
 const FIRST_VERSION: [(&str, &str); 5] = [
-    ("--backend", "0.0.3"),
+    (
+        "--backend",
+        "0.0.3, and 0.0.10 is the first that works on Docker",
+    ),
     ("--agent-config", "0.0.3"),
     ("--no-auto-eval", "0.0.3"),
     ("--dataset-dir", "0.0.12"),

@@ -67,10 +67,11 @@ pub enum Seen {
 /// A container that the engine made.
 #[derive(Clone, Debug)]
 struct Known {
-    image: String,
     created: Instant,
     lost: Option<Lost>,
     reported: bool,
+    /// The engine itself stopped or removed it: its trial is over.
+    ended: bool,
 }
 
 /// A running relay; dropping it closes its socket.
@@ -152,16 +153,6 @@ impl Relay {
         self.shared.state().unreachable.clone()
     }
 
-    /// The images of the containers that were made, with how many of each.
-    #[must_use]
-    pub fn images_started(&self) -> HashMap<String, usize> {
-        let mut images = HashMap::new();
-        for known in self.shared.state().containers.values() {
-            *images.entry(known.image.clone()).or_default() += 1;
-        }
-        images
-    }
-
     /// The containers older than `limit` that have not been given up yet, with their age.
     #[must_use]
     pub fn older_than(&self, limit: Duration) -> Vec<(String, Duration)> {
@@ -169,7 +160,7 @@ impl Relay {
         let live = state
             .containers
             .iter()
-            .filter(|(_, known)| known.lost.is_none());
+            .filter(|(_, known)| known.lost.is_none() && !known.ended);
         live.map(|(id, known)| (id.clone(), known.created.elapsed()))
             .filter(|(_, age)| *age > limit)
             .collect()
@@ -179,7 +170,18 @@ impl Relay {
     pub fn give_up(&self, container: &str, lost: Lost) {
         if let Some(known) = self.shared.state().containers.get_mut(container) {
             known.lost = Some(lost);
+            known.reported = true;
         }
+    }
+
+    /// How many containers are in use: made, and neither stopped by the engine nor lost.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        let state = self.shared.state();
+        let known = state.containers.values();
+        known
+            .filter(|known| known.lost.is_none() && !known.ended)
+            .count()
     }
 }
 
@@ -210,6 +212,7 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
 enum Meaning<'a> {
     CreateContainer,
     InspectContainer(&'a str),
+    EndContainer(&'a str),
     CreateExec(&'a str),
     StartExec(&'a str),
     InspectExec(&'a str),
@@ -224,6 +227,9 @@ fn meaning<'a>(method: &Method, path: &'a str) -> Meaning<'a> {
     match (method.as_str(), parts.as_slice()) {
         ("POST", ["containers", "create"]) => Meaning::CreateContainer,
         ("GET", ["containers", id, "json"]) => Meaning::InspectContainer(id),
+        ("POST", ["containers", id, "stop" | "kill"]) | ("DELETE", ["containers", id]) => {
+            Meaning::EndContainer(id)
+        }
         ("POST", ["containers", id, "exec"]) => Meaning::CreateExec(id),
         ("POST", ["exec", id, "start"]) => Meaning::StartExec(id),
         ("GET", ["exec", id, "json"]) => Meaning::InspectExec(id),
@@ -241,6 +247,17 @@ impl Shared {
         let path = request.uri().path().to_owned();
         match meaning(request.method(), &path) {
             Meaning::CreateContainer => self.create(request).await,
+            Meaning::EndContainer(id) => {
+                let response = self.pass(request).await.unwrap_or_else(|refusal| refusal);
+                // Only now: v1 writes its result after its container was stopped.
+                if let Some(id) = self.full_id(id)
+                    && let Some(known) = self.state().containers.get_mut(&id)
+                {
+                    known.ended = true;
+                }
+                self.state().last_activity = Instant::now();
+                response
+            }
             Meaning::CreateExec(id) | Meaning::InspectContainer(id) => {
                 let is_exec = request.method() == Method::POST;
                 match self.pass(request).await {
@@ -308,10 +325,10 @@ impl Shared {
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let (true, Some(id)) = (head.status.is_success(), answer["Id"].as_str()) {
             let known = Known {
-                image: image.clone(),
                 created: Instant::now(),
                 lost: None,
                 reported: false,
+                ended: false,
             };
             self.state().containers.insert(id.to_owned(), known);
             (self.on_event)(Seen::Created {
@@ -344,6 +361,14 @@ impl Shared {
         let Some(id) = self.full_id(id).filter(|_| unreachable || died) else {
             return response;
         };
+        let is_over = self
+            .state()
+            .containers
+            .get(&id)
+            .is_some_and(|known| known.ended);
+        if is_over {
+            return response;
+        }
         let already = self
             .state()
             .containers
