@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{AttemptEnd, Batch, Report, Reporter, Stop};
+use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::error::Result;
@@ -20,6 +21,10 @@ pub struct Fake {
     pub outcomes: HashMap<String, Vec<Outcome>>,
     /// How attempts end, in order; those after the last end in [`AttemptEnd::Done`].
     pub ends: Vec<AttemptEnd>,
+    /// When attempts that do not end in [`AttemptEnd::Done`] were ended by force.
+    pub killed_at: Option<SystemTime>,
+    /// Whether an attempt's results appear all at once, before the runner looks.
+    pub at_once: bool,
     /// Which pairs were run, attempt by attempt.
     pub ran: Mutex<Vec<Vec<String>>>,
 }
@@ -42,7 +47,7 @@ impl Fake {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<AttemptEnd> {
+    ) -> Result<Ended> {
         let mut names = Vec::new();
         let mut stopped = false;
         for pair in &batch.pairs {
@@ -59,7 +64,9 @@ impl Fake {
             }
             self.run(batch, pair)?;
             // Lets the runner look at the store between trials, as it would between real ones.
-            tokio::time::sleep(POLL * 2).await;
+            if !self.at_once {
+                tokio::time::sleep(POLL * 2).await;
+            }
         }
         let mut ran = self
             .ran
@@ -67,13 +74,18 @@ impl Fake {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         ran.push(names);
         if stopped {
-            return Ok(AttemptEnd::Stopped);
+            let killed_at = None;
+            return Ok(Ended {
+                how: AttemptEnd::Stopped,
+                killed_at,
+            });
         }
-        Ok(self
-            .ends
-            .get(ran.len() - 1)
-            .cloned()
-            .unwrap_or(AttemptEnd::Done))
+        let how = self.ends.get(ran.len() - 1).cloned();
+        let how = how.unwrap_or(AttemptEnd::Done);
+        Ok(Ended {
+            killed_at: self.killed_at.filter(|_| how != AttemptEnd::Done),
+            how,
+        })
     }
 
     fn run(&self, batch: &Batch, pair: &Pair) -> Result<()> {

@@ -4,6 +4,7 @@ pub mod fake;
 pub mod upstream;
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use tokio::sync::watch;
 
@@ -34,6 +35,15 @@ pub struct Batch {
     pub pairs: Vec<Pair>,
     /// Every pair of the plan; the engine may skip those that are not in `pairs`.
     pub plan: Vec<Pair>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub how: AttemptEnd,
+    /// When the engine began to be ended by force; what was written after that is void.
+    pub killed_at: Option<SystemTime>,
 }
 
 /// How an attempt ended.
@@ -115,7 +125,7 @@ impl Engine {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<AttemptEnd> {
+    ) -> Result<Ended> {
         match self {
             Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
             Self::Fake(fake) => fake.attempt(batch, stop, report).await,

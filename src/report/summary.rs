@@ -120,7 +120,9 @@ pub struct PairLine {
     pub why: Option<String>,
     /// The rule that decided.
     pub rule: Option<String>,
-    /// Cost of the result that stands, in USD.
+    /// Whether the result names a cost, be it zero.
+    pub names_cost: bool,
+    /// Cost of the result that stands, in USD; `None` when it is not known.
     pub cost: Option<f64>,
     /// Wall-clock seconds of that trial.
     pub duration_seconds: Option<f64>,
@@ -230,6 +232,7 @@ impl Summary {
             status: None,
             why: None,
             rule: None,
+            names_cost: false,
             cost: None,
             duration_seconds: None,
             trials,
@@ -256,6 +259,8 @@ impl Summary {
         }
         self.trial_seconds += record.duration_seconds.unwrap_or(0.0);
         line.status = Some(record.status());
+        line.names_cost =
+            record.whole_cost.is_some() || record.agents.iter().all(|agent| agent.cost.is_some());
         line.cost = judged.cost;
         line.duration_seconds = record.duration_seconds;
         if let Some(diagnosis) = judged.finding.diagnosis() {

@@ -119,8 +119,16 @@ impl Survey<'_> {
             case.trajectories.push(trajectory);
             case.patches.push(patch);
         }
+        // What the harness voided when it happened stays void: it is not in the files.
+        let void = known
+            .filter(|entry| entry.void)
+            .and_then(|entry| entry.diagnosis.clone());
+        let finding = void.map_or_else(
+            || examine(pair, &record, &case, self.facts, self.rules),
+            Finding::OnlyLooksFinished,
+        );
         Judged {
-            finding: examine(pair, &record, &case, self.facts, self.rules),
+            finding,
             cost: cost_of(&record, usage, self.prices),
             usage,
             record,

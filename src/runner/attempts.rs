@@ -1,7 +1,7 @@
 //! The attempts of one run: plan, run, watch, triage, and again for what infrastructure broke.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
@@ -13,6 +13,7 @@ use crate::bench::{Pair, Setting};
 use crate::engine::upstream::command::in_hand;
 use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::model::price::{PriceTable, Total};
 use crate::report::survey::Judged;
 use crate::report::text::one_line;
@@ -20,7 +21,7 @@ use crate::report::{Standing, Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History, OpenAttempt};
 use crate::store::scan::{POLL, Watch};
 use crate::store::{Ledger, RunDir, aside};
-use crate::triage::{Cause, Finding, Rules};
+use crate::triage::{Cause, Diagnosis, Finding, Rules};
 
 /// What the attempts of a run obey.
 #[derive(Clone, Debug)]
@@ -101,6 +102,7 @@ pub struct Runner {
 struct Running {
     attempt: u32,
     watch: Watch,
+    killed_at: Option<SystemTime>,
     breaker: Breaker,
     trip: Option<Trip>,
     budget_spent: bool,
@@ -257,6 +259,7 @@ impl Runner {
         let mut running = Running {
             attempt,
             watch: Watch::from_now(&self.run, tree, &plan.to_run),
+            killed_at: None,
             breaker: Breaker::new(self.policy.breaker_trials, self.policy.concurrency),
             trip: None,
             budget_spent: false,
@@ -283,9 +286,9 @@ impl Runner {
                 more
             })
         };
-        let end = loop {
+        let ended = loop {
             tokio::select! {
-                end = &mut engine_run => break end?,
+                ended = &mut engine_run => break ended?,
                 () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
                 _ = tick.tick(), if failed.is_none() => {
                     match self.look(&mut running, &plan.to_run) {
@@ -299,6 +302,8 @@ impl Runner {
         if let Some(error) = failed {
             return Err(error);
         }
+        running.killed_at = ended.killed_at;
+        let end = ended.how;
         self.look(&mut running, &plan.to_run)?;
         if end != AttemptEnd::Done
             && let Some(open) = History::of_run(&self.run)?.open
@@ -306,6 +311,16 @@ impl Runner {
             self.cut_off(&open, &in_words(&end))?;
         }
         let now = Plan::of(&self.survey()?, false);
+        files::append_line(
+            &self.run.attempt_log(attempt),
+            &format!(
+                "regatta: {} attempt {attempt} ended ({}): {} completed, {} remaining",
+                jiff::Timestamp::now(),
+                in_words(&end),
+                now.finished.len() + now.settled.len(),
+                now.to_run.len()
+            ),
+        )?;
         self.sink.emit(Event::AttemptEnded {
             attempt,
             end: in_words(&end),
@@ -338,8 +353,20 @@ impl Runner {
             if self.ledger.has(&change.pair, &change.record.trial) {
                 continue;
             }
-            let judged =
+            let mut judged =
                 self.with_survey(|survey| Ok(survey.judge(tree, &change.pair, *change.record)))?;
+            if running
+                .killed_at
+                .is_some_and(|killed_at| change.written > killed_at)
+            {
+                // Cut off, whatever it says: upstream records a killed command as an empty one.
+                judged.finding = Finding::OnlyLooksFinished(Diagnosis::new(
+                    Cause::Infra,
+                    "cut_off",
+                    "regatta",
+                    "written after the engine began to be ended",
+                ));
+            }
             self.take_in(running, &change.pair, &judged)?;
         }
         if let Some((budget, _)) = self.policy.budget

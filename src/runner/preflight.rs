@@ -77,12 +77,8 @@ impl Check {
     }
 }
 
-/// A published task image's size on disk, for the estimate of what is missing: the median of the
-/// published images is of this order; layers that tasks of one repository share count once.
-const IMAGE_GB: f64 = 1.5;
-
-/// Coop pairs with concurrency 30 were seen to hold about 20 descriptors each; 1024, the usual
-/// soft limit, is enough for the concurrencies that one machine runs.
+/// The usual soft limit of open files. Every agent takes sockets to the model and the relay, and a
+/// coop pair is two agents.
 const WANTED_FILES: u64 = 1024;
 
 /// The checks that cost nothing: before every run.
@@ -203,26 +199,36 @@ async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
         Err(error) => return Check::failed("images", &error),
     };
     // Podman names them with their registry.
-    let has = |name: &String| {
-        present
-            .iter()
-            .any(|tag| tag == name || tag.ends_with(&format!("/{name}")))
+    let find = |name: &String| {
+        let mut tags = present.iter();
+        tags.find(|(tag, _)| *tag == name || tag.ends_with(&format!("/{name}")))
+            .map(|(_, size)| *size)
     };
-    let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
+    let missing: Vec<&String> = wanted.iter().filter(|name| find(name).is_none()).collect();
     if missing.is_empty() {
         return Check::pass("images", format!("all {} are present", wanted.len()));
     }
+    let sizes: Vec<u64> = wanted.iter().filter_map(find).collect();
+    let disk = if sizes.is_empty() {
+        "their size is not known before one is pulled".to_owned()
+    } else {
+        let mean = sizes.iter().sum::<u64>() as f64 / sizes.len() as f64;
+        format!(
+            "about {:.1} GB if they are like the {} that are present (layers they share count once)",
+            mean * missing.len() as f64 / 1e9,
+            sizes.len()
+        )
+    };
     let first: Vec<&str> = missing.iter().take(3).map(|name| name.as_str()).collect();
+    let more = if missing.len() > 3 { ", …" } else { "" };
     Check::new(
         "images",
         Level::Warn,
         format!(
-            "{} of {} are missing, about {:.0} GB: {}{}",
+            "{} of {} are missing ({}{more}); {disk}",
             missing.len(),
             wanted.len(),
-            missing.len() as f64 * IMAGE_GB,
-            first.join(", "),
-            if missing.len() > 3 { ", …" } else { "" }
+            first.join(", ")
         ),
         "pull them first (`docker pull NAME`): upstream gives a pull 120 s",
     )

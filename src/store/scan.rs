@@ -47,6 +47,7 @@ impl Watch {
                 changes.push(Change {
                     pair: pair.clone(),
                     record,
+                    written: stamp.0,
                 });
             }
         }
@@ -61,6 +62,8 @@ pub struct Change {
     pub pair: Pair,
     /// Its result.
     pub record: Box<super::TrialRecord>,
+    /// When its file was written.
+    pub written: SystemTime,
 }
 
 fn stamp(dir: &PairDir) -> Option<(SystemTime, u64)> {

@@ -236,6 +236,28 @@ fn trials_that_were_cut_off_have_an_unknown_cost() {
 }
 
 #[test]
+fn what_was_written_while_the_engine_was_being_ended_is_void() {
+    let bench = Bench::new(2);
+    let fake = Fake {
+        ends: vec![AttemptEnd::Stalled],
+        killed_at: Some(std::time::UNIX_EPOCH),
+        at_once: true,
+        ..Fake::default()
+    };
+    bench.run(fake);
+    let ledger = bench.ledger();
+    let void: Vec<_> = ledger.entries().iter().filter(|entry| entry.void).collect();
+    assert_eq!(void.len(), 2);
+    assert!(
+        void.iter().all(|entry| entry.cost == Some(0.5)),
+        "what was paid is forgotten"
+    );
+    // They ran again, and those results stand.
+    assert!(bench.result(1).get("infra_error").is_none());
+    assert_eq!(ledger.entries().len(), 4);
+}
+
+#[test]
 fn force_begins_anew_and_keeps_the_old() {
     let mut bench = Bench::new(2);
     bench.run(Fake::default());

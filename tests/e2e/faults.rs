@@ -183,3 +183,51 @@ fn the_daemons_words_reach_the_tag() {
         "{evidence:#}"
     );
 }
+
+/// Every kind of bad answer is infrastructure's, and a later good one still counts.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn server_errors_and_broken_answers_are_retried() {
+    let lab = Lab::new(Version::V29);
+    lab.fault("500");
+    let run = lab.start(&SOLO);
+    lab.wait_for_events(RUN, "attempt_ended", 1);
+    lab.fault("malformed");
+    lab.wait_for_events(RUN, "attempt_ended", 2);
+    lab.fault("");
+    run.wait().code(0);
+    let ledger = lab.place.lines(RUN, "ledger");
+    let causes: Vec<_> = ledger
+        .iter()
+        .map(|trial| trial["diagnosis"]["cause"].as_str())
+        .collect();
+    assert_eq!(
+        causes
+            .iter()
+            .filter(|cause| **cause == Some("infra"))
+            .count(),
+        4,
+        "{ledger:#?}"
+    );
+    assert_eq!(causes.iter().filter(|cause| cause.is_none()).count(), 2);
+}
+
+/// An endpoint that never answers: the attempt stalls, is ended, and what it cost is unknown.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn an_endpoint_that_hangs_stalls_the_attempt() {
+    let lab = Lab::new(Version::V11);
+    lab.configure("[limits]\nstall_timeout = \"20s\"");
+    lab.fault("hang");
+    let run = lab.start(&SOLO);
+    lab.wait_for_events(RUN, "attempt_ended", 1);
+    lab.fault("");
+    run.wait().code(0).says("stalled");
+    let ledger = lab.place.lines(RUN, "ledger");
+    let cut: Vec<_> = ledger
+        .iter()
+        .filter(|trial| trial["status"] == "CutOff")
+        .collect();
+    assert_eq!(cut.len(), 2, "{ledger:#?}");
+    assert!(lab.left_over(RUN).is_empty());
+}

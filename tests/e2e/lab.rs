@@ -122,6 +122,17 @@ MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
         Ran::of(&self.command(args).output().unwrap())
     }
 
+    /// Runs upstream's own CLI in the checkout.
+    pub fn upstream(&self, args: &[&str]) {
+        let output = Command::new(self.version.bin())
+            .args(args)
+            .current_dir(self.place.join("cb"))
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Starts regatta, to be interrupted; its output goes to files.
     pub fn start(&self, args: &[&str]) -> Started {
         let file = |name: &str| std::fs::File::create(self.place.join(name)).unwrap();

@@ -57,3 +57,65 @@ fn three_settings_run_on_v11() {
 fn three_settings_run_on_v29() {
     three_settings(Version::V29);
 }
+
+/// The doctor finds everything fit, asks the model, and sees what is not.
+#[test]
+#[ignore = "needs Docker, Redis and cooperbench 0.0.29: just e2e"]
+fn the_doctor_sees_what_is_there_and_what_is_not() {
+    let mut lab = Lab::new(Version::V29);
+    lab.env.push(("COHERE_API_KEY".to_owned(), "x".to_owned()));
+    let ran = lab.run(&["doctor", "--format", "json"]).code(0);
+    let checks: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let level = |checks: &serde_json::Value, name: &str| {
+        let mut checks = checks.as_array().unwrap().iter();
+        checks
+            .find(|check| check["name"] == name)
+            .map(|check| check["level"].clone())
+            .unwrap()
+    };
+    for name in [
+        "dataset",
+        "cooperbench",
+        "python",
+        "docker",
+        "images",
+        "redis",
+        "key",
+        "model",
+    ] {
+        assert_eq!(level(&checks, name), "pass", "{name}: {}", ran.stdout);
+    }
+    assert_eq!(level(&checks, "agent"), "warn");
+
+    lab.fault("401");
+    lab.run(&["doctor"])
+        .code(3)
+        .prints("the key is refused")
+        .prints("1 fail");
+}
+
+/// Upstream's own CLI goes on over a tree of ours: everything is skipped.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn upstream_resumes_over_our_tree() {
+    let lab = Lab::new(Version::V29);
+    lab.run(&["run", "--setting", "solo"]).code(0);
+    let before = lab.result("t-solo", "solo", "lighthouse_task/7/f1_f2");
+    lab.upstream(&[
+        "run",
+        "-n",
+        "t-solo",
+        "-s",
+        "lite",
+        "-m",
+        "command-a-03-2025",
+        "--setting",
+        "solo",
+        "--no-auto-eval",
+    ]);
+    assert_eq!(lab.place.json("cb/logs/t-solo/summary.json")["skipped"], 6);
+    assert_eq!(
+        lab.result("t-solo", "solo", "lighthouse_task/7/f1_f2"),
+        before
+    );
+}

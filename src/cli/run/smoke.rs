@@ -58,15 +58,17 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
 fn of_run(summary: &Summary, n: usize) -> Vec<(bool, String)> {
     let missing = summary.count_of(Outcome::Missing);
     let there = summary.pairs - missing;
-    let unreadable = summary.count_of(Outcome::Unreadable);
+    // A result that parses has agents with a status: without them it is unreadable.
+    let whole = summary
+        .lines
+        .iter()
+        .filter(|line| line.status.is_some() && line.names_cost)
+        .count();
     let mut checks = vec![
         (there == n, format!("{there} of {n} results exist")),
         (
-            unreadable == 0 && there > 0,
-            format!(
-                "{} of {there} have status, agent and cost",
-                there - unreadable
-            ),
+            whole == there && there > 0,
+            format!("{whole} of {there} parse and have status, agent and cost"),
         ),
     ];
     let rules: Vec<&str> = summary

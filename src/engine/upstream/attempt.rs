@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 use tokio::process::Child;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::Upstream;
 use super::command::{Cover, upstream_would_run};
-use crate::engine::{AttemptEnd, Batch, Report, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::process;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
@@ -22,7 +22,8 @@ use crate::store::events::Lost;
 const TICK: Duration = Duration::from_millis(200);
 /// How long a process group may take to end after SIGTERM before SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(5);
-/// How long after its last container a trial may take to write its result: milliseconds were seen.
+/// How long after its last container was ended a trial may take to write its result. Nothing but
+/// writing a few files is left to it then.
 const SETTLED: Duration = Duration::from_secs(2);
 /// How long the daemon may be away before the attempt is given up: a restart takes seconds.
 const DAEMON_GRACE: Duration = Duration::from_secs(8);
@@ -34,7 +35,7 @@ impl Upstream {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<AttemptEnd> {
+    ) -> Result<Ended> {
         let cover = Cover {
             pairs: &batch.pairs,
             is_whole_subset: upstream_would_run(
@@ -108,12 +109,17 @@ impl Upstream {
             daemon_lost_since: None,
         };
         let (end, mut child) = watched.until_end(child, &log).await;
-        let end = watched.or_daemon_gone(end).await;
-        end_group(&mut child, leader, &end).await;
+        let how = watched.or_daemon_gone(end).await;
+        let by_itself = matches!(how, AttemptEnd::Done | AttemptEnd::Broke { .. });
+        let end = Ended {
+            killed_at: (!by_itself).then(SystemTime::now),
+            how,
+        };
+        end_group(&mut child, leader, &end.how).await;
         // A closed relay first: nothing of the group's can make a container any more.
         drop(watched.relay);
         let cleaned = remove_containers(&watched.docker, batch).await;
-        match (&end, cleaned) {
+        match (&end.how, cleaned) {
             (AttemptEnd::DaemonGone(_), _) | (_, Ok(())) => Ok(end),
             (_, Err(error)) => {
                 report(Report::Note(format!(

@@ -1,6 +1,6 @@
 //! What we ask the daemon ourselves: is it there, what is ours, and to end it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::query_parameters as query;
@@ -80,14 +80,15 @@ impl Docker {
         }
     }
 
-    /// Those of these images that the daemon has.
-    pub async fn present_images(&self) -> Result<HashSet<String>> {
+    /// The images that the daemon has, by name and tag, with their size in bytes.
+    pub async fn present_images(&self) -> Result<HashMap<String, u64>> {
         let images = self.api.list_images(None::<query::ListImagesOptions>).await;
         let images = images.map_err(|error| self.failed("list the images", &error))?;
-        Ok(images
-            .into_iter()
-            .flat_map(|image| image.repo_tags)
-            .collect())
+        let tags = images.into_iter().flat_map(|image| {
+            let size = u64::try_from(image.size).unwrap_or(0);
+            image.repo_tags.into_iter().map(move |tag| (tag, size))
+        });
+        Ok(tags.collect())
     }
 
     /// The containers that carry our label, of one run or of all.
