@@ -6,10 +6,14 @@ pub mod breaker;
 pub mod events;
 pub mod interrupt;
 pub mod plan;
+pub mod policy;
 pub mod preflight;
 pub mod record;
+mod stock;
+mod watching;
 
-pub use attempts::{RunEnd, Runner};
+pub use attempts::Runner;
 pub use events::{Event, Sink};
 pub use interrupt::Interrupt;
 pub use plan::Plan;
+pub use policy::{Policy, RunEnd};

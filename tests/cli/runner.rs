@@ -7,8 +7,7 @@ use regatta::bench::{Pair, Setting, TaskKey};
 use regatta::engine::fake::{Fake, Outcome};
 use regatta::engine::{AttemptEnd, Engine};
 use regatta::model::price::PriceTable;
-use regatta::runner::attempts::{Policy, RunEnd, Runner};
-use regatta::runner::{Interrupt, Sink};
+use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use regatta::store::{Ledger, LogTree, RunDir};
 use regatta::triage::Rules;
 

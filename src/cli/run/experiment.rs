@@ -15,9 +15,9 @@ use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::summary::Outcome;
 use crate::report::{Format, Summary};
-use crate::runner::attempts::{Policy, RunEnd, changed_manifest};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
+use crate::runner::{Policy, RunEnd};
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::DatasetDir;
 use crate::store::lock::RunLock;
@@ -387,4 +387,14 @@ fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Ve
     }
     let pairs = all.into_iter().take(n).collect();
     Ok((pairs, format!("{subset}, first {n}")))
+}
+
+/// An error for a run that cannot be resumed as asked.
+fn changed_manifest(run: &RunDir, changes: &[String]) -> Error {
+    Error::usage(format!(
+        "run `{}` was begun as something else:\n  {}",
+        run.name(),
+        changes.join("\n  ")
+    ))
+    .hint("take another --name, or --accept-changes to go on with the new ones (the manifest keeps both)")
 }

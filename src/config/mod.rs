@@ -1,0 +1,175 @@
+//! The configuration in force: defaults, `regatta.toml`, a profile, the environment, flags.
+
+mod layers;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+pub use layers::{DEFAULT, FILE, Layers};
+
+use crate::bench::{Price, Setting};
+use crate::error::nearest;
+
+/// The configuration, typed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// What is run.
+    pub experiment: Experiment,
+    /// How often.
+    pub attempts: Attempts,
+    /// When it is stopped.
+    pub limits: Limits,
+    /// When the world is called broken.
+    pub breaker: Breaker,
+    /// The upstream CLI.
+    pub upstream: Upstream,
+    /// Prices of models that upstream has none for.
+    #[serde(default)]
+    pub prices: Prices,
+    /// The rules.
+    #[serde(default)]
+    pub triage: Triage,
+}
+
+/// `[experiment]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Experiment {
+    pub agent: String,
+    pub model: String,
+    pub subset: String,
+    pub settings: Vec<Setting>,
+    pub name: Option<String>,
+    pub concurrency: usize,
+    pub backend: String,
+    pub engine: String,
+}
+
+/// `[attempts]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Attempts {
+    pub max_attempts: u32,
+    #[serde(deserialize_with = "duration")]
+    pub backoff: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub backoff_max: Duration,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Limits {
+    #[serde(deserialize_with = "duration")]
+    pub task_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub stall_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub grace: Duration,
+    pub budget: Option<f64>,
+    pub min_free_disk_gb: f64,
+}
+
+/// `[breaker]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Breaker {
+    pub breaker_trials: usize,
+}
+
+/// `[upstream]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Upstream {
+    pub cooperbench_dir: PathBuf,
+    pub cooperbench_bin: Option<PathBuf>,
+    pub dataset_dir: Option<PathBuf>,
+    pub logs_dir: Option<PathBuf>,
+    pub api_base: Option<String>,
+    pub agent_config: Option<PathBuf>,
+    pub redis_url: String,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// `[prices]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Prices {
+    pub price_file: Option<PathBuf>,
+    #[serde(default)]
+    pub models: BTreeMap<String, Price>,
+}
+
+/// `[triage]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Triage {
+    pub rules_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Checks what the types cannot say; the error is the key and what is wrong with it.
+    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+        let at_least_one = |key, value: usize| {
+            if value == 0 {
+                Err((key, "must be at least 1".to_owned()))
+            } else {
+                Ok(())
+            }
+        };
+        at_least_one("experiment.concurrency", self.experiment.concurrency)?;
+        at_least_one("attempts.max_attempts", self.attempts.max_attempts as usize)?;
+        at_least_one("breaker.breaker_trials", self.breaker.breaker_trials)?;
+        if self.experiment.settings.is_empty() {
+            return Err(("experiment.settings", "names no setting".to_owned()));
+        }
+        if self.experiment.model.trim().is_empty() {
+            return Err(("experiment.model", "is empty".to_owned()));
+        }
+        let known = |key, value: &str, known: &[&str]| {
+            if known.contains(&value) {
+                return Ok(());
+            }
+            let near = nearest(value, known.iter().copied());
+            let near = near
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            Err((
+                key,
+                format!(
+                    "is `{value}`, but it must be one of {}{near}",
+                    known.join(", ")
+                ),
+            ))
+        };
+        // modal and gcp run in clouds that nothing here can see into: no deadline, no cleaning.
+        known("experiment.backend", &self.experiment.backend, &["docker"])?;
+        known(
+            "experiment.engine",
+            &self.experiment.engine,
+            &["upstream", "native"],
+        )?;
+        match self.limits.budget {
+            Some(budget) if budget.is_nan() || budget <= 0.0 => {
+                Err(("limits.budget", "must be more than 0".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads `10m`, `90s` or `1h 30m`.
+pub fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| duration.try_into().ok())
+        .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}

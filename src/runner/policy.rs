@@ -1,0 +1,55 @@
+//! What the attempts of a run obey, and how a run ends.
+
+use std::time::Duration;
+
+/// What the attempts of a run obey.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Attempts a command makes.
+    pub max_attempts: u32,
+    /// Pairs at the same time.
+    pub concurrency: usize,
+    /// The first wait after infrastructure errors.
+    pub backoff: Duration,
+    /// The longest.
+    pub backoff_max: Duration,
+    /// Equal errors that trip the breaker.
+    pub breaker_trials: usize,
+    /// The budget in USD, and what other runs of the experiment have spent of it.
+    pub budget: Option<(f64, f64)>,
+    /// Begin anew: what stands is set aside first.
+    pub force: bool,
+    /// Free bytes where the logs are, below which nothing new is begun.
+    pub min_free_bytes: u64,
+    /// The grace after a first Ctrl-C, to be shown.
+    pub grace: Duration,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every pair of the plan finished.
+    Complete,
+    /// Some pairs still end in an error, or have no result.
+    Errors,
+    /// The world is not fit; what to mend.
+    World(String),
+    /// The budget is spent.
+    Budget,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl RunEnd {
+    /// Its name, as in `events.jsonl`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Errors => "errors",
+            Self::World(_) => "world",
+            Self::Budget => "budget",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Before and after an attempt: what stands is recorded, what must not stand is set aside, and what
+//! was cut off is counted.
+
+use super::events::Event;
+use super::{Plan, Runner, record};
+use crate::bench::Pair;
+use crate::bench::image::image_name;
+use crate::engine::upstream::command::in_hand;
+use crate::error::Result;
+use crate::report::{Standing, Surveyed};
+use crate::store::aside;
+use crate::store::events::{History, OpenAttempt};
+use crate::triage::Finding;
+
+impl Runner {
+    /// Brings the ledger up to what stands: results that were there before us, or that were
+    /// written after an earlier regatta died; and the trials that died with it.
+    pub(super) fn take_stock(&mut self, history: &History) -> Result<()> {
+        let open = history.open.as_ref();
+        for surveyed in self.survey()? {
+            let Standing::Result(judged) = &surveyed.standing else {
+                continue;
+            };
+            let name = surveyed.pair.to_string();
+            let of_open = open.filter(|open| open.pairs.contains(&name));
+            let entry = record::of_result(
+                &surveyed.pair,
+                self.setting,
+                of_open.map(|open| open.attempt),
+                judged,
+            );
+            self.ledger.record(entry)?;
+            // Also for a trial that is known: we may have been killed between ledger and tag.
+            self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
+            if self.policy.force {
+                let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
+                aside::void(&dir, &judged.record.trial)?;
+            }
+        }
+        if let Some(open) = open {
+            self.cut_off(open, "regatta itself ended in this attempt")?;
+        }
+        Ok(())
+    }
+
+    fn was_recorded_in(&self, pair: &Pair, attempt: u32) -> bool {
+        let mut entries = self.ledger.entries().iter();
+        entries.any(|entry| entry.pair == *pair && entry.attempt == Some(attempt))
+    }
+
+    pub(super) fn announce(&self) -> Result<()> {
+        let surveyed = self.survey()?;
+        let plan = Plan::of(&surveyed, true);
+        let submitted = surveyed.iter().filter(|pair| is_submitted(pair)).count();
+        self.sink.emit(Event::RunStarted {
+            run: self.run.name().clone(),
+            setting: self.setting,
+            pairs: plan.total(),
+            finished: plan.finished.len() + plan.settled.len(),
+            submitted,
+            to_run: plan.to_run.len(),
+            spent: self.total_here(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Sets aside what must not stand while its pair runs again.
+    pub(super) fn clear_the_way(&self, surveyed: &[Surveyed], plan: &Plan) -> Result<()> {
+        for surveyed in surveyed
+            .iter()
+            .filter(|surveyed| plan.to_run.contains(&surveyed.pair))
+        {
+            let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
+            match &surveyed.standing {
+                Standing::Missing => {
+                    if dir.eval().exists() {
+                        aside::void(&dir, "without-result")?;
+                    }
+                }
+                Standing::Unreadable(why) => {
+                    self.sink.emit(Event::Note {
+                        text: format!("{} is set aside: {why}", dir.result().display()),
+                    });
+                    aside::unreadable(&dir)?;
+                }
+                Standing::Result(judged) => match judged.finding {
+                    // Upstream would take it for finished.
+                    Finding::OnlyLooksFinished(_) => aside::void(&dir, &judged.record.trial)?,
+                    _ => aside::before_rerun(&dir, &judged.record.trial)?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the trials that were running when an attempt was ended: paid, and of unknown cost.
+    ///
+    /// They are the pairs that the engine had in hand and for whose task it had made more
+    /// containers than trials that ended have used.
+    pub(super) fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
+        let attempt = open.attempt;
+        let mut free = open.images.clone();
+        let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
+            .pairs
+            .iter()
+            .filter(|pair| open.pairs.contains(&pair.to_string()))
+            .cloned()
+            .partition(|pair| self.was_recorded_in(pair, attempt));
+        let mut has_used = |pair: &Pair| {
+            let count = free.entry(image_name(&pair.task)).or_default();
+            let had = *count > 0;
+            *count = count.saturating_sub(self.setting.agents());
+            had
+        };
+        for pair in &ended {
+            has_used(pair);
+        }
+        let in_hand = in_hand(&unfinished, self.policy.concurrency);
+        for pair in in_hand
+            .into_iter()
+            .filter(|pair| has_used(pair))
+            .collect::<Vec<_>>()
+        {
+            let entry = record::of_cut_off(&pair, self.setting, attempt, why);
+            if self.ledger.record(entry)? {
+                let why = why.to_owned();
+                self.sink.emit(Event::TrialCutOff { attempt, pair, why });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_submitted(surveyed: &Surveyed) -> bool {
+    match &surveyed.standing {
+        Standing::Result(judged) => {
+            judged.finding == Finding::Finished && judged.record.is_submitted()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,181 @@
+//! While an attempt runs: the store is watched, and new results are taken in.
+
+use std::time::SystemTime;
+
+use super::breaker::{Breaker, Trip};
+use super::events::Event;
+use super::{Interrupt, Runner, record};
+use crate::bench::Pair;
+use crate::engine::Stop;
+use crate::error::Result;
+use crate::report::survey::Judged;
+use crate::store::RunDir;
+use crate::store::scan::Watch;
+use crate::triage::{Cause, Diagnosis, Finding};
+
+/// What is kept while one attempt runs.
+pub(super) struct Running {
+    pub attempt: u32,
+    pub watch: Watch,
+    pub killed_at: Option<SystemTime>,
+    pub breaker: Breaker,
+    pub trip: Option<Trip>,
+    pub budget_spent: bool,
+    pub warned: bool,
+    pub disk_full: Option<String>,
+    pub new_results: usize,
+    pub submitted: usize,
+    pub errors: usize,
+    pub infra: usize,
+}
+
+impl Running {
+    /// What is known when an attempt begins.
+    pub fn begin(runner: &Runner, attempt: u32, pairs: &[Pair]) -> Self {
+        Self {
+            attempt,
+            watch: Watch::from_now(&runner.run, runner.setting.tree(), pairs),
+            killed_at: None,
+            breaker: Breaker::new(runner.policy.breaker_trials, runner.policy.concurrency),
+            trip: None,
+            budget_spent: false,
+            warned: false,
+            disk_full: None,
+            new_results: 0,
+            submitted: 0,
+            errors: 0,
+            infra: 0,
+        }
+    }
+}
+
+impl Runner {
+    pub(super) fn pass_on_interrupt(&self, interrupt: &Interrupt, ask: &impl Fn(Stop) -> bool) {
+        let came = interrupt.came();
+        if ask(came.stop) {
+            self.sink.emit(match came.stop {
+                Stop::Now => Event::StoppingNow,
+                _ => Event::Stopping {
+                    signal: came.signal.to_owned(),
+                    grace_seconds: self.policy.grace.as_secs_f64(),
+                },
+            });
+        }
+    }
+
+    /// Looks at the store: new results go to the ledger, get their tags, and are shown. Says
+    /// whether the engine should stop.
+    pub(super) fn look(&mut self, running: &mut Running, pairs: &[Pair]) -> Result<Stop> {
+        let tree = self.setting.tree();
+        for change in running.watch.changed(&self.run, tree, pairs) {
+            if self.ledger.has(&change.pair, &change.record.trial) {
+                continue;
+            }
+            let mut judged =
+                self.with_survey(|survey| Ok(survey.judge(tree, &change.pair, *change.record)))?;
+            if running
+                .killed_at
+                .is_some_and(|killed_at| change.written > killed_at)
+            {
+                // Cut off, whatever it says: upstream records a killed command as an empty one.
+                judged.finding = Finding::OnlyLooksFinished(Diagnosis::new(
+                    Cause::Infra,
+                    "cut_off",
+                    "regatta",
+                    "written after the engine began to be ended",
+                ));
+            }
+            self.take_in(running, &change.pair, &judged)?;
+        }
+        if let Some((budget, _)) = self.policy.budget
+            && !running.budget_spent
+            && self.is_budget_spent()
+        {
+            running.budget_spent = true;
+            self.sink.emit(Event::BudgetSpent {
+                spent: self.spent(),
+                budget,
+            });
+        }
+        if running.disk_full.is_none()
+            && let Some(free) = free_bytes(&self.run)
+            && free < self.policy.min_free_bytes
+        {
+            running.disk_full = Some(format!(
+                "the disk of {} is nearly full: {} MB are free, {} are wanted (min_free_disk_gb)",
+                self.run.path().display(),
+                free / 1_000_000,
+                self.policy.min_free_bytes / 1_000_000
+            ));
+        }
+        Ok(if running.trip.is_some() {
+            Stop::Now
+        } else if running.budget_spent || running.disk_full.is_some() {
+            Stop::Drain
+        } else {
+            Stop::No
+        })
+    }
+
+    fn take_in(&mut self, running: &mut Running, pair: &Pair, judged: &Judged) -> Result<()> {
+        let attempt = running.attempt;
+        let entry = record::of_result(pair, self.setting, Some(attempt), judged);
+        let event = Event::TrialEnded {
+            attempt,
+            pair: pair.clone(),
+            trial: entry.trial.clone(),
+            status: entry.status.clone(),
+            finished: judged.finding == Finding::Finished,
+            void: entry.void,
+            diagnosis: entry.diagnosis.clone(),
+            cost: entry.cost,
+            duration_seconds: entry.duration_seconds,
+        };
+        if let (Some((budget, _)), None, false) = (self.policy.budget, entry.cost, running.warned) {
+            running.warned = true;
+            self.sink.emit(Event::Note {
+                text: format!("the cost of {pair} is unknown: the budget of ${budget} cannot count it; give prices ([prices])"),
+            });
+        }
+        self.ledger.record(entry)?;
+        let tree = self.setting.tree();
+        self.with_survey(|survey| survey.tag(tree, pair, judged, Some(attempt)))?;
+        running.new_results += 1;
+        if judged.finding == Finding::Finished {
+            running.submitted += usize::from(judged.record.is_submitted());
+        } else {
+            running.errors += 1;
+        }
+        let is_infra = |finding: &Finding| {
+            finding
+                .diagnosis()
+                .is_some_and(|diagnosis| diagnosis.cause == Cause::Infra)
+        };
+        running.infra += usize::from(is_infra(&judged.finding));
+        let text = judged
+            .record
+            .agents
+            .iter()
+            .find_map(|agent| agent.error.as_deref());
+        let trip = running
+            .breaker
+            .look(&judged.finding, text.unwrap_or_default());
+        self.sink.emit(event);
+        if let (None, Some(trip)) = (&running.trip, trip) {
+            self.sink.emit(Event::BreakerTripped {
+                error: trip.error.clone(),
+                text: trip.text.clone(),
+                trials: trip.trials,
+                advice: self.advice(&trip.error),
+            });
+            running.trip = Some(trip);
+        }
+        Ok(())
+    }
+}
+
+/// Free bytes for us on the disk of a run.
+fn free_bytes(run: &RunDir) -> Option<u64> {
+    let stat = rustix::fs::statvfs(run.path()).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
