@@ -34,7 +34,6 @@ pub struct Experiment {
     pub subset: String,
     pub pairs: Vec<Pair>,
     pub runs: Vec<(Setting, RunDir)>,
-    pub smoke: Option<usize>,
     pub rules: Rules,
     pub prices: PriceTable,
     price_source: String,
@@ -70,7 +69,8 @@ impl Experiment {
             Err(_) if dry_run && config.upstream.cooperbench_bin.is_none() => None,
             Err(error) => return Err(error),
         };
-        let (options, mut notes) = Options::of_config(config, installed.as_ref())?;
+        let (mut options, mut notes) = Options::of_config(config, installed.as_ref())?;
+        options.subset = options.subset.filter(|_| smoke.is_none());
         if installed.is_none() {
             notes.push(format!(
                 "no cooperbench is installed here: planned as for {}, nothing about it was checked",
@@ -102,7 +102,6 @@ impl Experiment {
             subset,
             pairs,
             runs,
-            smoke,
             rules: options::rules(config)?,
             prices,
             price_source,

@@ -122,8 +122,7 @@ fn render_run(
         ),
     };
     let attempt = History::of_run(run)?.last_attempt + 1;
-    let whole = experiment.smoke.is_none()
-        && (force || upstream_would_run(run, setting, &experiment.pairs, &plan.to_run));
+    let whole = force || upstream_would_run(run, setting, &experiment.pairs, &plan.to_run);
     let cover = Cover {
         pairs: &plan.to_run,
         is_whole_subset: whole,

@@ -43,7 +43,7 @@ impl Upstream {
                 batch.setting,
                 &batch.plan,
                 &batch.pairs,
-            ) && !batch.run.name().as_str().contains("-smoke"),
+            ),
         };
         let invocation = self.options.invocation(
             &batch.run,
@@ -87,6 +87,8 @@ impl Upstream {
             .envs(&invocation.env)
             .env("DOCKER_HOST", format!("unix://{}", socket.display()))
             .env_remove("DOCKER_CONTEXT")
+            .env_remove("DOCKER_TLS_VERIFY")
+            .env_remove("DOCKER_CERT_PATH")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -26,8 +26,8 @@ pub struct Options {
     pub agent: String,
     /// The model.
     pub model: String,
-    /// The subset's name.
-    pub subset: String,
+    /// The subset's name, when the plan is the whole of it; a smoke's is not.
+    pub subset: Option<String>,
     /// Pairs at the same time.
     pub concurrency: usize,
     /// The backend.
@@ -113,7 +113,7 @@ impl Options {
             version: installed.map(|found| found.version),
             agent,
             model: config.experiment.model.clone(),
-            subset: config.experiment.subset.clone(),
+            subset: Some(config.experiment.subset.clone()),
             concurrency: config.experiment.concurrency,
             backend: config.experiment.backend.clone(),
             dir: absolute(&config.upstream.cooperbench_dir),
@@ -166,8 +166,9 @@ impl Options {
         redis_url: &str,
     ) -> Invocation {
         let mut files = Vec::new();
-        let subset = if cover.is_whole_subset {
-            self.subset.clone()
+        let named = self.subset.as_ref().filter(|_| cover.is_whole_subset);
+        let subset = if let Some(name) = named {
+            name.clone()
         } else {
             let path = run.attempt_subset(attempt);
             let pairs = Subset::of_pairs(
