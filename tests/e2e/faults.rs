@@ -135,8 +135,9 @@ fn a_killed_container_voids_its_trial_on_v29() {
 /// A pair that never ends: its container goes at the deadline, and it stays as `task_timeout`.
 fn task_timeout(version: Version) {
     let lab = Lab::new(version);
-    lab.fault("slow 4s when=lighthouse");
-    let args = [&SOLO[..], &["--task-timeout", "6s", "--max-attempts", "1"]].concat();
+    // Far from each other, so that a busy machine does not take one pair for the other.
+    lab.fault("slow 40s when=lighthouse");
+    let args = [&SOLO[..], &["--task-timeout", "30s", "--max-attempts", "1"]].concat();
     lab.run(&args).code(1).prints("task_timeout");
     let result = lab.result(RUN, "solo", FIRST);
     assert_eq!(result["infra_error"], true, "{result:#}");
@@ -217,7 +218,7 @@ fn server_errors_and_broken_answers_are_retried() {
 #[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
 fn an_endpoint_that_hangs_stalls_the_attempt() {
     let lab = Lab::new(Version::V11);
-    lab.configure("[limits]\nstall_timeout = \"20s\"");
+    lab.configure("[limits]\nstall_timeout = \"45s\"");
     lab.fault("hang");
     let run = lab.start(&SOLO);
     lab.wait_for_events(RUN, "attempt_ended", 1);

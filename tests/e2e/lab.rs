@@ -24,7 +24,7 @@ impl Version {
     }
 
     /// The program, where `scripts/upstream-venvs` puts it.
-    fn bin(self) -> PathBuf {
+    pub fn bin(self) -> PathBuf {
         let cache = std::env::var_os("REGATTA_CACHE").map_or_else(
             || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/regatta"),
             PathBuf::from,

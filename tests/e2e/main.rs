@@ -14,5 +14,6 @@ mod support;
 mod daemon;
 mod faults;
 mod lab;
+mod relay;
 mod settings;
 mod stopping;

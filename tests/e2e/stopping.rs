@@ -117,7 +117,7 @@ fn ctrl_c_stops_it_on_v29() {
 fn a_gentle_stop_lets_running_pairs_finish() {
     let lab = Lab::new(Version::V29);
     lab.fault("slow 200ms");
-    let run = lab.start(&[&SOLO[..], &["--grace", "25s"]].concat());
+    let run = lab.start(&[&SOLO[..], &["--grace", "2m"]].concat());
     lab.wait_for_events(RUN, "container_created", 2);
     run.signal("-TERM");
     run.wait().code(130).says("SIGTERM");

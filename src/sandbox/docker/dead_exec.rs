@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
+use super::hijack::ClientSocket;
 use super::relay::{Body, json_response};
 use crate::store::events::MARKER;
 
@@ -53,22 +54,13 @@ pub fn exited(container: &str) -> Response<Body> {
 }
 
 /// The answer to `POST /exec/<id>/start`: a hijacked connection with one frame of output.
-pub fn started(request: Request<Incoming>, container: &str, reason: &str) -> Response<Body> {
+pub fn started(
+    request: Request<Incoming>,
+    client: &ClientSocket,
+    container: &str,
+    reason: &str,
+) -> Response<Body> {
     let output = format!("{SENTINEL}\n{MARKER} {container} {reason}\n");
-    tokio::spawn(async move {
-        let mut request = request;
-        let Ok(upgraded) = hyper::upgrade::on(&mut request).await else {
-            return;
-        };
-        let mut stream = TokioIo::new(upgraded);
-        // Docker's multiplexed stream: stream 1 (stdout), three zeros, length, payload.
-        let mut frame = vec![1, 0, 0, 0];
-        frame.extend(u32::try_from(output.len()).unwrap_or(0).to_be_bytes());
-        frame.extend(output.as_bytes());
-        // The agent's side may be gone by now; then nobody misses the output.
-        let _ = stream.write_all(&frame).await;
-        let _ = stream.shutdown().await;
-    });
     let body = Full::new(Bytes::new())
         .map_err(|never| match never {})
         .boxed();
@@ -81,5 +73,21 @@ pub fn started(request: Request<Incoming>, container: &str, reason: &str) -> Res
     );
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+    let marked = client.mark(&mut response);
+    tokio::spawn(async move {
+        let mut request = request;
+        let Ok(upgraded) = hyper::upgrade::on(&mut request).await else {
+            return;
+        };
+        marked.head_was_read().await;
+        let mut stream = TokioIo::new(upgraded);
+        // Docker's multiplexed stream: stream 1 (stdout), three zeros, length, payload.
+        let mut frame = vec![1, 0, 0, 0];
+        frame.extend(u32::try_from(output.len()).unwrap_or(0).to_be_bytes());
+        frame.extend(output.as_bytes());
+        // The agent's side may be gone by now; then nobody misses the output.
+        let _ = stream.write_all(&frame).await;
+        let _ = stream.shutdown().await;
+    });
     response
 }

@@ -3,6 +3,7 @@
 pub mod client;
 mod dead_exec;
 pub mod endpoint;
+mod hijack;
 pub mod relay;
 
 pub use client::Docker;

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
+use super::hijack::{ClientSocket, Marked};
 use super::{Docker, Endpoint, dead_exec};
 use crate::error::{Error, Result};
 use crate::store::events::Lost;
@@ -194,10 +195,13 @@ impl Drop for Relay {
 async fn accept(listener: UnixListener, shared: Arc<Shared>) {
     // Ends with the relay: aborted when it is dropped.
     while let Ok((stream, _)) = listener.accept().await {
+        let Ok(client) = ClientSocket::of(&stream) else {
+            continue;
+        };
         let shared = Arc::clone(&shared);
         let service = hyper::service::service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(shared.answer(request).await) }
+            let (shared, client) = (Arc::clone(&shared), client.clone());
+            async move { Ok::<_, Infallible>(shared.answer(request, &client).await) }
         });
         tokio::spawn(async move {
             let _ = hyper::server::conn::http1::Builder::new()
@@ -242,13 +246,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, client: &ClientSocket) -> Response<Body> {
         self.state().last_activity = Instant::now();
         let path = request.uri().path().to_owned();
         match meaning(request.method(), &path) {
-            Meaning::CreateContainer => self.create(request).await,
+            Meaning::CreateContainer => self.create(request, client).await,
             Meaning::EndContainer(id) => {
-                let response = self.pass(request).await.unwrap_or_else(|refusal| refusal);
+                let response = self
+                    .pass(request, client)
+                    .await
+                    .unwrap_or_else(|refusal| refusal);
                 // Only now: v1 writes its result after its container was stopped.
                 if let Some(id) = self.full_id(id)
                     && let Some(known) = self.state().containers.get_mut(&id)
@@ -260,7 +267,7 @@ impl Shared {
             }
             Meaning::CreateExec(id) | Meaning::InspectContainer(id) => {
                 let is_exec = request.method() == Method::POST;
-                match self.pass(request).await {
+                match self.pass(request, client).await {
                     Ok(response) if !is_exec && response.status() != StatusCode::NOT_FOUND => {
                         response
                     }
@@ -275,17 +282,20 @@ impl Shared {
                     .get(container)
                     .and_then(|known| known.lost.clone());
                 let reason = reason.map_or_else(|| "exited".to_owned(), |lost| lost.reason);
-                dead_exec::started(request, container, &reason)
+                dead_exec::started(request, client, container, &reason)
             }
             Meaning::InspectExec(id) if let Some(container) = dead_exec::container_of(id) => {
                 dead_exec::exited(container)
             }
-            _ => self.pass(request).await.unwrap_or_else(|refusal| refusal),
+            _ => self
+                .pass(request, client)
+                .await
+                .unwrap_or_else(|refusal| refusal),
         }
     }
 
     /// Makes a container with our labels in it.
-    async fn create(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn create(&self, request: Request<Incoming>, client: &ClientSocket) -> Response<Body> {
         if self.state().holding {
             // No answer at all: an error would be recorded as the trial's result.
             return std::future::pending().await;
@@ -313,7 +323,7 @@ impl Shared {
         head.headers.remove(TRANSFER_ENCODING);
         head.headers.insert(CONTENT_LENGTH, bytes.len().into());
         let request = Request::from_parts(head, whole(bytes));
-        let response = match self.pass(request).await {
+        let response = match self.pass(request, client).await {
             Ok(response) | Err(response) => response,
         };
         let (head, body) = response.into_parts();
@@ -432,6 +442,7 @@ impl Shared {
     async fn pass<B>(
         &self,
         mut request: Request<B>,
+        client: &ClientSocket,
     ) -> std::result::Result<Response<Body>, Response<Body>>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
@@ -442,7 +453,8 @@ impl Shared {
             Ok(mut response) => {
                 self.state().unreachable = None;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    join(upgrade, hyper::upgrade::on(&mut response));
+                    let marked = client.mark(&mut response);
+                    join(upgrade, hyper::upgrade::on(&mut response), marked);
                 }
                 Ok(response.map(http_body_util::BodyExt::boxed))
             }
@@ -487,11 +499,12 @@ impl Shared {
 }
 
 /// Joins two hijacked connections until either side ends.
-fn join(client: hyper::upgrade::OnUpgrade, daemon: hyper::upgrade::OnUpgrade) {
+fn join(client: hyper::upgrade::OnUpgrade, daemon: hyper::upgrade::OnUpgrade, marked: Marked) {
     tokio::spawn(async move {
         let (Ok(client), Ok(daemon)) = tokio::join!(client, daemon) else {
             return;
         };
+        marked.head_was_read().await;
         let (mut client, mut daemon) = (TokioIo::new(client), TokioIo::new(daemon));
         // Either side may break off: that is how a hijacked connection ends.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut daemon).await;

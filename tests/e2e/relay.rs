@@ -1,0 +1,75 @@
+//! The relay passes every byte on, to both of Docker's clients.
+
+use std::process::Command;
+
+use regatta::sandbox::docker::{Docker, Endpoint, Relay};
+
+use crate::lab::Version;
+
+/// v1's way: Docker's Python library reads an exec's output from the raw connection. What arrives
+/// together with the response's head is lost in its buffer.
+const LIBRARY: &str = r#"
+import concurrent.futures, docker
+client = docker.from_env()
+container = client.containers.run("akhatua/cooperbench-harbor:task1", "sleep infinity", entrypoint="", detach=True)
+def one(n):
+    code, output = container.exec_run(["bash", "-c", f"echo {n}; head -c {n * 50} /dev/zero | tr '\\0' x"])
+    return code == 0 and output == f"{n}\n".encode() + b"x" * (n * 50)
+try:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        wrong = [n for n, good in enumerate(pool.map(one, range(600))) if not good]
+finally:
+    container.remove(force=True)
+print(f"{len(wrong)} of 600 outputs are wrong: {wrong[:10]}")
+"#;
+
+/// v2's way: the client program.
+const PROGRAM: &str = r#"
+set -e
+id=$(docker run -d --entrypoint sleep akhatua/cooperbench-harbor:task1 infinity)
+trap 'docker rm -f "$id" >/dev/null' EXIT
+wrong=0
+for n in $(seq 60); do
+  size=$(docker exec "$id" bash -c "head -c $((n * 20000)) /dev/zero" | wc -c)
+  [ "$size" = $((n * 20000)) ] || wrong=$((wrong + 1))
+done
+echo "$wrong of 60 outputs are wrong"
+"#;
+
+fn through_the_relay(command: &mut Command) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let dir = tempfile::Builder::new().prefix("rgr").tempdir().unwrap();
+    let socket = dir.path().join("sock");
+    let daemon = Endpoint::from_environment().unwrap();
+    let docker = Docker::at(daemon.clone()).unwrap();
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let mut command = std::mem::replace(command, Command::new("true"));
+    let output = runtime.block_on(async {
+        let relay = Relay::start(&socket, docker, daemon, Vec::new(), Box::new(|_| {})).unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        drop(relay);
+        output
+    });
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn no_output_is_lost_to_the_python_library() {
+    let python = Version::V11.bin().with_file_name("python");
+    let said = through_the_relay(Command::new(python).args(["-c", LIBRARY]));
+    assert!(said.starts_with("0 of 600"), "{said}");
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn no_output_is_lost_to_the_client_program() {
+    let said = through_the_relay(Command::new("bash").args(["-c", PROGRAM]));
+    assert!(said.starts_with("0 of 60"), "{said}");
+}
