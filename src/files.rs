@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
-    let report = Error::world(format!("cannot {doing} {}: {error}", path.display()));
+    // A temporary file's error names that file, which the reader knows nothing of.
+    let text = error.to_string();
+    let why = text.split(" at path ").next().unwrap_or_default();
+    let report = Error::world(format!("cannot {doing} {}: {why}", path.display()));
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             report.hint("check who owns it: `ls -ld` shows owner and mode")

@@ -25,10 +25,20 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
             None
         }
     };
+    // Half a look is no clean bill.
+    let code = if docker.is_some() {
+        exit::OK
+    } else {
+        exit::WORLD
+    };
     let found = Leftovers::find(docker.as_ref()).await?;
     if found.is_empty() {
-        ui.say("nothing is left behind");
-        return Ok(exit::OK);
+        ui.say(if docker.is_some() {
+            "nothing is left behind"
+        } else {
+            "no process and no directory is left behind"
+        });
+        return Ok(code);
     }
     let verb = if args.dry_run {
         "would remove"
@@ -39,9 +49,9 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         found.remove(docker.as_ref()).await?;
     }
     for line in found.describe() {
-        ui.data(&format!("{verb} {line}\n"));
+        ui.data(&format!("{verb} {line}\n"))?;
     }
-    Ok(exit::OK)
+    Ok(code)
 }
 
 async fn reach() -> Result<Docker> {

@@ -4,7 +4,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::ui::Ui;
-use crate::error::exit;
+use crate::error::{Result, exit};
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -14,9 +14,9 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs, command: &mut clap::Command, ui: &Ui) -> u8 {
+pub fn run(args: &CompletionsArgs, command: &mut clap::Command, ui: &Ui) -> Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "regatta", &mut script);
-    ui.data(&String::from_utf8_lossy(&script));
-    exit::OK
+    ui.data(&String::from_utf8_lossy(&script))?;
+    Ok(exit::OK)
 }

@@ -24,7 +24,7 @@ pub struct ConfigArgs {
 
 pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     if args.default {
-        ui.data(DEFAULT);
+        ui.data(DEFAULT)?;
         return Ok(exit::OK);
     }
     let mut layers = args.source.layers()?;
@@ -43,6 +43,6 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     for (value, origin) in rows {
         let _ = writeln!(lines, "{value:<width$}  # {origin}");
     }
-    ui.data(&lines);
+    ui.data(&lines)?;
     Ok(exit::OK)
 }

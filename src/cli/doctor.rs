@@ -28,6 +28,9 @@ pub struct DoctorArgs {
     /// The cooperbench program
     #[arg(long, value_name = "FILE")]
     cooperbench_bin: Option<String>,
+    /// The dataset
+    #[arg(long, value_name = "DIR")]
+    dataset_dir: Option<String>,
     /// The model's endpoint
     #[arg(long, value_name = "URL")]
     api_base: Option<String>,
@@ -61,6 +64,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
             "--cooperbench-bin",
             &args.cooperbench_bin,
         ),
+        ("upstream.dataset_dir", "--dataset-dir", &args.dataset_dir),
         ("upstream.api_base", "--api-base", &args.api_base),
         ("upstream.redis_url", "--redis-url", &args.redis_url),
     ];
@@ -71,9 +75,9 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     match args.format {
         DoctorFormat::Json => {
             let text = serde_json::to_string_pretty(&checks).unwrap_or_default();
-            ui.data(&format!("{text}\n"));
+            ui.data(&format!("{text}\n"))?;
         }
-        DoctorFormat::Text => ui.data(&render(&checks)),
+        DoctorFormat::Text => ui.data(&render(&checks))?,
     }
     let failed = checks.iter().any(|check| check.level == Level::Fail);
     Ok(if failed { exit::WORLD } else { exit::OK })

@@ -41,7 +41,7 @@ pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
         .await
         .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    ui.data(&format!("http://{address}\n"));
+    ui.data(&format!("http://{address}\n"))?;
     script.serve(listener).await?;
     Ok(exit::OK)
 }

@@ -80,7 +80,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),
         Command::Config(args) => config::run(&args, ui),
-        Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), ui)),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command(), ui),
         Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
         Command::Model(args) => block_on(internal::serve_model(&args, ui)),
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::{Config, Layers};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::store::LogTree;
@@ -84,7 +84,10 @@ pub fn log_tree(config: &Config) -> LogTree {
 pub fn rules(config: &Config) -> Result<Rules> {
     match &config.triage.rules_file {
         None => Ok(Rules::shipped()),
-        Some(path) => Rules::with_user(&files::read_text(path)?, &path.display().to_string()),
+        Some(path) => {
+            let text = files::read_text(path).map_err(Error::into_usage)?;
+            Rules::with_user(&text, &path.display().to_string())
+        }
     }
 }
 
@@ -93,9 +96,9 @@ pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
     let mut table = PriceTable::default();
     let mut sources = vec!["upstream".to_owned()];
     if let Some(path) = &config.prices.price_file {
-        let text = files::read_text(path).map_err(crate::error::Error::into_usage)?;
+        let text = files::read_text(path).map_err(Error::into_usage)?;
         table.extend_from_litellm(&text).map_err(|error| {
-            crate::error::Error::usage(format!("{} is no price file: {error}", path.display())).hint(
+            Error::usage(format!("{} is no price file: {error}", path.display())).hint(
                 "litellm's format is {\"model\": {\"input_cost_per_token\": 2.5e-06, \"output_cost_per_token\": 1e-05}}",
             )
         })?;

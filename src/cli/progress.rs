@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::ui::{Ui, bold, warning};
 use crate::model::price::{Total, dollars};
-use crate::report::text::{duration, one_line};
+use crate::report::text::{duration, one_line, plural};
 use crate::runner::Event;
 
 /// Shows events until no more can come.
@@ -70,8 +70,9 @@ impl View {
             } => {
                 self.begin(run.as_str(), *pairs, *finished, *submitted, *spent);
                 self.line(&format!(
-                    "{}: {pairs} pairs, {finished} finished, {to_run} to run",
-                    bold(run)
+                    "{}: {}, {finished} finished, {to_run} to run",
+                    bold(run),
+                    plural(*pairs, "pair")
                 ));
             }
             Event::AttemptStarted {
@@ -151,7 +152,8 @@ impl View {
                 trials,
                 ..
             } => self.always(&warning(format!(
-                "{trials} trial(s) ended in `{}`: stopping. {}",
+                "{} ended in `{}`: stopping. {}",
+                plural(*trials, "trial"),
                 one_line(error, 120),
                 one_line(text, 200)
             ))),
@@ -183,11 +185,13 @@ impl View {
         self.cost = spent;
         self.bar.reset();
         self.bar.set_length(self.total);
-        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} · {msg}");
+        let style =
+            ProgressStyle::with_template("{prefix} [{bar:12}] {pos}/{len} {elapsed} {wide_msg}");
         if let Ok(style) = style {
             self.bar.set_style(style.progress_chars("=> "));
         }
-        self.bar.set_prefix(run.to_owned());
+        // A long name must leave room for the numbers.
+        self.bar.set_prefix(one_line(run, 32));
         if self.ui.draws_bars() {
             self.bar.enable_steady_tick(Duration::from_secs(1));
         }
@@ -248,11 +252,8 @@ impl View {
             )
         };
         self.bar.set_message(format!(
-            "{} submitted · {} errors · {} · {}{eta}",
-            self.submitted,
-            self.errors,
-            self.cost,
-            duration(elapsed)
+            "· {} submitted · {} errors · {}{eta}",
+            self.submitted, self.errors, self.cost
         ));
     }
 

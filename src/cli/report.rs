@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::options::{self, ConfigSource, Places};
 use super::ui::Ui;
 use crate::bench::RunName;
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::survey::{Survey, setting_of_run};
@@ -57,9 +57,9 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
     let text = args.format.render(&summaries);
     match &args.output {
-        None => ui.data(&text),
+        None => ui.data(&text)?,
         Some(path) => {
-            files::write_atomic(path, text.as_bytes())?;
+            files::write_atomic(path, text.as_bytes()).map_err(Error::into_usage)?;
             ui.say(format!("wrote {}", path.display()));
         }
     }

@@ -12,6 +12,7 @@ use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
+use crate::report::text::plural;
 use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, Manifest, RunDir};
@@ -43,7 +44,7 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
             config.experiment.concurrency,
             &rules,
             &prices,
-        )?);
+        )?)?;
     }
     Ok(exit::OK)
 }
@@ -69,8 +70,8 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
     let errors = summary.unfinished() - summary.count_of(Outcome::Missing);
     let _ = writeln!(
         text,
-        "  {} pairs: {} finished ({} submitted), {errors} in error, {} without a result",
-        summary.pairs,
+        "  {}: {} finished ({} submitted), {errors} in error, {} without a result",
+        plural(summary.pairs, "pair"),
         summary.finished,
         summary.submitted,
         summary.count_of(Outcome::Missing)
@@ -98,9 +99,9 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
     }
     let _ = writeln!(
         text,
-        "  cost of the results that stand {}, spent on {} trials {}{}",
+        "  cost of the results that stand {}, spent on {} {}{}",
         summary.headline_cost,
-        summary.trials,
+        plural(summary.trials, "trial"),
         summary.total_spent,
         match cut_off(ledger.entries()) {
             0 => String::new(),

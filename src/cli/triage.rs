@@ -7,7 +7,7 @@ use clap::Args;
 use super::options::{self, ConfigSource, Places};
 use super::report::summarise;
 use super::ui::Ui;
-use crate::bench::RunName;
+use crate::bench::{Pair, RunName};
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::text::one_line;
@@ -60,7 +60,7 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
             "{}: {} ({changed} tags {verb})\n",
             run.name(),
             summary.counts()
-        ));
+        ))?;
     }
     Ok(exit::OK)
 }
@@ -83,8 +83,14 @@ fn triage(
     };
     let mut changed = 0;
     for surveyed in survey.all(Manifest::read(run)?.as_ref())? {
-        let Standing::Result(judged) = &surveyed.standing else {
-            continue;
+        let judged = match &surveyed.standing {
+            Standing::Result(judged) => judged,
+            other => {
+                if args.explain {
+                    ui.data(&explain_none(&surveyed.pair, other, &ledger))?;
+                }
+                continue;
+            }
         };
         if args.explain && judged.finding != Finding::Finished {
             let error = judged
@@ -97,7 +103,7 @@ fn triage(
                 &judged.finding,
                 error,
                 rules,
-            ));
+            ))?;
         }
         changed += usize::from(if args.dry_run {
             survey.would_tag(judged)
@@ -106,6 +112,27 @@ fn triage(
         });
     }
     Ok(changed)
+}
+
+/// Why a pair has no result that can be read.
+fn explain_none(pair: &Pair, standing: &Standing, ledger: &Ledger) -> String {
+    if let Standing::Unreadable(why) = standing {
+        return format!(
+            "{pair}: unreadable\n  why: {why}\n  do: run it again, which sets the file aside\n"
+        );
+    }
+    let mut trials = ledger.entries().iter().rev();
+    let last = trials
+        .find(|entry| entry.pair == *pair)
+        .and_then(|entry| entry.diagnosis.as_ref());
+    match last {
+        None => format!("{pair}: missing\n  it was not run yet\n"),
+        Some(diagnosis) => format!(
+            "{pair}: missing\n  its last trial left no result that stands: {} ({})\n",
+            one_line(&diagnosis.evidence.text, 300),
+            diagnosis.evidence.rule
+        ),
+    }
 }
 
 fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) -> String {

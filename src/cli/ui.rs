@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -80,10 +80,18 @@ impl Ui {
         self.quiet
     }
 
-    /// Prints data to stdout. A reader that went away (`| head`) is no error.
-    pub fn data(&self, text: &str) {
-        let _ = anstream::stdout().write_all(text.as_bytes());
-        let _ = anstream::stdout().flush();
+    /// Prints data to stdout. A reader that went away (`| head`) is no error; a full disk is.
+    pub fn data(&self, text: &str) -> Result<()> {
+        let mut stdout = anstream::stdout();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::world(format!("cannot write to stdout: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says something on stderr, unless `-q`.

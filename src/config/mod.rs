@@ -12,6 +12,7 @@ pub use layers::{DEFAULT, FILE, Layers};
 
 use crate::bench::{Price, Setting};
 use crate::error::nearest;
+use crate::secret::masked_url;
 
 /// The configuration, typed.
 #[derive(Clone, Debug, Deserialize)]
@@ -153,10 +154,32 @@ impl Config {
             &self.experiment.engine,
             &["upstream", "native"],
         )?;
+        let has_scheme =
+            |url: &str, schemes: &[&str]| schemes.iter().any(|scheme| url.starts_with(scheme));
+        if let Some(url) = &self.upstream.api_base
+            && !has_scheme(url, &["http://", "https://"])
+        {
+            let why = format!(
+                "is `{}`, but a URL begins with http:// or https://",
+                masked_url(url)
+            );
+            return Err(("upstream.api_base", why));
+        }
+        if !has_scheme(&self.upstream.redis_url, &["redis://"]) {
+            let why = format!(
+                "is `{}`, but must begin with redis://",
+                masked_url(&self.upstream.redis_url)
+            );
+            return Err(("upstream.redis_url", why));
+        }
+        if !self.limits.min_free_disk_gb.is_finite() || self.limits.min_free_disk_gb < 0.0 {
+            return Err(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));
+        }
         match self.limits.budget {
-            Some(budget) if budget.is_nan() || budget <= 0.0 => {
-                Err(("limits.budget", "must be more than 0".to_owned()))
-            }
+            Some(budget) if !budget.is_finite() || budget <= 0.0 => Err((
+                "limits.budget",
+                "must be an amount of more than 0".to_owned(),
+            )),
             _ => Ok(()),
         }
     }

@@ -193,7 +193,10 @@ impl Summary {
             outcomes: BTreeMap::new(),
             headline_cost: Total::default(),
             total_spent: Total::default(),
-            has_ledger: !ledger.is_empty(),
+            has_ledger: !ledger.is_empty()
+                || surveyed
+                    .iter()
+                    .all(|pair| matches!(pair.standing, Standing::Missing)),
             usage: None,
             usage_unknown: 0,
             trial_seconds: 0.0,

@@ -122,7 +122,11 @@ fn errors(summary: &Summary) -> String {
     }) {
         let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
         for line in summary.lines.iter().filter(|line| line.outcome == outcome) {
-            let rule = line.rule.as_deref().unwrap_or("no rule matches");
+            let rule = match (&line.rule, outcome) {
+                (Some(rule), _) => rule,
+                (None, Outcome::Unreadable) => line.why.as_deref().unwrap_or("no text"),
+                (None, _) => "no rule matches",
+            };
             match groups.iter_mut().find(|(known, ..)| *known == rule) {
                 Some((_, _, pairs)) => pairs.push(&line.pair),
                 None => groups.push((
@@ -134,12 +138,7 @@ fn errors(summary: &Summary) -> String {
         }
         for (rule, why, pairs) in groups {
             let name = outcome.name();
-            let _ = writeln!(
-                out,
-                "  {name} · {rule} · {} pair{}",
-                pairs.len(),
-                if pairs.len() == 1 { "" } else { "s" }
-            );
+            let _ = writeln!(out, "  {name} · {rule} · {}", plural(pairs.len(), "pair"));
             let _ = writeln!(out, "    {}", one_line(why, 160));
             let _ = writeln!(out, "    {}", some(&pairs, 6));
         }
@@ -204,6 +203,12 @@ fn costs(summaries: &[Summary]) -> String {
         );
     }
     out
+}
+
+/// A number with its word: `1 pair`, `2 pairs`.
+#[must_use]
+pub fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Text as one line of at most `limit` characters; control characters become spaces, so that an

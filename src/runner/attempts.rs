@@ -12,12 +12,15 @@ use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::Result;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
-use crate::report::text::one_line;
+use crate::report::text::{one_line, plural};
 use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::scan::POLL;
 use crate::store::{Ledger, RunDir};
 use crate::triage::Rules;
+
+/// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.
+const NO_SPACE: &str = "No space left on device";
 
 /// One run with everything its attempts need.
 #[derive(Debug)]
@@ -64,18 +67,26 @@ impl Runner {
             let attempt = history.last_attempt + nth;
             let (end, running) = self.attempt(engine, &plan, attempt, nth).await?;
             if let Some(end) = self.after(&end, &running, attempt) {
+                // What ran may have been all there was.
+                if end == RunEnd::Interrupted && self.is_complete()? {
+                    return Ok(RunEnd::Complete);
+                }
                 return Ok(end);
             }
             if running.infra > 0 || end != AttemptEnd::Done {
                 self.wait(nth, running.infra).await?;
             }
         }
-        let plan = Plan::of(&self.survey()?, false);
-        Ok(if plan.to_run.is_empty() && plan.settled.is_empty() {
+        Ok(if self.is_complete()? {
             RunEnd::Complete
         } else {
             RunEnd::Errors
         })
+    }
+
+    fn is_complete(&self) -> Result<bool> {
+        let plan = Plan::of(&self.survey()?, false);
+        Ok(plan.to_run.is_empty() && plan.settled.is_empty())
     }
 
     /// One attempt: the engine runs, the store is watched.
@@ -169,9 +180,8 @@ impl Runner {
     fn after(&self, end: &AttemptEnd, running: &Running, attempt: u32) -> Option<RunEnd> {
         if let Some(trip) = &running.trip {
             return Some(RunEnd::World(format!(
-                "stopped after {} trial{} ended in `{}`: {}",
-                trip.trials,
-                if trip.trials == 1 { "" } else { "s" },
+                "stopped after {} ended in `{}`: {}",
+                plural(trip.trials, "trial"),
                 one_line(&trip.error, 200),
                 self.advice(&trip.error)
             )));
@@ -189,6 +199,12 @@ impl Runner {
             AttemptEnd::DaemonGone(message) => Some(RunEnd::World(format!(
                 "the Docker daemon went away: {message}; start it again, the same command goes on"
             ))),
+            AttemptEnd::Broke { tail, .. } if tail.iter().any(|line| line.contains(NO_SPACE)) => {
+                Some(RunEnd::World(format!(
+                    "the disk is full: the engine could not write under {}; free some space",
+                    self.run.path().display()
+                )))
+            }
             AttemptEnd::Broke { status, tail, log } if running.new_results == 0 => {
                 Some(RunEnd::World(format!(
                     "the engine ended with {status} and no result in attempt {attempt}; its last lines:\n  {}\n(all of them: {})",
@@ -221,7 +237,11 @@ impl Runner {
         );
         self.sink.emit(Event::BackOff {
             seconds: pause.as_secs_f64(),
-            why: format!("{infra} infrastructure errors, {left} pairs left"),
+            why: format!(
+                "{}, {} left",
+                plural(infra, "infrastructure error"),
+                plural(left, "pair")
+            ),
         });
         let mut interrupt = self.interrupt.clone();
         tokio::select! {

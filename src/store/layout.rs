@@ -1,5 +1,6 @@
 //! Where things lie under `logs/`: upstream's tree, and our `regatta/` beside it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::bench::setting::Tree;
@@ -58,8 +59,10 @@ impl LogTree {
         if names.is_empty() {
             return Ok(all);
         }
+        let mut seen = HashSet::new();
         names
             .iter()
+            .filter(|name| seen.insert(*name))
             .map(|name| {
                 let run = self.run(name);
                 if run.exists() {

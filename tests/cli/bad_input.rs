@@ -354,6 +354,10 @@ fn a_run_that_was_begun_as_something_else() {
         manifest["accepted"][0]["changes"][0],
         "model: command-a-03-2025 → openai/other"
     );
+    // A dry run promises nothing that the run would refuse.
+    run(&place, &["--dry-run", "--setting", "solo"])
+        .code(2)
+        .says("model: openai/other → command-a-03-2025");
 }
 
 #[test]
@@ -375,4 +379,51 @@ fn an_engine_that_breaks_at_once_is_no_lost_attempt() {
         .says("No module named litellm")
         .says("attempt-1.log");
     assert_eq!(place.events("command-a-solo", "attempt_started").len(), 1);
+}
+
+#[test]
+fn addresses_that_cannot_be_are_refused_before_anything_runs() {
+    let place = Place::new();
+    run(
+        &place,
+        &["--dry-run", "--api-base", "api.cohere.com/v2/chat"],
+    )
+    .code(2)
+    .says("upstream.api_base")
+    .says("begins with http:// or https://")
+    .says("--api-base");
+    run(&place, &["--dry-run", "--redis-url", "localhost"])
+        .code(2)
+        .says("must begin with redis://");
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_an_error() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = place
+        .regatta(&["config", "--default"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    crate::support::Ran::of(&output)
+        .code(3)
+        .says("cannot write to stdout");
+}
+
+#[test]
+fn triage_explains_pairs_without_a_result_too() {
+    let place = Place::new();
+    place.write("cb/logs/x-solo/solo/harbor_task/1/f1_f2/result.json", "{");
+    let text = place
+        .run(&["triage", "--cooperbench-dir", "cb", "--explain"])
+        .code(0)
+        .stdout;
+    assert!(
+        text.contains("harbor_task/1/f1_f2: unreadable\n  why: it is truncated"),
+        "{text}"
+    );
 }

@@ -143,6 +143,6 @@ fn a_report_goes_whole_into_a_file() {
             "-o",
             "no/such/dir.json",
         ])
-        .code(3)
+        .code(2)
         .says("no/such/dir.json");
 }

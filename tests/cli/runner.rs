@@ -202,6 +202,38 @@ fn a_budget_ends_it() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_ends_it() {
+    let mut bench = Bench::new(9);
+    bench.policy.min_free_bytes = u64::MAX;
+    let (end, ran) = bench.run(Fake::default());
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("nearly full")),
+        "{end:?}"
+    );
+    assert!(ran.len() == 1 && ran[0].len() <= 2, "{ran:?}");
+}
+
+#[test]
+fn an_engine_that_met_a_full_disk_is_not_tried_again() {
+    let bench = Bench::new(2);
+    let fake = Fake {
+        ends: vec![AttemptEnd::Broke {
+            status: "exit code 1".to_owned(),
+            tail: vec!["OSError: [Errno 28] No space left on device".to_owned()],
+            log: "x.log".into(),
+        }],
+        outcomes: HashMap::from([(name(2), vec![Outcome::Nothing])]),
+        ..Fake::default()
+    };
+    let (end, ran) = bench.run(fake);
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("the disk is full")),
+        "{end:?}"
+    );
+    assert_eq!(ran.len(), 1);
+}
+
+#[test]
 fn a_pair_lives_or_dies_together() {
     let mut bench = Bench::new(2);
     bench.setting = Setting::CoopNocomm;

@@ -14,6 +14,7 @@ use crate::executor::reaper::Leftovers;
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::summary::Outcome;
+use crate::report::text::plural;
 use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
@@ -119,19 +120,7 @@ impl Experiment {
         let mut open = Vec::new();
         for (setting, run) in &self.runs {
             let lock = RunLock::take(run).map_err(Error::into_usage)?;
-            let mut manifest = self.manifest(*setting, run)?;
-            if let Some(old) = Manifest::read(run)? {
-                let changes = manifest.changes_from(&old);
-                if !changes.is_empty() && !accept_changes {
-                    return Err(changed_manifest(run, &changes));
-                }
-                manifest.created_at = old.created_at;
-                manifest.accepted = old.accepted;
-                if !changes.is_empty() {
-                    let at = jiff::Timestamp::now();
-                    manifest.accepted.push(Accepted { at, changes });
-                }
-            }
+            let manifest = self.checked_manifest(*setting, run, accept_changes)?;
             open.push(OpenRun {
                 setting: *setting,
                 run: run.clone(),
@@ -140,6 +129,38 @@ impl Experiment {
             });
         }
         Ok(open)
+    }
+
+    /// Refuses runs that were begun as something else; a dry run asks the same.
+    pub fn check_manifests(&self, accept_changes: bool) -> Result<()> {
+        for (setting, run) in &self.runs {
+            self.checked_manifest(*setting, run, accept_changes)?;
+        }
+        Ok(())
+    }
+
+    /// The manifest of a run, with what was accepted before and now.
+    fn checked_manifest(
+        &self,
+        setting: Setting,
+        run: &RunDir,
+        accept_changes: bool,
+    ) -> Result<Manifest> {
+        let mut manifest = self.manifest(setting, run)?;
+        let Some(old) = Manifest::read(run)? else {
+            return Ok(manifest);
+        };
+        let changes = manifest.changes_from(&old);
+        if !changes.is_empty() && !accept_changes {
+            return Err(changed_manifest(run, &changes));
+        }
+        manifest.created_at = old.created_at;
+        manifest.accepted = old.accepted;
+        if !changes.is_empty() {
+            let at = jiff::Timestamp::now();
+            manifest.accepted.push(Accepted { at, changes });
+        }
+        Ok(manifest)
     }
 
     fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
@@ -340,7 +361,7 @@ impl Experiment {
     /// Prints the report and what the end means; gives the exit code.
     pub fn conclude(&self, end: &RunEnd, ui: &Ui) -> Result<u8> {
         let summaries = self.summaries()?;
-        ui.data(&Format::Text.render(&summaries));
+        ui.data(&Format::Text.render(&summaries))?;
         Ok(match end {
             RunEnd::Complete => exit::OK,
             RunEnd::Errors => {
@@ -350,14 +371,16 @@ impl Experiment {
                     .map(|summary| summary.count_of(Outcome::InfraError))
                     .sum();
                 ui.warn(format!(
-                    "{open} pairs did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
+                    "{} did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
+                ,
+                    plural(open, "pair")
                 ));
                 exit::ERRORS
             }
             RunEnd::World(why) => {
                 ui.error(
                     &Error::world(why)
-                        .hint("what ran is kept; mend this, and the same command goes on"),
+                        .hint("what ran is kept; mend this, and the same command goes on (with --accept-changes when it was the model or the endpoint)"),
                 );
                 exit::WORLD
             }

@@ -178,8 +178,12 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
     let experiment = Experiment::plan(&config, args.smoke, args.dry_run)?;
     if args.dry_run {
+        // Without an installed CLI its version is unknown, and would differ from any manifest's.
+        if experiment.options.version.is_some() {
+            experiment.check_manifests(args.accept_changes)?;
+        }
         let redis = redis::choose(&config.upstream.redis_url).await;
-        ui.data(&plan::render(&experiment, &redis, args.force)?);
+        ui.data(&plan::render(&experiment, &redis, args.force)?)?;
         return Ok(exit::OK);
     }
     let interrupt = Interrupt::listen()?;

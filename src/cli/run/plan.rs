@@ -9,6 +9,7 @@ use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::error::Result;
 use crate::executor::redis::Choice;
 use crate::report::Survey;
+use crate::report::text::{duration, plural};
 use crate::runner::Plan;
 use crate::store::events::{ContainerFacts, History};
 use crate::store::{Ledger, RunDir};
@@ -36,12 +37,12 @@ pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<St
     );
     let _ = writeln!(
         text,
-        "each: at most {}, back-off from {:?} to {:?} after infrastructure errors, task timeout {:?}, stall timeout {:?}",
+        "each: at most {}, back-off from {} to {} after infrastructure errors, task timeout {}, stall timeout {}",
         plural(attempts.max_attempts as usize, "attempt"),
-        attempts.backoff,
-        attempts.backoff_max,
-        limits.task_timeout,
-        limits.stall_timeout,
+        for_people(attempts.backoff),
+        for_people(attempts.backoff_max),
+        for_people(limits.task_timeout),
+        for_people(limits.stall_timeout),
     );
     match limits.budget {
         Some(budget) => {
@@ -142,6 +143,9 @@ fn render_run(
     Ok(text)
 }
 
-fn plural(n: usize, word: &str) -> String {
-    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+fn for_people(time: std::time::Duration) -> String {
+    if time.is_zero() {
+        return "off".to_owned();
+    }
+    duration(time.as_secs_f64())
 }

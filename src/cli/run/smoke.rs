@@ -46,7 +46,7 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
     if failed {
         let _ = writeln!(text, "{LOOK_AT}");
     }
-    ui.data(&text);
+    ui.data(&text)?;
     Ok(if failed && code == exit::OK {
         exit::ERRORS
     } else {

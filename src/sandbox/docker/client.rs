@@ -68,6 +68,10 @@ impl Docker {
 
     /// The daemon's version, which shows that it answers.
     pub async fn version(&self) -> Result<String> {
+        // The library's own error for this says neither why nor where.
+        if let Err(error) = self.endpoint.connect().await {
+            return Err(unreachable(&self.endpoint, &error.to_string()));
+        }
         let asked = tokio::time::timeout(Duration::from_secs(10), self.api.version());
         match asked.await {
             Ok(Ok(version)) => Ok(format!(
@@ -158,6 +162,12 @@ impl Docker {
 }
 
 fn unreachable(endpoint: &Endpoint, why: &str) -> Error {
-    Error::world(format!("no Docker daemon answers at {}: {why}", endpoint.url()))
-        .hint("start it (`systemctl start docker`), or point DOCKER_HOST at the one to use; `docker info` shows whether you may")
+    let error = Error::world(format!(
+        "no Docker daemon answers at {}: {why}",
+        endpoint.url()
+    ));
+    if why.contains("ermission denied") {
+        return error.hint("you may not use its socket: join its group (`sudo usermod -aG docker $USER`, then log in again), or point DOCKER_HOST at a daemon of your own");
+    }
+    error.hint("start it (`systemctl start docker`), or point DOCKER_HOST at the one to use")
 }
