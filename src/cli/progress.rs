@@ -191,7 +191,7 @@ impl View {
             self.bar.set_style(style.progress_chars("=> "));
         }
         // A long name must leave room for the numbers.
-        self.bar.set_prefix(one_line(run, 32));
+        self.bar.set_prefix(one_line(run, 24));
         if self.ui.draws_bars() {
             self.bar.enable_steady_tick(Duration::from_secs(1));
         }
