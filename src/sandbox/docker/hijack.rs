@@ -2,8 +2,8 @@
 //!
 //! Docker's Python library reads the head through a buffer and the output from the bare socket
 //! below it. Output that arrives together with the head stays in that buffer and is lost: an exec
-//! "prints" nothing, or not its beginning. On a busy machine that was seen for one or two of 300
-//! execs, with the daemon itself as with a relay, and upstream's v1 then submits an empty patch.
+//! "prints" nothing, or not its beginning. On a busy machine that was seen for 2 of 1,200 execs
+//! with the daemon itself, and upstream's v1 then submits an empty patch.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
