@@ -32,9 +32,10 @@ const OPTIONAL: [&str; 9] = [
 const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
 
 /// `REGATTA_*` variables that are no configuration keys.
-const OTHER_VARIABLES: [&str; 4] = [
+const OTHER_VARIABLES: [&str; 5] = [
     crate::process::OWNER_VAR,
     "REGATTA_CACHE",
+    "REGATTA_DOCKERD_FLAGS",
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
 ];

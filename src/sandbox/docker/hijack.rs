@@ -37,7 +37,7 @@ impl ClientSocket {
         Ok(Self(Arc::new(stream.as_fd().try_clone_to_owned()?)))
     }
 
-    /// Readies a response's head so that [`Self::head_was_read`] can tell.
+    /// Readies a response's head so that [`Marked::head_was_read`] can tell.
     pub fn mark<B>(&self, response: &mut Response<B>) -> Marked {
         let padding = HeaderValue::from_str(&"-".repeat(PADDING));
         if let Ok(padding) = padding {
