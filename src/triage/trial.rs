@@ -146,7 +146,7 @@ fn of_error(
         ));
     }
     let rule = rules.find(text, class)?;
-    let shown = daemon.map_or(text, String::as_str);
+    let (source, shown) = daemon.map_or((source, text), |message| ("docker daemon", message));
     Some(Diagnosis::new(rule.cause, &rule.id, source, shown))
 }
 

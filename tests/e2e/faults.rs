@@ -232,3 +232,45 @@ fn an_endpoint_that_hangs_stalls_the_attempt() {
     assert_eq!(cut.len(), 2, "{ledger:#?}");
     assert!(lab.left_over(RUN).is_empty());
 }
+
+/// A container that is made but cannot start: upstream drops that too.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_container_that_cannot_start_says_why() {
+    let lab = Lab::new(Version::V29);
+    let image = "akhatua/cooperbench-hollow:task7";
+    lab.place.write("hollow/nothing", "");
+    let tar = lab.place.join("hollow.tar");
+    let packed = Command::new("tar")
+        .arg("-cf")
+        .arg(&tar)
+        .arg("-C")
+        .arg(lab.place.join("hollow"))
+        .arg(".")
+        .status();
+    assert!(packed.unwrap().success());
+    assert!(
+        Command::new("docker")
+            .arg("import")
+            .arg(&tar)
+            .arg(image)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let dataset = lab.place.join("cb/dataset");
+    std::fs::rename(dataset.join("lighthouse_task"), dataset.join("hollow_task")).unwrap();
+    lab.place.write(
+        "cb/dataset/subsets/lite.json",
+        r#"{"tasks": [{"repo": "hollow_task", "task_id": 7}]}"#,
+    );
+    lab.run(&["run", "--setting", "solo", "--max-attempts", "1"]);
+    let result = lab.result("t-solo", "solo", "hollow_task/7/f1_f2");
+    let evidence = &result["regatta"]["evidence"];
+    assert_eq!(evidence["source"], "docker daemon", "{result:#}");
+    assert!(
+        evidence["text"].as_str().unwrap().contains("/bin/bash"),
+        "{evidence:#}"
+    );
+    let _ = Command::new("docker").args(["rmi", image]).output();
+}

@@ -44,7 +44,7 @@ pub enum Seen {
         /// Its image.
         image: String,
     },
-    /// The daemon refused to make one.
+    /// The daemon refused to make or to start one.
     Refused {
         /// The name it should have had.
         name: String,
@@ -68,6 +68,7 @@ pub enum Seen {
 /// A container that the engine made.
 #[derive(Clone, Debug)]
 struct Known {
+    name: String,
     created: Instant,
     lost: Option<Lost>,
     reported: bool,
@@ -216,6 +217,7 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
 enum Meaning<'a> {
     CreateContainer,
     InspectContainer(&'a str),
+    StartContainer(&'a str),
     EndContainer(&'a str),
     CreateExec(&'a str),
     StartExec(&'a str),
@@ -231,6 +233,7 @@ fn meaning<'a>(method: &Method, path: &'a str) -> Meaning<'a> {
     match (method.as_str(), parts.as_slice()) {
         ("POST", ["containers", "create"]) => Meaning::CreateContainer,
         ("GET", ["containers", id, "json"]) => Meaning::InspectContainer(id),
+        ("POST", ["containers", id, "start"]) => Meaning::StartContainer(id),
         ("POST", ["containers", id, "stop" | "kill"]) | ("DELETE", ["containers", id]) => {
             Meaning::EndContainer(id)
         }
@@ -251,6 +254,10 @@ impl Shared {
         let path = request.uri().path().to_owned();
         match meaning(request.method(), &path) {
             Meaning::CreateContainer => self.create(request, client).await,
+            Meaning::StartContainer(id) => {
+                let (Ok(response) | Err(response)) = self.pass(request, client).await;
+                self.started(id, response).await
+            }
             Meaning::EndContainer(id) => {
                 let response = self
                     .pass(request, client)
@@ -307,7 +314,9 @@ impl Shared {
         };
         let mut bytes = body.to_bytes();
         let mut image = String::new();
-        if let Ok(mut config) = serde_json::from_slice::<Value>(&bytes) {
+        if let Ok(mut config) = serde_json::from_slice::<Value>(&bytes)
+            && config.is_object()
+        {
             config["Image"]
                 .as_str()
                 .unwrap_or_default()
@@ -323,18 +332,11 @@ impl Shared {
         head.headers.remove(TRANSFER_ENCODING);
         head.headers.insert(CONTENT_LENGTH, bytes.len().into());
         let request = Request::from_parts(head, whole(bytes));
-        let response = match self.pass(request, client).await {
-            Ok(response) | Err(response) => response,
-        };
-        let (head, body) = response.into_parts();
-        let bytes = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-            .unwrap_or_default();
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let (Ok(response) | Err(response)) = self.pass(request, client).await;
+        let (head, bytes, answer) = read(response).await;
         if let (true, Some(id)) = (head.status.is_success(), answer["Id"].as_str()) {
             let known = Known {
+                name,
                 created: Instant::now(),
                 lost: None,
                 reported: false,
@@ -346,13 +348,35 @@ impl Shared {
                 image,
             });
         } else {
-            let message = answer["message"]
-                .as_str()
-                .unwrap_or("no message")
-                .to_owned();
-            (self.on_event)(Seen::Refused { name, message });
+            self.refused(name, &answer);
         }
         Response::from_parts(head, whole(bytes))
+    }
+
+    /// A container that was made may still not start: its image has no shell, a mount is missing.
+    async fn started(&self, id: &str, response: Response<Body>) -> Response<Body> {
+        if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+            return response;
+        }
+        let (head, bytes, answer) = read(response).await;
+        let id = self.full_id(id).unwrap_or_default();
+        let name = self
+            .state()
+            .containers
+            .get(&id)
+            .map(|known| known.name.clone());
+        if let Some(name) = name {
+            self.refused(name, &answer);
+        }
+        Response::from_parts(head, whole(bytes))
+    }
+
+    fn refused(&self, name: String, answer: &Value) {
+        let message = answer["message"].as_str().unwrap_or("no message");
+        (self.on_event)(Seen::Refused {
+            name,
+            message: message.to_owned(),
+        });
     }
 
     /// The engine asked for a container, and the daemon does not have it running.
@@ -509,6 +533,18 @@ fn join(client: hyper::upgrade::OnUpgrade, daemon: hyper::upgrade::OnUpgrade, ma
         // Either side may break off: that is how a hijacked connection ends.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut daemon).await;
     });
+}
+
+/// A response's head, its body, and the JSON in that; a body that breaks off is an empty one.
+async fn read(response: Response<Body>) -> (hyper::http::response::Parts, Bytes, Value) {
+    let (head, body) = response.into_parts();
+    let bytes = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    let answer = serde_json::from_slice(&bytes).unwrap_or_default();
+    (head, bytes, answer)
 }
 
 fn whole(bytes: Bytes) -> Body {
