@@ -7,6 +7,7 @@ use crate::evaluation::Verdict;
 use crate::model::price::{PriceTable, cost_of};
 use crate::store::events::ContainerFacts;
 use crate::store::layout::setting_of;
+use crate::store::result::ERROR;
 use crate::store::{
     Ledger, Manifest, ResultFile, RunDir, Tag, TrialRecord, eval, result, trajectory,
 };
@@ -128,11 +129,38 @@ impl Survey<'_> {
             Finding::OnlyLooksFinished,
         );
         Judged {
+            cost: cost_of(
+                &self.as_billed(&record, &case, &finding),
+                usage,
+                self.prices,
+            ),
             finding,
-            cost: cost_of(&record, usage, self.prices),
             usage,
             record,
         }
+    }
+
+    /// The record with the steps that were billed, of agents that ended before any answer came.
+    ///
+    /// v2 counts a refused call as a step, v1 does not count one whose answer it could not read.
+    /// Only the error tells: a call that was refused is free, of another the cost is unknown.
+    fn as_billed(&self, record: &TrialRecord, case: &Case, finding: &Finding) -> TrialRecord {
+        let rule = finding
+            .diagnosis()
+            .and_then(|found| self.rules.get(&found.evidence.rule));
+        let refused = rule.is_some_and(|rule| rule.refused);
+        let mut billed = record.clone();
+        for (agent, trajectory) in billed.agents.iter_mut().zip(&case.trajectories) {
+            let messages = trajectory
+                .as_ref()
+                .map_or(&[][..], |trajectory| &trajectory.messages);
+            let unanswered =
+                !messages.is_empty() && messages.iter().all(|message| message.role != "assistant");
+            if agent.status == ERROR && agent.cost == Some(0.0) && unanswered {
+                agent.steps = Some(u64::from(!refused));
+            }
+        }
+        billed
     }
 
     /// Judges every pair of a plan, or all that are there when the run has no manifest.

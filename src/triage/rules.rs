@@ -26,6 +26,8 @@ pub struct Rule {
     pub about: String,
     /// What to do, in a sentence.
     pub advice: String,
+    /// Whether the provider refused the call, or never got it, so that it bills nothing for it.
+    pub refused: bool,
     exceptions: Vec<String>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
@@ -52,6 +54,8 @@ struct FileRule {
     about: String,
     #[serde(default)]
     advice: String,
+    #[serde(default)]
+    refused: bool,
     /// Decided by what the harness saw happen, never by a text.
     #[serde(default)]
     harness: bool,
@@ -154,6 +158,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
                 harness: rule.harness,
+                refused: rule.refused,
                 id: rule.id,
             })
         })

@@ -115,6 +115,32 @@ fn a_price_file_makes_unknown_costs_known() {
     );
 }
 
+/// Two agents that ended at their first call: v1's form, with no step counted.
+#[test]
+fn a_refused_call_is_free_and_one_whose_answer_was_unreadable_is_of_unknown_cost() {
+    for (error, unknown) in [
+        (
+            "litellm.RateLimitError: RateLimitError: OpenAIException - slow down",
+            0,
+        ),
+        (
+            "litellm.APIConnectionError: APIConnectionError: OpenAIException - Unterminated string starting at: line 1 column 5 (char 4)",
+            1,
+        ),
+    ] {
+        let place = Place::new();
+        let dir = "cb/logs/x-solo/solo/harbor_task/1/f1_f2";
+        let result = serde_json::json!({"run_id": "a", "model": "openai/m",
+            "agent": {"status": "Error", "cost": 0, "steps": 0, "error": error}});
+        place.write(&format!("{dir}/result.json"), result.to_string());
+        let messages = serde_json::json!({"messages": [{"role": "system", "content": ""}, {"role": "user", "content": ""}]});
+        place.write(&format!("{dir}/solo_traj.json"), messages.to_string());
+        let json: serde_json::Value =
+            serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
+        assert_eq!(json["headline_cost"]["unknown"], unknown, "{error}");
+    }
+}
+
 #[test]
 fn the_text_reads_well() {
     insta::assert_snapshot!(report(&tree(), &[]));
