@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
-use crate::store::LogTree;
 use crate::store::manifest::digest;
+use crate::store::{LogTree, RunDir};
 use crate::triage::Rules;
 
 /// Where the configuration comes from.
@@ -34,6 +35,42 @@ pub struct Places {
     /// The log tree [default: logs/ in the checkout]
     #[arg(long, value_name = "DIR")]
     logs_dir: Option<String>,
+}
+
+/// The runs that a command reads, and how it reads them.
+#[derive(Debug, Args)]
+pub struct RunSelection {
+    /// The runs [default: every run of the log tree]
+    #[arg(value_name = "RUN")]
+    runs: Vec<RunName>,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Runs that were found, with what it takes to judge them.
+#[derive(Debug)]
+pub struct Reading {
+    pub config: Config,
+    pub rules: Rules,
+    pub prices: PriceTable,
+    pub runs: Vec<RunDir>,
+}
+
+impl RunSelection {
+    /// Finds the runs and reads rules and prices.
+    pub fn open(&self) -> Result<Reading> {
+        let mut layers = self.source.layers()?;
+        self.places.apply(&mut layers)?;
+        let config = layers.config()?;
+        Ok(Reading {
+            rules: rules(&config)?,
+            prices: prices(&config)?.0,
+            runs: log_tree(&config).select(&self.runs)?,
+            config,
+        })
+    }
 }
 
 impl ConfigSource {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::options::{self, ConfigSource, Places};
+use super::options::RunSelection;
 use super::ui::Ui;
-use crate::bench::RunName;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
@@ -22,19 +21,14 @@ use crate::triage::Rules;
 /// Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The runs [default: every run of the log tree]
-    #[arg(value_name = "RUN")]
-    runs: Vec<RunName>,
+    #[command(flatten)]
+    selection: RunSelection,
     /// The format
     #[arg(long, default_value = "text", value_parser = formats())]
     format: Format,
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    source: ConfigSource,
-    #[command(flatten)]
-    places: Places,
 }
 
 /// The formats by name, with clap's own suggestion for a slip.
@@ -44,15 +38,10 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
-    let mut layers = args.source.layers()?;
-    args.places.apply(&mut layers)?;
-    let config = layers.config()?;
-    let rules = options::rules(&config)?;
-    let (prices, _) = options::prices(&config)?;
-    let runs = options::log_tree(&config).select(&args.runs)?;
+    let found = args.selection.open()?;
     let mut summaries = Vec::new();
-    for run in &runs {
-        summaries.push(summarise(run, &rules, &prices)?);
+    for run in &found.runs {
+        summaries.push(summarise(run, &found.rules, &found.prices)?);
     }
     summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
     let text = args.format.render(&summaries);

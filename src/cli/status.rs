@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::options::{self, ConfigSource, Places};
+use super::options::RunSelection;
 use super::report::summarise;
 use super::ui::{Ui, bold};
-use crate::bench::RunName;
 use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
@@ -23,27 +22,18 @@ use crate::triage::Rules;
 /// It disturbs nothing: another regatta may be running.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The runs [default: every run of the log tree]
-    #[arg(value_name = "RUN")]
-    runs: Vec<RunName>,
     #[command(flatten)]
-    source: ConfigSource,
-    #[command(flatten)]
-    places: Places,
+    selection: RunSelection,
 }
 
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
-    let mut layers = args.source.layers()?;
-    args.places.apply(&mut layers)?;
-    let config = layers.config()?;
-    let rules = options::rules(&config)?;
-    let (prices, _) = options::prices(&config)?;
-    for run in options::log_tree(&config).select(&args.runs)? {
+    let found = args.selection.open()?;
+    for run in &found.runs {
         ui.data(&status(
-            &run,
-            config.experiment.concurrency,
-            &rules,
-            &prices,
+            run,
+            found.config.experiment.concurrency,
+            &found.rules,
+            &found.prices,
         )?)?;
     }
     Ok(exit::OK)

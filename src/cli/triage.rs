@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::options::{self, ConfigSource, Places};
+use super::options::RunSelection;
 use super::report::summarise;
 use super::ui::Ui;
-use crate::bench::{Pair, RunName};
+use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::text::one_line;
@@ -22,35 +22,26 @@ use crate::triage::{Finding, Rules};
 /// A result whose cause is `infra` gets `"infra_error": true`; one that no longer applies loses it.
 #[derive(Debug, Args)]
 pub struct TriageArgs {
-    /// The runs [default: every run of the log tree]
-    #[arg(value_name = "RUN")]
-    runs: Vec<RunName>,
+    #[command(flatten)]
+    selection: RunSelection,
     /// Show what would be tagged, write nothing
     #[arg(long)]
     dry_run: bool,
     /// Show every pair that did not finish: its cause, the rule, and the text that decided
     #[arg(long)]
     explain: bool,
-    #[command(flatten)]
-    source: ConfigSource,
-    #[command(flatten)]
-    places: Places,
 }
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
-    let mut layers = args.source.layers()?;
-    args.places.apply(&mut layers)?;
-    let config = layers.config()?;
-    let rules = options::rules(&config)?;
-    let (prices, _) = options::prices(&config)?;
-    for run in options::log_tree(&config).select(&args.runs)? {
+    let found = args.selection.open()?;
+    for run in &found.runs {
         let _lock = if args.dry_run {
             None
         } else {
-            Some(RunLock::take(&run)?)
+            Some(RunLock::take(run)?)
         };
-        let changed = triage(&run, args, &rules, &prices, ui)?;
-        let summary = summarise(&run, &rules, &prices)?;
+        let changed = triage(run, args, &found.rules, &found.prices, ui)?;
+        let summary = summarise(run, &found.rules, &found.prices)?;
         let verb = if args.dry_run {
             "would change"
         } else {
