@@ -13,8 +13,6 @@ pub enum Kind {
     Usage,
     /// The world is not fit: a daemon is down, a disk is full, a key is refused.
     World,
-    /// The user stopped us.
-    Interrupted,
 }
 
 impl Kind {
@@ -24,7 +22,6 @@ impl Kind {
         match self {
             Self::Usage => exit::USAGE,
             Self::World => exit::WORLD,
-            Self::Interrupted => exit::INTERRUPTED,
         }
     }
 }
@@ -67,12 +64,6 @@ impl Error {
     #[must_use]
     pub fn world(message: impl Into<String>) -> Self {
         Self::new(Kind::World, message)
-    }
-
-    /// The user's interrupt, as an error that ends a wait.
-    #[must_use]
-    pub fn interrupted() -> Self {
-        Self::new(Kind::Interrupted, "interrupted")
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {

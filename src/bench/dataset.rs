@@ -33,17 +33,6 @@ impl Dataset {
         self.tasks.insert(key, Task { features });
     }
 
-    /// The tasks, by repository and number.
-    pub fn tasks(&self) -> impl Iterator<Item = (&TaskKey, &Task)> {
-        self.tasks.iter()
-    }
-
-    /// One task.
-    #[must_use]
-    pub fn task(&self, key: &TaskKey) -> Option<&Task> {
-        self.tasks.get(key)
-    }
-
     /// The pairs a subset means, in the subset's order, each once; and all that is unknown.
     #[must_use]
     pub fn pairs_of(&self, subset: &Subset) -> (Vec<Pair>, Vec<Unknown>) {

@@ -10,10 +10,9 @@ use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
-use crate::report::survey::{Survey, setting_of_run};
+use crate::report::survey::{Books, Surveyed, setting_of_run};
 use crate::report::{Format, Summary};
-use crate::store::events::ContainerFacts;
-use crate::store::{Ledger, Manifest, RunDir};
+use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
 
 /// Report what came out and what it cost
@@ -55,28 +54,45 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     Ok(exit::OK)
 }
 
+/// A run as it stands on disk.
+pub struct Stand {
+    pub manifest: Option<Manifest>,
+    pub books: Books,
+    pub surveyed: Vec<Surveyed>,
+}
+
+impl Stand {
+    /// Reads and judges a run.
+    pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
+        let manifest = Manifest::read(run)?;
+        let books = Books::read(run)?;
+        let surveyed = books.survey(run, rules, prices).all(manifest.as_ref())?;
+        Ok(Self {
+            manifest,
+            books,
+            surveyed,
+        })
+    }
+
+    /// Its numbers.
+    pub fn summary(&self, run: &RunDir) -> Summary {
+        let manifest = self.manifest.as_ref();
+        let ledger = &self.books.ledger;
+        let mut summary = Summary::of(
+            run.name().clone(),
+            setting_of_run(run, manifest),
+            &self.surveyed,
+            ledger.entries(),
+            planned_by_upstream(run, manifest),
+        );
+        summary.unreadable_ledger_lines = ledger.unreadable_lines;
+        summary
+    }
+}
+
 /// The numbers of one run, from disk.
 pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Summary> {
-    let manifest = Manifest::read(run)?;
-    let ledger = Ledger::open_readonly(run)?;
-    let facts = ContainerFacts::of_run(run)?;
-    let survey = Survey {
-        run,
-        ledger: &ledger,
-        facts: &facts,
-        rules,
-        prices,
-    };
-    let surveyed = survey.all(manifest.as_ref())?;
-    let mut summary = Summary::of(
-        run.name().clone(),
-        setting_of_run(run, manifest.as_ref()),
-        &surveyed,
-        ledger.entries(),
-        planned_by_upstream(run, manifest.as_ref()),
-    );
-    summary.unreadable_ledger_lines = ledger.unreadable_lines;
-    Ok(summary)
+    Ok(Stand::read(run, rules, prices)?.summary(run))
 }
 
 /// How many pairs upstream's `config.json` counted, for a run without a manifest.

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::options::RunSelection;
-use super::report::summarise;
+use super::report::Stand;
 use super::ui::{Ui, bold};
 use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
+use crate::store::RunDir;
 use crate::store::events::History;
 use crate::store::lock::RunLock;
-use crate::store::{Ledger, Manifest, RunDir};
 use crate::triage::Rules;
 
 /// Show what is finished, running and left, from disk
@@ -40,9 +40,10 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
 }
 
 fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) -> Result<String> {
-    let summary = summarise(run, rules, prices)?;
+    let stand = Stand::read(run, rules, prices)?;
+    let summary = stand.summary(run);
+    let ledger = &stand.books.ledger;
     let history = History::of_run(run)?;
-    let ledger = Ledger::open_readonly(run)?;
     let holder = RunLock::holder(run);
     let mut text = String::new();
     let state = match (&holder, summary.unfinished()) {
@@ -66,7 +67,7 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
         summary.submitted,
         summary.count_of(Outcome::Missing)
     );
-    if let (Some(_), Some(open), Some(manifest)) = (&holder, &history.open, Manifest::read(run)?) {
+    if let (Some(_), Some(open), Some(manifest)) = (&holder, &history.open, &stand.manifest) {
         let recorded = |pair: &str| {
             let mut entries = ledger.entries().iter();
             entries
@@ -74,8 +75,12 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
         };
         let left: Vec<_> = manifest
             .pairs
-            .into_iter()
-            .filter(|pair| open.pairs.contains(&pair.to_string()) && !recorded(&pair.to_string()))
+            .iter()
+            .filter(|pair| {
+                let name = pair.to_string();
+                open.pairs.contains(&name) && !recorded(&name)
+            })
+            .cloned()
             .collect();
         let running: Vec<String> = in_hand(&left, concurrency)
             .iter()

@@ -5,16 +5,15 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::options::RunSelection;
-use super::report::summarise;
+use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
+use crate::report::Standing;
 use crate::report::text::one_line;
-use crate::report::{Standing, Survey};
-use crate::store::events::ContainerFacts;
 use crate::store::lock::RunLock;
-use crate::store::{Ledger, Manifest, RunDir};
+use crate::store::{Ledger, RunDir};
 use crate::triage::{Finding, Rules};
 
 /// Tag results with their cause again, from what is on disk, with today's rules
@@ -40,8 +39,8 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         } else {
             Some(RunLock::take(run)?)
         };
-        let changed = triage(run, args, &found.rules, &found.prices, ui)?;
-        let summary = summarise(run, &found.rules, &found.prices)?;
+        let stand = Stand::read(run, &found.rules, &found.prices)?;
+        let changed = triage(run, args, &found.rules, &found.prices, &stand, ui)?;
         let verb = if args.dry_run {
             "would change"
         } else {
@@ -50,7 +49,7 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         ui.data(&format!(
             "{}: {} ({changed} tags {verb})\n",
             run.name(),
-            summary.counts()
+            stand.summary(run).counts()
         ))?;
     }
     Ok(exit::OK)
@@ -61,24 +60,17 @@ fn triage(
     args: &TriageArgs,
     rules: &Rules,
     prices: &PriceTable,
+    stand: &Stand,
     ui: &Ui,
 ) -> Result<usize> {
-    let ledger = Ledger::open_readonly(run)?;
-    let facts = ContainerFacts::of_run(run)?;
-    let survey = Survey {
-        run,
-        ledger: &ledger,
-        facts: &facts,
-        rules,
-        prices,
-    };
+    let survey = stand.books.survey(run, rules, prices);
     let mut changed = 0;
-    for surveyed in survey.all(Manifest::read(run)?.as_ref())? {
+    for surveyed in &stand.surveyed {
         let judged = match &surveyed.standing {
             Standing::Result(judged) => judged,
             other => {
                 if args.explain {
-                    ui.data(&explain_none(&surveyed.pair, other, &ledger))?;
+                    ui.data(&explain_none(&surveyed.pair, other, &stand.books.ledger))?;
                 }
                 continue;
             }

@@ -123,7 +123,6 @@ impl Ui {
         let heading = match error.kind() {
             Kind::Usage => "error",
             Kind::World => "not fit",
-            Kind::Interrupted => "interrupted",
         };
         let mut stderr = anstream::stderr();
         let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {error}");

@@ -36,12 +36,6 @@ impl PriceTable {
         let bare = model.split_once('/').map(|(_, bare)| bare);
         self.0.get(model).or_else(|| self.0.get(bare?)).copied()
     }
-
-    /// Whether no price is known.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The cost of a trial in USD; `None` when it is not known.

@@ -28,6 +28,41 @@ pub struct Survey<'a> {
     pub prices: &'a PriceTable,
 }
 
+/// What a run's own files hold, as judging its pairs needs it; reading them touches nothing.
+#[derive(Debug)]
+pub struct Books {
+    /// The ledger.
+    pub ledger: Ledger,
+    facts: ContainerFacts,
+}
+
+impl Books {
+    /// Reads the books of a run; empty ones when it has none.
+    pub fn read(run: &RunDir) -> Result<Self> {
+        Ok(Self {
+            ledger: Ledger::open_readonly(run)?,
+            facts: ContainerFacts::of_run(run)?,
+        })
+    }
+
+    /// A survey of the run by these books.
+    #[must_use]
+    pub const fn survey<'a>(
+        &'a self,
+        run: &'a RunDir,
+        rules: &'a Rules,
+        prices: &'a PriceTable,
+    ) -> Survey<'a> {
+        Survey {
+            run,
+            ledger: &self.ledger,
+            facts: &self.facts,
+            rules,
+            prices,
+        }
+    }
+}
+
 /// One pair.
 #[derive(Clone, Debug)]
 pub struct Surveyed {

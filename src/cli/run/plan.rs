@@ -8,11 +8,11 @@ use crate::cli::ui::{bold, warning};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::error::Result;
 use crate::executor::redis::Choice;
-use crate::report::Survey;
+use crate::report::survey::Books;
 use crate::report::text::{duration, plural};
 use crate::runner::Plan;
-use crate::store::events::{ContainerFacts, History};
-use crate::store::{Ledger, RunDir};
+use crate::store::RunDir;
+use crate::store::events::History;
 
 /// The plan of every run.
 pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<String> {
@@ -67,15 +67,8 @@ fn render_run(
     redis: &Choice,
     force: bool,
 ) -> Result<String> {
-    let ledger = Ledger::open_readonly(run)?;
-    let facts = ContainerFacts::of_run(run)?;
-    let survey = Survey {
-        run,
-        ledger: &ledger,
-        facts: &facts,
-        rules: &experiment.rules,
-        prices: &experiment.prices,
-    };
+    let books = Books::read(run)?;
+    let survey = books.survey(run, &experiment.rules, &experiment.prices);
     let surveyed: Vec<_> = experiment
         .pairs
         .iter()
