@@ -101,9 +101,20 @@ impl std::fmt::Debug for Shared {
 
 struct State {
     containers: HashMap<String, Known>,
+    /// The container of each exec.
+    execs: HashMap<String, String>,
     last_activity: Instant,
     holding: bool,
     unreachable: Option<String>,
+}
+
+impl State {
+    /// The container of an exec, unless the engine itself has ended it.
+    fn container_of(&self, exec: &str) -> Option<String> {
+        let container = self.execs.get(exec)?;
+        let known = self.containers.get(container)?;
+        (!known.ended).then(|| container.clone())
+    }
 }
 
 impl Relay {
@@ -123,6 +134,7 @@ impl Relay {
         })?;
         let state = State {
             containers: HashMap::new(),
+            execs: HashMap::new(),
             last_activity: Instant::now(),
             holding: false,
             unreachable: None,
@@ -278,7 +290,9 @@ impl Shared {
                     Ok(response) if !is_exec && response.status() != StatusCode::NOT_FOUND => {
                         response
                     }
-                    Ok(response) if response.status().is_success() => response,
+                    Ok(response) if response.status().is_success() => {
+                        self.exec_created(id, response).await
+                    }
                     outcome => self.gone(id, is_exec, outcome).await,
                 }
             }
@@ -294,7 +308,15 @@ impl Shared {
             Meaning::InspectExec(id) if let Some(container) = dead_exec::container_of(id) => {
                 dead_exec::exited(container)
             }
-            _ => self
+            Meaning::StartExec(id) | Meaning::InspectExec(id) => {
+                match self.pass(request, client).await {
+                    Ok(response) if is_gone(response.status()) => {
+                        self.exec_gone(id, response).await
+                    }
+                    Ok(response) | Err(response) => response,
+                }
+            }
+            Meaning::Other => self
                 .pass(request, client)
                 .await
                 .unwrap_or_else(|refusal| refusal),
@@ -388,10 +410,7 @@ impl Shared {
     ) -> Response<Body> {
         let unreachable = outcome.is_err();
         let (Ok(response) | Err(response)) = outcome;
-        let died = matches!(
-            response.status(),
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT
-        );
+        let died = is_gone(response.status());
         let Some(id) = self.full_id(id).filter(|_| unreachable || died) else {
             return response;
         };
@@ -403,10 +422,41 @@ impl Shared {
         if is_over {
             return response;
         }
+        self.lose(&id, unreachable).await;
+        if is_exec {
+            dead_exec::created(&id)
+        } else {
+            dead_exec::inspected(&id)
+        }
+    }
+
+    async fn exec_created(&self, container: &str, response: Response<Body>) -> Response<Body> {
+        let (head, bytes, answer) = read(response).await;
+        if let (Some(container), Some(exec)) = (self.full_id(container), answer["Id"].as_str()) {
+            self.state().execs.insert(exec.to_owned(), container);
+        }
+        Response::from_parts(head, whole(bytes))
+    }
+
+    /// A container went while a command ran in it. The daemon then names the exec only; with the
+    /// container's id in it the error's text can be told from others.
+    async fn exec_gone(&self, exec: &str, response: Response<Body>) -> Response<Body> {
+        let Some(container) = self.state().container_of(exec) else {
+            return response;
+        };
+        self.lose(&container, false).await;
+        let (_, _, answer) = read(response).await;
+        let message = answer["message"].as_str().unwrap_or("no message");
+        let message = format!("container {container} is not running: {message}");
+        refusal(StatusCode::CONFLICT, &message)
+    }
+
+    /// Notes that a container is lost, and reports it once.
+    async fn lose(&self, id: &str, unreachable: bool) {
         let already = self
             .state()
             .containers
-            .get(&id)
+            .get(id)
             .and_then(|known| known.lost.clone());
         let lost = match already {
             Some(lost) => lost,
@@ -414,24 +464,19 @@ impl Shared {
                 reason: "daemon_unreachable".to_owned(),
                 detail: self.state().unreachable.clone().unwrap_or_default(),
             },
-            None => self.cause_of_death(&id).await,
+            None => self.cause_of_death(id).await,
         };
         let mut report = false;
-        if let Some(known) = self.state().containers.get_mut(&id) {
+        if let Some(known) = self.state().containers.get_mut(id) {
             report = !known.reported;
             known.reported = true;
             known.lost = Some(lost.clone());
         }
         if report {
             (self.on_event)(Seen::Lost {
-                container: id.clone(),
+                container: id.to_owned(),
                 lost,
             });
-        }
-        if is_exec {
-            dead_exec::created(&id)
-        } else {
-            dead_exec::inspected(&id)
         }
     }
 
@@ -533,6 +578,11 @@ fn join(client: hyper::upgrade::OnUpgrade, daemon: hyper::upgrade::OnUpgrade, ma
         // Either side may break off: that is how a hijacked connection ends.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut daemon).await;
     });
+}
+
+/// What the daemon answers about a container or an exec that is not there, or not running.
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::CONFLICT)
 }
 
 /// A response's head, its body, and the JSON in that; a body that breaks off is an empty one.
