@@ -23,6 +23,25 @@ finally:
 print(f"{len(wrong)} of 600 outputs are wrong: {wrong[:10]}")
 "#;
 
+/// A container that goes under a running command: the error has to name it, not the exec alone.
+const KILLED: &str = r#"
+import docker, os, threading
+client = docker.from_env()
+beside = docker.DockerClient(base_url=os.environ["BESIDE"])
+container = client.containers.run("akhatua/cooperbench-harbor:task1", "sleep infinity", entrypoint="", detach=True)
+exec_id = client.api.exec_create(container.id, ["sleep", "60"])["Id"]
+running = threading.Thread(target=lambda: client.api.exec_start(exec_id))
+running.start()
+while not client.api.exec_inspect(exec_id)["Running"]:
+    pass
+beside.containers.get(container.id).remove(force=True)
+running.join()
+try:
+    client.api.exec_inspect(exec_id)
+except docker.errors.APIError as error:
+    print("named" if container.id in str(error) else f"not named: {error}")
+"#;
+
 /// v2's way: the client program.
 const PROGRAM: &str = r#"
 set -e
@@ -72,4 +91,17 @@ fn no_output_is_lost_to_the_python_library() {
 fn no_output_is_lost_to_the_client_program() {
     let said = through_the_relay(Command::new("bash").args(["-c", PROGRAM]));
     assert!(said.starts_with("0 of 60"), "{said}");
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn a_container_that_goes_under_a_command_is_named() {
+    let python = Version::V11.bin().with_file_name("python");
+    let beside = Endpoint::from_environment().unwrap().url();
+    let said = through_the_relay(
+        Command::new(python)
+            .args(["-c", KILLED])
+            .env("BESIDE", beside),
+    );
+    assert_eq!(said.trim(), "named");
 }
