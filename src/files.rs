@@ -138,6 +138,52 @@ fn set_usual_mode(path: &Path, file: &fs::File) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
+/// Writes into a file that is there; for the kernel's own, which cannot be replaced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
+pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|error| failed("write", path, &error))
+}
+
+/// Makes a file the same as another: a second name for it, or a copy with the same mode where that
+/// cannot be.
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to)
+        .map(drop)
+        .map_err(|error| failed("copy", from, &error))
+}
+
+/// Copies a directory with everything in it: files with their modes, symbolic links as such.
+/// Sockets and devices are passed over.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    create_dir(to)?;
+    for path in list(from)? {
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        let target = to.join(name);
+        let kind = path
+            .symlink_metadata()
+            .map_err(|error| failed("read", &path, &error))?
+            .file_type();
+        if kind.is_dir() {
+            copy_tree(&path, &target)?;
+        } else if kind.is_symlink() {
+            fs::read_link(&path)
+                .and_then(|link| std::os::unix::fs::symlink(link, &target))
+                .map_err(|error| failed("copy", &path, &error))?;
+        } else if kind.is_file() {
+            fs::copy(&path, &target).map_err(|error| failed("copy", &path, &error))?;
+        }
+    }
+    Ok(())
+}
+
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
     let write = || -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -110,6 +111,24 @@ fn start_time(pid: u32) -> Option<u64> {
     fields.get(19)?.parse().ok()
 }
 
+/// The program that we start again as a child; see [`set_program`].
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where the `regatta` program is, for a process that is another one and uses the library.
+/// The first word counts.
+pub fn set_program(program: PathBuf) {
+    let _ = PROGRAM.set(program);
+}
+
+/// The `regatta` program: this one, unless [`set_program`] said otherwise.
+pub fn program() -> Result<PathBuf> {
+    match PROGRAM.get() {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe()
+            .map_err(|error| Error::world(format!("cannot find our own executable: {error}"))),
+    }
+}
+
 /// A command for a child of ours: in a process group of its own, out of the terminal's reach,
 /// marked with its owner, and killed by the kernel when we die, even by `kill -9`.
 ///
@@ -117,9 +136,7 @@ fn start_time(pid: u32) -> Option<u64> {
 /// is needed here, the child begins as `regatta __exec`, which sets it and execs the program.
 /// It must be spawned from a thread that lives as long as we do: the runtime's only one.
 pub fn child(program: impl AsRef<OsStr>) -> Result<Command> {
-    let own = std::env::current_exe()
-        .map_err(|error| Error::world(format!("cannot find our own executable: {error}")))?;
-    let mut command = Command::new(own);
+    let mut command = Command::new(self::program()?);
     command
         .arg(EXEC_COMMAND)
         .arg(program)

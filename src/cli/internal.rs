@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::model::script::Script;
+use crate::sandbox::guest;
 
 /// Become a child that dies with its parent
 #[derive(Debug, Args)]
@@ -17,6 +18,42 @@ pub struct ExecArgs {
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     pub command: Vec<OsString>,
+}
+
+/// Serve the sandbox that this is the first process of
+#[derive(Debug, Args)]
+pub struct GuestArgs {
+    /// The abstract socket for `send_message`
+    #[arg(long)]
+    mailbox: Option<String>,
+    /// How many processes there may be
+    #[arg(long, default_value_t = u32::MAX)]
+    pids: u32,
+}
+
+/// Send a message to another agent
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// The words that were given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}
+
+/// Make a namespace, or enter it
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// What it is made of, as JSON
+    pub plan: String,
+}
+
+pub fn serve_guest(args: GuestArgs) -> Result<u8> {
+    let options = guest::Options {
+        mailbox: args.mailbox,
+        pids: args.pids as usize,
+    };
+    guest::serve(&options)
+        .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;
+    Ok(exit::OK)
 }
 
 /// Serve a scripted model on loopback that solves a dataset's features from their gold patches

@@ -57,6 +57,14 @@ enum Command {
     Exec(internal::ExecArgs),
     #[command(name = "__model", hide = true)]
     Model(internal::ModelArgs),
+    #[command(name = crate::sandbox::tools::GUEST_COMMAND, hide = true)]
+    Guest(internal::GuestArgs),
+    #[command(name = crate::sandbox::tools::SEND_COMMAND, hide = true, disable_help_flag = true)]
+    Send(internal::SendArgs),
+    #[command(name = crate::sandbox::namespace::COMMAND, hide = true)]
+    Namespace(internal::PlanArgs),
+    #[command(name = crate::sandbox::namespace::ENTER_COMMAND, hide = true)]
+    Enter(internal::PlanArgs),
 }
 
 /// The program: parses, runs, and turns the outcome into an exit code.
@@ -83,6 +91,10 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Completions(args) => completions::run(&args, &mut Cli::command(), ui),
         Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
         Command::Model(args) => block_on(internal::serve_model(&args, ui)),
+        Command::Guest(args) => internal::serve_guest(args),
+        Command::Send(args) => Ok(crate::sandbox::post::send(args.args)),
+        Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
+        Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
     }
 }
 

@@ -1,3 +1,334 @@
-//! Where agents' commands run.
+//! Running a command somewhere else, with a deadline.
+//!
+//! Every real sandbox is the same thing inside: a *guest* (this program again, as the sandbox's
+//! first process) that runs commands and answers over one long-lived [`channel`]. The backends
+//! differ in where they start it.
 
+pub mod channel;
 pub mod docker;
+pub mod fake;
+pub mod frame;
+pub mod guest;
+pub mod namespace;
+pub mod post;
+pub mod process;
+mod repo;
+pub mod spec;
+pub mod tools;
+
+use std::time::Duration;
+
+pub use channel::{Output, Post, PostAnswer, PostCall};
+pub use frame::CommandEnd;
+pub use spec::{Backend, Limits, Spec};
+
+use channel::{Broken, Channel};
+
+/// A place where one agent's commands run.
+#[derive(Debug)]
+pub enum Sandbox {
+    /// With a guest in it.
+    Real(Box<Real>),
+    /// A script, for tests and for benchmarks of everything else.
+    Fake(fake::Fake),
+}
+
+/// A sandbox with a guest.
+#[derive(Debug)]
+pub struct Real {
+    body: Body,
+    channel: Channel,
+    repo: repo::Repo,
+}
+
+/// What holds the guest.
+#[derive(Debug)]
+enum Body {
+    Container(docker::Container),
+    Process(process::Guest),
+}
+
+/// Why a sandbox did not do what was asked. What a command did is no error: see [`Output`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxError {
+    /// It could not be made.
+    #[error("the sandbox could not be started: {why}")]
+    Start {
+        /// The daemon's or the system's words.
+        why: String,
+        /// What it most likely is.
+        cause: StartFailure,
+    },
+    /// It is gone.
+    #[error("the sandbox died (OOM: {}, exit code: {}){detail}",
+        if *.oom { "yes" } else { "no" },
+        .exit_code.map_or_else(|| "unknown".to_owned(), |code| code.to_string()))]
+    Died {
+        /// Whether the kernel ended it for its memory.
+        oom: bool,
+        /// The exit code of its first process, where it is known.
+        exit_code: Option<i64>,
+        /// More, after a colon; may be empty.
+        detail: String,
+    },
+    /// Its daemon does not answer.
+    #[error("the daemon is unreachable: {why}")]
+    DaemonUnreachable {
+        /// The connection's error.
+        why: String,
+    },
+    /// It is there and will not do this: a file that is too large, or cannot be written.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What kept a sandbox from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartFailure {
+    /// Its image is not there and could not be pulled.
+    Image,
+    /// The repository in it could not be made ready.
+    Repo,
+    /// Anything else.
+    Other,
+}
+
+impl SandboxError {
+    /// The triage rule that it falls under.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Start { cause, .. } => match cause {
+                StartFailure::Image => "image_pull",
+                StartFailure::Repo => "sandbox_setup",
+                StartFailure::Other => "sandbox_start",
+            },
+            Self::Died { oom: true, .. } => "container_oom",
+            Self::Died { .. } => "container_lost",
+            Self::DaemonUnreachable { .. } => "daemon_unreachable",
+            Self::Refused(_) => "sandbox_refused",
+        }
+    }
+
+    fn start(why: impl std::fmt::Display) -> Self {
+        Self::Start {
+            why: why.to_string(),
+            cause: StartFailure::Other,
+        }
+    }
+}
+
+/// A command to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// What `bash -lc` is given.
+    pub script: &'a str,
+    /// How long it may take; then its processes are ended.
+    pub timeout: Duration,
+}
+
+/// How much of a command's output is kept, in bytes: a million at either end.
+const KEPT_OUTPUT: usize = 2_000_000;
+/// The largest submission that is taken, in bytes.
+const MAX_DIFF: usize = 64 << 20;
+
+impl Sandbox {
+    /// Starts a sandbox and readies the repository in it.
+    pub async fn start(spec: &Spec, backend: &Backend) -> Result<Self, SandboxError> {
+        let (body, channel, home) = match backend {
+            Backend::Fake(script) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
+            Backend::Docker(place) => {
+                let (container, channel) = place.start(spec).await?;
+                (Body::Container(container), channel, "/workspace".to_owned())
+            }
+            Backend::Namespace(place) => {
+                let (guest, channel) = namespace::start(place, spec).await?;
+                (Body::Process(guest), channel, "/workspace".to_owned())
+            }
+            Backend::Process(place) => {
+                let (guest, channel) = process::start(place, spec).await?;
+                let home = guest.workspace();
+                (Body::Process(guest), channel, home)
+            }
+        };
+        let mut real = Real {
+            body,
+            channel,
+            repo: repo::Repo::at(&home),
+        };
+        match real.ready(spec).await {
+            Ok(()) => Ok(Self::Real(Box::new(real))),
+            Err(error) => {
+                real.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// What it is called, for people and for the daemon.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Real(real) => match &real.body {
+                Body::Container(container) => container.id.clone(),
+                Body::Process(guest) => format!("process {}", guest.pid()),
+            },
+            Self::Fake(_) => "fake".to_owned(),
+        }
+    }
+
+    /// The commit that submissions are measured against.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        match self {
+            Self::Real(real) => &real.repo.base,
+            Self::Fake(_) => "fake",
+        }
+    }
+
+    /// Runs a command in the repository. `post` answers its `send_message` calls.
+    pub async fn run(
+        &mut self,
+        command: Command<'_>,
+        post: Option<&dyn Post>,
+    ) -> Result<Output, SandboxError> {
+        match self {
+            Self::Real(real) => {
+                let script = format!("{}{}", real.repo.prefix, command.script);
+                real.run(&script, command.timeout, KEPT_OUTPUT, post).await
+            }
+            Self::Fake(fake) => fake.run(command, post).await,
+        }
+    }
+
+    /// Reads a file of at most `limit` bytes; paths are taken from the repository.
+    pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, SandboxError> {
+        match self {
+            Self::Real(real) => {
+                let path = real.repo.path(path);
+                let answer = real.channel.read(&path, limit).await;
+                real.settled(answer).await
+            }
+            Self::Fake(fake) => fake.read(path),
+        }
+    }
+
+    /// Writes a file; paths are taken from the repository.
+    pub async fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
+        match self {
+            Self::Real(real) => {
+                let path = real.repo.path(path);
+                let written = real.channel.write(&path, bytes).await;
+                real.settled(written).await
+            }
+            Self::Fake(fake) => {
+                fake.write(path, bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// The difference of the working tree to the base commit, whatever became of the repository's
+    /// own `.git`: new files are in it, ignored ones are not.
+    pub async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {
+        match self {
+            Self::Real(real) => real.diff().await,
+            Self::Fake(fake) => Ok(fake.diff()),
+        }
+    }
+
+    /// Ends everything in it and removes it.
+    pub async fn close(self) {
+        if let Self::Real(real) = self {
+            real.close().await;
+        }
+    }
+
+    /// Ends the sandbox's first process the hard way, as a crash would; for fault injection.
+    pub async fn kill(&mut self) {
+        if let Self::Real(real) = self {
+            match &mut real.body {
+                Body::Container(container) => container.kill().await,
+                Body::Process(guest) => guest.kill(),
+            }
+        }
+    }
+}
+
+impl Real {
+    async fn run(
+        &mut self,
+        script: &str,
+        timeout: Duration,
+        limit: usize,
+        post: Option<&dyn Post>,
+    ) -> Result<Output, SandboxError> {
+        let cwd = self.repo.dir.clone();
+        let ran = self.channel.run(script, &cwd, timeout, limit, post).await;
+        self.settled(ran).await
+    }
+
+    async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
+        let image_path = self.channel.image_path.clone();
+        let script = repo::setup_script(&self.repo, &spec.agent);
+        let ran = self
+            .run(&script, spec.limits.setup_timeout, 1 << 20, None)
+            .await?;
+        self.repo
+            .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
+            .map_err(|why| SandboxError::Start {
+                why,
+                cause: StartFailure::Repo,
+            })
+    }
+
+    async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {
+        let script = repo::diff_script(&self.repo);
+        let timeout = Duration::from_mins(5);
+        let ran = self.run(&script, timeout, MAX_DIFF * 2, None).await?;
+        match ran.end {
+            CommandEnd::Exited(0) if ran.elided == 0 && ran.head.len() <= MAX_DIFF => Ok(ran.head),
+            CommandEnd::Exited(0) => Err(SandboxError::Refused(format!(
+                "the diff against {} is larger than {} MB",
+                self.repo.base,
+                MAX_DIFF >> 20
+            ))),
+            end => Err(SandboxError::Refused(format!(
+                "no diff against {} could be made ({end:?}): {}",
+                self.repo.base,
+                ran.excerpt(500)
+            ))),
+        }
+    }
+
+    /// Turns a broken channel into what really happened, by the state of what holds the guest.
+    async fn settled<T>(&mut self, asked: Result<T, Broken>) -> Result<T, SandboxError> {
+        match asked {
+            Ok(answer) => Ok(answer),
+            Err(Broken::Refused(why)) => Err(SandboxError::Refused(why)),
+            Err(broken) => Err(match &mut self.body {
+                Body::Container(container) => container.post_mortem(&broken).await,
+                Body::Process(guest) => guest.post_mortem(&broken).await,
+            }),
+        }
+    }
+
+    async fn close(self) {
+        // The guest ends when its channel closes, and everything in the sandbox with it.
+        drop(self.channel);
+        match self.body {
+            Body::Container(container) => container.remove().await,
+            Body::Process(guest) => guest.end().await,
+        }
+    }
+}
+
+impl Body {
+    /// Where the guest's programs are, as seen from inside.
+    fn tools(&self) -> String {
+        match self {
+            Self::Container(_) => tools::INSIDE.to_owned(),
+            Self::Process(guest) => guest.tools(),
+        }
+    }
+}

@@ -15,10 +15,13 @@ pub const RUN_LABEL: &str = "regatta.run";
 /// The label with the owner: `<pid>:<start>:<boot id>`.
 pub const OWNER_LABEL: &str = "regatta.owner";
 
+/// The label with the trial.
+pub const TRIAL_LABEL: &str = "regatta.trial";
+
 /// A connection to the daemon.
 #[derive(Clone, Debug)]
 pub struct Docker {
-    api: bollard::Docker,
+    pub(super) api: bollard::Docker,
     endpoint: Endpoint,
 }
 
@@ -151,6 +154,12 @@ impl Docker {
             oom: state.oom_killed.unwrap_or(false),
             exit_code: state.exit_code,
         })
+    }
+
+    /// Whether the daemon still knows a container.
+    pub async fn exists(&self, id: &str) -> bool {
+        let options = None::<query::InspectContainerOptions>;
+        self.api.inspect_container(id, options).await.is_ok()
     }
 
     fn failed(&self, doing: &str, error: &bollard::errors::Error) -> Error {

@@ -1,0 +1,309 @@
+//! The harness's end of the one long-lived channel into a sandbox.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::frame::{self, CommandEnd, Reply, Request};
+
+/// How long the guest may take over what should take it no time, beyond a command's own deadline.
+/// Generous: the machine may be busy, and the guest ends a timed-out command's processes first.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a command printed, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub end: CommandEnd,
+    /// Its output, stdout and stderr in order; of a long one the beginning.
+    pub head: Vec<u8>,
+    /// The end of a long one.
+    pub tail: Vec<u8>,
+    /// How many bytes are missing between the two.
+    pub elided: u64,
+}
+
+impl Output {
+    /// The beginning as text, for a message.
+    #[must_use]
+    pub fn excerpt(&self, chars: usize) -> String {
+        String::from_utf8_lossy(&self.head)
+            .chars()
+            .take(chars)
+            .collect()
+    }
+}
+
+/// A `send_message` call of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostCall {
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What stood on its standard input.
+    pub body: String,
+}
+
+/// What the caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostAnswer {
+    /// Its exit code.
+    pub code: u8,
+    /// What it prints.
+    pub text: String,
+}
+
+/// Who answers `send_message` calls.
+pub trait Post: Send + Sync {
+    /// Answers one call; may take as long as the command has.
+    fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>>;
+}
+
+/// Why the channel does not answer.
+#[derive(Debug)]
+pub enum Broken {
+    /// It is closed: the guest is gone.
+    Closed(String),
+    /// The guest is silent.
+    Silent,
+    /// What came is no answer.
+    Garbled(String),
+    /// The guest refuses: nothing is broken.
+    Refused(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) => write!(f, "the channel closed: {why}"),
+            Self::Silent => f.write_str("the guest does not answer"),
+            Self::Garbled(why) => write!(f, "the channel holds noise: {why}"),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Bytes from the guest, as a stream of pieces.
+pub type Pieces = Pin<Box<dyn futures_util::Stream<Item = io::Result<Vec<u8>>> + Send>>;
+
+enum From {
+    Reader(Box<dyn AsyncRead + Send + Unpin>),
+    Pieces(Pieces),
+}
+
+/// The channel.
+pub struct Channel {
+    from: From,
+    to: Pin<Box<dyn AsyncWrite + Send>>,
+    buffer: Vec<u8>,
+    next: u64,
+    /// The `PATH` that the guest was started with.
+    pub image_path: String,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// A channel over a pair of pipes.
+    pub fn over_pipes(
+        from: impl AsyncRead + Send + Unpin + 'static,
+        to: impl AsyncWrite + Send + 'static,
+    ) -> Self {
+        Self::new(From::Reader(Box::new(from)), Box::pin(to))
+    }
+
+    /// A channel over an attached container.
+    #[must_use]
+    pub fn over_stream(from: Pieces, to: Pin<Box<dyn AsyncWrite + Send>>) -> Self {
+        Self::new(From::Pieces(from), to)
+    }
+
+    fn new(from: From, to: Pin<Box<dyn AsyncWrite + Send>>) -> Self {
+        Self {
+            from,
+            to,
+            buffer: Vec::new(),
+            next: 0,
+            image_path: String::new(),
+        }
+    }
+
+    /// Waits for the guest's first word.
+    pub async fn ready(&mut self, within: Duration) -> Result<(), Broken> {
+        let first = tokio::time::timeout(within, self.next_frame()).await;
+        match first.map_err(|_| Broken::Silent)?? {
+            (Reply::Ready { path }, _) => {
+                self.image_path = path;
+                Ok(())
+            }
+            (other, _) => Err(Broken::Garbled(format!("first word {other:?}"))),
+        }
+    }
+
+    /// Runs a script in a directory.
+    pub async fn run(
+        &mut self,
+        script: &str,
+        cwd: &str,
+        deadline: Duration,
+        limit: usize,
+        post: Option<&dyn Post>,
+    ) -> Result<Output, Broken> {
+        let id = self.id();
+        let request = Request::Run {
+            id,
+            cwd: cwd.to_owned(),
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            limit,
+        };
+        let patience = deadline.saturating_add(PATIENCE);
+        let (reply, mut payload) = self
+            .ask(id, &request, script.as_bytes(), patience, post)
+            .await?;
+        match reply {
+            Reply::Ended {
+                end, head, elided, ..
+            } if head <= payload.len() => {
+                let tail = payload.split_off(head);
+                Ok(Output {
+                    end,
+                    head: payload,
+                    tail,
+                    elided,
+                })
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Reads a file.
+    pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, Broken> {
+        let id = self.id();
+        let path = path.to_owned();
+        let request = Request::Read { id, path, limit };
+        match self.ask(id, &request, &[], PATIENCE, None).await? {
+            (Reply::File { .. }, payload) => Ok(payload),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    /// Writes a file.
+    pub async fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Broken> {
+        let id = self.id();
+        let path = path.to_owned();
+        let request = Request::Write { id, path };
+        match self.ask(id, &request, bytes, PATIENCE, None).await? {
+            (Reply::Written { .. }, _) => Ok(()),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    const fn id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    async fn ask(
+        &mut self,
+        id: u64,
+        request: &Request,
+        payload: &[u8],
+        patience: Duration,
+        post: Option<&dyn Post>,
+    ) -> Result<(Reply, Vec<u8>), Broken> {
+        let answered = tokio::time::timeout(patience, async {
+            self.send(&frame::encode(request, payload)).await?;
+            let mut calls = FuturesUnordered::new();
+            loop {
+                let (reply, payload) = tokio::select! {
+                    frame = self.next_frame() => frame?,
+                    Some((call, answer)) = calls.next() => {
+                        let PostAnswer { code, text } = answer;
+                        let answer = Request::Answer { call, code };
+                        self.send(&frame::encode(&answer, text.as_bytes())).await?;
+                        continue;
+                    }
+                };
+                match reply {
+                    Reply::Call { call, args } => {
+                        let body = String::from_utf8_lossy(&payload).into_owned();
+                        calls.push(async move {
+                            let answer = match post {
+                                Some(post) => post.call(PostCall { args, body }).await,
+                                None => PostAnswer {
+                                    code: 127,
+                                    text: "send_message: there is nobody to send to\n".to_owned(),
+                                },
+                            };
+                            (call, answer)
+                        });
+                    }
+                    reply if reply.id() == Some(id) => return Ok((reply, payload)),
+                    // The late answer to a request that was given up on.
+                    _ => {}
+                }
+            }
+        });
+        answered.await.map_err(|_| Broken::Silent)?
+    }
+
+    async fn send(&mut self, frame: &[u8]) -> Result<(), Broken> {
+        let closed = |error: io::Error| Broken::Closed(error.to_string());
+        self.to.write_all(frame).await.map_err(closed)?;
+        self.to.flush().await.map_err(closed)
+    }
+
+    /// The next frame; what was read of it is kept when the future is dropped.
+    async fn next_frame(&mut self) -> Result<(Reply, Vec<u8>), Broken> {
+        loop {
+            match frame::take(&mut self.buffer) {
+                Ok(Some(frame)) => return Ok(frame),
+                Ok(None) => {}
+                Err(error) => return Err(Broken::Garbled(error.to_string())),
+            }
+            let read = match &mut self.from {
+                From::Reader(reader) => reader.read_buf(&mut self.buffer).await,
+                From::Pieces(pieces) => match pieces.next().await {
+                    None => Ok(0),
+                    Some(piece) => piece.map(|piece| {
+                        self.buffer.extend(&piece);
+                        piece.len().max(1)
+                    }),
+                },
+            };
+            match read {
+                Ok(0) => return Err(Broken::Closed("it ended".to_owned())),
+                Ok(_) => {}
+                Err(error) => return Err(Broken::Closed(error.to_string())),
+            }
+        }
+    }
+}
+
+fn unexpected(reply: Reply) -> Broken {
+    match reply {
+        Reply::Failed { why, .. } => Broken::Refused(why),
+        other => Broken::Garbled(format!("{other:?}")),
+    }
+}
+
+impl Reply {
+    const fn id(&self) -> Option<u64> {
+        match self {
+            Self::Ended { id, .. }
+            | Self::File { id }
+            | Self::Written { id }
+            | Self::Failed { id, .. } => Some(*id),
+            Self::Ready { .. } | Self::Call { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A container with a guest in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::query_parameters as query;
+use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
+
+use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
+use super::{Docker, Endpoint};
+use crate::process::Owner;
+use crate::sandbox::channel::{Broken, Channel};
+use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
+use crate::sandbox::{SandboxError, Spec, StartFailure};
+
+/// Requests that make, start or remove containers at the same time: more only queue up in the
+/// daemon, where they time out.
+const AT_ONCE: usize = 8;
+/// How long the guest may take to its first word, in a container that was started.
+const FIRST_WORD: Duration = Duration::from_mins(2);
+/// How often a pull is tried.
+const PULLS: u32 = 3;
+/// The socket of the guest; every container has a network namespace of its own.
+const MAILBOX: &str = "regatta";
+
+/// A daemon as a place for sandboxes.
+#[derive(Debug)]
+pub struct Place {
+    docker: Docker,
+    endpoint: Endpoint,
+    tools: Arc<Tools>,
+    gate: Arc<Semaphore>,
+}
+
+/// A container of ours that runs a guest.
+#[derive(Debug)]
+pub struct Container {
+    /// Its full id.
+    pub id: String,
+    docker: Docker,
+    endpoint: Endpoint,
+    gate: Arc<Semaphore>,
+}
+
+impl Place {
+    /// A daemon that this machine's files can be mounted from.
+    #[must_use]
+    pub fn new(docker: Docker, endpoint: Endpoint, tools: Arc<Tools>) -> Self {
+        Self {
+            docker,
+            endpoint,
+            tools,
+            gate: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Pulls an image that is not there; a step of its own, so that it is in nobody's time limit.
+    pub async fn pull(
+        &self,
+        image: &str,
+        note: &(dyn Fn(String) + Sync),
+    ) -> Result<(), SandboxError> {
+        if self.docker.api.inspect_image(image).await.is_ok() {
+            return Ok(());
+        }
+        let mut why = String::new();
+        for nth in 1..=PULLS {
+            note(format!("pulling {image} ({nth} of {PULLS})"));
+            match self.pull_once(image).await {
+                Ok(()) => return Ok(()),
+                Err(error) => why = error.to_string(),
+            }
+            if nth < PULLS {
+                tokio::time::sleep(Duration::from_secs(2 << nth)).await;
+            }
+        }
+        if let Err(error) = self.endpoint.connect().await {
+            return Err(SandboxError::DaemonUnreachable {
+                why: error.to_string(),
+            });
+        }
+        Err(SandboxError::Start {
+            why: format!("the image {image} is not here and cannot be pulled: {why}"),
+            cause: StartFailure::Image,
+        })
+    }
+
+    async fn pull_once(&self, image: &str) -> Result<(), bollard::errors::Error> {
+        let options = query::CreateImageOptionsBuilder::new()
+            .from_image(image)
+            .build();
+        let mut steps = self.docker.api.create_image(Some(options), None, None);
+        while let Some(step) = steps.next().await {
+            step?;
+        }
+        Ok(())
+    }
+
+    /// Starts a container with a guest, and the channel to it.
+    pub async fn start(&self, spec: &Spec) -> Result<(Container, Channel), SandboxError> {
+        let turn = self.gate.clone().acquire_owned().await;
+        let turn = turn.map_err(SandboxError::start)?;
+        let created = self
+            .docker
+            .api
+            .create_container(None::<query::CreateContainerOptions>, self.body(spec))
+            .await;
+        let created = match created {
+            Ok(created) => created,
+            Err(error) => return Err(self.refused(&error).await),
+        };
+        let container = Container {
+            id: created.id,
+            docker: self.docker.clone(),
+            endpoint: self.endpoint.clone(),
+            gate: Arc::clone(&self.gate),
+        };
+        let channel = self.attach_and_start(&container.id).await;
+        drop(turn);
+        match channel {
+            Ok(mut channel) => match channel.ready(FIRST_WORD).await {
+                Ok(()) => Ok((container, channel)),
+                Err(broken) => {
+                    let died = container.post_mortem(&broken).await;
+                    container.remove().await;
+                    Err(died)
+                }
+            },
+            Err(error) => {
+                let refused = self.refused(&error).await;
+                container.remove().await;
+                Err(refused)
+            }
+        }
+    }
+
+    async fn attach_and_start(&self, id: &str) -> Result<Channel, bollard::errors::Error> {
+        let options = query::AttachContainerOptionsBuilder::new()
+            .stdin(true)
+            .stdout(true)
+            .stderr(false)
+            .stream(true)
+            .build();
+        let attached = self.docker.api.attach_container(id, Some(options)).await?;
+        let options = None::<query::StartContainerOptions>;
+        self.docker.api.start_container(id, options).await?;
+        let pieces = attached.output.map(|piece| match piece {
+            Ok(LogOutput::StdOut { message }) => Ok(message.to_vec()),
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => Err(std::io::Error::other(error)),
+        });
+        Ok(Channel::over_stream(Box::pin(pieces), attached.input))
+    }
+
+    fn body(&self, spec: &Spec) -> ContainerCreateBody {
+        let limits = &spec.limits;
+        let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
+        words.extend(guest_options(MAILBOX, spec));
+        let mut env: Vec<String> = spec
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        env.push(format!("{}={MAILBOX}", crate::sandbox::post::SOCKET_VAR));
+        let labels = [
+            (RUN_LABEL, spec.run.clone()),
+            (TRIAL_LABEL, spec.trial.clone()),
+            (OWNER_LABEL, Owner::this().label()),
+        ];
+        #[expect(clippy::cast_possible_truncation, reason = "billionths of a CPU")]
+        let nano_cpus = limits.cpus.map(|cpus| (cpus * 1e9) as i64);
+        ContainerCreateBody {
+            image: Some(spec.image.clone()),
+            // Cleared: a task image's own entry point would swallow our command.
+            entrypoint: Some(words),
+            cmd: Some(Vec::new()),
+            env: Some(env),
+            labels: Some(
+                labels
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .into_iter()
+                    .collect::<HashMap<_, _>>(),
+            ),
+            working_dir: Some("/workspace/repo".to_owned()),
+            tty: Some(false),
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            open_stdin: Some(true),
+            // When we go, even by `kill -9`, the daemon closes the guest's input and it ends.
+            stdin_once: Some(true),
+            host_config: Some(HostConfig {
+                binds: Some(vec![format!("{}:{INSIDE}:ro", self.tools.dir().display())]),
+                // What the guest says is ours to keep; the daemon would write all of it to disk.
+                log_config: Some(HostConfigLogConfig {
+                    typ: Some("none".to_owned()),
+                    config: None,
+                }),
+                memory: limits
+                    .memory_bytes
+                    .and_then(|bytes| i64::try_from(bytes).ok()),
+                nano_cpus,
+                pids_limit: Some(i64::from(limits.pids)),
+                network_mode: (!limits.network).then(|| "none".to_owned()),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        }
+    }
+
+    /// What a daemon's refusal means.
+    async fn refused(&self, error: &bollard::errors::Error) -> SandboxError {
+        use bollard::errors::Error::DockerResponseServerError;
+        if let DockerResponseServerError {
+            status_code,
+            message,
+        } = error
+        {
+            let cause = if *status_code == 404 && message.contains("o such image") {
+                StartFailure::Image
+            } else {
+                StartFailure::Other
+            };
+            let hint = if message.contains("bind source path") {
+                " (the daemon does not see this machine's files: a remote one cannot be used)"
+            } else {
+                ""
+            };
+            return SandboxError::Start {
+                why: format!("{message}{hint}"),
+                cause,
+            };
+        }
+        match self.endpoint.connect().await {
+            Ok(_) => SandboxError::start(error),
+            Err(error) => SandboxError::DaemonUnreachable {
+                why: format!("{}: {error}", self.endpoint.url()),
+            },
+        }
+    }
+}
+
+impl Container {
+    /// What became of it, when its channel broke: asked of the daemon, never read from output.
+    pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
+        if let Err(error) = self.endpoint.connect().await {
+            return SandboxError::DaemonUnreachable {
+                why: format!("{}: {error}", self.endpoint.url()),
+            };
+        }
+        // The daemon may close the channel a moment before it knows that the container ended.
+        for _ in 0..20 {
+            if let Some(death) = self.docker.death(&self.id).await {
+                return SandboxError::Died {
+                    oom: death.oom,
+                    exit_code: death.exit_code,
+                    detail: format!(": {broken}"),
+                };
+            }
+            if !matches!(broken, Broken::Closed(_)) || !self.docker.exists(&self.id).await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        SandboxError::Died {
+            oom: false,
+            exit_code: None,
+            detail: format!(": {broken}"),
+        }
+    }
+
+    /// Ends its first process from outside, as a crash would.
+    pub async fn kill(&self) {
+        let options = query::KillContainerOptionsBuilder::new()
+            .signal("KILL")
+            .build();
+        // A container that is gone already is what was wanted.
+        let _ = self
+            .docker
+            .api
+            .kill_container(&self.id, Some(options))
+            .await;
+    }
+
+    /// Removes it. What cannot be removed now is labelled, and the reaper's.
+    pub async fn remove(self) {
+        let turn = self.gate.acquire().await;
+        let _ = self.docker.remove(&self.id).await;
+        drop(turn);
+    }
+}

@@ -1,0 +1,182 @@
+//! What the harness and the guest in a sandbox say to each other: frames of a JSON head and a
+//! payload of bytes.
+
+use std::io;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A frame's JSON never comes near this.
+const MAX_HEAD: usize = 4 << 20;
+/// The largest payload: a submission's diff, a file.
+pub const MAX_PAYLOAD: usize = 256 << 20;
+/// Two little-endian lengths, of the head and of the payload.
+const LENGTHS: usize = 8;
+
+/// What the harness asks of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Run the payload with `bash -lc`.
+    Run {
+        /// Names the request in its answer.
+        id: u64,
+        /// The working directory.
+        cwd: String,
+        /// How long it may take.
+        deadline_ms: u64,
+        /// How many bytes of output are kept: the first half and the last.
+        limit: usize,
+    },
+    /// Read a file.
+    Read {
+        /// Names the request in its answer.
+        id: u64,
+        /// Its path.
+        path: String,
+        /// Refuse it when it is larger than this many bytes.
+        limit: u64,
+    },
+    /// Write the payload to a file.
+    Write {
+        /// Names the request in its answer.
+        id: u64,
+        /// Its path; directories above it are made.
+        path: String,
+    },
+    /// The answer to a [`Reply::Call`]; the payload is what the caller prints.
+    Answer {
+        /// The call.
+        call: u64,
+        /// The caller's exit code.
+        code: u8,
+    },
+}
+
+/// What the guest says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The guest is there.
+    Ready {
+        /// The `PATH` it was started with: the image's.
+        path: String,
+    },
+    /// A command ended. The payload is its output, the first and the last part of it.
+    Ended {
+        /// The request.
+        id: u64,
+        /// How it ended.
+        end: CommandEnd,
+        /// How many bytes of the payload are from the beginning.
+        head: usize,
+        /// How many bytes are missing between the two parts.
+        elided: u64,
+    },
+    /// A file was read: the payload.
+    File {
+        /// The request.
+        id: u64,
+    },
+    /// A file was written.
+    Written {
+        /// The request.
+        id: u64,
+    },
+    /// What was asked cannot be done.
+    Failed {
+        /// The request.
+        id: u64,
+        /// Why.
+        why: String,
+    },
+    /// A command in the sandbox calls `send_message`; the payload is the message's body.
+    Call {
+        /// Names the call in its answer.
+        call: u64,
+        /// Its arguments.
+        args: Vec<String>,
+    },
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandEnd {
+    /// With this code; 128 and the signal's number when a signal ended it.
+    Exited(i32),
+    /// It took too long: its processes were ended.
+    TimedOut,
+}
+
+/// The bytes of a frame.
+#[must_use]
+pub fn encode(head: &impl Serialize, payload: &[u8]) -> Vec<u8> {
+    let head = serde_json::to_vec(head).unwrap_or_default();
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut frame = Vec::with_capacity(LENGTHS + head.len() + payload.len());
+    frame.extend(length(&head));
+    frame.extend(length(payload));
+    frame.extend(&head);
+    frame.extend(payload);
+    frame
+}
+
+/// Takes the first frame out of what was read so far; `None` when it is not whole yet.
+pub fn take<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> io::Result<Option<(T, Vec<u8>)>> {
+    let length = |at: usize| {
+        let bytes = buffer.get(at..)?.first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*bytes) as usize)
+    };
+    let (Some(head), Some(payload)) = (length(0), length(4)) else {
+        return Ok(None);
+    };
+    if head > MAX_HEAD || payload > MAX_PAYLOAD {
+        return Err(io::Error::other("a frame of an impossible length"));
+    }
+    if buffer.len() < LENGTHS + head + payload {
+        return Ok(None);
+    }
+    let rest = buffer.split_off(LENGTHS + head + payload);
+    let mut frame = std::mem::replace(buffer, rest);
+    let payload = frame.split_off(LENGTHS + head);
+    let head = serde_json::from_slice(&frame[LENGTHS..]).map_err(io::Error::other)?;
+    Ok(Some((head, payload)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_as_they_went_in_however_they_are_cut() {
+        let asked = Request::Read {
+            id: 7,
+            path: "/etc/hostname".to_owned(),
+            limit: 10,
+        };
+        let mut wire = encode(&asked, b"\0\xff");
+        wire.extend(encode(&asked, b""));
+        let mut buffer = Vec::new();
+        let mut got = Vec::new();
+        for byte in wire {
+            buffer.push(byte);
+            if let Some((request, payload)) = take::<Request>(&mut buffer).unwrap() {
+                assert_eq!(request, asked);
+                got.push(payload);
+            }
+        }
+        assert_eq!(got, [b"\0\xff".to_vec(), Vec::new()]);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn noise_is_an_error_and_not_a_huge_allocation() {
+        for noise in [
+            &b"\xff\xff\xff\xff\xff\xff\xff\xff"[..],
+            b"\x02\0\0\0\0\0\0\0!!",
+        ] {
+            assert!(take::<Reply>(&mut noise.to_vec()).is_err());
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A command that runs.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::kept::Kept;
+use super::tree;
+use crate::files;
+
+/// The kernel takes no argument longer than 128 KiB (`MAX_ARG_STRLEN`).
+const MAX_ARGUMENT: usize = 120_000;
+/// Where a script goes that is longer.
+const LONG_SCRIPT: &str = "/tmp/.regatta-command";
+
+/// A command, its output so far, and when it must end.
+pub struct Running {
+    id: u64,
+    pub pid: Pid,
+    /// When it started, in the kernel's ticks; its descendants started no earlier.
+    pub started: u64,
+    pub deadline: Instant,
+    /// Readable when it has ended.
+    pidfd: Option<OwnedFd>,
+    /// `None` when nobody holds the other end any more.
+    pipe: Option<OwnedFd>,
+    output: Kept,
+}
+
+impl Running {
+    /// Starts `bash -lc`, as upstream does: in a fresh login shell, without input, and with both
+    /// outputs in one pipe so that they stay in order.
+    pub fn start(
+        id: u64,
+        cwd: &str,
+        script: &[u8],
+        deadline: Duration,
+        limit: usize,
+    ) -> io::Result<Self> {
+        let script = std::str::from_utf8(script).map_err(io::Error::other)?;
+        let by_file = format!(". {LONG_SCRIPT}");
+        let argument = if script.len() > MAX_ARGUMENT {
+            files::write_atomic(Path::new(LONG_SCRIPT), script.as_bytes())
+                .map_err(io::Error::other)?;
+            &by_file
+        } else {
+            script
+        };
+        let (pipe, output) = pipe_with(PipeFlags::CLOEXEC)?;
+        fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+        let child = Command::new("bash")
+            .arg("-lc")
+            .arg(argument)
+            .current_dir(cwd)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        // When memory runs out, the command goes before us.
+        let _ = files::write_in_place(
+            Path::new(&format!("/proc/{}/oom_score_adj", child.id())),
+            b"500",
+        );
+        Ok(Self {
+            id,
+            pid,
+            started: tree::started(pid).unwrap_or(0),
+            deadline: Instant::now() + deadline,
+            pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
+            pipe: Some(pipe),
+            output: Kept::new(limit),
+        })
+    }
+
+    /// What to wait for.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.pipe.iter().chain(&self.pidfd).map(|fd| fd.as_fd())
+    }
+
+    /// Takes in what it printed.
+    pub fn read(&mut self) -> io::Result<()> {
+        let mut piece = [0; 1 << 13];
+        // A command that prints faster than we read must not keep us from its deadline.
+        for _ in 0..512 {
+            let Some(pipe) = &self.pipe else { break };
+            match rustix::io::read(pipe, &mut piece[..]) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => self.output.push(&piece[..count]),
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The request's number, the output, and the pipe when background processes still hold it.
+    pub fn into_parts(self) -> (u64, Kept, Option<OwnedFd>) {
+        (self.id, self.output, self.pipe)
+    }
+}

@@ -1,0 +1,301 @@
+//! Inside a sandbox: the first process, which runs commands for the harness.
+//!
+//! It is a container's or a namespace's process 1, so that no command can end it from inside, and
+//! when it ends, the kernel ends everything else in there. It has one thread and waits in `poll`.
+
+mod command;
+mod kept;
+mod post;
+mod tree;
+
+use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+
+use super::frame::{self, CommandEnd, Reply, Request};
+use crate::files;
+use command::Running;
+use post::PostBox;
+
+/// Output pipes that background processes of earlier commands still hold are read and thrown
+/// away; more than this many are closed.
+const MAX_ABANDONED: usize = 64;
+
+/// How the guest is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The abstract socket on which `send_message` reaches the guest.
+    pub mailbox: Option<String>,
+    /// How many processes there may be.
+    pub pids: usize,
+}
+
+struct Guest {
+    pids: usize,
+    running: Option<Running>,
+    abandoned: Vec<OwnedFd>,
+    post: Option<PostBox>,
+    /// Children that ended before anybody asked for their status.
+    ended: HashMap<Pid, WaitStatus>,
+}
+
+/// Serves until the harness goes away. Errors are those of its own channel.
+pub fn serve(options: &Options) -> io::Result<()> {
+    // Its memory and descriptors are nobody's business in there: even root needs CAP_SYS_PTRACE.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    if std::process::id() != 1 {
+        // Orphans of commands become our children, where they can be found and ended.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    }
+    let mut guest = Guest {
+        pids: options.pids,
+        running: None,
+        abandoned: Vec::new(),
+        post: options
+            .mailbox
+            .as_deref()
+            .map(PostBox::listen)
+            .transpose()?,
+        ended: HashMap::new(),
+    };
+    let path = std::env::var("PATH").unwrap_or_default();
+    say(&Reply::Ready { path }, &[])?;
+    let mut input = io::stdin().lock();
+    let mut buffer = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let heard = guest.wait(io::stdin().as_fd())?;
+        if heard {
+            // Unbuffered enough: what the lock's buffer holds is taken out at once.
+            let count = read_some(&mut input, &mut piece)?;
+            if count == 0 {
+                guest.end_everything();
+                return Ok(());
+            }
+            buffer.extend(&piece[..count]);
+            while let Some((request, payload)) = frame::take(&mut buffer)? {
+                guest.handle(request, &payload)?;
+            }
+        }
+        guest.reap();
+        guest.look_at_command()?;
+    }
+}
+
+/// Reads what is there without leaving anything behind in the reader's buffer.
+fn read_some(input: &mut io::StdinLock<'_>, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match input.read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+fn say(reply: &Reply, payload: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(&frame::encode(reply, payload))?;
+    out.flush()
+}
+
+impl Guest {
+    /// Waits until something happens; says whether the harness spoke.
+    fn wait(&mut self, harness: BorrowedFd<'_>) -> io::Result<bool> {
+        let timeout = self.running.as_ref().map(|running| {
+            let left = running.deadline.saturating_duration_since(Instant::now());
+            // Children are also reaped without a command, and a descriptor may be missing.
+            left.min(Duration::from_secs(1))
+        });
+        let timeout = timeout.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(1),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        });
+        let mut fds = vec![PollFd::from_borrowed_fd(harness, PollFlags::IN)];
+        if let Some(running) = &self.running {
+            fds.extend(
+                running
+                    .fds()
+                    .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+            );
+        }
+        let first_abandoned = fds.len();
+        fds.extend(
+            self.abandoned
+                .iter()
+                .map(|fd| PollFd::new(fd, PollFlags::IN)),
+        );
+        let end_abandoned = fds.len();
+        if let Some(post) = &self.post {
+            fds.extend(
+                post.fds()
+                    .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+            );
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let heard = !fds[0].revents().is_empty();
+        let ready: Vec<bool> = fds[first_abandoned..end_abandoned]
+            .iter()
+            .map(|fd| !fd.revents().is_empty())
+            .collect();
+        drop(fds);
+        self.throw_away(&ready);
+        if let Some(post) = &mut self.post {
+            for (call, args, body) in post.take_calls() {
+                say(&Reply::Call { call, args }, &body)?;
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Reads what background processes of earlier commands print, so that they don't block.
+    fn throw_away(&mut self, ready: &[bool]) {
+        let mut index = 0;
+        self.abandoned.retain(|fd| {
+            let is_ready = ready.get(index).copied().unwrap_or(false);
+            index += 1;
+            !is_ready || !matches!(rustix::io::read(fd, &mut [0_u8; 1 << 13][..]), Ok(0))
+        });
+    }
+
+    fn handle(&mut self, request: Request, payload: &[u8]) -> io::Result<()> {
+        match request {
+            Request::Run {
+                id,
+                cwd,
+                deadline_ms,
+                limit,
+            } => {
+                let deadline = Duration::from_millis(deadline_ms);
+                match self.start(id, &cwd, payload, deadline, limit) {
+                    Ok(running) => self.running = Some(running),
+                    Err(error) => {
+                        // What a shell that cannot be started means to whoever asked for it.
+                        let end = CommandEnd::Exited(126);
+                        let why = format!("cannot start bash in {cwd}: {error}\n");
+                        let head = why.len();
+                        let ended = Reply::Ended {
+                            id,
+                            end,
+                            head,
+                            elided: 0,
+                        };
+                        say(&ended, why.as_bytes())?;
+                    }
+                }
+                Ok(())
+            }
+            Request::Read { id, path, limit } => match files::read_up_to(Path::new(&path), limit) {
+                Ok(Some(bytes)) => say(&Reply::File { id }, &bytes),
+                Ok(None) => failed(id, format!("there is no {path}")),
+                Err(error) => failed(id, error.to_string()),
+            },
+            Request::Write { id, path } => {
+                let path = Path::new(&path);
+                let dir = path.parent().unwrap_or(Path::new("/"));
+                let written =
+                    files::create_dir(dir).and_then(|()| files::write_atomic(path, payload));
+                match written {
+                    Ok(()) => say(&Reply::Written { id }, &[]),
+                    Err(error) => failed(id, error.to_string()),
+                }
+            }
+            Request::Answer { call, code } => {
+                if let Some(post) = &mut self.post {
+                    post.answer(call, code, payload);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts a command. What earlier commands left behind stays, unless there is so much of it
+    /// that it looks like a fork bomb, whose numbers go up and down: then it goes first.
+    fn start(
+        &mut self,
+        id: u64,
+        cwd: &str,
+        script: &[u8],
+        deadline: Duration,
+        limit: usize,
+    ) -> io::Result<Running> {
+        if tree::count_descendants() >= self.pids / 4 {
+            tree::kill_descendants(None);
+            self.reap();
+        }
+        match Running::start(id, cwd, script, deadline, limit) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tree::kill_descendants(None);
+                self.reap();
+                Running::start(id, cwd, script, deadline, limit)
+            }
+            started => started,
+        }
+    }
+
+    /// Collects children that ended; in a sandbox, orphans are ours.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if self
+                .running
+                .as_ref()
+                .is_some_and(|running| running.pid == pid)
+            {
+                self.ended.insert(pid, status);
+            }
+        }
+    }
+
+    fn look_at_command(&mut self) -> io::Result<()> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        running.read()?;
+        let end = if let Some(status) = self.ended.remove(&running.pid) {
+            running.read()?;
+            let signal = status.terminating_signal().map(|signal| 128 + signal);
+            CommandEnd::Exited(status.exit_status().or(signal).unwrap_or(255))
+        } else if Instant::now() >= running.deadline {
+            tree::kill_descendants(Some(running.started));
+            running.read()?;
+            CommandEnd::TimedOut
+        } else {
+            return Ok(());
+        };
+        if let Some(running) = self.running.take() {
+            let (id, output, pipe) = running.into_parts();
+            let (payload, head, elided) = output.into_parts();
+            say(
+                &Reply::Ended {
+                    id,
+                    end,
+                    head,
+                    elided,
+                },
+                &payload,
+            )?;
+            self.abandoned.extend(pipe);
+            if self.abandoned.len() > MAX_ABANDONED {
+                self.abandoned.remove(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// In a namespace the kernel does this when process 1 ends; without one, it is ours to do.
+    fn end_everything(&mut self) {
+        self.running = None;
+        tree::kill_descendants(None);
+    }
+}
+
+fn failed(id: u64, why: String) -> io::Result<()> {
+    say(&Reply::Failed { id, why }, &[])
+}

@@ -1,0 +1,131 @@
+//! Leaving the host's namespaces, and giving up what could lead back.
+
+use std::io;
+use std::os::fd::IntoRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
+
+use super::Plan;
+use crate::files;
+
+/// The hidden command that [`run_inside`] starts as process 1.
+pub const ENTER_COMMAND: &str = "__enter";
+
+/// Opens the workspace, so that it can be read by whoever we become; the descriptor is inherited,
+/// and ends with the processes.
+pub fn hold_workspace(plan: &mut Plan) -> io::Result<()> {
+    if let Some(dir) = &mut plan.workspace {
+        *dir = held(dir)?;
+    }
+    Ok(())
+}
+
+/// Another path of a directory, which stays when something is mounted over the first.
+pub fn held(dir: &Path) -> io::Result<PathBuf> {
+    let fd = open(dir, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+        .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
+    Ok(format!("/proc/self/fd/{}", fd.into_raw_fd()).into())
+}
+
+/// Root becomes nobody first: the kernel does not hold root to its limit of processes, and what
+/// is not root cannot undo anything if it gets out.
+pub fn stop_being_root() -> io::Result<()> {
+    if !rustix::process::getuid().is_root() {
+        return Ok(());
+    }
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_gid(Gid::from_raw(NOBODY))?;
+    rustix::thread::set_thread_uid(Uid::from_raw(NOBODY))?;
+    // A process that changed its user may not write its own maps until it says so.
+    Ok(rustix::process::set_dumpable_behavior(
+        rustix::process::DumpableBehavior::Dumpable,
+    )?)
+}
+
+/// The user and group `nobody` on every Linux: the kernel's `overflowuid`.
+const NOBODY: u32 = 65534;
+
+/// Leaves the host's namespaces. The user becomes root of the new user namespace, which has no
+/// power outside of it.
+pub fn unshare(network: bool) -> io::Result<()> {
+    let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+    let mut flags = UnshareFlags::NEWUSER
+        | UnshareFlags::NEWNS
+        | UnshareFlags::NEWPID
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWUTS;
+    if !network {
+        flags |= UnshareFlags::NEWNET;
+    }
+    #[expect(
+        unsafe_code,
+        reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
+    )]
+    // SAFETY: without `UnshareFlags::FILES` no descriptor table is unshared.
+    unsafe {
+        rustix::thread::unshare_unsafe(flags)?;
+    }
+    let write = |file: &str, text: &str| {
+        files::write_in_place(&Path::new("/proc/self").join(file), text.as_bytes())
+            .map_err(io::Error::other)
+    };
+    // A group map may be written only after `setgroups` is given up (user_namespaces(7)).
+    write("setgroups", "deny")?;
+    write("uid_map", &format!("0 {} 1", uid.as_raw()))?;
+    write("gid_map", &format!("0 {} 1", gid.as_raw()))
+}
+
+/// Starts process 1 of the new process namespace and waits for its end; gives its exit code.
+pub fn run_inside(plan: &Plan) -> io::Result<u8> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let json = serde_json::to_string(plan)?;
+    let mut child = Command::new("/proc/self/exe")
+        .args([ENTER_COMMAND, &json])
+        .spawn()?;
+    // The pipes are the child's alone: ours would keep its channel open.
+    let status = child.wait()?;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}
+
+/// Gives up every capability, for good and for all children, and limits what they may use.
+pub fn give_up_powers(pids: u32) -> io::Result<()> {
+    // Ends with the process that started us, even when that is killed.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let limit = Some(u64::from(pids));
+    setrlimit(
+        Resource::Nproc,
+        Rlimit {
+            current: limit,
+            maximum: limit,
+        },
+    )?;
+    rustix::thread::set_no_new_privs(true)?;
+    // Without the bounding set, a program that root starts has no capabilities either.
+    for capability in CapabilitySet::all().iter() {
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // The kernel may be older than the list.
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(rustix::thread::set_capabilities(None, none)?)
+}
+
+/// Becomes another program; returns only an error.
+pub fn exec(words: &[String]) -> io::Error {
+    match words.split_first() {
+        Some((program, args)) => Command::new(program).args(args).exec(),
+        None => io::Error::other("nothing to start"),
+    }
+}

@@ -1,0 +1,141 @@
+//! Linux namespaces: a sandbox without a daemon and without root.
+
+mod confine;
+mod root;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::Channel;
+use super::process::Guest;
+use super::spec::HostPlace;
+use super::tools::{GUEST_COMMAND, INSIDE, guest_options};
+use super::{SandboxError, Spec};
+use crate::error::{Error, Result};
+use crate::process;
+
+pub use confine::ENTER_COMMAND;
+
+/// The hidden command that becomes a namespace.
+pub const COMMAND: &str = "__namespace";
+/// The socket of the guest; every namespace has its own.
+const MAILBOX: &str = "regatta";
+
+/// What the namespace is made of, handed to the child as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The root file system that is shown read-only.
+    rootfs: PathBuf,
+    /// The directory with the guest's program.
+    tools: PathBuf,
+    /// The words that start the guest inside.
+    guest: Vec<String>,
+    /// The repository that is copied in; nothing is when the kernel is only asked.
+    workspace: Option<PathBuf>,
+    /// How many bytes may be written in all.
+    space: u64,
+    /// Processes at the same time.
+    pids: u32,
+    /// Whether the network is kept.
+    network: bool,
+}
+
+/// Bytes that may be written when no limit is given. They are memory, taken as they are written.
+const SPACE: u64 = 4 << 30;
+
+/// Starts a guest in namespaces of its own.
+pub async fn start(
+    place: &HostPlace,
+    spec: &Spec,
+) -> std::result::Result<(Guest, Channel), SandboxError> {
+    let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
+    guest.extend(guest_options(MAILBOX, spec));
+    let plan = Plan {
+        rootfs: place.rootfs.clone(),
+        tools: place.tools.dir().to_owned(),
+        guest,
+        workspace: Some(spec.workspace.clone()),
+        space: spec.limits.memory_bytes.unwrap_or(SPACE),
+        pids: spec.limits.pids,
+        network: spec.limits.network,
+    };
+    let plan = serde_json::to_string(&plan).map_err(SandboxError::start)?;
+    let program = place.tools.dir().join("regatta");
+    let mut command = process::child(program).map_err(SandboxError::start)?;
+    command.args([COMMAND, &plan]);
+    // The mark of ownership is for the reaper; nothing else of our environment goes in.
+    let owner = process::Owner::this().label();
+    command.env_clear().env(process::OWNER_VAR, owner);
+    command
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env("HOME", "/root")
+        .env("USER", "root")
+        .env("LANG", "C.UTF-8")
+        .env(super::post::SOCKET_VAR, MAILBOX)
+        .envs(&spec.env);
+    Guest::spawn(command, INSIDE.to_owned(), None).await
+}
+
+/// The other half of [`start`]: becomes the namespace, then waits for the guest in it.
+pub fn become_namespace(plan: &str) -> Result<u8> {
+    let mut plan: Plan = serde_json::from_str(plan)
+        .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
+    confine::hold_workspace(&mut plan).map_err(|error| Error::world(error.to_string()))?;
+    confine::stop_being_root()
+        .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
+    confine::unshare(plan.network)
+        .map_err(|error| Error::world(format!("no namespace can be made: {error}")))?;
+    // Only a child is in the new process namespace: it is process 1 there.
+    confine::run_inside(&plan).map_err(|error| Error::world(format!("the namespace: {error}")))
+}
+
+/// The guest's half: process 1 of the new namespace builds its root, gives up its powers and
+/// becomes the guest.
+#[must_use]
+pub fn enter(plan: &str) -> Error {
+    let plan: Plan = match serde_json::from_str(plan) {
+        Ok(plan) => plan,
+        Err(error) => return Error::usage(format!("no plan of a namespace: {error}")),
+    };
+    if let Err(error) = root::build(&plan) {
+        return Error::world(format!("the root of the namespace: {error}"));
+    }
+    if let Err(error) = confine::give_up_powers(plan.pids) {
+        return Error::world(format!("the limits of the namespace: {error}"));
+    }
+    let error = confine::exec(&plan.guest);
+    Error::world(format!("cannot start the guest: {error}"))
+}
+
+/// Whether this kernel lets this user make namespaces; the error says what it said and what to do.
+pub async fn check() -> Result<()> {
+    let probe = Plan {
+        rootfs: PathBuf::from("/"),
+        tools: PathBuf::from("/"),
+        guest: vec!["/bin/true".to_owned()],
+        workspace: None,
+        space: 1 << 20,
+        pids: 64,
+        network: false,
+    };
+    let plan = serde_json::to_string(&probe).unwrap_or_default();
+    let own = process::program()?;
+    let deadline = std::time::Duration::from_secs(20);
+    let output = process::capture(&own, &[COMMAND, &plan], deadline).await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    let words = words.trim().trim_start_matches("error: ");
+    Err(Error::world(format!(
+        "this kernel does not let you make a namespace sandbox: {}",
+        words.lines().next().unwrap_or("it gives no reason")
+    ))
+    .hint("allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)")
+    .hint("or take --backend docker")
+    .hint("or take --backend process: it isolates NOTHING, the model's commands run as you, on your files; for harmless fixtures only"))
+}

@@ -1,0 +1,189 @@
+//! The root file system of a namespace: the host's, read-only, with a private workspace and `/tmp`.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
+    mount_change, mount_remount, unmount,
+};
+use rustix::process::{chdir, pivot_root};
+
+use super::Plan;
+use super::confine::held;
+use crate::files;
+use crate::sandbox::tools::INSIDE;
+
+/// What is not shown of the host: people's files, other programs' sockets, mounts of media, and
+/// what the namespace has of its own.
+const HIDDEN: [&str; 13] = [
+    "home",
+    "root",
+    "run",
+    "tmp",
+    "mnt",
+    "media",
+    "proc",
+    "sys",
+    "dev",
+    "workspace",
+    "lost+found",
+    "boot",
+    "srv",
+];
+/// Of `/var`, what could hold somebody's data or sockets is not shown either.
+const HIDDEN_VAR: [&str; 3] = ["run", "tmp", "spool"];
+/// The devices that programs expect.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Builds the root and makes it ours.
+pub fn build(plan: &Plan) -> io::Result<()> {
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )?;
+    // Any directory will do to mount on: nobody but this namespace sees it. What is held open of
+    // it stays what it was.
+    let root = Path::new("/tmp");
+    let (rootfs, tools) = (held(&plan.rootfs)?, held(&plan.tools)?);
+    let data = CString::new(format!("mode=0755,size={}", plan.space))?;
+    mount(
+        "tmpfs",
+        root,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        Some(&*data),
+    )?;
+    show(&rootfs, root, &HIDDEN)?;
+    own_places(root)?;
+    let inside = root.join(INSIDE.trim_start_matches('/'));
+    make(&inside)?;
+    mount_bind(&tools, &inside)?;
+    if let Some(source) = &plan.workspace {
+        files::copy_tree(source, &root.join("workspace/repo")).map_err(io::Error::other)?;
+    }
+    enter(root)?;
+    make_read_only()?;
+    rustix::system::sethostname(b"sandbox")?;
+    std::env::set_current_dir("/workspace")
+}
+
+fn make(dir: &Path) -> io::Result<()> {
+    files::create_dir(dir).map_err(io::Error::other)
+}
+
+/// Binds what is in one directory into another; links are made anew.
+fn show(from: &Path, to: &Path, hidden: &[&str]) -> io::Result<()> {
+    for path in files::list(from).map_err(io::Error::other)? {
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        if hidden.iter().any(|hidden| name == *hidden) {
+            continue;
+        }
+        let target = to.join(name);
+        let kind = path.symlink_metadata()?.file_type();
+        if kind.is_symlink() {
+            symlink(path.read_link()?, &target)?;
+        } else if name == "var" && kind.is_dir() && hidden.len() == HIDDEN.len() {
+            make(&target)?;
+            show(&path, &target, &HIDDEN_VAR)?;
+        } else if kind.is_dir() {
+            make(&target)?;
+            // A mount that we may not see through stays empty.
+            let _ = mount_bind_recursive(&path, &target);
+        }
+    }
+    Ok(())
+}
+
+/// The places that are the namespace's own and writable.
+fn own_places(root: &Path) -> io::Result<()> {
+    for dir in [
+        "workspace",
+        "tmp",
+        "var/tmp",
+        "run",
+        "root",
+        "home",
+        "dev/shm",
+        "proc",
+        "sys",
+        ".old",
+    ] {
+        make(&root.join(dir))?;
+    }
+    for device in DEVICES {
+        let target = root.join("dev").join(device);
+        files::write_atomic(&target, b"").map_err(io::Error::other)?;
+        mount_bind(Path::new("/dev").join(device), &target)?;
+    }
+    for (link, to) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ] {
+        symlink(to, root.join("dev").join(link))?;
+    }
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", root.join("proc"), "proc", flags, None)?;
+    Ok(())
+}
+
+fn enter(root: &Path) -> io::Result<()> {
+    chdir(root)?;
+    pivot_root(".", ".old")?;
+    chdir("/")?;
+    unmount("/.old", UnmountFlags::DETACH)?;
+    std::fs::remove_dir("/.old")
+}
+
+/// Makes everything read-only that came from the host.
+fn make_read_only() -> io::Result<()> {
+    let table = files::read_text(Path::new("/proc/self/mountinfo")).map_err(io::Error::other)?;
+    for line in table.lines() {
+        let mut fields = line.split_whitespace().skip(4);
+        let (Some(target), Some(options)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let is_ours = target == "/" || target == "/proc" || target.starts_with("/dev/");
+        if is_ours {
+            continue;
+        }
+        // Flags that the host set are locked in here: they have to be repeated (mount(2)).
+        let mut flags = MountFlags::BIND | MountFlags::RDONLY;
+        for option in options.split(',') {
+            flags |= match option {
+                "nosuid" => MountFlags::NOSUID,
+                "nodev" => MountFlags::NODEV,
+                "noexec" => MountFlags::NOEXEC,
+                "noatime" => MountFlags::NOATIME,
+                "nodiratime" => MountFlags::NODIRATIME,
+                "relatime" => MountFlags::RELATIME,
+                _ => MountFlags::empty(),
+            };
+        }
+        let target = unescaped(target);
+        mount_remount(&*target, flags, "").map_err(|error| {
+            io::Error::other(format!("{target} cannot be made read-only: {error}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// A path of `mountinfo`, in which spaces and the like are octal.
+fn unescaped(path: &str) -> String {
+    let mut text = path.to_owned();
+    for (escaped, plain) in [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ] {
+        text = text.replace(escaped, plain);
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! A guest as a child process of ours: of a namespace, or with no isolation at all.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::process::Child;
+
+use super::channel::{Broken, Channel};
+use super::spec::HostPlace;
+use super::tools::{GUEST_COMMAND, guest_options};
+use super::{SandboxError, Spec};
+use crate::{files, process};
+
+/// How long a guest may take to start or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A guest that is our child.
+#[derive(Debug)]
+pub struct Guest {
+    child: Child,
+    pid: u32,
+    tools: String,
+    /// The workspace, where it is a directory of this machine.
+    dir: Option<tempfile::TempDir>,
+}
+
+/// Starts a guest without isolation, over a copy of the workspace.
+///
+/// Its commands are ordinary processes of this user: they can read, change and end whatever the
+/// user can. For harmless fixtures only.
+pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), SandboxError> {
+    let dir = tempfile::Builder::new()
+        .prefix("workspace-")
+        .tempdir_in(place.tools.dir())
+        .map_err(SandboxError::start)?;
+    files::copy_tree(&spec.workspace, &dir.path().join("repo")).map_err(SandboxError::start)?;
+    let tools = place.tools.dir().display().to_string();
+    // Unique on this machine: the directory is.
+    let mailbox = dir.path().display().to_string();
+    let mut words = place.tools.command(&tools, GUEST_COMMAND);
+    words.extend(guest_options(&mailbox, spec));
+    let mut command = process::child(&words[0]).map_err(SandboxError::start)?;
+    command
+        .args(&words[1..])
+        .env(super::post::SOCKET_VAR, mailbox)
+        .envs(&spec.env);
+    Guest::spawn(command, tools, Some(dir)).await
+}
+
+impl Guest {
+    /// Starts the command and waits for the guest's first word.
+    pub async fn spawn(
+        mut command: tokio::process::Command,
+        tools: String,
+        dir: Option<tempfile::TempDir>,
+    ) -> Result<(Self, Channel), SandboxError> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SandboxError::start)?;
+        let pid = child.id().unwrap_or_default();
+        let (Some(from), Some(to)) = (child.stdout.take(), child.stdin.take()) else {
+            return Err(SandboxError::start("it has no pipes"));
+        };
+        let mut channel = Channel::over_pipes(from, to);
+        let mut guest = Self {
+            child,
+            pid,
+            tools,
+            dir,
+        };
+        match channel.ready(PATIENCE).await {
+            Ok(()) => Ok((guest, channel)),
+            Err(broken) => {
+                drop(channel);
+                let words = guest.last_words().await;
+                guest.end().await;
+                Err(SandboxError::start(if words.is_empty() {
+                    broken.to_string()
+                } else {
+                    words
+                }))
+            }
+        }
+    }
+
+    /// Its process number on this machine.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Where the guest's programs are, as seen from inside.
+    #[must_use]
+    pub fn tools(&self) -> String {
+        self.tools.clone()
+    }
+
+    /// The workspace, as seen from inside.
+    #[must_use]
+    pub fn workspace(&self) -> String {
+        self.dir.as_ref().map_or_else(
+            || "/workspace".to_owned(),
+            |dir| dir.path().display().to_string(),
+        )
+    }
+
+    /// Ends it at once, with whatever is in its namespace.
+    pub fn kill(&mut self) {
+        process::signal_group(self.pid, Signal::KILL);
+    }
+
+    /// What became of it, when its channel broke.
+    pub async fn post_mortem(&mut self, broken: &Broken) -> SandboxError {
+        // A guest that is silent, or talks nonsense, is of no use: it ends here.
+        if !matches!(broken, Broken::Closed(_)) {
+            self.kill();
+        }
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let exit_code = match status {
+            Ok(Ok(status)) => {
+                use std::os::unix::process::ExitStatusExt as _;
+                let signal = status.signal().map(|signal| 128 + signal);
+                status.code().or(signal).map(i64::from)
+            }
+            _ => None,
+        };
+        let words = self.last_words().await;
+        SandboxError::Died {
+            oom: false,
+            exit_code,
+            detail: if words.is_empty() {
+                format!(": {broken}")
+            } else {
+                format!(": {words}")
+            },
+        }
+    }
+
+    /// The end of what it said on its standard error.
+    async fn last_words(&mut self) -> String {
+        use tokio::io::AsyncReadExt as _;
+        let mut bytes = Vec::new();
+        if let Some(stderr) = self.child.stderr.take() {
+            let read = stderr.take(4096).read_to_end(&mut bytes).await;
+            if read.is_err() {
+                bytes.clear();
+            }
+        }
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// Waits for its end, and hastens it when it does not come.
+    pub async fn end(mut self) {
+        if tokio::time::timeout(Duration::from_secs(5), self.child.wait())
+            .await
+            .is_err()
+        {
+            self.kill();
+            // The kernel ends it; what is left to do is to collect it.
+            let _ = self.child.wait().await;
+        }
+        process::signal_group(self.pid, Signal::KILL);
+    }
+}

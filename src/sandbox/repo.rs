@@ -1,0 +1,165 @@
+//! The repository in a sandbox: what the agent must not see goes away before it starts, and the
+//! base commit is pinned where it cannot move it.
+
+use super::channel::Output;
+use super::frame::CommandEnd;
+
+/// The repository.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    /// Its directory, as seen from inside.
+    pub dir: String,
+    /// A second set of git's own files, which the agent's git never uses: whatever it does to
+    /// `.git`, its work can still be compared with the base.
+    twin: String,
+    /// The base commit.
+    pub base: String,
+    /// What goes before every command so that it finds the image's programs.
+    pub prefix: String,
+}
+
+impl Repo {
+    /// The repository of a workspace.
+    pub fn at(home: &str) -> Self {
+        Self {
+            dir: format!("{home}/repo"),
+            twin: format!("{home}/.base.git"),
+            base: String::new(),
+            prefix: String::new(),
+        }
+    }
+
+    /// A path as seen from the repository.
+    pub fn path(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.dir)
+        }
+    }
+
+    /// Takes in what the set-up script found.
+    pub fn set_up(
+        &mut self,
+        ran: &Output,
+        image_path: &str,
+        tools: Option<String>,
+    ) -> Result<(), String> {
+        let text = String::from_utf8_lossy(&ran.head);
+        let found = |name: &str| {
+            let mut lines = text.lines().rev();
+            lines.find_map(|line| line.strip_prefix(name).map(str::to_owned))
+        };
+        match (ran.end, found("regatta-base=")) {
+            (CommandEnd::Exited(0), Some(base)) if base.len() >= 40 => self.base = base,
+            (end, _) => {
+                return Err(format!(
+                    "its repository could not be made ready ({end:?}): {}",
+                    ran.excerpt(500).trim()
+                ));
+            }
+        }
+        let login_path = found("regatta-path=").unwrap_or_default();
+        let bin = tools.map(|tools| format!("{tools}/bin"));
+        self.prefix = path_prefix(image_path, &login_path, bin.as_deref());
+        Ok(())
+    }
+}
+
+/// What restores the image's `PATH` after a login shell has reset it (`/etc/profile`).
+fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
+    let there: Vec<&str> = login.split(':').collect();
+    let mut missing: Vec<&str> = bin.into_iter().collect();
+    missing.extend(
+        image
+            .split(':')
+            .filter(|entry| !entry.is_empty() && !there.contains(entry)),
+    );
+    if missing.is_empty() {
+        return String::new();
+    }
+    // On the command's own line, so that bash's line numbers stay true.
+    let missing = missing.join(":");
+    match shlex::try_quote(&missing) {
+        Ok(quoted) => format!("export PATH={quoted}:\"$PATH\"; "),
+        Err(_) => String::new(),
+    }
+}
+
+/// Readies the repository: a plain tree becomes one; remotes, tags, branches, the reflog and what
+/// only they held go away; HEAD stays at the base commit, on a branch of the agent's own.
+///
+/// It prints the base commit and the login shell's `PATH` in its last lines.
+pub fn setup_script(repo: &Repo, agent: &str) -> String {
+    let twin = &repo.twin;
+    format!(
+        r#"set -e
+export GIT_CONFIG_NOSYSTEM=1
+[ -e .git ] || {{
+  export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
+  git init -q -b main
+  git add -A
+  git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
+}}
+git config user.name '{agent}'
+git config user.email '{agent}@localhost'
+base=$(git rev-parse --verify 'HEAD^{{commit}}')
+git checkout -q --detach "$base" 2>&1
+for remote in $(git remote); do git remote remove "$remote"; done
+git for-each-ref --format='delete %(refname)' | git update-ref --stdin
+rm -f .git/FETCH_HEAD .git/ORIG_HEAD .git/MERGE_HEAD .git/CHERRY_PICK_HEAD
+git reflog expire --expire=now --expire-unreachable=now --all
+present=0
+while read -r name count; do
+  case $name in count:|in-pack:) present=$((present + count));; esac
+done <<< "$(git count-objects -v)"
+reachable=$(git rev-list --objects HEAD | wc -l)
+[ "$present" -eq "$reachable" ] || git gc -q --prune=now
+git checkout -q -b '{agent}'
+git_dir=$(git rev-parse --absolute-git-dir)
+rm -rf '{twin}' && mkdir '{twin}'
+# Objects never change in place; everything else is the twin's own.
+cp -al "$git_dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$git_dir/objects" '{twin}/objects'; }}
+for own in HEAD config info packed-refs refs shallow; do
+  [ ! -e "$git_dir/$own" ] || cp -a "$git_dir/$own" '{twin}/'
+done
+echo "regatta-path=$PATH"
+echo "regatta-base=$base"
+"#
+    )
+}
+
+/// Prints the difference of the working tree to the base, from the twin's point of view: with its
+/// own index, and without any configuration that the agent may have made.
+pub fn diff_script(repo: &Repo) -> String {
+    let Repo {
+        dir, twin, base, ..
+    } = repo;
+    format!(
+        "export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_INDEX_FILE='{twin}/submission-index' \
+         GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0; \
+         rm -f \"$GIT_INDEX_FILE\" \"$GIT_INDEX_FILE.lock\"; \
+         set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
+         -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true -c advice.addEmbeddedRepo=false; \
+         git \"$@\" read-tree {base} && git \"$@\" add -A -- . 2>/dev/null; \
+         git \"$@\" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/ {base}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_images_path_comes_back_without_moving_the_commands_line() {
+        let image = "/opt/go/bin:/usr/local/bin:/usr/bin";
+        let login = "/usr/local/bin:/usr/bin:/bin";
+        assert_eq!(
+            path_prefix(image, login, None),
+            "export PATH=/opt/go/bin:\"$PATH\"; "
+        );
+        assert_eq!(path_prefix(login, login, None), "");
+        let with_tools = path_prefix(login, login, Some("/.regatta/bin"));
+        assert_eq!(with_tools, "export PATH=/.regatta/bin:\"$PATH\"; ");
+    }
+}

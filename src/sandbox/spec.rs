@@ -1,0 +1,86 @@
+//! What a sandbox is made from, and where.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::docker::Place as DockerPlace;
+use super::fake::Script;
+use super::tools::Tools;
+
+/// What one agent's sandbox is made from.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The image of the task, for Docker.
+    pub image: String,
+    /// A directory with the task's repository, for the backends without images.
+    pub workspace: PathBuf,
+    /// The run, for the label.
+    pub run: String,
+    /// The trial, for the label.
+    pub trial: String,
+    /// The agent's id, which names its branch.
+    pub agent: String,
+    /// Variables that commands see.
+    pub env: IndexMap<String, String>,
+    /// Whether `send_message` is offered.
+    pub messaging: bool,
+    /// The limits.
+    pub limits: Arc<Limits>,
+}
+
+/// What a sandbox may use; recorded in every result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Memory in bytes; for namespaces, of the workspace's and `/tmp`'s contents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// CPUs, Docker only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Processes and threads at the same time.
+    pub pids: u32,
+    /// Whether the network can be reached.
+    pub network: bool,
+    /// How long readying the repository may take.
+    #[serde(skip)]
+    pub setup_timeout: Duration,
+}
+
+/// Where sandboxes are made.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// Containers.
+    Docker(Arc<DockerPlace>),
+    /// Linux namespaces.
+    Namespace(Arc<HostPlace>),
+    /// Plain processes, without isolation.
+    Process(Arc<HostPlace>),
+    /// A script.
+    Fake(Arc<Script>),
+}
+
+/// This machine as a place for sandboxes without a daemon.
+#[derive(Debug)]
+pub struct HostPlace {
+    /// The root file system that sandboxes see, read-only.
+    pub rootfs: PathBuf,
+    /// The guest.
+    pub tools: Arc<Tools>,
+}
+
+impl Backend {
+    /// Its name in flags and files.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Docker(_) => "docker",
+            Self::Namespace(_) => "namespace",
+            Self::Process(_) => "process",
+            Self::Fake(_) => "fake",
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What commands may do to the channel.
+
+use std::time::Duration;
+
+use regatta::sandbox::{CommandEnd, SandboxError};
+
+use crate::place::{Box_, Kind, text};
+
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+fn a_command_is_a_login_shell_without_input(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    assert_eq!(
+        sandbox.run("echo out; echo err >&2; echo out"),
+        "out\nerr\nout\n"
+    );
+    assert_eq!(
+        sandbox.run("cat; shopt -q login_shell && echo login"),
+        "login\n"
+    );
+    assert!(sandbox.run("pwd").trim().ends_with("/repo"));
+    assert_eq!(sandbox.run("echo $PAGER"), "cat\n");
+    let failed = sandbox.try_run("exit 7").unwrap();
+    assert_eq!(failed.end, CommandEnd::Exited(7));
+    let killed = sandbox.try_run("kill -TERM $$").unwrap();
+    assert_eq!(killed.end, CommandEnd::Exited(143));
+    sandbox.close();
+}
+
+fn nothing_a_command_does_to_its_shell_breaks_the_next(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    for script in [
+        "exec true",
+        "exec >&- 2>&- <&-",
+        "exec 0>&- 1>&-; sleep 0.1",
+        "kill -9 $$",
+        "ulimit -n 3; ls",
+        "exec bash -c 'kill -9 $PPID'",
+        "trap '' TERM INT HUP; kill 0",
+        "setsid true; stty -a",
+        "for fd in /proc/$PPID/fd/*; do echo noise > $fd; done",
+        "echo 'unfinished",
+        "(",
+    ] {
+        sandbox.try_run(script).unwrap();
+        assert_eq!(
+            sandbox.run("echo still here"),
+            "still here\n",
+            "after {script}"
+        );
+    }
+    sandbox.close();
+}
+
+fn output_of_any_kind_comes_back_in_bounded_memory(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let line = sandbox.run("head -c 1000000 /dev/zero | tr '\\0' x");
+    assert_eq!(line.len(), 1_000_000);
+    let binary = sandbox.try_run("printf '\\000\\377\\001'").unwrap();
+    assert_eq!(binary.head, b"\0\xff\x01");
+    let flood = sandbox
+        .try_run("echo first; head -c 50000000 /dev/zero; echo; echo last")
+        .unwrap();
+    assert_eq!(flood.head.len() + flood.tail.len(), 2_000_000);
+    assert_eq!(flood.elided, 50_000_000 + 12 - 2_000_000);
+    assert!(flood.head.starts_with(b"first\n") && flood.tail.ends_with(b"\nlast\n"));
+    sandbox.close();
+}
+
+fn a_background_child_holds_up_nothing(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let begun = sandbox.run("(while true; do echo noise; sleep 0.01; done) & echo begun");
+    assert!(begun.contains("begun"), "{begun}");
+    assert_eq!(sandbox.run("echo next"), "next\n");
+    // It goes on: nobody killed it, and its pipe does not fill up.
+    assert_eq!(sandbox.run("jobs; echo $((1 + 1))"), "2\n");
+    sandbox.close();
+}
+
+fn a_command_that_takes_too_long_ends_with_all_its_processes(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let script = "echo before; setsid sleep 1234 & (trap '' TERM; sleep 1234); sleep 1234";
+    let output = sandbox.run_for(script, BRIEFLY).unwrap();
+    assert_eq!(
+        (output.end, text(&output).as_str()),
+        (CommandEnd::TimedOut, "before\n")
+    );
+    // In a container the process table is the sandbox's alone; without one, our children's.
+    let left = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done 2>/dev/null | grep '^sleep 1234' || true";
+    if kind != Kind::Process {
+        assert_eq!(sandbox.run(left), "");
+    }
+    sandbox.close();
+}
+
+fn a_long_script_runs(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let script = format!(
+        "cat > long <<'END'\n{}\nEND\nwc -c < long",
+        "y".repeat(300_000)
+    );
+    assert_eq!(sandbox.run(&script).trim(), "300001");
+    sandbox.close();
+}
+
+fn files_go_in_and_out(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let Box_ {
+        runtime,
+        sandbox: inner,
+    } = &mut sandbox;
+    runtime.block_on(inner.write("a/b.bin", b"\0\xff")).unwrap();
+    assert_eq!(
+        runtime.block_on(inner.read("a/b.bin", 10)).unwrap(),
+        b"\0\xff"
+    );
+    let refused = runtime.block_on(inner.read("a/b.bin", 1)).unwrap_err();
+    assert!(matches!(refused, SandboxError::Refused(_)), "{refused}");
+    let missing = runtime.block_on(inner.read("nothing", 1)).unwrap_err();
+    assert!(missing.to_string().contains("there is no"), "{missing}");
+    sandbox.close();
+}
+
+/// Each of these on every backend, with names that say which.
+macro_rules! on_every_backend {
+    ($($name:ident)*) => {
+        mod namespace {
+            $(#[test] fn $name() { super::$name(super::Kind::Namespace); })*
+        }
+        mod process {
+            $(#[test] fn $name() { super::$name(super::Kind::Process); })*
+        }
+        mod docker {
+            $(#[test] #[ignore = "needs Docker: just e2e"]
+            fn $name() { super::$name(super::Kind::Docker); })*
+        }
+    };
+}
+
+on_every_backend! {
+    a_command_is_a_login_shell_without_input
+    output_of_any_kind_comes_back_in_bounded_memory
+    a_background_child_holds_up_nothing
+    a_command_that_takes_too_long_ends_with_all_its_processes
+    a_long_script_runs
+    files_go_in_and_out
+}
+
+// Without a process namespace these would reach everybody's processes.
+mod isolated {
+    use super::*;
+
+    fn killing_everything_leaves_the_channel(kind: Kind) {
+        let mut sandbox = Box_::start(kind);
+        sandbox.try_run("kill -9 -1").unwrap();
+        assert_eq!(sandbox.run("echo still here"), "still here\n");
+        sandbox.try_run("kill -9 1; kill 1").unwrap();
+        assert_eq!(sandbox.run("echo still here"), "still here\n");
+        sandbox.close();
+    }
+
+    fn a_fork_bomb_is_survived(kind: Kind) {
+        let mut sandbox = Box_::start(kind);
+        let bomb = "bomb() { bomb | bomb & }; bomb; sleep 1000";
+        sandbox.run_for(bomb, BRIEFLY).unwrap();
+        assert_eq!(sandbox.run("echo still here"), "still here\n");
+        // One that is left behind by a command that ended.
+        sandbox
+            .run_for("bomb() { bomb | bomb & }; bomb", BRIEFLY)
+            .unwrap();
+        assert_eq!(sandbox.run("echo still here"), "still here\n");
+        sandbox.close();
+    }
+
+    #[test]
+    fn namespace_shell() {
+        nothing_a_command_does_to_its_shell_breaks_the_next(Kind::Namespace);
+    }
+    #[test]
+    fn namespace_kill() {
+        killing_everything_leaves_the_channel(Kind::Namespace);
+    }
+    #[test]
+    fn namespace_fork_bomb() {
+        a_fork_bomb_is_survived(Kind::Namespace);
+    }
+    #[test]
+    #[ignore = "needs Docker: just e2e"]
+    fn docker_shell() {
+        nothing_a_command_does_to_its_shell_breaks_the_next(Kind::Docker);
+    }
+    #[test]
+    #[ignore = "needs Docker: just e2e"]
+    fn docker_kill() {
+        killing_everything_leaves_the_channel(Kind::Docker);
+    }
+    #[test]
+    #[ignore = "needs Docker: just e2e"]
+    fn docker_fork_bomb() {
+        a_fork_bomb_is_survived(Kind::Docker);
+    }
+
+    #[test]
+    fn a_full_disk_is_the_commands_problem() {
+        let mut sandbox = Box_::with(Kind::Namespace, |spec| {
+            let mut limits = crate::place::limits();
+            limits.memory_bytes = Some(32 << 20);
+            spec.limits = std::sync::Arc::new(limits);
+        })
+        .unwrap();
+        let full = sandbox
+            .try_run("head -c 100000000 /dev/zero > big")
+            .unwrap();
+        assert!(text(&full).contains("No space left"), "{}", text(&full));
+        assert_eq!(sandbox.run("echo still here; rm big"), "still here\n");
+        sandbox.close();
+    }
+
+    #[test]
+    fn a_sandbox_that_was_killed_is_dead_and_says_so() {
+        let mut sandbox = Box_::start(Kind::Namespace);
+        let Box_ {
+            runtime,
+            sandbox: inner,
+        } = &mut sandbox;
+        runtime.block_on(inner.kill());
+        let error = sandbox.try_run("true").unwrap_err();
+        assert!(
+            matches!(error, SandboxError::Died { oom: false, .. }),
+            "{error}"
+        );
+        assert_eq!(error.rule(), "container_lost");
+    }
+
+    #[test]
+    #[ignore = "needs Docker: just e2e"]
+    fn a_container_that_was_killed_is_dead_and_says_how() {
+        let mut sandbox = Box_::start(Kind::Docker);
+        let Box_ {
+            runtime,
+            sandbox: inner,
+        } = &mut sandbox;
+        runtime.block_on(inner.kill());
+        let error = sandbox.try_run("true").unwrap_err();
+        let died = SandboxError::Died {
+            oom: false,
+            exit_code: Some(137),
+            detail: String::new(),
+        };
+        assert_eq!(
+            std::mem::discriminant(&error),
+            std::mem::discriminant(&died)
+        );
+        assert!(error.to_string().contains("exit code: 137"), "{error}");
+        sandbox.close();
+    }
+}

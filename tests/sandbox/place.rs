@@ -1,0 +1,130 @@
+//! Where the tests' sandboxes are made, and the shortest way to run something in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use regatta::sandbox::docker::{Docker, Endpoint, Place as DockerPlace};
+use regatta::sandbox::spec::HostPlace;
+use regatta::sandbox::tools::Tools;
+use regatta::sandbox::{Backend, Command, CommandEnd, Limits, Output, Sandbox, SandboxError, Spec};
+
+/// The backends that this machine must have; Docker's tests are run by `just e2e`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Namespace,
+    Process,
+    Docker,
+}
+
+/// A sandbox and the runtime that it lives in.
+pub struct Box_ {
+    pub runtime: tokio::runtime::Runtime,
+    pub sandbox: Sandbox,
+}
+
+fn tools() -> Arc<Tools> {
+    static TOOLS: OnceLock<Arc<Tools>> = OnceLock::new();
+    Arc::clone(TOOLS.get_or_init(|| {
+        regatta::process::set_program(PathBuf::from(crate::support::REGATTA));
+        let prefix = regatta::executor::reaper::dir_prefix();
+        Arc::new(Tools::prepare(&std::env::temp_dir(), &prefix).unwrap())
+    }))
+}
+
+pub fn backend(kind: Kind) -> Backend {
+    let host = || {
+        Arc::new(HostPlace {
+            rootfs: PathBuf::from("/"),
+            tools: tools(),
+        })
+    };
+    match kind {
+        Kind::Namespace => Backend::Namespace(host()),
+        Kind::Process => Backend::Process(host()),
+        Kind::Docker => {
+            let endpoint = Endpoint::from_environment().unwrap();
+            let docker = Docker::at(endpoint.clone()).unwrap();
+            Backend::Docker(Arc::new(DockerPlace::new(docker, endpoint, tools())))
+        }
+    }
+}
+
+pub fn limits() -> Limits {
+    Limits {
+        memory_bytes: Some(512 << 20),
+        cpus: None,
+        pids: 200,
+        network: false,
+        setup_timeout: Duration::from_mins(2),
+    }
+}
+
+pub fn spec(workspace: &Path) -> Spec {
+    Spec {
+        image: "akhatua/cooperbench-harbor:task1".to_owned(),
+        workspace: workspace.to_owned(),
+        run: "sandbox-tests".to_owned(),
+        trial: format!("{:08x}", std::process::id()),
+        agent: "agent1".to_owned(),
+        env: IndexMap::from([("PAGER".to_owned(), "cat".to_owned())]),
+        messaging: false,
+        limits: Arc::new(limits()),
+    }
+}
+
+/// The fixture's base tree: a plain directory, as the demo's are.
+pub fn harbor() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repos/harbor_task")
+}
+
+impl Box_ {
+    pub fn start(kind: Kind) -> Self {
+        Self::with(kind, |_| {}).unwrap()
+    }
+
+    pub fn with(kind: Kind, change: impl FnOnce(&mut Spec)) -> Result<Self, SandboxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut spec = spec(&harbor());
+        change(&mut spec);
+        let sandbox = runtime.block_on(async { Sandbox::start(&spec, &backend(kind)).await })?;
+        Ok(Self { runtime, sandbox })
+    }
+
+    pub fn try_run(&mut self, script: &str) -> Result<Output, SandboxError> {
+        self.run_for(script, Duration::from_mins(2))
+    }
+
+    pub fn run_for(&mut self, script: &str, timeout: Duration) -> Result<Output, SandboxError> {
+        let command = Command { script, timeout };
+        self.runtime.block_on(self.sandbox.run(command, None))
+    }
+
+    /// Runs a command that must succeed; its output.
+    #[track_caller]
+    pub fn run(&mut self, script: &str) -> String {
+        let output = self.try_run(script).unwrap();
+        let text = text(&output);
+        assert_eq!(output.end, CommandEnd::Exited(0), "{script}: {text}");
+        text
+    }
+
+    pub fn diff(&mut self) -> String {
+        let diff = self.runtime.block_on(self.sandbox.diff()).unwrap();
+        String::from_utf8(diff).unwrap()
+    }
+
+    pub fn close(self) {
+        self.runtime.block_on(self.sandbox.close());
+    }
+}
+
+pub fn text(output: &Output) -> String {
+    let mut bytes = output.head.clone();
+    bytes.extend(&output.tail);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

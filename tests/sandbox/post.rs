@@ -1,0 +1,95 @@
+//! `send_message` out of a sandbox, in every form that a shell has.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use regatta::sandbox::{Command, CommandEnd, Post, PostAnswer, PostCall};
+
+use crate::place::{Box_, Kind, text};
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<PostCall>>);
+
+impl Post for Recorder {
+    fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>> {
+        Box::pin(async move {
+            let code = u8::from(call.args.iter().any(|arg| arg == "nobody"));
+            self.0.lock().unwrap().push(call);
+            PostAnswer {
+                code,
+                text: "answered\n".to_owned(),
+            }
+        })
+    }
+}
+
+fn calls(kind: Kind) {
+    let mut sandbox = Box_::with(kind, |spec| spec.messaging = true).unwrap();
+    let recorder = Recorder::default();
+    let mut run = |script: &str| {
+        let timeout = Duration::from_mins(1);
+        let Box_ { runtime, sandbox } = &mut sandbox;
+        let ran = sandbox.run(Command { script, timeout }, Some(&recorder));
+        let output = runtime.block_on(ran).unwrap();
+        let calls = std::mem::take(&mut *recorder.0.lock().unwrap());
+        let calls: Vec<_> = calls
+            .into_iter()
+            .map(|call| (call.args.join(" "), call.body))
+            .collect();
+        (output.end, text(&output), calls)
+    };
+    let call = |args: &str, body: &str| vec![(args.to_owned(), body.to_owned())];
+    let answered = || "answered\n".to_owned();
+    let fine = CommandEnd::Exited(0);
+
+    let heredoc = "send_message --wait agent2 <<'MSG'\n$HOME `x` \"y\" don't\nMSG\n";
+    let body = "$HOME `x` \"y\" don't\n";
+    assert_eq!(
+        run(heredoc),
+        (fine, answered(), call("--wait agent2", body))
+    );
+    let quoted = "send_message agent2 \"it's done\"";
+    assert_eq!(
+        run(quoted),
+        (fine, answered(), call("agent2 it's done", ""))
+    );
+    assert_eq!(
+        run("echo a && send_message agent2 'b' && echo c"),
+        (fine, "a\nanswered\nc\n".to_owned(), call("agent2 b", ""))
+    );
+    assert_eq!(
+        run("send_message nobody 'b' || echo failed").1,
+        "answered\nfailed\n"
+    );
+    let (_, _, through_a_pipe) = run("echo from a pipe | timeout 20 send_message agent2");
+    assert_eq!(through_a_pipe, call("agent2", "from a pipe\n"));
+    let (_, _, in_a_loop) = run("for i in 1 2; do send_message agent2 \"$i\"; done");
+    assert_eq!(in_a_loop.len(), 2);
+    sandbox.close();
+}
+
+#[test]
+fn namespace_calls() {
+    calls(Kind::Namespace);
+}
+
+#[test]
+fn process_calls() {
+    calls(Kind::Process);
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn docker_calls() {
+    calls(Kind::Docker);
+}
+
+#[test]
+fn without_messaging_there_is_no_such_command() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    let output = sandbox.try_run("send_message agent2 hello").unwrap();
+    assert_eq!(output.end, CommandEnd::Exited(127));
+    sandbox.close();
+}
