@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the words, the layers and the invariants.
 
+pub mod agent;
 pub mod bench;
 pub mod cli;
 pub mod config;

@@ -25,7 +25,7 @@ impl AddAssign for Usage {
 }
 
 /// The price of a model, in litellm's format (`model_prices_and_context_window.json`):
-/// USD per token.
+/// USD per token, and the size of its context window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Price {
     /// USD per prompt token.
@@ -35,6 +35,9 @@ pub struct Price {
     /// USD per prompt token read from the cache; the input price when it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_read_input_token_cost: Option<f64>,
+    /// The most tokens that a prompt may have; `None` when it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_input_tokens: Option<u64>,
 }
 
 impl Price {

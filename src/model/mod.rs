@@ -1,7 +1,17 @@
-//! The model's side: prices, one chat call to see whether an endpoint answers, and a scripted
-//! endpoint for trying things without a key.
+//! The model's side: one chat call in the endpoint's wire format, its pace, its price and its
+//! recording; a call to see whether an endpoint answers, and a scripted endpoint for trying things
+//! without a key.
 
+#[cfg(test)]
+mod canned;
+pub mod chat;
+pub mod client;
+mod endpoint;
+pub mod pace;
 pub mod price;
 pub mod probe;
 pub mod provider;
+mod rule;
 pub mod script;
+pub mod tape;
+mod wire;

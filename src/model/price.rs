@@ -12,6 +12,23 @@ use crate::store::{AgentRecord, TrialRecord};
 pub struct PriceTable(BTreeMap<String, Price>);
 
 impl PriceTable {
+    /// The prices that ship, of some common chat models.
+    ///
+    /// Source: `model_prices_and_context_window.json` as litellm 1.106.2 ships it, read on
+    /// 2026-11-23; Mistral's models without their prefix, so that any prefix finds them.
+    ///
+    /// # Panics
+    ///
+    /// When the embedded file is broken, which a test rules out.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let mut table = Self::default();
+        table
+            .extend_from_litellm(include_str!("prices.json"))
+            .expect("the embedded prices are tested");
+        table
+    }
+
     /// Adds or replaces a price.
     pub fn insert(&mut self, model: impl Into<String>, price: Price) {
         self.0.insert(model.into(), price);
@@ -141,6 +158,30 @@ mod tests {
         assert_eq!(cost_of(&record, usage, &PriceTable::default()), None);
         assert_eq!(cost_of(&record, None, &table()), None);
         assert_eq!(cost_of(&record, usage, &table()), Some(3.5));
+    }
+
+    #[test]
+    fn the_embedded_price_of_command_a_is_that_of_its_page() {
+        let used = |input_tokens, output_tokens| Usage {
+            input_tokens,
+            output_tokens,
+            cached_tokens: 0,
+        };
+        let price = PriceTable::embedded().get("cohere_chat/command-a-03-2025");
+        let of = |usage| price.map(|price| price.of(usage));
+        assert_eq!(of(used(1_000_000, 0)), Some(2.5));
+        assert_eq!(of(used(0, 1_000_000)), Some(10.0));
+        assert_eq!(
+            price.and_then(|price| price.max_input_tokens),
+            Some(256_000)
+        );
+    }
+
+    #[test]
+    fn every_embedded_price_is_read() {
+        let json = include_str!("prices.json");
+        let models: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).unwrap();
+        assert_eq!(PriceTable::embedded().0.len(), models.len());
     }
 
     #[test]

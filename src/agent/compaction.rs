@@ -1,0 +1,132 @@
+//! Shortening a conversation that comes near the model's window: the task and the recent turns
+//! stay, what was before them becomes a summary.
+
+use std::fmt::Write as _;
+
+use super::config::Compaction;
+use super::transcript::message;
+use crate::model::chat::{Message, Role};
+
+/// The part of the model's window from which a conversation is shortened.
+const PART_OF_WINDOW: f64 = 0.8;
+/// Turns that must have come since the last time: a long task alone would fire at every step.
+const TURNS_BETWEEN: usize = 4;
+/// The system prompt and the task.
+const KEPT: usize = 2;
+
+/// What is about to be shortened.
+pub struct Plan {
+    /// Where the recent turns begin.
+    recent: usize,
+}
+
+impl Compaction {
+    /// Whether a conversation is to be shortened, when its last prompt had so many tokens.
+    pub fn plan(&self, history: &[Message], tokens: u64, window: Option<u64>) -> Option<Plan> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of tokens"
+        )]
+        let of_window = window.map(|window| (window as f64 * PART_OF_WINDOW) as u64);
+        let trigger = self.trigger.or(of_window)?;
+        if !self.enabled || tokens < trigger {
+            return None;
+        }
+        let replies: Vec<usize> = history
+            .iter()
+            .enumerate()
+            .skip(KEPT)
+            .filter(|(_, message)| message.role == Role::Assistant)
+            .map(|(index, _)| index)
+            .collect();
+        if replies.len() < self.keep_recent_turns + TURNS_BETWEEN {
+            return None;
+        }
+        let recent = replies.len().checked_sub(self.keep_recent_turns)?;
+        let recent = replies.get(recent).copied().unwrap_or(history.len());
+        (recent > KEPT).then_some(Plan { recent })
+    }
+}
+
+impl Plan {
+    /// The question to the model: the transcript as data, so that it doesn't go on with it.
+    pub fn question(&self, prompt: &str, history: &[Message]) -> Vec<Message> {
+        let mut transcript = String::new();
+        for message in &history[..self.recent] {
+            let _ = writeln!(transcript, "[{:?}]\n{}", message.role, message.content);
+            for call in &message.tool_calls {
+                let _ = writeln!(transcript, "  -> {}({})", call.name, call.arguments);
+            }
+        }
+        let text =
+            format!("{prompt}\n\n--- BEGIN TRANSCRIPT ---\n{transcript}\n--- END TRANSCRIPT ---");
+        vec![message(Role::User, text)]
+    }
+
+    /// The shortened conversation.
+    pub fn shortened(&self, summary: &str, history: &[Message]) -> Vec<Message> {
+        let mut short = history[..KEPT].to_vec();
+        short.push(message(
+            Role::User,
+            format!("[A summary of your work so far, made because the conversation was long]\n\n{summary}"),
+        ));
+        short.extend_from_slice(&history[self.recent..]);
+        short
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compaction() -> Compaction {
+        Compaction {
+            enabled: true,
+            trigger: Some(100),
+            keep_recent_turns: 2,
+            prompt: "Sum up.".to_owned(),
+        }
+    }
+
+    fn history(turns: usize) -> Vec<Message> {
+        let mut history = vec![message(Role::System, "S"), message(Role::User, "T")];
+        for turn in 0..turns {
+            history.push(message(Role::Assistant, format!("a{turn}")));
+            history.push(message(Role::Tool, format!("t{turn}")));
+        }
+        history
+    }
+
+    #[test]
+    fn the_task_and_the_recent_turns_stay() {
+        let history = history(7);
+        let plan = compaction().plan(&history, 100, None).unwrap();
+        let question = &plan.question("Sum up.", &history)[0].content;
+        assert!(
+            question.contains("t4") && !question.contains("a5"),
+            "{question}"
+        );
+        let texts: Vec<_> = plan
+            .shortened("sum", &history)
+            .into_iter()
+            .map(|message| message.content)
+            .collect();
+        assert_eq!((texts[0].as_str(), texts[1].as_str()), ("S", "T"));
+        assert!(texts[2].ends_with("sum"));
+        assert_eq!(texts[3..], ["a5", "t5", "a6", "t6"]);
+    }
+
+    #[test]
+    fn it_does_not_fire_again_at_once_nor_below_the_trigger() {
+        assert!(compaction().plan(&history(7), 99, None).is_none());
+        assert!(compaction().plan(&history(3), 1000, None).is_none());
+        let by_window = Compaction {
+            trigger: None,
+            ..compaction()
+        };
+        assert!(by_window.plan(&history(7), 79, Some(100)).is_none());
+        assert!(by_window.plan(&history(7), 80, Some(100)).is_some());
+        assert!(by_window.plan(&history(7), 1 << 40, None).is_none());
+    }
+}

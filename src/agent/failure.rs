@@ -1,0 +1,43 @@
+//! Why an agent's loop broke: never what the agent did, always what the harness saw.
+
+use super::prompt::TemplateError;
+use crate::model::chat::ChatError;
+use crate::sandbox::SandboxError;
+
+/// Something that is not the agent's doing, with the triage rule that it falls under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The rule's id.
+    pub rule: String,
+    /// What happened, for people.
+    pub text: String,
+}
+
+impl Failure {
+    /// A failure under a rule.
+    #[must_use]
+    pub fn new(rule: &str, text: impl Into<String>) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+impl From<ChatError> for Failure {
+    fn from(error: ChatError) -> Self {
+        Self::new(error.rule(), error.to_string())
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        Self::new(error.rule(), error.to_string())
+    }
+}
+
+impl From<TemplateError> for Failure {
+    fn from(error: TemplateError) -> Self {
+        Self::new("agent_config_template", error.to_string())
+    }
+}

@@ -1,0 +1,18 @@
+//! One agent's loop, and the channel of its pair.
+
+mod compaction;
+pub mod config;
+mod failure;
+mod git;
+pub mod mailbox;
+mod observation;
+mod post;
+mod prompt;
+mod transcript;
+mod turn;
+
+pub use config::AgentConfig;
+pub use failure::Failure;
+pub use git::Team;
+pub use mailbox::{Departure, Letter, Mailbox};
+pub use turn::{Agent, AgentEnd, Halt, Status, Times};

@@ -1,0 +1,604 @@
+//! The loop: ask the model, run what it asks for, show it the result.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use super::Failure;
+use super::config::{AgentConfig, Protocol, Submission};
+use super::git::{Remote, Team};
+use super::mailbox::Mailbox;
+use super::observation::Observation;
+use super::post::Desk;
+use super::prompt::Prompts;
+use super::transcript::Transcript;
+use crate::bench::Usage;
+use crate::model::chat::{Reply, Role, Tool};
+use crate::model::client::Client;
+use crate::model::tape::Tape;
+use crate::sandbox::{Backend, Command, Post, Sandbox, SandboxError, Spec};
+
+/// An agent that is to run.
+pub struct Agent {
+    /// `solo`, `agent1` or `agent2`.
+    pub id: String,
+    /// All agents of the pair; empty for one alone.
+    pub team: Vec<String>,
+    /// The features' descriptions.
+    pub task: String,
+    /// How it works.
+    pub config: Arc<AgentConfig>,
+    /// The model.
+    pub client: Client,
+    /// The model's window in tokens, where it is known.
+    pub window: Option<u64>,
+    /// Where its exchanges are recorded, or come from.
+    pub tape: Tape,
+    /// The pair's mailbox, when it may talk.
+    pub mailbox: Option<Arc<Mailbox>>,
+    /// The shared remote, when there is one.
+    pub git: Option<Arc<Team>>,
+    /// Its time limits.
+    pub times: Times,
+    /// What its sandbox is made from.
+    pub spec: Spec,
+    /// Where.
+    pub backend: Backend,
+    /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
+    pub dies_after: Option<u64>,
+}
+
+/// Time limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// For one command.
+    pub command: Duration,
+    /// For the whole trial; `None` for no limit.
+    pub trial: Option<Duration>,
+    /// Whether time lost to the endpoint's rate limits counts.
+    pub rate_limits_count: bool,
+}
+
+/// Why an agent should stop although it is not done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Halt {
+    /// It should not.
+    #[default]
+    No,
+    /// Its peer was lost, and the trial with it.
+    PeerLost(String),
+    /// The run is being ended.
+    Abort,
+}
+
+/// How an agent ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It submitted.
+    Submitted,
+    /// It made as many model calls as it may.
+    StepLimit,
+    /// It spent as much as it may.
+    CostLimit,
+    /// It took as long as it may.
+    TimeLimit,
+    /// Something that is not its doing ended it.
+    Failed(Failure),
+    /// It was stopped with the run.
+    Aborted,
+}
+
+impl Status {
+    /// The word in results: upstream's, where it has one.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Submitted => "Submitted",
+            Self::StepLimit => "LimitsExceeded",
+            Self::CostLimit => "CostLimitExceeded",
+            Self::TimeLimit => "TimeLimitExceeded",
+            Self::Failed(_) | Self::Aborted => "Error",
+        }
+    }
+
+    /// How it is put to a peer.
+    #[must_use]
+    pub const fn told(&self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted its work",
+            Self::StepLimit | Self::CostLimit | Self::TimeLimit => "ran into a limit",
+            Self::Failed(_) | Self::Aborted => "died",
+        }
+    }
+}
+
+/// What an agent leaves.
+#[derive(Debug)]
+pub struct AgentEnd {
+    /// How it ended.
+    pub status: Status,
+    /// Its work, submitted or not.
+    pub patch: String,
+    /// What it cost in USD; `None` when a call's cost is not known.
+    pub cost: Option<f64>,
+    /// Model calls.
+    pub steps: u64,
+    /// Tokens, as far as the endpoint told.
+    pub usage: Usage,
+    /// Time lost to rate limits.
+    pub rate_limited: Duration,
+    /// The whole conversation, in upstream's form.
+    pub log: Vec<Value>,
+    /// The commit that the patch is measured against.
+    pub base: String,
+}
+
+enum Place {
+    Starting(JoinHandle<Result<Sandbox, SandboxError>>),
+    Ready(Box<Sandbox>),
+    Gone,
+}
+
+struct Turn {
+    agent: Agent,
+    desk: Option<Desk>,
+    tape: Arc<Mutex<Tape>>,
+    prompts: Prompts,
+    place: Place,
+    remote: Option<Remote>,
+    transcript: Transcript,
+    announced: Vec<String>,
+    begun: Instant,
+    rate_limited: Duration,
+    cost: Option<f64>,
+    usage: Usage,
+    last_prompt: u64,
+    steps: u64,
+    commands: u64,
+    base: String,
+}
+
+/// A command that the model asks for.
+struct Action {
+    command: String,
+    /// The tool's call that it comes from.
+    call: Option<String>,
+}
+
+impl Agent {
+    /// Runs it to its end, whatever that is; its sandbox is gone afterwards.
+    pub async fn run(self, mut halt: watch::Receiver<Halt>) -> AgentEnd {
+        let mut turn = Turn::new(self);
+        let outcome = tokio::select! {
+            outcome = turn.drive() => outcome,
+            reason = halted(&mut halt) => Ok(match reason {
+                Halt::PeerLost(why) => Status::Failed(Failure::new("peer_lost", why)),
+                _ => Status::Aborted,
+            }),
+        };
+        let status = outcome.unwrap_or_else(Status::Failed);
+        turn.end(status).await
+    }
+}
+
+/// Waits until there is a reason to halt; for ever, when there never will be one.
+async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
+    match halt.wait_for(|halt| *halt != Halt::No).await {
+        Ok(reason) => reason.clone(),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+impl Turn {
+    fn new(mut agent: Agent) -> Self {
+        let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
+        let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
+        let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
+            id: agent.id.clone(),
+            peers: peers().collect(),
+            mailbox: Arc::clone(mailbox),
+            tape: Arc::clone(&tape),
+        });
+        let prompts = Prompts::new(&agent.config, variables(&agent));
+        // The first call goes out while the sandbox is being made.
+        let (spec, backend) = (agent.spec.clone(), agent.backend.clone());
+        let starting = tokio::spawn(async move { Sandbox::start(&spec, &backend).await });
+        Self {
+            desk,
+            tape,
+            prompts,
+            place: Place::Starting(starting),
+            remote: None,
+            transcript: Transcript::default(),
+            announced: Vec::new(),
+            begun: Instant::now(),
+            rate_limited: Duration::ZERO,
+            cost: Some(0.0),
+            usage: Usage::default(),
+            last_prompt: 0,
+            steps: 0,
+            commands: 0,
+            base: String::new(),
+            agent,
+        }
+    }
+
+    async fn drive(&mut self) -> Result<Status, Failure> {
+        let none = Map::new();
+        let config = Arc::clone(&self.agent.config);
+        let system = self
+            .prompts
+            .render("system", &config.system_template, &none)?;
+        let task = self
+            .prompts
+            .render("instance", &config.instance_template, &none)?;
+        self.transcript.say(Role::System, system);
+        self.transcript.say(Role::User, task);
+        loop {
+            if config.step_limit > 0 && self.steps >= config.step_limit {
+                return Ok(Status::StepLimit);
+            }
+            if config.cost_limit > 0.0 && self.cost.unwrap_or(0.0) >= config.cost_limit {
+                return Ok(Status::CostLimit);
+            }
+            if self.left() == Some(Duration::ZERO) {
+                return Ok(Status::TimeLimit);
+            }
+            if let Some(desk) = &self.desk {
+                for news in desk.receive(&mut self.announced).await? {
+                    self.transcript.say(Role::User, news);
+                }
+            }
+            let Some(reply) = self.ask().await? else {
+                return Ok(Status::TimeLimit);
+            };
+            match self.actions(&reply) {
+                Err(why) => {
+                    self.transcript.reply(&reply, false);
+                    let more = Map::from_iter([
+                        ("error".to_owned(), json!(why)),
+                        ("actions".to_owned(), json!([])),
+                    ]);
+                    let template = &config.format_error_template;
+                    let guidance = self.prompts.render("format error", template, &more)?;
+                    self.transcript.say(Role::User, guidance);
+                }
+                Ok(actions) => {
+                    self.transcript.reply(&reply, true);
+                    if let Some(status) = self.act(actions).await? {
+                        return Ok(status);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How much of the trial's time is left; `None` without a limit.
+    fn left(&self) -> Option<Duration> {
+        self.left_with(Duration::ZERO)
+    }
+
+    /// The same, when so much more was lost to rate limits.
+    fn left_with(&self, lost: Duration) -> Option<Duration> {
+        let mut limit = self.agent.times.trial?;
+        if !self.agent.times.rate_limits_count {
+            limit += self.rate_limited + lost;
+        }
+        Some(limit.saturating_sub(self.begun.elapsed()))
+    }
+
+    /// One reply of the model, after shortening the conversation where it has to be; `None` when
+    /// the time is up.
+    async fn ask(&mut self) -> Result<Option<Reply>, Failure> {
+        let compaction = &self.agent.config.compaction;
+        let plan = compaction.plan(
+            &self.transcript.history,
+            self.last_prompt,
+            self.agent.window,
+        );
+        if let Some(plan) = plan {
+            let question = plan.question(&compaction.prompt, &self.transcript.history);
+            let Some(reply) = self.call(&question, &[]).await? else {
+                return Ok(None);
+            };
+            let summary = reply.message.content.clone();
+            self.transcript.log.push(json!({
+                "role": "assistant",
+                "content": summary,
+                "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
+            }));
+            self.transcript.history = plan.shortened(&summary, &self.transcript.history);
+        }
+        let tools: &[Tool] = match self.agent.config.protocol {
+            Protocol::Tools => &[bash_tool()],
+            Protocol::Fenced(_) => &[],
+        };
+        let history = std::mem::take(&mut self.transcript.history);
+        let reply = self.call(&history, tools).await;
+        self.transcript.history = history;
+        if let Ok(Some(reply)) = &reply {
+            self.steps += 1;
+            self.last_prompt = reply.usage.map_or_else(
+                // About four characters a token, where the endpoint does not say.
+                || {
+                    self.transcript
+                        .history
+                        .iter()
+                        .map(|m| m.content.len() as u64)
+                        .sum::<u64>()
+                        / 4
+                },
+                |usage| usage.input_tokens,
+            );
+        }
+        reply
+    }
+
+    /// One call, within the time that is left.
+    async fn call(
+        &mut self,
+        messages: &[crate::model::chat::Message],
+        tools: &[Tool],
+    ) -> Result<Option<Reply>, Failure> {
+        let tape = Arc::clone(&self.tape);
+        let slowed = self.agent.client.slowed();
+        let reply = {
+            let mut tape = tape.lock().await;
+            let call = tape.chat(&self.agent.client, messages, tools);
+            tokio::pin!(call);
+            loop {
+                let lost = self.agent.client.slowed().saturating_sub(slowed);
+                let left = self.left_with(lost);
+                if left == Some(Duration::ZERO) {
+                    return Ok(None);
+                }
+                let up = async {
+                    match left {
+                        Some(left) => tokio::time::sleep(left).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    reply = &mut call => break reply?,
+                    // Time may have been lost meanwhile: look again.
+                    () = up => {}
+                }
+            }
+        };
+        self.rate_limited += reply.rate_limited;
+        self.cost = self.cost.zip(reply.cost).map(|(sum, cost)| sum + cost);
+        if let Some(usage) = reply.usage {
+            self.usage += usage;
+        }
+        Ok(Some(reply))
+    }
+
+    /// The commands that a reply asks for, or what is wrong with it.
+    fn actions(&self, reply: &Reply) -> Result<Vec<Action>, String> {
+        if let Protocol::Fenced(regex) = &self.agent.config.protocol {
+            let found: Vec<_> = regex.captures_iter(&reply.message.content).collect();
+            let [block] = found.as_slice() else {
+                return Err(format!(
+                    "it must have exactly one bash block, and has {}",
+                    found.len()
+                ));
+            };
+            let command = block.get(1).map_or("", |found| found.as_str());
+            return Ok(vec![Action {
+                command: command.trim().to_owned(),
+                call: None,
+            }]);
+        }
+        if reply.message.tool_calls.is_empty() {
+            return Err("it calls no tool".to_owned());
+        }
+        let mut actions = Vec::new();
+        for call in &reply.message.tool_calls {
+            if call.name != "bash" {
+                return Err(format!("there is no tool `{}`", call.name));
+            }
+            let arguments: Value = serde_json::from_str(&call.arguments)
+                .map_err(|error| format!("the tool's arguments are not JSON: {error}"))?;
+            let Some(command) = arguments.get("command").and_then(Value::as_str) else {
+                return Err("the tool's arguments have no text `command`".to_owned());
+            };
+            if command.contains('\0') {
+                return Err("the command holds a NUL character".to_owned());
+            }
+            actions.push(Action {
+                command: command.to_owned(),
+                call: Some(call.id.clone()),
+            });
+        }
+        Ok(actions)
+    }
+
+    /// Runs the commands of one reply; how the agent ended, if it did.
+    async fn act(&mut self, actions: Vec<Action>) -> Result<Option<Status>, Failure> {
+        let mut status = None;
+        for Action { command, call } in actions {
+            let left = self.left();
+            let observation = if status.is_some() {
+                Observation::not_run("not run: the agent had ended before")
+            } else if left == Some(Duration::ZERO) {
+                status = Some(Status::TimeLimit);
+                Observation::not_run("not run: the time was up")
+            } else {
+                let limit = self.agent.times.command;
+                let timeout = left.map_or(limit, |left| left.min(limit));
+                self.execute(&command, timeout).await?
+            };
+            if status.is_none() && observation.submits() {
+                status = Some(Status::Submitted);
+            }
+            let more = Map::from_iter([("output".to_owned(), observation.as_json())]);
+            let template = &self.agent.config.observation_template;
+            let content = self.prompts.render("observation", template, &more)?;
+            self.transcript
+                .observe(call.as_deref(), content, &observation);
+        }
+        Ok(status)
+    }
+
+    async fn execute(&mut self, command: &str, timeout: Duration) -> Result<Observation, Failure> {
+        self.commands += 1;
+        let is_last = self
+            .agent
+            .dies_after
+            .is_some_and(|last| self.commands > last);
+        self.ready().await?;
+        let Place::Ready(sandbox) = &mut self.place else {
+            return Err(Failure::new("container_lost", "the sandbox is gone"));
+        };
+        if is_last {
+            sandbox.kill().await;
+        }
+        if let (Some(team), Some(remote)) = (&self.agent.git, &mut self.remote) {
+            remote.bring_in(team, sandbox).await?;
+        }
+        let post = self.desk.as_ref().map(|desk| desk as &dyn Post);
+        let script = Command {
+            script: command,
+            timeout,
+        };
+        let output = sandbox.run(script, post).await?;
+        if let (Some(team), Some(remote)) = (&self.agent.git, &mut self.remote) {
+            remote.carry_out(team, sandbox).await?;
+        }
+        Ok(Observation::of(&output, timeout))
+    }
+
+    /// Waits until the sandbox is there.
+    async fn ready(&mut self) -> Result<(), Failure> {
+        let Place::Starting(starting) = &mut self.place else {
+            return Ok(());
+        };
+        let started = match starting.await {
+            Ok(started) => started,
+            Err(error) => Err(SandboxError::Refused(format!("its task ended: {error}"))),
+        };
+        match started {
+            Ok(mut sandbox) => {
+                sandbox.base().clone_into(&mut self.base);
+                if self.agent.git.is_some() {
+                    let remote = Remote::set_up(&self.agent.id, &mut sandbox).await;
+                    self.place = Place::Ready(Box::new(sandbox));
+                    self.remote = Some(remote?);
+                } else {
+                    self.place = Place::Ready(Box::new(sandbox));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.place = Place::Gone;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Collects what is left and ends the sandbox.
+    async fn end(mut self, mut status: Status) -> AgentEnd {
+        let mut patch = String::new();
+        if !matches!(status, Status::Failed(_) | Status::Aborted) {
+            match self.work().await {
+                Ok(work) => patch = work,
+                Err(failure) => status = Status::Failed(failure),
+            }
+        }
+        if self.ready().await.is_ok()
+            && let Place::Ready(sandbox) = std::mem::replace(&mut self.place, Place::Gone)
+        {
+            sandbox.close().await;
+        }
+        let error = match &status {
+            Status::Failed(failure) => Some(failure.text.as_str()),
+            _ => None,
+        };
+        self.transcript.end(status.word(), &patch, error);
+        AgentEnd {
+            status,
+            patch,
+            cost: self.cost,
+            steps: self.steps,
+            usage: self.usage,
+            rate_limited: self.rate_limited,
+            log: self.transcript.log,
+            base: self.base,
+        }
+    }
+
+    /// The agent's work as a patch.
+    async fn work(&mut self) -> Result<String, Failure> {
+        self.ready().await?;
+        let Place::Ready(sandbox) = &mut self.place else {
+            return Ok(String::new());
+        };
+        let bytes = match self.agent.config.submission {
+            Submission::WorkingTree => sandbox.diff().await?,
+            Submission::PatchFile => match sandbox.read("patch.txt", MAX_PATCH).await {
+                Ok(bytes) => bytes,
+                // It was asked for and is not there: nothing is submitted.
+                Err(SandboxError::Refused(_)) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        Ok(normal(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+/// The largest `patch.txt` that is taken, in bytes.
+const MAX_PATCH: u64 = 64 << 20;
+
+/// A patch without blank lines around it and with one newline at its end, as `git apply` wants it.
+fn normal(patch: String) -> String {
+    let text = patch.trim_matches('\n');
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    format!("{text}\n")
+}
+
+fn bash_tool() -> Tool {
+    Tool {
+        name: "bash".to_owned(),
+        description: "Execute a bash command".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "command": {"type": "string", "description": "The bash command to execute"},
+            },
+            "required": ["command"],
+        }),
+    }
+}
+
+/// What templates may name, as upstream's may.
+fn variables(agent: &Agent) -> Map<String, Value> {
+    let uname = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let alone = agent.team.len() < 2;
+    let vars = json!({
+        "task": agent.task,
+        "agent_id": (!alone).then_some(&agent.id),
+        "agents": agent.team,
+        "messaging_enabled": agent.mailbox.is_some(),
+        "git_enabled": agent.git.is_some(),
+        "command_timeout": agent.times.command.as_secs(),
+        "timeout": agent.times.command.as_secs(),
+        "cwd": "/workspace/repo",
+        "system": text(uname.sysname()),
+        "node": text(uname.nodename()),
+        "release": text(uname.release()),
+        "version": text(uname.version()),
+        "machine": text(uname.machine()),
+        "n_model_calls": 0,
+        "model_cost": 0.0,
+    });
+    match vars {
+        Value::Object(vars) => vars,
+        _ => Map::new(),
+    }
+}

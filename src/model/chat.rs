@@ -1,0 +1,152 @@
+//! One chat call, whatever the wire format: what is asked, what comes back, how it can fail.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::bench::Usage;
+
+/// Who says a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The system prompt.
+    System,
+    /// The task, the harness, another agent.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool's result.
+    Tool,
+}
+
+/// A message of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// Its text; empty for a reply that only calls tools.
+    pub content: String,
+    /// The tools that a reply calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a tool's result answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+}
+
+/// A call of a tool, as the model wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Its id, which the result names.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments: JSON, if the model kept to it.
+    pub arguments: String,
+}
+
+/// A tool that the model may call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The JSON schema of its arguments.
+    pub parameters: Value,
+}
+
+/// What the model said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The reply as a message.
+    pub message: Message,
+    /// The tokens it used; `None` when the endpoint does not say.
+    pub usage: Option<Usage>,
+    /// What it cost in USD; `None` when the price or the usage is not known.
+    pub cost: Option<f64>,
+    /// The endpoint's response, whole.
+    pub raw: Value,
+    /// Time lost to rate limits before this reply: waiting for the shared pace and backing off
+    /// after a 429. Other retries count as working time.
+    pub rate_limited: Duration,
+}
+
+/// Why a call failed for good.
+///
+/// [`ChatError::rule`] names the triage rule that it falls under.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Nothing answers, or the connection broke, to the last try.
+    #[error("{url}: {why} (tried {tries} times)")]
+    Unreachable {
+        /// The endpoint.
+        url: String,
+        /// The connection's error.
+        why: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The endpoint took longer than a call may.
+    #[error("{url} did not answer within {seconds} s (tried {tries} times)")]
+    TimedOut {
+        /// The endpoint.
+        url: String,
+        /// The time limit of one try.
+        seconds: u64,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// An HTTP error: one that retrying does not mend, or one that stayed.
+    #[error("{url} answered {status} (tried {tries} times): {body}")]
+    Status {
+        /// The endpoint.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        body: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The endpoint answered something that is no chat response, to the last try.
+    #[error("{url} answered what is no chat response: {why} (tried {tries} times): {body}")]
+    Malformed {
+        /// The endpoint.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+        /// The body's beginning.
+        body: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// A replay does not go on as the recording does.
+    #[error("replay of {tape}, exchange {exchange}: {difference}")]
+    Replay {
+        /// The recording's file.
+        tape: String,
+        /// Which exchange, from 1.
+        exchange: usize,
+        /// The first difference.
+        difference: String,
+    },
+    /// A call that failed for good when it was recorded, and so does in the replay.
+    #[error("{error}")]
+    Recorded {
+        /// The rule it fell under.
+        rule: String,
+        /// The error's text.
+        error: String,
+    },
+    /// The recording cannot be kept: the call may have been answered and paid for.
+    #[error("cannot go on recording: {why}")]
+    Tape {
+        /// The recording's file.
+        path: String,
+        /// The error, which names the file.
+        why: String,
+    },
+}

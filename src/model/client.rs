@@ -1,0 +1,379 @@
+//! The chat client: it asks, tries again what may pass, and keeps to the endpoint's pace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::chat::{ChatError, Message, Reply, Tool};
+use super::endpoint::{Endpoint, Failure, innermost};
+use super::pace::{Pace, RETRY_AFTER_MAX};
+use super::provider::Wire;
+use crate::bench::Price;
+use crate::error::{self, Error};
+use crate::secret::{Secret, masked_url};
+
+/// The usual [`ClientOptions::max_body`]: 8 MiB. A long reply has some 100 kB.
+pub const MAX_BODY: u64 = 8 * 1024 * 1024;
+
+/// The prefixes of litellm's names that only choose the wire format.
+const PREFIXES: [&str; 3] = ["openai/", "cohere/", "cohere_chat/"];
+
+/// What a [`Client`] is made of.
+#[derive(Clone)]
+pub struct ClientOptions {
+    /// The model's name in litellm's form, such as `cohere_chat/command-a-03-2025`; the provider's
+    /// prefix is not sent.
+    pub model: String,
+    /// How the endpoint is spoken to.
+    pub wire: Wire,
+    /// The endpoint's base URL; see [`Wire::url`].
+    pub base: String,
+    /// The key, sent as a bearer token.
+    pub key: Option<Secret>,
+    /// The user's further parameters; see [`Wire::request`].
+    pub extra: Map<String, Value>,
+    /// What the model's tokens cost, where it is known.
+    pub price: Option<Price>,
+    /// The time limit of one try, from the connection to the body's end.
+    pub timeout: Duration,
+    /// How often a call is tried at most, the first time included.
+    pub tries: u32,
+    /// The longest wait before the second try; it doubles with each further one. The wait itself is
+    /// drawn from zero to that ("full jitter": Brooker, Exponential Backoff and Jitter, AWS
+    /// Architecture Blog, 2015).
+    pub backoff: Duration,
+    /// The most that `backoff` grows to.
+    pub backoff_max: Duration,
+    /// The most that a response may have, in bytes.
+    pub max_body: u64,
+    /// The pace that all clients of the endpoint share.
+    pub pace: Arc<Pace>,
+}
+
+/// A chat model at an endpoint.
+pub struct Client {
+    endpoint: Endpoint,
+    /// The endpoint's URL for people.
+    shown: String,
+    /// The model's name as it is sent.
+    model: String,
+    wire: Wire,
+    extra: Map<String, Value>,
+    price: Option<Price>,
+    tries: u32,
+    backoff: Duration,
+    backoff_max: Duration,
+    pace: Arc<Pace>,
+}
+
+/// The HTTP client for all chat clients of a process: they share its pool of connections.
+pub fn http() -> error::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
+        .pool_max_idle_per_host(1024)
+        .build()
+        .map_err(|error| {
+            Error::world(format!("cannot set up HTTPS: {}", innermost(&error)))
+                .hint("install the system's CA certificates (Debian: `ca-certificates`)")
+        })
+}
+
+impl Client {
+    /// A client that talks through `http`.
+    #[must_use]
+    pub fn new(http: reqwest::Client, options: ClientOptions) -> Self {
+        let endpoint = Endpoint {
+            http,
+            url: options.wire.url(&options.base),
+            key: options.key,
+            timeout: options.timeout,
+            max_body: options.max_body,
+        };
+        let bare = PREFIXES
+            .iter()
+            .find_map(|prefix| options.model.strip_prefix(prefix));
+        Self {
+            shown: endpoint.hide(&masked_url(&endpoint.url)),
+            endpoint,
+            model: bare.unwrap_or(&options.model).to_owned(),
+            wire: options.wire,
+            extra: options.extra,
+            price: options.price,
+            tries: options.tries,
+            backoff: options.backoff,
+            backoff_max: options.backoff_max,
+            pace: options.pace,
+        }
+    }
+
+    /// Asks the model to go on with a conversation.
+    pub async fn chat(&self, messages: &[Message], tools: &[Tool]) -> Result<Reply, ChatError> {
+        let request = self.request(messages, tools);
+        let (response, rate_limited) = self.exchange(&request).await?;
+        self.reply(response, rate_limited)
+    }
+
+    /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
+    #[must_use]
+    pub fn slowed(&self) -> Duration {
+        self.pace.slowed()
+    }
+
+    /// The body of the call that [`Client::chat`] makes.
+    #[must_use]
+    pub fn request(&self, messages: &[Message], tools: &[Tool]) -> Value {
+        self.wire.request(&self.model, messages, tools, &self.extra)
+    }
+
+    /// Sends a request until a chat response comes or trying again makes no sense.
+    ///
+    /// Returns the response's body, and the time lost to rate limits.
+    pub async fn exchange(&self, request: &Value) -> Result<(Value, Duration), ChatError> {
+        let mut rate_limited = Duration::ZERO;
+        let mut tried = 0;
+        loop {
+            let (permit, waited) = self.pace.enter().await;
+            rate_limited += waited;
+            tried += 1;
+            let failure = match self.attempt(request).await {
+                Ok(response) => {
+                    permit.succeeded();
+                    return Ok((response, rate_limited));
+                }
+                Err(failure) => failure,
+            };
+            let pause = if let Failure::Status {
+                status: 429,
+                retry_after,
+                ..
+            } = failure
+            {
+                permit.rate_limited(retry_after);
+                // The pace holds this call back with all the others.
+                Duration::ZERO
+            } else {
+                permit.held();
+                self.pause(tried, &failure)
+            };
+            if tried >= self.tries || !failure.may_pass() {
+                return Err(self.error(failure, tried));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The reply that a response's body holds.
+    pub fn reply(&self, raw: Value, rate_limited: Duration) -> Result<Reply, ChatError> {
+        let (message, usage) = self
+            .wire
+            .parse(&raw)
+            .map_err(|why| self.error(self.no_chat(why, &raw), 1))?;
+        Ok(Reply {
+            message,
+            usage,
+            cost: self.price.zip(usage).map(|(price, usage)| price.of(usage)),
+            raw,
+            rate_limited,
+        })
+    }
+
+    async fn attempt(&self, request: &Value) -> Result<Value, Failure> {
+        let response = self.endpoint.post(request).await?;
+        match self.wire.parse(&response) {
+            Ok(_) => Ok(response),
+            Err(why) => Err(self.no_chat(why, &response)),
+        }
+    }
+
+    fn no_chat(&self, why: String, response: &Value) -> Failure {
+        self.endpoint
+            .malformed(why, response.to_string().as_bytes())
+    }
+
+    /// The wait after a failed try, counted from 1; at least what the endpoint asks for.
+    fn pause(&self, tried: u32, failure: &Failure) -> Duration {
+        let doubled = self
+            .backoff
+            .saturating_mul(2_u32.saturating_pow(tried - 1))
+            .min(self.backoff_max);
+        let asked = match failure {
+            Failure::Status { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        doubled
+            .mul_f64(fastrand::f64())
+            .max(asked.min(RETRY_AFTER_MAX))
+    }
+
+    fn error(&self, failure: Failure, tries: u32) -> ChatError {
+        let url = self.shown.clone();
+        match failure {
+            Failure::Unreachable { why, .. } => ChatError::Unreachable { url, why, tries },
+            Failure::TimedOut => ChatError::TimedOut {
+                url,
+                seconds: self.endpoint.timeout.as_secs(),
+                tries,
+            },
+            Failure::Status { status, body, .. } => ChatError::Status {
+                url,
+                status,
+                body,
+                tries,
+            },
+            Failure::Malformed { why, body } => ChatError::Malformed {
+                url,
+                why,
+                body,
+                tries,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::canned::{Answer, Canned, answer, chat_response};
+    use super::*;
+    use crate::model::chat::Role;
+
+    fn question() -> Vec<Message> {
+        vec![Message {
+            role: Role::User,
+            content: "Hello?".to_owned(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        }]
+    }
+
+    async fn ask(server: &Canned) -> Result<Reply, ChatError> {
+        server.client().chat(&question(), &[]).await
+    }
+
+    fn unavailable() -> Answer {
+        answer(500, "", "oops")
+    }
+
+    #[tokio::test]
+    async fn a_reply_comes_with_its_usage_and_cost() {
+        let server = Canned::serve(vec![chat_response("Hi.")]).await;
+        let reply = ask(&server).await.unwrap();
+        assert_eq!(reply.message.content, "Hi.");
+        assert_eq!(reply.usage.map(|usage| usage.input_tokens), Some(1000));
+        assert_eq!(reply.cost, Some(0.004));
+        assert!(reply.rate_limited.is_zero());
+        let request = server.requests().remove(0);
+        assert!(
+            request.starts_with("POST /v1/chat/completions "),
+            "{request}"
+        );
+        assert!(request.contains("Bearer sk-secret-123"), "{request}");
+        assert!(request.contains(r#""model":"gpt-4o-mini""#), "{request}");
+    }
+
+    #[tokio::test]
+    async fn after_a_429_the_call_waits_as_asked_and_is_made_again() {
+        let busy = answer(429, "retry-after: 0.01\r\n", r#"{"message": "slow down"}"#);
+        let server = Canned::serve(vec![busy, chat_response("Hi.")]).await;
+        let reply = ask(&server).await.unwrap();
+        assert!(!reply.rate_limited.is_zero());
+        assert_eq!(server.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refused_key_is_not_tried_again_and_never_shown() {
+        let echo = r#"{"message": "invalid key sk-secret-123 (Bearer sk-secret-123)"}"#;
+        let server = Canned::serve(vec![answer(401, "", echo)]).await;
+        let error = ask(&server).await.unwrap_err();
+        assert_eq!(server.requests().len(), 1);
+        assert_eq!(error.rule(), "authentication");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("invalid key **** (Bearer ****)"), "{text}");
+        assert!(!text.contains("sk-secret"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn server_errors_are_tried_again() {
+        let server = Canned::serve(vec![unavailable(), unavailable(), chat_response("Hi.")]).await;
+        let reply = ask(&server).await.unwrap();
+        assert_eq!(server.requests().len(), 3);
+        assert!(reply.rate_limited.is_zero());
+    }
+
+    #[tokio::test]
+    async fn a_server_error_that_stays_is_told_with_the_number_of_tries() {
+        let server = Canned::serve(vec![unavailable()]).await;
+        let error = ask(&server).await.unwrap_err();
+        let url = format!("{}/chat/completions", server.base);
+        let text = format!("{url} answered 500 (tried 4 times): oops");
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_cut_off_is_asked_for_again() {
+        let server =
+            Canned::serve(vec![chat_response("Hi.").cut_off(), chat_response("Hi.")]).await;
+        assert!(ask(&server).await.is_ok());
+        assert_eq!(server.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn without_usage_the_cost_is_unknown() {
+        let body = json!({"choices": [{"message": {"role": "assistant", "content": "Hi."}}]});
+        let server = Canned::serve(vec![answer(200, "", &body.to_string())]).await;
+        let reply = ask(&server).await.unwrap();
+        assert_eq!(reply.usage, None);
+        assert_eq!(reply.cost, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_chat_response_to_the_end_is_malformed() {
+        for (body, reason) in [
+            (r#"{"choices": []}"#, "its list of choices is empty"),
+            (
+                "<html>",
+                "it is not JSON: expected value at line 1 column 1",
+            ),
+        ] {
+            let server = Canned::serve(vec![answer(200, "", body)]).await;
+            let error = ask(&server).await.unwrap_err();
+            assert_eq!(error.rule(), "malformed_response");
+            assert!(error.to_string().contains(reason), "{error}");
+            assert_eq!(server.requests().len(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_given_up_on() {
+        let server = Canned::serve(vec![Answer::Endless, chat_response("Hi.")]).await;
+        assert!(ask(&server).await.is_ok());
+        assert_eq!(server.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn where_nothing_listens_is_unreachable() {
+        let server = Canned::serve(vec![unavailable()]).await;
+        let options = ClientOptions {
+            base: "http://127.0.0.1:1/v1".to_owned(),
+            ..server.options()
+        };
+        let client = Client::new(Canned::http(), options);
+        let error = client.chat(&question(), &[]).await.unwrap_err();
+        assert_eq!(error.rule(), "connection");
+        assert!(error.to_string().contains("tried 4 times"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_base_that_is_no_url_is_not_tried_again() {
+        let server = Canned::serve(vec![unavailable()]).await;
+        let options = ClientOptions {
+            base: "localhost".to_owned(),
+            ..server.options()
+        };
+        let client = Client::new(Canned::http(), options);
+        let error = client.chat(&question(), &[]).await.unwrap_err();
+        assert!(error.to_string().contains("tried 1 times"), "{error}");
+    }
+}

@@ -1,0 +1,227 @@
+//! One try of a chat call over HTTP: a response within bounds, or how it failed, without the key.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde_json::Value;
+
+use super::pace::RETRY_AFTER_MAX;
+use crate::secret::Secret;
+
+/// How much of a body an error shows, in characters.
+const EXCERPT: usize = 300;
+
+/// Where calls go.
+pub(super) struct Endpoint {
+    pub http: reqwest::Client,
+    pub url: String,
+    pub key: Option<Secret>,
+    /// The time limit of one try, its body included.
+    pub timeout: Duration,
+    /// The most that a body may have, in bytes.
+    pub max_body: u64,
+}
+
+/// How a try failed. No text in it has the key.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No response came.
+    Unreachable {
+        why: String,
+        /// Whether the request cannot be sent at all: the URL is none.
+        hopeless: bool,
+    },
+    /// No whole response came in time.
+    TimedOut,
+    /// An HTTP error came.
+    Status {
+        status: u16,
+        body: String,
+        retry_after: Option<Duration>,
+    },
+    /// What came is no chat response.
+    Malformed { why: String, body: String },
+}
+
+impl Failure {
+    /// Whether the same call may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { hopeless, .. } => !hopeless,
+            Self::TimedOut | Self::Malformed { .. } => true,
+            Self::Status { status, .. } => matches!(status, 408 | 409 | 429 | 500..=599),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Posts a request and reads the JSON of its response.
+    pub async fn post(&self, request: &Value) -> Result<Value, Failure> {
+        let mut call = self.http.post(&self.url).timeout(self.timeout);
+        if let Some(key) = &self.key {
+            call = call.bearer_auth(key.expose());
+        }
+        let response = call.json(request).send().await;
+        let response = response.map_err(|error| self.unanswered(&error))?;
+        let status = response.status();
+        let retry_after = retry_after(response.headers(), Timestamp::now());
+        let mut bytes = Vec::new();
+        let whole = self.read(response, &mut bytes).await;
+        if !status.is_success() {
+            return Err(Failure::Status {
+                status: status.as_u16(),
+                body: self.excerpt(&bytes),
+                retry_after,
+            });
+        }
+        whole?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes))
+    }
+
+    /// Reads a body as far as it comes and is wanted.
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(chunk)) => {
+                    if (bytes.len() + chunk.len()) as u64 > self.max_body {
+                        let why = format!("it is larger than {} bytes", self.max_body);
+                        return Err(self.malformed(why, bytes));
+                    }
+                    bytes.extend_from_slice(&chunk);
+                }
+                Err(error) if error.is_timeout() => return Err(Failure::TimedOut),
+                Err(error) => {
+                    let cause = innermost(&error);
+                    let why = format!("it broke off after {} bytes: {cause}", bytes.len());
+                    return Err(self.malformed(self.hide(&why), bytes));
+                }
+            }
+        }
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> Failure {
+        if error.is_timeout() {
+            return Failure::TimedOut;
+        }
+        Failure::Unreachable {
+            why: self.hide(&innermost(error)),
+            hopeless: error.is_builder(),
+        }
+    }
+
+    /// A response that is none, with the beginning of its body.
+    pub fn malformed(&self, why: String, body: &[u8]) -> Failure {
+        Failure::Malformed {
+            why,
+            body: self.excerpt(body),
+        }
+    }
+
+    /// The beginning of a body, without the key.
+    pub fn excerpt(&self, body: &[u8]) -> String {
+        // The key goes first: a cut through it would leave a part that is not recognised.
+        let text = self.hide(&String::from_utf8_lossy(body));
+        text.chars().take(EXCERPT).collect()
+    }
+
+    /// A text with every occurrence of the key masked: endpoints like to echo it.
+    pub fn hide(&self, text: &str) -> String {
+        match &self.key {
+            Some(key) if !key.expose().is_empty() => text.replace(key.expose(), "****"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// What a chain of errors comes down to. Its outer links only repeat the URL.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// How long to wait by a `Retry-After` of seconds (fractions too, which some send) or an HTTP
+/// date. `None` when it says nothing that helps: a wait of zero, or a date that has passed.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = text.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let date = DateTimeParser::new().parse_timestamp(text).ok()?;
+        Duration::try_from(date.duration_since(now)).ok()?
+    };
+    Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(retry_after_is: &str) -> Option<Duration> {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, retry_after_is.parse().unwrap());
+        retry_after(&headers, now)
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_at_most_ten_minutes() {
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(asked("86400"), Some(RETRY_AFTER_MAX));
+        assert_eq!(
+            asked("Mon, 23 Nov 2026 12:00:30 GMT"),
+            Some(Duration::from_secs(30))
+        );
+    }
+
+    #[test]
+    fn a_retry_after_that_says_nothing_is_none() {
+        for text in ["0", "-1", "soon", "", "Mon, 23 Nov 2026 11:00:00 GMT"] {
+            assert_eq!(asked(text), None, "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), Timestamp::now()), None);
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_is_refused_is_not() {
+        let refused = |status| Failure::Status {
+            status,
+            body: String::new(),
+            retry_after: None,
+        };
+        for status in [408, 409, 429, 500, 502, 503, 529] {
+            assert!(refused(status).may_pass(), "{status}");
+        }
+        for status in [301, 400, 401, 402, 403, 404, 413, 422] {
+            assert!(!refused(status).may_pass(), "{status}");
+        }
+        assert!(Failure::TimedOut.may_pass());
+    }
+
+    #[test]
+    fn an_excerpt_has_no_part_of_the_key_even_where_it_is_cut() {
+        let endpoint = Endpoint {
+            http: reqwest::Client::new(),
+            url: String::new(),
+            key: Some(Secret::new("sk-secret-123")),
+            timeout: Duration::ZERO,
+            max_body: 0,
+        };
+        let body = format!("{}sk-secret-123", "x".repeat(EXCERPT - 2));
+        assert_eq!(
+            endpoint.excerpt(body.as_bytes()),
+            format!("{}**", "x".repeat(EXCERPT - 2))
+        );
+    }
+}

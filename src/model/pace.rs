@@ -1,0 +1,439 @@
+//! The shared pace of one endpoint: how many calls run at once, and when none may begin.
+//!
+//! Additive increase and multiplicative decrease, as TCP does it. The calls that are under way when
+//! one meets a rate limit are one window: however many of them meet it, the pace slows down once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+/// The longest that an endpoint's `Retry-After` is obeyed.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
+
+/// The longest hold when the endpoint does not say how long.
+const HOLD_MAX: Duration = Duration::from_mins(1);
+
+/// A change of the limit that is worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaceChange {
+    /// How many calls may run at once from now on.
+    pub limit: usize,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// Who is told of changes; called outside of any lock.
+pub type Observer = Arc<dyn Fn(PaceChange) + Send + Sync>;
+
+/// The pace of one endpoint, shared by all who call it.
+pub struct Pace(Arc<Shared>);
+
+struct Shared {
+    bound: usize,
+    observer: Option<Observer>,
+    /// As many as the limit; it serves those who wait in their order.
+    slots: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+struct State {
+    limit: usize,
+    /// Successes since the limit last changed; at `limit` of them it grows by one.
+    successes: usize,
+    /// Slots over the limit that are still in use, and go when they come free.
+    surplus: usize,
+    /// Counts the slow-downs. A call belongs to the window in which it began.
+    window: u64,
+    /// Windows in a row that met a rate limit.
+    refusals: u32,
+    hold_until: Instant,
+    slowed: Slowed,
+}
+
+impl Pace {
+    /// The pace of an endpoint that at most `limit` calls use at once; at least one may.
+    #[must_use]
+    pub fn new(limit: usize, observer: Option<Observer>) -> Self {
+        let bound = limit.clamp(1, Semaphore::MAX_PERMITS);
+        let now = Instant::now();
+        Self(Arc::new(Shared {
+            bound,
+            observer,
+            slots: Arc::new(Semaphore::new(bound)),
+            state: Mutex::new(State {
+                limit: bound,
+                successes: 0,
+                surplus: 0,
+                window: 0,
+                refusals: 0,
+                hold_until: now,
+                slowed: Slowed::not_yet(now),
+            }),
+        }))
+    }
+
+    /// How many calls may run at once now.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.0.state().limit
+    }
+
+    /// How long the endpoint has been slowed by its rate limits so far, all in all.
+    #[must_use]
+    pub fn slowed(&self) -> Duration {
+        self.0.state().slowed.until(Instant::now())
+    }
+
+    /// Waits until a call may begin; also how much of the wait the endpoint's rate limits caused.
+    ///
+    /// That is the time in which a hold or a lowered limit was in force. Waiting at the full
+    /// limit is the user's own setting.
+    pub async fn enter(&self) -> (Permit, Duration) {
+        let before = self.0.state().slowed.until(Instant::now());
+        let mut permit = Permit {
+            // The semaphore is never closed, so that there always is one.
+            slot: Arc::clone(&self.0.slots).acquire_owned().await.ok(),
+            shared: Arc::clone(&self.0),
+            window: 0,
+        };
+        loop {
+            // The slot is kept over the hold: whoever waited longest goes first after it.
+            let hold_until = {
+                let state = self.0.state();
+                let now = Instant::now();
+                if now >= state.hold_until {
+                    permit.window = state.window;
+                    let waited = state.slowed.until(now).saturating_sub(before);
+                    return (permit, waited);
+                }
+                state.hold_until
+            };
+            sleep_until(hold_until).await;
+        }
+    }
+}
+
+/// The right to make one call, which ends with what the call says of the pace.
+///
+/// Dropping it says nothing, as [`Permit::held`] does.
+pub struct Permit {
+    shared: Arc<Shared>,
+    slot: Option<OwnedSemaphorePermit>,
+    window: u64,
+}
+
+impl Permit {
+    /// The call was answered.
+    pub fn succeeded(self) {
+        self.shared.succeeded(self.window);
+    }
+
+    /// The endpoint refused the call for its rate limit (429), and may have said for how long.
+    pub fn rate_limited(self, retry_after: Option<Duration>) {
+        self.shared.rate_limited(self.window, retry_after);
+    }
+
+    /// The call failed for a reason that says nothing of the pace.
+    pub fn held(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if state.surplus > 0 {
+            state.surplus -= 1;
+            if let Some(slot) = self.slot.take() {
+                slot.forget();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn succeeded(&self, window: u64) {
+        let back = {
+            let mut state = self.state();
+            // One that began before the last refusal says nothing of the endpoint since.
+            if window == state.window {
+                state.refusals = 0;
+            }
+            state.limit < self.bound && self.grow(&mut state)
+        };
+        if back {
+            self.tell(self.bound, "the endpoint keeps up again".to_owned());
+        }
+    }
+
+    /// Grows the limit by one over its own number of successes; whether it is at the bound again.
+    fn grow(&self, state: &mut State) -> bool {
+        state.successes += 1;
+        if state.successes < state.limit {
+            return false;
+        }
+        state.successes = 0;
+        state.limit += 1;
+        if state.surplus > 0 {
+            state.surplus -= 1;
+        } else {
+            self.slots.add_permits(1);
+        }
+        let back = state.limit == self.bound;
+        if back {
+            let end = state.hold_until.max(Instant::now());
+            state.slowed.end(end);
+        }
+        back
+    }
+
+    fn rate_limited(&self, window: u64, retry_after: Option<Duration>) {
+        let lowered = {
+            let mut state = self.state();
+            let now = Instant::now();
+            let first = window == state.window;
+            let before = state.limit;
+            if first {
+                state.window += 1;
+                state.refusals = state.refusals.saturating_add(1);
+                self.lower(&mut state);
+            }
+            let hold = match retry_after {
+                Some(asked) => asked.min(RETRY_AFTER_MAX),
+                None if first => own_hold(state.refusals),
+                None => Duration::ZERO,
+            };
+            state.hold_until = state.hold_until.max(now + hold);
+            state.slowed.begin(now);
+            if state.limit == self.bound {
+                let end = state.hold_until;
+                state.slowed.end(end);
+            }
+            (state.limit != before).then(|| (state.limit, state.hold_until - now))
+        };
+        if let Some((limit, hold)) = lowered {
+            let seconds = hold.as_secs_f64();
+            let why = format!("the endpoint's rate limit: no call begins for {seconds:.1} s");
+            self.tell(limit, why);
+        }
+    }
+
+    fn lower(&self, state: &mut State) {
+        let less = state.limit - (state.limit / 2).max(1);
+        state.limit -= less;
+        state.successes = 0;
+        // Slots in use cannot be taken away; those go when they come free.
+        state.surplus += less - self.slots.forget_permits(less);
+    }
+
+    fn tell(&self, limit: usize, why: String) {
+        if let Some(observer) = &self.observer {
+            observer(PaceChange { limit, why });
+        }
+    }
+}
+
+/// The hold after the `refusals`-th refused window in a row when the endpoint does not say: 1 to
+/// 2 s, doubled each time.
+fn own_hold(refusals: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(refusals.saturating_sub(1));
+    Duration::from_secs(1)
+        .mul_f64(1.0 + fastrand::f64())
+        .saturating_mul(doubled)
+        .min(HOLD_MAX)
+}
+
+/// The time in which rate limits slowed calls, in all.
+struct Slowed {
+    before: Duration,
+    begin: Instant,
+    /// `None` while it goes on.
+    end: Option<Instant>,
+}
+
+impl Slowed {
+    fn not_yet(now: Instant) -> Self {
+        Self {
+            before: Duration::ZERO,
+            begin: now,
+            end: Some(now),
+        }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.before = self.until(now);
+        self.begin = now;
+        self.end = None;
+    }
+
+    fn end(&mut self, at: Instant) {
+        self.end = Some(at);
+    }
+
+    fn until(&self, now: Instant) -> Duration {
+        let end = self.end.map_or(now, |end| end.min(now));
+        self.before + end.saturating_duration_since(self.begin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    const SHORT: Option<Duration> = Some(Duration::from_millis(10));
+
+    /// A pace, and the limits it tells of.
+    fn told(limit: usize) -> (Pace, Arc<Mutex<Vec<usize>>>) {
+        let limits = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&limits);
+        let observer: Observer = Arc::new(move |change: PaceChange| {
+            sink.lock().unwrap().push(change.limit);
+        });
+        (Pace::new(limit, Some(observer)), limits)
+    }
+
+    async fn enter(pace: &Pace, count: usize) -> Vec<Permit> {
+        let mut permits = Vec::new();
+        for _ in 0..count {
+            permits.push(pace.enter().await.0);
+        }
+        permits
+    }
+
+    #[tokio::test]
+    async fn calls_that_meet_a_rate_limit_together_halve_the_limit_once() {
+        let (pace, limits) = told(8);
+        for permit in enter(&pace, 8).await {
+            permit.rate_limited(SHORT);
+        }
+        assert_eq!(pace.limit(), 4);
+        for permit in enter(&pace, 1).await {
+            permit.rate_limited(SHORT);
+        }
+        assert_eq!(pace.limit(), 2);
+        assert_eq!(*limits.lock().unwrap(), [4, 2]);
+    }
+
+    #[tokio::test]
+    async fn one_call_at_a_time_is_the_least() {
+        let (pace, limits) = told(1);
+        for permit in enter(&pace, 1).await {
+            permit.rate_limited(SHORT);
+        }
+        for permit in enter(&pace, 1).await {
+            permit.succeeded();
+        }
+        assert_eq!(pace.limit(), 1);
+        assert!(limits.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn as_many_successes_as_the_limit_grow_it_by_one_up_to_the_bound() {
+        let (pace, limits) = told(4);
+        pace.enter().await.0.rate_limited(SHORT);
+        let mut grown = Vec::new();
+        for _ in 0..7 {
+            pace.enter().await.0.succeeded();
+            grown.push(pace.limit());
+        }
+        assert_eq!(grown, [2, 3, 3, 3, 4, 4, 4]);
+        assert_eq!(*limits.lock().unwrap(), [2, 4]);
+        assert_eq!(pace.0.slots.available_permits(), 4);
+    }
+
+    #[tokio::test]
+    async fn slots_over_a_lowered_limit_go_when_they_come_free() {
+        let pace = Pace::new(8, None);
+        let mut running = enter(&pace, 8).await;
+        running.remove(0).rate_limited(SHORT);
+        assert_eq!(pace.limit(), 4);
+        for permit in running.drain(..3) {
+            permit.held();
+        }
+        assert_eq!(pace.0.slots.available_permits(), 0);
+        drop(running);
+        assert_eq!(pace.0.slots.available_permits(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_permit_without_a_verdict_gives_its_slot_back_and_changes_nothing() {
+        let (pace, limits) = told(2);
+        drop(enter(&pace, 2).await);
+        pace.enter().await.0.held();
+        assert_eq!(pace.limit(), 2);
+        assert_eq!(pace.0.slots.available_permits(), 2);
+        assert!(limits.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_enters_in_a_hold_and_who_gives_up_there_leaves_the_slot() {
+        let pace = Pace::new(2, None);
+        let long = Some(Duration::from_mins(1));
+        pace.enter().await.0.rate_limited(long);
+        let entered = tokio::time::timeout(Duration::ZERO, pace.enter()).await;
+        assert!(entered.is_err());
+        assert_eq!(pace.0.slots.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_hold_counts_as_rate_limited() {
+        let pace = Pace::new(2, None);
+        let (permit, at_first) = pace.enter().await;
+        permit.rate_limited(SHORT);
+        let (_, then) = pace.enter().await;
+        assert!(at_first.is_zero());
+        assert!(!then.is_zero());
+    }
+
+    #[tokio::test]
+    async fn waiting_at_the_full_limit_does_not_count_as_rate_limited() {
+        let pace = Pace::new(1, None);
+        let (permit, _) = pace.enter().await;
+        let ((_, waited), ()) = tokio::join!(pace.enter(), async { permit.succeeded() });
+        assert!(waited.is_zero());
+    }
+
+    #[tokio::test]
+    async fn a_thousand_callers_all_come_through_and_never_too_many_at_once() {
+        let pace = Arc::new(Pace::new(7, None));
+        let running = Arc::new(AtomicUsize::new(0));
+        let mut callers = JoinSet::new();
+        for n in 0..1000 {
+            let (pace, running) = (Arc::clone(&pace), Arc::clone(&running));
+            callers.spawn(async move {
+                let (permit, _) = pace.enter().await;
+                let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                match n % 100 {
+                    0 => permit.rate_limited(Some(Duration::from_millis(1))),
+                    1 => drop(permit),
+                    _ => permit.succeeded(),
+                }
+                at_once
+            });
+        }
+        let at_once = callers.join_all().await;
+        assert_eq!(at_once.len(), 1000);
+        assert!(at_once.into_iter().max() <= Some(7));
+    }
+
+    #[test]
+    fn its_own_hold_doubles_and_stays_within_a_minute() {
+        for (refusals, least) in [(1, 1), (2, 2), (5, 16), (7, 60), (u32::MAX, 60)] {
+            let hold = own_hold(refusals);
+            assert!(hold >= Duration::from_secs(least), "{refusals}: {hold:?}");
+            assert!(hold <= HOLD_MAX, "{refusals}: {hold:?}");
+        }
+    }
+}

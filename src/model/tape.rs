@@ -1,0 +1,441 @@
+//! Recording what an agent asked and was answered, and playing it back without a network.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::chat::{ChatError, Message, Reply, Tool};
+use super::client::Client;
+use crate::error::{self, Error};
+use crate::files;
+
+/// The most that a recording may have, in bytes: each exchange repeats the conversation before it.
+const MAX_BYTES: u64 = 2_000_000_000;
+
+/// How much of a differing value an error shows, in characters.
+const EXCERPT: usize = 120;
+
+/// What stands between one agent and its model.
+#[derive(Debug)]
+pub enum Tape {
+    /// Nothing: calls go to the endpoint.
+    Off,
+    /// Calls go to the endpoint, and are recorded.
+    Record(Recorder),
+    /// Calls are answered from a recording, and must be the recorded ones.
+    Replay(Player),
+}
+
+/// Writes a recording.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+}
+
+/// Plays a recording back.
+#[derive(Debug)]
+pub struct Player {
+    path: PathBuf,
+    lines: Vec<String>,
+    /// How many of the lines are behind us.
+    read: usize,
+    /// How many exchanges are.
+    played: usize,
+}
+
+/// A line of a recording.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Entry {
+    /// A call that was answered.
+    Chat {
+        request: Value,
+        response: Value,
+        rate_limited_seconds: f64,
+    },
+    /// A call that failed for good.
+    Failed {
+        request: Value,
+        rule: String,
+        error: String,
+    },
+    /// What else the agent's next step depended on.
+    Note { name: String, value: Value },
+}
+
+impl Tape {
+    /// Begins a recording at this path, in the place of an older one.
+    pub fn record(path: &Path) -> error::Result<Self> {
+        if let Some(dir) = path.parent() {
+            files::create_dir(dir)?;
+        }
+        files::write_atomic(path, b"")?;
+        Ok(Self::Record(Recorder {
+            path: path.to_owned(),
+        }))
+    }
+
+    /// Opens the recording at this path to play it back.
+    pub fn replay(path: &Path) -> error::Result<Self> {
+        let unusable = |why: &str| {
+            Error::usage(format!("cannot replay {}: {why}", path.display()))
+                .hint("name the file that an agent's recording was written to")
+        };
+        let bytes = files::read_up_to(path, MAX_BYTES)?;
+        let bytes = bytes.ok_or_else(|| unusable("there is no such file"))?;
+        let lines: Vec<String> = String::from_utf8_lossy(&bytes)
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        let first = lines.first().ok_or_else(|| unusable("it is empty"))?;
+        // Only the last line can be torn; what stands before it is read when its turn comes.
+        serde_json::from_str::<Entry>(first)
+            .map_err(|error| unusable(&format!("its first line is no exchange: {error}")))?;
+        Ok(Self::Replay(Player {
+            path: path.to_owned(),
+            lines,
+            read: 0,
+            played: 0,
+        }))
+    }
+
+    /// Asks the model, or the recording, to go on with a conversation.
+    pub async fn chat(
+        &mut self,
+        client: &Client,
+        messages: &[Message],
+        tools: &[Tool],
+    ) -> Result<Reply, ChatError> {
+        match self {
+            Self::Off => client.chat(messages, tools).await,
+            Self::Record(recorder) => recorder.chat(client, client.request(messages, tools)).await,
+            Self::Replay(player) => player.chat(client, &client.request(messages, tools)),
+        }
+    }
+
+    /// In a replay, what was noted here under this name when it was recorded; otherwise `None`.
+    pub fn replayed<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ChatError> {
+        match self {
+            Self::Replay(player) => player.note(name).map(Some),
+            Self::Off | Self::Record(_) => Ok(None),
+        }
+    }
+
+    /// While recording, notes something that the agent's next step depends on and that a replay
+    /// would not find again.
+    pub fn record_note(&mut self, name: &str, value: &impl Serialize) -> Result<(), ChatError> {
+        let Self::Record(recorder) = self else {
+            return Ok(());
+        };
+        let value = serde_json::to_value(value).map_err(|error| recorder.failed(&error))?;
+        recorder.append(&Entry::Note {
+            name: name.to_owned(),
+            value,
+        })
+    }
+}
+
+impl Recorder {
+    async fn chat(&self, client: &Client, request: Value) -> Result<Reply, ChatError> {
+        let (entry, outcome) = match client.exchange(&request).await {
+            Ok((response, rate_limited)) => {
+                let entry = Entry::Chat {
+                    request,
+                    response: response.clone(),
+                    rate_limited_seconds: rate_limited.as_secs_f64(),
+                };
+                (entry, client.reply(response, rate_limited))
+            }
+            Err(error) => {
+                let entry = Entry::Failed {
+                    request,
+                    rule: error.rule().to_owned(),
+                    error: error.to_string(),
+                };
+                (entry, Err(error))
+            }
+        };
+        self.append(&entry)?;
+        outcome
+    }
+
+    fn append(&self, entry: &Entry) -> Result<(), ChatError> {
+        let line = serde_json::to_string(entry).map_err(|error| self.failed(&error))?;
+        files::append_line(&self.path, &line).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> ChatError {
+        ChatError::Tape {
+            path: self.path.display().to_string(),
+            why: error.to_string(),
+        }
+    }
+}
+
+impl Player {
+    fn chat(&mut self, client: &Client, request: &Value) -> Result<Reply, ChatError> {
+        let (recorded, outcome) = match self.advance()? {
+            Entry::Chat {
+                request,
+                response,
+                rate_limited_seconds,
+            } => {
+                let rate_limited = Duration::try_from_secs_f64(rate_limited_seconds);
+                let rate_limited = rate_limited.unwrap_or_default();
+                (request, client.reply(response, rate_limited))
+            }
+            Entry::Failed {
+                request,
+                rule,
+                error,
+            } => (request, Err(ChatError::Recorded { rule, error })),
+            Entry::Note { name, .. } => {
+                return Err(self.differs(format!(
+                    "the agent asks the model here and reads `{name}` in the recording"
+                )));
+            }
+        };
+        if let Some(difference) = difference("", Some(&as_written(request)), Some(&recorded)) {
+            return Err(self.differs(difference));
+        }
+        self.played += 1;
+        outcome
+    }
+
+    fn note<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ChatError> {
+        match self.advance()? {
+            Entry::Note { name: noted, value } if noted == name => serde_json::from_value(value)
+                .map_err(|error| self.differs(format!("what was noted as `{name}`: {error}"))),
+            Entry::Note { name: noted, .. } => Err(self.differs(format!(
+                "the agent reads `{name}` here and `{noted}` in the recording"
+            ))),
+            Entry::Chat { .. } | Entry::Failed { .. } => Err(self.differs(format!(
+                "the agent reads `{name}` here and asks the model in the recording"
+            ))),
+        }
+    }
+
+    fn advance(&mut self) -> Result<Entry, ChatError> {
+        let Some(line) = self.lines.get(self.read) else {
+            let why = format!("the recording ends after {} exchanges", self.played);
+            return Err(self.differs(why));
+        };
+        let entry = serde_json::from_str(line);
+        self.read += 1;
+        entry.map_err(|error| {
+            let line = self.read;
+            self.differs(format!(
+                "line {line} of the recording cannot be read: {error}"
+            ))
+        })
+    }
+
+    fn differs(&self, difference: String) -> ChatError {
+        ChatError::Replay {
+            tape: self.path.display().to_string(),
+            exchange: self.played + 1,
+            difference,
+        }
+    }
+}
+
+/// A value as it would be read back: a float may change its last bit on the way.
+fn as_written(value: &Value) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or_default()
+}
+
+/// The first difference between two values, with its JSON pointer (RFC 6901).
+fn difference(at: &str, live: Option<&Value>, recorded: Option<&Value>) -> Option<String> {
+    match (live, recorded) {
+        (Some(Value::Object(live)), Some(Value::Object(recorded))) => {
+            let keys: BTreeSet<&String> = live.keys().chain(recorded.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+                difference(&at, live.get(key), recorded.get(key))
+            })
+        }
+        (Some(Value::Array(live)), Some(Value::Array(recorded))) => {
+            (0..live.len().max(recorded.len())).find_map(|n| {
+                let at = format!("{at}/{n}");
+                difference(&at, live.get(n), recorded.get(n))
+            })
+        }
+        _ if live == recorded => None,
+        _ => Some(sentence(at, live, recorded)),
+    }
+}
+
+fn sentence(at: &str, live: Option<&Value>, recorded: Option<&Value>) -> String {
+    let [live, recorded] =
+        [live, recorded].map(|value| value.map_or_else(|| "missing".to_owned(), Value::to_string));
+    let alike = live
+        .chars()
+        .zip(recorded.chars())
+        .take_while(|(one, other)| one == other)
+        .count();
+    // Long texts often differ late; what is shown must reach there.
+    let from = if alike < EXCERPT {
+        0
+    } else {
+        alike - EXCERPT / 2
+    };
+    let (live, recorded) = (excerpt(&live, from), excerpt(&recorded, from));
+    format!("{at} is {live} here and {recorded} in the recording")
+}
+
+fn excerpt(text: &str, from: usize) -> String {
+    let before = if from > 0 { "…" } else { "" };
+    let mut rest = text.chars().skip(from);
+    let shown: String = rest.by_ref().take(EXCERPT).collect();
+    let after = if rest.next().is_some() { "…" } else { "" };
+    format!("{before}{shown}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::canned::{Canned, answer, chat_response};
+    use super::super::client::ClientOptions;
+    use super::*;
+    use crate::model::chat::Role;
+
+    fn say(role: Role, content: &str) -> Message {
+        Message {
+            role,
+            content: content.to_owned(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        }
+    }
+
+    /// A client of an endpoint that is gone.
+    fn offline(server: &Canned) -> Client {
+        let options = ClientOptions {
+            base: "http://127.0.0.1:1/v1".to_owned(),
+            ..server.options()
+        };
+        Client::new(Canned::http(), options)
+    }
+
+    #[tokio::test]
+    async fn a_replay_gives_the_recorded_replies_without_a_network() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tapes/agent1.jsonl");
+        let refused = answer(400, "", "too long");
+        let server = Canned::serve(vec![chat_response("Hi."), refused]).await;
+        let messages = [say(Role::User, "Hello?")];
+
+        let client = server.client();
+        let mut tape = Tape::record(&path).unwrap();
+        let reply = tape.chat(&client, &messages, &[]).await.unwrap();
+        tape.record_note("inbox", &["psst"]).unwrap();
+        let failure = tape.chat(&client, &messages, &[]).await.unwrap_err();
+
+        let client = offline(&server);
+        let mut tape = Tape::replay(&path).unwrap();
+        assert_eq!(tape.chat(&client, &messages, &[]).await, Ok(reply));
+        let inbox: Option<Vec<String>> = tape.replayed("inbox").unwrap();
+        assert_eq!(inbox, Some(vec!["psst".to_owned()]));
+        let replayed = tape.chat(&client, &messages, &[]).await.unwrap_err();
+        assert_eq!(replayed.to_string(), failure.to_string());
+        assert_eq!(replayed.rule(), failure.rule());
+
+        let end = tape.chat(&client, &messages, &[]).await.unwrap_err();
+        let end = end.to_string();
+        assert!(
+            end.ends_with("the recording ends after 2 exchanges"),
+            "{end}"
+        );
+        assert_eq!(server.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn another_conversation_than_the_recorded_one_is_told_by_its_first_difference() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent1.jsonl");
+        let server = Canned::serve(vec![chat_response("Hi.")]).await;
+        let client = server.client();
+        let mut messages = [say(Role::System, "You help."), say(Role::User, "b")];
+        let mut tape = Tape::record(&path).unwrap();
+        tape.chat(&client, &messages, &[]).await.unwrap();
+
+        messages[1] = say(Role::User, "a");
+        let mut tape = Tape::replay(&path).unwrap();
+        let error = tape.chat(&client, &messages, &[]).await.unwrap_err();
+        let text = r#"/messages/1/content is "a" here and "b" in the recording"#;
+        assert_eq!(
+            error.to_string(),
+            format!("replay of {}, exchange 1: {text}", path.display())
+        );
+        assert_eq!(error.rule(), "replay");
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_goes_another_way_than_the_recording_is_told_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent1.jsonl");
+        let server = Canned::serve(vec![chat_response("Hi.")]).await;
+        let mut tape = Tape::record(&path).unwrap();
+        tape.record_note("inbox", &0).unwrap();
+        let client = server.client();
+        tape.chat(&client, &[], &[]).await.unwrap();
+
+        let asked = Tape::replay(&path).unwrap().chat(&client, &[], &[]).await;
+        let asked = asked.unwrap_err().to_string();
+        assert!(
+            asked.contains("asks the model here and reads `inbox`"),
+            "{asked}"
+        );
+        let read = Tape::replay(&path).unwrap().replayed::<u32>("clock");
+        let read = read.unwrap_err().to_string();
+        assert!(read.contains("reads `clock` here and `inbox`"), "{read}");
+    }
+
+    #[test]
+    fn without_a_recording_notes_are_nothing() {
+        let mut tape = Tape::Off;
+        tape.record_note("inbox", &1).unwrap();
+        assert_eq!(tape.replayed::<u32>("inbox"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_recording_is_refused_with_a_word_on_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent1.jsonl");
+        let refused = || Tape::replay(&path).unwrap_err();
+        assert!(refused().to_string().contains("there is no such file"));
+        files::write_atomic(&path, b"{\"traj\": 1}\n").unwrap();
+        let error = refused();
+        assert!(error.to_string().contains("its first line is no exchange"));
+        assert_eq!(error.hints().len(), 1);
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_written_is_not_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tape = Tape::record(&dir.path().join("tapes/agent1.jsonl")).unwrap();
+        drop(dir);
+        let error = tape.record_note("inbox", &1).unwrap_err();
+        assert_eq!(error.rule(), "host_io");
+        assert!(error.to_string().contains("agent1.jsonl"), "{error}");
+    }
+
+    #[test]
+    fn differences_are_shown_where_they_are() {
+        let of = |live: &Value, recorded: &Value| difference("", Some(live), Some(recorded));
+        assert_eq!(of(&json!({"a": [1, 2.5]}), &json!({"a": [1, 2.5]})), None);
+        assert_eq!(
+            of(&json!({"a/b": [1]}), &json!({"a/b": [1, {}]})).unwrap(),
+            "/a~1b/1 is missing here and {} in the recording"
+        );
+        let long = |end: &str| json!(format!("{}{end}", "x".repeat(500)));
+        let told = of(&long("1"), &long("2")).unwrap();
+        assert!(told.contains("x1\" here"), "{told}");
+        assert!(told.contains("x2\" in the recording"), "{told}");
+    }
+}

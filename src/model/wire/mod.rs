@@ -1,0 +1,256 @@
+//! The wire formats: how a chat call reads at each kind of endpoint.
+//!
+//! Here is what both have in common, one file has what each does its own way.
+
+mod cohere;
+mod openai;
+
+use serde_json::{Map, Value, json};
+
+use super::chat::{Message, Tool, ToolCall};
+use super::provider::Wire;
+use crate::bench::Usage;
+
+/// Parameters that are litellm's own, and those that would ask for a stream, which is not read
+/// here.
+const NEVER_SENT: [&str; 10] = [
+    "api_base",
+    "api_key",
+    "api_version",
+    "custom_llm_provider",
+    "drop_params",
+    "extra_body",
+    "num_retries",
+    "stream",
+    "stream_options",
+    "timeout",
+];
+
+impl Wire {
+    /// Where a chat call is posted, by litellm's rules: Cohere's base is the whole URL.
+    #[must_use]
+    pub fn url(self, base: &str) -> String {
+        match self {
+            Self::OpenAi => openai::url(base),
+            Self::CohereV2 => base.to_owned(),
+        }
+    }
+
+    /// The body of a chat call.
+    ///
+    /// `model` is sent as it is. `extra` are the user's further parameters by litellm's names;
+    /// they stand at the top level, the contents of `extra_body` too, and litellm's own are left
+    /// out.
+    #[must_use]
+    pub fn request(
+        self,
+        model: &str,
+        messages: &[Message],
+        tools: &[Tool],
+        extra: &Map<String, Value>,
+    ) -> Value {
+        let mut body = parameters(extra);
+        let messages: Value = match self {
+            Self::OpenAi => messages.iter().map(openai::message).collect(),
+            Self::CohereV2 => {
+                cohere::adapt(&mut body);
+                messages.iter().map(cohere::message).collect()
+            }
+        };
+        body.insert("model".to_owned(), model.into());
+        body.insert("messages".to_owned(), messages);
+        if !tools.is_empty() {
+            body.insert("tools".to_owned(), tools.iter().map(definition).collect());
+        }
+        Value::Object(body)
+    }
+
+    /// The reply in a response, and the tokens it says it used; or what it lacks for being a chat
+    /// response.
+    pub fn parse(self, body: &Value) -> Result<(Message, Option<Usage>), String> {
+        match self {
+            Self::OpenAi => openai::parse(body),
+            Self::CohereV2 => cohere::parse(body),
+        }
+    }
+}
+
+fn parameters(extra: &Map<String, Value>) -> Map<String, Value> {
+    let further = extra.get("extra_body").and_then(Value::as_object);
+    extra
+        .iter()
+        .filter(|(name, _)| !NEVER_SENT.contains(&name.as_str()))
+        .chain(further.into_iter().flatten())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// A tool, as both formats offer it.
+fn definition(tool: &Tool) -> Value {
+    json!({"type": "function", "function": {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }})
+}
+
+/// Tool calls, as both formats repeat them.
+fn repeated(calls: &[ToolCall]) -> Value {
+    calls
+        .iter()
+        .map(|call| {
+            json!({"id": call.id, "type": "function", "function": {
+                "name": call.name,
+                "arguments": call.arguments,
+            }})
+        })
+        .collect()
+}
+
+/// The tool calls of a reply; none when there is no list of them.
+fn calls(value: &Value) -> Result<Vec<ToolCall>, String> {
+    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter()
+        .enumerate()
+        .map(|(at, call)| {
+            let nth = at + 1;
+            let function = &call["function"];
+            let Some(name) = function["name"].as_str() else {
+                return Err(format!("its tool call {nth} names no tool"));
+            };
+            let id = call["id"].as_str().filter(|id| !id.is_empty());
+            Ok(ToolCall {
+                id: id.map_or_else(|| format!("call_{nth}"), str::to_owned),
+                name: name.to_owned(),
+                arguments: match &function["arguments"] {
+                    Value::String(text) => text.clone(),
+                    Value::Null => "{}".to_owned(),
+                    // Some servers answer with the object that the string should hold.
+                    other => other.to_string(),
+                },
+            })
+        })
+        .collect()
+}
+
+/// The text of a content: none, a string, or parts of which some have text.
+fn text(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect(),
+        _ => String::new(),
+    }
+}
+
+/// A number of tokens. Cohere's schema says `double`, so that `71.0` is one too.
+fn count(value: &Value) -> Option<u64> {
+    value
+        .as_u64()
+        .or_else(|| format!("{:.0}", value.as_f64()?).parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::chat::Role;
+
+    /// A conversation with a tool call and its result.
+    pub(super) fn conversation() -> Vec<Message> {
+        let say = |role, content: &str| Message {
+            role,
+            content: content.to_owned(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        };
+        vec![
+            say(Role::System, "You write code."),
+            say(Role::User, "List the files."),
+            Message {
+                tool_calls: vec![ToolCall {
+                    id: "bash_1".to_owned(),
+                    name: "bash".to_owned(),
+                    arguments: r#"{"command":"ls"}"#.to_owned(),
+                }],
+                ..say(Role::Assistant, "I look first.")
+            },
+            Message {
+                tool_call_id: Some("bash_1".to_owned()),
+                ..say(Role::Tool, "a.py")
+            },
+        ]
+    }
+
+    fn extra(json: Value) -> Map<String, Value> {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn litellms_own_parameters_stay_here_and_the_others_are_sent() {
+        let extra = extra(json!({
+            "temperature": 0.5, "drop_params": true, "api_key": "sk-123", "stream": true,
+            "extra_body": {"return_token_ids": true},
+        }));
+        let body = Wire::OpenAi.request("gpt-4o", &[], &[], &extra);
+        assert_eq!(
+            body,
+            json!({
+                "model": "gpt-4o", "messages": [], "temperature": 0.5, "return_token_ids": true,
+            })
+        );
+    }
+
+    #[test]
+    fn a_users_parameter_does_not_replace_the_conversation() {
+        let extra = extra(json!({"model": "other", "messages": "none"}));
+        let body = Wire::CohereV2.request("command-a-03-2025", &conversation(), &[], &extra);
+        assert_eq!(body["model"], "command-a-03-2025");
+        assert_eq!(body["messages"].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn tools_are_offered_alike_in_both_formats() {
+        let tool = Tool {
+            name: "bash".to_owned(),
+            description: "Runs a command".to_owned(),
+            parameters: json!({"type": "object", "properties": {}}),
+        };
+        for wire in [Wire::OpenAi, Wire::CohereV2] {
+            let body = wire.request("m", &[], std::slice::from_ref(&tool), &Map::new());
+            assert_eq!(
+                body["tools"],
+                json!([{"type": "function", "function": {
+                    "name": "bash",
+                    "description": "Runs a command",
+                    "parameters": {"type": "object", "properties": {}},
+                }}])
+            );
+        }
+    }
+
+    #[test]
+    fn what_servers_do_to_tool_calls_is_mended_where_it_can_be() {
+        let odd = json!([
+            {"function": {"name": "bash", "arguments": {"command": "ls"}}},
+            {"id": "", "function": {"name": "submit"}},
+        ]);
+        let mended = calls(&odd).unwrap();
+        assert_eq!(mended[0].id, "call_1");
+        assert_eq!(mended[0].arguments, r#"{"command":"ls"}"#);
+        assert_eq!(mended[1].id, "call_2");
+        assert_eq!(mended[1].arguments, "{}");
+        assert!(calls(&Value::Null).unwrap().is_empty());
+        let nameless = calls(&json!([{"id": "x", "function": {}}])).unwrap_err();
+        assert_eq!(nameless, "its tool call 1 names no tool");
+    }
+
+    #[test]
+    fn token_counts_may_be_written_as_doubles() {
+        assert_eq!(count(&json!(71)), Some(71));
+        assert_eq!(count(&json!(71.0)), Some(71));
+        assert_eq!(count(&json!(-1)), None);
+        assert_eq!(count(&Value::Null), None);
+    }
+}
