@@ -6,7 +6,7 @@ test:
 
 # The end-to-end tests against upstream, Docker, Redis: prepares what they need.
 e2e:
-    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && cargo test --test e2e -- --ignored --test-threads 3'
+    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && cargo test --test sandbox -- --ignored && cargo test --test e2e -- --ignored --test-threads 3'
 
 # Format, clippy, documentation, licences and sources.
 lint:
@@ -15,9 +15,9 @@ lint:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
     cargo deny check licenses bans sources
 
-# The plan of the experiment over the fixture dataset.
+# All three settings over the embedded demo dataset: no Docker, no key, no network.
 demo:
-    cargo run --release -- run --dry-run --smoke 2
+    cargo run --release -- run --profile demo
 
 # The benchmarks of docs/benchmarks.md.
 bench:

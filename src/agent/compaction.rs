@@ -22,6 +22,7 @@ pub struct Plan {
 
 impl Compaction {
     /// Whether a conversation is to be shortened, when its last prompt had so many tokens.
+    #[must_use]
     pub fn plan(&self, history: &[Message], tokens: u64, window: Option<u64>) -> Option<Plan> {
         #[expect(
             clippy::cast_possible_truncation,

@@ -183,6 +183,7 @@ impl Mailbox {
 }
 
 /// Unix time in seconds.
+#[must_use]
 pub fn now() -> f64 {
     jiff::Timestamp::now().as_duration().as_secs_f64()
 }

@@ -99,7 +99,7 @@ mod tests {
             tail: Vec::new(),
             elided: 0,
         };
-        let observation = Observation::of(&output, Duration::from_secs(300));
+        let observation = Observation::of(&output, Duration::from_mins(5));
         assert_eq!(observation.returncode, -1);
         assert_eq!(observation.output, "so far\n");
         assert!(observation.note.contains("longer than 300 s"));

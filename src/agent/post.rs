@@ -205,28 +205,22 @@ impl Desk {
         }
         let mut tape = self.tape.lock().await;
         let replayed: Option<Inbox> = tape.replayed("inbox")?;
-        let (letters, departed, awaited_by) = match replayed {
-            Some(inbox) => {
-                for peer in &inbox.departed {
-                    self.mailbox.until_departed(peer).await;
-                }
-                let letters = self.mailbox.take_exactly(&self.id, &inbox.letters).await;
-                (letters, inbox.departed, inbox.awaited_by)
+        let (letters, departed, awaited_by) = if let Some(inbox) = replayed {
+            for peer in &inbox.departed {
+                self.mailbox.until_departed(peer).await;
             }
-            None => {
-                let peers = || self.peers.iter().cloned();
-                (
-                    self.mailbox.take(&self.id),
-                    peers()
-                        .filter(|peer| {
-                            !announced.contains(peer) && self.mailbox.departure(peer).is_some()
-                        })
-                        .collect(),
-                    peers()
-                        .filter(|peer| self.mailbox.is_awaited_by(&self.id, peer))
-                        .collect(),
-                )
-            }
+            let letters = self.mailbox.take_exactly(&self.id, &inbox.letters).await;
+            (letters, inbox.departed, inbox.awaited_by)
+        } else {
+            let is_new = |peer: &&String| {
+                !announced.contains(*peer) && self.mailbox.departure(peer).is_some()
+            };
+            let waits = |peer: &&String| self.mailbox.is_awaited_by(&self.id, peer);
+            (
+                self.mailbox.take(&self.id),
+                self.peers.iter().filter(is_new).cloned().collect(),
+                self.peers.iter().filter(waits).cloned().collect(),
+            )
         };
         tape.record_note(
             "inbox",

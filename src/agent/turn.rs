@@ -47,6 +47,8 @@ pub struct Agent {
     pub spec: Spec,
     /// Where.
     pub backend: Backend,
+    /// Told the name of its sandbox, once there is one.
+    pub on_sandbox: Arc<dyn Fn(&str) + Send + Sync>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -72,6 +74,23 @@ pub enum Halt {
     PeerLost(String),
     /// The run is being ended.
     Abort,
+}
+
+impl AgentEnd {
+    /// The end of an agent that never began.
+    #[must_use]
+    pub fn never(failure: Failure) -> Self {
+        Self {
+            status: Status::Failed(failure),
+            patch: String::new(),
+            cost: Some(0.0),
+            steps: 0,
+            usage: Usage::default(),
+            rate_limited: Duration::ZERO,
+            log: Vec::new(),
+            base: String::new(),
+        }
+    }
 }
 
 /// How an agent ended.
@@ -186,10 +205,11 @@ impl Agent {
 
 /// Waits until there is a reason to halt; for ever, when there never will be one.
 async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
-    match halt.wait_for(|halt| *halt != Halt::No).await {
-        Ok(reason) => reason.clone(),
-        Err(_) => std::future::pending().await,
+    let reason = halt.wait_for(|halt| *halt != Halt::No).await;
+    if let Some(reason) = reason.ok().map(|reason| reason.clone()) {
+        return reason;
     }
+    std::future::pending().await
 }
 
 impl Turn {
@@ -482,6 +502,7 @@ impl Turn {
         };
         match started {
             Ok(mut sandbox) => {
+                (self.agent.on_sandbox)(&sandbox.name());
                 sandbox.base().clone_into(&mut self.base);
                 if self.agent.git.is_some() {
                     let remote = Remote::set_up(&self.agent.id, &mut sandbox).await;
@@ -545,7 +566,7 @@ impl Turn {
                 Err(error) => return Err(error.into()),
             },
         };
-        Ok(normal(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(normal(&String::from_utf8_lossy(&bytes)))
     }
 }
 
@@ -553,7 +574,7 @@ impl Turn {
 const MAX_PATCH: u64 = 64 << 20;
 
 /// A patch without blank lines around it and with one newline at its end, as `git apply` wants it.
-fn normal(patch: String) -> String {
+fn normal(patch: &str) -> String {
     let text = patch.trim_matches('\n');
     if text.trim().is_empty() {
         return String::new();

@@ -48,12 +48,6 @@ impl Setting {
         matches!(self, Self::CoopComm)
     }
 
-    /// Whether the agents share a git remote; none of today's settings does.
-    #[must_use]
-    pub const fn git(self) -> bool {
-        false
-    }
-
     /// The directory below the run that holds this setting's pairs.
     #[must_use]
     pub const fn tree(self) -> Tree {

@@ -2,10 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-use super::options::{ConfigSource, Places, set};
+use super::options::{self, ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use crate::config::Config;
-use crate::engine::upstream::{Installed, Options};
 use crate::error::{Result, exit};
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
@@ -19,6 +18,12 @@ pub struct DoctorArgs {
     /// The model to check [default: command-a-03-2025]
     #[arg(short, long)]
     model: Option<String>,
+    /// The engine to check: upstream or native
+    #[arg(long)]
+    engine: Option<String>,
+    /// The backend to check
+    #[arg(long)]
+    backend: Option<String>,
     /// The agent framework to check
     #[arg(short, long)]
     agent: Option<String>,
@@ -57,6 +62,8 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     args.places.apply(&mut layers)?;
     let flags = [
         ("experiment.model", "--model", &args.model),
+        ("experiment.engine", "--engine", &args.engine),
+        ("experiment.backend", "--backend", &args.backend),
         ("experiment.agent", "--agent", &args.agent),
         ("experiment.subset", "--subset", &args.subset),
         (
@@ -84,14 +91,9 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
 }
 
 async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
-    let dir = &config.upstream.cooperbench_dir;
-    let dataset = config
-        .upstream
-        .dataset_dir
-        .clone()
-        .unwrap_or_else(|| dir.join("dataset"));
     let mut checks = Vec::new();
-    let found = DatasetDir::open(dataset)
+    let found = options::dataset(config)
+        .and_then(DatasetDir::open)
         .and_then(|dataset| Ok((dataset.pairs(&config.experiment.subset)?, dataset)));
     let pairs = match found {
         Ok((pairs, dataset)) => {
@@ -109,12 +111,17 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
             Vec::new()
         }
     };
-    checks.extend(preflight::cooperbench(config));
-    checks.push(preflight::python(config).await);
-    let installed = Installed::find(&config.upstream).ok();
-    match Options::of_config(config, installed.as_ref())
-        .or_else(|_| Options::of_config(config, None))
-    {
+    if config.experiment.engine == "upstream" {
+        checks.extend(preflight::cooperbench(config));
+        checks.push(preflight::python(config).await);
+    }
+    let dataset = options::dataset(config).unwrap_or_default();
+    let options = options::prices(config).and_then(|(prices, _)| {
+        // What is wrong with the installed CLI was said above: the rest is checked without it.
+        options::of_engine(config, dataset.clone(), &prices, false)
+            .or_else(|_| options::of_engine(config, dataset, &prices, true))
+    });
+    match options {
         Ok((options, _)) => checks.extend(preflight::cheap(config, &options, &pairs).await),
         Err(error) => checks.push(Check::failed("options", &error)),
     }

@@ -6,6 +6,9 @@ use clap::Args;
 
 use crate::bench::RunName;
 use crate::config::{Config, Layers};
+use crate::demo;
+use crate::engine::upstream::{self, Installed};
+use crate::engine::{Options, native};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
@@ -117,6 +120,54 @@ pub fn log_tree(config: &Config) -> LogTree {
     LogTree::at(std::path::absolute(&dir).unwrap_or(dir))
 }
 
+/// The dataset's directory; the demo's is unpacked first.
+pub fn dataset(config: &Config) -> Result<PathBuf> {
+    let dir = &config.upstream.cooperbench_dir;
+    let is_native = config.experiment.engine == "native";
+    match &config.upstream.dataset_dir {
+        Some(dataset) if dataset.as_os_str() == demo::BUILTIN => demo::unpack(),
+        Some(dataset) if is_native || dir.is_dir() => Ok(dataset.clone()),
+        None if dir.is_dir() => Ok(dir.join("dataset")),
+        _ => Err(Error::usage(format!("no CooperBench checkout at {}", dir.display()))
+            .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir")
+            .hint("to see regatta at work without it: `regatta run --profile demo`")),
+    }
+}
+
+/// The options of the engine that a configuration names, and what there is to say about them.
+///
+/// A dry run does without an installed upstream CLI: it says so, and plans for the experiment's
+/// version.
+pub fn of_engine(
+    config: &Config,
+    dataset: PathBuf,
+    prices: &PriceTable,
+    dry_run: bool,
+) -> Result<(Options, Vec<String>)> {
+    if config.experiment.engine == "native" {
+        let faults = match &config.upstream.dataset_dir {
+            Some(dir) if dir.as_os_str() == demo::BUILTIN => demo::faults(&dataset)?,
+            _ => demo::Faults::default(),
+        };
+        let (mut options, notes) = native::Options::of_config(config, dataset, prices)?;
+        options.dies = faults.sandbox_dies;
+        return Ok((Options::Native(Box::new(options)), notes));
+    }
+    let installed = match Installed::find(&config.upstream) {
+        Ok(installed) => Some(installed),
+        Err(_) if dry_run && config.upstream.cooperbench_bin.is_none() => None,
+        Err(error) => return Err(error),
+    };
+    let (options, mut notes) = upstream::Options::of_config(config, installed.as_ref())?;
+    if installed.is_none() {
+        notes.push(format!(
+            "no cooperbench is installed here: planned as for {}, nothing about it was checked",
+            upstream::command::PLANNED_VERSION
+        ));
+    }
+    Ok((Options::Upstream(Box::new(options)), notes))
+}
+
 /// The rules of a configuration.
 pub fn rules(config: &Config) -> Result<Rules> {
     match &config.triage.rules_file {
@@ -130,8 +181,12 @@ pub fn rules(config: &Config) -> Result<Rules> {
 
 /// The prices of a configuration, and a word on where they come from for the manifest.
 pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
-    let mut table = PriceTable::default();
-    let mut sources = vec!["upstream".to_owned()];
+    // The upstream CLI has prices of its own; what it has none for is unknown unless it is given.
+    let (mut table, mut sources) = if config.experiment.engine == "native" {
+        (PriceTable::embedded(), vec!["regatta".to_owned()])
+    } else {
+        (PriceTable::default(), vec!["upstream".to_owned()])
+    };
     if let Some(path) = &config.prices.price_file {
         let text = files::read_text(path).map_err(Error::into_usage)?;
         table.extend_from_litellm(&text).map_err(|error| {

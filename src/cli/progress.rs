@@ -132,6 +132,17 @@ impl View {
             | Event::ContainerLost { .. }
             | Event::ContainerRefused { .. }
             | Event::DaemonUnreachable { .. } => self.trouble(event),
+            Event::Pace { limit, why } => {
+                self.line(&format!(
+                    "at most {} to the model at once: {why}",
+                    plural(*limit, "call")
+                ));
+            }
+            Event::TrialStarted { pair } => {
+                if self.ui.verbosity() > 1 {
+                    self.line(&format!("  {pair}  begun"));
+                }
+            }
             Event::ContainerCreated { container, image } => {
                 if self.ui.verbosity() > 1 {
                     self.line(&format!(

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::Config;
 use crate::error::{Error, Result, nearest};
-use crate::files;
+use crate::{demo, files};
 
 /// The defaults, commented: the reference of every key.
 pub const DEFAULT: &str = include_str!("default-config.toml");
@@ -16,7 +16,7 @@ pub const DEFAULT: &str = include_str!("default-config.toml");
 pub const FILE: &str = "regatta.toml";
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 17] = [
     "experiment.name",
     "limits.budget",
     "upstream.cooperbench_bin",
@@ -24,9 +24,28 @@ const OPTIONAL: [&str; 9] = [
     "upstream.logs_dir",
     "upstream.api_base",
     "upstream.agent_config",
+    "native.step_limit",
+    "native.cost_limit",
+    "native.memory_gb",
+    "native.cpus",
+    "native.network",
+    "native.workspaces",
+    "native.record",
+    "native.replay",
     "prices.price_file",
     "triage.rules_file",
 ];
+
+/// Those of them that are amounts.
+const OPTIONAL_NUMBERS: [&str; 4] = [
+    "limits.budget",
+    "native.cost_limit",
+    "native.memory_gb",
+    "native.cpus",
+];
+
+/// Profiles that come with the program.
+const BUILTIN_PROFILES: [(&str, &str); 1] = [("demo", demo::PROFILE)];
 
 /// Tables whose keys are the user's own.
 const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
@@ -65,8 +84,15 @@ impl Layers {
     }
 
     /// Adds a configuration file, and its profile of this name; a file that is named must exist.
+    /// A profile that the file does not have may be one of the program's own.
     pub fn add_file(&mut self, named: Option<&Path>, profile: Option<&str>) -> Result<()> {
+        let builtin = BUILTIN_PROFILES
+            .iter()
+            .find(|(name, _)| Some(*name) == profile);
         let path = named.unwrap_or(Path::new(FILE));
+        if let (Some((name, text)), true) = (builtin, named.is_none() && !path.exists()) {
+            return self.add_builtin(name, text);
+        }
         if named.is_none() && !path.exists() {
             return match profile {
                 None => Ok(()),
@@ -88,6 +114,9 @@ impl Layers {
         self.overlay(&table, "", &shown);
         if let Some(name) = profile {
             let Some(Value::Table(table)) = profiles.get(name) else {
+                if let Some((name, text)) = builtin {
+                    return self.add_builtin(name, text);
+                }
                 let error = Error::usage(format!("{shown} has no profile `{name}`"));
                 return Err(match nearest(name, profiles.keys().map(String::as_str)) {
                     Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -98,6 +127,16 @@ impl Layers {
             self.check_keys(table, "", &shown)?;
             self.overlay(table, "", &shown);
         }
+        Ok(())
+    }
+
+    fn add_builtin(&mut self, name: &str, text: &str) -> Result<()> {
+        let shown = format!("built-in [profile.{name}]");
+        let table: Table = text
+            .parse()
+            .map_err(|error| Error::usage(format!("{shown} is not TOML: {error}")))?;
+        self.check_keys(&table, "", &shown)?;
+        self.overlay(&table, "", &shown);
         Ok(())
     }
 
@@ -141,8 +180,17 @@ impl Layers {
                     .map(|item| Value::String(item.trim().to_owned()))
                     .collect(),
             ),
-            None if key == "limits.budget" => {
+            Some(Value::Boolean(_)) => {
+                Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?)
+            }
+            None if OPTIONAL_NUMBERS.contains(&key) => {
                 Value::Float(text.parse().map_err(|_| wrong("number"))?)
+            }
+            None if key == "native.step_limit" => {
+                Value::Integer(text.parse().map_err(|_| wrong("whole number"))?)
+            }
+            None if key == "native.network" => {
+                Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?)
             }
             _ => Value::String(text.to_owned()),
         };

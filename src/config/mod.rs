@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 pub use layers::{DEFAULT, FILE, Layers};
 
 use crate::bench::{Price, Setting};
+use crate::demo::BUILTIN;
 use crate::error::nearest;
 use crate::secret::masked_url;
 
@@ -25,8 +26,10 @@ pub struct Config {
     pub limits: Limits,
     /// When the world is called broken.
     pub breaker: Breaker,
-    /// The upstream CLI.
+    /// The upstream CLI, and the places that both engines share.
     pub upstream: Upstream,
+    /// The native engine.
+    pub native: Native,
     /// Prices of models that upstream has none for.
     #[serde(default)]
     pub prices: Prices,
@@ -47,6 +50,7 @@ pub struct Experiment {
     pub concurrency: usize,
     pub backend: String,
     pub engine: String,
+    pub git: bool,
 }
 
 /// `[attempts]`.
@@ -94,6 +98,30 @@ pub struct Upstream {
     pub redis_url: String,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+}
+
+/// `[native]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Native {
+    #[serde(deserialize_with = "duration")]
+    pub command_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub setup_timeout: Duration,
+    pub rate_limits_count: bool,
+    pub step_limit: Option<u64>,
+    pub cost_limit: Option<f64>,
+    pub memory_gb: Option<f64>,
+    pub cpus: Option<f64>,
+    pub pids: u32,
+    pub network: Option<bool>,
+    pub workspaces: Option<PathBuf>,
+    pub rootfs: PathBuf,
+    #[serde(deserialize_with = "duration")]
+    pub call_timeout: Duration,
+    pub call_tries: u32,
+    pub record: Option<PathBuf>,
+    pub replay: Option<PathBuf>,
 }
 
 /// `[prices]`.
@@ -147,17 +175,34 @@ impl Config {
                 ),
             ))
         };
-        // modal and gcp run in clouds that nothing here can see into: no deadline, no cleaning.
-        known("experiment.backend", &self.experiment.backend, &["docker"])?;
         known(
             "experiment.engine",
             &self.experiment.engine,
             &["upstream", "native"],
         )?;
+        let backends: &[&str] = if self.experiment.engine == "native" {
+            &["docker", "namespace", "process", "fake"]
+        } else {
+            // modal and gcp run in clouds that nothing here can see into: no deadline, no cleaning.
+            &["docker"]
+        };
+        known("experiment.backend", &self.experiment.backend, backends)?;
+        at_least_one("native.pids", self.native.pids as usize)?;
+        at_least_one("native.call_tries", self.native.call_tries as usize)?;
+        for (key, value) in [
+            ("native.memory_gb", self.native.memory_gb),
+            ("native.cpus", self.native.cpus),
+            ("native.cost_limit", self.native.cost_limit),
+        ] {
+            if value.is_some_and(|value| !value.is_finite() || value <= 0.0) {
+                return Err((key, "must be more than 0".to_owned()));
+            }
+        }
         let has_scheme =
             |url: &str, schemes: &[&str]| schemes.iter().any(|scheme| url.starts_with(scheme));
         if let Some(url) = &self.upstream.api_base
             && !has_scheme(url, &["http://", "https://"])
+            && url != BUILTIN
         {
             let why = format!(
                 "is `{}`, but a URL begins with http:// or https://",

@@ -1,6 +1,7 @@
 //! Who executes trials.
 
 pub mod fake;
+pub mod native;
 pub mod upstream;
 
 use std::path::PathBuf;
@@ -18,8 +19,19 @@ use crate::store::events::Lost;
 pub enum Engine {
     /// The Python `cooperbench` CLI.
     Upstream(Box<upstream::Upstream>),
+    /// Our own agents and sandboxes.
+    Native(Box<native::Native>),
     /// A script, for the runner's own tests.
     Fake(fake::Fake),
+}
+
+/// The options of the engine that was chosen.
+#[derive(Clone, Debug)]
+pub enum Options {
+    /// Of the upstream CLI.
+    Upstream(Box<upstream::Options>),
+    /// Of our own engine.
+    Native(Box<native::Options>),
 }
 
 /// One attempt's work: these pairs, once each.
@@ -85,6 +97,18 @@ pub enum Stop {
 /// What an engine reports while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
+    /// A trial began. An engine that says so says it of every trial.
+    TrialStarted {
+        /// Its pair.
+        pair: Pair,
+    },
+    /// The pace of calls to the model changed.
+    Pace {
+        /// How many may run at once from now on.
+        limit: usize,
+        /// Why.
+        why: String,
+    },
     /// A container was made for a task.
     ContainerCreated {
         /// Its full id.
@@ -128,6 +152,7 @@ impl Engine {
     ) -> Result<Ended> {
         match self {
             Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
+            Self::Native(native) => native.attempt(batch, stop, report).await,
             Self::Fake(fake) => fake.attempt(batch, stop, report).await,
         }
     }

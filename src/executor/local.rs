@@ -1,20 +1,32 @@
 //! This machine as the place where trials run: its daemon, its Redis, its private directory.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
 
 use super::redis::Redis;
 use crate::bench::Setting;
 use crate::config::Config;
-use crate::engine::Engine;
-use crate::engine::upstream::{Options, Upstream};
-use crate::error::Result;
-use crate::sandbox::docker::Endpoint;
+use crate::demo::BUILTIN;
+use crate::engine::native::{self, BackendKind, Native};
+use crate::engine::upstream::{self, Upstream};
+use crate::engine::{Engine, Options};
+use crate::error::{Error, Result};
+use crate::model::script::Script;
+use crate::sandbox::docker::{Docker, Endpoint, Place};
+use crate::sandbox::spec::HostPlace;
+use crate::sandbox::tools::Tools;
+use crate::sandbox::{Backend, fake};
+use crate::triage::Rules;
 
 /// What a run needs from this machine.
 #[derive(Debug)]
 pub struct Local {
     config: Config,
     options: Options,
+    rules: Rules,
     runtime_dir: PathBuf,
 }
 
@@ -28,12 +40,13 @@ pub struct Prepared {
 }
 
 impl Local {
-    /// This machine, for the upstream engine with these options.
+    /// This machine, for the engine with these options.
     #[must_use]
-    pub fn new(config: &Config, options: Options) -> Self {
+    pub fn new(config: &Config, options: Options, rules: Rules) -> Self {
         Self {
             config: config.clone(),
             options,
+            rules,
             runtime_dir: super::reaper::runtime_dirs()
                 .into_iter()
                 .next()
@@ -43,6 +56,51 @@ impl Local {
 
     /// Readies the engine for one setting, with the services that it needs.
     pub async fn prepare(&self, setting: Setting) -> Result<Prepared> {
+        match &self.options {
+            Options::Upstream(options) => self.upstream(options, setting).await,
+            Options::Native(options) => Ok(Prepared {
+                engine: Engine::Native(Box::new(self.native(options).await?)),
+                redis: None,
+            }),
+        }
+    }
+
+    async fn native(&self, options: &native::Options) -> Result<Native> {
+        let tools = || {
+            let prefix = super::reaper::dir_prefix();
+            Tools::prepare(&self.runtime_dir, &prefix).map(Arc::new)
+        };
+        let host = || -> Result<Arc<HostPlace>> {
+            Ok(Arc::new(HostPlace {
+                rootfs: options.rootfs.clone(),
+                tools: tools()?,
+            }))
+        };
+        let backend = match options.backend {
+            BackendKind::Namespace => Backend::Namespace(host()?),
+            BackendKind::Process => Backend::Process(host()?),
+            BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
+            BackendKind::Docker => {
+                let endpoint = Endpoint::from_environment()?;
+                let docker = Docker::at(endpoint.clone())?;
+                Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
+            }
+        };
+        let base = if options.client.base == BUILTIN {
+            serve_demo(options).await?
+        } else {
+            options.client.base.clone()
+        };
+        Ok(Native {
+            options: options.clone(),
+            backend,
+            base,
+            rules: self.rules.clone(),
+            grace: self.config.limits.grace,
+        })
+    }
+
+    async fn upstream(&self, options: &upstream::Options, setting: Setting) -> Result<Prepared> {
         let redis = if setting.messaging() {
             Some(Redis::ready(&self.config.upstream.redis_url, &self.runtime_dir).await?)
         } else {
@@ -50,7 +108,7 @@ impl Local {
         };
         let configured = self.config.upstream.redis_url.as_str();
         let upstream = Upstream {
-            options: self.options.clone(),
+            options: options.clone(),
             daemon: Endpoint::from_environment()?,
             task_timeout: self.config.limits.task_timeout,
             stall_timeout: self.config.limits.stall_timeout,
@@ -64,4 +122,16 @@ impl Local {
             redis,
         })
     }
+}
+
+/// Serves the demo's model on loopback, in this process, for as long as it lasts; gives its base.
+async fn serve_demo(options: &native::Options) -> Result<String> {
+    let script = Script::for_dataset(&options.dataset, None)?;
+    let failed = |error| Error::world(format!("cannot listen on the loopback address: {error}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tokio::spawn(script.serve(listener));
+    Ok(format!("http://{address}/v1"))
 }

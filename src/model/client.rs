@@ -20,7 +20,7 @@ pub const MAX_BODY: u64 = 8 * 1024 * 1024;
 const PREFIXES: [&str; 3] = ["openai/", "cohere/", "cohere_chat/"];
 
 /// What a [`Client`] is made of.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// The model's name in litellm's form, such as `cohere_chat/command-a-03-2025`; the provider's
     /// prefix is not sent.

@@ -30,6 +30,14 @@ pub type Observer = Arc<dyn Fn(PaceChange) + Send + Sync>;
 /// The pace of one endpoint, shared by all who call it.
 pub struct Pace(Arc<Shared>);
 
+impl std::fmt::Debug for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pace")
+            .field("bound", &self.0.bound)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     bound: usize,
     observer: Option<Observer>,

@@ -1,11 +1,12 @@
 //! A scripted model behind a real HTTP endpoint: it solves the features of a dataset from their
 //! gold patches, in both wire formats and for both of upstream's agents, and can be told to fail.
 //!
-//! It keeps no state: what to say next follows from the messages that come with the request.
+//! It keeps no state: what to say next follows from the messages that come with the request. The
+//! one exception is a dataset's own script (`script.toml`) of what goes wrong, once.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::config::parse_duration;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::{demo, files};
 
 /// The endpoint's script.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Script {
     features: Vec<Feature>,
     /// A file that says how to fail, read at each request; see [`Fault`].
     fault_file: Option<PathBuf>,
+    /// The features of the pair whose first call is refused, until it was.
+    refused_once: Mutex<Option<Vec<String>>>,
 }
 
 #[derive(Debug)]
@@ -32,26 +35,85 @@ struct Feature {
     /// The feature's description, by which a prompt is recognised.
     text: String,
     patch: String,
+    /// The same feature, placed where the other agent is not, after having talked.
+    agreed: Option<String>,
+    /// Whether an agent with this feature alone never comes to an end.
+    restless: bool,
     /// The patch for a prompt that has other features of the task as well.
     combined: String,
 }
 
 /// How the next request fails: one line in the fault file.
 ///
-/// `429 retry-after=1`, `401`, `500`, `malformed`, `hang` or `slow 2s`, and after any of them
-/// `when=TEXT`: only requests that contain the text.
+/// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s` or a lie (`no-usage`,
+/// `no-choices`, `bad-arguments`, `unknown-tool`, `huge`), and after any of them `when=TEXT`: only
+/// requests that contain the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
     Status(u16, Option<u64>),
     Malformed,
     Hang,
     Slow(Duration),
+    Lie(Lie),
+}
+
+/// An answer that is one by its form only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    NoUsage,
+    NoChoices,
+    BadArguments,
+    UnknownTool,
+    Huge,
+}
+
+impl Lie {
+    const ALL: [(&'static str, Self); 5] = [
+        ("no-usage", Self::NoUsage),
+        ("no-choices", Self::NoChoices),
+        ("bad-arguments", Self::BadArguments),
+        ("unknown-tool", Self::UnknownTool),
+        ("huge", Self::Huge),
+    ];
+
+    /// The length of a huge answer, in bytes.
+    const HUGE: usize = 10_000_000;
+
+    /// The answer, untrue.
+    fn told(self, mut answer: Value) -> String {
+        let message = if answer.get("choices").is_some() {
+            "/choices/0/message"
+        } else {
+            "/message"
+        };
+        let call = format!("{message}/tool_calls/0/function");
+        match self {
+            Self::NoUsage => answer["usage"] = Value::Null,
+            Self::NoChoices => {
+                answer["choices"] = json!([]);
+                answer["message"] = Value::Null;
+            }
+            Self::BadArguments => {
+                if let Some(call) = answer.pointer_mut(&call) {
+                    call["arguments"] = json!("{\"command\": \"ls");
+                }
+            }
+            Self::UnknownTool => {
+                if let Some(call) = answer.pointer_mut(&call) {
+                    call["name"] = json!("python");
+                }
+            }
+            Self::Huge => answer["padding"] = json!("x".repeat(Self::HUGE)),
+        }
+        answer.to_string()
+    }
 }
 
 impl Script {
     /// The script for a dataset.
     pub fn for_dataset(dataset: &std::path::Path, fault_file: Option<PathBuf>) -> Result<Self> {
         let mut features = Vec::new();
+        let faults = demo::faults(dataset)?;
         for repo in files::list(dataset)? {
             for task in files::list(&repo).unwrap_or_default() {
                 let combined = task.join("combined.patch");
@@ -59,12 +121,21 @@ impl Script {
                     continue;
                 }
                 let combined = files::read_text(&combined)?;
-                for feature in files::list(&task)?.iter().filter(|path| path.is_dir()) {
+                for feature in files::list(&task)? {
+                    let description = feature.join("feature.md");
+                    if !description.is_file() {
+                        continue;
+                    }
+                    let agreed = feature.join("agreed.patch");
+                    let restless = faults.restless.as_ref();
                     features.push(Feature {
-                        text: files::read_text(&feature.join("feature.md"))?
-                            .trim()
-                            .to_owned(),
+                        text: files::read_text(&description)?.trim().to_owned(),
                         patch: files::read_text(&feature.join("feature.patch"))?,
+                        agreed: agreed
+                            .is_file()
+                            .then(|| files::read_text(&agreed))
+                            .transpose()?,
+                        restless: restless.is_some_and(|place| place.has_feature(&feature)),
                         combined: combined.clone(),
                     });
                 }
@@ -76,9 +147,18 @@ impl Script {
                 dataset.display()
             )));
         }
+        let refused = faults.rate_limited.map(|place| {
+            let task = dataset.join(place.task_dir());
+            let descriptions = place.features.iter().map(|feature| {
+                let path = task.join(format!("feature{feature}/feature.md"));
+                Ok(files::read_text(&path)?.trim().to_owned())
+            });
+            descriptions.collect::<Result<_>>()
+        });
         Ok(Self {
             features,
             fault_file,
+            refused_once: Mutex::new(refused.transpose()?),
         })
     }
 
@@ -113,12 +193,17 @@ impl Script {
         let Ok(call) = serde_json::from_slice::<Value>(&body) else {
             return text(400, "the body is not JSON");
         };
+        let mut lie = None;
         match self.fault(&String::from_utf8_lossy(&body)) {
             None => {}
+            Some(Fault::Lie(told)) => lie = Some(told),
             Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Malformed) => return text(200, "{\"id\": \"x\", \"choices\": [{\"mess"),
             Some(Fault::Status(status, after)) => return refusal(status, after),
+        }
+        if self.refuses(&call) {
+            return refusal(429, Some(1));
         }
         let reply = self.reply(&call);
         let tokens = body.len() / 4;
@@ -127,7 +212,11 @@ impl Script {
         } else {
             as_openai(&reply, tokens)
         };
-        text(200, &answer.to_string())
+        let answer = match lie {
+            Some(lie) => lie.told(answer),
+            None => answer.to_string(),
+        };
+        text(200, &answer)
     }
 
     fn fault(&self, request: &str) -> Option<Fault> {
@@ -144,6 +233,9 @@ impl Script {
             "malformed" => Some(Fault::Malformed),
             "hang" => Some(Fault::Hang),
             "slow" => Some(Fault::Slow(parse_duration(words.next()?).ok()?)),
+            word if let Some((_, lie)) = Lie::ALL.iter().find(|(name, _)| *name == word) => {
+                Some(Fault::Lie(*lie))
+            }
             status => {
                 let after = words
                     .next()
@@ -156,18 +248,29 @@ impl Script {
         }
     }
 
+    /// Whether this is the first call for the pair whose first call is refused.
+    fn refuses(&self, call: &Value) -> bool {
+        let mut refused = self
+            .refused_once
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let prompt = prompt_of(call);
+        let matches = refused
+            .as_ref()
+            .is_some_and(|texts| texts.iter().all(|text| prompt.contains(text)));
+        if matches {
+            *refused = None;
+        }
+        matches
+    }
+
     /// The next command of the scripted agent.
     fn reply(&self, call: &Value) -> Reply {
         let messages = call["messages"]
             .as_array()
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let prompt: String = messages
-            .iter()
-            .filter(|message| message["role"] != "assistant")
-            .take(2)
-            .map(|message| text_of(&message["content"]))
-            .collect();
+        let prompt = prompt_of(call);
         let turn = messages
             .iter()
             .filter(|message| message["role"] == "assistant")
@@ -175,7 +278,14 @@ impl Script {
         let uses_tools = call["tools"]
             .as_array()
             .is_some_and(|tools| !tools.is_empty());
-        let commands = self.commands(&prompt);
+        let mut commands = self.commands(&prompt);
+        let is_alone = prompt.contains("colleague") && !prompt.contains("send_message");
+        let mut mine = self.features.iter().filter(|it| prompt.contains(&it.text));
+        if is_alone && mine.any(|feature| feature.restless) {
+            commands.pop();
+            let polish = format!("git diff --stat # is it good enough yet? look {turn}");
+            commands.resize(commands.len().max(turn + 1), polish);
+        }
         let command = commands
             .get(turn)
             .unwrap_or(commands.last().unwrap_or(&SUBMIT.into()))
@@ -193,13 +303,15 @@ impl Script {
             .iter()
             .filter(|feature| prompt.contains(&feature.text))
             .collect();
+        let talks = prompt.contains("send_message");
         let patch = match mine.as_slice() {
             [] => return vec!["true".to_owned(), SUBMIT.to_owned()],
+            [one] if talks => one.agreed.as_ref().unwrap_or(&one.patch),
             [one] => &one.patch,
             [first, ..] => &first.combined,
         };
         let mut commands = vec!["git log --oneline | head -3; ls".to_owned()];
-        if prompt.contains("send_message") {
+        if talks {
             let peer = if prompt.contains("You are **agent2**") || prompt.contains("You are agent2")
             {
                 "agent1"
@@ -288,6 +400,18 @@ fn as_cohere(reply: &Reply, tokens: usize) -> Value {
         "id": "scripted", "finish_reason": finish, "message": message,
         "usage": {"billed_units": counts, "tokens": counts},
     })
+}
+
+/// The system prompt and the task.
+fn prompt_of(call: &Value) -> String {
+    let messages = call["messages"].as_array();
+    let messages = messages.map(Vec::as_slice).unwrap_or_default();
+    messages
+        .iter()
+        .filter(|message| message["role"] != "assistant")
+        .take(2)
+        .map(|message| text_of(&message["content"]))
+        .collect()
 }
 
 /// A message's text, in either format's form.

@@ -37,6 +37,14 @@ pub enum Event {
         pairs: Vec<String>,
         log: String,
     },
+    TrialStarted {
+        #[serde(serialize_with = "as_text")]
+        pair: Pair,
+    },
+    Pace {
+        limit: usize,
+        why: String,
+    },
     ContainerCreated {
         container: String,
         image: String,
@@ -114,6 +122,8 @@ fn as_text<S: serde::Serializer>(pair: &Pair, to: S) -> Result<S::Ok, S::Error> 
 impl From<Report> for Event {
     fn from(report: Report) -> Self {
         match report {
+            Report::TrialStarted { pair } => Self::TrialStarted { pair },
+            Report::Pace { limit, why } => Self::Pace { limit, why },
             Report::ContainerCreated { container, image } => {
                 Self::ContainerCreated { container, image }
             }

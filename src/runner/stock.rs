@@ -96,9 +96,33 @@ impl Runner {
 
     /// Records the trials that were running when an attempt was ended: paid, and of unknown cost.
     ///
-    /// They are the pairs that the engine had in hand and for whose task it had made more
-    /// containers than trials that ended have used.
+    /// They are the pairs that the engine said it had begun; where it says nothing, those that it
+    /// had in hand and for whose task it had made more containers than trials that ended have used.
     pub(super) fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
+        let attempt = open.attempt;
+        let begun: Vec<Pair> = self
+            .pairs
+            .iter()
+            .filter(|pair| open.started.contains(&pair.to_string()))
+            .filter(|pair| !self.was_recorded_in(pair, attempt))
+            .cloned()
+            .collect();
+        let cut = if open.started.is_empty() {
+            self.guessed_in_hand(open)
+        } else {
+            begun
+        };
+        for pair in cut {
+            let entry = record::of_cut_off(&pair, self.setting, attempt, why);
+            if self.ledger.record(entry)? {
+                let why = why.to_owned();
+                self.sink.emit(Event::TrialCutOff { attempt, pair, why });
+            }
+        }
+        Ok(())
+    }
+
+    fn guessed_in_hand(&self, open: &OpenAttempt) -> Vec<Pair> {
         let attempt = open.attempt;
         let mut free = open.images.clone();
         let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
@@ -117,18 +141,7 @@ impl Runner {
             has_used(pair);
         }
         let in_hand = in_hand(&unfinished, self.policy.concurrency);
-        for pair in in_hand
-            .into_iter()
-            .filter(|pair| has_used(pair))
-            .collect::<Vec<_>>()
-        {
-            let entry = record::of_cut_off(&pair, self.setting, attempt, why);
-            if self.ledger.record(entry)? {
-                let why = why.to_owned();
-                self.sink.emit(Event::TrialCutOff { attempt, pair, why });
-            }
-        }
-        Ok(())
+        in_hand.into_iter().filter(|pair| has_used(pair)).collect()
     }
 }
 

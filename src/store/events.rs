@@ -124,6 +124,8 @@ pub struct OpenAttempt {
     pub pairs: Vec<String>,
     /// The containers it made so far, by image.
     pub images: HashMap<String, usize>,
+    /// The pairs that it began, where the engine says so.
+    pub started: Vec<String>,
 }
 
 /// What the events say of earlier attempts.
@@ -142,6 +144,8 @@ enum Attempt {
     Started { attempt: u32, pairs: Vec<String> },
     #[serde(rename = "container_created")]
     Created { image: String },
+    #[serde(rename = "trial_started")]
+    Trial { pair: String },
     #[serde(rename = "attempt_ended")]
     Ended { attempt: u32 },
     #[serde(other)]
@@ -157,15 +161,20 @@ impl History {
             match serde_json::from_slice(line) {
                 Ok(Attempt::Started { attempt, pairs }) => {
                     history.last_attempt = history.last_attempt.max(attempt);
-                    let images = HashMap::new();
                     history.open = Some(OpenAttempt {
                         attempt,
                         pairs,
-                        images,
+                        images: HashMap::new(),
+                        started: Vec::new(),
                     });
                 }
                 Ok(Attempt::Ended { attempt }) => {
                     history.open.take_if(|open| open.attempt == attempt);
+                }
+                Ok(Attempt::Trial { pair }) => {
+                    if let Some(open) = &mut history.open {
+                        open.started.push(pair);
+                    }
                 }
                 Ok(Attempt::Created { image }) => {
                     if let Some(open) = &mut history.open {

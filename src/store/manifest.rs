@@ -28,6 +28,9 @@ pub struct Manifest {
     pub model: String,
     /// The sandbox's backend.
     pub backend: String,
+    /// Whether the agents of a pair share a git remote.
+    #[serde(default)]
+    pub git: bool,
     /// The endpoint, when it is not the provider's own.
     pub api_base: Option<String>,
     /// SHA-256 of the user's agent configuration, when there is one.
@@ -94,6 +97,7 @@ impl Manifest {
             ("agent", old.agent.clone(), self.agent.clone()),
             ("model", old.model.clone(), self.model.clone()),
             ("backend", old.backend.clone(), self.backend.clone()),
+            ("git", old.git.to_string(), self.git.to_string()),
             ("api base", show(&old.api_base), show(&self.api_base)),
             (
                 "agent config",

@@ -133,6 +133,21 @@ impl TrialRecord {
     }
 }
 
+/// The beginning of an error that our own engine recorded, before the rule's id.
+const HARNESS: &str = "regatta/";
+
+/// An error of our own engine, which knows the triage rule that it falls under.
+#[must_use]
+pub fn harness_error(rule: &str, text: &str) -> String {
+    format!("{HARNESS}{rule}: {text}")
+}
+
+/// The rule and the text of an error that [`harness_error`] wrote.
+#[must_use]
+pub fn parse_harness_error(error: &str) -> Option<(&str, &str)> {
+    error.strip_prefix(HARNESS)?.split_once(": ")
+}
+
 /// Reads the result at `path`.
 #[must_use]
 pub fn read(path: &Path) -> ResultFile {

@@ -103,12 +103,21 @@ struct Response {
     usage: Option<ResponseUsage>,
 }
 
-/// Usage as litellm normalises it to `OpenAI`'s shape.
+/// Usage in `OpenAI`'s shape, to which litellm normalises every provider's, or in Cohere's own.
 #[derive(Deserialize)]
 struct ResponseUsage {
+    tokens: Option<CohereTokens>,
+    cached_tokens: Option<f64>,
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetails>,
+}
+
+/// Cohere writes its counts as doubles (`usage.tokens` of its v2 chat).
+#[derive(Deserialize)]
+struct CohereTokens {
+    input_tokens: Option<f64>,
+    output_tokens: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +127,19 @@ struct PromptDetails {
 
 impl From<ResponseUsage> for Usage {
     fn from(usage: ResponseUsage) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of tokens"
+        )]
+        let count = |tokens: Option<f64>| tokens.unwrap_or(0.0) as u64;
+        if let Some(tokens) = usage.tokens {
+            return Self {
+                input_tokens: count(tokens.input_tokens),
+                output_tokens: count(tokens.output_tokens),
+                cached_tokens: count(usage.cached_tokens),
+            };
+        }
         Self {
             input_tokens: usage.prompt_tokens.unwrap_or(0),
             output_tokens: usage.completion_tokens.unwrap_or(0),
@@ -140,12 +162,13 @@ mod tests {
             {"role":"assistant","content":null,"extra":{"response":{"usage":{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}}},
             {"role":"tool","content":"{}","extra":{"raw_output":"ok","returncode":0}},
             {"role":"assistant","content":"y","extra":{"response":{"usage":{"prompt_tokens":20,"completion_tokens":3,"prompt_tokens_details":null}}}},
+            {"role":"assistant","content":"z","extra":{"response":{"usage":{"tokens":{"input_tokens":5.0,"output_tokens":1},"billed_units":{"input_tokens":4}}}}},
             {"role":"exit","content":"boom","extra":{"exit_status":"RateLimitError","exception_str":"boom"}}]}"#;
         let trajectory = Trajectory::parse(json).unwrap();
         let usage = trajectory.usage.unwrap();
         assert_eq!(
             (usage.input_tokens, usage.output_tokens, usage.cached_tokens),
-            (30, 5, 4)
+            (35, 6, 4)
         );
         assert_eq!(trajectory.exception(), Some(("RateLimitError", "boom")));
     }

@@ -9,7 +9,7 @@ use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::store::TrialRecord;
 use crate::store::events::ContainerFacts;
-use crate::store::result::ERROR;
+use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
 
 /// What triage is given of a trial.
@@ -128,6 +128,11 @@ fn of_error(
     facts: &ContainerFacts,
     rules: &Rules,
 ) -> Option<Diagnosis> {
+    if let Some((rule, text)) = parse_harness_error(text)
+        && let Some(rule) = rules.get(rule)
+    {
+        return Some(Diagnosis::new(rule.cause, &rule.id, source, text));
+    }
     if let Some(diagnosis) = lost::known(text, facts) {
         return Some(diagnosis);
     }

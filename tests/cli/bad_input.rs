@@ -59,9 +59,36 @@ fn unknown_words_are_answered_with_what_there_is() {
     run(&place, &["--backend", "modal"])
         .code(2)
         .says("must be one of docker");
-    run(&place, &["--engine", "native"])
+    run(&place, &["--engine", "nativ"])
         .code(2)
-        .says("not there yet");
+        .says("did you mean `native`?");
+    run(&place, &["--engine", "native", "-m", "anthropic/claude-x"])
+        .code(2)
+        .says("cannot speak to the provider")
+        .says("--engine upstream");
+    run(&place, &["--engine", "native", "--backend", "namspace"])
+        .code(2)
+        .says("did you mean `namespace`?");
+    run(&place, &["--engine", "native", "--replay", "nothing"])
+        .code(2)
+        .says("no recording at nothing");
+    run(
+        &place,
+        &["--engine", "native", "--record", "a", "--replay", "."],
+    )
+    .code(2)
+    .says("--record and --replay");
+    place.write("agent.yaml", "agent: {step_limit: many}");
+    run(
+        &place,
+        &["--engine", "native", "--agent-config", "agent.yaml"],
+    )
+    .code(2)
+    .says("agent.step_limit must be a whole number");
+    run(&place, &["--engine", "native", "--backend", "namespace"])
+        .code(2)
+        .says("no repository for")
+        .says("--backend docker");
     run(&place, &["--smoke", "0"])
         .code(2)
         .says("has 6 pairs, so give 1 to 6");

@@ -9,10 +9,12 @@ const ROWS: [&[&str]; 8] = [
     &["runner"],
     &["executor"],
     &["engine", "report"],
-    &["evaluation", "triage"],
+    &["agent", "evaluation", "triage"],
     &["model", "sandbox"],
     &["store"],
-    &["bench", "config", "error", "files", "process", "secret"],
+    &[
+        "bench", "config", "demo", "error", "files", "process", "secret",
+    ],
 ];
 
 fn row(module: &str) -> usize {

@@ -103,7 +103,11 @@ fn container_killed(version: Version) {
         .filter(|trial| trial["diagnosis"]["cause"] == "infra")
         .collect();
     assert_eq!(lost.len(), 1);
-    assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], "docker");
+    let source = match version {
+        Version::V11 | Version::V29 => "docker",
+        Version::Native => "agent.error",
+    };
+    assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], source);
     let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
     assert!(
         steps < 10,
@@ -273,4 +277,22 @@ fn a_container_that_cannot_start_says_why() {
         "{evidence:#}"
     );
     let _ = Command::new("docker").args(["rmi", image]).output();
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_rate_limit_is_retried_on_native() {
+    rate_limited_first(Version::Native);
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_wrong_key_costs_one_attempt_on_native() {
+    wrong_key(Version::Native);
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_killed_container_voids_its_trial_on_native() {
+    container_killed(Version::Native);
 }

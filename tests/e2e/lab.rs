@@ -13,13 +13,16 @@ pub enum Version {
     V11,
     /// 0.0.29 with `mini_swe_agent_v2`, over Cohere's.
     V29,
+    /// The native engine, over Cohere's.
+    Native,
 }
 
 impl Version {
     fn number(self) -> &'static str {
         match self {
             Self::V11 => "0.0.11",
-            Self::V29 => "0.0.29",
+            // Native trees are judged and resumed by the newer one.
+            Self::V29 | Self::Native => "0.0.29",
         }
     }
 
@@ -80,12 +83,19 @@ impl Lab {
     pub fn configure(&self, more: &str) {
         let (model, api_base) = match self.version {
             Version::V11 => ("openai/scripted", format!("{}/v1", self.base)),
-            Version::V29 => ("command-a-03-2025", format!("{}/v2/chat", self.base)),
+            Version::V29 | Version::Native => {
+                ("command-a-03-2025", format!("{}/v2/chat", self.base))
+            }
+        };
+        let engine = match self.version {
+            Version::V11 | Version::V29 => "upstream",
+            Version::Native => "native",
         };
         let text = format!(
             r#"
 [experiment]
 name = "t"
+engine = "{engine}"
 model = "{model}"
 [attempts]
 backoff = "200ms"
@@ -98,6 +108,8 @@ redis_url = "redis://127.0.0.1:1"
 OPENAI_API_KEY = "x"
 COHERE_API_KEY = "x"
 MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT = "1"
+[native]
+call_tries = 1
 {more}
 "#,
             bin = self.version.bin().display()

@@ -14,6 +14,7 @@ mod support;
 mod daemon;
 mod faults;
 mod lab;
+mod native;
 mod relay;
 mod settings;
 mod stopping;

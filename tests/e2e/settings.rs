@@ -119,3 +119,9 @@ fn upstream_resumes_over_our_tree() {
         before
     );
 }
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn three_settings_run_on_native() {
+    three_settings(Version::Native);
+}

@@ -126,3 +126,15 @@ fn a_gentle_stop_lets_running_pairs_finish() {
     assert!(ended.iter().all(|trial| trial["status"] == "Submitted"));
     assert_eq!(lab.containers(RUN).len(), 2);
 }
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_killed_run_resumes_on_native() {
+    killed(Version::Native);
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn ctrl_c_stops_it_on_native() {
+    interrupted(Version::Native);
+}

@@ -7,7 +7,7 @@ use crate::cli::progress;
 use crate::cli::report::summarise;
 use crate::cli::ui::Ui;
 use crate::config::Config;
-use crate::engine::upstream::{Installed, Options};
+use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
 use crate::executor::Local;
 use crate::executor::reaper::Leftovers;
@@ -54,31 +54,17 @@ impl Experiment {
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, smoke: Option<usize>, dry_run: bool) -> Result<Self> {
-        let dir = &config.upstream.cooperbench_dir;
-        if !dir.is_dir() {
-            return Err(Error::usage(format!("no CooperBench checkout at {}", dir.display()))
-                .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir"));
-        }
-        let dataset = config
-            .upstream
-            .dataset_dir
-            .clone()
-            .unwrap_or_else(|| dir.join("dataset"));
-        let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
-        let installed = match Installed::find(&config.upstream) {
-            Ok(installed) => Some(installed),
-            Err(_) if dry_run && config.upstream.cooperbench_bin.is_none() => None,
-            Err(error) => return Err(error),
-        };
-        let (mut options, mut notes) = Options::of_config(config, installed.as_ref())?;
-        options.subset = options.subset.filter(|_| smoke.is_none());
-        if installed.is_none() {
-            notes.push(format!(
-                "no cooperbench is installed here: planned as for {}, nothing about it was checked",
-                crate::engine::upstream::command::PLANNED_VERSION
-            ));
+        let dataset = options::dataset(config)?;
+        let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
+        let (prices, price_source) = options::prices(config)?;
+        let (mut options, notes) = options::of_engine(config, dataset, &prices, dry_run)?;
+        if let (Options::Upstream(options), true) = (&mut options, smoke.is_some()) {
+            options.subset = None;
         }
         let (pairs, subset) = first_pairs(all, &config.experiment.subset, smoke)?;
+        if let Options::Native(options) = &options {
+            options.check_workspaces(&pairs)?;
+        }
         let mut prefix = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
@@ -95,7 +81,6 @@ impl Experiment {
         let runs = settings
             .map(|setting| Ok((setting, tree.run(&RunName::of(&prefix, setting)?))))
             .collect::<Result<_>>()?;
-        let (prices, price_source) = options::prices(config)?;
         Ok(Self {
             config: config.clone(),
             options,
@@ -108,6 +93,24 @@ impl Experiment {
             price_source,
             tree,
         })
+    }
+
+    /// The version of the upstream CLI, when it is the engine and is installed.
+    #[must_use]
+    pub fn upstream_version(&self) -> Option<upstream::installed::Version> {
+        match &self.options {
+            Options::Upstream(options) => options.version,
+            Options::Native(_) => None,
+        }
+    }
+
+    /// Whether containers are made.
+    #[must_use]
+    pub fn uses_docker(&self) -> bool {
+        match &self.options {
+            Options::Upstream(_) => true,
+            Options::Native(options) => options.backend == native::BackendKind::Docker,
+        }
     }
 
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
@@ -164,7 +167,7 @@ impl Experiment {
     }
 
     fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
-        let agent_config = match &self.options.agent_config {
+        let agent_config = match &self.config.upstream.agent_config {
             Some(path) => Some(digest(&files::read(path)?)),
             None => None,
         };
@@ -173,14 +176,18 @@ impl Experiment {
             setting,
             engine: self.config.experiment.engine.clone(),
             engine_version: self
-                .options
-                .version
+                .upstream_version()
                 .map(|version| format!("cooperbench {version}")),
-            agent: self.options.agent.clone(),
-            model: self.options.model.clone(),
-            backend: self.options.backend.clone(),
+            agent: match &self.options {
+                Options::Upstream(options) => options.agent.clone(),
+                Options::Native(_) => "regatta".to_owned(),
+            },
+            model: self.config.experiment.model.clone(),
+            backend: self.config.experiment.backend.clone(),
+            git: self.config.experiment.git,
             api_base: self
-                .options
+                .config
+                .upstream
                 .api_base
                 .as_deref()
                 .map(crate::secret::masked_url),
@@ -249,7 +256,7 @@ impl Experiment {
         let (observer, events) = tokio::sync::mpsc::unbounded_channel();
         let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut worst = RunEnd::Complete;
-        let local = Local::new(&self.config, self.options.clone());
+        let local = Local::new(&self.config, self.options.clone(), self.rules.clone());
         for open in &runs {
             open.manifest.write(&open.run)?;
         }

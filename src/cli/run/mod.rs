@@ -9,8 +9,8 @@ use clap::Args;
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use crate::config::Config;
-use crate::error::{Error, Result, exit};
-use crate::executor::redis;
+use crate::engine::Options;
+use crate::error::{Result, exit};
 use crate::runner::Interrupt;
 use experiment::Experiment;
 
@@ -47,10 +47,10 @@ pub struct RunArgs {
     /// Pairs at the same time [default: 4]
     #[arg(short, long, value_name = "N")]
     concurrency: Option<String>,
-    /// Where agents' commands run: docker [default: docker]
+    /// Where agents' commands run: docker; native also has namespace and process [default: docker]
     #[arg(long)]
     backend: Option<String>,
-    /// Who executes trials: upstream [default: upstream]
+    /// Who executes trials: upstream or native [default: upstream]
     #[arg(long)]
     engine: Option<String>,
     /// Begin anew: results that stand are set aside first
@@ -66,6 +66,8 @@ pub struct RunArgs {
     limits: Limits,
     #[command(flatten)]
     upstream: UpstreamArgs,
+    #[command(flatten)]
+    native: NativeArgs,
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
@@ -90,7 +92,21 @@ struct Limits {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Upstream")]
+#[command(next_help_heading = "Native engine")]
+struct NativeArgs {
+    /// The time for one command of an agent, e.g. 300s
+    #[arg(long, value_name = "TIME")]
+    command_timeout: Option<String>,
+    /// Keep every exchange with the model in this directory
+    #[arg(long, value_name = "DIR")]
+    record: Option<String>,
+    /// Answer from a recording instead of the model; a request that differs is an error
+    #[arg(long, value_name = "DIR")]
+    replay: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engines")]
 struct UpstreamArgs {
     /// The cooperbench program [default: .venv/bin/cooperbench in the checkout, then PATH]
     #[arg(long, value_name = "FILE")]
@@ -101,9 +117,15 @@ struct UpstreamArgs {
     /// The model's endpoint; for Cohere the full URL that is posted to
     #[arg(long, value_name = "URL")]
     api_base: Option<String>,
-    /// A configuration for the agent, passed on
+    /// A configuration for the agent, in mini-swe-agent's form
     #[arg(long, value_name = "FILE")]
     agent_config: Option<String>,
+    /// Let the two agents of a pair share a git remote
+    #[arg(long)]
+    git: bool,
+    /// A price file in litellm's format
+    #[arg(long, value_name = "FILE")]
+    prices: Option<String>,
     /// The Redis for coop-comm [default: `redis://localhost:6379`, or a private one]
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
@@ -155,7 +177,18 @@ impl RunArgs {
                 "--redis-url",
                 &self.upstream.redis_url,
             ),
+            ("prices.price_file", "--prices", &self.upstream.prices),
+            (
+                "native.command_timeout",
+                "--command-timeout",
+                &self.native.command_timeout,
+            ),
+            ("native.record", "--record", &self.native.record),
+            ("native.replay", "--replay", &self.native.replay),
         ];
+        if self.upstream.git {
+            layers.set("experiment.git", "true", "--git")?;
+        }
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
         }
@@ -165,12 +198,7 @@ impl RunArgs {
             }
             layers.set("experiment.settings", &self.setting.join(","), "--setting")?;
         }
-        let config = layers.config()?;
-        if config.experiment.engine == "native" {
-            return Err(Error::usage("the native engine is not there yet")
-                .hint("use --engine upstream, which is the default"));
-        }
-        Ok(config)
+        layers.config()
     }
 }
 
@@ -179,11 +207,14 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let experiment = Experiment::plan(&config, args.smoke, args.dry_run)?;
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
-        if experiment.options.version.is_some() {
+        let is_known = match &experiment.options {
+            Options::Upstream(options) => options.version.is_some(),
+            Options::Native(_) => true,
+        };
+        if is_known {
             experiment.check_manifests(args.accept_changes)?;
         }
-        let redis = redis::choose(&config.upstream.redis_url).await;
-        ui.data(&plan::render(&experiment, &redis, args.force)?)?;
+        ui.data(&plan::render(&experiment, args.force).await?)?;
         return Ok(exit::OK);
     }
     let interrupt = Interrupt::listen()?;

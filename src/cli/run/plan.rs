@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use super::experiment::Experiment;
 use crate::bench::Setting;
 use crate::cli::ui::{bold, warning};
+use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
+use crate::engine::{Options, upstream};
 use crate::error::Result;
-use crate::executor::redis::Choice;
+use crate::executor::redis::{self, Choice};
 use crate::report::survey::Books;
 use crate::report::text::{duration, plural};
 use crate::runner::Plan;
@@ -15,25 +17,33 @@ use crate::store::RunDir;
 use crate::store::events::History;
 
 /// The plan of every run.
-pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<String> {
-    let options = &experiment.options;
+pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     let limits = &experiment.config.limits;
     let attempts = &experiment.config.attempts;
     let mut text = String::new();
     for note in &experiment.notes {
         let _ = writeln!(text, "{}", warning(note));
     }
-    let version = options
-        .version
-        .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
+    let engine = match &experiment.options {
+        Options::Upstream(options) => {
+            let version = options
+                .version
+                .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
+            let agent = &options.agent;
+            format!("agent {agent}, engine upstream (cooperbench {version})")
+        }
+        Options::Native(_) => format!(
+            "engine native, backend {}",
+            experiment.config.experiment.backend
+        ),
+    };
     let _ = writeln!(
         text,
-        "{} on {} ({} pairs), model {}, agent {}, engine upstream (cooperbench {version})",
+        "{} on {} ({} pairs), model {}, {engine}",
         plural(experiment.runs.len(), "run"),
         experiment.subset,
         experiment.pairs.len(),
-        options.model,
-        options.agent,
+        experiment.config.experiment.model,
     );
     let _ = writeln!(
         text,
@@ -53,9 +63,13 @@ pub fn render(experiment: &Experiment, redis: &Choice, force: bool) -> Result<St
     if force {
         text.push_str("--force: results that stand are set aside first\n");
     }
+    let redis = match &experiment.options {
+        Options::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
+        Options::Native(_) => Choice::None,
+    };
     for (setting, run) in &experiment.runs {
         text.push('\n');
-        text.push_str(&render_run(experiment, *setting, run, redis, force)?);
+        text.push_str(&render_run(experiment, *setting, run, &redis, force)?);
     }
     Ok(text)
 }
@@ -94,7 +108,65 @@ fn render_run(
         text.push_str("  nothing to run\n");
         return Ok(text);
     }
-    let url = &experiment.config.upstream.redis_url;
+    match &experiment.options {
+        Options::Native(options) => render_native(options, &mut text),
+        Options::Upstream(options) => {
+            let whole = force || upstream_would_run(run, setting, &experiment.pairs, &plan.to_run);
+            let cover = Cover {
+                pairs: &plan.to_run,
+                is_whole_subset: whole,
+            };
+            let attempt = History::of_run(run)?.last_attempt + 1;
+            render_upstream(options, run, setting, attempt, cover, redis, &mut text);
+        }
+    }
+    Ok(text)
+}
+
+/// Where the native engine gets things from, and what it keeps to.
+fn render_native(options: &native::Options, text: &mut String) {
+    let endpoint = crate::secret::masked_url(&options.client.base);
+    let _ = writeln!(text, "  endpoint     {endpoint}");
+    let _ = writeln!(
+        text,
+        "  each agent   {} steps, ${:.2}, {} a command, {} in all",
+        options.agent.step_limit,
+        options.agent.cost_limit,
+        for_people(options.times.command),
+        options
+            .times
+            .trial
+            .map_or_else(|| "no limit".to_owned(), for_people),
+    );
+    let network = if options.limits.network {
+        "with"
+    } else {
+        "without"
+    };
+    let _ = writeln!(
+        text,
+        "  sandbox      {} processes, {network} network",
+        options.limits.pids
+    );
+    let tape = match &options.tape {
+        TapeMode::Off => return,
+        TapeMode::Record(dir) => format!("recorded in {}", dir.display()),
+        TapeMode::Replay(dir) => format!("replayed from {}", dir.display()),
+    };
+    let _ = writeln!(text, "  exchanges    {tape}");
+}
+
+/// The command that the upstream CLI is started with.
+fn render_upstream(
+    options: &upstream::Options,
+    run: &RunDir,
+    setting: Setting,
+    attempt: u32,
+    cover: Cover<'_>,
+    redis: &Choice,
+    text: &mut String,
+) {
+    let url = &options.redis_url;
     let (redis_url, word) = match redis {
         Choice::Configured => (
             url.clone(),
@@ -115,15 +187,7 @@ fn render_run(
             ),
         ),
     };
-    let attempt = History::of_run(run)?.last_attempt + 1;
-    let whole = force || upstream_would_run(run, setting, &experiment.pairs, &plan.to_run);
-    let cover = Cover {
-        pairs: &plan.to_run,
-        is_whole_subset: whole,
-    };
-    let invocation = experiment
-        .options
-        .invocation(run, setting, attempt, cover, &redis_url);
+    let invocation = options.invocation(run, setting, attempt, cover, &redis_url);
     let _ = writeln!(text, "  directory    {}", invocation.dir.display());
     let _ = writeln!(text, "  environment  {}", invocation.shown_env().join(" "));
     if setting.messaging() {
@@ -133,7 +197,6 @@ fn render_run(
         let _ = writeln!(text, "  writes       {}", path.display());
     }
     let _ = writeln!(text, "  command      {}", invocation.shell());
-    Ok(text)
 }
 
 fn for_people(time: std::time::Duration) -> String {

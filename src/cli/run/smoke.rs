@@ -30,7 +30,8 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
         }
     }
     let docker = Docker::at(Endpoint::from_environment()?)?;
-    for (_, run) in &experiment.runs {
+    let runs = experiment.runs.iter().filter(|_| experiment.uses_docker());
+    for (_, run) in runs {
         match docker.our_containers(Some(run.name())).await {
             Ok(mut left) => {
                 // A run of the same name in another log tree is another's.

@@ -42,6 +42,10 @@ pub struct Options {
     pub api_base: Option<String>,
     /// The user's configuration for the agent.
     pub agent_config: Option<PathBuf>,
+    /// Whether the agents of a pair share a git remote.
+    pub git: bool,
+    /// The Redis that the configuration names.
+    pub redis_url: String,
     /// What is added to the environment.
     pub env: BTreeMap<String, String>,
 }
@@ -121,6 +125,8 @@ impl Options {
             logs_dir: config.upstream.logs_dir.as_deref().map(absolute),
             api_base: config.upstream.api_base.clone(),
             agent_config: config.upstream.agent_config.as_deref().map(absolute),
+            git: config.experiment.git,
+            redis_url: config.upstream.redis_url.clone(),
             env: config.upstream.env.clone(),
         };
         options.check_agent_config()?;
@@ -201,7 +207,7 @@ impl Options {
         if setting.agents() > 1 && !setting.messaging() {
             add(&["--no-messaging"]);
         }
-        if setting.git() {
+        if self.git && setting.agents() > 1 {
             add(&["--git"]);
         }
         if setting.messaging() {

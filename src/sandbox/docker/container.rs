@@ -1,6 +1,6 @@
 //! A container with a guest in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Place {
     endpoint: Endpoint,
     tools: Arc<Tools>,
     gate: Arc<Semaphore>,
+    /// The images that are there.
+    present: tokio::sync::Mutex<HashSet<String>>,
 }
 
 /// A container of ours that runs a guest.
@@ -55,6 +57,7 @@ impl Place {
             endpoint,
             tools,
             gate: Arc::new(Semaphore::new(AT_ONCE)),
+            present: tokio::sync::Mutex::default(),
         }
     }
 
@@ -64,14 +67,20 @@ impl Place {
         image: &str,
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), SandboxError> {
-        if self.docker.api.inspect_image(image).await.is_ok() {
+        // Held over the pull: two trials of one task pull once, and pulls don't share the line.
+        let mut present = self.present.lock().await;
+        if present.contains(image) || self.docker.api.inspect_image(image).await.is_ok() {
+            present.insert(image.to_owned());
             return Ok(());
         }
         let mut why = String::new();
         for nth in 1..=PULLS {
             note(format!("pulling {image} ({nth} of {PULLS})"));
             match self.pull_once(image).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    present.insert(image.to_owned());
+                    return Ok(());
+                }
                 Err(error) => why = error.to_string(),
             }
             if nth < PULLS {

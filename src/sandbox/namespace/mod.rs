@@ -113,9 +113,11 @@ pub fn enter(plan: &str) -> Error {
 
 /// Whether this kernel lets this user make namespaces; the error says what it said and what to do.
 pub async fn check() -> Result<()> {
+    let own = process::program()?;
     let probe = Plan {
         rootfs: PathBuf::from("/"),
-        tools: PathBuf::from("/"),
+        // Any directory that anybody may look into.
+        tools: PathBuf::from("/bin"),
         guest: vec!["/bin/true".to_owned()],
         workspace: None,
         space: 1 << 20,
@@ -123,7 +125,6 @@ pub async fn check() -> Result<()> {
         network: false,
     };
     let plan = serde_json::to_string(&probe).unwrap_or_default();
-    let own = process::program()?;
     let deadline = std::time::Duration::from_secs(20);
     let output = process::capture(&own, &[COMMAND, &plan], deadline).await?;
     if output.status.success() {

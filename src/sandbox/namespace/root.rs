@@ -60,7 +60,7 @@ pub fn build(plan: &Plan) -> io::Result<()> {
     own_places(root)?;
     let inside = root.join(INSIDE.trim_start_matches('/'));
     make(&inside)?;
-    mount_bind(&tools, &inside)?;
+    mount_bind_recursive(&tools, &inside)?;
     if let Some(source) = &plan.workspace {
         files::copy_tree(source, &root.join("workspace/repo")).map_err(io::Error::other)?;
     }

@@ -1,0 +1,167 @@
+//! The demo's dataset, embedded, and what goes wrong in the demo.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, DirEntry, include_dir};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::bench::{Pair, Setting};
+use crate::error::{Error, Result};
+use crate::files;
+
+/// The name that stands for the demo's dataset and its model, instead of a path or a URL.
+pub const BUILTIN: &str = "builtin:demo";
+
+/// The configuration of `--profile demo`.
+pub const PROFILE: &str = include_str!("demo.toml");
+
+static DATASET: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/dataset");
+
+/// What goes wrong in the demo, on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Faults {
+    /// The pair whose first call to the model is answered "too many requests", once.
+    pub rate_limited: Option<Place>,
+    /// The feature whose agent goes on polishing until its steps are used up.
+    pub restless: Option<Place>,
+    /// The pair whose sandbox dies in the first attempt.
+    pub sandbox_dies: Option<Place>,
+}
+
+/// Where something goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    /// The task: `ferry_task/1`.
+    pub task: String,
+    /// The features of the pair, or the one feature.
+    pub features: Vec<u64>,
+    /// The setting.
+    pub setting: Setting,
+}
+
+impl Place {
+    /// The task's directory below the dataset.
+    #[must_use]
+    pub fn task_dir(&self) -> String {
+        self.task.replacen('/', "/task", 1)
+    }
+
+    /// Whether it is the one feature in this directory.
+    #[must_use]
+    pub fn has_feature(&self, dir: &Path) -> bool {
+        matches!(self.features.as_slice(), [feature]
+            if dir.ends_with(format!("{}/feature{feature}", self.task_dir())))
+    }
+
+    /// Whether it is this pair.
+    #[must_use]
+    pub fn is_pair(&self, pair: &Pair) -> bool {
+        self.task == pair.task.to_string() && self.features == pair.features
+    }
+}
+
+/// What goes wrong in a dataset's scripted run: its `script.toml`; nothing where there is none.
+pub fn faults(dataset: &Path) -> Result<Faults> {
+    let path = dataset.join("script.toml");
+    if !path.exists() {
+        return Ok(Faults::default());
+    }
+    let text = files::read_text(&path)?;
+    toml::from_str(&text)
+        .map_err(|error| Error::usage(format!("{} is no script: {error}", path.display())))
+}
+
+/// Unpacks the dataset where it stays from one run to the next: the user's cache, or the
+/// temporary directory where there is none.
+pub fn unpack() -> Result<PathBuf> {
+    let mut digest = Sha256::new();
+    digest_of(&DATASET, &mut digest);
+    let mut short = String::new();
+    for byte in digest.finalize().iter().take(6) {
+        let _ = write!(short, "{byte:02x}");
+    }
+    let mut failure = None;
+    for parent in [cache_dir(), Some(std::env::temp_dir())]
+        .into_iter()
+        .flatten()
+    {
+        let target = parent.join(format!("regatta-demo-{short}"));
+        if target.join("subsets").is_dir() {
+            return Ok(target);
+        }
+        match unpack_to(&parent, &target) {
+            Ok(()) => return Ok(target),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::world("there is nowhere to unpack the demo to")))
+}
+
+fn cache_dir() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let dir = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    dir.or_else(home).filter(|dir| dir.is_absolute())
+}
+
+/// Unpacks beside the target and renames, so that a half-unpacked one is never used.
+fn unpack_to(parent: &Path, target: &Path) -> Result<()> {
+    files::create_dir(parent)?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".regatta-demo-")
+        .tempdir_in(parent)
+        .map_err(|error| Error::world(format!("cannot write in {}: {error}", parent.display())))?;
+    write_dir(&DATASET, fresh.path())?;
+    open_to_all(fresh.path())?;
+    if files::rename(fresh.path(), target).is_err() && !target.join("subsets").is_dir() {
+        return Err(Error::world(format!("cannot make {}", target.display())));
+    }
+    Ok(())
+}
+
+fn open_to_all(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755))
+        .map_err(|error| Error::world(format!("cannot open {}: {error}", dir.display())))
+}
+
+fn write_dir(dir: &Dir<'_>, to: &Path) -> Result<()> {
+    for entry in dir.entries() {
+        let target = to.join(entry.path().file_name().unwrap_or_default());
+        match entry {
+            DirEntry::Dir(inner) => {
+                files::create_dir(&target)?;
+                write_dir(inner, &target)?;
+            }
+            DirEntry::File(file) => files::write_in_place(&target, file.contents())?,
+        }
+    }
+    Ok(())
+}
+
+fn digest_of(dir: &Dir<'_>, digest: &mut Sha256) {
+    for entry in dir.entries() {
+        digest.update(entry.path().as_os_str().as_encoded_bytes());
+        match entry {
+            DirEntry::Dir(inner) => digest_of(inner, digest),
+            DirEntry::File(file) => digest.update(file.contents()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dataset_and_its_script_are_embedded() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("demo");
+        unpack_to(dir.path(), &target).unwrap();
+        let faults = faults(&target).unwrap();
+        assert!(faults.rate_limited.is_some() && faults.restless.is_some());
+        let dies = faults.sandbox_dies.unwrap();
+        assert!(target.join(dies.task_dir()).is_dir());
+    }
+}

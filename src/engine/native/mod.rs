@@ -1,0 +1,152 @@
+//! Our own engine: agents, sandboxes, mailbox and model client in this process.
+
+pub mod options;
+mod record;
+mod trial;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
+use crate::agent::Halt;
+use crate::error::{Error, Result};
+use crate::model::client::{ClientOptions, http};
+use crate::model::pace::{Pace, PaceChange};
+use crate::sandbox::Backend;
+use crate::triage::Rules;
+
+pub use options::{BackendKind, Options, TapeMode};
+
+/// The native engine: what trials are made of, and where they run.
+#[derive(Debug)]
+pub struct Native {
+    /// The options.
+    pub options: Options,
+    /// Where sandboxes are made.
+    pub backend: Backend,
+    /// The model's endpoint: the options' own, or one that was started for them.
+    pub base: String,
+    /// The rules, which say whether a failure is the pair's or the agent's.
+    pub rules: Rules,
+    /// How long running trials may finish after a gentle stop.
+    pub grace: Duration,
+}
+
+/// What the trials of one attempt share.
+struct Shared {
+    options: Options,
+    backend: Backend,
+    rules: Rules,
+    http: reqwest::Client,
+    client: ClientOptions,
+    batch: Batch,
+    report: Reporter,
+}
+
+impl Native {
+    /// Runs one attempt.
+    pub async fn attempt(
+        &self,
+        batch: &Batch,
+        mut stop: watch::Receiver<Stop>,
+        report: &Reporter,
+    ) -> Result<Ended> {
+        let shared = Arc::new(self.shared(batch, report)?);
+        record::begin(&shared)?;
+        let gate = Arc::new(Semaphore::new(self.options.concurrency));
+        let (halt, halted) = watch::channel(Halt::No);
+        let mut trials = JoinSet::new();
+        let mut waiting = batch.pairs.iter();
+        let mut next = waiting.next();
+        let mut failed: Option<Error> = None;
+        let mut daemon_gone = None;
+        // When what still runs is ended after a gentle stop.
+        let mut deadline = None;
+        loop {
+            let asked = *stop.borrow_and_update();
+            let broken = failed.is_some() || daemon_gone.is_some();
+            if asked > Stop::No || broken {
+                next = None;
+            }
+            if asked == Stop::Gently && deadline.is_none() {
+                deadline = Some(tokio::time::Instant::now() + self.grace);
+            }
+            if asked == Stop::Now || failed.is_some() {
+                halt.send_replace(Halt::Abort);
+            }
+            if next.is_none() && trials.is_empty() {
+                break;
+            }
+            let over = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                permit = Arc::clone(&gate).acquire_owned(), if next.is_some() => {
+                    if let (Ok(permit), Some(pair)) = (permit, next.take()) {
+                        let (shared, pair) = (Arc::clone(&shared), pair.clone());
+                        let halted = halted.clone();
+                        trials.spawn(async move {
+                            let end = trial::run(&shared, &pair, halted).await;
+                            drop(permit);
+                            end
+                        });
+                        next = waiting.next();
+                    }
+                }
+                Some(ended) = trials.join_next() => match ended {
+                    Ok(Ok(end)) => daemon_gone = daemon_gone.or(end.daemon_gone),
+                    Ok(Err(error)) => failed = failed.or(Some(error)),
+                    Err(error) => failed = failed.or(Some(Error::world(format!("a trial broke: {error}")))),
+                },
+                () = over => {
+                    halt.send_replace(Halt::Abort);
+                    deadline = None;
+                }
+                Ok(()) = stop.changed() => {}
+            }
+        }
+        record::end(&shared)?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let how = match daemon_gone {
+            Some(why) => AttemptEnd::DaemonGone(why),
+            None if *stop.borrow() > Stop::No => AttemptEnd::Stopped,
+            None => AttemptEnd::Done,
+        };
+        // A trial that is ended writes no result: there is none to be void.
+        let killed_at = None;
+        Ok(Ended { how, killed_at })
+    }
+
+    fn shared(&self, batch: &Batch, report: &Reporter) -> Result<Shared> {
+        let options = &self.options;
+        let observer = Arc::clone(report);
+        let most = options.concurrency * batch.setting.agents();
+        let pace = Pace::new(
+            most,
+            Some(Arc::new(move |PaceChange { limit, why }| {
+                observer(Report::Pace { limit, why });
+            })),
+        );
+        Ok(Shared {
+            options: options.clone(),
+            backend: self.backend.clone(),
+            rules: self.rules.clone(),
+            http: http()?,
+            client: ClientOptions {
+                base: self.base.clone(),
+                pace: Arc::new(pace),
+                ..options.client.clone()
+            },
+            batch: batch.clone(),
+            report: Arc::clone(report),
+        })
+    }
+}

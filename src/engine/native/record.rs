@@ -1,0 +1,239 @@
+//! What trials leave in the log tree, in upstream's form.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jiff::Zoned;
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use crate::agent::{AgentEnd, Letter, Status};
+use crate::bench::Pair;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::store::result::{ResultFile, harness_error, read};
+
+/// When a trial was made, and its id.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Eight hexadecimal digits, as upstream's `run_id`.
+    pub trial: String,
+    started: Zoned,
+    begun: Instant,
+}
+
+impl Made {
+    /// A new trial.
+    pub fn now() -> Self {
+        Self {
+            trial: format!("{:08x}", fastrand::u32(..)),
+            started: Zoned::now(),
+            begun: Instant::now(),
+        }
+    }
+}
+
+/// Local time without a zone, as upstream writes it.
+fn local(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
+/// Who wrote the results.
+const FRAMEWORK: &str = "regatta";
+
+/// Writes `config.json`, as upstream does at the beginning of every invocation.
+pub fn begin(shared: &Shared) -> Result<()> {
+    let batch = &shared.batch;
+    files::create_dir(batch.run.path())?;
+    let config = json!({
+        "run_name": batch.run.name(),
+        "agent_framework": FRAMEWORK,
+        "model": shared.options.model,
+        "setting": batch.setting.tree().name(),
+        "concurrency": shared.options.concurrency,
+        "total_tasks": batch.plan.len(),
+        "started_at": local(&Zoned::now()),
+    });
+    files::write_atomic(&batch.run.config_json(), pretty(&config).as_bytes())
+}
+
+/// Writes `summary.json`, as upstream does at the end of every invocation.
+pub fn end(shared: &Shared) -> Result<()> {
+    let batch = &shared.batch;
+    let tree = batch.setting.tree();
+    let (mut completed, mut skipped, mut cost) = (0, 0, 0.0);
+    let mut results = Vec::new();
+    for pair in &batch.plan {
+        let ran = batch.pairs.contains(pair);
+        let ResultFile::Read(record) = read(&batch.run.pair(tree, pair).result()) else {
+            continue;
+        };
+        let paid: f64 = record.agents.iter().filter_map(|agent| agent.cost).sum();
+        cost += paid;
+        completed += usize::from(ran);
+        skipped += usize::from(!ran);
+        let [a, b] = pair.features;
+        results.push(json!({
+            "task": format!("{}/{a},{b}", pair.task),
+            "status": if ran { "done" } else { "skip" },
+            "cost": paid,
+        }));
+    }
+    let summary = json!({
+        "run_name": batch.run.name(),
+        "completed_at": local(&Zoned::now()),
+        "pass_rate": null,
+        "total_tasks": batch.plan.len(),
+        "completed": completed,
+        "skipped": skipped,
+        "failed": 0,
+        "total_cost": cost,
+        "results": results,
+    });
+    files::write_atomic(
+        &batch.run.path().join("summary.json"),
+        pretty(&summary).as_bytes(),
+    )
+}
+
+/// Writes a trial: the result last, so that where it is, everything is.
+pub async fn write(
+    shared: &Shared,
+    pair: &Pair,
+    made: &Made,
+    ends: Vec<AgentEnd>,
+    letters: Vec<Letter>,
+) -> Result<()> {
+    let batch = &shared.batch;
+    let dir = batch.run.pair(batch.setting.tree(), pair);
+    let alone = ends.len() == 1;
+    let feature = |index: usize| (!alone).then(|| pair.features[index]);
+    let mut written: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    if !alone {
+        let conversation: Vec<Value> = letters.iter().map(|letter| said(letter, pair)).collect();
+        let path = dir.path().join("conversation.json");
+        written.push((path, pretty(&json!(conversation)).into_bytes()));
+    }
+    let result = result(shared, pair, made, &ends, letters.len(), dir.path());
+    for (index, end) in ends.into_iter().enumerate() {
+        let id = id(alone, index);
+        let mut trajectory = json!({"repo": pair.task.repo, "task_id": pair.task.task_id});
+        match feature(index) {
+            None => trajectory["features"] = json!(pair.features),
+            Some(feature) => trajectory["feature_id"] = json!(feature),
+        }
+        trajectory["agent_id"] = json!(id);
+        trajectory["model"] = json!(shared.options.model);
+        trajectory["status"] = json!(end.status.word());
+        trajectory["cost"] = json!(end.cost);
+        trajectory["steps"] = json!(end.steps);
+        trajectory["messages"] = Value::Array(end.log);
+        written.push((dir.patch(feature(index)), end.patch.into_bytes()));
+        written.push((
+            dir.trajectory(feature(index)),
+            pretty(&trajectory).into_bytes(),
+        ));
+    }
+    written.push((dir.result(), pretty(&result).into_bytes()));
+    let path = dir.path().to_owned();
+    // Writing waits for the disk; the other agents need not.
+    let done = tokio::task::spawn_blocking(move || {
+        files::create_dir(&path)?;
+        for (path, bytes) in &written {
+            files::write_atomic(path, bytes)?;
+        }
+        Ok(())
+    });
+    done.await
+        .map_err(|error| Error::world(format!("writing a result broke: {error}")))?
+}
+
+fn id(alone: bool, index: usize) -> String {
+    if alone {
+        "solo".to_owned()
+    } else {
+        format!("agent{}", index + 1)
+    }
+}
+
+fn said(letter: &Letter, pair: &Pair) -> Value {
+    let index = usize::from(letter.from == "agent2");
+    json!({
+        "from": letter.from,
+        "to": letter.to,
+        "message": letter.text,
+        "timestamp": letter.at,
+        "feature_id": pair.features[index],
+    })
+}
+
+fn result(
+    shared: &Shared,
+    pair: &Pair,
+    made: &Made,
+    ends: &[AgentEnd],
+    messages: usize,
+    dir: &std::path::Path,
+) -> Value {
+    let batch = &shared.batch;
+    let alone = ends.len() == 1;
+    let mut result = json!({
+        "repo": pair.task.repo,
+        "task_id": pair.task.task_id,
+        "features": pair.features,
+        "setting": batch.setting.tree().name(),
+        "run_id": made.trial,
+        "run_name": batch.run.name(),
+        "agent_framework": FRAMEWORK,
+        "model": shared.options.model,
+        "started_at": local(&made.started),
+        "ended_at": local(&Zoned::now()),
+        "duration_seconds": made.begun.elapsed().as_secs_f64(),
+    });
+    let mut agents = Map::new();
+    for (index, end) in ends.iter().enumerate() {
+        let mut agent = of_agent(end);
+        if alone {
+            result["agent"] = agent;
+        } else {
+            agent["feature_id"] = json!(pair.features[index]);
+            agents.insert(id(alone, index), agent);
+        }
+    }
+    if !alone {
+        result["agents"] = Value::Object(agents);
+    }
+    result["total_cost"] = json!(ends.iter().filter_map(|end| end.cost).sum::<f64>());
+    result["total_steps"] = json!(ends.iter().map(|end| end.steps).sum::<u64>());
+    if !alone {
+        result["messages_sent"] = json!(messages);
+    }
+    result["log_dir"] = json!(dir);
+    result["sandbox"] = json!({"backend": shared.backend.name(), "limits": *shared.options.limits});
+    result
+}
+
+fn of_agent(end: &AgentEnd) -> Value {
+    let error = match &end.status {
+        Status::Failed(failure) => Some(harness_error(&failure.rule, &failure.text)),
+        _ => None,
+    };
+    json!({
+        "status": end.status.word(),
+        // Upstream sums these: an unknown cost is 0 to it, and the steps tell us.
+        "cost": end.cost.unwrap_or(0.0),
+        "steps": end.steps,
+        "input_tokens": end.usage.input_tokens,
+        "output_tokens": end.usage.output_tokens,
+        "cache_read_tokens": end.usage.cached_tokens,
+        "cache_write_tokens": 0,
+        "patch_lines": end.patch.lines().count(),
+        "error": error,
+        "rate_limited_seconds": end.rate_limited.as_secs_f64(),
+        "base_commit": end.base,
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}")
+}

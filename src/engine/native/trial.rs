@@ -1,0 +1,232 @@
+//! One trial: the agents of a pair, side by side.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::options::TapeMode;
+use super::record::{self, Made};
+use super::{Report, Shared};
+use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, Status, Team};
+use crate::bench::Pair;
+use crate::bench::image::image_name;
+use crate::error::Result;
+use crate::files;
+use crate::model::client::Client;
+use crate::model::tape::Tape;
+use crate::sandbox::{Backend, Spec};
+use crate::triage::Cause;
+
+/// How many commands an injected death lets pass.
+const COMMANDS_BEFORE_DEATH: u64 = 2;
+
+/// How a trial ended, as far as the attempt needs to know.
+#[derive(Debug, Default)]
+pub struct TrialEnd {
+    /// The daemon's words, when it was the end of it.
+    pub daemon_gone: Option<String>,
+}
+
+/// Runs a pair and writes what came of it; one that is aborted writes nothing.
+pub async fn run(
+    shared: &Shared,
+    pair: &Pair,
+    mut halt: watch::Receiver<Halt>,
+) -> Result<TrialEnd> {
+    (shared.report)(Report::TrialStarted { pair: pair.clone() });
+    let made = Made::now();
+    let crew = Crew::of(shared);
+    let mut agents = Vec::new();
+    for (index, features) in crew.features(pair).into_iter().enumerate() {
+        let id = crew.ids.get(index).map_or("solo", String::as_str);
+        agents.push(agent(shared, pair, &made, id, &crew, &features)?);
+    }
+    let pulled = pull(shared, pair).await;
+    // One channel for the pair: the run's reasons to halt, and its own.
+    let (stop, stopped) = watch::channel(Halt::No);
+    let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let count = agents.len();
+    for (index, agent) in agents.into_iter().enumerate() {
+        let (ends, stopped) = (ends.clone(), stopped.clone());
+        let failed = pulled.clone().err();
+        let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), agent.id.clone());
+        tokio::spawn(async move {
+            let end = match failed {
+                Some(failure) => AgentEnd::never(failure),
+                None => agent.run(stopped).await,
+            };
+            if let Some(mailbox) = mailbox {
+                let has_pushed = git.is_some_and(|git| git.has_pushed(&id));
+                let branch = has_pushed.then(|| format!("origin/{id}"));
+                let how = end.status.told().to_owned();
+                mailbox.depart(&id, Departure { how, branch });
+            }
+            // The trial waits for every end.
+            let _ = ends.send((index, end));
+        });
+    }
+    let mut found: Vec<Option<AgentEnd>> = (0..count).map(|_| None).collect();
+    let mut left = count;
+    while left > 0 {
+        tokio::select! {
+            Some((index, end)) = ended.recv() => {
+                if let Some(why) = lost(shared, &end) {
+                    stop.send_if_modified(|halt| {
+                        let first = *halt == Halt::No;
+                        if first {
+                            *halt = Halt::PeerLost(why);
+                        }
+                        first
+                    });
+                }
+                found[index] = Some(end);
+                left -= 1;
+            }
+            Ok(()) = halt.changed() => {
+                if *halt.borrow() == Halt::Abort {
+                    stop.send_replace(Halt::Abort);
+                }
+            }
+        }
+    }
+    let ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
+    if ends.len() < count || ends.iter().any(|end| end.status == Status::Aborted) {
+        return Ok(TrialEnd::default());
+    }
+    let daemon_gone = ends.iter().find_map(|end| match &end.status {
+        Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
+            Some(failure.text.clone())
+        }
+        _ => None,
+    });
+    let letters = crew.mailbox.map(|mailbox| mailbox.conversation());
+    record::write(shared, pair, &made, ends, letters.unwrap_or_default()).await?;
+    Ok(TrialEnd { daemon_gone })
+}
+
+/// Who works on a pair, and what they share.
+struct Crew {
+    /// The agents' ids; none for one alone.
+    ids: Vec<String>,
+    mailbox: Option<Arc<Mailbox>>,
+    git: Option<Arc<Team>>,
+}
+
+impl Crew {
+    fn of(shared: &Shared) -> Self {
+        let setting = shared.batch.setting;
+        let ids: Vec<String> = match setting.agents() {
+            1 => Vec::new(),
+            count => (1..=count).map(|nth| format!("agent{nth}")).collect(),
+        };
+        Self {
+            mailbox: setting.messaging().then(Arc::default),
+            git: (shared.options.git && ids.len() > 1).then(Arc::default),
+            ids,
+        }
+    }
+
+    /// The features of each agent: both for one alone, one each for two.
+    fn features(&self, pair: &Pair) -> Vec<Vec<u64>> {
+        if self.ids.is_empty() {
+            vec![pair.features.to_vec()]
+        } else {
+            pair.features.iter().map(|feature| vec![*feature]).collect()
+        }
+    }
+}
+
+/// Why a trial is lost with this agent, when its end is not the agent's own doing.
+fn lost(shared: &Shared, end: &AgentEnd) -> Option<String> {
+    let Status::Failed(failure) = &end.status else {
+        return None;
+    };
+    let cause = shared.rules.get(&failure.rule).map(|rule| rule.cause);
+    (cause != Some(Cause::Agent))
+        .then(|| format!("its peer was lost ({}): {}", failure.rule, failure.text))
+}
+
+async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> {
+    let Backend::Docker(place) = &shared.backend else {
+        return Ok(());
+    };
+    let note = |text| (shared.report)(Report::Note(text));
+    place
+        .pull(&image_name(&pair.task), &note)
+        .await
+        .map_err(Failure::from)
+}
+
+fn agent(
+    shared: &Shared,
+    pair: &Pair,
+    made: &Made,
+    id: &str,
+    crew: &Crew,
+    features: &[u64],
+) -> Result<Agent> {
+    let options = &shared.options;
+    let dir = options.dataset.join(&pair.task.repo);
+    let dir = dir.join(format!("task{}", pair.task.task_id));
+    let mut parts = Vec::new();
+    for feature in features {
+        let text = files::read_text(&dir.join(format!("feature{feature}/feature.md")))?;
+        parts.push(match features {
+            [_] => text,
+            // As upstream puts two features to one agent.
+            _ => format!("## Feature {feature}\n\n{text}"),
+        });
+    }
+    let workspace = options.workspace(&pair.task);
+    let dies = options.dies.as_ref().filter(|dies| {
+        dies.is_pair(pair)
+            && dies.setting == shared.batch.setting
+            && shared.batch.attempt == 1
+            && id != "agent2"
+    });
+    let (report, image) = (Arc::clone(&shared.report), image_name(&pair.task));
+    Ok(Agent {
+        on_sandbox: Arc::new(move |sandbox| {
+            report(Report::ContainerCreated {
+                container: sandbox.to_owned(),
+                image: image.clone(),
+            });
+        }),
+        id: id.to_owned(),
+        team: crew.ids.clone(),
+        task: parts.join("\n\n---\n\n"),
+        config: Arc::clone(&options.agent),
+        client: Client::new(shared.http.clone(), shared.client.clone()),
+        window: options.window,
+        tape: tape(shared, pair, id)?,
+        mailbox: crew.mailbox.clone(),
+        git: crew.git.clone(),
+        times: options.times,
+        spec: Spec {
+            image: image_name(&pair.task),
+            workspace,
+            run: shared.batch.run.name().to_string(),
+            trial: made.trial.clone(),
+            agent: id.to_owned(),
+            env: options.agent.env.clone(),
+            messaging: crew.mailbox.is_some(),
+            limits: Arc::clone(&options.limits),
+        },
+        backend: shared.backend.clone(),
+        dies_after: dies.map(|_| COMMANDS_BEFORE_DEATH),
+    })
+}
+
+fn tape(shared: &Shared, pair: &Pair, id: &str) -> Result<Tape> {
+    let path = |dir: &std::path::Path| {
+        dir.join(shared.batch.run.name().as_str())
+            .join(pair.task.to_string())
+            .join(pair.dir_name())
+            .join(format!("{id}-{}.jsonl", shared.batch.attempt))
+    };
+    match &shared.options.tape {
+        TapeMode::Off => Ok(Tape::Off),
+        TapeMode::Record(dir) => Tape::record(&path(dir)),
+        TapeMode::Replay(dir) => Tape::replay(&path(dir)),
+    }
+}

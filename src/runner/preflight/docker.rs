@@ -1,0 +1,85 @@
+//! Is the daemon fit?
+
+use super::{Check, Level};
+use crate::bench::Pair;
+use crate::bench::image::image_name;
+use crate::executor::reaper::Leftovers;
+use crate::process;
+use crate::sandbox::docker::{Docker, Endpoint};
+
+/// The daemon, the subset's images, and leftovers of ours.
+pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
+    let connected = match Endpoint::from_environment().and_then(Docker::at) {
+        Ok(docker) => docker.version().await.map(|version| (docker, version)),
+        Err(error) => Err(error),
+    };
+    let (docker, version) = match connected {
+        Ok(connected) => connected,
+        Err(error) => return vec![Check::failed("docker", &error)],
+    };
+    let mut checks = vec![Check::pass("docker", version)];
+    if needs_client && process::on_path("docker").is_none() {
+        checks.push(Check::new(
+            "docker program",
+            Level::Warn,
+            "no `docker` on PATH",
+            "mini_swe_agent_v2 needs it: install the client (docker.io or docker-cli)",
+        ));
+    }
+    checks.push(images(&docker, pairs).await);
+    checks.push(match Leftovers::find(Some(&docker)).await {
+        Ok(found) if found.is_empty() => Check::pass("leftovers", "none"),
+        Ok(found) => Check::new(
+            "leftovers",
+            Level::Warn,
+            found.describe().join("; "),
+            "`regatta clean` removes them; so does the next run",
+        ),
+        Err(error) => Check::failed("leftovers", &error),
+    });
+    checks
+}
+
+async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
+    let mut wanted: Vec<String> = pairs.iter().map(|pair| image_name(&pair.task)).collect();
+    wanted.sort();
+    wanted.dedup();
+    let present = match docker.present_images().await {
+        Ok(present) => present,
+        Err(error) => return Check::failed("images", &error),
+    };
+    // Podman names them with their registry.
+    let find = |name: &String| {
+        let mut tags = present.iter();
+        tags.find(|(tag, _)| *tag == name || tag.ends_with(&format!("/{name}")))
+            .map(|(_, size)| *size)
+    };
+    let missing: Vec<&String> = wanted.iter().filter(|name| find(name).is_none()).collect();
+    if missing.is_empty() {
+        return Check::pass("images", format!("all {} are present", wanted.len()));
+    }
+    let sizes: Vec<u64> = wanted.iter().filter_map(find).collect();
+    let disk = if sizes.is_empty() {
+        "their size is not known before one is pulled".to_owned()
+    } else {
+        let mean = sizes.iter().sum::<u64>() as f64 / sizes.len() as f64;
+        format!(
+            "about {:.1} GB if they are like the {} that are present (layers they share count once)",
+            mean * missing.len() as f64 / 1e9,
+            sizes.len()
+        )
+    };
+    let first: Vec<&str> = missing.iter().take(3).map(|name| name.as_str()).collect();
+    let more = if missing.len() > 3 { ", …" } else { "" };
+    Check::new(
+        "images",
+        Level::Warn,
+        format!(
+            "{} of {} are missing ({}{more}); {disk}",
+            missing.len(),
+            wanted.len(),
+            first.join(", ")
+        ),
+        "pull them first (`docker pull NAME`); upstream gives a pull 120 s, the native engine all it takes",
+    )
+}

@@ -1,0 +1,163 @@
+//! Is this machine fit? Each check with its evidence and what to do.
+
+mod docker;
+mod model;
+mod upstream;
+
+use std::path::Path;
+
+use rustix::process::{Resource, getrlimit};
+use serde::Serialize;
+
+use crate::bench::{Pair, Setting};
+use crate::config::Config;
+use crate::engine::Options;
+use crate::engine::native::{BackendKind, Options as NativeOptions};
+use crate::error::Error;
+use crate::sandbox::namespace;
+
+pub use model::model;
+pub use upstream::{cooperbench, python};
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Fit.
+    Pass,
+    /// Works, but look.
+    Warn,
+    /// Would not work.
+    Fail,
+}
+
+/// A check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// How it came out.
+    pub level: Level,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do about it; empty for a pass.
+    pub remedy: String,
+}
+
+impl Check {
+    /// A check that passed.
+    pub fn pass(name: &'static str, evidence: impl Into<String>) -> Self {
+        Self::new(name, Level::Pass, evidence, "")
+    }
+
+    /// A check with a remedy.
+    pub fn new(
+        name: &'static str,
+        level: Level,
+        evidence: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            level,
+            evidence: evidence.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// A check that failed with an error.
+    #[must_use]
+    pub fn failed(name: &'static str, error: &Error) -> Self {
+        Self::new(
+            name,
+            Level::Fail,
+            error.to_string(),
+            error.hints().join("; "),
+        )
+    }
+}
+
+/// The usual soft limit of open files. Every agent takes sockets to the model and the relay, and a
+/// coop pair is two agents.
+const WANTED_FILES: u64 = 1024;
+
+/// The checks that cost nothing: before every run.
+pub async fn cheap(config: &Config, options: &Options, pairs: &[Pair]) -> Vec<Check> {
+    let mut checks = vec![model::key(
+        &config.experiment.model,
+        config.upstream.api_base.as_deref(),
+        &config.upstream.env,
+    )];
+    checks.push(free_disk(config));
+    checks.push(open_files());
+    match options {
+        Options::Upstream(options) => {
+            checks.push(upstream::prompts(&options.dir));
+            if config.experiment.settings.contains(&Setting::CoopComm) {
+                checks.push(upstream::redis(&config.upstream.redis_url).await);
+            }
+            checks.extend(docker::docker(pairs, true).await);
+        }
+        Options::Native(options) => checks.extend(native(options, pairs).await),
+    }
+    checks
+}
+
+/// What the native engine needs.
+async fn native(options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
+    match options.backend {
+        BackendKind::Docker => docker::docker(pairs, false).await,
+        BackendKind::Namespace => vec![match namespace::check().await {
+            Ok(()) => Check::pass("namespaces", "this user may make them"),
+            Err(error) => Check::failed("namespaces", &error),
+        }],
+        BackendKind::Process | BackendKind::Fake => Vec::new(),
+    }
+}
+
+fn free_disk(config: &Config) -> Check {
+    let logs = config
+        .upstream
+        .logs_dir
+        .clone()
+        .unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
+    let existing = logs
+        .ancestors()
+        .find(|dir| dir.exists())
+        .unwrap_or(Path::new("."));
+    let existing = if existing.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        existing
+    };
+    let Ok(stat) = rustix::fs::statvfs(existing) else {
+        return Check::new(
+            "free disk",
+            Level::Warn,
+            format!("{} cannot be asked", existing.display()),
+            "check it by hand",
+        );
+    };
+    let free = (stat.f_bavail * stat.f_frsize) as f64 / 1e9;
+    let wanted = config.limits.min_free_disk_gb;
+    let evidence = format!("{free:.1} GB where {} is", logs.display());
+    if free < wanted {
+        let remedy = format!("free some: at least {wanted} GB are wanted (min_free_disk_gb)");
+        return Check::new("free disk", Level::Fail, evidence, remedy);
+    }
+    Check::pass("free disk", evidence)
+}
+
+fn open_files() -> Check {
+    let limit = getrlimit(Resource::Nofile).current;
+    match limit {
+        Some(limit) if limit < WANTED_FILES => Check::new(
+            "open files",
+            Level::Warn,
+            format!("the limit is {limit}"),
+            format!("raise it: `ulimit -n {}`", WANTED_FILES * 4),
+        ),
+        Some(limit) => Check::pass("open files", format!("the limit is {limit}")),
+        None => Check::pass("open files", "no limit"),
+    }
+}
