@@ -118,7 +118,7 @@ impl Desk {
 
     async fn send(&self, parsed: &Parsed) -> Result<PostAnswer, ChatError> {
         let Parsed { wait, to, text } = parsed;
-        let replayed: Option<Outcome> = self.tape.lock().await.replayed("send_message")?;
+        let replayed: Option<Outcome> = self.tape.lock().await.replayed("send_message").await?;
         let (outcome, letters) = match replayed {
             Some(outcome) => {
                 let letters = self.replay(&outcome, to, text).await;
@@ -204,7 +204,7 @@ impl Desk {
             awaited_by: Vec<String>,
         }
         let mut tape = self.tape.lock().await;
-        let replayed: Option<Inbox> = tape.replayed("inbox")?;
+        let replayed: Option<Inbox> = tape.replayed("inbox").await?;
         let (letters, departed, awaited_by) = if let Some(inbox) = replayed {
             for peer in &inbox.departed {
                 self.mailbox.until_departed(peer).await;

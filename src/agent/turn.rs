@@ -194,7 +194,7 @@ impl Agent {
         let outcome = tokio::select! {
             outcome = turn.drive() => outcome,
             reason = halted(&mut halt) => Ok(match reason {
-                Halt::PeerLost(why) => Status::Failed(Failure::new("peer_lost", why)),
+                Halt::PeerLost(why) => Status::Failed(Failure::new(PEER_LOST, why)),
                 _ => Status::Aborted,
             }),
         };
@@ -202,6 +202,9 @@ impl Agent {
         turn.end(status).await
     }
 }
+
+/// The triage rule of an agent whose peer was lost.
+const PEER_LOST: &str = "peer_lost";
 
 /// Waits until there is a reason to halt; for ever, when there never will be one.
 async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
@@ -533,6 +536,12 @@ impl Turn {
             && let Place::Ready(sandbox) = std::mem::replace(&mut self.place, Place::Gone)
         {
             sandbox.close().await;
+        }
+        if status != Status::Aborted {
+            let halted = matches!(&status, Status::Failed(failure) if failure.rule == PEER_LOST);
+            if let Err(error) = self.tape.lock().await.end(halted) {
+                status = Status::Failed(error.into());
+            }
         }
         let error = match &status {
             Status::Failed(failure) => Some(failure.text.as_str()),

@@ -97,6 +97,7 @@ impl Local {
             base,
             rules: self.rules.clone(),
             grace: self.config.limits.grace,
+            played: Arc::default(),
         })
     }
 

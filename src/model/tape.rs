@@ -65,6 +65,8 @@ enum Entry {
     },
     /// What else the agent's next step depended on.
     Note { name: String, value: Value },
+    /// The agent ended here; or it was halted, because its peer was lost.
+    End { halted: bool },
 }
 
 impl Tape {
@@ -113,14 +115,23 @@ impl Tape {
         match self {
             Self::Off => client.chat(messages, tools).await,
             Self::Record(recorder) => recorder.chat(client, client.request(messages, tools)).await,
-            Self::Replay(player) => player.chat(client, &client.request(messages, tools)),
+            Self::Replay(player) => {
+                player.halt_here().await;
+                player.chat(client, &client.request(messages, tools))
+            }
         }
     }
 
     /// In a replay, what was noted here under this name when it was recorded; otherwise `None`.
-    pub fn replayed<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ChatError> {
+    pub async fn replayed<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<T>, ChatError> {
         match self {
-            Self::Replay(player) => player.note(name).map(Some),
+            Self::Replay(player) => {
+                player.halt_here().await;
+                player.note(name).map(Some)
+            }
             Self::Off | Self::Record(_) => Ok(None),
         }
     }
@@ -136,6 +147,27 @@ impl Tape {
             name: name.to_owned(),
             value,
         })
+    }
+}
+
+impl Tape {
+    /// While recording, notes that the agent ended here, or was halted.
+    pub fn end(&mut self, halted: bool) -> Result<(), ChatError> {
+        match self {
+            Self::Record(recorder) => recorder.append(&Entry::End { halted }),
+            Self::Off | Self::Replay(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is a whole recording at this path: one that goes on to the agent's end.
+    #[must_use]
+    pub fn is_whole(path: &Path) -> bool {
+        let Ok(Some(bytes)) = files::read_up_to(path, MAX_BYTES) else {
+            return false;
+        };
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let last = lines.filter(|line| !line.is_empty()).next_back();
+        last.is_some_and(|line| matches!(serde_json::from_slice(line), Ok(Entry::End { .. })))
     }
 }
 
@@ -177,6 +209,15 @@ impl Recorder {
 }
 
 impl Player {
+    /// Waits for ever where the agent was halted: so it is again.
+    async fn halt_here(&self) {
+        let next = self.lines.get(self.read);
+        let next = next.and_then(|line| serde_json::from_str(line).ok());
+        if let Some(Entry::End { halted: true }) = next {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn chat(&mut self, client: &Client, request: &Value) -> Result<Reply, ChatError> {
         let (recorded, outcome) = match self.advance()? {
             Entry::Chat {
@@ -198,6 +239,12 @@ impl Player {
                     "the agent asks the model here and reads `{name}` in the recording"
                 )));
             }
+            Entry::End { .. } => {
+                return Err(self.differs(format!(
+                    "the recording ends after {} exchanges",
+                    self.played
+                )));
+            }
         };
         if let Some(difference) = difference("", Some(&as_written(request)), Some(&recorded)) {
             return Err(self.differs(difference));
@@ -213,9 +260,11 @@ impl Player {
             Entry::Note { name: noted, .. } => Err(self.differs(format!(
                 "the agent reads `{name}` here and `{noted}` in the recording"
             ))),
-            Entry::Chat { .. } | Entry::Failed { .. } => Err(self.differs(format!(
-                "the agent reads `{name}` here and asks the model in the recording"
-            ))),
+            Entry::Chat { .. } | Entry::Failed { .. } | Entry::End { .. } => {
+                Err(self.differs(format!(
+                    "the agent reads `{name}` here and asks the model, or ends, in the recording"
+                )))
+            }
         }
     }
 
@@ -339,7 +388,7 @@ mod tests {
         let client = offline(&server);
         let mut tape = Tape::replay(&path).unwrap();
         assert_eq!(tape.chat(&client, &messages, &[]).await, Ok(reply));
-        let inbox: Option<Vec<String>> = tape.replayed("inbox").unwrap();
+        let inbox: Option<Vec<String>> = tape.replayed("inbox").await.unwrap();
         assert_eq!(inbox, Some(vec!["psst".to_owned()]));
         let replayed = tape.chat(&client, &messages, &[]).await.unwrap_err();
         assert_eq!(replayed.to_string(), failure.to_string());
@@ -391,16 +440,16 @@ mod tests {
             asked.contains("asks the model here and reads `inbox`"),
             "{asked}"
         );
-        let read = Tape::replay(&path).unwrap().replayed::<u32>("clock");
+        let read = Tape::replay(&path).unwrap().replayed::<u32>("clock").await;
         let read = read.unwrap_err().to_string();
         assert!(read.contains("reads `clock` here and `inbox`"), "{read}");
     }
 
-    #[test]
-    fn without_a_recording_notes_are_nothing() {
+    #[tokio::test]
+    async fn without_a_recording_notes_are_nothing() {
         let mut tape = Tape::Off;
         tape.record_note("inbox", &1).unwrap();
-        assert_eq!(tape.replayed::<u32>("inbox"), Ok(None));
+        assert_eq!(tape.replayed::<u32>("inbox").await, Ok(None));
     }
 
     #[test]

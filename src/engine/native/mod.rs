@@ -4,7 +4,8 @@ pub mod options;
 mod record;
 mod trial;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -33,6 +34,8 @@ pub struct Native {
     pub rules: Rules,
     /// How long running trials may finish after a gentle stop.
     pub grace: Duration,
+    /// How many trials of each pair a replay has played.
+    pub played: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 /// What the trials of one attempt share.
@@ -44,6 +47,8 @@ struct Shared {
     client: ClientOptions,
     batch: Batch,
     report: Reporter,
+    /// How many trials of each pair a replay has played.
+    played: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl Native {
@@ -147,6 +152,7 @@ impl Native {
             },
             batch: batch.clone(),
             report: Arc::clone(report),
+            played: Arc::clone(&self.played),
         })
     }
 }

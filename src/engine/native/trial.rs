@@ -1,6 +1,7 @@
 //! One trial: the agents of a pair, side by side.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
@@ -36,10 +37,12 @@ pub async fn run(
     (shared.report)(Report::TrialStarted { pair: pair.clone() });
     let made = Made::now();
     let crew = Crew::of(shared);
+    let nth = tape_number(shared, pair, &crew.all_ids());
     let mut agents = Vec::new();
     for (index, features) in crew.features(pair).into_iter().enumerate() {
-        let id = crew.ids.get(index).map_or("solo", String::as_str);
-        agents.push(agent(shared, pair, &made, id, &crew, &features)?);
+        let id = crew.all_ids()[index];
+        let tape = tape(shared, pair, id, nth)?;
+        agents.push(agent(shared, pair, &made, id, &crew, &features, tape)?);
     }
     let pulled = pull(shared, pair).await;
     // One channel for the pair: the run's reasons to halt, and its own.
@@ -126,6 +129,14 @@ impl Crew {
         }
     }
 
+    fn all_ids(&self) -> Vec<&str> {
+        if self.ids.is_empty() {
+            vec!["solo"]
+        } else {
+            self.ids.iter().map(String::as_str).collect()
+        }
+    }
+
     /// The features of each agent: both for one alone, one each for two.
     fn features(&self, pair: &Pair) -> Vec<Vec<u64>> {
         if self.ids.is_empty() {
@@ -164,6 +175,7 @@ fn agent(
     id: &str,
     crew: &Crew,
     features: &[u64],
+    tape: Tape,
 ) -> Result<Agent> {
     let options = &shared.options;
     let dir = options.dataset.join(&pair.task.repo);
@@ -198,7 +210,7 @@ fn agent(
         config: Arc::clone(&options.agent),
         client: Client::new(shared.http.clone(), shared.client.clone()),
         window: options.window,
-        tape: tape(shared, pair, id)?,
+        tape,
         mailbox: crew.mailbox.clone(),
         git: crew.git.clone(),
         times: options.times,
@@ -217,13 +229,35 @@ fn agent(
     })
 }
 
-fn tape(shared: &Shared, pair: &Pair, id: &str) -> Result<Tape> {
-    let path = |dir: &std::path::Path| {
-        dir.join(shared.batch.run.name().as_str())
-            .join(pair.task.to_string())
-            .join(pair.dir_name())
-            .join(format!("{id}-{}.jsonl", shared.batch.attempt))
-    };
+/// Which of a pair's recordings this trial makes or plays: each trial that came to an end has one.
+fn tape_number(shared: &Shared, pair: &Pair, ids: &[&str]) -> usize {
+    match &shared.options.tape {
+        TapeMode::Off => 0,
+        TapeMode::Record(dir) => {
+            let is_whole = |nth: &usize| {
+                let mut paths = ids.iter().map(|id| tape_path(dir, shared, pair, id, *nth));
+                paths.all(|path| Tape::is_whole(&path))
+            };
+            (1..).find(|nth| !is_whole(nth)).unwrap_or(1)
+        }
+        TapeMode::Replay(_) => {
+            let mut played = shared.played.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = played.entry(pair.to_string()).or_default();
+            *count += 1;
+            *count
+        }
+    }
+}
+
+fn tape_path(dir: &Path, shared: &Shared, pair: &Pair, id: &str, nth: usize) -> PathBuf {
+    dir.join(shared.batch.run.name().as_str())
+        .join(pair.task.to_string())
+        .join(pair.dir_name())
+        .join(format!("{id}-{nth}.jsonl"))
+}
+
+fn tape(shared: &Shared, pair: &Pair, id: &str, nth: usize) -> Result<Tape> {
+    let path = |dir: &Path| tape_path(dir, shared, pair, id, nth);
     match &shared.options.tape {
         TapeMode::Off => Ok(Tape::Off),
         TapeMode::Record(dir) => Tape::record(&path(dir)),

@@ -1,0 +1,242 @@
+//! The native engine in namespaces, with the demo's dataset and its scripted model behind a real
+//! endpoint.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Place, Ran};
+
+fn demo(place: &Place, args: &[&str]) -> Ran {
+    let args = [&["run", "--profile", "demo", "--no-progress"], args].concat();
+    let output = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .env("XDG_CACHE_HOME", place.join("cache"))
+        .output()
+        .unwrap();
+    Ran::of(&output)
+}
+
+fn read(place: &Place, path: &str) -> Value {
+    place.json(&format!("logs/{path}"))
+}
+
+fn lines(place: &Place, path: &str) -> Vec<Value> {
+    let text = place.read(&format!("logs/{path}"));
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The first of the README's two commands: three settings, each fault seen and what became of it.
+#[test]
+fn the_demo_shows_what_it_says() {
+    let place = Place::new();
+    let ran = demo(&place, &[]).code(0);
+    for run in ["demo-solo", "demo-coop-comm", "demo-coop-nocomm"] {
+        assert!(ran.stdout.contains(run), "{}", ran.stdout);
+    }
+    // A rate limit: the call was made again, and the time that was lost is written down.
+    let limited = read(&place, "demo-solo/solo/tide_task/1/f2_f3/result.json");
+    assert_eq!(limited["agent"]["status"], "Submitted");
+    assert!(limited["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
+    let events = lines(&place, "demo-solo/regatta/events.jsonl");
+    assert!(events.iter().any(|event| event["event"] == "pace"));
+    // A dead sandbox: the trial is void for both agents, and both run again.
+    let ledger = lines(&place, "demo-coop-comm/regatta/ledger.jsonl");
+    let lost: Vec<_> = ledger
+        .iter()
+        .filter(|trial| trial["status"] == "Error")
+        .collect();
+    assert_eq!(lost.len(), 1, "{lost:#?}");
+    assert_eq!(lost[0]["diagnosis"]["evidence"]["rule"], "container_lost");
+    let errors: Vec<_> = lost[0]["agents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|agent| agent["error"].as_str())
+        .collect();
+    assert!(
+        errors[0].unwrap().starts_with("regatta/container_lost: "),
+        "{errors:?}"
+    );
+    assert_eq!(ledger.len(), 10);
+    // A limit of steps: a result, with the work that was done.
+    let restless = read(
+        &place,
+        "demo-coop-nocomm/coop/ferry_task/1/f1_f3/result.json",
+    );
+    assert_eq!(restless["agents"]["agent2"]["status"], "LimitsExceeded");
+    assert_eq!(restless["agents"]["agent2"]["steps"], 12);
+    assert!(
+        restless["agents"]["agent2"]["patch_lines"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
+    // Messages where they may be, and none elsewhere.
+    let talk = |run: &str| {
+        read(
+            &place,
+            &format!("{run}/coop/tide_task/1/f1_f2/conversation.json"),
+        )
+    };
+    let messages = talk("demo-coop-comm");
+    assert_eq!(messages.as_array().unwrap().len(), 2);
+    assert!(messages[0]["timestamp"].is_number());
+    assert_eq!(talk("demo-coop-nocomm"), Value::Array(Vec::new()));
+    // What was submitted is what the dataset says; a lone agent's and an agreed one differ.
+    for (run, wanted) in [
+        ("demo-coop-comm", "agreed"),
+        ("demo-coop-nocomm", "feature"),
+    ] {
+        let patch = place.read(&format!("logs/{run}/coop/tide_task/1/f1_f2/agent1.patch"));
+        let gold = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+            "demo/dataset/tide_task/task1/feature1/{wanted}.patch"
+        ));
+        let plain = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("index "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            plain(&patch),
+            plain(&std::fs::read_to_string(gold).unwrap()),
+            "{run}"
+        );
+    }
+    // The same command again finds nothing to do, and nothing was left behind.
+    demo(&place, &[]).code(0);
+    assert_eq!(lines(&place, "demo-solo/regatta/ledger.jsonl").len(), 9);
+    let leftovers = place
+        .regatta(&["clean"])
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output()
+        .unwrap();
+    let said = Ran::of(&leftovers).code(0).stdout;
+    assert!(
+        !said.contains(&format!("{}", place.path().display())),
+        "{said}"
+    );
+}
+
+/// Everything that a trial leaves which does not depend on the clock.
+fn outcome(place: &Place, logs: &str) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for (run, tree) in [("demo-solo", "solo"), ("demo-coop-comm", "coop")] {
+        for pair in [
+            "ferry_task/2/f1_f3",
+            "tide_task/1/f1_f2",
+            "tide_task/1/f2_f3",
+        ] {
+            let dir = format!("{logs}/{run}/{tree}/{pair}");
+            let mut result = place.json(&format!("{dir}/result.json"));
+            let mut statuses = Vec::new();
+            for key in ["agent", "agents"] {
+                statuses.push(strip(result[key].take()));
+            }
+            let entries = std::fs::read_dir(place.join(&dir)).unwrap().flatten();
+            let mut patches: Vec<_> = entries
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|ext| ext == "patch"))
+                .collect();
+            patches.sort();
+            let patches: String = patches
+                .iter()
+                .map(|path| std::fs::read_to_string(path).unwrap())
+                .collect();
+            found.push((format!("{run}/{pair}"), patches, Value::Array(statuses)));
+        }
+    }
+    found
+}
+
+fn strip(mut agents: Value) -> Value {
+    if let Some(agents) = agents.as_object_mut() {
+        agents.remove("rate_limited_seconds");
+        agents
+            .values_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|agent| {
+                agent.remove("rate_limited_seconds");
+            });
+    }
+    agents
+}
+
+#[test]
+fn a_recorded_experiment_replays_offline_bit_for_bit() {
+    let place = Place::new();
+    let settings = ["--setting", "solo", "--setting", "coop-comm"];
+    demo(&place, &[&settings[..], &["--record", "tapes"]].concat()).code(0);
+    // Nothing answers at that endpoint: whatever is said comes from the recording.
+    let offline = [
+        "--replay",
+        "tapes",
+        "--logs-dir",
+        "again",
+        "--api-base",
+        "http://127.0.0.1:1/v1",
+    ];
+    demo(&place, &[&settings[..], &offline].concat()).code(0);
+    assert_eq!(outcome(&place, "again"), outcome(&place, "logs"));
+
+    // A request that differs names the first difference.
+    let tape = "tapes/demo-solo/ferry_task/1/f1_f2/solo-1.jsonl";
+    let text = place.read(tape).replacen(
+        "Each command runs in a new login shell",
+        "Each command runs",
+        1,
+    );
+    place.write(tape, text);
+    let other = [
+        "--replay",
+        "tapes",
+        "--logs-dir",
+        "other",
+        "--api-base",
+        "http://127.0.0.1:1/v1",
+    ];
+    let ran = demo(&place, &[&["--setting", "solo"][..], &other].concat());
+    assert_ne!(ran.code, Some(0));
+    let result = place.json("other/demo-solo/solo/ferry_task/1/f1_f2/result.json");
+    let error = result["agent"]["error"].as_str().unwrap();
+    assert!(error.starts_with("regatta/replay: "), "{error}");
+    assert!(error.contains("/messages/1/content"), "{error}");
+}
+
+/// Upstream's prompts, limits and variables are read from its own form.
+#[test]
+fn an_agent_configuration_is_honoured() {
+    let place = Place::new();
+    place.write(
+        "agent.yaml",
+        "agent:\n  step_limit: 3\n  instance_template: |\n    {{task}} You are {{ agent_id }} of {{ agents | reject('equalto', agent_id) | join(', ') }} on {{system}}.\nenvironment:\n  env: {GREETING: hello}\n",
+    );
+    demo(
+        &place,
+        &["--setting", "coop-nocomm", "--agent-config", "agent.yaml"],
+    )
+    .code(0);
+    let pair = "demo-coop-nocomm/coop/tide_task/1/f1_f2";
+    let result = read(&place, &format!("{pair}/result.json"));
+    let trajectory = read(&place, &format!("{pair}/agent1_traj.json"));
+    let task = trajectory["messages"][1]["content"].as_str().unwrap();
+    assert!(
+        task.contains("You are agent1 of agent2 on Linux."),
+        "{task}"
+    );
+    // The demo's own step limit is a key of [native], which outranks the file.
+    assert_eq!(result["agents"]["agent1"]["steps"], 4);
+}
+
+/// With `--git` what one agent pushes the other can fetch; the base cannot be moved.
+#[test]
+fn a_shared_remote_carries_branches_and_nothing_else() {
+    let place = Place::new();
+    demo(&place, &["--setting", "coop-comm", "--git"]).code(0);
+    let pair = "demo-coop-comm/coop/tide_task/1/f1_f2";
+    let trajectory = read(&place, &format!("{pair}/agent1_traj.json"));
+    let task = trajectory["messages"][1]["content"].as_str().unwrap();
+    assert!(task.contains("git push origin agent1"), "{task}");
+}
