@@ -89,6 +89,7 @@ impl AgentEnd {
             rate_limited: Duration::ZERO,
             log: Vec::new(),
             base: String::new(),
+            closing: None,
         }
     }
 }
@@ -153,6 +154,8 @@ pub struct AgentEnd {
     pub log: Vec<Value>,
     /// The commit that the patch is measured against.
     pub base: String,
+    /// The removal of its sandbox, which goes on.
+    pub closing: Option<JoinHandle<()>>,
 }
 
 enum Place {
@@ -188,7 +191,7 @@ struct Action {
 }
 
 impl Agent {
-    /// Runs it to its end, whatever that is; its sandbox is gone afterwards.
+    /// Runs it to its end, whatever that is; its sandbox is on its way out afterwards.
     pub async fn run(self, mut halt: watch::Receiver<Halt>) -> AgentEnd {
         let mut turn = Turn::new(self);
         let outcome = tokio::select! {
@@ -526,6 +529,7 @@ impl Turn {
     /// Collects what is left and ends the sandbox.
     async fn end(mut self, mut status: Status) -> AgentEnd {
         let mut patch = String::new();
+        let mut closing = None;
         if !matches!(status, Status::Failed(_) | Status::Aborted) {
             match self.work().await {
                 Ok(work) => patch = work,
@@ -535,7 +539,7 @@ impl Turn {
         if self.ready().await.is_ok()
             && let Place::Ready(sandbox) = std::mem::replace(&mut self.place, Place::Gone)
         {
-            sandbox.close().await;
+            closing = Some(tokio::spawn(sandbox.close()));
         }
         if status != Status::Aborted {
             let halted = matches!(&status, Status::Failed(failure) if failure.rule == PEER_LOST);
@@ -557,6 +561,7 @@ impl Turn {
             rate_limited: self.rate_limited,
             log: self.transcript.log,
             base: self.base,
+            closing,
         }
     }
 

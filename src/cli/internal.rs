@@ -69,10 +69,14 @@ pub struct ModelArgs {
     /// `hang`, `slow 2s`, and ` when=TEXT` after any of them
     #[arg(long, value_name = "FILE")]
     fault_file: Option<PathBuf>,
+    /// How many commands an agent gives at least
+    #[arg(long, default_value_t = 0)]
+    steps: usize,
 }
 
 pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
-    let script = Script::for_dataset(&args.dataset, args.fault_file.clone())?;
+    let script =
+        Script::for_dataset(&args.dataset, args.fault_file.clone())?.with_steps(args.steps);
     let failed = |error| Error::world(format!("cannot listen on port {}: {error}", args.port));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await

@@ -26,6 +26,8 @@ pub struct Script {
     features: Vec<Feature>,
     /// A file that says how to fail, read at each request; see [`Fault`].
     fault_file: Option<PathBuf>,
+    /// How many commands an agent gives at least; those it has no use for do nothing.
+    steps: usize,
     /// The features of the pair whose first call is refused, until it was.
     refused_once: Mutex<Option<Vec<String>>>,
 }
@@ -158,8 +160,16 @@ impl Script {
         Ok(Self {
             features,
             fault_file,
+            steps: 0,
             refused_once: Mutex::new(refused.transpose()?),
         })
+    }
+
+    /// The same script with agents that give at least so many commands.
+    #[must_use]
+    pub fn with_steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
     }
 
     /// Serves until the listener's process ends.
@@ -279,6 +289,9 @@ impl Script {
             .as_array()
             .is_some_and(|tools| !tools.is_empty());
         let mut commands = self.commands(&prompt);
+        while commands.len() < self.steps {
+            commands.insert(1, "true".to_owned());
+        }
         let is_alone = prompt.contains("colleague") && !prompt.contains("send_message");
         let mut mine = self.features.iter().filter(|it| prompt.contains(&it.text));
         if is_alone && mine.any(|feature| feature.restless) {

@@ -165,8 +165,8 @@ impl Tape {
         let Ok(Some(bytes)) = files::read_up_to(path, MAX_BYTES) else {
             return false;
         };
-        let lines = bytes.split(|byte| *byte == b'\n');
-        let last = lines.filter(|line| !line.is_empty()).next_back();
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let last = lines.rfind(|line| !line.is_empty());
         last.is_some_and(|line| matches!(serde_json::from_slice(line), Ok(Entry::End { .. })))
     }
 }

@@ -92,6 +92,8 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
 /// It prints the base commit and the login shell's `PATH` in its last lines.
 pub fn setup_script(repo: &Repo, agent: &str) -> String {
     let twin = &repo.twin;
+    // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
+    // files, and by git where it keeps them otherwise.
     format!(
         r#"set -e
 export GIT_CONFIG_NOSYSTEM=1
@@ -101,28 +103,40 @@ export GIT_CONFIG_NOSYSTEM=1
   git add -A
   git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
 }}
-git config user.name '{agent}'
-git config user.email '{agent}@localhost'
-base=$(git rev-parse --verify 'HEAD^{{commit}}')
-git checkout -q --detach "$base" 2>&1
-for remote in $(git remote); do git remote remove "$remote"; done
-git for-each-ref --format='delete %(refname)' | git update-ref --stdin
-rm -f .git/FETCH_HEAD .git/ORIG_HEAD .git/MERGE_HEAD .git/CHERRY_PICK_HEAD
-git reflog expire --expire=now --expire-unreachable=now --all
+{{ read -r dir; read -r base; }} <<< "$(git rev-parse --absolute-git-dir HEAD)"
+if grep -q '^\[remote' "$dir/config"; then
+  for remote in $(git remote); do git remote remove "$remote"; done
+fi
+if [ -d "$dir/reftable" ]; then
+  git checkout -q --detach "$base"
+  git for-each-ref --format='delete %(refname)' | git update-ref --stdin
+  git reflog expire --expire=now --expire-unreachable=now --all
+  git checkout -q -b '{agent}'
+else
+  rm -rf "$dir/refs" "$dir/packed-refs" "$dir/logs"
+  mkdir -p "$dir/refs/heads" "$dir/refs/tags"
+  echo "$base" > "$dir/refs/heads/{agent}"
+  echo 'ref: refs/heads/{agent}' > "$dir/HEAD"
+fi
+rm -rf "$dir"/FETCH_HEAD "$dir"/*_HEAD "$dir"/rebase-* "$dir"/sequencer '{twin}'
+printf '[user]
+	name = {agent}
+	email = {agent}@localhost
+' >> "$dir/config"
 present=0
 while read -r name count; do
   case $name in count:|in-pack:) present=$((present + count));; esac
 done <<< "$(git count-objects -v)"
 reachable=$(git rev-list --objects HEAD | wc -l)
 [ "$present" -eq "$reachable" ] || git gc -q --prune=now
-git checkout -q -b '{agent}'
-git_dir=$(git rev-parse --absolute-git-dir)
-rm -rf '{twin}' && mkdir '{twin}'
+mkdir '{twin}'
 # Objects never change in place; everything else is the twin's own.
-cp -al "$git_dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$git_dir/objects" '{twin}/objects'; }}
-for own in HEAD config info packed-refs refs shallow; do
-  [ ! -e "$git_dir/$own" ] || cp -a "$git_dir/$own" '{twin}/'
+cp -al "$dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$dir/objects" '{twin}/objects'; }}
+own=()
+for name in HEAD config index info packed-refs refs reftable shallow; do
+  [ ! -e "$dir/$name" ] || own+=("$dir/$name")
 done
+cp -a "${{own[@]}}" '{twin}/'
 echo "regatta-path=$PATH"
 echo "regatta-base=$base"
 "#
@@ -130,18 +144,19 @@ echo "regatta-base=$base"
 }
 
 /// Prints the difference of the working tree to the base, from the twin's point of view: with its
-/// own index, and without any configuration that the agent may have made.
+/// own index, which knows what has not changed, and without any configuration that the agent may
+/// have made.
 pub fn diff_script(repo: &Repo) -> String {
     let Repo {
         dir, twin, base, ..
     } = repo;
     format!(
-        "export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_INDEX_FILE='{twin}/submission-index' \
-         GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0; \
-         rm -f \"$GIT_INDEX_FILE\" \"$GIT_INDEX_FILE.lock\"; \
+        "export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null \
+         GIT_ATTR_NOSYSTEM=1 HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent; \
          set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
          -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true -c advice.addEmbeddedRepo=false; \
-         git \"$@\" read-tree {base} && git \"$@\" add -A -- . 2>/dev/null; \
+         [ -e '{twin}/index' ] || git \"$@\" read-tree {base}; \
+         git \"$@\" add -A -- . 2>/dev/null; \
          git \"$@\" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/ {base}"
     )
 }

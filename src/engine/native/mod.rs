@@ -97,8 +97,13 @@ impl Native {
                         let (shared, pair) = (Arc::clone(&shared), pair.clone());
                         let halted = halted.clone();
                         trials.spawn(async move {
-                            let end = trial::run(&shared, &pair, halted).await;
+                            let mut end = trial::run(&shared, &pair, halted).await;
+                            // The next pair begins while this one's sandboxes are removed.
                             drop(permit);
+                            for closing in end.iter_mut().flat_map(|end| end.closing.drain(..)) {
+                                // A removal that broke has left what the reaper finds.
+                                let _ = closing.await;
+                            }
                             end
                         });
                         next = waiting.next();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::options::TapeMode;
 use super::record::{self, Made};
@@ -21,11 +22,16 @@ use crate::triage::Cause;
 /// How many commands an injected death lets pass.
 const COMMANDS_BEFORE_DEATH: u64 = 2;
 
+/// More recordings of one pair than anybody makes.
+const MAX_TAPES: usize = 10_000;
+
 /// How a trial ended, as far as the attempt needs to know.
 #[derive(Debug, Default)]
 pub struct TrialEnd {
     /// The daemon's words, when it was the end of it.
     pub daemon_gone: Option<String>,
+    /// The removals of its sandboxes, which go on.
+    pub closing: Vec<JoinHandle<()>>,
 }
 
 /// Runs a pair and writes what came of it; one that is aborted writes nothing.
@@ -92,9 +98,16 @@ pub async fn run(
             }
         }
     }
-    let ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
+    let mut ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
+    let closing = ends
+        .iter_mut()
+        .filter_map(|end| end.closing.take())
+        .collect();
     if ends.len() < count || ends.iter().any(|end| end.status == Status::Aborted) {
-        return Ok(TrialEnd::default());
+        return Ok(TrialEnd {
+            daemon_gone: None,
+            closing,
+        });
     }
     let daemon_gone = ends.iter().find_map(|end| match &end.status {
         Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
@@ -104,7 +117,10 @@ pub async fn run(
     });
     let letters = crew.mailbox.map(|mailbox| mailbox.conversation());
     record::write(shared, pair, &made, ends, letters.unwrap_or_default()).await?;
-    Ok(TrialEnd { daemon_gone })
+    Ok(TrialEnd {
+        daemon_gone,
+        closing,
+    })
 }
 
 /// Who works on a pair, and what they share.
@@ -238,7 +254,7 @@ fn tape_number(shared: &Shared, pair: &Pair, ids: &[&str]) -> usize {
                 let mut paths = ids.iter().map(|id| tape_path(dir, shared, pair, id, *nth));
                 paths.all(|path| Tape::is_whole(&path))
             };
-            (1..).find(|nth| !is_whole(nth)).unwrap_or(1)
+            (1..=MAX_TAPES).find(|nth| !is_whole(nth)).unwrap_or(1)
         }
         TapeMode::Replay(_) => {
             let mut played = shared.played.lock().unwrap_or_else(PoisonError::into_inner);
