@@ -86,6 +86,7 @@ async fn measure(backend: &Backend) {
         bare.push(begun.elapsed() / STEPS);
     }
     sandbox.close().await;
+    backend.close().await;
     let (step, bare) = (steps.iter().min().copied(), bare.iter().min().copied());
     let (step, bare) = (step.unwrap_or_default(), bare.unwrap_or_default());
     println!(

@@ -186,15 +186,24 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    let write = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_data()
-    };
+    let write = || append(path, line)?.sync_data();
     write().map_err(|error| failed("write", path, &error))
+}
+
+/// Appends one line; it survives our end, not the machine's.
+pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
+    append(path, line)
+        .map(drop)
+        .map_err(|error| failed("write", path, &error))
+}
+
+fn append(path: &Path, line: &str) -> io::Result<fs::File> {
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    Ok(file)
 }
 
 /// Whether a file can be made in this directory, by making one.

@@ -44,8 +44,8 @@ pub struct Real {
 /// What holds the guest.
 #[derive(Debug)]
 enum Body {
-    Container(docker::Container),
-    Process(process::Guest),
+    Container(Box<docker::Container>),
+    Process(Box<process::Guest>),
 }
 
 /// Why a sandbox did not do what was asked. What a command did is no error: see [`Output`].
@@ -139,16 +139,20 @@ impl Sandbox {
             Backend::Fake(script) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
             Backend::Docker(place) => {
                 let (container, channel) = place.start(spec).await?;
-                (Body::Container(container), channel, "/workspace".to_owned())
+                (
+                    Body::Container(Box::new(container)),
+                    channel,
+                    "/workspace".to_owned(),
+                )
             }
             Backend::Namespace(place) => {
                 let (guest, channel) = namespace::start(place, spec).await?;
-                (Body::Process(guest), channel, "/workspace".to_owned())
+                (Body::Process(Box::new(guest)), channel, "/workspace".to_owned())
             }
             Backend::Process(place) => {
                 let (guest, channel) = process::start(place, spec).await?;
                 let home = guest.workspace();
-                (Body::Process(guest), channel, home)
+                (Body::Process(Box::new(guest)), channel, home)
             }
         };
         let mut real = Real {
@@ -170,7 +174,7 @@ impl Sandbox {
     pub fn name(&self) -> String {
         match self {
             Self::Real(real) => match &real.body {
-                Body::Container(container) => container.id.clone(),
+                Body::Container(container) => container.id().to_owned(),
                 Body::Process(guest) => format!("process {}", guest.pid()),
             },
             Self::Fake(_) => "fake".to_owned(),

@@ -73,6 +73,13 @@ pub struct HostPlace {
 }
 
 impl Backend {
+    /// Removes what is kept for sandboxes to come.
+    pub async fn close(&self) {
+        if let Self::Docker(place) = self {
+            place.close().await;
+        }
+    }
+
     /// Its name in flags and files.
     #[must_use]
     pub const fn name(&self) -> &'static str {

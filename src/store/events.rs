@@ -21,7 +21,9 @@ pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
         event,
     };
     files::create_dir(&run.own())?;
-    files::append_line(
+    // Not synced, unlike the ledger: a thousand agents begin at once, and what is lost when the
+    // machine itself goes down is a few lines of history.
+    files::append_line_unsynced(
         &run.events(),
         &serde_json::to_string(&line).unwrap_or_default(),
     )

@@ -108,6 +108,7 @@ fn files_go_in_and_out(kind: Kind) {
     let Box_ {
         runtime,
         sandbox: inner,
+        ..
     } = &mut sandbox;
     runtime.block_on(inner.write("a/b.bin", b"\0\xff")).unwrap();
     assert_eq!(
@@ -222,6 +223,7 @@ mod isolated {
         let Box_ {
             runtime,
             sandbox: inner,
+            ..
         } = &mut sandbox;
         runtime.block_on(inner.kill());
         let error = sandbox.try_run("true").unwrap_err();
@@ -239,6 +241,7 @@ mod isolated {
         let Box_ {
             runtime,
             sandbox: inner,
+            ..
         } = &mut sandbox;
         runtime.block_on(inner.kill());
         let error = sandbox.try_run("true").unwrap_err();

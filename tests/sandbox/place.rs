@@ -22,6 +22,7 @@ pub enum Kind {
 pub struct Box_ {
     pub runtime: tokio::runtime::Runtime,
     pub sandbox: Sandbox,
+    backend: Backend,
 }
 
 fn tools() -> Arc<Tools> {
@@ -91,8 +92,13 @@ impl Box_ {
             .unwrap();
         let mut spec = spec(&harbor());
         change(&mut spec);
-        let sandbox = runtime.block_on(async { Sandbox::start(&spec, &backend(kind)).await })?;
-        Ok(Self { runtime, sandbox })
+        let backend = backend(kind);
+        let sandbox = runtime.block_on(async { Sandbox::start(&spec, &backend).await })?;
+        Ok(Self {
+            runtime,
+            sandbox,
+            backend,
+        })
     }
 
     pub fn try_run(&mut self, script: &str) -> Result<Output, SandboxError> {
@@ -119,7 +125,10 @@ impl Box_ {
     }
 
     pub fn close(self) {
-        self.runtime.block_on(self.sandbox.close());
+        self.runtime.block_on(async {
+            self.sandbox.close().await;
+            self.backend.close().await;
+        });
     }
 }
 

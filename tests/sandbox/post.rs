@@ -30,7 +30,9 @@ fn calls(kind: Kind) {
     let recorder = Recorder::default();
     let mut run = |script: &str| {
         let timeout = Duration::from_mins(1);
-        let Box_ { runtime, sandbox } = &mut sandbox;
+        let Box_ {
+            runtime, sandbox, ..
+        } = &mut sandbox;
         let ran = sandbox.run(Command { script, timeout }, Some(&recorder));
         let output = runtime.block_on(ran).unwrap();
         let calls = std::mem::take(&mut *recorder.0.lock().unwrap());

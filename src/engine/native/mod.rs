@@ -121,6 +121,7 @@ impl Native {
                 Ok(()) = stop.changed() => {}
             }
         }
+        self.backend.close().await;
         record::end(&shared)?;
         if let Some(error) = failed {
             return Err(error);

@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
+use super::network::{Holder, Lease, Networks};
 use super::{Docker, Endpoint};
 use crate::process::Owner;
 use crate::sandbox::channel::{Broken, Channel};
@@ -19,13 +20,11 @@ use crate::sandbox::{SandboxError, Spec, StartFailure};
 
 /// Requests that make, start or remove containers at the same time: more only queue up in the
 /// daemon, where they time out.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 2;
 /// How long the guest may take to its first word, in a container that was started.
 const FIRST_WORD: Duration = Duration::from_mins(2);
 /// How often a pull is tried.
 const PULLS: u32 = 3;
-/// The socket of the guest; every container has a network namespace of its own.
-const MAILBOX: &str = "regatta";
 
 /// A daemon as a place for sandboxes.
 #[derive(Debug)]
@@ -36,11 +35,20 @@ pub struct Place {
     gate: Arc<Semaphore>,
     /// The images that are there.
     present: tokio::sync::Mutex<HashSet<String>>,
+    networks: Arc<Networks>,
+}
+
+/// A container of ours that runs a guest for an agent.
+#[derive(Debug)]
+pub struct Container {
+    bare: Bare,
+    /// The network that it uses, and gives back when it is removed.
+    network: Lease,
 }
 
 /// A container of ours that runs a guest.
 #[derive(Debug)]
-pub struct Container {
+pub struct Bare {
     /// Its full id.
     pub id: String,
     docker: Docker,
@@ -58,6 +66,7 @@ impl Place {
             tools,
             gate: Arc::new(Semaphore::new(AT_ONCE)),
             present: tokio::sync::Mutex::default(),
+            networks: Arc::default(),
         }
     }
 
@@ -111,18 +120,66 @@ impl Place {
 
     /// Starts a container with a guest, and the channel to it.
     pub async fn start(&self, spec: &Spec) -> Result<(Container, Channel), SandboxError> {
+        let lease = match self.networks.take() {
+            Some(lease) => match self.start_in(spec, lease).await {
+                Ok(started) => return Ok(started),
+                // Somebody may have ended what held the network: once more, with a new one.
+                Err(error @ SandboxError::Start { .. }) if !is_about_image(&error) => {
+                    self.new_network(spec).await?
+                }
+                Err(error) => return Err(error),
+            },
+            None => self.new_network(spec).await?,
+        };
+        self.start_in(spec, lease).await
+    }
+
+    async fn start_in(
+        &self,
+        spec: &Spec,
+        lease: Lease,
+    ) -> Result<(Container, Channel), SandboxError> {
+        match self.start_with(spec, lease.mode()).await {
+            Ok((bare, channel)) => {
+                let network = lease;
+                Ok((Container { bare, network }, channel))
+            }
+            Err(error) => {
+                lease.remove().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn new_network(&self, spec: &Spec) -> Result<Lease, SandboxError> {
+        let mode = if spec.limits.network {
+            "default"
+        } else {
+            "none"
+        };
+        let (container, channel) = self.start_with(spec, mode.to_owned()).await?;
+        Ok(self.networks.lease(Holder::new(container, channel)))
+    }
+
+    /// Removes what is kept for containers to come.
+    pub async fn close(&self) {
+        self.networks.close().await;
+    }
+
+    async fn start_with(
+        &self,
+        spec: &Spec,
+        network: String,
+    ) -> Result<(Bare, Channel), SandboxError> {
         let turn = self.gate.clone().acquire_owned().await;
         let turn = turn.map_err(SandboxError::start)?;
-        let created = self
-            .docker
-            .api
-            .create_container(None::<query::CreateContainerOptions>, self.body(spec))
-            .await;
-        let created = match created {
+        let options = None::<query::CreateContainerOptions>;
+        let body = self.body(spec, network);
+        let created = match self.docker.api.create_container(options, body).await {
             Ok(created) => created,
             Err(error) => return Err(self.refused(&error).await),
         };
-        let container = Container {
+        let container = Bare {
             id: created.id,
             docker: self.docker.clone(),
             endpoint: self.endpoint.clone(),
@@ -165,16 +222,18 @@ impl Place {
         Ok(Channel::over_stream(Box::pin(pieces), attached.input))
     }
 
-    fn body(&self, spec: &Spec) -> ContainerCreateBody {
+    fn body(&self, spec: &Spec, network: String) -> ContainerCreateBody {
         let limits = &spec.limits;
         let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
-        words.extend(guest_options(MAILBOX, spec));
+        // Abstract sockets belong to network namespaces, and those outlive containers.
+        let mailbox = format!("regatta-{:016x}", fastrand::u64(..));
+        words.extend(guest_options(&mailbox, spec));
         let mut env: Vec<String> = spec
             .env
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        env.push(format!("{}={MAILBOX}", crate::sandbox::post::SOCKET_VAR));
+        env.push(format!("{}={mailbox}", crate::sandbox::post::SOCKET_VAR));
         let labels = [
             (RUN_LABEL, spec.run.clone()),
             (TRIAL_LABEL, spec.trial.clone()),
@@ -213,7 +272,7 @@ impl Place {
                     .and_then(|bytes| i64::try_from(bytes).ok()),
                 nano_cpus,
                 pids_limit: Some(i64::from(limits.pids)),
-                network_mode: (!limits.network).then(|| "none".to_owned()),
+                network_mode: Some(network),
                 ..HostConfig::default()
             }),
             ..ContainerCreateBody::default()
@@ -252,7 +311,44 @@ impl Place {
     }
 }
 
+fn is_about_image(error: &SandboxError) -> bool {
+    matches!(
+        error,
+        SandboxError::Start {
+            cause: StartFailure::Image,
+            ..
+        }
+    )
+}
+
 impl Container {
+    /// Its full id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.bare.id
+    }
+
+    /// What became of it, when its channel broke: asked of the daemon, never read from output.
+    pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
+        self.bare.post_mortem(broken).await
+    }
+
+    /// Ends its first process from outside, as a crash would.
+    pub async fn kill(&self) {
+        self.bare.kill().await;
+    }
+
+    /// Removes it. What cannot be removed now is labelled, and the reaper's.
+    pub async fn remove(self) {
+        if self.bare.remove().await {
+            self.network.give_back();
+        } else {
+            self.network.remove().await;
+        }
+    }
+}
+
+impl Bare {
     /// What became of it, when its channel broke: asked of the daemon, never read from output.
     pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
         if let Err(error) = self.endpoint.connect().await {
@@ -294,10 +390,11 @@ impl Container {
             .await;
     }
 
-    /// Removes it. What cannot be removed now is labelled, and the reaper's.
-    pub async fn remove(self) {
+    /// Removes it; says whether it is gone.
+    pub async fn remove(self) -> bool {
         let turn = self.gate.acquire().await;
-        let _ = self.docker.remove(&self.id).await;
+        let removed = self.docker.remove(&self.id).await.is_ok();
         drop(turn);
+        removed
     }
 }

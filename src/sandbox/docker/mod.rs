@@ -5,6 +5,7 @@ mod container;
 mod dead_exec;
 pub mod endpoint;
 mod hijack;
+mod network;
 pub mod relay;
 
 pub use client::Docker;
