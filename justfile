@@ -1,6 +1,6 @@
 # Every routine by its name; CI runs the same.
 
-# The tests that need nothing but Rust and git; says which others there are.
+# The tests that need nothing but Linux, Rust, git, bash and namespaces; says which others there are.
 test:
     cargo test
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Failure;
-use crate::sandbox::{Command, CommandEnd, Sandbox, SandboxError};
+use crate::sandbox::{CommandEnd, Sandbox, SandboxError};
 
 /// The longest that git may take.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -133,8 +133,7 @@ impl Remote {
 }
 
 async fn run(sandbox: &mut Sandbox, script: &str) -> Result<String, Failure> {
-    let timeout = TIMEOUT;
-    let output = sandbox.run(Command { script, timeout }, None).await?;
+    let output = sandbox.run_own(script, TIMEOUT).await?;
     match output.end {
         CommandEnd::Exited(0) => Ok(String::from_utf8_lossy(&output.head).into_owned()),
         end => Err(SandboxError::Refused(format!(

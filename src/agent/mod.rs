@@ -3,7 +3,7 @@
 mod compaction;
 pub mod config;
 mod failure;
-mod git;
+pub mod git;
 pub mod mailbox;
 mod observation;
 mod post;

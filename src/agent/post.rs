@@ -19,8 +19,7 @@ use crate::sandbox::{Post, PostAnswer, PostCall};
 const WAIT: Duration = Duration::from_mins(1);
 
 /// The forms that are understood.
-const FORMS: &str = "\
-  send_message [--wait] <agent> <<'MSG'
+const FORMS: &str = "  send_message [--wait] <agent> <<'MSG'
   your text
   MSG
   send_message [--wait] <agent> \"your text\"
@@ -351,5 +350,60 @@ mod tests {
         assert_eq!(answer.code, 1);
         assert!(answer.text.contains("NOT sent"), "{}", answer.text);
         assert!(answer.text.contains("ran into a limit") && answer.text.contains("origin/agent2"));
+    }
+
+    fn received(desk: &Desk, announced: &mut Vec<String>) -> Vec<String> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(desk.receive(announced))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_peers_end_is_announced_once_with_how_it_ended() {
+        let desk = desk();
+        let mut announced = Vec::new();
+        assert!(received(&desk, &mut announced).is_empty());
+        desk.mailbox.send("agent2", "agent1", "bye").unwrap();
+        let departure = Departure {
+            how: "died".to_owned(),
+            branch: None,
+        };
+        desk.mailbox.depart("agent2", departure);
+        let news = received(&desk, &mut announced);
+        assert_eq!(news[0], "[Message from agent2]: bye");
+        assert!(
+            news[1].starts_with("[agent2 has ended] agent2 died"),
+            "{news:?}"
+        );
+        assert!(received(&desk, &mut announced).is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_receiver_is_told_who_is_blocked_on_it() {
+        let desk = desk();
+        let peer = Desk {
+            id: "agent2".to_owned(),
+            peers: vec!["agent1".to_owned()],
+            mailbox: Arc::clone(&desk.mailbox),
+            tape: Arc::new(Mutex::new(Tape::Off)),
+        };
+        let asking = peer.call(call(&["--wait", "agent1", "which file?"], ""));
+        let answering = async {
+            while !desk.mailbox.is_awaited_by("agent1", "agent2") {
+                tokio::task::yield_now().await;
+            }
+            let news = desk.receive(&mut Vec::new()).await.unwrap();
+            assert!(news[0].contains("agent2 is BLOCKED"), "{news:?}");
+            desk.call(call(&["agent2", "mine"], "")).await;
+        };
+        let (answer, ()) = tokio::join!(asking, answering);
+        assert!(
+            answer.text.contains("[Reply from agent1]: mine"),
+            "{}",
+            answer.text
+        );
     }
 }

@@ -18,7 +18,7 @@ use super::transcript::Transcript;
 use crate::bench::Usage;
 use crate::model::chat::{Reply, Role, Tool};
 use crate::model::client::Client;
-use crate::model::tape::Tape;
+use crate::model::tape::{Ended, Tape};
 use crate::sandbox::{Backend, Command, Post, Sandbox, SandboxError, Spec};
 
 /// An agent that is to run.
@@ -82,7 +82,7 @@ impl AgentEnd {
     pub fn never(failure: Failure) -> Self {
         Self {
             status: Status::Failed(failure),
-            patch: String::new(),
+            patch: Vec::new(),
             cost: Some(0.0),
             steps: 0,
             usage: Usage::default(),
@@ -140,8 +140,8 @@ impl Status {
 pub struct AgentEnd {
     /// How it ended.
     pub status: Status,
-    /// Its work, submitted or not.
-    pub patch: String,
+    /// Its work, submitted or not: git's own bytes.
+    pub patch: Vec<u8>,
     /// What it cost in USD; `None` when a call's cost is not known.
     pub cost: Option<f64>,
     /// Model calls.
@@ -175,7 +175,12 @@ struct Turn {
     announced: Vec<String>,
     begun: Instant,
     rate_limited: Duration,
-    cost: Option<f64>,
+    /// The cost of the calls whose cost is known.
+    cost: f64,
+    /// Whether there were others.
+    has_unknown_cost: bool,
+    /// Whether a call is under way.
+    is_asking: bool,
     usage: Usage,
     last_prompt: u64,
     steps: u64,
@@ -242,7 +247,9 @@ impl Turn {
             announced: Vec::new(),
             begun: Instant::now(),
             rate_limited: Duration::ZERO,
-            cost: Some(0.0),
+            cost: 0.0,
+            has_unknown_cost: false,
+            is_asking: false,
             usage: Usage::default(),
             last_prompt: 0,
             steps: 0,
@@ -267,7 +274,7 @@ impl Turn {
             if config.step_limit > 0 && self.steps >= config.step_limit {
                 return Ok(Status::StepLimit);
             }
-            if config.cost_limit > 0.0 && self.cost.unwrap_or(0.0) >= config.cost_limit {
+            if config.cost_limit > 0.0 && self.cost >= config.cost_limit {
                 return Ok(Status::CostLimit);
             }
             if self.left() == Some(Duration::ZERO) {
@@ -371,6 +378,7 @@ impl Turn {
     ) -> Result<Option<Reply>, Failure> {
         let tape = Arc::clone(&self.tape);
         let slowed = self.agent.client.slowed();
+        self.is_asking = true;
         let reply = {
             let mut tape = tape.lock().await;
             let call = tape.chat(&self.agent.client, messages, tools);
@@ -394,8 +402,12 @@ impl Turn {
                 }
             }
         };
+        self.is_asking = false;
         self.rate_limited += reply.rate_limited;
-        self.cost = self.cost.zip(reply.cost).map(|(sum, cost)| sum + cost);
+        match reply.cost {
+            Some(cost) => self.cost += cost,
+            None => self.has_unknown_cost = true,
+        }
         if let Some(usage) = reply.usage {
             self.usage += usage;
         }
@@ -528,13 +540,16 @@ impl Turn {
 
     /// Collects what is left and ends the sandbox.
     async fn end(mut self, mut status: Status) -> AgentEnd {
-        let mut patch = String::new();
+        let mut patch = Vec::new();
         let mut closing = None;
-        if !matches!(status, Status::Failed(_) | Status::Aborted) {
-            match self.work().await {
+        match &status {
+            Status::Aborted => {}
+            // What was done until then is kept, where it can still be had.
+            Status::Failed(_) => patch = self.work().await.unwrap_or_default(),
+            _ => match self.work().await {
                 Ok(work) => patch = work,
                 Err(failure) => status = Status::Failed(failure),
-            }
+            },
         }
         if self.ready().await.is_ok()
             && let Place::Ready(sandbox) = std::mem::replace(&mut self.place, Place::Gone)
@@ -542,8 +557,15 @@ impl Turn {
             closing = Some(tokio::spawn(sandbox.close()));
         }
         if status != Status::Aborted {
-            let halted = matches!(&status, Status::Failed(failure) if failure.rule == PEER_LOST);
-            if let Err(error) = self.tape.lock().await.end(halted) {
+            let ended = match &status {
+                Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
+                Status::Failed(Failure { rule, text }) => Ended::Failed {
+                    rule: rule.clone(),
+                    error: text.clone(),
+                },
+                _ => Ended::Itself,
+            };
+            if let Err(error) = self.tape.lock().await.end(ended) {
                 status = Status::Failed(error.into());
             }
         }
@@ -551,11 +573,17 @@ impl Turn {
             Status::Failed(failure) => Some(failure.text.as_str()),
             _ => None,
         };
-        self.transcript.end(status.word(), &patch, error);
+        if self.is_asking {
+            // The call was given up on, and may be billed all the same: its cost is not known.
+            self.has_unknown_cost = true;
+            self.transcript.unanswered();
+        }
+        let submission = String::from_utf8_lossy(&patch);
+        self.transcript.end(status.word(), &submission, error);
         AgentEnd {
             status,
             patch,
-            cost: self.cost,
+            cost: (!self.has_unknown_cost).then_some(self.cost),
             steps: self.steps,
             usage: self.usage,
             rate_limited: self.rate_limited,
@@ -566,34 +594,36 @@ impl Turn {
     }
 
     /// The agent's work as a patch.
-    async fn work(&mut self) -> Result<String, Failure> {
+    async fn work(&mut self) -> Result<Vec<u8>, Failure> {
         self.ready().await?;
         let Place::Ready(sandbox) = &mut self.place else {
-            return Ok(String::new());
+            return Ok(Vec::new());
         };
-        let bytes = match self.agent.config.submission {
-            Submission::WorkingTree => sandbox.diff().await?,
+        match self.agent.config.submission {
+            Submission::WorkingTree => Ok(sandbox.diff().await?),
             Submission::PatchFile => match sandbox.read("patch.txt", MAX_PATCH).await {
-                Ok(bytes) => bytes,
+                Ok(bytes) => Ok(normal(&bytes)),
                 // It was asked for and is not there: nothing is submitted.
-                Err(SandboxError::Refused(_)) => Vec::new(),
-                Err(error) => return Err(error.into()),
+                Err(SandboxError::Refused(_)) => Ok(Vec::new()),
+                Err(error) => Err(error.into()),
             },
-        };
-        Ok(normal(&String::from_utf8_lossy(&bytes)))
+        }
     }
 }
 
 /// The largest `patch.txt` that is taken, in bytes.
 const MAX_PATCH: u64 = 64 << 20;
 
-/// A patch without blank lines around it and with one newline at its end, as `git apply` wants it.
-fn normal(patch: &str) -> String {
-    let text = patch.trim_matches('\n');
-    if text.trim().is_empty() {
-        return String::new();
+/// A patch that an agent wrote, with the newline at its end that `git apply` wants and agents forget.
+/// Nothing else is taken away: a blank line may belong to a hunk, or end a binary one.
+fn normal(patch: &[u8]) -> Vec<u8> {
+    let mut patch = patch.to_vec();
+    if patch.trim_ascii().is_empty() {
+        patch.clear();
+    } else if patch.last() != Some(&b'\n') {
+        patch.push(b'\n');
     }
-    format!("{text}\n")
+    patch
 }
 
 fn bash_tool() -> Tool {

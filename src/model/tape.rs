@@ -65,8 +65,25 @@ enum Entry {
     },
     /// What else the agent's next step depended on.
     Note { name: String, value: Value },
-    /// The agent ended here; or it was halted, because its peer was lost.
-    End { halted: bool },
+    /// The agent ended here.
+    End { ended: Ended },
+}
+
+/// How an agent ended, as far as a replay cannot find out again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// By what it did: so it does again.
+    Itself,
+    /// It was halted, because its peer was lost.
+    Halted,
+    /// Something that was not its doing ended it.
+    Failed {
+        /// The triage rule.
+        rule: String,
+        /// What happened.
+        error: String,
+    },
 }
 
 impl Tape {
@@ -151,10 +168,10 @@ impl Tape {
 }
 
 impl Tape {
-    /// While recording, notes that the agent ended here, or was halted.
-    pub fn end(&mut self, halted: bool) -> Result<(), ChatError> {
+    /// While recording, notes that the agent ended here.
+    pub fn end(&mut self, ended: Ended) -> Result<(), ChatError> {
         match self {
-            Self::Record(recorder) => recorder.append(&Entry::End { halted }),
+            Self::Record(recorder) => recorder.append(&Entry::End { ended }),
             Self::Off | Self::Replay(_) => Ok(()),
         }
     }
@@ -213,7 +230,10 @@ impl Player {
     async fn halt_here(&self) {
         let next = self.lines.get(self.read);
         let next = next.and_then(|line| serde_json::from_str(line).ok());
-        if let Some(Entry::End { halted: true }) = next {
+        if let Some(Entry::End {
+            ended: Ended::Halted,
+        }) = next
+        {
             std::future::pending::<()>().await;
         }
     }
@@ -239,6 +259,9 @@ impl Player {
                     "the agent asks the model here and reads `{name}` in the recording"
                 )));
             }
+            Entry::End {
+                ended: Ended::Failed { rule, error },
+            } => return Err(ChatError::Recorded { rule, error }),
             Entry::End { .. } => {
                 return Err(self.differs(format!(
                     "the recording ends after {} exchanges",
@@ -260,6 +283,9 @@ impl Player {
             Entry::Note { name: noted, .. } => Err(self.differs(format!(
                 "the agent reads `{name}` here and `{noted}` in the recording"
             ))),
+            Entry::End {
+                ended: Ended::Failed { rule, error },
+            } => Err(ChatError::Recorded { rule, error }),
             Entry::Chat { .. } | Entry::Failed { .. } | Entry::End { .. } => {
                 Err(self.differs(format!(
                     "the agent reads `{name}` here and asks the model, or ends, in the recording"
@@ -486,5 +512,27 @@ mod tests {
         let told = of(&long("1"), &long("2")).unwrap();
         assert!(told.contains("x1\" here"), "{told}");
         assert!(told.contains("x2\" in the recording"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_something_else_ended_is_ended_by_it_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("solo-1.jsonl");
+        let mut tape = Tape::record(&path).unwrap();
+        tape.record_note("inbox", &"nothing").unwrap();
+        assert!(!Tape::is_whole(&path));
+        let ended = Ended::Failed {
+            rule: "container_lost".to_owned(),
+            error: "the sandbox died".to_owned(),
+        };
+        tape.end(ended).unwrap();
+        assert!(Tape::is_whole(&path));
+        let mut tape = Tape::replay(&path).unwrap();
+        assert!(tape.replayed::<String>("inbox").await.is_ok());
+        let error = tape.replayed::<String>("inbox").await.unwrap_err();
+        assert_eq!(
+            (error.rule(), error.to_string().as_str()),
+            ("container_lost", "the sandbox died")
+        );
     }
 }

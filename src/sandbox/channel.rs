@@ -16,6 +16,21 @@ use super::frame::{self, CommandEnd, Reply, Request};
 /// Generous: the machine may be busy, and the guest ends a timed-out command's processes first.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A script to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What bash is given.
+    pub script: &'a str,
+    /// The working directory.
+    pub cwd: &'a str,
+    /// Whether in a login shell.
+    pub login: bool,
+    /// How long it may take.
+    pub deadline: Duration,
+    /// How many bytes of output are kept.
+    pub limit: usize,
+}
+
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -149,25 +164,23 @@ impl Channel {
         }
     }
 
-    /// Runs a script in a directory.
+    /// Runs a script.
     pub async fn run(
         &mut self,
-        script: &str,
-        cwd: &str,
-        deadline: Duration,
-        limit: usize,
+        order: &Order<'_>,
         post: Option<&dyn Post>,
     ) -> Result<Output, Broken> {
         let id = self.id();
         let request = Request::Run {
             id,
-            cwd: cwd.to_owned(),
-            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-            limit,
+            cwd: order.cwd.to_owned(),
+            login: order.login,
+            deadline_ms: u64::try_from(order.deadline.as_millis()).unwrap_or(u64::MAX),
+            limit: order.limit,
         };
-        let patience = deadline.saturating_add(PATIENCE);
+        let patience = order.deadline.saturating_add(PATIENCE);
         let (reply, mut payload) = self
-            .ask(id, &request, script.as_bytes(), patience, post)
+            .ask(id, &request, order.script.as_bytes(), patience, post)
             .await?;
         match reply {
             Reply::Ended {

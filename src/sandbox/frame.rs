@@ -23,6 +23,9 @@ pub enum Request {
         id: u64,
         /// The working directory.
         cwd: String,
+        /// Whether the shell is a login shell, as agents' are; the harness's own is not, so that no
+        /// profile that an agent wrote has a say in it.
+        login: bool,
         /// How long it may take.
         deadline_ms: u64,
         /// How many bytes of output are kept: the first half and the last.

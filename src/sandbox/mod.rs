@@ -22,7 +22,7 @@ pub use channel::{Output, Post, PostAnswer, PostCall};
 pub use frame::CommandEnd;
 pub use spec::{Backend, Limits, Spec};
 
-use channel::{Broken, Channel};
+use channel::{Broken, Channel, Order};
 
 /// A place where one agent's commands run.
 #[derive(Debug)]
@@ -147,7 +147,11 @@ impl Sandbox {
             }
             Backend::Namespace(place) => {
                 let (guest, channel) = namespace::start(place, spec).await?;
-                (Body::Process(Box::new(guest)), channel, "/workspace".to_owned())
+                (
+                    Body::Process(Box::new(guest)),
+                    channel,
+                    "/workspace".to_owned(),
+                )
             }
             Backend::Process(place) => {
                 let (guest, channel) = process::start(place, spec).await?;
@@ -190,6 +194,22 @@ impl Sandbox {
         }
     }
 
+    /// Runs a script of the harness's own in the repository: not in a login shell, and for a short
+    /// output only.
+    pub async fn run_own(
+        &mut self,
+        script: &str,
+        timeout: Duration,
+    ) -> Result<Output, SandboxError> {
+        match self {
+            Self::Real(real) => {
+                let script = format!("cd '{}' && {{ {script}\n}}", real.repo.dir);
+                real.run_own(&script, timeout, KEPT_OUTPUT).await
+            }
+            Self::Fake(fake) => fake.run(Command { script, timeout }, None).await,
+        }
+    }
+
     /// Runs a command in the repository. `post` answers its `send_message` calls.
     pub async fn run(
         &mut self,
@@ -199,7 +219,16 @@ impl Sandbox {
         match self {
             Self::Real(real) => {
                 let script = format!("{}{}", real.repo.prefix, command.script);
-                real.run(&script, command.timeout, KEPT_OUTPUT, post).await
+                let cwd = real.repo.dir.clone();
+                let order = Order {
+                    script: &script,
+                    cwd: &cwd,
+                    login: true,
+                    deadline: command.timeout,
+                    limit: KEPT_OUTPUT,
+                };
+                let ran = real.channel.run(&order, post).await;
+                real.settled(ran).await
             }
             Self::Fake(fake) => fake.run(command, post).await,
         }
@@ -260,15 +289,22 @@ impl Sandbox {
 }
 
 impl Real {
-    async fn run(
+    /// Runs a script of the harness's own.
+    async fn run_own(
         &mut self,
         script: &str,
-        timeout: Duration,
+        deadline: Duration,
         limit: usize,
-        post: Option<&dyn Post>,
     ) -> Result<Output, SandboxError> {
-        let cwd = self.repo.dir.clone();
-        let ran = self.channel.run(script, &cwd, timeout, limit, post).await;
+        let cwd = self.repo.home.clone();
+        let order = Order {
+            script,
+            cwd: &cwd,
+            login: false,
+            deadline,
+            limit,
+        };
+        let ran = self.channel.run(&order, None).await;
         self.settled(ran).await
     }
 
@@ -276,7 +312,7 @@ impl Real {
         let image_path = self.channel.image_path.clone();
         let script = repo::setup_script(&self.repo, &spec.agent);
         let ran = self
-            .run(&script, spec.limits.setup_timeout, 1 << 20, None)
+            .run_own(&script, spec.limits.setup_timeout, 1 << 20)
             .await?;
         self.repo
             .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
@@ -289,7 +325,7 @@ impl Real {
     async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {
         let script = repo::diff_script(&self.repo);
         let timeout = Duration::from_mins(5);
-        let ran = self.run(&script, timeout, MAX_DIFF * 2, None).await?;
+        let ran = self.run_own(&script, timeout, MAX_DIFF * 2).await?;
         match ran.end {
             CommandEnd::Exited(0) if ran.elided == 0 && ran.head.len() <= MAX_DIFF => Ok(ran.head),
             CommandEnd::Exited(0) => Err(SandboxError::Refused(format!(

@@ -8,12 +8,15 @@ use tokio::process::Child;
 
 use super::channel::{Broken, Channel};
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, guest_options};
+use super::tools::{GUEST_COMMAND, guest_options, new_mailbox};
 use super::{SandboxError, Spec};
 use crate::{files, process};
 
 /// How long a guest may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What commands without isolation see of our environment: never a key.
+const INHERITED: [&str; 5] = ["PATH", "LANG", "LC_ALL", "USER", "TMPDIR"];
 
 /// A guest that is our child.
 #[derive(Debug)]
@@ -36,14 +39,24 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .map_err(SandboxError::start)?;
     files::copy_tree(&spec.workspace, &dir.path().join("repo")).map_err(SandboxError::start)?;
     let tools = place.tools.dir().display().to_string();
-    // Unique on this machine: the directory is.
-    let mailbox = dir.path().display().to_string();
+    let mailbox = new_mailbox();
     let mut words = place.tools.command(&tools, GUEST_COMMAND);
     words.extend(guest_options(&mailbox, spec));
-    let mut command = process::child(&words[0]).map_err(SandboxError::start)?;
+    let mut command = tokio::process::Command::new(&words[0]);
+    // Not killed with us: it ends when its channel closes, and takes its commands along, which a
+    // killed one would leave behind. The mark of ownership is for the reaper, should it come to that.
     command
         .args(&words[1..])
+        .process_group(0)
+        .env_clear()
+        .env(process::OWNER_VAR, process::Owner::this().label())
+        .env("HOME", dir.path())
         .env(super::post::SOCKET_VAR, mailbox)
+        .envs(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
         .envs(&spec.env);
     Guest::spawn(command, tools, Some(dir)).await
 }

@@ -7,7 +7,9 @@ use super::frame::CommandEnd;
 /// The repository.
 #[derive(Clone, Debug)]
 pub struct Repo {
-    /// Its directory, as seen from inside.
+    /// The directory that it is in, as seen from inside.
+    pub home: String,
+    /// Its directory.
     pub dir: String,
     /// A second set of git's own files, which the agent's git never uses: whatever it does to
     /// `.git`, its work can still be compared with the base.
@@ -22,6 +24,7 @@ impl Repo {
     /// The repository of a workspace.
     pub fn at(home: &str) -> Self {
         Self {
+            home: home.to_owned(),
             dir: format!("{home}/repo"),
             twin: format!("{home}/.base.git"),
             base: String::new(),
@@ -91,11 +94,12 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
 ///
 /// It prints the base commit and the login shell's `PATH` in its last lines.
 pub fn setup_script(repo: &Repo, agent: &str) -> String {
-    let twin = &repo.twin;
+    let Repo { dir, twin, .. } = repo;
     // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
     // files, and by git where it keeps them otherwise.
     format!(
         r#"set -e
+cd '{dir}'
 export GIT_CONFIG_NOSYSTEM=1
 [ -e .git ] || {{
   export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
@@ -137,7 +141,7 @@ for name in HEAD config index info packed-refs refs reftable shallow; do
   [ ! -e "$dir/$name" ] || own+=("$dir/$name")
 done
 cp -a "${{own[@]}}" '{twin}/'
-echo "regatta-path=$PATH"
+printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)"
 echo "regatta-base=$base"
 "#
     )
@@ -151,13 +155,18 @@ pub fn diff_script(repo: &Repo) -> String {
         dir, twin, base, ..
     } = repo;
     format!(
-        "export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null \
-         GIT_ATTR_NOSYSTEM=1 HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent; \
-         set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
-         -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true -c advice.addEmbeddedRepo=false; \
-         [ -e '{twin}/index' ] || git \"$@\" read-tree {base}; \
-         git \"$@\" add -A -- . 2>/dev/null; \
-         git \"$@\" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/ {base}"
+        r#"export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_ATTR_NOSYSTEM=1 GIT_NO_REPLACE_OBJECTS=1 HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent
+cd '{dir}' || exit
+set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
+  -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true -c advice.addEmbeddedRepo=false
+rm -f '{twin}/index.lock'
+[ -e '{twin}/index' ] || git "$@" read-tree {base} || exit
+# What git says of its trouble is for us; of a success it is no part of the patch.
+said=$(git "$@" add -A -- . 2>&1 >/dev/null) || {{ echo "$said"; exit 1; }}
+git "$@" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv \
+  --src-prefix=a/ --dst-prefix=b/ {base} 2>/dev/null
+"#
     )
 }
 

@@ -18,6 +18,12 @@ pub const GUEST_COMMAND: &str = "__guest";
 /// The hidden command behind `send_message`.
 pub const SEND_COMMAND: &str = "__send";
 
+/// A name for a guest's socket that nobody else has.
+#[must_use]
+pub fn new_mailbox() -> String {
+    format!("regatta-{:016x}", fastrand::u64(..))
+}
+
 /// The options of the guest's command, for a socket and a sandbox's limits.
 #[must_use]
 pub fn guest_options(mailbox: &str, spec: &Spec) -> [String; 4] {

@@ -15,7 +15,8 @@ const MAX_BYTES: u64 = 512_000_000;
 pub struct Trajectory {
     /// The messages, in order.
     pub messages: Vec<Message>,
-    /// Tokens of every model response that was kept; `None` when none had its usage.
+    /// Tokens of every model response that was kept; `None` when there is none, or one that does not
+    /// tell its usage: a part of the tokens is not all of them.
     pub usage: Option<Usage>,
 }
 
@@ -48,10 +49,13 @@ impl Trajectory {
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let file: File = serde_json::from_slice(bytes)?;
         let mut trajectory = Self::default();
+        let mut is_whole = true;
         for message in file.messages {
             let extra = message.extra.unwrap_or_default();
-            if let Some(usage) = extra.response.and_then(|response| response.usage) {
-                *trajectory.usage.get_or_insert_default() += usage.into();
+            match extra.response.map(|response| response.usage) {
+                Some(Some(usage)) => *trajectory.usage.get_or_insert_default() += usage.into(),
+                Some(None) => is_whole = false,
+                None => {}
             }
             trajectory.messages.push(Message {
                 role: message.role.unwrap_or_default(),
@@ -65,6 +69,7 @@ impl Trajectory {
                 exception: extra.exception_str,
             });
         }
+        trajectory.usage = trajectory.usage.filter(|_| is_whole);
         Ok(trajectory)
     }
 }

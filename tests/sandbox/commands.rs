@@ -103,6 +103,26 @@ fn a_long_script_runs(kind: Kind) {
     sandbox.close();
 }
 
+fn the_images_path_survives_the_login_shell(kind: Kind) {
+    let mut sandbox = Box_::with(kind, |spec| {
+        let path = "/opt/tool chain/bin:/usr/local/bin:/usr/bin:/bin";
+        spec.env.insert("PATH".to_owned(), path.to_owned());
+    })
+    .unwrap();
+    let path = sandbox.run("echo \"$PATH\"");
+    assert!(path.starts_with("/opt/tool chain/bin:"), "{path}");
+    sandbox.close();
+}
+
+/// A key in the harness's environment is nothing that a command may see.
+fn the_harnesss_environment_stays_outside(kind: Kind) {
+    let mut sandbox = Box_::start(kind);
+    let names = sandbox.run("env -0 | sed -z 's/=.*//' | tr '\\0' ' '; tr '\\0' '\\n' < /proc/$PPID/environ | sed 's/=.*//' | tr '\\n' ' ' || true");
+    // Cargo gives every test program this one.
+    assert!(!names.contains("CARGO_"), "{names}");
+    sandbox.close();
+}
+
 fn files_go_in_and_out(kind: Kind) {
     let mut sandbox = Box_::start(kind);
     let Box_ {
@@ -144,6 +164,8 @@ on_every_backend! {
     a_background_child_holds_up_nothing
     a_command_that_takes_too_long_ends_with_all_its_processes
     a_long_script_runs
+    the_images_path_survives_the_login_shell
+    the_harnesss_environment_stays_outside
     files_go_in_and_out
 }
 

@@ -51,7 +51,19 @@ fn the_future_is_gone() {
 }
 
 /// What an agent does to its repository, and the files that its submission must then name.
-const WAYS: [(&str, &[&str]); 8] = [
+const WAYS: [(&str, &[&str]); 11] = [
+    (
+        "echo x > new && touch .git/index.lock ../.base.git/index.lock",
+        &["new"],
+    ),
+    (
+        "echo x > new && git --git-dir=../.base.git replace HEAD $(git --git-dir=../.base.git commit-tree -m x HEAD^{tree})",
+        &["new"],
+    ),
+    (
+        "echo x > new && echo 'echo noise' > ~/.bash_profile && chmod +x ~/.bash_profile",
+        &["new"],
+    ),
     ("echo x > new && echo y >> README.md", &["README.md", "new"]),
     (
         "echo x > new && git add -A && git commit -qm work",
@@ -83,7 +95,7 @@ const WAYS: [(&str, &[&str]); 8] = [
 fn whatever_becomes_of_git_the_work_is_submitted(kind: Kind) {
     for (script, names) in WAYS {
         let mut sandbox = Box_::start(kind);
-        sandbox.run(script);
+        sandbox.try_run(script).unwrap();
         let diff = sandbox.diff();
         let found: Vec<&str> = diff
             .lines()
@@ -117,5 +129,80 @@ fn a_binary_file_and_a_mode_are_in_the_submission() {
     ] {
         assert!(diff.contains(part), "no {part} in\n{diff}");
     }
+    sandbox.close();
+}
+
+/// What git gives is what is submitted, to the last byte: text in another encoding, and the blank
+/// line that ends a binary patch.
+#[test]
+fn a_submission_applies_whatever_is_in_it() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    sandbox.run("printf 'caf\\351\\r\\nno newline' > latin1.txt; head -c 3000 /dev/urandom > z.bin; cp z.bin ../kept.bin");
+    let Box_ {
+        runtime,
+        sandbox: inner,
+        ..
+    } = &mut sandbox;
+    let diff = runtime.block_on(inner.diff()).unwrap();
+    assert!(
+        diff.ends_with(b"\n\n"),
+        "a binary patch ends in a blank line"
+    );
+    runtime
+        .block_on(inner.write("/tmp/submission", &diff))
+        .unwrap();
+    let applied = "git stash -qu && git apply /tmp/submission 2>/dev/null && cmp z.bin ../kept.bin && tail -n 1 latin1.txt";
+    assert_eq!(sandbox.run(applied), "no newline");
+    sandbox.close();
+}
+
+#[test]
+fn a_full_disk_at_submission_is_no_empty_submission() {
+    let mut sandbox = Box_::with(Kind::Namespace, |spec| {
+        let mut limits = crate::place::limits();
+        limits.memory_bytes = Some(16 << 20);
+        spec.limits = std::sync::Arc::new(limits);
+    })
+    .unwrap();
+    sandbox
+        .try_run("echo x > new; head -c 100000000 /dev/urandom > ../big")
+        .unwrap();
+    let Box_ {
+        runtime,
+        sandbox: inner,
+        ..
+    } = &mut sandbox;
+    let refused = runtime.block_on(inner.diff()).unwrap_err();
+    assert_eq!(refused.rule(), "sandbox_refused");
+    assert!(refused.to_string().contains("No space left"), "{refused}");
+    sandbox.close();
+}
+
+#[test]
+fn a_repository_that_cannot_be_readied_says_so_before_the_agent_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".git")).unwrap();
+    let workspace = dir.path().to_owned();
+    let Err(error) = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace) else {
+        panic!("a repository without anything in it was readied");
+    };
+    assert_eq!(error.rule(), "sandbox_setup");
+    assert!(
+        error.to_string().contains("not a git repository"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_holds_up_nothing() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    sandbox.run("mkfifo patch.txt");
+    let Box_ {
+        runtime,
+        sandbox: inner,
+        ..
+    } = &mut sandbox;
+    let refused = runtime.block_on(inner.read("patch.txt", 100)).unwrap_err();
+    assert!(refused.to_string().contains("no plain file"), "{refused}");
     sandbox.close();
 }

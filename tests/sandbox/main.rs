@@ -9,3 +9,4 @@ mod history;
 mod isolation;
 mod place;
 mod post;
+mod team;

@@ -113,6 +113,17 @@ impl Experiment {
         }
     }
 
+    /// The endpoint, when it is not the provider's own.
+    fn endpoint(&self) -> Option<String> {
+        match &self.options {
+            Options::Upstream(options) => options.api_base.clone(),
+            Options::Native(options) => {
+                let base = &options.client.base;
+                (base != options.provider.endpoint).then(|| base.clone())
+            }
+        }
+    }
+
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
     pub fn open(&self, accept_changes: bool) -> Result<Vec<OpenRun>> {
         files::check_writable(self.tree.path()).map_err(|error| {
@@ -185,12 +196,7 @@ impl Experiment {
             model: self.config.experiment.model.clone(),
             backend: self.config.experiment.backend.clone(),
             git: self.config.experiment.git,
-            api_base: self
-                .config
-                .upstream
-                .api_base
-                .as_deref()
-                .map(crate::secret::masked_url),
+            api_base: self.endpoint().as_deref().map(crate::secret::masked_url),
             agent_config,
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.pairs),

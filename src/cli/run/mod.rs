@@ -80,7 +80,7 @@ struct Limits {
     /// Passes over the pairs that are not finished [default: 3]
     #[arg(long, value_name = "N")]
     max_attempts: Option<String>,
-    /// End a trial's containers after this long, e.g. 10m; 0s never does [default: 10m]
+    /// End a trial after this long, e.g. 10m; 0s never does [default: 10m]
     #[arg(long, value_name = "TIME")]
     task_timeout: Option<String>,
     /// How long running pairs may still finish after the first Ctrl-C [default: 20s]

@@ -45,14 +45,17 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         experiment.pairs.len(),
         experiment.config.experiment.model,
     );
+    let stall = match &experiment.options {
+        Options::Upstream(_) => format!(", stall timeout {}", for_people(limits.stall_timeout)),
+        Options::Native(_) => String::new(),
+    };
     let _ = writeln!(
         text,
-        "each: at most {}, back-off from {} to {} after infrastructure errors, task timeout {}, stall timeout {}",
+        "each: at most {}, back-off from {} to {} after infrastructure errors, task timeout {}{stall}",
         plural(attempts.max_attempts as usize, "attempt"),
         for_people(attempts.backoff),
         for_people(attempts.backoff_max),
         for_people(limits.task_timeout),
-        for_people(limits.stall_timeout),
     );
     match limits.budget {
         Some(budget) => {

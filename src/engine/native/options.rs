@@ -121,7 +121,10 @@ impl Options {
             ));
         }
         let limits = Limits {
-            memory_bytes: native.memory_gb.map(bytes),
+            memory_bytes: native
+                .memory_gb
+                .map(bytes)
+                .or((backend == BackendKind::Namespace).then_some(NAMESPACE_BYTES)),
             cpus: native.cpus,
             pids: native.pids,
             network: native.network.unwrap_or(backend != BackendKind::Namespace),
@@ -271,6 +274,9 @@ fn client(
         pace: Arc::new(Pace::new(1, None)),
     }
 }
+
+/// What may be written in a namespace when no limit is given: memory, taken as it is written.
+const NAMESPACE_BYTES: u64 = 4_000_000_000;
 
 /// Back-off between tries of a call, as mini-swe-agent's (4 to 60 s), but beginning earlier.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);

@@ -128,7 +128,7 @@ pub async fn write(
         trajectory["cost"] = json!(end.cost);
         trajectory["steps"] = json!(end.steps);
         trajectory["messages"] = Value::Array(end.log);
-        written.push((dir.patch(feature(index)), end.patch.into_bytes()));
+        written.push((dir.patch(feature(index)), end.patch));
         written.push((
             dir.trajectory(feature(index)),
             pretty(&trajectory).into_bytes(),
@@ -227,7 +227,7 @@ fn of_agent(end: &AgentEnd) -> Value {
         "output_tokens": end.usage.output_tokens,
         "cache_read_tokens": end.usage.cached_tokens,
         "cache_write_tokens": 0,
-        "patch_lines": end.patch.lines().count(),
+        "patch_lines": end.patch.split(|byte| *byte == b'\n').count().saturating_sub(1),
         "error": error,
         "rate_limited_seconds": end.rate_limited.as_secs_f64(),
         "base_commit": end.base,

@@ -212,7 +212,11 @@ fn agent(
             && shared.batch.attempt == 1
             && id != "agent2"
     });
-    let (report, image) = (Arc::clone(&shared.report), image_name(&pair.task));
+    let report = Arc::clone(&shared.report);
+    let image = match &shared.backend {
+        Backend::Docker(_) => image_name(&pair.task),
+        other => other.name().to_owned(),
+    };
     Ok(Agent {
         on_sandbox: Arc::new(move |sandbox| {
             report(Report::ContainerCreated {

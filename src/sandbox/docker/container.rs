@@ -15,7 +15,7 @@ use super::network::{Holder, Lease, Networks};
 use super::{Docker, Endpoint};
 use crate::process::Owner;
 use crate::sandbox::channel::{Broken, Channel};
-use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
+use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_mailbox};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
 /// Requests that make, start or remove containers at the same time: more only queue up in the
@@ -226,7 +226,7 @@ impl Place {
         let limits = &spec.limits;
         let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
         // Abstract sockets belong to network namespaces, and those outlive containers.
-        let mailbox = format!("regatta-{:016x}", fastrand::u64(..));
+        let mailbox = new_mailbox();
         words.extend(guest_options(&mailbox, spec));
         let mut env: Vec<String> = spec
             .env

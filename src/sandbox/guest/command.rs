@@ -1,11 +1,11 @@
 //! A command that runs.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -14,11 +14,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::kept::Kept;
 use super::tree;
 use crate::files;
+use crate::process::OWNER_VAR;
+use crate::sandbox::channel::Order;
 
 /// The kernel takes no argument longer than 128 KiB (`MAX_ARG_STRLEN`).
 const MAX_ARGUMENT: usize = 120_000;
-/// Where a script goes that is longer.
-const LONG_SCRIPT: &str = "/tmp/.regatta-command";
 
 /// A command, its output so far, and when it must end.
 pub struct Running {
@@ -32,33 +32,37 @@ pub struct Running {
     /// `None` when nobody holds the other end any more.
     pipe: Option<OwnedFd>,
     output: Kept,
+    /// A script that is too long for an argument.
+    _file: Option<tempfile::NamedTempFile>,
 }
 
 impl Running {
     /// Starts `bash -lc`, as upstream does: in a fresh login shell, without input, and with both
     /// outputs in one pipe so that they stay in order.
-    pub fn start(
-        id: u64,
-        cwd: &str,
-        script: &[u8],
-        deadline: Duration,
-        limit: usize,
-    ) -> io::Result<Self> {
-        let script = std::str::from_utf8(script).map_err(io::Error::other)?;
-        let by_file = format!(". {LONG_SCRIPT}");
-        let argument = if script.len() > MAX_ARGUMENT {
-            files::write_atomic(Path::new(LONG_SCRIPT), script.as_bytes())
-                .map_err(io::Error::other)?;
-            &by_file
-        } else {
-            script
-        };
+    pub fn start(id: u64, order: &Order<'_>) -> io::Result<Self> {
+        let mut file = None;
+        let mut argument = order.script.to_owned();
+        if argument.len() > MAX_ARGUMENT {
+            let mut long = tempfile::NamedTempFile::with_prefix(".regatta-")?;
+            long.write_all(order.script.as_bytes())?;
+            argument = format!(". {}", long.path().display());
+            file = Some(long);
+        }
         let (pipe, output) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
-        let child = Command::new("bash")
-            .arg("-lc")
+        let mut command = Command::new("bash");
+        if order.login {
+            command.arg("-lc");
+        } else {
+            command.args(["--noprofile", "--norc", "-c"]);
+        }
+        if std::process::id() == 1 {
+            // Only where processes may outlive us does their mark matter.
+            command.env_remove(OWNER_VAR);
+        }
+        let child = command
             .arg(argument)
-            .current_dir(cwd)
+            .current_dir(order.cwd)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -74,10 +78,11 @@ impl Running {
             id,
             pid,
             started: tree::started(pid).unwrap_or(0),
-            deadline: Instant::now() + deadline,
+            deadline: Instant::now() + order.deadline,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
             pipe: Some(pipe),
-            output: Kept::new(limit),
+            output: Kept::new(order.limit),
+            _file: file,
         })
     }
 

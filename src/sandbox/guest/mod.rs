@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 
+use super::channel::Order;
 use super::frame::{self, CommandEnd, Reply, Request};
 use crate::files;
 use command::Running;
@@ -170,11 +171,18 @@ impl Guest {
             Request::Run {
                 id,
                 cwd,
+                login,
                 deadline_ms,
                 limit,
             } => {
-                let deadline = Duration::from_millis(deadline_ms);
-                match self.start(id, &cwd, payload, deadline, limit) {
+                let order = Order {
+                    script: std::str::from_utf8(payload).map_err(io::Error::other)?,
+                    cwd: &cwd,
+                    login,
+                    deadline: Duration::from_millis(deadline_ms),
+                    limit,
+                };
+                match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
                     Err(error) => {
                         // What a shell that cannot be started means to whoever asked for it.
@@ -191,6 +199,10 @@ impl Guest {
                     }
                 }
                 Ok(())
+            }
+            // A pipe or a device by that name might never end.
+            Request::Read { id, path, .. } if is_special(Path::new(&path)) => {
+                failed(id, format!("{path} is no plain file"))
             }
             Request::Read { id, path, limit } => match files::read_up_to(Path::new(&path), limit) {
                 Ok(Some(bytes)) => say(&Reply::File { id }, &bytes),
@@ -218,23 +230,16 @@ impl Guest {
 
     /// Starts a command. What earlier commands left behind stays, unless there is so much of it
     /// that it looks like a fork bomb, whose numbers go up and down: then it goes first.
-    fn start(
-        &mut self,
-        id: u64,
-        cwd: &str,
-        script: &[u8],
-        deadline: Duration,
-        limit: usize,
-    ) -> io::Result<Running> {
+    fn start(&mut self, id: u64, order: &Order<'_>) -> io::Result<Running> {
         if tree::count_descendants() >= self.pids / 4 {
             tree::kill_descendants(None);
             self.reap();
         }
-        match Running::start(id, cwd, script, deadline, limit) {
+        match Running::start(id, order) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 tree::kill_descendants(None);
                 self.reap();
-                Running::start(id, cwd, script, deadline, limit)
+                Running::start(id, order)
             }
             started => started,
         }
@@ -294,6 +299,10 @@ impl Guest {
         self.running = None;
         tree::kill_descendants(None);
     }
+}
+
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| !meta.is_file())
 }
 
 fn failed(id: u64, why: String) -> io::Result<()> {

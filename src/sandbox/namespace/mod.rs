@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Channel;
 use super::process::Guest;
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, INSIDE, guest_options};
+use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_mailbox};
 use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::process;
@@ -19,8 +19,6 @@ pub use confine::ENTER_COMMAND;
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
-/// The socket of the guest; every namespace has its own.
-const MAILBOX: &str = "regatta";
 
 /// What the namespace is made of, handed to the child as JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,22 +39,21 @@ pub struct Plan {
     network: bool,
 }
 
-/// Bytes that may be written when no limit is given. They are memory, taken as they are written.
-const SPACE: u64 = 4 << 30;
-
 /// Starts a guest in namespaces of its own.
 pub async fn start(
     place: &HostPlace,
     spec: &Spec,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
-    guest.extend(guest_options(MAILBOX, spec));
+    // Abstract sockets belong to network namespaces, which may be the host's.
+    let mailbox = new_mailbox();
+    guest.extend(guest_options(&mailbox, spec));
     let plan = Plan {
         rootfs: place.rootfs.clone(),
         tools: place.tools.dir().to_owned(),
         guest,
         workspace: Some(spec.workspace.clone()),
-        space: spec.limits.memory_bytes.unwrap_or(SPACE),
+        space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
         pids: spec.limits.pids,
         network: spec.limits.network,
     };
@@ -75,7 +72,7 @@ pub async fn start(
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8")
-        .env(super::post::SOCKET_VAR, MAILBOX)
+        .env(super::post::SOCKET_VAR, mailbox)
         .envs(&spec.env);
     Guest::spawn(command, INSIDE.to_owned(), None).await
 }
@@ -131,12 +128,14 @@ pub async fn check() -> Result<()> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    let words = words.trim().trim_start_matches("error: ");
+    let why = words.lines().next().unwrap_or("it gives no reason");
+    let why = why
+        .trim_start_matches("error: ")
+        .trim_start_matches("not fit: ");
     Err(Error::world(format!(
-        "this kernel does not let you make a namespace sandbox: {}",
-        words.lines().next().unwrap_or("it gives no reason")
+        "this kernel does not let you make a namespace sandbox: {why}"
     ))
     .hint("allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)")
-    .hint("or take --backend docker")
+    .hint("or take --backend docker, for a dataset that has images")
     .hint("or take --backend process: it isolates NOTHING, the model's commands run as you, on your files; for harmless fixtures only"))
 }

@@ -16,25 +16,22 @@ use super::confine::held;
 use crate::files;
 use crate::sandbox::tools::INSIDE;
 
-/// What is not shown of the host: people's files, other programs' sockets, mounts of media, and
-/// what the namespace has of its own.
-const HIDDEN: [&str; 13] = [
-    "home",
-    "root",
-    "run",
-    "tmp",
-    "mnt",
-    "media",
+/// What is shown of the host: programs and their configuration. Not people's files, other programs'
+/// data and sockets, or whatever else somebody keeps at the top, a dataset's hidden tests among it.
+const SHOWN: [&str; 11] = [
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "nix", "gnu",
+];
+/// What the namespace has of its own, and is not taken from a root file system of the user's.
+const OWN: [&str; 8] = [
     "proc",
     "sys",
     "dev",
+    "run",
+    "tmp",
     "workspace",
-    "lost+found",
-    "boot",
-    "srv",
+    "home",
+    ".old",
 ];
-/// Of `/var`, what could hold somebody's data or sockets is not shown either.
-const HIDDEN_VAR: [&str; 3] = ["run", "tmp", "spool"];
 /// The devices that programs expect.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -56,7 +53,14 @@ pub fn build(plan: &Plan) -> io::Result<()> {
         MountFlags::NOSUID | MountFlags::NODEV,
         Some(&*data),
     )?;
-    show(&rootfs, root, &HIDDEN)?;
+    let is_host = plan.rootfs == Path::new("/");
+    show(&rootfs, root, |name| {
+        if is_host {
+            SHOWN.contains(&name)
+        } else {
+            !OWN.contains(&name)
+        }
+    })?;
     own_places(root)?;
     let inside = root.join(INSIDE.trim_start_matches('/'));
     make(&inside)?;
@@ -74,22 +78,19 @@ fn make(dir: &Path) -> io::Result<()> {
     files::create_dir(dir).map_err(io::Error::other)
 }
 
-/// Binds what is in one directory into another; links are made anew.
-fn show(from: &Path, to: &Path, hidden: &[&str]) -> io::Result<()> {
+/// Binds what is wanted of one directory into another; links are made anew.
+fn show(from: &Path, to: &Path, is_wanted: impl Fn(&str) -> bool) -> io::Result<()> {
     for path in files::list(from).map_err(io::Error::other)? {
-        let Some(name) = path.file_name() else {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        if hidden.iter().any(|hidden| name == *hidden) {
+        if !is_wanted(name) {
             continue;
         }
         let target = to.join(name);
         let kind = path.symlink_metadata()?.file_type();
         if kind.is_symlink() {
             symlink(path.read_link()?, &target)?;
-        } else if name == "var" && kind.is_dir() && hidden.len() == HIDDEN.len() {
-            make(&target)?;
-            show(&path, &target, &HIDDEN_VAR)?;
         } else if kind.is_dir() {
             make(&target)?;
             // A mount that we may not see through stays empty.
