@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::secret::Secret;
 
 /// An agent's configuration.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct AgentConfig {
     pub api_base: Option<String>,
     /// Everything the templates may name, as upstream gives it to them.
     pub vars: Map<String, Value>,
+    /// The key that the configuration holds.
+    pub api_key: Option<Secret>,
     /// Keys that mean nothing here.
     pub ignored: Vec<String>,
 }
@@ -113,6 +116,7 @@ impl Default for AgentConfig {
             protocol: Protocol::Tools,
             submission: Submission::WorkingTree,
             api_base: None,
+            api_key: None,
             vars: Map::new(),
             ignored: Vec::new(),
         }
@@ -148,7 +152,10 @@ impl AgentConfig {
             for (key, value) in keys {
                 config.set(section, key, value)?;
             }
-            config.vars.extend(keys.clone());
+            let shown = keys.iter().filter(|(key, _)| *key != "model_kwargs");
+            config
+                .vars
+                .extend(shown.map(|(key, value)| (key.clone(), value.clone())));
         }
         if config.instance_template.contains("patch.txt") {
             config.submission = Submission::PatchFile;
@@ -202,14 +209,30 @@ impl AgentConfig {
             ("model", "model_kwargs") => {
                 let kwargs = value.as_object().ok_or_else(|| wrong("a mapping"))?;
                 self.model_kwargs.extend(kwargs.clone());
-                let base = kwargs.get("api_base").and_then(Value::as_str);
-                self.api_base = base.map(str::to_owned);
+                let text = |key: &str| kwargs.get(key).and_then(Value::as_str);
+                self.api_base = text("api_base").map(str::to_owned);
+                self.api_key = text("api_key").map(Secret::new);
+                self.model_kwargs.remove("api_key");
             }
             // They are what regatta does anyway, or are asked of other places.
             ("agent", "mode" | "output_path") | ("model", "cost_tracking" | "model_name") => {}
             _ => self.ignored.push(format!("{section}.{key}")),
         }
         Ok(())
+    }
+
+    /// What the prompts ask for that these sandboxes do not have.
+    #[must_use]
+    pub fn asks_for_more(&self) -> Option<&'static str> {
+        let prompts = [&self.system_template, &self.instance_template];
+        let asks = |text: &str| prompts.iter().any(|prompt| prompt.contains(text));
+        if asks("gh pr") {
+            return Some(
+                "`gh pr create`: there is no such program; what is submitted is the working tree, pushed or not",
+            );
+        }
+        asks("remote called \"team\"")
+            .then_some("a remote `team`: with --git it is called `origin`")
     }
 
     /// What templates may name of the configuration, as upstream's may.

@@ -11,6 +11,8 @@ pub struct Failure {
     pub rule: String,
     /// What happened, for people.
     pub text: String,
+    /// Whether the sandbox is as the agent left it, so that its work can still be had.
+    pub keeps_work: bool,
 }
 
 impl Failure {
@@ -20,13 +22,17 @@ impl Failure {
         Self {
             rule: rule.to_owned(),
             text: text.into(),
+            keeps_work: false,
         }
     }
 }
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Self {
-        Self::new(error.rule(), error.to_string())
+        Self {
+            keeps_work: true,
+            ..Self::new(error.rule(), error.to_string())
+        }
     }
 }
 
@@ -38,6 +44,9 @@ impl From<SandboxError> for Failure {
 
 impl From<TemplateError> for Failure {
     fn from(error: TemplateError) -> Self {
-        Self::new("agent_config_template", error.to_string())
+        Self {
+            keeps_work: true,
+            ..Self::new("agent_config_template", error.to_string())
+        }
     }
 }

@@ -49,14 +49,19 @@ impl Team {
 
 impl Remote {
     /// Sets the remote up in an agent's sandbox.
-    pub async fn set_up(id: &str, sandbox: &mut Sandbox) -> Result<Self, Failure> {
+    pub async fn set_up(id: &str, team: &[String], sandbox: &mut Sandbox) -> Result<Self, Failure> {
         let base = sandbox.base().to_owned();
         let hook = format!(
             "#!/bin/sh\n[ \"$1\" = refs/heads/{id} ] || {{ echo \"you can push {id} only\" >&2; exit 1; }}\n"
         );
+        let branches: Vec<String> = team
+            .iter()
+            .map(|member| format!("{base}:refs/heads/{member}"))
+            .collect();
+        let branches = branches.join(" ");
         let script = format!(
             "set -e; git init -q --bare {ORIGIN}; git remote add origin \"$(cd {ORIGIN} && pwd)\"; \
-             git push -q origin {base}:refs/heads/main {base}:refs/heads/{id}; \
+             git push -q origin {base}:refs/heads/main {branches}; \
              git fetch -q origin; git branch -q --set-upstream-to=origin/{id} {id}"
         );
         run(sandbox, &script).await?;

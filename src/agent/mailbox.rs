@@ -58,6 +58,18 @@ struct State {
     waiting: HashSet<(String, String)>,
 }
 
+/// Somebody who waits, until this is dropped.
+struct Waiting<'a> {
+    mailbox: &'a Mailbox,
+    pair: (String, String),
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.mailbox.state().waiting.remove(&self.pair);
+    }
+}
+
 impl Mailbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -122,6 +134,11 @@ impl Mailbox {
     pub async fn wait(&self, agent: &str, peer: &str, timeout: Duration) -> Waited {
         let pair = (agent.to_owned(), peer.to_owned());
         self.state().waiting.insert(pair.clone());
+        // Also when nobody waits for the end of the waiting any more.
+        let _waiting = Waiting {
+            mailbox: self,
+            pair,
+        };
         let waited = tokio::time::timeout(
             timeout,
             self.until(|state| {
@@ -136,7 +153,6 @@ impl Mailbox {
             }),
         )
         .await;
-        self.state().waiting.remove(&pair);
         waited.unwrap_or(Waited::TimedOut)
     }
 
@@ -174,6 +190,12 @@ impl Mailbox {
     /// How an agent ended, if it did.
     pub fn departure(&self, agent: &str) -> Option<Departure> {
         self.state().departed.get(agent).cloned()
+    }
+
+    /// How many messages an agent has sent.
+    pub fn sent_by(&self, agent: &str) -> usize {
+        let state = self.state();
+        state.sent.iter().filter(|sent| sent.from == agent).count()
     }
 
     /// Everything that was sent, in order.

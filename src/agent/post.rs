@@ -18,6 +18,10 @@ use crate::sandbox::{Post, PostAnswer, PostCall};
 /// How long `--wait` waits, as upstream's does.
 const WAIT: Duration = Duration::from_mins(1);
 
+/// One agent must not be able to fill the other's window: bytes a message, and messages.
+const MAX_MESSAGE: usize = 16_000;
+const MAX_MESSAGES: usize = 200;
+
 /// The forms that are understood.
 const FORMS: &str = "  send_message [--wait] <agent> <<'MSG'
   your text
@@ -107,6 +111,17 @@ impl Desk {
         };
         if text.trim().is_empty() {
             return Err("the message is empty".to_owned());
+        }
+        if text.len() > MAX_MESSAGE {
+            return Err(format!(
+                "the message has {} bytes, more than the {MAX_MESSAGE} that a colleague can be expected to read",
+                text.len()
+            ));
+        }
+        if self.mailbox.sent_by(&self.id) >= MAX_MESSAGES {
+            return Err(format!(
+                "you have sent {MAX_MESSAGES} messages, which is all there are"
+            ));
         }
         Ok(Parsed {
             wait,

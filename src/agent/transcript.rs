@@ -65,16 +65,6 @@ impl Transcript {
         }
     }
 
-    /// Adds a call that was given up on: a response without usage, so that whoever counts the tokens
-    /// sees that some are missing.
-    pub fn unanswered(&mut self) {
-        self.log.push(json!({
-            "role": "assistant",
-            "content": "",
-            "extra": {"unanswered": true, "response": {}, "timestamp": now()},
-        }));
-    }
-
     /// Adds a command's result, as the answer to a tool's call or as a message.
     pub fn observe(&mut self, call: Option<&str>, content: String, observation: &Observation) {
         let role = if call.is_some() {

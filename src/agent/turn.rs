@@ -47,6 +47,8 @@ pub struct Agent {
     pub spec: Spec,
     /// Where.
     pub backend: Backend,
+    /// Told how it ended, before its sandbox is cleaned up.
+    pub on_end: Arc<dyn Fn(&Status) + Send + Sync>,
     /// Told the name of its sandbox, once there is one.
     pub on_sandbox: Arc<dyn Fn(&str) + Send + Sync>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
@@ -86,6 +88,7 @@ impl AgentEnd {
             cost: Some(0.0),
             steps: 0,
             usage: Usage::default(),
+            usage_unknown: false,
             rate_limited: Duration::ZERO,
             log: Vec::new(),
             base: String::new(),
@@ -148,6 +151,8 @@ pub struct AgentEnd {
     pub steps: u64,
     /// Tokens, as far as the endpoint told.
     pub usage: Usage,
+    /// Whether there were calls whose usage it did not tell.
+    pub usage_unknown: bool,
     /// Time lost to rate limits.
     pub rate_limited: Duration,
     /// The whole conversation, in upstream's form.
@@ -174,13 +179,17 @@ struct Turn {
     transcript: Transcript,
     announced: Vec<String>,
     begun: Instant,
+    /// Time spent waiting for the sandbox, which is not the agent's.
+    not_counted: Duration,
     rate_limited: Duration,
     /// The cost of the calls whose cost is known.
     cost: f64,
     /// Whether there were others.
     has_unknown_cost: bool,
-    /// Whether a call is under way.
-    is_asking: bool,
+    /// Whether there were calls whose usage is not known.
+    has_unknown_usage: bool,
+    /// Since when a call is under way.
+    asking_since: Option<Instant>,
     usage: Usage,
     last_prompt: u64,
     steps: u64,
@@ -206,10 +215,19 @@ impl Agent {
                 _ => Status::Aborted,
             }),
         };
-        let status = outcome.unwrap_or_else(Status::Failed);
+        let status = match outcome {
+            Ok(status) => status,
+            // A replay ends where the recording's time was up.
+            Err(failure) if failure.rule == TIME_LIMIT => Status::TimeLimit,
+            Err(failure) => Status::Failed(failure),
+        };
+        (turn.agent.on_end)(&status);
         turn.end(status).await
     }
 }
+
+/// How a recording names the end of an agent whose time was up.
+const TIME_LIMIT: &str = "time_limit";
 
 /// The triage rule of an agent whose peer was lost.
 const PEER_LOST: &str = "peer_lost";
@@ -246,10 +264,12 @@ impl Turn {
             transcript: Transcript::default(),
             announced: Vec::new(),
             begun: Instant::now(),
+            not_counted: Duration::ZERO,
             rate_limited: Duration::ZERO,
             cost: 0.0,
             has_unknown_cost: false,
-            is_asking: false,
+            has_unknown_usage: false,
+            asking_since: None,
             usage: Usage::default(),
             last_prompt: 0,
             steps: 0,
@@ -320,7 +340,7 @@ impl Turn {
         if !self.agent.times.rate_limits_count {
             limit += self.rate_limited + lost;
         }
-        Some(limit.saturating_sub(self.begun.elapsed()))
+        Some((limit + self.not_counted).saturating_sub(self.begun.elapsed()))
     }
 
     /// One reply of the model, after shortening the conversation where it has to be; `None` when
@@ -378,7 +398,7 @@ impl Turn {
     ) -> Result<Option<Reply>, Failure> {
         let tape = Arc::clone(&self.tape);
         let slowed = self.agent.client.slowed();
-        self.is_asking = true;
+        self.asking_since = Some(Instant::now());
         let reply = {
             let mut tape = tape.lock().await;
             let call = tape.chat(&self.agent.client, messages, tools);
@@ -387,7 +407,7 @@ impl Turn {
                 let lost = self.agent.client.slowed().saturating_sub(slowed);
                 let left = self.left_with(lost);
                 if left == Some(Duration::ZERO) {
-                    return Ok(None);
+                    return self.time_is_up();
                 }
                 let up = async {
                     match left {
@@ -396,13 +416,21 @@ impl Turn {
                     }
                 };
                 tokio::select! {
-                    reply = &mut call => break reply?,
+                    reply = &mut call => break reply,
                     // Time may have been lost meanwhile: look again.
                     () = up => {}
                 }
             }
         };
-        self.is_asking = false;
+        self.asking_since = None;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.has_unknown_usage |= error.may_be_billed();
+                return Err(error.into());
+            }
+        };
+        self.has_unknown_usage |= reply.discarded || reply.usage.is_none();
         self.rate_limited += reply.rate_limited;
         match reply.cost {
             Some(cost) => self.cost += cost,
@@ -412,6 +440,26 @@ impl Turn {
             self.usage += usage;
         }
         Ok(Some(reply))
+    }
+
+    /// The time is up in the middle of a call: the agent's own doing, unless it was this call that
+    /// took the time. Then it is the endpoint's, which hangs or fails.
+    fn time_is_up(&self) -> Result<Option<Reply>, Failure> {
+        let waited = self.asking_since.map(|since| since.elapsed());
+        let limit = self.agent.times.trial.unwrap_or(Duration::MAX);
+        if self.steps == 0 || waited.is_some_and(|waited| waited > limit / 2) {
+            return Err(Failure {
+                keeps_work: true,
+                ..Failure::new(
+                    "timeout",
+                    format!(
+                        "the model did not answer within {} s, which took the trial's time",
+                        waited.unwrap_or_default().as_secs()
+                    ),
+                )
+            });
+        }
+        Ok(None)
     }
 
     /// The commands that a reply asks for, or what is wrong with it.
@@ -514,20 +562,24 @@ impl Turn {
         let Place::Starting(starting) = &mut self.place else {
             return Ok(());
         };
-        let started = match starting.await {
+        let waiting = Instant::now();
+        let started = starting.await;
+        self.not_counted += waiting.elapsed();
+        let started = match started {
             Ok(started) => started,
             Err(error) => Err(SandboxError::Refused(format!("its task ended: {error}"))),
         };
         match started {
-            Ok(mut sandbox) => {
+            Ok(sandbox) => {
                 (self.agent.on_sandbox)(&sandbox.name());
                 sandbox.base().clone_into(&mut self.base);
-                if self.agent.git.is_some() {
-                    let remote = Remote::set_up(&self.agent.id, &mut sandbox).await;
-                    self.place = Place::Ready(Box::new(sandbox));
-                    self.remote = Some(remote?);
-                } else {
-                    self.place = Place::Ready(Box::new(sandbox));
+                // Kept first: what follows may be dropped in the middle.
+                self.place = Place::Ready(Box::new(sandbox));
+                if self.agent.git.is_some()
+                    && let Place::Ready(sandbox) = &mut self.place
+                {
+                    let remote = Remote::set_up(&self.agent.id, &self.agent.team, sandbox).await?;
+                    self.remote = Some(remote);
                 }
                 Ok(())
             }
@@ -543,25 +595,38 @@ impl Turn {
         let mut patch = Vec::new();
         let mut closing = None;
         match &status {
-            Status::Aborted => {}
-            // What was done until then is kept, where it can still be had.
-            Status::Failed(_) => patch = self.work().await.unwrap_or_default(),
-            _ => match self.work().await {
+            Status::Failed(failure) if failure.keeps_work => {
+                // What was done until then is kept, where it can still be had.
+                patch = self.work(true).await.unwrap_or_default();
+            }
+            Status::Failed(_) | Status::Aborted => {}
+            _ => match self.work(status != Status::Submitted).await {
                 Ok(work) => patch = work,
                 Err(failure) => status = Status::Failed(failure),
             },
         }
-        if self.ready().await.is_ok()
-            && let Place::Ready(sandbox) = std::mem::replace(&mut self.place, Place::Gone)
-        {
-            closing = Some(tokio::spawn(sandbox.close()));
+        match std::mem::replace(&mut self.place, Place::Gone) {
+            Place::Ready(sandbox) => closing = Some(tokio::spawn(sandbox.close())),
+            // Nobody waits for it any more, but it has to go.
+            Place::Starting(starting) => {
+                closing = Some(tokio::spawn(async move {
+                    if let Ok(Ok(sandbox)) = starting.await {
+                        sandbox.close().await;
+                    }
+                }));
+            }
+            Place::Gone => {}
         }
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
-                Status::Failed(Failure { rule, text }) => Ended::Failed {
+                Status::Failed(Failure { rule, text, .. }) => Ended::Failed {
                     rule: rule.clone(),
                     error: text.clone(),
+                },
+                Status::TimeLimit => Ended::Failed {
+                    rule: TIME_LIMIT.to_owned(),
+                    error: "the time was up".to_owned(),
                 },
                 _ => Ended::Itself,
             };
@@ -573,17 +638,17 @@ impl Turn {
             Status::Failed(failure) => Some(failure.text.as_str()),
             _ => None,
         };
-        if self.is_asking {
-            // The call was given up on, and may be billed all the same: its cost is not known.
-            self.has_unknown_cost = true;
-            self.transcript.unanswered();
+        if self.asking_since.is_some() {
+            // The call was given up on, and may be billed all the same.
+            self.has_unknown_usage = true;
         }
         let submission = String::from_utf8_lossy(&patch);
         self.transcript.end(status.word(), &submission, error);
         AgentEnd {
             status,
             patch,
-            cost: (!self.has_unknown_cost).then_some(self.cost),
+            cost: (!self.has_unknown_cost && !self.has_unknown_usage).then_some(self.cost),
+            usage_unknown: self.has_unknown_usage,
             steps: self.steps,
             usage: self.usage,
             rate_limited: self.rate_limited,
@@ -593,13 +658,18 @@ impl Turn {
         }
     }
 
-    /// The agent's work as a patch.
-    async fn work(&mut self) -> Result<Vec<u8>, Failure> {
+    /// The agent's work as a patch: what it submitted, or whatever it had done when it ended
+    /// otherwise.
+    async fn work(&mut self, is_unfinished: bool) -> Result<Vec<u8>, Failure> {
+        if is_unfinished && matches!(self.place, Place::Starting(_)) {
+            return Ok(Vec::new());
+        }
         self.ready().await?;
         let Place::Ready(sandbox) = &mut self.place else {
             return Ok(Vec::new());
         };
         match self.agent.config.submission {
+            Submission::PatchFile if is_unfinished => Ok(sandbox.diff().await?),
             Submission::WorkingTree => Ok(sandbox.diff().await?),
             Submission::PatchFile => match sandbox.read("patch.txt", MAX_PATCH).await {
                 Ok(bytes) => Ok(normal(&bytes)),

@@ -72,6 +72,17 @@ pub struct Reply {
     /// Time lost to rate limits before this reply: waiting for the shared pace and backing off
     /// after a 429. Other retries count as working time.
     pub rate_limited: Duration,
+    /// Whether earlier tries may have been billed as well: answers that were none, or that came too
+    /// late.
+    pub discarded: bool,
+}
+
+impl ChatError {
+    /// Whether the call that failed may be billed all the same.
+    #[must_use]
+    pub const fn may_be_billed(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::Malformed { .. })
+    }
 }
 
 /// Why a call failed for good.

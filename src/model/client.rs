@@ -67,16 +67,34 @@ pub struct Client {
     pace: Arc<Pace>,
 }
 
+/// What an endpoint answered in the end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchange {
+    /// The response's body.
+    pub response: Value,
+    /// Time lost to rate limits.
+    pub rate_limited: Duration,
+    /// See [`Reply::discarded`].
+    pub discarded: bool,
+}
+
 /// The HTTP client for all chat clients of a process: they share its pool of connections.
-pub fn http() -> error::Result<reqwest::Client> {
-    reqwest::Client::builder()
+///
+/// An endpoint on this machine is never asked through a proxy, and none is followed elsewhere: a
+/// redirected POST becomes a GET.
+pub fn http(base: &str) -> error::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
         .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
-        .pool_max_idle_per_host(1024)
-        .build()
-        .map_err(|error| {
-            Error::world(format!("cannot set up HTTPS: {}", innermost(&error)))
-                .hint("install the system's CA certificates (Debian: `ca-certificates`)")
-        })
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(1024);
+    let is_here = ["//127.", "//localhost", "//[::1]"];
+    if is_here.iter().any(|host| base.contains(host)) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| {
+        Error::world(format!("cannot set up HTTPS: {}", innermost(&error)))
+            .hint("install the system's CA certificates (Debian: `ca-certificates`)")
+    })
 }
 
 impl Client {
@@ -110,8 +128,7 @@ impl Client {
     /// Asks the model to go on with a conversation.
     pub async fn chat(&self, messages: &[Message], tools: &[Tool]) -> Result<Reply, ChatError> {
         let request = self.request(messages, tools);
-        let (response, rate_limited) = self.exchange(&request).await?;
-        self.reply(response, rate_limited)
+        self.reply(self.exchange(&request).await?)
     }
 
     /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
@@ -128,9 +145,9 @@ impl Client {
 
     /// Sends a request until a chat response comes or trying again makes no sense.
     ///
-    /// Returns the response's body, and the time lost to rate limits.
-    pub async fn exchange(&self, request: &Value) -> Result<(Value, Duration), ChatError> {
+    pub async fn exchange(&self, request: &Value) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
+        let mut discarded = false;
         let mut tried = 0;
         loop {
             let (permit, waited) = self.pace.enter().await;
@@ -139,7 +156,11 @@ impl Client {
             let failure = match self.attempt(request).await {
                 Ok(response) => {
                     permit.succeeded();
-                    return Ok((response, rate_limited));
+                    return Ok(Exchange {
+                        response,
+                        rate_limited,
+                        discarded,
+                    });
                 }
                 Err(failure) => failure,
             };
@@ -147,9 +168,9 @@ impl Client {
                 status: 429,
                 retry_after,
                 ..
-            } = failure
+            } = &failure
             {
-                permit.rate_limited(retry_after);
+                permit.rate_limited(*retry_after);
                 // The pace holds this call back with all the others.
                 Duration::ZERO
             } else {
@@ -159,12 +180,18 @@ impl Client {
             if tried >= self.tries || !failure.may_pass() {
                 return Err(self.error(failure, tried));
             }
+            discarded |= matches!(failure, Failure::TimedOut | Failure::Malformed { .. });
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// The reply that a response's body holds.
-    pub fn reply(&self, raw: Value, rate_limited: Duration) -> Result<Reply, ChatError> {
+    /// The reply that an exchange ended in.
+    pub fn reply(&self, exchange: Exchange) -> Result<Reply, ChatError> {
+        let Exchange {
+            response: raw,
+            rate_limited,
+            discarded,
+        } = exchange;
         let (message, usage) = self
             .wire
             .parse(&raw)
@@ -175,6 +202,7 @@ impl Client {
             cost: self.price.zip(usage).map(|(price, usage)| price.of(usage)),
             raw,
             rate_limited,
+            discarded,
         })
     }
 

@@ -51,10 +51,18 @@ impl Failure {
         match self {
             Self::Unreachable { hopeless, .. } => !hopeless,
             Self::TimedOut | Self::Malformed { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 409 | 429 | 500..=599),
+            // A spent quota is no pace: it stays spent.
+            Self::Status {
+                status: 429, body, ..
+            } => !body.contains("insufficient_quota"),
+            Self::Status { status, .. } => matches!(status, 408 | 409 | 500..=599),
         }
     }
 }
+
+/// A shorter key is a placeholder for an endpoint that asks for none: masking it would only tear
+/// holes into messages.
+const SHORTEST_KEY: usize = 8;
 
 impl Endpoint {
     /// Posts a request and reads the JSON of its response.
@@ -135,7 +143,7 @@ impl Endpoint {
     /// A text with every occurrence of the key masked: endpoints like to echo it.
     pub fn hide(&self, text: &str) -> String {
         match &self.key {
-            Some(key) if !key.expose().is_empty() => text.replace(key.expose(), "****"),
+            Some(key) if key.expose().len() >= SHORTEST_KEY => text.replace(key.expose(), "****"),
             _ => text.to_owned(),
         }
     }

@@ -62,6 +62,9 @@ impl PriceTable {
 /// unknown.
 #[must_use]
 pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) -> Option<f64> {
+    if record.agents.iter().any(|agent| agent.usage_unknown) {
+        return None;
+    }
     let from_tokens = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
     if let Some(cost) = record.whole_cost {
         return if cost == 0.0 && record.steps() > 0 {

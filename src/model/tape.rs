@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::chat::{ChatError, Message, Reply, Tool};
-use super::client::Client;
+use super::client::{Client, Exchange};
 use crate::error::{self, Error};
 use crate::files;
 
@@ -56,6 +56,8 @@ enum Entry {
         request: Value,
         response: Value,
         rate_limited_seconds: f64,
+        #[serde(default)]
+        discarded: bool,
     },
     /// A call that failed for good.
     Failed {
@@ -191,13 +193,14 @@ impl Tape {
 impl Recorder {
     async fn chat(&self, client: &Client, request: Value) -> Result<Reply, ChatError> {
         let (entry, outcome) = match client.exchange(&request).await {
-            Ok((response, rate_limited)) => {
+            Ok(exchange) => {
                 let entry = Entry::Chat {
                     request,
-                    response: response.clone(),
-                    rate_limited_seconds: rate_limited.as_secs_f64(),
+                    response: exchange.response.clone(),
+                    rate_limited_seconds: exchange.rate_limited.as_secs_f64(),
+                    discarded: exchange.discarded,
                 };
-                (entry, client.reply(response, rate_limited))
+                (entry, client.reply(exchange))
             }
             Err(error) => {
                 let entry = Entry::Failed {
@@ -244,10 +247,15 @@ impl Player {
                 request,
                 response,
                 rate_limited_seconds,
+                discarded,
             } => {
                 let rate_limited = Duration::try_from_secs_f64(rate_limited_seconds);
-                let rate_limited = rate_limited.unwrap_or_default();
-                (request, client.reply(response, rate_limited))
+                let exchange = Exchange {
+                    response,
+                    rate_limited: rate_limited.unwrap_or_default(),
+                    discarded,
+                };
+                (request, client.reply(exchange))
             }
             Entry::Failed {
                 request,

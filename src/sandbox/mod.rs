@@ -127,8 +127,9 @@ pub struct Command<'a> {
     pub timeout: Duration,
 }
 
-/// How much of a command's output is kept, in bytes: a million at either end.
-const KEPT_OUTPUT: usize = 2_000_000;
+/// How much of a command's output is kept, in bytes: half of it at either end. An agent sees ten
+/// thousand characters; a hundred steps must fit a trajectory, and a thousand agents in memory.
+const KEPT_OUTPUT: usize = 200_000;
 /// The largest submission that is taken, in bytes.
 const MAX_DIFF: usize = 64 << 20;
 
@@ -310,7 +311,8 @@ impl Real {
 
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
-        let script = repo::setup_script(&self.repo, &spec.agent);
+        let has_image = matches!(self.body, Body::Container(_));
+        let script = repo::setup_script(&self.repo, &spec.agent, !has_image);
         let ran = self
             .run_own(&script, spec.limits.setup_timeout, 1 << 20)
             .await?;

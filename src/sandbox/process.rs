@@ -51,7 +51,7 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .env_clear()
         .env(process::OWNER_VAR, process::Owner::this().label())
         .env("HOME", dir.path())
-        .env(super::post::SOCKET_VAR, mailbox)
+        .envs(spec.messaging.then_some((super::post::SOCKET_VAR, mailbox)))
         .envs(
             INHERITED
                 .iter()

@@ -16,6 +16,9 @@ pub struct Repo {
     twin: String,
     /// The base commit.
     pub base: String,
+    /// The tree that the agent found: the base's, unless the image had changes of its own, which
+    /// are nobody's work.
+    pub found: String,
     /// What goes before every command so that it finds the image's programs.
     pub prefix: String,
 }
@@ -28,6 +31,7 @@ impl Repo {
             dir: format!("{home}/repo"),
             twin: format!("{home}/.base.git"),
             base: String::new(),
+            found: String::new(),
             prefix: String::new(),
         }
     }
@@ -54,7 +58,10 @@ impl Repo {
             lines.find_map(|line| line.strip_prefix(name).map(str::to_owned))
         };
         match (ran.end, found("regatta-base=")) {
-            (CommandEnd::Exited(0), Some(base)) if base.len() >= 40 => self.base = base,
+            (CommandEnd::Exited(0), Some(base)) if base.len() >= 40 => {
+                self.base = base;
+                self.found = found("regatta-found=").unwrap_or_default();
+            }
             (end, _) => {
                 return Err(format!(
                     "its repository could not be made ready ({end:?}): {}",
@@ -93,15 +100,19 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
 /// only they held go away; HEAD stays at the base commit, on a branch of the agent's own.
 ///
 /// It prints the base commit and the login shell's `PATH` in its last lines.
-pub fn setup_script(repo: &Repo, agent: &str) -> String {
+pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool) -> String {
     let Repo { dir, twin, .. } = repo;
+    let make = if may_make_one { "true" } else { "false" };
+    let environment = environment(repo);
     // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
     // files, and by git where it keeps them otherwise.
     format!(
         r#"set -e
 cd '{dir}'
+printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)"
 export GIT_CONFIG_NOSYSTEM=1
 [ -e .git ] || {{
+  {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
   export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
   git init -q -b main
   git add -A
@@ -141,29 +152,71 @@ for name in HEAD config index info packed-refs refs reftable shallow; do
   [ ! -e "$dir/$name" ] || own+=("$dir/$name")
 done
 cp -a "${{own[@]}}" '{twin}/'
-printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)"
+# Paths that the image's index is told not to look at would be missing from a submission.
+if git ls-files -v | grep -q '^[a-zS]'; then rm -f '{twin}/index'; fi
+# Room for the submission, should the agent fill the disk.
+head -c {BALLAST} /dev/zero > '{twin}/ballast'
+{environment}
+git "$@" add -A -- . > /dev/null 2>&1 || true
+found=$(git "$@" write-tree)
+if [ "$found" = "$(git "$@" rev-parse "$base^{{tree}}")" ]; then found=; fi
+echo "regatta-found=$found"
 echo "regatta-base=$base"
 "#
     )
 }
 
-/// Prints the difference of the working tree to the base, from the twin's point of view: with its
-/// own index, which knows what has not changed, and without any configuration that the agent may
-/// have made.
+/// Bytes kept free for a submission.
+const BALLAST: usize = 2 << 20;
+
+/// Git from the twin's point of view: with its own index, which knows what has not changed, and
+/// without any configuration that the agent may have made. `"$@"` are git's options.
+fn environment(repo: &Repo) -> String {
+    let Repo { dir, twin, .. } = repo;
+    format!(
+        r"export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_ATTR_NOSYSTEM=1 GIT_NO_REPLACE_OBJECTS=1 HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent
+set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
+  -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true \
+  -c core.sparseCheckout=false -c advice.addEmbeddedRepo=false"
+    )
+}
+
+/// Prints the difference of the working tree to the base.
+///
+/// Repositories that the agent made or cloned inside are files like others; unreadable files are
+/// made readable; and what the image had changed is left out, where the agent left it alone.
 pub fn diff_script(repo: &Repo) -> String {
     let Repo {
-        dir, twin, base, ..
+        dir,
+        twin,
+        base,
+        found,
+        ..
     } = repo;
+    let environment = environment(repo);
     format!(
-        r#"export GIT_DIR='{twin}' GIT_WORK_TREE='{dir}' GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-export GIT_ATTR_NOSYSTEM=1 GIT_NO_REPLACE_OBJECTS=1 HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent
-cd '{dir}' || exit
-set -- -c safe.directory='*' -c core.bare=false -c core.autocrlf=false -c core.safecrlf=false \
-  -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=true -c advice.addEmbeddedRepo=false
-rm -f '{twin}/index.lock'
+        r#"cd '{dir}' || exit
+{environment}
+rm -f '{twin}/index.lock' '{twin}/ballast'
 [ -e '{twin}/index' ] || git "$@" read-tree {base} || exit
+links=$'\n'$(git "$@" ls-files -s | grep '^160000' | cut -f 2-)$'\n'
+find . -mindepth 2 -name .git -prune -print 2>/dev/null | while IFS= read -r inner; do
+  path=${{inner#./}}; path=${{path%/.git}}
+  case $links in *$'\n'"$path"$'\n'*) ;; *) rm -rf "$inner" ;; esac
+done
 # What git says of its trouble is for us; of a success it is no part of the patch.
-said=$(git "$@" add -A -- . 2>&1 >/dev/null) || {{ echo "$said"; exit 1; }}
+if ! git "$@" add -A -- . > /dev/null 2>&1; then
+  chmod -R u+rwX . 2>/dev/null
+  said=$(git "$@" add -A -- . 2>&1 >/dev/null) || {{ echo "$said"; exit 1; }}
+fi
+if [ -n '{found}' ]; then
+  git "$@" diff --name-only -z {base} '{found}' | while IFS= read -r -d '' path; do
+    if git "$@" diff --cached --quiet '{found}' -- ":(literal)$path"; then
+      git "$@" reset -q {base} -- ":(literal)$path" || exit
+    fi
+  done
+fi
 git "$@" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv \
   --src-prefix=a/ --dst-prefix=b/ {base} 2>/dev/null
 "#

@@ -24,16 +24,14 @@ pub fn new_mailbox() -> String {
     format!("regatta-{:016x}", fastrand::u64(..))
 }
 
-/// The options of the guest's command, for a socket and a sandbox's limits.
+/// The options of the guest's command for a sandbox, with a socket when it has messages.
 #[must_use]
-pub fn guest_options(mailbox: &str, spec: &Spec) -> [String; 4] {
-    let pids = spec.limits.pids.to_string();
-    [
-        "--mailbox".to_owned(),
-        mailbox.to_owned(),
-        "--pids".to_owned(),
-        pids,
-    ]
+pub fn guest_options(mailbox: &str, spec: &Spec) -> Vec<String> {
+    let mut options = vec!["--pids".to_owned(), spec.limits.pids.to_string()];
+    if spec.messaging {
+        options.extend(["--mailbox".to_owned(), mailbox.to_owned()]);
+    }
+    options
 }
 
 /// The directory with the guest's program.

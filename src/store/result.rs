@@ -69,6 +69,9 @@ pub struct AgentRecord {
     /// The error's text, when it ended in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it made calls of unknown usage, beside those that its cost and tokens tell of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usage_unknown: bool,
 }
 
 /// What we add to a result under the key `regatta`.
@@ -243,6 +246,8 @@ struct FileAgent {
     cost: Option<f64>,
     steps: Option<u64>,
     error: Option<String>,
+    #[serde(default)]
+    usage_unknown: bool,
 }
 
 impl FileAgent {
@@ -257,6 +262,7 @@ impl FileAgent {
             cost: self.cost,
             steps: self.steps,
             error: self.error,
+            usage_unknown: self.usage_unknown,
         })
     }
 }

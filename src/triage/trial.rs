@@ -176,6 +176,7 @@ mod tests {
                 cost: Some(0.0),
                 steps: Some(1),
                 error: error.map(str::to_owned),
+                usage_unknown: false,
             })
             .collect();
         TrialRecord {

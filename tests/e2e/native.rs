@@ -128,8 +128,8 @@ fn upstream_judges_and_resumes_a_native_tree() {
 #[ignore = "needs Docker: just e2e"]
 fn a_trial_over_its_time_is_the_agents() {
     let lab = Lab::new(Version::Native);
-    lab.fault("slow 40s when=lighthouse");
-    let args = [&SOLO[..], &["--task-timeout", "20s"]].concat();
+    lab.fault("slow 4s when=lighthouse");
+    let args = [&SOLO[..], &["--task-timeout", "14s"]].concat();
     lab.run(&args).code(0);
     let result = lab.result(RUN, "solo", FIRST);
     assert_eq!(result["agent"]["status"], "TimeLimitExceeded", "{result:#}");
@@ -137,6 +137,27 @@ fn a_trial_over_its_time_is_the_agents() {
     assert_eq!(
         lab.result(RUN, "solo", "harbor_task/2/f1_f2")["agent"]["status"],
         "Submitted"
+    );
+}
+
+/// One that never gets an answer is the endpoint's, whatever the trial's time.
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_trial_that_waits_for_the_endpoint_only_is_infrastructures() {
+    let lab = Lab::new(Version::Native);
+    lab.fault("hang when=lighthouse");
+    let args = [&SOLO[..], &["--task-timeout", "5s", "--max-attempts", "1"]].concat();
+    lab.run(&args).code(1);
+    let result = lab.result(RUN, "solo", FIRST);
+    assert_eq!(result["infra_error"], true, "{result:#}");
+    assert_eq!(result["regatta"]["evidence"]["rule"], "timeout");
+    let ledger = lab.place.lines(RUN, "ledger");
+    let trial = ledger
+        .iter()
+        .find(|trial| trial["repo"] == "lighthouse_task");
+    assert!(
+        trial.unwrap()["cost"].is_null(),
+        "a call that may be billed is not free"
     );
 }
 
@@ -190,6 +211,10 @@ fn an_endpoint_that_lies_is_seen_through() {
         let cost = &lab.place.lines("t-smoke1-solo", "ledger")[0]["cost"];
         // Without usage the cost is not known, and unknown is not zero.
         let tells = ["bad-arguments", "unknown-tool"].contains(&lie);
+        assert!(
+            cost.is_null() || cost.as_f64().unwrap() > 0.0,
+            "{lie}: {cost}"
+        );
         assert_eq!(cost.is_number(), tells, "{lie}: {cost}");
         assert!(lab.left_over("t-smoke1-solo").is_empty());
     }

@@ -51,7 +51,12 @@ fn the_future_is_gone() {
 }
 
 /// What an agent does to its repository, and the files that its submission must then name.
-const WAYS: [(&str, &[&str]); 11] = [
+const WAYS: [(&str, &[&str]); 13] = [
+    (
+        "mkdir sub && git init -q sub && echo x > sub/new",
+        &["sub/new"],
+    ),
+    ("echo x > new && chmod 000 new", &["new"]),
     (
         "echo x > new && touch .git/index.lock ../.base.git/index.lock",
         &["new"],
@@ -157,7 +162,7 @@ fn a_submission_applies_whatever_is_in_it() {
 }
 
 #[test]
-fn a_full_disk_at_submission_is_no_empty_submission() {
+fn a_full_disk_leaves_room_for_the_submission() {
     let mut sandbox = Box_::with(Kind::Namespace, |spec| {
         let mut limits = crate::place::limits();
         limits.memory_bytes = Some(16 << 20);
@@ -167,6 +172,11 @@ fn a_full_disk_at_submission_is_no_empty_submission() {
     sandbox
         .try_run("echo x > new; head -c 100000000 /dev/urandom > ../big")
         .unwrap();
+    assert!(sandbox.diff().contains("b/new"));
+    // What is too large for that is refused, and is no empty submission.
+    let script =
+        "rm ../big; head -c 5000000 /dev/urandom > large; head -c 100000000 /dev/urandom > ../big";
+    sandbox.try_run(script).unwrap();
     let Box_ {
         runtime,
         sandbox: inner,
@@ -175,6 +185,52 @@ fn a_full_disk_at_submission_is_no_empty_submission() {
     let refused = runtime.block_on(inner.diff()).unwrap_err();
     assert_eq!(refused.rule(), "sandbox_refused");
     assert!(refused.to_string().contains("No space left"), "{refused}");
+    sandbox.close();
+}
+
+/// What an image had changed itself is nobody's work, until somebody changes it.
+#[test]
+fn what_the_image_had_changed_is_no_part_of_a_submission() {
+    let dir = tempfile::tempdir().unwrap();
+    clone_with_a_future(dir.path());
+    std::fs::write(dir.path().join("artifact"), "built\n").unwrap();
+    std::fs::write(dir.path().join("file"), "patched by the image\n").unwrap();
+    let start = || {
+        let workspace = dir.path().to_owned();
+        Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap()
+    };
+    let mut sandbox = start();
+    sandbox.run("echo mine > new");
+    let diff = sandbox.diff();
+    assert!(
+        diff.contains("b/new") && !diff.contains("artifact") && !diff.contains("image"),
+        "{diff}"
+    );
+    sandbox.close();
+    let mut sandbox = start();
+    sandbox.run("echo more >> artifact; rm -f file");
+    let diff = sandbox.diff();
+    assert!(
+        diff.contains("+built") && diff.contains("+more") && diff.contains("deleted file"),
+        "{diff}"
+    );
+    sandbox.close();
+}
+
+/// Paths that an index is told not to look at are looked at all the same.
+#[test]
+fn a_path_that_git_was_told_to_overlook_is_not_overlooked() {
+    let dir = tempfile::tempdir().unwrap();
+    clone_with_a_future(dir.path());
+    let told = Command::new("git")
+        .args(["update-index", "--assume-unchanged", "file"])
+        .current_dir(dir.path())
+        .status();
+    assert!(told.unwrap().success());
+    let workspace = dir.path().to_owned();
+    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap();
+    sandbox.run("echo changed > file");
+    assert!(sandbox.diff().contains("+changed"));
     sandbox.close();
 }
 

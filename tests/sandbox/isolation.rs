@@ -44,6 +44,23 @@ fn the_host_cannot_be_changed_and_its_people_not_be_seen() {
     sandbox.close();
 }
 
+/// A descriptor that was opened outside would be a way out, whatever is mounted.
+#[test]
+fn no_descriptor_of_the_harness_reaches_a_command() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    let listed = sandbox.run("for fd in /proc/self/fd/*; do echo \"${fd##*/}\"; done");
+    let numbers: Vec<u32> = listed
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .collect();
+    // The three standard ones, and the shell's own of the directory that it lists.
+    assert!(numbers.iter().all(|fd| *fd <= 3 || *fd == 255), "{listed}");
+    let outside =
+        "for fd in 3 4 5 6 7 8 9; do ls /proc/self/fd/$fd/ 2>/dev/null && echo way out; done; true";
+    assert!(!sandbox.run(outside).contains("way out"));
+    sandbox.close();
+}
+
 #[test]
 fn nothing_is_left_of_it() {
     let mut sandbox = Box_::start(Kind::Namespace);

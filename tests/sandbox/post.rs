@@ -95,3 +95,34 @@ fn without_messaging_there_is_no_such_command() {
     assert_eq!(output.end, CommandEnd::Exited(127));
     sandbox.close();
 }
+
+/// Callers who never hang up take neither the mail nor the processor from the others for good.
+#[test]
+fn callers_that_wait_for_ever_are_not_the_end_of_messages() {
+    struct Never;
+    impl Post for Never {
+        fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>> {
+            Box::pin(async move {
+                if call.args.iter().any(|arg| arg == "--wait") {
+                    std::future::pending::<()>().await;
+                }
+                PostAnswer {
+                    code: 0,
+                    text: "answered\n".to_owned(),
+                }
+            })
+        }
+    }
+    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.messaging = true).unwrap();
+    let script = "for i in $(seq 40); do send_message --wait agent2 \"$i\" & done; sleep 1; kill $(jobs -p); wait; send_message agent2 last";
+    let Box_ {
+        runtime,
+        sandbox: inner,
+        ..
+    } = &mut sandbox;
+    let timeout = Duration::from_mins(1);
+    let command = Command { script, timeout };
+    let output = runtime.block_on(inner.run(command, Some(&Never))).unwrap();
+    assert!(text(&output).contains("answered"), "{}", text(&output));
+    sandbox.close();
+}

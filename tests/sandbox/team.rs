@@ -16,7 +16,13 @@ impl Member {
         let mut spec = spec(&harbor());
         spec.agent = id.to_owned();
         let mut sandbox = Sandbox::start(&spec, backend).await.unwrap();
-        let remote = Remote::set_up(id, &mut sandbox).await.unwrap();
+        let remote = Remote::set_up(
+            id,
+            &["agent1".to_owned(), "agent2".to_owned()],
+            &mut sandbox,
+        )
+        .await
+        .unwrap();
         Self { sandbox, remote }
     }
 

@@ -21,6 +21,9 @@ use crate::triage::Rules;
 
 pub use options::{BackendKind, Options, TapeMode};
 
+/// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.
+const CLOSING: Duration = Duration::from_secs(30);
+
 /// The native engine: what trials are made of, and where they run.
 #[derive(Debug)]
 pub struct Native {
@@ -98,12 +101,20 @@ impl Native {
                         let halted = halted.clone();
                         trials.spawn(async move {
                             let mut end = trial::run(&shared, &pair, halted).await;
-                            // The next pair begins while this one's sandboxes are removed.
-                            drop(permit);
-                            for closing in end.iter_mut().flat_map(|end| end.closing.drain(..)) {
-                                // A removal that broke has left what the reaper finds.
-                                let _ = closing.await;
-                            }
+                            // The next pair begins while this one's sandboxes are removed; none
+                            // does on a daemon that is gone.
+                            let daemon = end.as_ref().ok().and_then(|end| end.daemon_gone.as_ref());
+                            let held = daemon.is_some().then_some(permit);
+                            let closing = end.iter_mut().flat_map(|end| end.closing.drain(..));
+                            let closing: Vec<_> = closing.collect();
+                            let all = async {
+                                for one in closing {
+                                    // A removal that broke has left what the reaper finds.
+                                    let _ = one.await;
+                                }
+                            };
+                            let _ = tokio::time::timeout(CLOSING, all).await;
+                            drop(held);
                             end
                         });
                         next = waiting.next();
@@ -150,7 +161,7 @@ impl Native {
             options: options.clone(),
             backend: self.backend.clone(),
             rules: self.rules.clone(),
-            http: http()?,
+            http: http(&self.base)?,
             client: ClientOptions {
                 base: self.base.clone(),
                 pace: Arc::new(pace),

@@ -110,6 +110,9 @@ impl Options {
                 agent.ignored.join(", ")
             ));
         }
+        if let Some(what) = agent.asks_for_more() {
+            notes.push(format!("the agent configuration's prompts speak of {what}"));
+        }
         let native = &config.native;
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
@@ -125,7 +128,7 @@ impl Options {
                 .memory_gb
                 .map(bytes)
                 .or((backend == BackendKind::Namespace).then_some(NAMESPACE_BYTES)),
-            cpus: native.cpus,
+            cpus: native.cpus.filter(|_| backend == BackendKind::Docker),
             pids: native.pids,
             network: native.network.unwrap_or(backend != BackendKind::Namespace),
             setup_timeout: native.setup_timeout,
@@ -263,7 +266,7 @@ fn client(
         model: config.experiment.model.clone(),
         wire,
         base,
-        key: key.map(Secret::new),
+        key: key.map(Secret::new).or_else(|| agent.api_key.clone()),
         extra: agent.model_kwargs.clone(),
         price,
         timeout: native.call_timeout,

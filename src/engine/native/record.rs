@@ -229,6 +229,7 @@ fn of_agent(end: &AgentEnd) -> Value {
         "cache_write_tokens": 0,
         "patch_lines": end.patch.split(|byte| *byte == b'\n').count().saturating_sub(1),
         "error": error,
+        "usage_unknown": end.usage_unknown,
         "rate_limited_seconds": end.rate_limited.as_secs_f64(),
         "base_commit": end.base,
     })

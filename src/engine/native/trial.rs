@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::options::TapeMode;
 use super::record::{self, Made};
@@ -17,7 +17,7 @@ use crate::files;
 use crate::model::client::Client;
 use crate::model::tape::Tape;
 use crate::sandbox::{Backend, Spec};
-use crate::triage::Cause;
+use crate::triage::{Cause, Rules};
 
 /// How many commands an injected death lets pass.
 const COMMANDS_BEFORE_DEATH: u64 = 2;
@@ -50,55 +50,54 @@ pub async fn run(
         let tape = tape(shared, pair, id, nth)?;
         agents.push(agent(shared, pair, &made, id, &crew, &features, tape)?);
     }
-    let pulled = pull(shared, pair).await;
+    let pulled = tokio::select! {
+        pulled = pull(shared, pair) => pulled,
+        // Nothing has been paid yet.
+        () = aborted(&mut halt) => return Ok(TrialEnd::default()),
+    };
     // One channel for the pair: the run's reasons to halt, and its own.
     let (stop, stopped) = watch::channel(Halt::No);
-    let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let stop = Arc::new(stop);
+    let mut running = JoinSet::new();
     let count = agents.len();
-    for (index, agent) in agents.into_iter().enumerate() {
-        let (ends, stopped) = (ends.clone(), stopped.clone());
+    for (index, mut agent) in agents.into_iter().enumerate() {
+        let stopped = stopped.clone();
         let failed = pulled.clone().err();
-        let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), agent.id.clone());
-        tokio::spawn(async move {
+        agent.on_end = announce(shared, &crew, &agent.id, &stop);
+        running.spawn(async move {
             let end = match failed {
                 Some(failure) => AgentEnd::never(failure),
                 None => agent.run(stopped).await,
             };
-            if let Some(mailbox) = mailbox {
-                let has_pushed = git.is_some_and(|git| git.has_pushed(&id));
-                let branch = has_pushed.then(|| format!("origin/{id}"));
-                let how = end.status.told().to_owned();
-                mailbox.depart(&id, Departure { how, branch });
-            }
-            // The trial waits for every end.
-            let _ = ends.send((index, end));
+            (index, end)
         });
     }
     let mut found: Vec<Option<AgentEnd>> = (0..count).map(|_| None).collect();
-    let mut left = count;
-    while left > 0 {
+    while !running.is_empty() {
         tokio::select! {
-            Some((index, end)) = ended.recv() => {
-                if let Some(why) = lost(shared, &end) {
-                    stop.send_if_modified(|halt| {
-                        let first = *halt == Halt::No;
-                        if first {
-                            *halt = Halt::PeerLost(why);
-                        }
-                        first
-                    });
+            Some(ended) = running.join_next() => match ended {
+                Ok((index, end)) => found[index] = Some(end),
+                Err(error) => {
+                    // A fault of ours: the pair is lost, and the other agent with it.
+                    let why = format!("the agent's task broke: {error}");
+                    halt_pair(&stop, why.clone());
+                    if let Some(place) = found.iter_mut().find(|end| end.is_none()) {
+                        *place = Some(AgentEnd::never(Failure::new("harness_fault", why)));
+                    }
                 }
-                found[index] = Some(end);
-                left -= 1;
-            }
-            Ok(()) = halt.changed() => {
-                if *halt.borrow() == Halt::Abort {
-                    stop.send_replace(Halt::Abort);
-                }
+            },
+            () = aborted(&mut halt) => {
+                stop.send_replace(Halt::Abort);
+                halt = never();
             }
         }
     }
     let mut ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
+    for end in &mut ends {
+        if let Status::Failed(failure) = &mut end.status {
+            failure.rule = refined(&shared.rules, failure);
+        }
+    }
     let closing = ends
         .iter_mut()
         .filter_map(|end| end.closing.take())
@@ -120,6 +119,51 @@ pub async fn run(
     Ok(TrialEnd {
         daemon_gone,
         closing,
+    })
+}
+
+/// Waits until the run is being ended; for ever, when it never will be.
+async fn aborted(halt: &mut watch::Receiver<Halt>) {
+    if halt.wait_for(|halt| *halt == Halt::Abort).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A reason to halt that never comes.
+fn never() -> watch::Receiver<Halt> {
+    watch::channel(Halt::No).1
+}
+
+/// Tells the pair to halt, unless it was told before.
+fn halt_pair(stop: &watch::Sender<Halt>, why: String) {
+    stop.send_if_modified(|halt| {
+        let first = *halt == Halt::No;
+        if first {
+            *halt = Halt::PeerLost(why);
+        }
+        first
+    });
+}
+
+/// What is done as soon as an agent ends: its peer learns it, and halts when the trial is lost.
+fn announce(
+    shared: &Shared,
+    crew: &Crew,
+    id: &str,
+    stop: &Arc<watch::Sender<Halt>>,
+) -> Arc<dyn Fn(&Status) + Send + Sync> {
+    let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), id.to_owned());
+    let (rules, stop) = (shared.rules.clone(), Arc::clone(stop));
+    Arc::new(move |status| {
+        if let Some(mailbox) = &mailbox {
+            let has_pushed = git.as_ref().is_some_and(|git| git.has_pushed(&id));
+            let branch = has_pushed.then(|| format!("origin/{id}"));
+            let how = status.told().to_owned();
+            mailbox.depart(&id, Departure { how, branch });
+        }
+        if let Some(why) = lost(&rules, status) {
+            halt_pair(&stop, why);
+        }
     })
 }
 
@@ -163,14 +207,25 @@ impl Crew {
     }
 }
 
-/// Why a trial is lost with this agent, when its end is not the agent's own doing.
-fn lost(shared: &Shared, end: &AgentEnd) -> Option<String> {
-    let Status::Failed(failure) = &end.status else {
+/// Why a trial is lost with an agent that ended so, when that is not the agent's own doing.
+fn lost(rules: &Rules, status: &Status) -> Option<String> {
+    let Status::Failed(failure) = status else {
         return None;
     };
-    let cause = shared.rules.get(&failure.rule).map(|rule| rule.cause);
-    (cause != Some(Cause::Agent))
-        .then(|| format!("its peer was lost ({}): {}", failure.rule, failure.text))
+    let rule = refined(rules, failure);
+    let cause = rules.get(&rule).map(|rule| rule.cause);
+    (cause != Some(Cause::Agent)).then(|| format!("its peer was lost ({rule}): {}", failure.text))
+}
+
+/// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
+/// words tell more.
+fn refined(rules: &Rules, failure: &Failure) -> String {
+    const VAGUE: [&str; 3] = ["bad_request", "permission_denied", "rate_limit"];
+    let by_words = VAGUE
+        .contains(&failure.rule.as_str())
+        .then(|| rules.find(&failure.text, None))
+        .flatten();
+    by_words.map_or_else(|| failure.rule.clone(), |rule| rule.id.clone())
 }
 
 async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> {
@@ -218,6 +273,7 @@ fn agent(
         other => other.name().to_owned(),
     };
     Ok(Agent {
+        on_end: Arc::new(|_| {}),
         on_sandbox: Arc::new(move |sandbox| {
             report(Report::ContainerCreated {
                 container: sandbox.to_owned(),

@@ -44,6 +44,10 @@ pub(super) fn message(message: &Message) -> Value {
 
 pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
     let message = &body["message"];
+    // A generation that failed comes with status 200.
+    if body["finish_reason"] == "ERROR" {
+        return Err("its generation failed (finish_reason ERROR)".to_owned());
+    }
     // An error's `message` is a text.
     if !message.is_object() {
         return Err("it has no message".to_owned());

@@ -23,6 +23,8 @@ use crate::sandbox::{SandboxError, Spec, StartFailure};
 const AT_ONCE: usize = 2;
 /// How long the guest may take to its first word, in a container that was started.
 const FIRST_WORD: Duration = Duration::from_mins(2);
+/// How long a pull may make no progress.
+const PULL_STALL: Duration = Duration::from_mins(3);
 /// How often a pull is tried.
 const PULLS: u32 = 3;
 
@@ -112,10 +114,14 @@ impl Place {
             .from_image(image)
             .build();
         let mut steps = self.docker.api.create_image(Some(options), None, None);
-        while let Some(step) = steps.next().await {
-            step?;
+        loop {
+            let step = tokio::time::timeout(PULL_STALL, steps.next()).await;
+            let step = step.map_err(|_| bollard::errors::Error::RequestTimeoutError)?;
+            match step {
+                Some(step) => step.map(drop)?,
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Starts a container with a guest, and the channel to it.
@@ -233,7 +239,9 @@ impl Place {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        env.push(format!("{}={mailbox}", crate::sandbox::post::SOCKET_VAR));
+        if spec.messaging {
+            env.push(format!("{}={mailbox}", crate::sandbox::post::SOCKET_VAR));
+        }
         let labels = [
             (RUN_LABEL, spec.run.clone()),
             (TRIAL_LABEL, spec.trial.clone()),

@@ -24,8 +24,22 @@ impl Endpoint {
     pub fn from_environment() -> Result<Self> {
         match std::env::var("DOCKER_HOST") {
             Ok(host) if !host.is_empty() => Self::parse(&host),
-            _ => Ok(Self::Unix("/var/run/docker.sock".into())),
+            _ => Ok(Self::usual()),
         }
+    }
+
+    /// Docker's socket, or Podman's where there is only that.
+    fn usual() -> Self {
+        let docker = PathBuf::from("/var/run/docker.sock");
+        let of_user = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(|dir| PathBuf::from(dir).join("podman/podman.sock"));
+        let podman = of_user
+            .into_iter()
+            .chain(["/run/podman/podman.sock".into()]);
+        let only_podman = podman
+            .filter(|_| !docker.exists())
+            .find(|path| path.exists());
+        Self::Unix(only_podman.unwrap_or(docker))
     }
 
     /// Reads a `DOCKER_HOST`.

@@ -47,6 +47,8 @@ struct Guest {
 
 /// Serves until the harness goes away. Errors are those of its own channel.
 pub fn serve(options: &Options) -> io::Result<()> {
+    // What the harness had open is nothing for commands.
+    crate::sandbox::namespace::seal_descriptors()?;
     // Its memory and descriptors are nobody's business in there: even root needs CAP_SYS_PTRACE.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     if std::process::id() != 1 {

@@ -40,9 +40,11 @@ impl PostBox {
 
     /// What to wait for.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let waiting = self.callers.iter().filter(|caller| caller.call.is_none());
-        let callers = waiting.map(|caller| caller.stream.as_fd());
-        std::iter::once(self.listener.as_fd()).chain(callers)
+        // One who waits for an answer says nothing more, but may hang up.
+        let callers = self.callers.iter().map(|caller| caller.stream.as_fd());
+        // A listener that is not listened to would be ready for ever.
+        let listener = (self.callers.len() < MAX_CALLERS).then(|| self.listener.as_fd());
+        listener.into_iter().chain(callers)
     }
 
     /// The calls that are complete and were not taken yet.
@@ -62,7 +64,7 @@ impl PostBox {
         let next = &mut self.next;
         self.callers.retain_mut(|caller| {
             if caller.call.is_some() {
-                return true;
+                return !caller.has_hung_up();
             }
             match caller.read() {
                 Ok(None) => true,
@@ -93,6 +95,13 @@ impl PostBox {
 }
 
 impl Caller {
+    fn has_hung_up(&mut self) -> bool {
+        match self.stream.read(&mut [0; 256]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// The request, when it is whole: one line.
     fn read(&mut self) -> io::Result<Option<Asked>> {
         let mut piece = [0; 4096];

@@ -1,7 +1,8 @@
 //! Leaving the host's namespaces, and giving up what could lead back.
 
 use std::io;
-use std::os::fd::IntoRawFd as _;
+use std::os::fd::AsRawFd as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,20 +17,40 @@ use crate::files;
 /// The hidden command that [`run_inside`] starts as process 1.
 pub const ENTER_COMMAND: &str = "__enter";
 
-/// Opens the workspace, so that it can be read by whoever we become; the descriptor is inherited,
-/// and ends with the processes.
-pub fn hold_workspace(plan: &mut Plan) -> io::Result<()> {
-    if let Some(dir) = &mut plan.workspace {
-        *dir = held(dir)?;
-    }
-    Ok(())
+/// Another path of a directory, which stays for whoever we become and whatever is mounted over the
+/// first. The descriptor is closed when another program is started.
+pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = open(dir, flags, Mode::empty())
+        .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd()).into();
+    Ok((fd, path))
 }
 
-/// Another path of a directory, which stays when something is mounted over the first.
-pub fn held(dir: &Path) -> io::Result<PathBuf> {
-    let fd = open(dir, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
-        .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
-    Ok(format!("/proc/self/fd/{}", fd.into_raw_fd()).into())
+/// Marks every descriptor but the three standard ones to be closed when another program is started:
+/// one that was opened outside is a way out, whoever gave it to us.
+pub fn seal_descriptors() -> io::Result<()> {
+    for path in files::list(Path::new("/proc/self/fd")).map_err(io::Error::other)? {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(number) = name.and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        if number < 3 {
+            continue;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "nothing but the raw number names an inherited descriptor"
+        )]
+        // SAFETY: the descriptor is open, or was a moment ago, and is used for this call only.
+        let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(number) };
+        match rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC) {
+            // The one that listed them is closed again.
+            Ok(()) | Err(rustix::io::Errno::BADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Root becomes nobody first: the kernel does not hold root to its limit of processes, and what

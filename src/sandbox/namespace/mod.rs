@@ -3,6 +3,7 @@
 mod confine;
 mod root;
 
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::process;
 
-pub use confine::ENTER_COMMAND;
+pub use confine::{ENTER_COMMAND, seal_descriptors};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
@@ -72,20 +73,25 @@ pub async fn start(
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8")
-        .env(super::post::SOCKET_VAR, mailbox)
+        .envs(spec.messaging.then_some((super::post::SOCKET_VAR, mailbox)))
         .envs(&spec.env);
     Guest::spawn(command, INSIDE.to_owned(), None).await
 }
 
 /// The other half of [`start`]: becomes the namespace, then waits for the guest in it.
 pub fn become_namespace(plan: &str) -> Result<u8> {
-    let mut plan: Plan = serde_json::from_str(plan)
+    let plan: Plan = serde_json::from_str(plan)
         .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
-    confine::hold_workspace(&mut plan).map_err(|error| Error::world(error.to_string()))?;
+    let no_namespace =
+        |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
+    // Opened while we still are who may read it.
+    let workspace = plan.workspace.as_deref().map(confine::held).transpose();
+    let workspace = workspace.map_err(|error| Error::world(error.to_string()))?;
     confine::stop_being_root()
         .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
-    confine::unshare(plan.network)
-        .map_err(|error| Error::world(format!("no namespace can be made: {error}")))?;
+    confine::unshare(plan.network).map_err(no_namespace)?;
+    root::build(&plan, workspace.as_ref().map(|(_, path)| path.as_path()))
+        .map_err(|error| Error::world(format!("the root of the namespace: {error}")))?;
     // Only a child is in the new process namespace: it is process 1 there.
     confine::run_inside(&plan).map_err(|error| Error::world(format!("the namespace: {error}")))
 }
@@ -98,11 +104,14 @@ pub fn enter(plan: &str) -> Error {
         Ok(plan) => plan,
         Err(error) => return Error::usage(format!("no plan of a namespace: {error}")),
     };
-    if let Err(error) = root::build(&plan) {
+    if let Err(error) = root::enter() {
         return Error::world(format!("the root of the namespace: {error}"));
     }
     if let Err(error) = confine::give_up_powers(plan.pids) {
         return Error::world(format!("the limits of the namespace: {error}"));
+    }
+    if let Err(error) = confine::seal_descriptors() {
+        return Error::world(format!("the descriptors of the namespace: {error}"));
     }
     let error = confine::exec(&plan.guest);
     Error::world(format!("cannot start the guest: {error}"))

@@ -35,24 +35,21 @@ const OWN: [&str; 8] = [
 /// The devices that programs expect.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Builds the root and makes it ours.
-pub fn build(plan: &Plan) -> io::Result<()> {
+/// Where the new root is built: any directory will do, as nobody but this namespace sees it.
+const ROOT: &str = "/tmp";
+
+/// Builds the root. What needs the new process namespace is left to [`enter`].
+pub fn build(plan: &Plan, workspace: Option<&Path>) -> io::Result<()> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    // Any directory will do to mount on: nobody but this namespace sees it. What is held open of
-    // it stays what it was.
-    let root = Path::new("/tmp");
-    let (rootfs, tools) = (held(&plan.rootfs)?, held(&plan.tools)?);
+    let root = Path::new(ROOT);
+    // What is held of the place stays what it was before the new root is mounted on it.
+    let ((_rootfs, rootfs), (_tools, tools)) = (held(&plan.rootfs)?, held(&plan.tools)?);
     let data = CString::new(format!("mode=0755,size={}", plan.space))?;
-    mount(
-        "tmpfs",
-        root,
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV,
-        Some(&*data),
-    )?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("tmpfs", root, "tmpfs", flags, Some(&*data))?;
     let is_host = plan.rootfs == Path::new("/");
     show(&rootfs, root, |name| {
         if is_host {
@@ -65,10 +62,21 @@ pub fn build(plan: &Plan) -> io::Result<()> {
     let inside = root.join(INSIDE.trim_start_matches('/'));
     make(&inside)?;
     mount_bind_recursive(&tools, &inside)?;
-    if let Some(source) = &plan.workspace {
+    if let Some(source) = workspace {
         files::copy_tree(source, &root.join("workspace/repo")).map_err(io::Error::other)?;
     }
-    enter(root)?;
+    Ok(())
+}
+
+/// Makes the root ours, as process 1.
+pub fn enter() -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", Path::new(ROOT).join("proc"), "proc", flags, None)?;
+    chdir(ROOT)?;
+    pivot_root(".", ".old")?;
+    chdir("/")?;
+    unmount("/.old", UnmountFlags::DETACH)?;
+    std::fs::remove_dir("/.old")?;
     make_read_only()?;
     rustix::system::sethostname(b"sandbox")?;
     std::env::set_current_dir("/workspace")
@@ -129,17 +137,14 @@ fn own_places(root: &Path) -> io::Result<()> {
     ] {
         symlink(to, root.join("dev").join(link))?;
     }
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount("proc", root.join("proc"), "proc", flags, None)?;
+    // Terminals for programs that want one; not every kernel lets us.
+    let data = c"newinstance,ptmxmode=0666,mode=0620";
+    let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+    make(&root.join("dev/pts"))?;
+    if mount("devpts", root.join("dev/pts"), "devpts", flags, Some(data)).is_ok() {
+        symlink("pts/ptmx", root.join("dev/ptmx"))?;
+    }
     Ok(())
-}
-
-fn enter(root: &Path) -> io::Result<()> {
-    chdir(root)?;
-    pivot_root(".", ".old")?;
-    chdir("/")?;
-    unmount("/.old", UnmountFlags::DETACH)?;
-    std::fs::remove_dir("/.old")
 }
 
 /// Makes everything read-only that came from the host.
@@ -168,9 +173,15 @@ fn make_read_only() -> io::Result<()> {
             };
         }
         let target = unescaped(target);
-        mount_remount(&*target, flags, "").map_err(|error| {
-            io::Error::other(format!("{target} cannot be made read-only: {error}"))
-        })?;
+        if mount_remount(&*target, flags, "").is_err() {
+            // A mount that this user may not touch (a container's, a FUSE one): it is covered.
+            let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+            mount("tmpfs", &*target, "tmpfs", flags, None).map_err(|error| {
+                io::Error::other(format!(
+                    "{target} can be neither made read-only nor covered: {error}"
+                ))
+            })?;
+        }
     }
     Ok(())
 }
