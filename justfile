@@ -4,7 +4,7 @@
 test:
     cargo test
 
-# The end-to-end tests against upstream, Docker, Redis: prepares what they need.
+# The ignored tests: sandboxes on Docker, and runs against upstream, Docker, Redis; prepares what they need.
 e2e:
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && cargo test --test sandbox -- --ignored && cargo test --test e2e -- --ignored --test-threads 3'
 

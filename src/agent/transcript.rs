@@ -113,3 +113,35 @@ fn action(call: &ToolCall) -> Value {
     let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
     json!({"tool_name": call.name, "tool_call_id": call.id, "command": arguments["command"]})
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_that_cannot_be_used_leaves_no_call_unanswered() {
+        let mut transcript = Transcript::default();
+        let mut message = message(Role::Assistant, "I look.");
+        message.tool_calls.push(ToolCall {
+            id: "call_1".to_owned(),
+            name: "bash".to_owned(),
+            arguments: "{\"command\": \"ls".to_owned(),
+        });
+        let reply = Reply {
+            message,
+            usage: None,
+            cost: None,
+            raw: Value::Null,
+            rate_limited: Duration::ZERO,
+            discarded: false,
+        };
+        transcript.reply(&reply, false);
+        assert!(transcript.history[0].tool_calls.is_empty());
+        assert_eq!(transcript.history[0].content, "I look.");
+        // The trajectory has all of it.
+        assert_eq!(transcript.log[0]["extra"]["format_error"], true);
+        assert_eq!(transcript.log[0]["tool_calls"][0]["id"], "call_1");
+    }
+}

@@ -78,7 +78,13 @@ impl Local {
         };
         let backend = match options.backend {
             BackendKind::Namespace => Backend::Namespace(host()?),
-            BackendKind::Process => Backend::Process(host()?),
+            BackendKind::Process => {
+                // Its commands are our user's: our environment, keys and all, is none of theirs.
+                let hidden = rustix::process::DumpableBehavior::NotDumpable;
+                rustix::process::set_dumpable_behavior(hidden)
+                    .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
+                Backend::Process(host()?)
+            }
             BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
             BackendKind::Docker => {
                 let endpoint = Endpoint::from_environment()?;

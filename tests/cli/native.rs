@@ -41,6 +41,7 @@ fn the_demo_shows_what_it_says() {
     let limited = read(&place, "demo-solo/solo/tide_task/1/f2_f3/result.json");
     assert_eq!(limited["agent"]["status"], "Submitted");
     assert!(limited["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
+    assert!(limited["agent"]["input_tokens"].as_u64().unwrap() > 0);
     let events = lines(&place, "demo-solo/regatta/events.jsonl");
     assert!(events.iter().any(|event| event["event"] == "pace"));
     // A dead sandbox: the trial is void for both agents, and both run again.
@@ -230,13 +231,67 @@ fn an_agent_configuration_is_honoured() {
     assert_eq!(result["agents"]["agent1"]["steps"], 4);
 }
 
-/// With `--git` what one agent pushes the other can fetch; the base cannot be moved.
+/// What it carries is shown by the sandbox's tests.
 #[test]
-fn a_shared_remote_carries_branches_and_nothing_else() {
+fn a_shared_remote_is_offered_in_the_prompt() {
     let place = Place::new();
     demo(&place, &["--setting", "coop-comm", "--git"]).code(0);
     let pair = "demo-coop-comm/coop/tide_task/1/f1_f2";
     let trajectory = read(&place, &format!("{pair}/agent1_traj.json"));
     let task = trajectory["messages"][1]["content"].as_str().unwrap();
     assert!(task.contains("git push origin agent1"), "{task}");
+}
+
+/// A long conversation is shortened: the task stays, the trajectory keeps everything once, and the
+/// summaries are paid for.
+#[test]
+fn a_summary_shortens_the_conversation_and_is_counted() {
+    let place = Place::new();
+    place.write("agent.yaml", "agent: {compaction_token_trigger: 1}");
+    let args = ["--setting", "coop-nocomm", "--agent-config", "agent.yaml"];
+    demo(&place, &args).code(0);
+    let pair = "demo-coop-nocomm/coop/ferry_task/1/f1_f3";
+    let agent = &read(&place, &format!("{pair}/result.json"))["agents"]["agent2"];
+    let trajectory = read(&place, &format!("{pair}/agent3_traj.json"));
+    let messages = trajectory["messages"].as_array().unwrap();
+    let replies = messages
+        .iter()
+        .filter(|message| message["role"] == "assistant");
+    let (summaries, turns): (Vec<_>, Vec<_>) =
+        replies.partition(|message| message["extra"]["summary"] == true);
+    assert!(!summaries.is_empty());
+    assert_eq!(turns.len() as u64, agent["steps"].as_u64().unwrap());
+    let billed: f64 = summaries
+        .iter()
+        .chain(&turns)
+        .map(|message| message["extra"]["cost"].as_f64().unwrap())
+        .sum();
+    assert!(
+        (agent["cost"].as_f64().unwrap() - billed).abs() < 1e-9,
+        "{agent} {billed}"
+    );
+}
+
+/// mini-swe-agent's first version asks for one fenced block and shows results in tags.
+#[test]
+fn a_first_version_configuration_runs_without_tools() {
+    let place = Place::new();
+    place.write(
+        "agent.yaml",
+        "agent:\n  action_observation_template: '<returncode>{{output.returncode}}</returncode>\n    <output>{{output.output}}</output>'\n",
+    );
+    demo(
+        &place,
+        &["--setting", "solo", "--agent-config", "agent.yaml"],
+    )
+    .code(0);
+    let pair = "demo-solo/solo/ferry_task/1/f1_f2";
+    let agent = &read(&place, &format!("{pair}/result.json"))["agent"];
+    assert_eq!(agent["status"], "Submitted");
+    assert!(agent["patch_lines"].as_u64().unwrap() > 0);
+    let trajectory = read(&place, &format!("{pair}/solo_traj.json"));
+    let messages = trajectory["messages"].as_array().unwrap();
+    assert!(messages.iter().all(|message| message["role"] != "tool"));
+    let shown = messages[3]["content"].as_str().unwrap();
+    assert!(shown.starts_with("<returncode>0</returncode>"), "{shown}");
 }

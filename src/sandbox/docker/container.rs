@@ -18,8 +18,8 @@ use crate::sandbox::channel::{Broken, Channel};
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_mailbox};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
-/// Requests that make, start or remove containers at the same time: more only queue up in the
-/// daemon, where they time out.
+/// Requests that make, start or remove containers at the same time, for each processor: more only
+/// queue up in the daemon, where they get in each other's way and time out.
 const AT_ONCE: usize = 2;
 /// How long the guest may take to its first word, in a container that was started.
 const FIRST_WORD: Duration = Duration::from_mins(2);
@@ -62,11 +62,12 @@ impl Place {
     /// A daemon that this machine's files can be mounted from.
     #[must_use]
     pub fn new(docker: Docker, endpoint: Endpoint, tools: Arc<Tools>) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             docker,
             endpoint,
             tools,
-            gate: Arc::new(Semaphore::new(AT_ONCE)),
+            gate: Arc::new(Semaphore::new(AT_ONCE * processors)),
             present: tokio::sync::Mutex::default(),
             networks: Arc::default(),
         }

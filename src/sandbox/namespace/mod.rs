@@ -90,8 +90,13 @@ pub fn become_namespace(plan: &str) -> Result<u8> {
     confine::stop_being_root()
         .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
     confine::unshare(plan.network).map_err(no_namespace)?;
-    root::build(&plan, workspace.as_ref().map(|(_, path)| path.as_path()))
-        .map_err(|error| Error::world(format!("the root of the namespace: {error}")))?;
+    root::build(&plan, workspace.as_ref().map(|(_, path)| path.as_path())).map_err(|error| {
+        let mut text = format!("the root of the namespace: {error}");
+        if error.to_string().contains("ermission denied") {
+            text.push_str(" (started by root, a sandbox is nobody's: what it copies must be readable for all, `chmod -R a+rX`)");
+        }
+        Error::world(text)
+    })?;
     // Only a child is in the new process namespace: it is process 1 there.
     confine::run_inside(&plan).map_err(|error| Error::world(format!("the namespace: {error}")))
 }
