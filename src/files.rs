@@ -1,7 +1,7 @@
 //! File calls whose errors name the path, and the one way we write a file.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -52,6 +52,20 @@ pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         )));
     }
     Ok(Some(bytes))
+}
+
+/// The bytes of a file from an offset on; nothing when there is no such file.
+pub fn read_from(path: &Path, offset: u64) -> Result<Vec<u8>> {
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", path, &error)),
+    };
+    let mut bytes = Vec::new();
+    file.seek(io::SeekFrom::Start(offset))
+        .and_then(|_| file.read_to_end(&mut bytes))
+        .map_err(|error| failed("read", path, &error))?;
+    Ok(bytes)
 }
 
 /// The text of a file, which must be UTF-8.

@@ -101,7 +101,7 @@ impl Local {
             options: options.clone(),
             backend,
             base,
-            rules: self.rules.clone(),
+            rules: Arc::new(self.rules.clone()),
             grace: self.config.limits.grace,
             played: Arc::default(),
         })

@@ -264,10 +264,10 @@ impl Script {
             .refused_once
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let prompt = prompt_of(call);
-        let matches = refused
-            .as_ref()
-            .is_some_and(|texts| texts.iter().all(|text| prompt.contains(text)));
+        let matches = refused.as_ref().is_some_and(|texts| {
+            let prompt = prompt_of(call);
+            texts.iter().all(|text| prompt.contains(text))
+        });
         if matches {
             *refused = None;
         }
@@ -292,7 +292,9 @@ impl Script {
         while commands.len() < self.steps {
             commands.insert(1, "true".to_owned());
         }
-        let is_alone = prompt.contains("colleague") && !prompt.contains("send_message");
+        let is_anybody_restless = self.features.iter().any(|feature| feature.restless);
+        let is_alone =
+            is_anybody_restless && prompt.contains("colleague") && !prompt.contains("send_message");
         let mut mine = self.features.iter().filter(|it| prompt.contains(&it.text));
         if is_alone && mine.any(|feature| feature.restless) {
             commands.pop();

@@ -1,5 +1,6 @@
 //! The attempts of one run: plan, run, and again for what infrastructure broke.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -43,6 +44,8 @@ pub struct Runner {
     pub sink: Sink,
     /// The user's interrupts.
     pub interrupt: Interrupt,
+    /// What the events tell of containers, as far as it was read.
+    pub facts: RefCell<ContainerFacts>,
 }
 
 impl Runner {
@@ -263,8 +266,9 @@ impl Runner {
     }
 
     pub(super) fn with_survey<T>(&self, ask: impl FnOnce(&Survey<'_>) -> Result<T>) -> Result<T> {
-        // The relay's facts are read anew each time: they are on disk before a result is.
-        let facts = ContainerFacts::of_run(&self.run)?;
+        // The relay's facts are on disk before a result is: what is new of them is read each time.
+        let mut facts = self.facts.borrow_mut();
+        facts.catch_up(&self.run)?;
         ask(&Survey {
             run: &self.run,
             ledger: &self.ledger,

@@ -9,8 +9,8 @@ use crate::bench::Pair;
 use crate::engine::Stop;
 use crate::error::Result;
 use crate::report::survey::Judged;
-use crate::store::RunDir;
 use crate::store::scan::Watch;
+use crate::store::{LedgerEntry, RunDir};
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// What is kept while one attempt runs.
@@ -67,6 +67,7 @@ impl Runner {
     /// whether the engine should stop.
     pub(super) fn look(&mut self, running: &mut Running, pairs: &[Pair]) -> Result<Stop> {
         let tree = self.setting.tree();
+        let mut fresh = Vec::new();
         for change in running.watch.changed(&self.run, tree, pairs) {
             if self.ledger.has(&change.pair, &change.record.trial) {
                 continue;
@@ -85,7 +86,14 @@ impl Runner {
                     "written after the engine began to be ended",
                 ));
             }
-            self.take_in(running, &change.pair, &judged)?;
+            let attempt = Some(running.attempt);
+            let entry = record::of_result(&change.pair, self.setting, attempt, &judged);
+            fresh.push((change.pair, judged, entry));
+        }
+        let entries = fresh.iter().map(|(_, _, entry)| entry.clone()).collect();
+        self.ledger.record_all(entries)?;
+        for (pair, judged, entry) in fresh {
+            self.take_in(running, &pair, &judged, &entry)?;
         }
         if let Some((budget, _)) = self.policy.budget
             && !running.budget_spent
@@ -117,9 +125,15 @@ impl Runner {
         })
     }
 
-    fn take_in(&mut self, running: &mut Running, pair: &Pair, judged: &Judged) -> Result<()> {
+    /// Tags, counts and shows a trial that is in the ledger.
+    fn take_in(
+        &self,
+        running: &mut Running,
+        pair: &Pair,
+        judged: &Judged,
+        entry: &LedgerEntry,
+    ) -> Result<()> {
         let attempt = running.attempt;
-        let entry = record::of_result(pair, self.setting, Some(attempt), judged);
         let event = Event::TrialEnded {
             attempt,
             pair: pair.clone(),
@@ -137,7 +151,6 @@ impl Runner {
                 text: format!("the cost of {pair} is unknown: the budget of ${budget} cannot count it; give prices ([prices])"),
             });
         }
-        self.ledger.record(entry)?;
         let tree = self.setting.tree();
         self.with_survey(|survey| survey.tag(tree, pair, judged, Some(attempt)))?;
         running.new_results += 1;

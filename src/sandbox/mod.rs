@@ -312,7 +312,7 @@ impl Real {
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
         let has_image = matches!(self.body, Body::Container(_));
-        let script = repo::setup_script(&self.repo, &spec.agent, !has_image);
+        let script = repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path);
         let ran = self
             .run_own(&script, spec.limits.setup_timeout, 1 << 20)
             .await?;

@@ -100,16 +100,26 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
 /// only they held go away; HEAD stays at the base commit, on a branch of the agent's own.
 ///
 /// It prints the base commit and the login shell's `PATH` in its last lines.
-pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool) -> String {
+pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &str) -> String {
     let Repo { dir, twin, .. } = repo;
     let make = if may_make_one { "true" } else { "false" };
     let environment = environment(repo);
+    // Every login shell has these; only others have to be asked after.
+    let login_path = if image_path
+        .split(':')
+        .all(|entry| USUAL_PATH.contains(&entry))
+    {
+        format!("echo 'regatta-path={image_path}'")
+    } else {
+        r#"printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)""#
+            .to_owned()
+    };
     // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
     // files, and by git where it keeps them otherwise.
     format!(
         r#"set -e
 cd '{dir}'
-printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)"
+{login_path}
 export GIT_CONFIG_NOSYSTEM=1
 [ -e .git ] || {{
   {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
@@ -119,32 +129,28 @@ export GIT_CONFIG_NOSYSTEM=1
   git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
 }}
 {{ read -r dir; read -r base; }} <<< "$(git rev-parse --absolute-git-dir HEAD)"
-if grep -q '^\[remote' "$dir/config"; then
-  for remote in $(git remote); do git remote remove "$remote"; done
-fi
+case $(< "$dir/config") in
+  *'[remote'*) for remote in $(git remote); do git remote remove "$remote"; done ;;
+esac
 if [ -d "$dir/reftable" ]; then
   git checkout -q --detach "$base"
   git for-each-ref --format='delete %(refname)' | git update-ref --stdin
   git reflog expire --expire=now --expire-unreachable=now --all
   git checkout -q -b '{agent}'
 else
-  rm -rf "$dir/refs" "$dir/packed-refs" "$dir/logs"
+  rm -rf "$dir/refs" "$dir/packed-refs" "$dir/logs" "$dir"/*_HEAD "$dir"/rebase-* "$dir"/sequencer '{twin}'
   mkdir -p "$dir/refs/heads" "$dir/refs/tags"
   echo "$base" > "$dir/refs/heads/{agent}"
   echo 'ref: refs/heads/{agent}' > "$dir/HEAD"
 fi
-rm -rf "$dir"/FETCH_HEAD "$dir"/*_HEAD "$dir"/rebase-* "$dir"/sequencer '{twin}'
-printf '[user]
-	name = {agent}
-	email = {agent}@localhost
-' >> "$dir/config"
+printf '[user]\n\tname = {agent}\n\temail = {agent}@localhost\n' >> "$dir/config"
 present=0
 while read -r name count; do
   case $name in count:|in-pack:) present=$((present + count));; esac
 done <<< "$(git count-objects -v)"
 reachable=$(git rev-list --objects HEAD | wc -l)
 [ "$present" -eq "$reachable" ] || git gc -q --prune=now
-mkdir '{twin}'
+mkdir -p '{twin}'
 # Objects never change in place; everything else is the twin's own.
 cp -al "$dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$dir/objects" '{twin}/objects'; }}
 own=()
@@ -152,19 +158,34 @@ for name in HEAD config index info packed-refs refs reftable shallow; do
   [ ! -e "$dir/$name" ] || own+=("$dir/$name")
 done
 cp -a "${{own[@]}}" '{twin}/'
-# Paths that the image's index is told not to look at would be missing from a submission.
-if git ls-files -v | grep -q '^[a-zS]'; then rm -f '{twin}/index'; fi
 # Room for the submission, should the agent fill the disk.
-head -c {BALLAST} /dev/zero > '{twin}/ballast'
+fallocate -l {BALLAST} '{twin}/ballast' 2>/dev/null || head -c {BALLAST} /dev/zero > '{twin}/ballast'
 {environment}
-git "$@" add -A -- . > /dev/null 2>&1 || true
-found=$(git "$@" write-tree)
-if [ "$found" = "$(git "$@" rev-parse "$base^{{tree}}")" ]; then found=; fi
+# Paths that the image's index is told not to look at would be missing from a submission.
+if git "$@" ls-files -v | grep -q '^[a-zS]'; then
+  rm -f '{twin}/index'
+  git "$@" read-tree "$base"
+fi
+found=
+if [ -n "$(git "$@" status --porcelain 2>&1)" ]; then
+  git "$@" add -A -- . > /dev/null 2>&1 || true
+  found=$(git "$@" write-tree)
+fi
 echo "regatta-found=$found"
 echo "regatta-base=$base"
 "#
     )
 }
+
+/// What `/etc/profile` gives root.
+const USUAL_PATH: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
 
 /// Bytes kept free for a submission.
 const BALLAST: usize = 2 << 20;
@@ -200,11 +221,14 @@ pub fn diff_script(repo: &Repo) -> String {
 {environment}
 rm -f '{twin}/index.lock' '{twin}/ballast'
 [ -e '{twin}/index' ] || git "$@" read-tree {base} || exit
-links=$'\n'$(git "$@" ls-files -s | grep '^160000' | cut -f 2-)$'\n'
-find . -mindepth 2 -name .git -prune -print 2>/dev/null | while IFS= read -r inner; do
-  path=${{inner#./}}; path=${{path%/.git}}
-  case $links in *$'\n'"$path"$'\n'*) ;; *) rm -rf "$inner" ;; esac
-done
+inner=$(find . -mindepth 2 -name .git -prune -print 2>/dev/null)
+if [ -n "$inner" ]; then
+  links=$'\n'$(git "$@" ls-files -s | grep '^160000' | cut -f 2-)$'\n'
+  while IFS= read -r inner; do
+    path=${{inner#./}}; path=${{path%/.git}}
+    case $links in *$'\n'"$path"$'\n'*) ;; *) rm -rf "$inner" ;; esac
+  done <<< "$inner"
+fi
 # What git says of its trouble is for us; of a success it is no part of the patch.
 if ! git "$@" add -A -- . > /dev/null 2>&1; then
   chmod -R u+rwX . 2>/dev/null

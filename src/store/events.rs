@@ -42,6 +42,10 @@ pub struct ContainerFacts {
     pub lost: HashMap<String, LostContainer>,
     /// The daemon's words when it refused to make a container, by the container's name.
     pub refused: HashMap<String, String>,
+    /// The images of containers.
+    images: HashMap<String, String>,
+    /// How many bytes of the events were read.
+    read: u64,
 }
 
 /// A container that was gone.
@@ -88,32 +92,42 @@ enum Known {
 impl ContainerFacts {
     /// The facts that the run's events hold.
     pub fn of_run(run: &RunDir) -> Result<Self> {
-        let bytes = files::read_up_to(&run.events(), 1_000_000_000)?.unwrap_or_default();
         let mut facts = Self::default();
-        let mut images = HashMap::new();
-        for line in bytes.split(|byte| *byte == b'\n') {
+        facts.catch_up(run)?;
+        Ok(facts)
+    }
+
+    /// Takes in what was written since the last time.
+    pub fn catch_up(&mut self, run: &RunDir) -> Result<()> {
+        let bytes = files::read_from(&run.events(), self.read)?;
+        // A line that is being written is read when it is whole.
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        self.read += whole as u64;
+        for line in bytes[..whole].split(|byte| *byte == b'\n') {
             match serde_json::from_slice(line) {
                 Ok(Known::ContainerCreated { container, image }) => {
-                    images.insert(container, image);
+                    self.images.insert(container, image);
                 }
                 Ok(Known::ContainerLost {
                     at,
                     container,
                     lost,
                 }) => {
-                    let image = images.get(&container).cloned().unwrap_or_default();
+                    let image = self.images.get(&container).cloned().unwrap_or_default();
                     let at = at.to_zoned(jiff::tz::TimeZone::system()).datetime();
-                    facts
-                        .lost
+                    self.lost
                         .insert(container, LostContainer { image, at, lost });
                 }
                 Ok(Known::ContainerRefused { name, message }) => {
-                    facts.refused.insert(name, message);
+                    self.refused.insert(name, message);
                 }
                 Ok(Known::Other) | Err(_) => {}
             }
         }
-        Ok(facts)
+        Ok(())
     }
 }
 

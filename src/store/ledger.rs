@@ -107,6 +107,27 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Records trials that ended at the same time: one write and one wait for the disk for all of
+    /// them. Those that are known are passed over.
+    pub fn record_all(&mut self, entries: Vec<LedgerEntry>) -> Result<()> {
+        let fresh: Vec<LedgerEntry> = entries
+            .into_iter()
+            .filter(|entry| !self.has(&entry.pair, &entry.trial))
+            .collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = fresh
+            .iter()
+            .map(|entry| serde_json::to_string(entry).unwrap_or_default())
+            .collect();
+        files::append_line(&self.path, &lines.join("\n"))?;
+        for entry in fresh {
+            self.remember(entry);
+        }
+        Ok(())
+    }
+
     fn remember(&mut self, entry: LedgerEntry) {
         let key = (entry.pair.clone(), entry.trial.clone());
         if let std::collections::hash_map::Entry::Vacant(free) = self.index.entry(key) {

@@ -67,6 +67,7 @@ impl Bench {
             ledger: Ledger::open(&self.run).unwrap(),
             sink: Sink::new(self.run.clone(), observer),
             interrupt: Interrupt::never(),
+            facts: std::cell::RefCell::default(),
         };
         let engine = Engine::Fake(fake);
         let end = runtime.block_on(runner.run(&engine)).unwrap();

@@ -325,6 +325,7 @@ impl Experiment {
             ledger: Ledger::open(&open.run)?,
             sink: sink.clone(),
             interrupt: interrupt.clone(),
+            facts: std::cell::RefCell::default(),
         };
         let end = runner.run(&prepared.engine).await?;
         sink.emit(crate::runner::Event::RunEnded {

@@ -34,7 +34,7 @@ pub struct Native {
     /// The model's endpoint: the options' own, or one that was started for them.
     pub base: String,
     /// The rules, which say whether a failure is the pair's or the agent's.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// How long running trials may finish after a gentle stop.
     pub grace: Duration,
     /// How many trials of each pair a replay has played.
@@ -45,7 +45,7 @@ pub struct Native {
 struct Shared {
     options: Options,
     backend: Backend,
-    rules: Rules,
+    rules: Arc<Rules>,
     http: reqwest::Client,
     client: ClientOptions,
     batch: Batch,
@@ -100,11 +100,7 @@ impl Native {
                         let (shared, pair) = (Arc::clone(&shared), pair.clone());
                         let halted = halted.clone();
                         trials.spawn(async move {
-                            let mut end = trial::run(&shared, &pair, halted).await;
-                            // The next pair begins while this one's sandboxes are removed; none
-                            // does on a daemon that is gone.
-                            let daemon = end.as_ref().ok().and_then(|end| end.daemon_gone.as_ref());
-                            let held = daemon.is_some().then_some(permit);
+                            let mut end = trial::run(&shared, &pair, permit, halted).await;
                             let closing = end.iter_mut().flat_map(|end| end.closing.drain(..));
                             let closing: Vec<_> = closing.collect();
                             let all = async {
@@ -114,7 +110,6 @@ impl Native {
                                 }
                             };
                             let _ = tokio::time::timeout(CLOSING, all).await;
-                            drop(held);
                             end
                         });
                         next = waiting.next();
@@ -160,7 +155,7 @@ impl Native {
         Ok(Shared {
             options: options.clone(),
             backend: self.backend.clone(),
-            rules: self.rules.clone(),
+            rules: Arc::clone(&self.rules),
             http: http(&self.base)?,
             client: ClientOptions {
                 base: self.base.clone(),

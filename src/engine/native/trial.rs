@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::options::TapeMode;
@@ -38,6 +38,7 @@ pub struct TrialEnd {
 pub async fn run(
     shared: &Shared,
     pair: &Pair,
+    permit: OwnedSemaphorePermit,
     mut halt: watch::Receiver<Halt>,
 ) -> Result<TrialEnd> {
     (shared.report)(Report::TrialStarted { pair: pair.clone() });
@@ -114,8 +115,12 @@ pub async fn run(
         }
         _ => None,
     });
+    // The next pair begins while this one's files are written and its sandboxes are removed; none
+    // does on a daemon that is gone.
+    let held = daemon_gone.is_some().then_some(permit);
     let letters = crew.mailbox.map(|mailbox| mailbox.conversation());
     record::write(shared, pair, &made, ends, letters.unwrap_or_default()).await?;
+    drop(held);
     Ok(TrialEnd {
         daemon_gone,
         closing,
@@ -153,7 +158,7 @@ fn announce(
     stop: &Arc<watch::Sender<Halt>>,
 ) -> Arc<dyn Fn(&Status) + Send + Sync> {
     let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), id.to_owned());
-    let (rules, stop) = (shared.rules.clone(), Arc::clone(stop));
+    let (rules, stop) = (Arc::clone(&shared.rules), Arc::clone(stop));
     Arc::new(move |status| {
         if let Some(mailbox) = &mailbox {
             let has_pushed = git.as_ref().is_some_and(|git| git.has_pushed(&id));

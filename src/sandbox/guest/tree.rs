@@ -17,6 +17,8 @@ const ROUNDS: usize = 100;
 pub fn kill_descendants(since: Option<u64>) {
     for _ in 0..ROUNDS {
         let found = descendants(since.unwrap_or(0));
+        // Nobody asks for their status any more; until somebody does, they count as processes.
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         if found.is_empty() {
             return;
         }
@@ -26,8 +28,6 @@ pub fn kill_descendants(since: Option<u64>) {
                 let _ = kill_process(*pid, signal);
             }
         }
-        // Nobody asks for their status any more.
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         std::thread::yield_now();
     }
 }
