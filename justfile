@@ -23,3 +23,4 @@ demo:
 bench:
     cargo build --release
     scripts/bench
+    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'

@@ -215,7 +215,19 @@ impl Channel {
         let path = path.to_owned();
         let request = Request::Write { id, path };
         match self.ask(id, &request, bytes, PATIENCE, None).await? {
-            (Reply::Written { .. }, _) => Ok(()),
+            (Reply::Done { .. }, _) => Ok(()),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    /// Ends every process in the sandbox but the guest.
+    pub async fn purge(&mut self) -> Result<(), Broken> {
+        let id = self.id();
+        match self
+            .ask(id, &Request::Purge { id }, &[], PATIENCE, None)
+            .await?
+        {
+            (Reply::Done { .. }, _) => Ok(()),
             (other, _) => Err(unexpected(other)),
         }
     }
@@ -314,7 +326,7 @@ impl Reply {
         match self {
             Self::Ended { id, .. }
             | Self::File { id }
-            | Self::Written { id }
+            | Self::Done { id }
             | Self::Failed { id, .. } => Some(*id),
             Self::Ready { .. } | Self::Call { .. } => None,
         }

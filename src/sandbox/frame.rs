@@ -47,6 +47,11 @@ pub enum Request {
         /// Its path; directories above it are made.
         path: String,
     },
+    /// End every process but the guest.
+    Purge {
+        /// Names the request in its answer.
+        id: u64,
+    },
     /// The answer to a [`Reply::Call`]; the payload is what the caller prints.
     Answer {
         /// The call.
@@ -81,8 +86,8 @@ pub enum Reply {
         /// The request.
         id: u64,
     },
-    /// A file was written.
-    Written {
+    /// What was asked was done.
+    Done {
         /// The request.
         id: u64,
     },

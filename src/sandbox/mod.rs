@@ -356,11 +356,13 @@ impl Real {
     }
 
     async fn close(self) {
-        // The guest ends when its channel closes, and everything in the sandbox with it.
-        drop(self.channel);
         match self.body {
-            Body::Container(container) => container.remove().await,
-            Body::Process(guest) => guest.end().await,
+            Body::Container(container) => container.close(self.channel).await,
+            Body::Process(guest) => {
+                // The guest ends when its channel closes, and everything in the sandbox with it.
+                drop(self.channel);
+                guest.end().await;
+            }
         }
     }
 }

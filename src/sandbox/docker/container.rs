@@ -44,8 +44,16 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Container {
     bare: Bare,
-    /// The network that it uses, and gives back when it is removed.
-    network: Lease,
+    network: Network,
+}
+
+/// The network that a container uses.
+#[derive(Debug)]
+enum Network {
+    /// Its own, which it holds for others when its agent is done.
+    Own(Arc<Networks>),
+    /// One that another holds, which it gives back.
+    Shared(Box<Lease>),
 }
 
 /// A container of ours that runs a guest.
@@ -127,45 +135,30 @@ impl Place {
 
     /// Starts a container with a guest, and the channel to it.
     pub async fn start(&self, spec: &Spec) -> Result<(Container, Channel), SandboxError> {
-        let lease = match self.networks.take() {
-            Some(lease) => match self.start_in(spec, lease).await {
-                Ok(started) => return Ok(started),
-                // Somebody may have ended what held the network: once more, with a new one.
-                Err(error @ SandboxError::Start { .. }) if !is_about_image(&error) => {
-                    self.new_network(spec).await?
+        if let Some(lease) = self.networks.take() {
+            match self.start_with(spec, lease.mode()).await {
+                Ok((bare, channel)) => {
+                    let network = Network::Shared(Box::new(lease));
+                    return Ok((Container { bare, network }, channel));
                 }
-                Err(error) => return Err(error),
-            },
-            None => self.new_network(spec).await?,
-        };
-        self.start_in(spec, lease).await
-    }
-
-    async fn start_in(
-        &self,
-        spec: &Spec,
-        lease: Lease,
-    ) -> Result<(Container, Channel), SandboxError> {
-        match self.start_with(spec, lease.mode()).await {
-            Ok((bare, channel)) => {
-                let network = lease;
-                Ok((Container { bare, network }, channel))
-            }
-            Err(error) => {
-                lease.remove().await;
-                Err(error)
+                // Somebody may have ended what held the network: once more, with a new one.
+                Err(error) => {
+                    lease.remove().await;
+                    let may_be_that = matches!(error, SandboxError::Start { .. });
+                    if !may_be_that || is_about_image(&error) {
+                        return Err(error);
+                    }
+                }
             }
         }
-    }
-
-    async fn new_network(&self, spec: &Spec) -> Result<Lease, SandboxError> {
         let mode = if spec.limits.network {
             "default"
         } else {
             "none"
         };
-        let (container, channel) = self.start_with(spec, mode.to_owned()).await?;
-        Ok(self.networks.lease(Holder::new(container, channel)))
+        let (bare, channel) = self.start_with(spec, mode.to_owned()).await?;
+        let network = Network::Own(Arc::clone(&self.networks));
+        Ok((Container { bare, network }, channel))
     }
 
     /// Removes what is kept for containers to come.
@@ -347,12 +340,26 @@ impl Container {
         self.bare.kill().await;
     }
 
-    /// Removes it. What cannot be removed now is labelled, and the reaper's.
-    pub async fn remove(self) {
-        if self.bare.remove().await {
-            self.network.give_back();
-        } else {
-            self.network.remove().await;
+    /// Ends everything in it, and removes it or leaves it behind as the holder of its network. What
+    /// cannot be removed now is labelled, and the reaper's.
+    pub async fn close(self, mut channel: Channel) {
+        match self.network {
+            Network::Own(networks) => {
+                if channel.purge().await.is_ok() {
+                    networks.keep(Holder::new(self.bare, channel));
+                } else {
+                    drop(channel);
+                    self.bare.remove().await;
+                }
+            }
+            Network::Shared(lease) => {
+                drop(channel);
+                if self.bare.remove().await {
+                    lease.give_back();
+                } else {
+                    lease.remove().await;
+                }
+            }
         }
     }
 }

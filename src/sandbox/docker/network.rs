@@ -1,8 +1,9 @@
 //! Network namespaces that containers use one after the other.
 //!
 //! Making one is most of what starting a container costs (two thirds of it, measured with
-//! `scripts/bench-engines`): so, as a Kubernetes pod does, an idle container holds the namespace
-//! and the agents' containers join it. No two use it at the same time.
+//! `scripts/bench-engines`): so the first containers stay when their agents are done, with nothing
+//! running in them, and hold their namespaces for others to join, as the pause container of a
+//! Kubernetes pod does. No two agents use one at the same time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,15 +35,14 @@ impl Networks {
     /// One that waits, if there is one.
     pub fn take(self: &Arc<Self>) -> Option<Lease> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop().map(|holder| self.lease(holder))
+        let pool = Arc::clone(self);
+        idle.pop().map(|holder| Lease { holder, pool })
     }
 
-    /// One that was made just now.
-    pub fn lease(self: &Arc<Self>, holder: Holder) -> Lease {
-        Lease {
-            holder,
-            pool: Arc::clone(self),
-        }
+    /// Keeps one for a container to come.
+    pub fn keep(&self, holder: Holder) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(holder);
     }
 
     /// Removes those that wait.
@@ -77,12 +77,7 @@ impl Lease {
 
     /// Gives it back for the next.
     pub fn give_back(self) {
-        let mut idle = self
-            .pool
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        idle.push(self.holder);
+        self.pool.keep(self.holder);
     }
 
     /// Removes it: it is of no use any more.

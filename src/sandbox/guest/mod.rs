@@ -217,9 +217,14 @@ impl Guest {
                 let written =
                     files::create_dir(dir).and_then(|()| files::write_atomic(path, payload));
                 match written {
-                    Ok(()) => say(&Reply::Written { id }, &[]),
+                    Ok(()) => say(&Reply::Done { id }, &[]),
                     Err(error) => failed(id, error.to_string()),
                 }
+            }
+            Request::Purge { id } => {
+                self.end_everything();
+                self.abandoned.clear();
+                say(&Reply::Done { id }, &[])
             }
             Request::Answer { call, code } => {
                 if let Some(post) = &mut self.post {
