@@ -14,7 +14,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 use super::Plan;
 use crate::files;
 
-/// The hidden command that [`run_inside`] starts as process 1.
+/// The hidden command that becomes process 1 of the namespace.
 pub const ENTER_COMMAND: &str = "__enter";
 
 /// Another path of a directory, which stays for whoever we become and whatever is mounted over the
