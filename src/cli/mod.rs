@@ -98,11 +98,16 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
     }
 }
 
+/// Threads that write files and look up names.
+const BLOCKING_THREADS: usize = 16;
+
 /// Everything runs on one thread: it waits, it does not compute. Children are spawned from it, so
 /// that they die with it (see `process::child`).
 fn block_on(future: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // They wait for the disk; hundreds of them would only wait for each other.
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .map_err(|error| Error::world(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(future)
