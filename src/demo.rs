@@ -113,17 +113,11 @@ fn unpack_to(parent: &Path, target: &Path) -> Result<()> {
         .tempdir_in(parent)
         .map_err(|error| Error::world(format!("cannot write in {}: {error}", parent.display())))?;
     write_dir(&DATASET, fresh.path())?;
-    open_to_all(fresh.path())?;
+    files::open_to_all(fresh.path())?;
     if files::rename(fresh.path(), target).is_err() && !target.join("subsets").is_dir() {
         return Err(Error::world(format!("cannot make {}", target.display())));
     }
     Ok(())
-}
-
-fn open_to_all(dir: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755))
-        .map_err(|error| Error::world(format!("cannot open {}: {error}", dir.display())))
 }
 
 fn write_dir(dir: &Dir<'_>, to: &Path) -> Result<()> {

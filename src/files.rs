@@ -152,6 +152,13 @@ fn set_usual_mode(path: &Path, file: &fs::File) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
+/// Lets everybody read a file or a directory, and execute or enter it; only its owner may write.
+pub fn open_to_all(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(|error| failed("open to all", path, &error))
+}
+
 /// Writes into a file that is there; for the kernel's own, which cannot be replaced.
 #[expect(
     clippy::disallowed_methods,

@@ -36,7 +36,7 @@ impl Owner {
         let pid = std::process::id();
         Self {
             pid,
-            started: start_time(pid).unwrap_or(0),
+            started: stat(pid).map_or(0, |stat| stat.started),
             boot_id: boot_id(),
             host: host(),
         }
@@ -71,7 +71,8 @@ impl Owner {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.host != host()
-            || self.boot_id == boot_id() && start_time(self.pid) == Some(self.started)
+            || self.boot_id == boot_id()
+                && stat(self.pid).is_some_and(|stat| stat.started == self.started)
     }
 
     /// The owner as a part of a directory's name on this host: `<pid>_<start>_<boot id>`.
@@ -99,8 +100,19 @@ fn boot_id() -> String {
         .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }
 
-/// When a process started; `None` when there is none, or only its corpse is left.
-fn start_time(pid: u32) -> Option<u64> {
+/// What the kernel says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The process number of its parent.
+    pub parent: u32,
+    /// When it started, in clock ticks after boot.
+    pub started: u64,
+}
+
+/// What `/proc/<pid>/stat` says (fields 4 and 22); `None` when there is no such process, or only
+/// its corpse is left.
+#[must_use]
+pub fn stat(pid: u32) -> Option<Stat> {
     let stat = files::read(&PathBuf::from(format!("/proc/{pid}/stat"))).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The command's name may hold anything, even spaces and brackets: fields follow the last one.
@@ -108,7 +120,20 @@ fn start_time(pid: u32) -> Option<u64> {
     if fields.first() == Some(&"Z") {
         return None;
     }
-    fields.get(19)?.parse().ok()
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// The numbers of all processes that we can see; none when they cannot be listed.
+#[must_use]
+pub fn pids() -> Vec<u32> {
+    let entries = files::list(Path::new("/proc")).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .collect()
 }
 
 /// The program that we start again as a child; see [`set_program`].
@@ -231,13 +256,7 @@ pub struct Orphan {
 /// The processes marked by an owner that is dead.
 #[must_use]
 pub fn orphans() -> Vec<Orphan> {
-    let Ok(entries) = files::list(Path::new("/proc")) else {
-        return Vec::new();
-    };
-    let pids = entries
-        .iter()
-        .filter_map(|path| path.file_name()?.to_str()?.parse().ok());
-    pids.filter_map(orphan).collect()
+    pids().into_iter().filter_map(orphan).collect()
 }
 
 fn orphan(pid: u32) -> Option<Orphan> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use minijinja::value::{Serde, merge_maps};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// Renders an agent's templates.
 #[derive(Debug)]
 pub struct Prompts {
-    vars: Map<String, Value>,
+    vars: minijinja::Value,
 }
 
 /// A template that cannot be rendered: the configuration's fault.
@@ -39,7 +40,9 @@ impl Prompts {
     pub fn new(config: &AgentConfig, own: Map<String, Value>) -> Self {
         let mut vars = config.template_vars();
         vars.extend(own);
-        Self { vars }
+        Self {
+            vars: Serde(vars).into(),
+        }
     }
 
     /// Renders a template with some more variables.
@@ -49,10 +52,10 @@ impl Prompts {
         template: &str,
         more: &Map<String, Value>,
     ) -> Result<String, TemplateError> {
-        let mut vars = self.vars.clone();
-        vars.extend(more.clone());
+        // Looked up in this order, copied in neither.
+        let vars = merge_maps([Serde(more).into(), self.vars.clone()]);
         JINJA
-            .render_str(template, minijinja::value::Serde(&vars))
+            .render_str(template, vars)
             .map_err(|error| TemplateError {
                 template: name,
                 why: error.to_string(),

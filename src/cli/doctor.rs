@@ -126,13 +126,7 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
         Err(error) => checks.push(Check::failed("options", &error)),
     }
     if !args.no_model_call {
-        let from_config = config.upstream.env.clone();
-        let key = |name: &str| {
-            std::env::var(name)
-                .ok()
-                .or_else(|| from_config.get(name).cloned())
-        };
-        checks.push(preflight::model(config, key).await);
+        checks.push(preflight::model(config).await);
     }
     checks
 }

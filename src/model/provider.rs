@@ -1,5 +1,9 @@
 //! Which provider a model name means: its key's variable, its endpoint, its wire format.
 
+use std::collections::BTreeMap;
+
+use crate::secret::Secret;
+
 /// A provider, as far as checking it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provider {
@@ -20,6 +24,19 @@ pub enum Wire {
     OpenAi,
     /// Cohere's v2 chat: the endpoint is the full URL.
     CohereV2,
+}
+
+impl Provider {
+    /// The first of its keys that is set, in our environment or in a configuration's, and the
+    /// variable that holds it.
+    #[must_use]
+    pub fn key(&self, configured: &BTreeMap<String, String>) -> Option<(&'static str, Secret)> {
+        self.key_variables.iter().find_map(|name| {
+            let set = std::env::var(name).ok().filter(|key| !key.is_empty());
+            let key = set.or_else(|| configured.get(*name).cloned())?;
+            Some((*name, Secret::new(key)))
+        })
+    }
 }
 
 /// The provider of a model name, by litellm's rules (`get_llm_provider_logic.py`): a known prefix,

@@ -133,32 +133,25 @@ const KEPT_OUTPUT: usize = 200_000;
 /// The largest submission that is taken, in bytes.
 const MAX_DIFF: usize = 64 << 20;
 
+/// The workspace, as seen from inside of containers and namespaces.
+const WORKSPACE: &str = "/workspace";
+
 impl Sandbox {
     /// Starts a sandbox and readies the repository in it.
     pub async fn start(spec: &Spec, backend: &Backend) -> Result<Self, SandboxError> {
+        let of_guest = |(guest, channel): (process::Guest, Channel)| {
+            let home = guest.workspace();
+            (Body::Process(Box::new(guest)), channel, home)
+        };
         let (body, channel, home) = match backend {
             Backend::Fake(script) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
             Backend::Docker(place) => {
                 let (container, channel) = place.start(spec).await?;
-                (
-                    Body::Container(Box::new(container)),
-                    channel,
-                    "/workspace".to_owned(),
-                )
+                let body = Body::Container(Box::new(container));
+                (body, channel, WORKSPACE.to_owned())
             }
-            Backend::Namespace(place) => {
-                let (guest, channel) = namespace::start(place, spec).await?;
-                (
-                    Body::Process(Box::new(guest)),
-                    channel,
-                    "/workspace".to_owned(),
-                )
-            }
-            Backend::Process(place) => {
-                let (guest, channel) = process::start(place, spec).await?;
-                let home = guest.workspace();
-                (Body::Process(Box::new(guest)), channel, home)
-            }
+            Backend::Namespace(place) => of_guest(namespace::start(place, spec).await?),
+            Backend::Process(place) => of_guest(process::start(place, spec).await?),
         };
         let mut real = Real {
             body,

@@ -116,7 +116,7 @@ impl Guest {
     #[must_use]
     pub fn workspace(&self) -> String {
         self.dir.as_ref().map_or_else(
-            || "/workspace".to_owned(),
+            || super::WORKSPACE.to_owned(),
             |dir| dir.path().display().to_string(),
         )
     }

@@ -73,9 +73,9 @@ impl Tools {
         let words = tools.command("$at", SEND_COMMAND).join("\" \"");
         let script = format!("#!/bin/sh\nat=${{0%/bin/*}}\nexec \"{words}\" \"$@\"\n");
         files::write_atomic(&send, script.as_bytes())?;
-        make_executable(&send).map_err(|error| failed("mark send_message executable", error))?;
+        files::open_to_all(&send)?;
         // Readable for whichever user a container runs as.
-        make_executable(tools.dir.path()).map_err(|error| failed("open a directory", error))?;
+        files::open_to_all(tools.dir.path())?;
         Ok(tools)
     }
 
@@ -97,11 +97,6 @@ impl Tools {
         words.extend([program, command.to_owned()]);
         words
     }
-}
-
-fn make_executable(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
 }
 
 /// The shared libraries of this process, its loader among them (`/proc/self/maps`).

@@ -8,13 +8,12 @@ use crate::agent::{AgentConfig, Times};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
 use crate::model::provider::{Provider, Wire, of_model};
 use crate::sandbox::Limits;
-use crate::secret::Secret;
 
 /// What is the same for every attempt of an experiment.
 #[derive(Clone, Debug)]
@@ -211,17 +210,12 @@ fn provider(model: &str) -> Result<(Provider, Wire)> {
 
 fn backend(name: &str) -> Result<BackendKind> {
     let known = BackendKind::ALL;
-    if let Some((_, kind)) = known.iter().find(|(known, _)| *known == name) {
-        return Ok(*kind);
-    }
-    let names = known.map(|(name, _)| name);
-    let error = Error::usage(format!(
-        "no backend `{name}` for the native engine: it is one of {}",
-        names.join(", ")
-    ));
-    Err(match nearest(name, names) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error,
+    let found = known.iter().find(|(known, _)| *known == name);
+    found.map(|(_, kind)| *kind).ok_or_else(|| {
+        Error::usage(format!(
+            "no backend `{name}` for the native engine: it is one of {}",
+            known.map(|(name, _)| name).join(", ")
+        ))
     })
 }
 
@@ -257,16 +251,13 @@ fn client(
         .or_else(from_environment)
         .or_else(|| agent.api_base.clone())
         .unwrap_or_else(|| provider.endpoint.to_owned());
-    let key = provider.key_variables.iter().find_map(|name| {
-        let set = std::env::var(name).ok().filter(|key| !key.is_empty());
-        set.or_else(|| config.upstream.env.get(*name).cloned())
-    });
+    let key = provider.key(&config.upstream.env).map(|(_, key)| key);
     let native = &config.native;
     ClientOptions {
         model: config.experiment.model.clone(),
         wire,
         base,
-        key: key.map(Secret::new).or_else(|| agent.api_key.clone()),
+        key: key.or_else(|| agent.api_key.clone()),
         extra: agent.model_kwargs.clone(),
         price,
         timeout: native.call_timeout,

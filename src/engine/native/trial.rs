@@ -56,15 +56,11 @@ pub async fn run(
         // Nothing has been paid yet.
         () = aborted(&mut halt) => return Ok(TrialEnd::default()),
     };
-    // One channel for the pair: the run's reasons to halt, and its own.
-    let (stop, stopped) = watch::channel(Halt::No);
-    let stop = Arc::new(stop);
     let mut running = JoinSet::new();
     let count = agents.len();
-    for (index, mut agent) in agents.into_iter().enumerate() {
-        let stopped = stopped.clone();
+    for (index, agent) in agents.into_iter().enumerate() {
+        let stopped = crew.stop.subscribe();
         let failed = pulled.clone().err();
-        agent.on_end = announce(shared, &crew, &agent.id, &stop);
         running.spawn(async move {
             let end = match failed {
                 Some(failure) => AgentEnd::never(failure),
@@ -81,14 +77,14 @@ pub async fn run(
                 Err(error) => {
                     // A fault of ours: the pair is lost, and the other agent with it.
                     let why = format!("the agent's task broke: {error}");
-                    halt_pair(&stop, why.clone());
+                    halt_pair(&crew.stop, why.clone());
                     if let Some(place) = found.iter_mut().find(|end| end.is_none()) {
                         *place = Some(AgentEnd::never(Failure::new("harness_fault", why)));
                     }
                 }
             },
             () = aborted(&mut halt) => {
-                stop.send_replace(Halt::Abort);
+                crew.stop.send_replace(Halt::Abort);
                 halt = never();
             }
         }
@@ -151,14 +147,9 @@ fn halt_pair(stop: &watch::Sender<Halt>, why: String) {
 }
 
 /// What is done as soon as an agent ends: its peer learns it, and halts when the trial is lost.
-fn announce(
-    shared: &Shared,
-    crew: &Crew,
-    id: &str,
-    stop: &Arc<watch::Sender<Halt>>,
-) -> Arc<dyn Fn(&Status) + Send + Sync> {
+fn announce(shared: &Shared, crew: &Crew, id: &str) -> Arc<dyn Fn(&Status) + Send + Sync> {
     let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), id.to_owned());
-    let (rules, stop) = (Arc::clone(&shared.rules), Arc::clone(stop));
+    let (rules, stop) = (Arc::clone(&shared.rules), Arc::clone(&crew.stop));
     Arc::new(move |status| {
         if let Some(mailbox) = &mailbox {
             let has_pushed = git.as_ref().is_some_and(|git| git.has_pushed(&id));
@@ -178,6 +169,8 @@ struct Crew {
     ids: Vec<String>,
     mailbox: Option<Arc<Mailbox>>,
     git: Option<Arc<Team>>,
+    /// Tells them to halt: for the run's reasons, and for the pair's own.
+    stop: Arc<watch::Sender<Halt>>,
 }
 
 impl Crew {
@@ -190,6 +183,7 @@ impl Crew {
         Self {
             mailbox: setting.messaging().then(Arc::default),
             git: (shared.options.git && ids.len() > 1).then(Arc::default),
+            stop: Arc::default(),
             ids,
         }
     }
@@ -278,7 +272,7 @@ fn agent(
         other => other.name().to_owned(),
     };
     Ok(Agent {
-        on_end: Arc::new(|_| {}),
+        on_end: announce(shared, crew, id),
         on_sandbox: Arc::new(move |sandbox| {
             report(Report::ContainerCreated {
                 container: sandbox.to_owned(),

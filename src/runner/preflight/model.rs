@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::demo::BUILTIN;
 use crate::model::probe::{ProbeError, probe};
 use crate::model::provider::of_model;
-use crate::secret::Secret;
 
 /// Whether a key for the model is set.
 pub fn key(model: &str, api_base: Option<&str>, env: &BTreeMap<String, String>) -> Check {
@@ -25,10 +24,7 @@ pub fn key(model: &str, api_base: Option<&str>, env: &BTreeMap<String, String>) 
     if provider.key_variables.is_empty() {
         return Check::pass("key", format!("{} takes none by variable", provider.name));
     }
-    let set = |name: &&&str| {
-        std::env::var_os(name).is_some_and(|value| !value.is_empty()) || env.contains_key(**name)
-    };
-    if let Some(name) = provider.key_variables.iter().find(set) {
+    if let Some((name, _)) = provider.key(env) {
         return Check::pass("key", format!("{name} is set"));
     }
     let names = provider.key_variables.join(" or ");
@@ -51,7 +47,7 @@ pub fn key(model: &str, api_base: Option<&str>, env: &BTreeMap<String, String>) 
 }
 
 /// One small tool call to the model.
-pub async fn model(config: &Config, env_key: impl Fn(&str) -> Option<String>) -> Check {
+pub async fn model(config: &Config) -> Check {
     let name = &config.experiment.model;
     let provider = of_model(name);
     let Some((provider, wire)) = provider.and_then(|provider| Some((provider, provider.wire?)))
@@ -66,11 +62,7 @@ pub async fn model(config: &Config, env_key: impl Fn(&str) -> Option<String>) ->
     if config.upstream.api_base.as_deref() == Some(BUILTIN) {
         return Check::pass("model", "the demo's script");
     }
-    let key = provider
-        .key_variables
-        .iter()
-        .find_map(|name| env_key(name))
-        .map(Secret::new);
+    let key = provider.key(&config.upstream.env).map(|(_, key)| key);
     match probe(
         &provider,
         wire,

@@ -107,11 +107,7 @@ impl Place {
                 tokio::time::sleep(Duration::from_secs(2 << nth)).await;
             }
         }
-        if let Err(error) = self.endpoint.connect().await {
-            return Err(SandboxError::DaemonUnreachable {
-                why: error.to_string(),
-            });
-        }
+        reach(&self.endpoint).await?;
         Err(SandboxError::Start {
             why: format!("the image {image} is not here and cannot be pulled: {why}"),
             cause: StartFailure::Image,
@@ -304,13 +300,21 @@ impl Place {
                 cause,
             };
         }
-        match self.endpoint.connect().await {
-            Ok(_) => SandboxError::start(error),
-            Err(error) => SandboxError::DaemonUnreachable {
-                why: format!("{}: {error}", self.endpoint.url()),
-            },
+        match reach(&self.endpoint).await {
+            Ok(()) => SandboxError::start(error),
+            Err(gone) => gone,
         }
     }
+}
+
+/// Whether the daemon answers.
+async fn reach(endpoint: &Endpoint) -> Result<(), SandboxError> {
+    let answer = endpoint.connect().await;
+    answer
+        .map(drop)
+        .map_err(|error| SandboxError::DaemonUnreachable {
+            why: format!("{}: {error}", endpoint.url()),
+        })
 }
 
 fn is_about_image(error: &SandboxError) -> bool {
@@ -367,10 +371,8 @@ impl Container {
 impl Bare {
     /// What became of it, when its channel broke: asked of the daemon, never read from output.
     pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
-        if let Err(error) = self.endpoint.connect().await {
-            return SandboxError::DaemonUnreachable {
-                why: format!("{}: {error}", self.endpoint.url()),
-            };
+        if let Err(gone) = reach(&self.endpoint).await {
+            return gone;
         }
         // The daemon may close the channel a moment before it knows that the container ended.
         for _ in 0..20 {

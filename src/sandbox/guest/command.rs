@@ -9,12 +9,11 @@ use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, WaitStatus, pidfd_open};
 
 use super::kept::Kept;
-use super::tree;
 use crate::files;
-use crate::process::OWNER_VAR;
+use crate::process::{self, OWNER_VAR};
 use crate::sandbox::channel::Order;
 
 /// The kernel takes no argument longer than 128 KiB (`MAX_ARG_STRLEN`).
@@ -27,6 +26,8 @@ pub struct Running {
     /// When it started, in the kernel's ticks; its descendants started no earlier.
     pub started: u64,
     pub deadline: Instant,
+    /// How it ended, once that is known.
+    pub ended: Option<WaitStatus>,
     /// Readable when it has ended.
     pidfd: Option<OwnedFd>,
     /// `None` when nobody holds the other end any more.
@@ -77,8 +78,9 @@ impl Running {
         Ok(Self {
             id,
             pid,
-            started: tree::started(pid).unwrap_or(0),
+            started: process::stat(child.id()).map_or(0, |stat| stat.started),
             deadline: Instant::now() + order.deadline,
+            ended: None,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
             pipe: Some(pipe),
             output: Kept::new(order.limit),

@@ -8,14 +8,13 @@ mod kept;
 mod post;
 mod tree;
 
-use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, WaitOptions, WaitStatus};
+use rustix::process::WaitOptions;
 
 use super::channel::Order;
 use super::frame::{self, CommandEnd, Reply, Request};
@@ -41,8 +40,6 @@ struct Guest {
     running: Option<Running>,
     abandoned: Vec<OwnedFd>,
     post: Option<PostBox>,
-    /// Children that ended before anybody asked for their status.
-    ended: HashMap<Pid, WaitStatus>,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
@@ -64,7 +61,6 @@ pub fn serve(options: &Options) -> io::Result<()> {
             .as_deref()
             .map(PostBox::listen)
             .transpose()?,
-        ended: HashMap::new(),
     };
     let path = std::env::var("PATH").unwrap_or_default();
     say(&Reply::Ready { path }, &[])?;
@@ -255,12 +251,8 @@ impl Guest {
     /// Collects children that ended; in a sandbox, orphans are ours.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if self
-                .running
-                .as_ref()
-                .is_some_and(|running| running.pid == pid)
-            {
-                self.ended.insert(pid, status);
+            if let Some(running) = self.running.as_mut().filter(|running| running.pid == pid) {
+                running.ended = Some(status);
             }
         }
     }
@@ -270,7 +262,7 @@ impl Guest {
             return Ok(());
         };
         running.read()?;
-        let end = if let Some(status) = self.ended.remove(&running.pid) {
+        let end = if let Some(status) = running.ended {
             running.read()?;
             let signal = status.terminating_signal().map(|signal| 128 + signal);
             CommandEnd::Exited(status.exit_status().or(signal).unwrap_or(255))

@@ -1,11 +1,10 @@
 //! Ending a command's whole process tree, however its processes try to get away.
 
 use std::collections::HashSet;
-use std::path::Path;
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
-use crate::files;
+use crate::process;
 
 /// A fork bomb is stopped first and ended then; this many rounds are more than one ever took.
 const ROUNDS: usize = 100;
@@ -37,33 +36,22 @@ pub fn count_descendants() -> usize {
     descendants(0).len()
 }
 
-/// When a process started, in clock ticks after boot (`/proc/<pid>/stat`, field 22).
-pub fn started(pid: Pid) -> Option<u64> {
-    stat(pid.as_raw_nonzero().get()).map(|(_, started)| started)
-}
-
 fn descendants(since: u64) -> Vec<Pid> {
-    let mut processes = Vec::new();
-    for path in files::list(Path::new("/proc")).unwrap_or_default() {
-        let pid = path.file_name().and_then(|name| name.to_str());
-        let Some(pid) = pid.and_then(|pid| pid.parse::<i32>().ok()) else {
-            continue;
-        };
-        if let Some((parent, started)) = stat(pid) {
-            processes.push((pid, parent, started));
-        }
-    }
-    let us = getpid().as_raw_nonzero().get();
+    let processes: Vec<_> = process::pids()
+        .into_iter()
+        .filter_map(|pid| Some((pid, process::stat(pid)?)))
+        .collect();
+    let us = std::process::id();
     let mut ours = HashSet::from([us]);
     if us == 1 {
         // Everybody is; and chains of parents break while a fork bomb's processes come and go.
-        ours.extend(processes.iter().map(|(pid, _, _)| *pid));
+        ours.extend(processes.iter().map(|(pid, _)| *pid));
     }
     // Parents may be listed after their children.
     loop {
         let before = ours.len();
-        for (pid, parent, _) in &processes {
-            if ours.contains(parent) {
+        for (pid, stat) in &processes {
+            if ours.contains(&stat.parent) {
                 ours.insert(*pid);
             }
         }
@@ -73,19 +61,7 @@ fn descendants(since: u64) -> Vec<Pid> {
     }
     processes
         .into_iter()
-        .filter(|(pid, _, started)| *started >= since && ours.contains(pid) && *pid != us)
-        .filter_map(|(pid, _, _)| Pid::from_raw(pid))
+        .filter(|(pid, stat)| stat.started >= since && ours.contains(pid) && *pid != us)
+        .filter_map(|(pid, _)| Pid::from_raw(pid.try_into().ok()?))
         .collect()
-}
-
-/// A process's parent and start; `None` for one that is gone, or only waits to be collected.
-fn stat(pid: i32) -> Option<(i32, u64)> {
-    let stat = files::read(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
-    // The command's name may hold anything, even spaces and brackets: fields follow the last one.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    if fields.first() == Some(&"Z") {
-        return None;
-    }
-    Some((fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
 }

@@ -101,7 +101,7 @@ pub fn become_namespace(plan: &str) -> Result<u8> {
     confine::run_inside(&plan).map_err(|error| Error::world(format!("the namespace: {error}")))
 }
 
-/// The guest's half: process 1 of the new namespace builds its root, gives up its powers and
+/// The guest's half: process 1 of the new namespace enters its root, gives up its powers and
 /// becomes the guest.
 #[must_use]
 pub fn enter(plan: &str) -> Error {
