@@ -28,15 +28,25 @@ fn three_settings(version: Version) {
         assert_eq!(lab.place.lines(run, "ledger").len(), 2);
         assert!(lab.left_over(run).is_empty());
     }
-    let talk = "coop/lighthouse_task/7/f1_f2/conversation.json";
+    // Each of two agents sends one; one that has ended by then gets none, and its peer is told.
+    let talk = "coop/lighthouse_task/7/f1_f2";
     let messages = |run: &str| {
-        lab.place
-            .json(&format!("cb/logs/{run}/{talk}"))
-            .as_array()
-            .unwrap()
-            .len()
+        let path = format!("cb/logs/{run}/{talk}/conversation.json");
+        lab.place.json(&path).as_array().unwrap().len()
     };
-    assert_eq!(messages("t-smoke2-coop-comm"), 2);
+    let refused = |run: &str| {
+        let trajectory = |agent| {
+            lab.place
+                .read(&format!("cb/logs/{run}/{talk}/agent{agent}_traj.json"))
+        };
+        (1..=2)
+            .filter(|&agent| trajectory(agent).contains("NOT sent, and no reply will come"))
+            .count()
+    };
+    assert_eq!(
+        messages("t-smoke2-coop-comm") + refused("t-smoke2-coop-comm"),
+        2
+    );
     assert_eq!(messages("t-smoke2-coop-nocomm"), 0);
 
     // The same command again finds nothing to do, and upstream is not even started.
