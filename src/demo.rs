@@ -24,7 +24,7 @@ static DATASET: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/dataset");
 pub struct Faults {
     /// The pair whose first call to the model is answered "too many requests", once.
     pub rate_limited: Option<Place>,
-    /// The feature whose agent goes on polishing until its steps are used up.
+    /// The pair whose first agent goes on polishing until its steps are used up.
     pub restless: Option<Place>,
     /// The pair whose sandbox dies in the first attempt.
     pub sandbox_dies: Option<Place>,
@@ -35,7 +35,7 @@ pub struct Faults {
 pub struct Place {
     /// The task: `ferry_task/1`.
     pub task: String,
-    /// The features of the pair, or the one feature.
+    /// The features of the pair.
     pub features: Vec<u64>,
     /// The setting.
     pub setting: Setting,
@@ -48,11 +48,11 @@ impl Place {
         self.task.replacen('/', "/task", 1)
     }
 
-    /// Whether it is the one feature in this directory.
+    /// Whether this directory holds the feature of its first agent.
     #[must_use]
-    pub fn has_feature(&self, dir: &Path) -> bool {
-        matches!(self.features.as_slice(), [feature]
-            if dir.ends_with(format!("{}/feature{feature}", self.task_dir())))
+    pub fn begins_with(&self, dir: &Path) -> bool {
+        let first = self.features.first();
+        first.is_some_and(|first| dir.ends_with(format!("{}/feature{first}", self.task_dir())))
     }
 
     /// Whether it is this pair.

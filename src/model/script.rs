@@ -39,7 +39,7 @@ struct Feature {
     patch: String,
     /// The same feature, placed where the other agent is not, after having talked.
     agreed: Option<String>,
-    /// Whether an agent with this feature alone never comes to an end.
+    /// Whether the first agent of a pair, with this feature alone, never comes to an end.
     restless: bool,
     /// The patch for a prompt that has other features of the task as well.
     combined: String,
@@ -137,7 +137,7 @@ impl Script {
                             .is_file()
                             .then(|| files::read_text(&agreed))
                             .transpose()?,
-                        restless: restless.is_some_and(|place| place.has_feature(&feature)),
+                        restless: restless.is_some_and(|place| place.begins_with(&feature)),
                         combined: combined.clone(),
                     });
                 }
@@ -293,8 +293,9 @@ impl Script {
             commands.insert(1, "true".to_owned());
         }
         let is_anybody_restless = self.features.iter().any(|feature| feature.restless);
-        let is_alone =
-            is_anybody_restless && prompt.contains("colleague") && !prompt.contains("send_message");
+        let is_alone = is_anybody_restless
+            && agent_of(&prompt) == Some("agent1")
+            && !prompt.contains("send_message");
         let mut mine = self.features.iter().filter(|it| prompt.contains(&it.text));
         if is_alone && mine.any(|feature| feature.restless) {
             commands.pop();
@@ -327,11 +328,9 @@ impl Script {
         };
         let mut commands = vec!["git log --oneline | head -3; ls".to_owned()];
         if talks {
-            let peer = if prompt.contains("You are **agent2**") || prompt.contains("You are agent2")
-            {
-                "agent1"
-            } else {
-                "agent2"
+            let peer = match agent_of(prompt) {
+                Some("agent2") => "agent1",
+                _ => "agent2",
             };
             commands.push(format!("send_message {peer} \"I keep to my own feature.\""));
         }
@@ -349,6 +348,13 @@ impl Script {
         commands.push(SUBMIT.to_owned());
         commands
     }
+}
+
+/// Which of two agents a prompt is for, in upstream's words and in ours.
+fn agent_of(prompt: &str) -> Option<&'static str> {
+    ["agent1", "agent2"].into_iter().find(|id| {
+        prompt.contains(&format!("You are {id}")) || prompt.contains(&format!("You are **{id}**"))
+    })
 }
 
 const SUBMIT: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";

@@ -66,16 +66,19 @@ fn the_demo_shows_what_it_says() {
     // A limit of steps: a result, with the work that was done.
     let restless = read(
         &place,
-        "demo-coop-nocomm/coop/ferry_task/1/f1_f3/result.json",
+        "demo-coop-nocomm/coop/ferry_task/1/f2_f3/result.json",
     );
-    assert_eq!(restless["agents"]["agent2"]["status"], "LimitsExceeded");
-    assert_eq!(restless["agents"]["agent2"]["steps"], 12);
-    assert!(
-        restless["agents"]["agent2"]["patch_lines"]
-            .as_u64()
-            .unwrap()
-            > 0
-    );
+    let first = &restless["agents"]["agent1"];
+    assert_eq!(first["status"], "LimitsExceeded");
+    assert_eq!(first["steps"], 12);
+    assert!(first["patch_lines"].as_u64().unwrap() > 0);
+    let ledger_of = |run: &str| lines(&place, &format!("{run}/regatta/ledger.jsonl"));
+    let at_a_limit = ["demo-solo", "demo-coop-comm", "demo-coop-nocomm"]
+        .iter()
+        .flat_map(|run| ledger_of(run))
+        .filter(|trial| trial.to_string().contains("LimitsExceeded"))
+        .count();
+    assert_eq!(at_a_limit, 1);
     // Messages where they may be, and none elsewhere.
     let talk = |run: &str| {
         read(
@@ -83,8 +86,9 @@ fn the_demo_shows_what_it_says() {
             &format!("{run}/coop/tide_task/1/f1_f2/conversation.json"),
         )
     };
+    // (The second is refused where its receiver has ended by then.)
     let messages = talk("demo-coop-comm");
-    assert_eq!(messages.as_array().unwrap().len(), 2);
+    assert!((1..=2).contains(&messages.as_array().unwrap().len()));
     assert!(messages[0]["timestamp"].is_number());
     assert_eq!(talk("demo-coop-nocomm"), Value::Array(Vec::new()));
     // What was submitted is what the dataset says; a lone agent's and an agreed one differ.
