@@ -29,6 +29,12 @@ pub struct GuestArgs {
     /// How many processes there may be
     #[arg(long, default_value_t = u32::MAX)]
     pids: u32,
+    /// How many bytes processes may hold together
+    #[arg(long)]
+    memory: Option<u64>,
+    /// How many CPUs they may run on
+    #[arg(long)]
+    cpus: Option<usize>,
 }
 
 /// Send a message to another agent
@@ -50,6 +56,8 @@ pub fn serve_guest(args: GuestArgs) -> Result<u8> {
     let options = guest::Options {
         mailbox: args.mailbox,
         pids: args.pids as usize,
+        memory: args.memory,
+        cpus: args.cpus,
     };
     guest::serve(&options)
         .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;

@@ -8,7 +8,7 @@ use tokio::process::Child;
 
 use super::channel::{Broken, Channel};
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, guest_options, new_mailbox};
+use super::tools::{GUEST_COMMAND, guest_options, new_mailbox, own_limits};
 use super::{SandboxError, Spec};
 use crate::{files, process};
 
@@ -42,6 +42,7 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
     let mailbox = new_mailbox();
     let mut words = place.tools.command(&tools, GUEST_COMMAND);
     words.extend(guest_options(&mailbox, spec));
+    words.extend(own_limits(&spec.limits));
     let mut command = tokio::process::Command::new(&words[0]);
     // Not killed with us: it ends when its channel closes, and takes its commands along, which a
     // killed one would leave behind. The mark of ownership is for the reaper, should it come to that.

@@ -35,10 +35,11 @@ pub struct Spec {
 /// What a sandbox may use; recorded in every result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// Memory in bytes; for namespaces, of the workspace's and `/tmp`'s contents.
+    /// Memory in bytes. For namespaces, what processes hold and, as much again, what is written to
+    /// the workspace and `/tmp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// CPUs, Docker only.
+    /// CPUs; outside of Docker, rounded up to whole ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// Processes and threads at the same time.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Spec;
+use super::{Limits, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
 
@@ -30,6 +30,19 @@ pub fn guest_options(mailbox: &str, spec: &Spec) -> Vec<String> {
     let mut options = vec!["--pids".to_owned(), spec.limits.pids.to_string()];
     if spec.messaging {
         options.extend(["--mailbox".to_owned(), mailbox.to_owned()]);
+    }
+    options
+}
+
+/// The limits that a guest keeps itself, where neither daemon nor control group does.
+#[must_use]
+pub fn own_limits(limits: &Limits) -> Vec<String> {
+    let mut options = Vec::new();
+    if let Some(bytes) = limits.memory_bytes {
+        options.extend(["--memory".to_owned(), bytes.to_string()]);
+    }
+    if let Some(cpus) = limits.cpus {
+        options.extend(["--cpus".to_owned(), cpus.ceil().to_string()]);
     }
     options
 }

@@ -241,6 +241,36 @@ mod isolated {
         sandbox.close();
     }
 
+    /// Where there is no control group, the guest itself ends what holds too much.
+    #[test]
+    fn what_holds_too_much_memory_is_ended() {
+        for kind in [Kind::Namespace, Kind::Process] {
+            let mut sandbox = Box_::with(kind, |spec| {
+                let mut limits = crate::place::limits();
+                limits.memory_bytes = Some(64 << 20);
+                spec.limits = std::sync::Arc::new(limits);
+            })
+            .unwrap();
+            let greedy = "bash -c 'x=$(head -c 200000000 /dev/zero | tr \"\\0\" a); sleep 1000'";
+            let said = sandbox.run(&format!("{greedy} 2>&1; echo ended with $?"));
+            assert!(said.ends_with("ended with 137\n"), "{said}");
+            assert_eq!(sandbox.run("echo still here"), "still here\n");
+            sandbox.close();
+        }
+    }
+
+    #[test]
+    fn a_sandbox_sees_no_more_cpus_than_it_was_given() {
+        let mut sandbox = Box_::with(Kind::Namespace, |spec| {
+            let mut limits = crate::place::limits();
+            limits.cpus = Some(0.5);
+            spec.limits = std::sync::Arc::new(limits);
+        })
+        .unwrap();
+        assert_eq!(sandbox.run("nproc"), "1\n");
+        sandbox.close();
+    }
+
     #[test]
     fn a_sandbox_that_was_killed_is_dead_and_says_so() {
         let mut sandbox = Box_::start(Kind::Namespace);

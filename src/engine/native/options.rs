@@ -127,7 +127,7 @@ impl Options {
                 .memory_gb
                 .map(bytes)
                 .or((backend == BackendKind::Namespace).then_some(NAMESPACE_BYTES)),
-            cpus: native.cpus.filter(|_| backend == BackendKind::Docker),
+            cpus: native.cpus,
             pids: native.pids,
             network: native.network.unwrap_or(backend != BackendKind::Namespace),
             setup_timeout: native.setup_timeout,
@@ -269,7 +269,8 @@ fn client(
     }
 }
 
-/// What may be written in a namespace when no limit is given: memory, taken as it is written.
+/// What a namespace's processes may hold, and what may be written there (memory as well, taken as
+/// it is written), when no limit is given.
 const NAMESPACE_BYTES: u64 = 4_000_000_000;
 
 /// Back-off between tries of a call, as mini-swe-agent's (4 to 60 s), but beginning earlier.

@@ -1,6 +1,6 @@
 //! A container with a guest in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
 use super::network::{Holder, Lease, Networks};
+use super::pull::Images;
 use super::{Docker, Endpoint};
 use crate::process::Owner;
 use crate::sandbox::channel::{Broken, Channel};
@@ -23,10 +24,6 @@ use crate::sandbox::{SandboxError, Spec, StartFailure};
 const AT_ONCE: usize = 2;
 /// How long the guest may take to its first word, in a container that was started.
 const FIRST_WORD: Duration = Duration::from_mins(2);
-/// How long a pull may make no progress.
-const PULL_STALL: Duration = Duration::from_mins(3);
-/// How often a pull is tried.
-const PULLS: u32 = 3;
 
 /// A daemon as a place for sandboxes.
 #[derive(Debug)]
@@ -35,8 +32,7 @@ pub struct Place {
     endpoint: Endpoint,
     tools: Arc<Tools>,
     gate: Arc<Semaphore>,
-    /// The images that are there.
-    present: tokio::sync::Mutex<HashSet<String>>,
+    images: Images,
     networks: Arc<Networks>,
 }
 
@@ -76,57 +72,21 @@ impl Place {
             endpoint,
             tools,
             gate: Arc::new(Semaphore::new(AT_ONCE * processors)),
-            present: tokio::sync::Mutex::default(),
+            images: Images::default(),
             networks: Arc::default(),
         }
     }
 
-    /// Pulls an image that is not there; a step of its own, so that it is in nobody's time limit.
+    /// Pulls an image that is not there; see [`Images::pull`].
     pub async fn pull(
         &self,
         image: &str,
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), SandboxError> {
-        // Held over the pull: two trials of one task pull once, and pulls don't share the line.
-        let mut present = self.present.lock().await;
-        if present.contains(image) || self.docker.api.inspect_image(image).await.is_ok() {
-            present.insert(image.to_owned());
-            return Ok(());
-        }
-        let mut why = String::new();
-        for nth in 1..=PULLS {
-            note(format!("pulling {image} ({nth} of {PULLS})"));
-            match self.pull_once(image).await {
-                Ok(()) => {
-                    present.insert(image.to_owned());
-                    return Ok(());
-                }
-                Err(error) => why = error.to_string(),
-            }
-            if nth < PULLS {
-                tokio::time::sleep(Duration::from_secs(2 << nth)).await;
-            }
-        }
-        reach(&self.endpoint).await?;
-        Err(SandboxError::Start {
-            why: format!("the image {image} is not here and cannot be pulled: {why}"),
-            cause: StartFailure::Image,
-        })
-    }
-
-    async fn pull_once(&self, image: &str) -> Result<(), bollard::errors::Error> {
-        let options = query::CreateImageOptionsBuilder::new()
-            .from_image(image)
-            .build();
-        let mut steps = self.docker.api.create_image(Some(options), None, None);
-        loop {
-            let step = tokio::time::timeout(PULL_STALL, steps.next()).await;
-            let step = step.map_err(|_| bollard::errors::Error::RequestTimeoutError)?;
-            match step {
-                Some(step) => step.map(drop)?,
-                None => return Ok(()),
-            }
-        }
+        let Self {
+            docker, endpoint, ..
+        } = self;
+        self.images.pull(docker, endpoint, image, note).await
     }
 
     /// Starts a container with a guest, and the channel to it.
@@ -308,7 +268,7 @@ impl Place {
 }
 
 /// Whether the daemon answers.
-async fn reach(endpoint: &Endpoint) -> Result<(), SandboxError> {
+pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), SandboxError> {
     let answer = endpoint.connect().await;
     answer
         .map(drop)

@@ -6,6 +6,7 @@ mod dead_exec;
 pub mod endpoint;
 mod hijack;
 mod network;
+mod pull;
 pub mod relay;
 
 pub use client::Docker;

@@ -5,6 +5,7 @@
 
 mod command;
 mod kept;
+mod memory;
 mod post;
 mod tree;
 
@@ -15,11 +16,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::WaitOptions;
+use rustix::thread::CpuSet;
 
 use super::channel::Order;
 use super::frame::{self, CommandEnd, Reply, Request};
 use crate::files;
 use command::Running;
+use memory::Watch;
 use post::PostBox;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
@@ -33,6 +36,10 @@ pub struct Options {
     pub mailbox: Option<String>,
     /// How many processes there may be.
     pub pids: usize,
+    /// How many bytes processes may hold together, where nothing else limits it.
+    pub memory: Option<u64>,
+    /// How many CPUs they may run on, where nothing else limits it.
+    pub cpus: Option<usize>,
 }
 
 struct Guest {
@@ -40,6 +47,7 @@ struct Guest {
     running: Option<Running>,
     abandoned: Vec<OwnedFd>,
     post: Option<PostBox>,
+    memory: Option<Watch>,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
@@ -52,6 +60,9 @@ pub fn serve(options: &Options) -> io::Result<()> {
         // Orphans of commands become our children, where they can be found and ended.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     }
+    if let Some(cpus) = options.cpus {
+        keep_to(cpus)?;
+    }
     let mut guest = Guest {
         pids: options.pids,
         running: None,
@@ -61,6 +72,7 @@ pub fn serve(options: &Options) -> io::Result<()> {
             .as_deref()
             .map(PostBox::listen)
             .transpose()?,
+        memory: options.memory.map(Watch::new),
     };
     let path = std::env::var("PATH").unwrap_or_default();
     say(&Reply::Ready { path }, &[])?;
@@ -81,9 +93,27 @@ pub fn serve(options: &Options) -> io::Result<()> {
                 guest.handle(request, &payload)?;
             }
         }
+        if let Some(memory) = &mut guest.memory {
+            memory.look();
+        }
         guest.reap();
         guest.look_at_command()?;
     }
+}
+
+/// Keeps us and our children to so many of the CPUs that we may run on. Which ones is left to
+/// chance, so that sandboxes don't all take the first.
+fn keep_to(cpus: usize) -> io::Result<()> {
+    let allowed = rustix::thread::sched_getaffinity(None)?;
+    let mut numbers: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|cpu| allowed.is_set(*cpu))
+        .collect();
+    fastrand::shuffle(&mut numbers);
+    let mut chosen = CpuSet::new();
+    for cpu in numbers.into_iter().take(cpus.max(1)) {
+        chosen.set(cpu);
+    }
+    Ok(rustix::thread::sched_setaffinity(None, &chosen)?)
 }
 
 /// Reads what is there without leaving anything behind in the reader's buffer.
@@ -105,11 +135,16 @@ fn say(reply: &Reply, payload: &[u8]) -> io::Result<()> {
 impl Guest {
     /// Waits until something happens; says whether the harness spoke.
     fn wait(&mut self, harness: BorrowedFd<'_>) -> io::Result<bool> {
-        let timeout = self.running.as_ref().map(|running| {
-            let left = running.deadline.saturating_duration_since(Instant::now());
-            // Children are also reaped without a command, and a descriptor may be missing.
-            left.min(Duration::from_secs(1))
-        });
+        // Children are also reaped without a command, and a descriptor may be missing.
+        let often = Duration::from_secs(1);
+        let timeout = match (&self.running, &self.memory) {
+            (Some(running), memory) => {
+                let left = running.deadline.saturating_duration_since(Instant::now());
+                Some(left.min(memory.as_ref().map_or(often, Watch::rest)))
+            }
+            (None, Some(_)) => Some(often),
+            (None, None) => None,
+        };
         let timeout = timeout.map(|left| Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(1),
             tv_nsec: i64::from(left.subsec_nanos()),

@@ -36,7 +36,8 @@ pub fn count_descendants() -> usize {
     descendants(0).len()
 }
 
-fn descendants(since: u64) -> Vec<Pid> {
+/// Our descendants that started no earlier than `since` (in the kernel's ticks).
+pub fn descendants(since: u64) -> Vec<Pid> {
     let processes: Vec<_> = process::pids()
         .into_iter()
         .filter_map(|pid| Some((pid, process::stat(pid)?)))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Channel;
 use super::process::Guest;
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_mailbox};
+use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_mailbox, own_limits};
 use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::process;
@@ -49,6 +49,7 @@ pub async fn start(
     // Abstract sockets belong to network namespaces, which may be the host's.
     let mailbox = new_mailbox();
     guest.extend(guest_options(&mailbox, spec));
+    guest.extend(own_limits(&spec.limits));
     let plan = Plan {
         rootfs: place.rootfs.clone(),
         tools: place.tools.dir().to_owned(),
