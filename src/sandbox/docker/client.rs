@@ -50,6 +50,9 @@ pub struct Death {
 }
 
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How often a removal is tried, and how long after the last time.
+const REMOVALS: u32 = 4;
+const AGAIN: Duration = Duration::from_millis(250);
 
 impl Docker {
     /// Prepares a connection; nothing is asked yet.
@@ -135,14 +138,25 @@ impl Docker {
             .force(true)
             .v(true)
             .build();
-        match self.api.remove_container(id, Some(options)).await {
-            // 404: gone already; 409: `--rm` or another remover is at it.
-            Ok(())
-            | Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 404 | 409,
-                ..
-            }) => Ok(()),
-            Err(error) => Err(self.failed(&format!("remove the container {id}"), &error)),
+        let mut tries = 1;
+        loop {
+            let removed = self.api.remove_container(id, Some(options.clone())).await;
+            let status = match &removed {
+                Err(bollard::errors::Error::DockerResponseServerError { status_code, .. }) => {
+                    Some(*status_code)
+                }
+                _ => None,
+            };
+            match (removed, status) {
+                // 404: gone already; 409: `--rm` or another remover is at it.
+                (Ok(()), _) | (Err(_), Some(404 | 409)) => return Ok(()),
+                // Podman does not kill a container that ends by itself at this moment.
+                (Err(_), Some(500..)) if tries < REMOVALS => tokio::time::sleep(AGAIN).await,
+                (Err(error), _) => {
+                    return Err(self.failed(&format!("remove the container {id}"), &error));
+                }
+            }
+            tries += 1;
         }
     }
 
