@@ -15,6 +15,27 @@ fn plain(patch: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// The agent that goes on learns that its colleague has ended, and how.
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn a_peers_end_reaches_the_one_that_goes_on() {
+    let lab = Lab::new(Version::Native);
+    lab.fault("slow 4s when=You are agent2");
+    lab.run(&["run", "--setting", "coop-comm", "--smoke", "1"])
+        .code(0);
+    let dir = format!("cb/logs/t-smoke1-coop-comm/coop/{FIRST}");
+    let told = |agent| {
+        let trajectory = lab.place.json(&format!("{dir}/agent{agent}_traj.json"));
+        let messages = trajectory["messages"].as_array().unwrap().clone();
+        let announcements = messages.iter().filter(|message| message["role"] == "user");
+        announcements
+            .filter(|message| message.to_string().contains("agent1 submitted its work"))
+            .count()
+    };
+    // Told once, to the one that was still there.
+    assert_eq!((told(1), told(2)), (0, 1));
+}
+
 /// Both engines over the same pairs: the same statuses, the same patches.
 #[test]
 #[ignore = "needs Docker, Redis and cooperbench 0.0.29: just e2e"]

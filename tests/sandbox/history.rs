@@ -1,31 +1,61 @@
 //! The repository: what an agent can see of the future, and what counts as its submission.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::place::{Box_, Kind};
 
 /// A clone as task images have it: later commits on branches and tags, a remote, a reflog, and a
-/// commit that only the reflog knows.
-fn clone_with_a_future(dir: &Path) -> String {
-    let script = "set -e
-git init -q -b main . && git config user.name t && git config user.email t@localhost
-echo base > file && printf 'ignored\\n' > .gitignore && git add -A && git commit -qm base
-base=$(git rev-parse HEAD)
-echo future > file && git commit -qam future && git tag v2 && git branch next
+/// commit that only the reflog knows. Prints the base commit, where it is left.
+const FUTURE: &str = "set -e
+git config user.name t && git config user.email t@localhost
+base=$(git rev-parse HEAD) && git checkout -q -B main
+echo future > file && git add -A && git commit -qm future && git tag v2 && git branch next
 echo dropped > file && git commit -qam dropped && git reset -q --hard HEAD~1
 git remote add origin https://example.com/x.git
 git update-ref refs/remotes/origin/main HEAD
-git stash list
 git checkout -q $base
 echo $base";
+
+fn clone_with_a_future(dir: &Path) -> String {
+    let begin = "git init -q -b main . && echo base > file && printf 'ignored\\n' > .gitignore && \
+         git add -A && git -c user.name=t -c user.email=t@localhost commit -qm base";
+    let script = format!("{begin}\n{FUTURE}");
     let output = Command::new("bash")
-        .args(["-c", script])
+        .args(["-c", &script])
         .current_dir(dir)
         .output()
         .unwrap();
+    printed(&output)
+}
+
+/// What a command printed that must have succeeded.
+#[track_caller]
+fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[track_caller]
+fn nothing_of_the_future_is_seen(sandbox: &mut Box_, base: &str) {
+    assert_eq!(sandbox.sandbox.base(), base);
+    for git in ["git", "git --git-dir=../.base.git"] {
+        let known = sandbox.run(&format!("{git} log --all --reflog --format=%s"));
+        assert!(known.lines().count() > 0, "{known}");
+        assert!(
+            !known.contains("future") && !known.contains("dropped"),
+            "{known}"
+        );
+    }
+    let objects = "git cat-file --batch-all-objects --batch-check='%(objecttype)' | grep -c commit";
+    assert_eq!(
+        sandbox.run(objects),
+        sandbox.run("git rev-list --count HEAD")
+    );
+    assert_eq!(
+        sandbox.run("git remote; git tag; git branch --format='%(refname:short)'"),
+        "agent1\n"
+    );
 }
 
 #[test]
@@ -34,20 +64,45 @@ fn the_future_is_gone() {
     let base = clone_with_a_future(dir.path());
     let workspace = dir.path().to_owned();
     let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap();
-    assert_eq!(sandbox.sandbox.base(), base);
-    assert_eq!(sandbox.run("git log --all --reflog --format=%s"), "base\n");
-    let objects = "git cat-file --batch-all-objects --batch-check='%(objecttype)' | grep -c commit";
-    assert_eq!(sandbox.run(objects), "1\n");
-    assert_eq!(
-        sandbox.run("git remote; git tag; git branch --format='%(refname:short)'"),
-        "agent1\n"
-    );
-    // The twin that pins the base tells no more.
-    assert_eq!(
-        sandbox.run("git --git-dir=../.base.git log --all --reflog --format=%s"),
-        "base\n"
-    );
+    nothing_of_the_future_is_seen(&mut sandbox, &base);
     sandbox.close();
+}
+
+fn docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).output().unwrap()
+}
+
+/// The same of an image; and the volume that it declares goes with its container.
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn in_docker_the_future_is_gone_and_no_volume_stays() {
+    let name = format!("regatta-future-{}", std::process::id());
+    let image = "akhatua/cooperbench-harbor:task1";
+    let made = docker(&[
+        "run",
+        "--name",
+        &name,
+        "--entrypoint",
+        "bash",
+        image,
+        "-c",
+        FUTURE,
+    ]);
+    docker(&["commit", "--change", "VOLUME /scratch", &name, &name]);
+    docker(&["rm", &name]);
+    let base = printed(&made);
+
+    let mut sandbox = Box_::with(Kind::Docker, |spec| spec.image.clone_from(&name)).unwrap();
+    nothing_of_the_future_is_seen(&mut sandbox, &base);
+    sandbox.run("echo kept > /scratch/file");
+    let filter = format!("ancestor={name}");
+    let container = printed(&docker(&["ps", "-q", "--filter", &filter]));
+    let mounts = "{{range .Mounts}}{{.Name}}{{end}}";
+    let volume = printed(&docker(&["inspect", "--format", mounts, &container]));
+    printed(&docker(&["volume", "inspect", &volume]));
+    sandbox.close();
+    assert!(!docker(&["volume", "inspect", &volume]).status.success());
+    docker(&["rmi", &name]);
 }
 
 /// What an agent does to its repository, and the files that its submission must then name.
