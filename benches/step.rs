@@ -52,6 +52,7 @@ async fn measure(backend: &Backend) {
         agent: "solo".to_owned(),
         env: IndexMap::new(),
         messaging: false,
+        git: false,
         limits: Arc::new(Limits {
             memory_bytes: None,
             cpus: None,

@@ -1,8 +1,6 @@
 //! What `send_message` does.
 
 use std::fmt::Write as _;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use super::Failure;
 use super::mailbox::{Departure, Letter, Mailbox, Waited};
 use crate::model::chat::ChatError;
 use crate::model::tape::Tape;
-use crate::sandbox::{Post, PostAnswer, PostCall};
+use crate::sandbox::{Answer, Call};
 
 /// How long `--wait` waits, as upstream's does.
 const WAIT: Duration = Duration::from_mins(1);
@@ -54,30 +52,24 @@ struct Parsed {
     text: String,
 }
 
-impl Post for Desk {
-    fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>> {
-        Box::pin(async move {
-            let parsed = match self.parse(call) {
-                Ok(parsed) => parsed,
-                Err(why) => {
-                    let text =
-                        format!("send_message: {why}, so nothing was sent. Use one of:\n{FORMS}");
-                    return PostAnswer { code: 1, text };
-                }
-            };
-            match self.send(&parsed).await {
-                Ok(answer) => answer,
-                Err(error) => PostAnswer {
-                    code: 1,
-                    text: format!("send_message: not sent: {error}\n"),
-                },
-            }
-        })
-    }
-}
-
 impl Desk {
-    fn parse(&self, call: PostCall) -> Result<Parsed, String> {
+    /// Answers a call of `send_message`.
+    pub async fn call(&self, call: Call) -> Answer {
+        let parsed = match self.parse(call) {
+            Ok(parsed) => parsed,
+            Err(why) => {
+                let text =
+                    format!("send_message: {why}, so nothing was sent. Use one of:\n{FORMS}");
+                return Answer::text(1, text);
+            }
+        };
+        match self.send(&parsed).await {
+            Ok(answer) => answer,
+            Err(error) => Answer::text(1, format!("send_message: not sent: {error}\n")),
+        }
+    }
+
+    fn parse(&self, call: Call) -> Result<Parsed, String> {
         let mut wait = false;
         let mut words = Vec::new();
         let mut args = call.args.into_iter();
@@ -105,7 +97,9 @@ impl Desk {
             ));
         }
         let text = if text.is_empty() {
-            call.body.trim_end_matches('\n').to_owned()
+            String::from_utf8_lossy(&call.body)
+                .trim_end_matches('\n')
+                .to_owned()
         } else {
             text.join(" ")
         };
@@ -130,7 +124,7 @@ impl Desk {
         })
     }
 
-    async fn send(&self, parsed: &Parsed) -> Result<PostAnswer, ChatError> {
+    async fn send(&self, parsed: &Parsed) -> Result<Answer, ChatError> {
         let Parsed { wait, to, text } = parsed;
         let replayed: Option<Outcome> = self.tape.lock().await.replayed("send_message").await?;
         let (outcome, letters) = match replayed {
@@ -174,7 +168,7 @@ impl Desk {
         Vec::new()
     }
 
-    fn answer(&self, outcome: &Outcome, letters: &[Letter], to: &str) -> PostAnswer {
+    fn answer(&self, outcome: &Outcome, letters: &[Letter], to: &str) -> Answer {
         let mut text = format!("Message sent to {to}\n");
         let mut code = 0;
         match outcome {
@@ -198,7 +192,7 @@ impl Desk {
                 code = 1;
             }
         }
-        PostAnswer { code, text }
+        Answer::text(code, text)
     }
 
     /// How a peer ended, and where its work is.
@@ -290,6 +284,11 @@ fn keys(letters: &[Letter]) -> Vec<(String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::call::SEND_MESSAGE;
+
+    fn said(answer: &Answer) -> String {
+        String::from_utf8_lossy(&answer.bytes).into_owned()
+    }
 
     fn desk() -> Desk {
         Desk {
@@ -300,14 +299,15 @@ mod tests {
         }
     }
 
-    fn call(args: &[&str], body: &str) -> PostCall {
-        PostCall {
+    fn call(args: &[&str], body: &str) -> Call {
+        Call {
+            program: SEND_MESSAGE.to_owned(),
             args: args.iter().map(ToString::to_string).collect(),
-            body: body.to_owned(),
+            body: body.as_bytes().to_vec(),
         }
     }
 
-    fn answer(desk: &Desk, args: &[&str], body: &str) -> PostAnswer {
+    fn answer(desk: &Desk, args: &[&str], body: &str) -> Answer {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -324,7 +324,7 @@ mod tests {
             (&["--", "agent2"], ""),
         ] {
             let answer = answer(&desk, args, body);
-            assert_eq!(answer.code, u8::from(args[0] == "--"), "{}", answer.text);
+            assert_eq!(answer.code, u8::from(args[0] == "--"), "{}", said(&answer));
         }
         let texts: Vec<_> = desk
             .mailbox
@@ -347,8 +347,8 @@ mod tests {
         ] {
             let answer = answer(&desk, args, body);
             assert_eq!(answer.code, 1);
-            assert!(answer.text.contains(why), "{}", answer.text);
-            assert!(answer.text.contains("<<'MSG'"), "{}", answer.text);
+            assert!(said(&answer).contains(why), "{}", said(&answer));
+            assert!(said(&answer).contains("<<'MSG'"), "{}", said(&answer));
         }
         assert!(desk.mailbox.conversation().is_empty());
     }
@@ -363,8 +363,10 @@ mod tests {
         desk.mailbox.depart("agent2", departure);
         let answer = answer(&desk, &["--wait", "agent2", "hello"], "");
         assert_eq!(answer.code, 1);
-        assert!(answer.text.contains("NOT sent"), "{}", answer.text);
-        assert!(answer.text.contains("ran into a limit") && answer.text.contains("origin/agent2"));
+        assert!(said(&answer).contains("NOT sent"), "{}", said(&answer));
+        assert!(
+            said(&answer).contains("ran into a limit") && said(&answer).contains("origin/agent2")
+        );
     }
 
     fn received(desk: &Desk, announced: &mut Vec<String>) -> Vec<String> {
@@ -416,9 +418,9 @@ mod tests {
         };
         let (answer, ()) = tokio::join!(asking, answering);
         assert!(
-            answer.text.contains("[Reply from agent1]: mine"),
+            said(&answer).contains("[Reply from agent1]: mine"),
             "{}",
-            answer.text
+            said(&answer)
         );
     }
 }

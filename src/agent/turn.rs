@@ -1,5 +1,6 @@
 //! The loop: ask the model, run what it asks for, show it the result.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Failure;
 use super::config::{AgentConfig, Protocol, Submission};
-use super::git::{Remote, Team};
+use super::git::{self, Remote, Team};
 use super::mailbox::Mailbox;
 use super::observation::Observation;
 use super::post::Desk;
@@ -19,7 +20,8 @@ use crate::bench::Usage;
 use crate::model::chat::{Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::tape::{Ended, Tape};
-use crate::sandbox::{Backend, Command, Post, Sandbox, SandboxError, Spec};
+use crate::sandbox::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
+use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
 
 /// An agent that is to run.
 pub struct Agent {
@@ -169,13 +171,35 @@ enum Place {
     Gone,
 }
 
+/// Who answers the programs in an agent's sandbox.
+struct Desks {
+    desk: Option<Desk>,
+    remote: Option<Remote>,
+}
+
+impl Callee for Desks {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(async move {
+            match (call.program.as_str(), &self.desk, &self.remote) {
+                (SEND_MESSAGE, Some(desk), _) => desk.call(call).await,
+                (GIT_PUSH, _, Some(remote)) => remote.push(call.body),
+                (GIT_FETCH, _, Some(remote)) => {
+                    remote
+                        .fetch(call.args.first().map_or("", String::as_str))
+                        .await
+                }
+                _ => Answer::text(127, format!("{}: there is no such call\n", call.program)),
+            }
+        })
+    }
+}
+
 struct Turn {
     agent: Agent,
-    desk: Option<Desk>,
+    desks: Desks,
     tape: Arc<Mutex<Tape>>,
     prompts: Prompts,
     place: Place,
-    remote: Option<Remote>,
     transcript: Transcript,
     announced: Vec<String>,
     begun: Instant,
@@ -251,16 +275,20 @@ impl Turn {
             mailbox: Arc::clone(mailbox),
             tape: Arc::clone(&tape),
         });
+        let remote = agent.git.as_ref().map(|team| Remote {
+            id: agent.id.clone(),
+            team: Arc::clone(team),
+            tape: Arc::clone(&tape),
+        });
         let prompts = Prompts::new(&agent.config, variables(&agent));
         // The first call goes out while the sandbox is being made.
         let (spec, backend) = (agent.spec.clone(), agent.backend.clone());
         let starting = tokio::spawn(async move { Sandbox::start(&spec, &backend).await });
         Self {
-            desk,
+            desks: Desks { desk, remote },
             tape,
             prompts,
             place: Place::Starting(starting),
-            remote: None,
             transcript: Transcript::default(),
             announced: Vec::new(),
             begun: Instant::now(),
@@ -300,7 +328,7 @@ impl Turn {
             if self.left() == Some(Duration::ZERO) {
                 return Ok(Status::TimeLimit);
             }
-            if let Some(desk) = &self.desk {
+            if let Some(desk) = &self.desks.desk {
                 for news in desk.receive(&mut self.announced).await? {
                     self.transcript.say(Role::User, news);
                 }
@@ -542,18 +570,11 @@ impl Turn {
         if is_last {
             sandbox.kill().await;
         }
-        if let (Some(team), Some(remote)) = (&self.agent.git, &mut self.remote) {
-            remote.bring_in(team, sandbox).await?;
-        }
-        let post = self.desk.as_ref().map(|desk| desk as &dyn Post);
         let script = Command {
             script: command,
             timeout,
         };
-        let output = sandbox.run(script, post).await?;
-        if let (Some(team), Some(remote)) = (&self.agent.git, &mut self.remote) {
-            remote.carry_out(team, sandbox).await?;
-        }
+        let output = sandbox.run(script, Some(&self.desks)).await?;
         Ok(Observation::of(&output, timeout))
     }
 
@@ -578,8 +599,7 @@ impl Turn {
                 if self.agent.git.is_some()
                     && let Place::Ready(sandbox) = &mut self.place
                 {
-                    let remote = Remote::set_up(&self.agent.id, &self.agent.team, sandbox).await?;
-                    self.remote = Some(remote);
+                    git::set_up(&self.agent.id, &self.agent.team, sandbox).await?;
                 }
                 Ok(())
             }

@@ -23,9 +23,9 @@ pub struct ExecArgs {
 /// Serve the sandbox that this is the first process of
 #[derive(Debug, Args)]
 pub struct GuestArgs {
-    /// The abstract socket for `send_message`
+    /// The abstract socket for calls of the harness
     #[arg(long)]
-    mailbox: Option<String>,
+    socket: Option<String>,
     /// How many processes there may be
     #[arg(long, default_value_t = u32::MAX)]
     pids: u32,
@@ -37,10 +37,10 @@ pub struct GuestArgs {
     cpus: Option<usize>,
 }
 
-/// Send a message to another agent
+/// Call the harness from inside a sandbox
 #[derive(Debug, Args)]
-pub struct SendArgs {
-    /// The words that were given
+pub struct CallArgs {
+    /// The program's name and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<String>,
 }
@@ -54,7 +54,7 @@ pub struct PlanArgs {
 
 pub fn serve_guest(args: GuestArgs) -> Result<u8> {
     let options = guest::Options {
-        mailbox: args.mailbox,
+        socket: args.socket,
         pids: args.pids as usize,
         memory: args.memory,
         cpus: args.cpus,

@@ -59,8 +59,8 @@ enum Command {
     Model(internal::ModelArgs),
     #[command(name = crate::sandbox::tools::GUEST_COMMAND, hide = true)]
     Guest(internal::GuestArgs),
-    #[command(name = crate::sandbox::tools::SEND_COMMAND, hide = true, disable_help_flag = true)]
-    Send(internal::SendArgs),
+    #[command(name = crate::sandbox::tools::CALL_COMMAND, hide = true, disable_help_flag = true)]
+    Call(internal::CallArgs),
     #[command(name = crate::sandbox::namespace::COMMAND, hide = true)]
     Namespace(internal::PlanArgs),
     #[command(name = crate::sandbox::namespace::ENTER_COMMAND, hide = true)]
@@ -92,7 +92,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
         Command::Model(args) => block_on(internal::serve_model(&args, ui)),
         Command::Guest(args) => internal::serve_guest(args),
-        Command::Send(args) => Ok(crate::sandbox::post::send(args.args)),
+        Command::Call(args) => Ok(crate::sandbox::call::make(args.args)),
         Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
         Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
     }

@@ -1,7 +1,6 @@
 //! The harness's end of the one long-lived channel into a sandbox.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::call::{Answer, Call, Callee};
 use super::frame::{self, CommandEnd, Reply, Request};
 
 /// How long the guest may take over what should take it no time, beyond a command's own deadline.
@@ -53,30 +53,6 @@ impl Output {
             .take(chars)
             .collect()
     }
-}
-
-/// A `send_message` call of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostCall {
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// What stood on its standard input.
-    pub body: String,
-}
-
-/// What the caller is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostAnswer {
-    /// Its exit code.
-    pub code: u8,
-    /// What it prints.
-    pub text: String,
-}
-
-/// Who answers `send_message` calls.
-pub trait Post: Send + Sync {
-    /// Answers one call; may take as long as the command has.
-    fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>>;
 }
 
 /// Why the channel does not answer.
@@ -168,7 +144,7 @@ impl Channel {
     pub async fn run(
         &mut self,
         order: &Order<'_>,
-        post: Option<&dyn Post>,
+        callee: Option<&dyn Callee>,
     ) -> Result<Output, Broken> {
         let id = self.id();
         let request = Request::Run {
@@ -180,7 +156,7 @@ impl Channel {
         };
         let patience = order.deadline.saturating_add(PATIENCE);
         let (reply, mut payload) = self
-            .ask(id, &request, order.script.as_bytes(), patience, post)
+            .ask(id, &request, order.script.as_bytes(), patience, callee)
             .await?;
         match reply {
             Reply::Ended {
@@ -243,7 +219,7 @@ impl Channel {
         request: &Request,
         payload: &[u8],
         patience: Duration,
-        post: Option<&dyn Post>,
+        callee: Option<&dyn Callee>,
     ) -> Result<(Reply, Vec<u8>), Broken> {
         let answered = tokio::time::timeout(patience, async {
             self.send(&frame::encode(request, payload)).await?;
@@ -252,22 +228,31 @@ impl Channel {
                 let (reply, payload) = tokio::select! {
                     frame = self.next_frame() => frame?,
                     Some((call, answer)) = calls.next() => {
-                        let PostAnswer { code, text } = answer;
+                        let Answer { code, bytes } = answer;
                         let answer = Request::Answer { call, code };
-                        self.send(&frame::encode(&answer, text.as_bytes())).await?;
+                        self.send(&frame::encode(&answer, &bytes)).await?;
                         continue;
                     }
                 };
                 match reply {
-                    Reply::Call { call, args } => {
-                        let body = String::from_utf8_lossy(&payload).into_owned();
+                    Reply::Call { call, mut words } => {
+                        let program = if words.is_empty() {
+                            String::new()
+                        } else {
+                            words.remove(0)
+                        };
                         calls.push(async move {
-                            let answer = match post {
-                                Some(post) => post.call(PostCall { args, body }).await,
-                                None => PostAnswer {
-                                    code: 127,
-                                    text: "send_message: there is nobody to send to\n".to_owned(),
-                                },
+                            let asked = Call {
+                                program,
+                                args: words,
+                                body: payload,
+                            };
+                            let answer = match callee {
+                                Some(callee) => callee.call(asked).await,
+                                None => Answer::text(
+                                    127,
+                                    format!("{}: nobody answers\n", asked.program),
+                                ),
                             };
                             (call, answer)
                         });

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::channel::{Output, Post};
+use super::call::Callee;
+use super::channel::Output;
 use super::frame::CommandEnd;
 use super::{Command, SandboxError};
 
@@ -48,7 +49,7 @@ impl Fake {
     pub async fn run(
         &mut self,
         command: Command<'_>,
-        _post: Option<&dyn Post>,
+        _callee: Option<&dyn Callee>,
     ) -> Result<Output, SandboxError> {
         self.commands += 1;
         if self.script.dies_at == Some(self.commands) {

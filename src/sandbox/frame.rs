@@ -98,12 +98,12 @@ pub enum Reply {
         /// Why.
         why: String,
     },
-    /// A command in the sandbox calls `send_message`; the payload is the message's body.
+    /// A program in the sandbox calls the harness; the payload is what it brings along.
     Call {
         /// Names the call in its answer.
         call: u64,
-        /// Its arguments.
-        args: Vec<String>,
+        /// The program and its arguments.
+        words: Vec<String>,
     },
 }
 

@@ -4,13 +4,13 @@
 //! first process) that runs commands and answers over one long-lived [`channel`]. The backends
 //! differ in where they start it.
 
+pub mod call;
 pub mod channel;
 pub mod docker;
 pub mod fake;
 pub mod frame;
 pub mod guest;
 pub mod namespace;
-pub mod post;
 pub mod process;
 mod repo;
 pub mod spec;
@@ -18,7 +18,8 @@ pub mod tools;
 
 use std::time::Duration;
 
-pub use channel::{Output, Post, PostAnswer, PostCall};
+pub use call::{Answer, Call, Callee};
+pub use channel::Output;
 pub use frame::CommandEnd;
 pub use spec::{Backend, Limits, Spec};
 
@@ -204,11 +205,20 @@ impl Sandbox {
         }
     }
 
-    /// Runs a command in the repository. `post` answers its `send_message` calls.
+    /// The program that calls the harness, as seen from inside.
+    #[must_use]
+    pub fn caller(&self) -> String {
+        match self {
+            Self::Real(real) => tools::caller(&real.body.tools()),
+            Self::Fake(_) => tools::caller(tools::INSIDE),
+        }
+    }
+
+    /// Runs a command in the repository. `callee` answers those of its programs that call.
     pub async fn run(
         &mut self,
         command: Command<'_>,
-        post: Option<&dyn Post>,
+        callee: Option<&dyn Callee>,
     ) -> Result<Output, SandboxError> {
         match self {
             Self::Real(real) => {
@@ -221,10 +231,10 @@ impl Sandbox {
                     deadline: command.timeout,
                     limit: KEPT_OUTPUT,
                 };
-                let ran = real.channel.run(&order, post).await;
+                let ran = real.channel.run(&order, callee).await;
                 real.settled(ran).await
             }
-            Self::Fake(fake) => fake.run(command, post).await,
+            Self::Fake(fake) => fake.run(command, callee).await,
         }
     }
 

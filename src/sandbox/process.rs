@@ -8,7 +8,7 @@ use tokio::process::Child;
 
 use super::channel::{Broken, Channel};
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, guest_options, new_mailbox, own_limits};
+use super::tools::{GUEST_COMMAND, guest_options, new_socket, own_limits};
 use super::{SandboxError, Spec};
 use crate::{files, process};
 
@@ -39,9 +39,9 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .map_err(SandboxError::start)?;
     files::copy_tree(&spec.workspace, &dir.path().join("repo")).map_err(SandboxError::start)?;
     let tools = place.tools.dir().display().to_string();
-    let mailbox = new_mailbox();
+    let socket = new_socket();
     let mut words = place.tools.command(&tools, GUEST_COMMAND);
-    words.extend(guest_options(&mailbox, spec));
+    words.extend(guest_options(&socket, spec));
     words.extend(own_limits(&spec.limits));
     let mut command = tokio::process::Command::new(&words[0]);
     // Not killed with us: it ends when its channel closes, and takes its commands along, which a
@@ -52,7 +52,10 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .env_clear()
         .env(process::OWNER_VAR, process::Owner::this().label())
         .env("HOME", dir.path())
-        .envs(spec.messaging.then_some((super::post::SOCKET_VAR, mailbox)))
+        .envs(
+            spec.calls_harness()
+                .then_some((super::call::SOCKET_VAR, socket)),
+        )
         .envs(
             INHERITED
                 .iter()

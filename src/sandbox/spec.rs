@@ -28,8 +28,18 @@ pub struct Spec {
     pub env: IndexMap<String, String>,
     /// Whether `send_message` is offered.
     pub messaging: bool,
+    /// Whether there is a git remote that the harness keeps in step.
+    pub git: bool,
     /// The limits.
     pub limits: Arc<Limits>,
+}
+
+impl Spec {
+    /// Whether programs in the sandbox call the harness.
+    #[must_use]
+    pub const fn calls_harness(&self) -> bool {
+        self.messaging || self.git
+    }
 }
 
 /// What a sandbox may use; recorded in every result.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::call::SEND_MESSAGE;
 use super::{Limits, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
@@ -15,21 +16,30 @@ use crate::{files, process};
 pub const INSIDE: &str = "/.regatta";
 /// The hidden command that serves a sandbox.
 pub const GUEST_COMMAND: &str = "__guest";
-/// The hidden command behind `send_message`.
-pub const SEND_COMMAND: &str = "__send";
+/// The hidden command behind programs that call the harness.
+pub const CALL_COMMAND: &str = "__call";
+/// The program that runs it, in the directory of the tools.
+const CALLER: &str = "call";
 
 /// A name for a guest's socket that nobody else has.
 #[must_use]
-pub fn new_mailbox() -> String {
+pub fn new_socket() -> String {
     format!("regatta-{:016x}", fastrand::u64(..))
 }
 
-/// The options of the guest's command for a sandbox, with a socket when it has messages.
+/// The program that calls the harness, with the tools' directory at `at`: its first word names what
+/// is called.
 #[must_use]
-pub fn guest_options(mailbox: &str, spec: &Spec) -> Vec<String> {
+pub fn caller(at: &str) -> String {
+    format!("{at}/{CALLER}")
+}
+
+/// The options of the guest's command for a sandbox, with a socket when the harness is called.
+#[must_use]
+pub fn guest_options(socket: &str, spec: &Spec) -> Vec<String> {
     let mut options = vec!["--pids".to_owned(), spec.limits.pids.to_string()];
-    if spec.messaging {
-        options.extend(["--mailbox".to_owned(), mailbox.to_owned()]);
+    if spec.calls_harness() {
+        options.extend(["--socket".to_owned(), socket.to_owned()]);
     }
     options
 }
@@ -81,12 +91,17 @@ impl Tools {
         let tools = Self { dir, loader };
         let bin = tools.dir.path().join("bin");
         files::create_dir(&bin)?;
-        let send = bin.join("send_message");
-        // Wherever the directory is mounted, the script finds it by its own name.
-        let words = tools.command("$at", SEND_COMMAND).join("\" \"");
-        let script = format!("#!/bin/sh\nat=${{0%/bin/*}}\nexec \"{words}\" \"$@\"\n");
-        files::write_atomic(&send, script.as_bytes())?;
-        files::open_to_all(&send)?;
+        // Wherever the directory is mounted, the scripts find it by their own names.
+        let words = tools.command("$at", CALL_COMMAND).join("\" \"");
+        let call = format!("#!/bin/sh\nat=${{0%/*}}\nexec \"{words}\" \"$@\"\n");
+        let send = format!("#!/bin/sh\nexec \"${{0%/bin/*}}/{CALLER}\" {SEND_MESSAGE} \"$@\"\n");
+        for (path, script) in [
+            (tools.dir.path().join(CALLER), call),
+            (bin.join(SEND_MESSAGE), send),
+        ] {
+            files::write_atomic(&path, script.as_bytes())?;
+            files::open_to_all(&path)?;
+        }
         // Readable for whichever user a container runs as.
         files::open_to_all(tools.dir.path())?;
         Ok(tools)

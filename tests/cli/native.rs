@@ -254,9 +254,9 @@ fn a_summary_shortens_the_conversation_and_is_counted() {
     place.write("agent.yaml", "agent: {compaction_token_trigger: 1}");
     let args = ["--setting", "coop-nocomm", "--agent-config", "agent.yaml"];
     demo(&place, &args).code(0);
-    let pair = "demo-coop-nocomm/coop/ferry_task/1/f1_f3";
-    let agent = &read(&place, &format!("{pair}/result.json"))["agents"]["agent2"];
-    let trajectory = read(&place, &format!("{pair}/agent3_traj.json"));
+    let pair = "demo-coop-nocomm/coop/ferry_task/1/f2_f3";
+    let agent = &read(&place, &format!("{pair}/result.json"))["agents"]["agent1"];
+    let trajectory = read(&place, &format!("{pair}/agent2_traj.json"));
     let messages = trajectory["messages"].as_array().unwrap();
     let replies = messages
         .iter()

@@ -9,9 +9,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod calls;
 mod commands;
 mod history;
 mod isolation;
 mod place;
-mod post;
 mod team;

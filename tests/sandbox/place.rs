@@ -71,6 +71,7 @@ pub fn spec(workspace: &Path) -> Spec {
         agent: "agent1".to_owned(),
         env: IndexMap::from([("PAGER".to_owned(), "cat".to_owned())]),
         messaging: false,
+        git: false,
         limits: Arc::new(limits()),
     }
 }

@@ -297,6 +297,7 @@ fn agent(
             agent: id.to_owned(),
             env: options.agent.env.clone(),
             messaging: crew.mailbox.is_some(),
+            git: crew.git.is_some(),
             limits: Arc::clone(&options.limits),
         },
         backend: shared.backend.clone(),

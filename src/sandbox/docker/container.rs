@@ -16,7 +16,7 @@ use super::pull::Images;
 use super::{Docker, Endpoint};
 use crate::process::Owner;
 use crate::sandbox::channel::{Broken, Channel};
-use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_mailbox};
+use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_socket};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
 /// Requests that make, start or remove containers at the same time, for each processor: more only
@@ -77,7 +77,7 @@ impl Place {
         }
     }
 
-    /// Pulls an image that is not there; see [`Images::pull`].
+    /// Pulls an image that is not there; `note` is told how it goes on.
     pub async fn pull(
         &self,
         image: &str,
@@ -182,15 +182,15 @@ impl Place {
         let limits = &spec.limits;
         let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
         // Abstract sockets belong to network namespaces, and those outlive containers.
-        let mailbox = new_mailbox();
-        words.extend(guest_options(&mailbox, spec));
+        let socket = new_socket();
+        words.extend(guest_options(&socket, spec));
         let mut env: Vec<String> = spec
             .env
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        if spec.messaging {
-            env.push(format!("{}={mailbox}", crate::sandbox::post::SOCKET_VAR));
+        if spec.calls_harness() {
+            env.push(format!("{}={socket}", crate::sandbox::call::SOCKET_VAR));
         }
         let labels = [
             (RUN_LABEL, spec.run.clone()),

@@ -3,10 +3,10 @@
 //! It is a container's or a namespace's process 1, so that no command can end it from inside, and
 //! when it ends, the kernel ends everything else in there. It has one thread and waits in `poll`.
 
+mod callers;
 mod command;
 mod kept;
 mod memory;
-mod post;
 mod tree;
 
 use std::io::{self, Read as _, Write as _};
@@ -21,9 +21,9 @@ use rustix::thread::CpuSet;
 use super::channel::Order;
 use super::frame::{self, CommandEnd, Reply, Request};
 use crate::files;
+use callers::{Callers, Complete};
 use command::Running;
 use memory::Watch;
-use post::PostBox;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
 /// away; more than this many are closed.
@@ -32,8 +32,8 @@ const MAX_ABANDONED: usize = 64;
 /// How the guest is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The abstract socket on which `send_message` reaches the guest.
-    pub mailbox: Option<String>,
+    /// The abstract socket on which programs reach the guest.
+    pub socket: Option<String>,
     /// How many processes there may be.
     pub pids: usize,
     /// How many bytes processes may hold together, where nothing else limits it.
@@ -46,7 +46,7 @@ struct Guest {
     pids: usize,
     running: Option<Running>,
     abandoned: Vec<OwnedFd>,
-    post: Option<PostBox>,
+    callers: Option<Callers>,
     memory: Option<Watch>,
 }
 
@@ -67,11 +67,7 @@ pub fn serve(options: &Options) -> io::Result<()> {
         pids: options.pids,
         running: None,
         abandoned: Vec::new(),
-        post: options
-            .mailbox
-            .as_deref()
-            .map(PostBox::listen)
-            .transpose()?,
+        callers: options.socket.as_deref().map(Callers::listen).transpose()?,
         memory: options.memory.map(Watch::new),
     };
     let path = std::env::var("PATH").unwrap_or_default();
@@ -164,9 +160,10 @@ impl Guest {
                 .map(|fd| PollFd::new(fd, PollFlags::IN)),
         );
         let end_abandoned = fds.len();
-        if let Some(post) = &self.post {
+        if let Some(callers) = &self.callers {
             fds.extend(
-                post.fds()
+                callers
+                    .fds()
                     .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             );
         }
@@ -181,9 +178,9 @@ impl Guest {
             .collect();
         drop(fds);
         self.throw_away(&ready);
-        if let Some(post) = &mut self.post {
-            for (call, args, body) in post.take_calls() {
-                say(&Reply::Call { call, args }, &body)?;
+        if let Some(callers) = &mut self.callers {
+            for Complete { call, words, body } in callers.take_calls() {
+                say(&Reply::Call { call, words }, &body)?;
             }
         }
         Ok(heard)
@@ -258,8 +255,8 @@ impl Guest {
                 say(&Reply::Done { id }, &[])
             }
             Request::Answer { call, code } => {
-                if let Some(post) = &mut self.post {
-                    post.answer(call, code, payload);
+                if let Some(callers) = &mut self.callers {
+                    callers.answer(call, code, payload);
                 }
                 Ok(())
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Channel;
 use super::process::Guest;
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_mailbox, own_limits};
+use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_socket, own_limits};
 use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::process;
@@ -47,8 +47,8 @@ pub async fn start(
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
     // Abstract sockets belong to network namespaces, which may be the host's.
-    let mailbox = new_mailbox();
-    guest.extend(guest_options(&mailbox, spec));
+    let socket = new_socket();
+    guest.extend(guest_options(&socket, spec));
     guest.extend(own_limits(&spec.limits));
     let plan = Plan {
         rootfs: place.rootfs.clone(),
@@ -74,7 +74,10 @@ pub async fn start(
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8")
-        .envs(spec.messaging.then_some((super::post::SOCKET_VAR, mailbox)))
+        .envs(
+            spec.calls_harness()
+                .then_some((super::call::SOCKET_VAR, socket)),
+        )
         .envs(&spec.env);
     Guest::spawn(command, INSIDE.to_owned(), None).await
 }

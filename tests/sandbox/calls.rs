@@ -5,22 +5,19 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use regatta::sandbox::{Command, CommandEnd, Post, PostAnswer, PostCall};
+use regatta::sandbox::{Answer, Call, Callee, Command, CommandEnd};
 
 use crate::place::{Box_, Kind, text};
 
 #[derive(Default)]
-struct Recorder(Mutex<Vec<PostCall>>);
+struct Recorder(Mutex<Vec<Call>>);
 
-impl Post for Recorder {
-    fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>> {
+impl Callee for Recorder {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
         Box::pin(async move {
             let code = u8::from(call.args.iter().any(|arg| arg == "nobody"));
             self.0.lock().unwrap().push(call);
-            PostAnswer {
-                code,
-                text: "answered\n".to_owned(),
-            }
+            Answer::text(code, "answered\n")
         })
     }
 }
@@ -38,7 +35,7 @@ fn calls(kind: Kind) {
         let calls = std::mem::take(&mut *recorder.0.lock().unwrap());
         let calls: Vec<_> = calls
             .into_iter()
-            .map(|call| (call.args.join(" "), call.body))
+            .map(|call| (call.args.join(" "), String::from_utf8(call.body).unwrap()))
             .collect();
         (output.end, text(&output), calls)
     };
@@ -100,16 +97,13 @@ fn without_messaging_there_is_no_such_command() {
 #[test]
 fn callers_that_wait_for_ever_are_not_the_end_of_messages() {
     struct Never;
-    impl Post for Never {
-        fn call(&self, call: PostCall) -> Pin<Box<dyn Future<Output = PostAnswer> + Send + '_>> {
+    impl Callee for Never {
+        fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
             Box::pin(async move {
                 if call.args.iter().any(|arg| arg == "--wait") {
                     std::future::pending::<()>().await;
                 }
-                PostAnswer {
-                    code: 0,
-                    text: "answered\n".to_owned(),
-                }
+                Answer::text(0, "answered\n")
             })
         }
     }

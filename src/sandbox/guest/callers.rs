@@ -1,0 +1,166 @@
+//! The guest's side of calls: a socket on which programs in the sandbox reach it.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Duration;
+
+use crate::sandbox::call::{Head, MAX_BODY};
+
+/// The line before a caller's body is not longer than this.
+const MAX_HEAD: usize = 1 << 20;
+/// What all callers together may have said; one that goes beyond is hung up on.
+const MAX_HELD: usize = MAX_HEAD + MAX_BODY;
+/// Callers at the same time.
+const MAX_CALLERS: usize = 32;
+/// How long a caller may take to read its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The socket and who is on it.
+pub struct Callers {
+    listener: UnixListener,
+    present: Vec<Caller>,
+    next: u64,
+}
+
+/// A call that is complete.
+pub struct Complete {
+    /// Its number.
+    pub call: u64,
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// What it brings along.
+    pub body: Vec<u8>,
+}
+
+struct Caller {
+    stream: UnixStream,
+    said: Vec<u8>,
+    head: Option<Head>,
+    /// Its number, once it was passed on.
+    call: Option<u64>,
+}
+
+impl Callers {
+    /// Listens on an abstract socket, which no command can remove.
+    pub fn listen(name: &str) -> io::Result<Self> {
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener,
+            present: Vec::new(),
+            next: 0,
+        })
+    }
+
+    /// What to wait for.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        // One who waits for an answer says nothing more, but may hang up.
+        let callers = self.present.iter().map(|caller| caller.stream.as_fd());
+        // A listener that is not listened to would be ready for ever.
+        let listener = (self.present.len() < MAX_CALLERS).then(|| self.listener.as_fd());
+        listener.into_iter().chain(callers)
+    }
+
+    /// The calls that are complete and were not taken yet.
+    pub fn take_calls(&mut self) -> Vec<Complete> {
+        while self.present.len() < MAX_CALLERS
+            && let Ok((stream, _)) = self.listener.accept()
+        {
+            if stream.set_nonblocking(true).is_ok() {
+                self.present.push(Caller {
+                    stream,
+                    said: Vec::new(),
+                    head: None,
+                    call: None,
+                });
+            }
+        }
+        let mut calls = Vec::new();
+        let next = &mut self.next;
+        let mut held: usize = self.present.iter().map(|caller| caller.said.len()).sum();
+        self.present.retain_mut(|caller| {
+            if caller.call.is_some() {
+                return !caller.has_hung_up();
+            }
+            let before = caller.said.len();
+            let read = caller.read(MAX_HELD.saturating_sub(held - before));
+            held = held - before + caller.said.len();
+            match read {
+                Ok(None) => true,
+                Ok(Some((words, body))) => {
+                    *next += 1;
+                    caller.call = Some(*next);
+                    let call = *next;
+                    calls.push(Complete { call, words, body });
+                    true
+                }
+                Err(_) => false,
+            }
+        });
+        calls
+    }
+
+    /// Answers a caller; one that has gone away is no concern.
+    pub fn answer(&mut self, call: u64, code: u8, text: &[u8]) {
+        self.present.retain_mut(|caller| {
+            if caller.call != Some(call) {
+                return true;
+            }
+            let _ = caller.stream.set_nonblocking(false);
+            // One that is there and does not read must not hold up the others for good.
+            let _ = caller.stream.set_write_timeout(Some(WRITE_TIMEOUT));
+            let _ = caller.stream.write_all(&[code]);
+            let _ = caller.stream.write_all(text);
+            false
+        });
+    }
+}
+
+impl Caller {
+    fn has_hung_up(&mut self) -> bool {
+        match self.stream.read(&mut [0; 256]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// The words and the body, when they are whole; at most `limit` bytes are held.
+    fn read(&mut self, limit: usize) -> io::Result<Option<(Vec<String>, Vec<u8>)>> {
+        let mut piece = [0; 1 << 14];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.said.extend(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+            if self.said.len() > limit {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            if self.head.is_none() {
+                let Some(end) = self.said.iter().position(|byte| *byte == b'\n') else {
+                    if self.said.len() > MAX_HEAD {
+                        return Err(io::ErrorKind::FileTooLarge.into());
+                    }
+                    continue;
+                };
+                let head: Head =
+                    serde_json::from_slice(&self.said[..end]).map_err(io::Error::other)?;
+                if head.length > MAX_BODY {
+                    return Err(io::ErrorKind::FileTooLarge.into());
+                }
+                self.said.drain(..=end);
+                self.head = Some(head);
+            }
+            if let Some(head) = &mut self.head
+                && self.said.len() >= head.length
+            {
+                self.said.truncate(head.length);
+                let words = std::mem::take(&mut head.words);
+                return Ok(Some((words, std::mem::take(&mut self.said))));
+            }
+        }
+    }
+}
