@@ -130,19 +130,48 @@ pub fn copy(from: &Path, to: &Path) -> Result<bool> {
 /// The bytes go to a temporary file in the same directory, which is synced and renamed,
 /// and the directory is synced after it.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let dir = dir.unwrap_or(Path::new("."));
+    replace(path, bytes)?;
+    sync_dir_of(path)
+}
+
+/// Writes files of one directory, each as [`write_atomic`] does, and the last one last: where it
+/// is, even after a crash, the others are.
+pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+    let Some(((last, bytes), others)) = files.split_last() else {
+        return Ok(());
+    };
+    for (path, bytes) in others {
+        replace(path, bytes)?;
+    }
+    if let Some((path, _)) = others.last() {
+        sync_dir_of(path)?;
+    }
+    write_atomic(last, bytes)
+}
+
+/// Replaces a file by a synced one; its name is safe when the directory is synced.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".regatta-")
-            .tempfile_in(dir)?;
+            .tempfile_in(dir_of(path))?;
         file.write_all(bytes)?;
         set_usual_mode(path, file.as_file())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        fs::File::open(dir)?.sync_all()
+        Ok(())
     };
     write().map_err(|error| failed("write", path, &error))
+}
+
+fn sync_dir_of(path: &Path) -> Result<()> {
+    let synced = fs::File::open(dir_of(path)).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| failed("write", path, &error))
+}
+
+fn dir_of(path: &Path) -> &Path {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    dir.unwrap_or(Path::new("."))
 }
 
 /// Temporary files are private by default; a file in the log tree keeps its mode or is 0644.

@@ -126,21 +126,26 @@ impl Survey<'_> {
     pub fn judge(&self, tree: Tree, pair: &Pair, record: TrialRecord) -> Judged {
         let dir = self.run.pair(tree, pair);
         let known = self.ledger.find(pair, &record.trial);
+        // Our own engine says itself what it saw.
+        let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
         let suspect = |feature| {
             let patch = dir.patch(feature).metadata();
-            !record.is_submitted() || patch.is_ok_and(|meta| meta.len() < SHORT_PATCH)
+            !record.is_submitted()
+                || (!is_native && patch.is_ok_and(|meta| meta.len() < SHORT_PATCH))
         };
         let mut case = Case::default();
         let mut usage = known.and_then(|entry| entry.usage);
         for agent in &record.agents {
-            // Trajectories are large. One is read for its tokens, unless the ledger has them,
+            // Trajectories are large. One is read for its tokens, unless ledger or result have them,
             // and for its end, unless nothing there can change the finding.
-            let wanted = known.is_none() || record.is_error() || suspect(agent.feature);
+            let untold = known.is_none() && agent.usage.is_none();
+            let wanted = untold || record.is_error() || suspect(agent.feature);
             let trajectory = wanted
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
                 .flatten();
+            let in_trajectory = || trajectory.as_ref().and_then(|trajectory| trajectory.usage);
             if known.is_none()
-                && let Some(used) = trajectory.as_ref().and_then(|trajectory| trajectory.usage)
+                && let Some(used) = agent.usage.or_else(in_trajectory)
             {
                 *usage.get_or_insert_default() += used;
             }
@@ -212,9 +217,7 @@ impl Survey<'_> {
             None => self.run.pairs()?,
         };
         // Reading thousands of small files is mostly system calls: two threads halve the wait.
-        let threads = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(8);
+        let threads = crate::process::processors().min(8);
         let chunk = pairs.len().div_ceil(threads).max(1);
         Ok(std::thread::scope(|scope| {
             let parts: Vec<_> = pairs

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::diagnosis::{Cause, Evidence};
+use crate::bench::Usage;
 use crate::error::Result;
 use crate::files;
 
@@ -72,6 +73,10 @@ pub struct AgentRecord {
     /// Whether it made calls of unknown usage, beside those that its cost and tokens tell of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub usage_unknown: bool,
+    /// Its tokens, where the result vouches for them: our own engine's does. Of others, and of what
+    /// is known in part, the trajectory tells.
+    #[serde(skip)]
+    pub usage: Option<Usage>,
 }
 
 /// What we add to a result under the key `regatta`.
@@ -135,6 +140,9 @@ impl TrialRecord {
         file.into_record()
     }
 }
+
+/// The `agent_framework` of our own engine's results.
+pub const FRAMEWORK: &str = "regatta";
 
 /// The beginning of an error that our own engine recorded, before the rule's id.
 const HARNESS: &str = "regatta/";
@@ -246,8 +254,10 @@ struct FileAgent {
     cost: Option<f64>,
     steps: Option<u64>,
     error: Option<String>,
-    #[serde(default)]
-    usage_unknown: bool,
+    usage_unknown: Option<bool>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_read_tokens: Option<u64>,
 }
 
 impl FileAgent {
@@ -255,6 +265,16 @@ impl FileAgent {
         let Some(status) = self.status else {
             return Err(format!("its agent `{id}` has no status"));
         };
+        // Only our own engine says whether it knows.
+        let usage = (self.usage_unknown == Some(false))
+            .then(|| {
+                Some(Usage {
+                    input_tokens: self.input_tokens?,
+                    output_tokens: self.output_tokens?,
+                    cached_tokens: self.cache_read_tokens.unwrap_or(0),
+                })
+            })
+            .flatten();
         Ok(AgentRecord {
             id,
             feature: self.feature_id,
@@ -262,7 +282,8 @@ impl FileAgent {
             cost: self.cost,
             steps: self.steps,
             error: self.error,
-            usage_unknown: self.usage_unknown,
+            usage_unknown: self.usage_unknown == Some(true),
+            usage,
         })
     }
 }

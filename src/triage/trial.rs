@@ -177,6 +177,7 @@ mod tests {
                 steps: Some(1),
                 error: error.map(str::to_owned),
                 usage_unknown: false,
+                usage: None,
             })
             .collect();
         TrialRecord {

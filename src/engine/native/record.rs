@@ -11,7 +11,7 @@ use crate::agent::{AgentEnd, Letter, Status};
 use crate::bench::Pair;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::store::result::{ResultFile, harness_error, read};
+use crate::store::result::{FRAMEWORK, ResultFile, harness_error, read};
 
 /// When a trial was made, and its id.
 #[derive(Clone, Debug)]
@@ -38,9 +38,6 @@ fn local(time: &Zoned) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
-/// Who wrote the results.
-const FRAMEWORK: &str = "regatta";
-
 /// Writes `config.json`, as upstream does at the beginning of every invocation.
 pub fn begin(shared: &Shared) -> Result<()> {
     let batch = &shared.batch;
@@ -54,7 +51,7 @@ pub fn begin(shared: &Shared) -> Result<()> {
         "total_tasks": batch.plan.len(),
         "started_at": local(&Zoned::now()),
     });
-    files::write_atomic(&batch.run.config_json(), pretty(&config).as_bytes())
+    files::write_atomic(&batch.run.config_json(), &pretty(&config))
 }
 
 /// Writes `summary.json`, as upstream does at the end of every invocation.
@@ -90,10 +87,7 @@ pub fn end(shared: &Shared) -> Result<()> {
         "total_cost": cost,
         "results": results,
     });
-    files::write_atomic(
-        &batch.run.path().join("summary.json"),
-        pretty(&summary).as_bytes(),
-    )
+    files::write_atomic(&batch.run.path().join("summary.json"), &pretty(&summary))
 }
 
 /// Writes a trial: the result last, so that where it is, everything is.
@@ -108,13 +102,10 @@ pub async fn write(
     let dir = batch.run.pair(batch.setting.tree(), pair);
     let alone = ends.len() == 1;
     let feature = |index: usize| (!alone).then(|| pair.features[index]);
-    let mut written: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    if !alone {
-        let conversation: Vec<Value> = letters.iter().map(|letter| said(letter, pair)).collect();
-        let path = dir.path().join("conversation.json");
-        written.push((path, pretty(&json!(conversation)).into_bytes()));
-    }
+    let conversation = (!alone).then(|| letters.iter().map(|letter| said(letter, pair)).collect());
+    let conversation: Option<Value> = conversation.map(Value::Array);
     let result = result(shared, pair, made, &ends, letters.len(), dir.path());
+    let mut works = Vec::new();
     for (index, end) in ends.into_iter().enumerate() {
         let id = id(alone, index);
         let mut trajectory = json!({"repo": pair.task.repo, "task_id": pair.task.task_id});
@@ -128,21 +119,22 @@ pub async fn write(
         trajectory["cost"] = json!(end.cost);
         trajectory["steps"] = json!(end.steps);
         trajectory["messages"] = Value::Array(end.log);
-        written.push((dir.patch(feature(index)), end.patch));
-        written.push((
-            dir.trajectory(feature(index)),
-            pretty(&trajectory).into_bytes(),
-        ));
+        works.push((feature(index), end.patch, trajectory));
     }
-    written.push((dir.result(), pretty(&result).into_bytes()));
-    let path = dir.path().to_owned();
-    // Writing waits for the disk; the other agents need not.
+    // Formatting takes the processor, and writing waits for the disk; the other agents need not.
     let done = tokio::task::spawn_blocking(move || {
-        files::create_dir(&path)?;
-        for (path, bytes) in &written {
-            files::write_atomic(path, bytes)?;
+        let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+        if let Some(conversation) = conversation {
+            let path = dir.path().join("conversation.json");
+            files.push((path, pretty(&conversation)));
         }
-        Ok(())
+        for (feature, patch, trajectory) in works {
+            files.push((dir.patch(feature), patch));
+            files.push((dir.trajectory(feature), pretty(&trajectory)));
+        }
+        files.push((dir.result(), pretty(&result)));
+        files::create_dir(dir.path())?;
+        files::write_in_order(&files)
     });
     done.await
         .map_err(|error| Error::world(format!("writing a result broke: {error}")))?
@@ -235,6 +227,7 @@ fn of_agent(end: &AgentEnd) -> Value {
     })
 }
 
-fn pretty(value: &Value) -> String {
-    format!("{value:#}")
+fn pretty(value: &Value) -> Vec<u8> {
+    // A value has string keys only, and a vector takes everything.
+    serde_json::to_vec_pretty(value).unwrap_or_default()
 }

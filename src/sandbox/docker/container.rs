@@ -14,7 +14,7 @@ use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
 use super::network::{Holder, Lease, Networks};
 use super::pull::Images;
 use super::{Docker, Endpoint};
-use crate::process::Owner;
+use crate::process::{Owner, processors};
 use crate::sandbox::channel::{Broken, Channel};
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_socket};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
@@ -66,12 +66,11 @@ impl Place {
     /// A daemon that this machine's files can be mounted from.
     #[must_use]
     pub fn new(docker: Docker, endpoint: Endpoint, tools: Arc<Tools>) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             docker,
             endpoint,
             tools,
-            gate: Arc::new(Semaphore::new(AT_ONCE * processors)),
+            gate: Arc::new(Semaphore::new(AT_ONCE * processors())),
             images: Images::default(),
             networks: Arc::default(),
         }
