@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use regatta::sandbox::docker::{Docker, Endpoint, Place};
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
-use regatta::sandbox::{Backend, Command, Limits, Sandbox, Spec};
+use regatta::sandbox::{Backend, Command, Limits, Repository, Sandbox, Spec};
 
 const STEPS: u32 = 300;
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -60,6 +60,7 @@ async fn measure(backend: &Backend) {
             network: false,
             setup_timeout: TIMEOUT,
         }),
+        repository: Repository::ForAgent,
     };
     let begun = Instant::now();
     let mut sandbox = Sandbox::start(&spec, backend).await.expect("a sandbox");

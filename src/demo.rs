@@ -99,7 +99,9 @@ pub fn unpack() -> Result<PathBuf> {
     Err(failure.unwrap_or_else(|| Error::world("there is nowhere to unpack the demo to")))
 }
 
-fn cache_dir() -> Option<PathBuf> {
+/// The user's cache, when there is one: `XDG_CACHE_HOME`, or `~/.cache`.
+#[must_use]
+pub fn cache_dir() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let dir = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     dir.or_else(home).filter(|dir| dir.is_absolute())

@@ -3,6 +3,7 @@
 pub mod dataset;
 pub mod image;
 pub mod pair;
+pub mod rule_set;
 pub mod run_name;
 pub mod setting;
 pub mod subset;
@@ -10,6 +11,7 @@ pub mod usage;
 
 pub use dataset::{Dataset, Task};
 pub use pair::{Pair, TaskKey};
+pub use rule_set::RuleSet;
 pub use run_name::RunName;
 pub use setting::Setting;
 pub use subset::Subset;

@@ -4,6 +4,7 @@ mod clean;
 mod completions;
 mod config;
 mod doctor;
+mod eval;
 mod internal;
 mod options;
 mod progress;
@@ -46,6 +47,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
     match command {
         Command::Run(args) => block_on(run::run(&args, ui)),
+        Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),

@@ -64,9 +64,18 @@ pub struct Reading {
 impl RunSelection {
     /// Finds the runs and reads rules and prices.
     pub fn open(&self) -> Result<Reading> {
+        self.read(self.layers()?.config()?)
+    }
+
+    /// The layers below a command's own flags.
+    pub fn layers(&self) -> Result<Layers> {
         let mut layers = self.source.layers()?;
         self.places.apply(&mut layers)?;
-        let config = layers.config()?;
+        Ok(layers)
+    }
+
+    /// Finds the runs for a configuration.
+    pub fn read(&self, config: Config) -> Result<Reading> {
         Ok(Reading {
             rules: rules(&config)?,
             prices: prices(&config)?.0,

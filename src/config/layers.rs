@@ -16,7 +16,7 @@ pub const DEFAULT: &str = include_str!("default-config.toml");
 pub const FILE: &str = "regatta.toml";
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 18] = [
     "experiment.name",
     "limits.budget",
     "upstream.cooperbench_bin",
@@ -32,6 +32,7 @@ const OPTIONAL: [&str; 17] = [
     "native.workspaces",
     "native.record",
     "native.replay",
+    "evaluation.backend",
     "prices.price_file",
     "triage.rules_file",
 ];

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use layers::{DEFAULT, FILE, Layers};
 
-use crate::bench::{Price, Setting};
+use crate::bench::{Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
 use crate::error::nearest;
 use crate::secret::masked_url;
@@ -30,6 +30,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// The native engine.
     pub native: Native,
+    /// Judging.
+    pub evaluation: Evaluation,
     /// Prices of models that upstream has none for.
     #[serde(default)]
     pub prices: Prices,
@@ -124,6 +126,17 @@ pub struct Native {
     pub replay: Option<PathBuf>,
 }
 
+/// `[evaluation]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "default-config.toml is the reference")]
+pub struct Evaluation {
+    pub rules: RuleSet,
+    pub backend: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub suite_timeout: Duration,
+    pub after_run: bool,
+}
+
 /// `[prices]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
@@ -187,6 +200,10 @@ impl Config {
             &["docker"]
         };
         known("experiment.backend", &self.experiment.backend, backends)?;
+        if let Some(backend) = &self.evaluation.backend {
+            let backends = ["docker", "namespace", "process"];
+            known("evaluation.backend", backend, &backends)?;
+        }
         at_least_one("native.pids", self.native.pids as usize)?;
         at_least_one("native.call_tries", self.native.call_tries as usize)?;
         for (key, value) in [

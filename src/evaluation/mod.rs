@@ -1,5 +1,55 @@
 //! Evaluation: the hidden tests' verdict on a pair.
+//!
+//! The semantics are upstream's, in two rule sets; what differs is what is no verdict: a sandbox
+//! that died, a download that failed or a suite that never ran is trouble with a cause, and worth
+//! another try.
 
+pub mod cache;
+pub mod judge;
+pub mod merge;
+pub mod output;
+pub mod patch;
+pub mod suite;
+pub mod venue;
 pub mod verdict;
 
+pub use crate::bench::RuleSet;
+pub use judge::{Asking, Judge, Judgement, Work};
+pub use venue::Venue;
 pub use verdict::Verdict;
+
+use crate::error::Error;
+use crate::sandbox::SandboxError;
+
+/// Why there is no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Trouble {
+    /// The triage rule.
+    pub rule: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl Trouble {
+    /// Trouble of a known rule.
+    #[must_use]
+    pub fn new(rule: &str, text: impl Into<String>) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    /// A file of the dataset that cannot be read.
+    #[must_use]
+    pub fn dataset(error: &Error) -> Self {
+        Self::new("dataset_file", error.to_string())
+    }
+}
+
+impl From<SandboxError> for Trouble {
+    fn from(error: SandboxError) -> Self {
+        Self::new(error.rule(), error.to_string())
+    }
+}

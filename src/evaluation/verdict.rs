@@ -41,6 +41,7 @@ mod tests {
         let file = EvalFile {
             both_passed: Some(false),
             error: Some("409 Client Error".to_owned()),
+            regatta: None,
         };
         assert_eq!(
             Verdict::of(Ok(file)),

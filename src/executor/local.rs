@@ -1,7 +1,7 @@
 //! This machine as the place where trials run: its daemon, its Redis, its private directory.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -47,10 +47,7 @@ impl Local {
             config: config.clone(),
             options,
             rules,
-            runtime_dir: super::reaper::runtime_dirs()
-                .into_iter()
-                .next()
-                .unwrap_or_else(std::env::temp_dir),
+            runtime_dir: runtime_dir(),
         }
     }
 
@@ -66,32 +63,7 @@ impl Local {
     }
 
     async fn native(&self, options: &native::Options) -> Result<Native> {
-        let tools = || {
-            let prefix = super::reaper::dir_prefix();
-            Tools::prepare(&self.runtime_dir, &prefix).map(Arc::new)
-        };
-        let host = || -> Result<Arc<HostPlace>> {
-            Ok(Arc::new(HostPlace {
-                rootfs: options.rootfs.clone(),
-                tools: tools()?,
-            }))
-        };
-        let backend = match options.backend {
-            BackendKind::Namespace => Backend::Namespace(host()?),
-            BackendKind::Process => {
-                // Its commands are our user's: our environment, keys and all, is none of theirs.
-                let hidden = rustix::process::DumpableBehavior::NotDumpable;
-                rustix::process::set_dumpable_behavior(hidden)
-                    .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
-                Backend::Process(host()?)
-            }
-            BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
-            BackendKind::Docker => {
-                let endpoint = Endpoint::from_environment()?;
-                let docker = Docker::at(endpoint.clone())?;
-                Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
-            }
-        };
+        let backend = backend(options.backend, &options.rootfs)?;
         let base = if options.client.base == BUILTIN {
             serve_demo(options).await?
         } else {
@@ -129,6 +101,39 @@ impl Local {
             redis,
         })
     }
+}
+
+/// Where sandboxes are made on this machine, with the guest's program ready.
+pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
+    let tools = || Tools::prepare(&runtime_dir(), &super::reaper::dir_prefix()).map(Arc::new);
+    let host = || -> Result<Arc<HostPlace>> {
+        Ok(Arc::new(HostPlace {
+            rootfs: rootfs.to_owned(),
+            tools: tools()?,
+        }))
+    };
+    Ok(match kind {
+        BackendKind::Namespace => Backend::Namespace(host()?),
+        BackendKind::Process => {
+            // Its commands are our user's: our environment, keys and all, is none of theirs.
+            let hidden = rustix::process::DumpableBehavior::NotDumpable;
+            rustix::process::set_dumpable_behavior(hidden)
+                .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
+            Backend::Process(host()?)
+        }
+        BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
+        BackendKind::Docker => {
+            let endpoint = Endpoint::from_environment()?;
+            let docker = Docker::at(endpoint.clone())?;
+            Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
+        }
+    })
+}
+
+/// The first of the directories where what is private to a process may be.
+fn runtime_dir() -> PathBuf {
+    let dirs = super::reaper::runtime_dirs();
+    dirs.into_iter().next().unwrap_or_else(std::env::temp_dir)
 }
 
 /// Serves the demo's model on loopback, in this process, for as long as it lasts; gives its base.

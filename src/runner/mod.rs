@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod events;
 pub mod interrupt;
+pub mod judging;
 pub mod plan;
 pub mod policy;
 pub mod preflight;

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use call::{Answer, Call, Callee};
 pub use channel::Output;
 pub use frame::CommandEnd;
-pub use spec::{Backend, Limits, Spec};
+pub use spec::{Backend, Limits, Repository, Spec};
 
 use channel::{Broken, Channel, Order};
 
@@ -214,6 +214,29 @@ impl Sandbox {
         }
     }
 
+    /// The workspace, as seen from inside: the repository is its directory `repo`.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        match self {
+            Self::Real(real) => &real.repo.home,
+            Self::Fake(_) => WORKSPACE,
+        }
+    }
+
+    /// Runs a script of the harness's own in the workspace, not in a login shell; of the output,
+    /// `limit` bytes are kept.
+    pub async fn run_script(
+        &mut self,
+        script: &str,
+        timeout: Duration,
+        limit: usize,
+    ) -> Result<Output, SandboxError> {
+        match self {
+            Self::Real(real) => real.run_own(script, timeout, limit).await,
+            Self::Fake(fake) => fake.run(Command { script, timeout }, None).await,
+        }
+    }
+
     /// Runs a command in the repository. `callee` answers those of its programs that call.
     pub async fn run(
         &mut self,
@@ -315,7 +338,12 @@ impl Real {
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
         let has_image = matches!(self.body, Body::Container(_));
-        let script = repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path);
+        let script = match spec.repository {
+            Repository::ForAgent => {
+                repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path)
+            }
+            Repository::AsItIs => repo::open_script(&self.repo, !has_image),
+        };
         let ran = self
             .run_own(&script, spec.limits.setup_timeout, 1 << 20)
             .await?;

@@ -96,6 +96,30 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
     }
 }
 
+/// Makes a plain tree a repository of one commit, with dates that make its hash the same everywhere.
+const MAKE_ONE: &str = r"  export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
+  git init -q -b main
+  git add -A
+  git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'";
+
+/// Leaves the repository as it is, and prints its base commit; a plain tree becomes a repository
+/// with a detached HEAD, as a task's image has it.
+pub fn open_script(repo: &Repo, may_make_one: bool) -> String {
+    let dir = &repo.dir;
+    let make = if may_make_one { "true" } else { "false" };
+    format!(
+        r#"set -e
+cd '{dir}'
+[ -e .git ] || {{
+  {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
+{MAKE_ONE}
+  git checkout -q --detach
+}}
+echo "regatta-base=$(git rev-parse HEAD)"
+"#
+    )
+}
+
 /// Readies the repository: a plain tree becomes one; remotes, tags, branches, the reflog and what
 /// only they held go away; HEAD stays at the base commit, on a branch of the agent's own.
 ///
@@ -123,10 +147,7 @@ cd '{dir}'
 export GIT_CONFIG_NOSYSTEM=1
 [ -e .git ] || {{
   {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
-  export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
-  git init -q -b main
-  git add -A
-  git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
+{MAKE_ONE}
 }}
 {{ read -r dir; read -r base; }} <<< "$(git rev-parse --absolute-git-dir HEAD)"
 case $(< "$dir/config") in

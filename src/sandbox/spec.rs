@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::docker::Place as DockerPlace;
 use super::fake::Script;
 use super::tools::Tools;
+use crate::config;
 
 /// What one agent's sandbox is made from.
 #[derive(Clone, Debug)]
@@ -32,6 +33,18 @@ pub struct Spec {
     pub git: bool,
     /// The limits.
     pub limits: Arc<Limits>,
+    /// What becomes of the repository before the first command.
+    pub repository: Repository,
+}
+
+/// What becomes of a sandbox's repository before its first command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repository {
+    /// The future goes away and the base is pinned, for an agent.
+    #[default]
+    ForAgent,
+    /// It stays as the image has it, for the hidden tests; a plain tree becomes a repository.
+    AsItIs,
 }
 
 impl Spec {
@@ -59,6 +72,37 @@ pub struct Limits {
     /// How long readying the repository may take.
     #[serde(skip)]
     pub setup_timeout: Duration,
+}
+
+impl Limits {
+    /// The limits that a configuration means; a namespace has a limit of memory and no network where
+    /// nothing is said.
+    #[must_use]
+    pub fn of_config(native: &config::Native, is_namespace: bool) -> Self {
+        Self {
+            memory_bytes: native
+                .memory_gb
+                .map(bytes)
+                .or(is_namespace.then_some(NAMESPACE_BYTES)),
+            cpus: native.cpus,
+            pids: native.pids,
+            network: native.network.unwrap_or(!is_namespace),
+            setup_timeout: native.setup_timeout,
+        }
+    }
+}
+
+/// What a namespace's processes may hold, and what may be written there (memory as well, taken as
+/// it is written), when no limit is given.
+const NAMESPACE_BYTES: u64 = 4_000_000_000;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of GB, checked to be positive"
+)]
+fn bytes(gb: f64) -> u64 {
+    (gb * 1e9) as u64
 }
 
 /// Where sandboxes are made.

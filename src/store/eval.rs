@@ -2,25 +2,153 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::diagnosis::Cause;
+use crate::error::{Error, Result};
 use crate::files;
 
 /// Test output is untruncated in upstream's files; past this we call the file unreadable.
 const MAX_BYTES: u64 = 256_000_000;
 
-/// The fields of `eval.json` that make the verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The fields of `eval.json` that make the verdict, whoever wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct EvalFile {
     /// Whether both features' hidden tests passed.
     pub both_passed: Option<bool>,
     /// What broke the evaluation, when something did.
     pub error: Option<String>,
+    /// What only we write.
+    pub regatta: Option<Own>,
+}
+
+/// The part of [`Note`] that is read again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Own {
+    /// The rule set.
+    pub rules: String,
+    /// The trial that was judged.
+    pub trial: String,
+    /// What broke the evaluation.
+    pub broken_by: Option<Broken>,
+}
+
+/// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvalRecord {
+    /// The repository.
+    pub repo: String,
+    /// The task.
+    pub task_id: u64,
+    /// The two features.
+    pub features: [u64; 2],
+    /// `solo` or `coop`.
+    pub setting: &'static str,
+    /// What became of each agent's patch (coop).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply_status: Option<ApplyStatus>,
+    /// The merge; `null` for one agent.
+    pub merge: Option<MergeRecord>,
+    /// The first feature's suite.
+    pub feature1: FeatureRecord,
+    /// The second's.
+    pub feature2: FeatureRecord,
+    /// Whether both passed.
+    pub both_passed: bool,
+    /// What broke the evaluation.
+    pub error: Option<String>,
+    /// Local time without a zone, as upstream writes it.
+    pub evaluated_at: String,
+    /// What only we write.
+    pub regatta: Note,
+}
+
+/// What became of each agent's patch: `applied`, `skipped` (empty), `failed` or `unknown`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyStatus {
+    /// The first agent's.
+    pub agent1: String,
+    /// The second's.
+    pub agent2: String,
+}
+
+/// The merge of two patches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRecord {
+    /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
+    pub status: String,
+    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
+    pub strategy: Option<String>,
+    /// The merged work's difference to the base, its first 5,000 characters.
+    pub diff: String,
+}
+
+/// One feature's suite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeatureRecord {
+    /// The feature; upstream leaves it out for one agent.
+    pub feature_id: Option<u64>,
+    /// Whether its hidden tests pass.
+    pub passed: bool,
+    /// The suite's exit code.
+    pub exit_code: Option<i32>,
+    /// How many tests passed, as upstream counts them.
+    pub tests_passed: u64,
+    /// How many failed.
+    pub tests_failed: u64,
+    /// What the suite printed.
+    pub test_output: String,
+}
+
+/// What only we write into an `eval.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The rule set: results of different ones are not comparable.
+    pub rules: String,
+    /// The version of regatta.
+    pub version: String,
+    /// The trial that was judged.
+    pub trial: String,
+    /// Where the suites ran.
+    pub backend: String,
+    /// How often the evaluation was tried.
+    pub tries: u32,
+    /// What broke it; none where there is a verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken_by: Option<Broken>,
+    /// The verdict on each feature in one sentence, with the tests by name.
+    pub suites: Vec<SuiteNote>,
+    /// The headers of what was left out of the patches, as it changes test files.
+    pub left_out: Vec<String>,
+}
+
+/// What broke an evaluation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The cause.
+    pub cause: Cause,
+    /// The triage rule.
+    pub rule: String,
+}
+
+/// The verdict on one feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SuiteNote {
+    /// The feature.
+    pub feature: u64,
+    /// In one word.
+    pub outcome: &'static str,
+    /// In one sentence.
+    pub reason: String,
+    /// The tests that did not pass, by name, where the framework prints them.
+    pub failed_tests: Vec<String>,
+    /// How many tests there are by name.
+    pub named_tests: usize,
 }
 
 /// The file at `path`; `None` when there is none, an error's text when it is unreadable.
 #[must_use]
-pub fn read(path: &Path) -> Option<Result<EvalFile, String>> {
+pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
     match files::read_up_to(path, MAX_BYTES) {
         Ok(None) => None,
         Ok(Some(bytes)) => Some(
@@ -29,4 +157,11 @@ pub fn read(path: &Path) -> Option<Result<EvalFile, String>> {
         ),
         Err(error) => Some(Err(error.to_string())),
     }
+}
+
+/// Writes the file.
+pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(record)
+        .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
+    files::write_atomic(path, &bytes)
 }

@@ -11,7 +11,7 @@ use crate::files;
 /// A manifest lists at most every pair of the dataset; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
 
-/// What a run is made of. Every field but the last four must stay the same on a resume.
+/// What a run is made of. Every field but the last five must stay the same on a resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The run.
@@ -47,6 +47,9 @@ pub struct Manifest {
     pub regatta: String,
     /// When the run was begun.
     pub created_at: jiff::Timestamp,
+    /// The rule sets that its pairs were judged by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judged_by: Vec<String>,
     /// What was changed since, with `--accept-changes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Accepted>,

@@ -12,6 +12,7 @@
 mod support;
 
 mod daemon;
+mod evaluation;
 mod faults;
 mod lab;
 mod native;

@@ -73,6 +73,7 @@ pub fn spec(workspace: &Path) -> Spec {
         messaging: false,
         git: false,
         limits: Arc::new(limits()),
+        repository: regatta::sandbox::Repository::ForAgent,
     }
 }
 

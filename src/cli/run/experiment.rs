@@ -2,6 +2,7 @@
 
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
+use crate::cli::eval::Task;
 use crate::cli::options;
 use crate::cli::progress;
 use crate::cli::report::summarise;
@@ -170,6 +171,7 @@ impl Experiment {
         }
         manifest.created_at = old.created_at;
         manifest.accepted = old.accepted;
+        manifest.judged_by = old.judged_by;
         if !changes.is_empty() {
             let at = jiff::Timestamp::now();
             manifest.accepted.push(Accepted { at, changes });
@@ -204,6 +206,7 @@ impl Experiment {
             prices: self.price_source.clone(),
             regatta: crate::cli::VERSION.to_owned(),
             created_at: jiff::Timestamp::now(),
+            judged_by: Vec::new(),
             accepted: Vec::new(),
         })
     }
@@ -362,6 +365,19 @@ impl Experiment {
             min_free_bytes,
             grace: config.limits.grace,
         })
+    }
+
+    /// Judges what finished; gives the exit code.
+    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+        let task = Task {
+            config: self.config.clone(),
+            rules: self.rules.clone(),
+            prices: self.prices.clone(),
+            force,
+            subset: None,
+        };
+        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
+        task.judge(&runs, interrupt, ui).await
     }
 
     /// The numbers of every run.

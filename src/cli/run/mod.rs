@@ -11,7 +11,7 @@ use super::ui::Ui;
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
-use crate::runner::Interrupt;
+use crate::runner::{Interrupt, RunEnd};
 use experiment::Experiment;
 
 /// Run the settings of an experiment, attempt by attempt, until every pair has finished
@@ -53,6 +53,9 @@ pub struct RunArgs {
     /// Who executes trials: upstream or native [default: upstream]
     #[arg(long)]
     engine: Option<String>,
+    /// Judge what finished by the hidden tests, as `regatta eval` does
+    #[arg(long)]
+    eval: bool,
     /// Begin anew: results that stand are set aside first
     #[arg(long)]
     force: bool,
@@ -186,6 +189,9 @@ impl RunArgs {
             ("native.record", "--record", &self.native.record),
             ("native.replay", "--replay", &self.native.replay),
         ];
+        if self.eval {
+            layers.set("evaluation.after_run", "true", "--eval")?;
+        }
         if self.upstream.git {
             layers.set("experiment.git", "true", "--git")?;
         }
@@ -217,14 +223,25 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         ui.data(&plan::render(&experiment, args.force).await?)?;
         return Ok(exit::OK);
     }
-    let interrupt = Interrupt::listen()?;
+    let mut interrupt = Interrupt::listen()?;
     let runs = experiment.open(args.accept_changes)?;
     if !args.no_preflight {
         experiment.preflight(ui).await?;
     }
     experiment.reap(ui).await?;
     let end = experiment.run(runs, args.force, &interrupt, ui).await?;
+    let judged = match end {
+        RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {
+            experiment.judge(args.force, &mut interrupt, ui).await
+        }
+        _ => Ok(exit::OK),
+    };
     let code = experiment.conclude(&end, ui)?;
+    // What ran is reported also where it could not be judged.
+    let code = match judged? {
+        exit::OK => code,
+        other => other,
+    };
     match args.smoke {
         Some(n) if code != exit::INTERRUPTED => smoke::check(&experiment, n, code, ui).await,
         _ => Ok(code),

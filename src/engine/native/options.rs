@@ -64,7 +64,8 @@ pub enum BackendKind {
 }
 
 impl BackendKind {
-    const ALL: [(&'static str, Self); 4] = [
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Self); 4] = [
         ("docker", Self::Docker),
         ("namespace", Self::Namespace),
         ("process", Self::Process),
@@ -122,16 +123,7 @@ impl Options {
                 "there is no price for `{model}`: costs will be unknown; give one with --prices or [prices.models]"
             ));
         }
-        let limits = Limits {
-            memory_bytes: native
-                .memory_gb
-                .map(bytes)
-                .or((backend == BackendKind::Namespace).then_some(NAMESPACE_BYTES)),
-            cpus: native.cpus,
-            pids: native.pids,
-            network: native.network.unwrap_or(backend != BackendKind::Namespace),
-            setup_timeout: native.setup_timeout,
-        };
+        let limits = Limits::of_config(native, backend == BackendKind::Namespace);
         let trial = config.limits.task_timeout;
         let options = Self {
             client: client(config, &agent, &provider, wire, price),
@@ -269,19 +261,6 @@ fn client(
     }
 }
 
-/// What a namespace's processes may hold, and what may be written there (memory as well, taken as
-/// it is written), when no limit is given.
-const NAMESPACE_BYTES: u64 = 4_000_000_000;
-
 /// Back-off between tries of a call, as mini-swe-agent's (4 to 60 s), but beginning earlier.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a number of GB, checked to be positive"
-)]
-fn bytes(gb: f64) -> u64 {
-    (gb * 1e9) as u64
-}

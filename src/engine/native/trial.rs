@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
 use crate::model::tape::Tape;
-use crate::sandbox::{Backend, Spec};
+use crate::sandbox::{Backend, Repository, Spec};
 use crate::triage::{Cause, Rules};
 
 /// How many commands an injected death lets pass.
@@ -299,6 +299,7 @@ fn agent(
             messaging: crew.mailbox.is_some(),
             git: crew.git.is_some(),
             limits: Arc::clone(&options.limits),
+            repository: Repository::ForAgent,
         },
         backend: shared.backend.clone(),
         dies_after: dies.map(|_| COMMANDS_BEFORE_DEATH),

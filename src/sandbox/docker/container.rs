@@ -88,6 +88,11 @@ impl Place {
         self.images.pull(docker, endpoint, image, note).await
     }
 
+    /// The id of an image that is there; it names the image's very content.
+    pub async fn image_id(&self, image: &str) -> Option<String> {
+        self.docker.api.inspect_image(image).await.ok()?.id
+    }
+
     /// Starts a container with a guest, and the channel to it.
     pub async fn start(&self, spec: &Spec) -> Result<(Container, Channel), SandboxError> {
         if let Some(lease) = self.networks.take() {

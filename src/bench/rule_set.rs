@@ -1,0 +1,51 @@
+//! The rule sets of upstream's evaluation, which give different verdicts on the same patches.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Whose rules decide; named by the version of upstream that has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RuleSet {
+    /// On a conflict both sides are kept (`merge=union`), and tested so.
+    #[serde(rename = "0.0.11")]
+    V0_0_11,
+    /// On a conflict the first agent's patch alone must pass both suites; identical patches are not
+    /// merged.
+    #[default]
+    #[serde(rename = "0.0.29")]
+    V0_0_29,
+}
+
+impl RuleSet {
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("0.0.11", Self::V0_0_11), ("0.0.29", Self::V0_0_29)];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V0_0_11 => "0.0.11",
+            Self::V0_0_29 => "0.0.29",
+        }
+    }
+}
+
+impl fmt::Display for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for RuleSet {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, rules)| rules)
+            .ok_or_else(|| format!("no rule set `{name}`"))
+    }
+}

@@ -1,0 +1,499 @@
+//! `regatta eval`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::options::{self, RunSelection, set};
+use super::report::{Stand, summarise};
+use super::ui::Ui;
+use crate::bench::{Pair, RuleSet, Setting, TaskKey};
+use crate::config::Config;
+use crate::demo;
+use crate::engine::native::BackendKind;
+use crate::error::{Error, Result, exit};
+use crate::evaluation::cache::Cache;
+use crate::evaluation::{Asking, Judge, Venue, Verdict};
+use crate::executor::local;
+use crate::model::price::PriceTable;
+use crate::report::survey::setting_of_run;
+use crate::report::text::{duration, plural};
+use crate::report::{Format, Standing};
+use crate::runner::Interrupt;
+use crate::runner::judging::{Finished, Judged, Judging, Told};
+use crate::sandbox::Limits;
+use crate::sandbox::docker::{Docker, Endpoint};
+use crate::store::dataset::DatasetDir;
+use crate::store::eval::{self, EvalFile};
+use crate::store::lock::RunLock;
+use crate::store::{Manifest, RunDir};
+use crate::triage::{Finding, Rules};
+
+/// Judge finished pairs by the hidden tests
+///
+/// Writes upstream's `eval.json` beside each `result.json`. A pair that is judged already is left
+/// alone, unless its trial is another one by now or infrastructure broke its evaluation.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    selection: RunSelection,
+    /// Only runs of this setting: solo, coop-comm or coop-nocomm
+    #[arg(long, value_name = "SETTING")]
+    setting: Option<Setting>,
+    /// Only the pairs of this subset
+    #[arg(short, long, value_name = "NAME")]
+    subset: Option<String>,
+    /// Whose rules decide: 0.0.29 or 0.0.11 [default: 0.0.29]
+    #[arg(long, value_name = "VERSION", value_parser = rule_sets())]
+    rules: Option<RuleSet>,
+    /// Pairs at the same time [default: 4]
+    #[arg(short, long, value_name = "N")]
+    concurrency: Option<String>,
+    /// Where suites run: docker, namespace or process [default: where the agents' commands did]
+    #[arg(long)]
+    backend: Option<String>,
+    /// The dataset [default: dataset/ in the checkout]
+    #[arg(long, value_name = "DIR")]
+    dataset_dir: Option<String>,
+    /// The time for one feature's suite [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    suite_timeout: Option<String>,
+    /// Judge again what is judged, without what is known of earlier evaluations
+    #[arg(long)]
+    force: bool,
+    /// Print what would be judged, judge nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Instead of runs, judge the dataset: list the features whose tests pass on the untouched base,
+    /// or fail with the dataset's own patch
+    #[arg(long, conflicts_with_all = ["runs", "setting", "dry_run"])]
+    gold: bool,
+}
+
+fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
+    PossibleValuesParser::new(RuleSet::ALL.map(|(name, _)| name))
+        .try_map(|name| name.parse::<RuleSet>())
+}
+
+impl EvalArgs {
+    fn config(&self) -> Result<Config> {
+        let mut layers = self.selection.layers()?;
+        let flags = [
+            ("experiment.concurrency", "--concurrency", &self.concurrency),
+            ("evaluation.backend", "--backend", &self.backend),
+            ("upstream.dataset_dir", "--dataset-dir", &self.dataset_dir),
+            (
+                "evaluation.suite_timeout",
+                "--suite-timeout",
+                &self.suite_timeout,
+            ),
+        ];
+        for (key, flag, value) in flags {
+            set(&mut layers, key, flag, value.as_ref())?;
+        }
+        if let Some(rules) = self.rules {
+            layers.set("evaluation.rules", rules.name(), "--rules")?;
+        }
+        layers.config()
+    }
+}
+
+pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
+    let config = args.config()?;
+    let found = args.selection.read(config)?;
+    let mut interrupt = Interrupt::listen()?;
+    if args.gold {
+        return gold(args, &found.config, &found.rules, &mut interrupt, ui).await;
+    }
+    let runs: Vec<RunDir> = match args.setting {
+        None => found.runs,
+        Some(wanted) => {
+            let of = |run: &RunDir| -> Result<bool> {
+                Ok(setting_of_run(run, Manifest::read(run)?.as_ref()) == Some(wanted))
+            };
+            let mut chosen = Vec::new();
+            for run in found.runs {
+                if of(&run)? {
+                    chosen.push(run);
+                }
+            }
+            chosen
+        }
+    };
+    let task = Task {
+        config: found.config,
+        rules: found.rules,
+        prices: found.prices,
+        force: args.force,
+        subset: args.subset.clone(),
+    };
+    if args.dry_run {
+        for run in &runs {
+            let plan = task.plan(run)?;
+            ui.data(&plan.describe(run))?;
+        }
+        return Ok(exit::OK);
+    }
+    let code = task.judge(&runs, &mut interrupt, ui).await?;
+    let summaries: Vec<_> = runs
+        .iter()
+        .map(|run| summarise(run, &task.rules, &task.prices))
+        .collect::<Result<_>>()?;
+    ui.data(&Format::Text.render(&summaries))?;
+    Ok(code)
+}
+
+/// What is judged, and by what.
+pub struct Task {
+    pub config: Config,
+    pub rules: Rules,
+    pub prices: PriceTable,
+    pub force: bool,
+    pub subset: Option<String>,
+}
+
+/// What there is to judge in a run.
+struct Plan {
+    open: Vec<Finished>,
+    judged: usize,
+    unfinished: usize,
+    /// Pairs that were judged by other rules.
+    others: usize,
+}
+
+impl Plan {
+    fn describe(&self, run: &RunDir) -> String {
+        let mut text = format!(
+            "{}: {} to judge, {} judged, {} not finished\n",
+            run.name(),
+            self.open.len(),
+            self.judged,
+            self.unfinished
+        );
+        for one in &self.open {
+            let _ = writeln!(text, "  {}", one.pair);
+        }
+        text
+    }
+}
+
+impl Task {
+    fn plan(&self, run: &RunDir) -> Result<Plan> {
+        let stand = Stand::read(run, &self.rules, &self.prices)?;
+        let wanted: Option<Vec<Pair>> = match &self.subset {
+            None => None,
+            Some(name) => {
+                let dataset = options::dataset(&self.config)?;
+                Some(DatasetDir::open(dataset)?.pairs(name)?)
+            }
+        };
+        let mut plan = Plan {
+            open: Vec::new(),
+            judged: 0,
+            unfinished: 0,
+            others: 0,
+        };
+        for surveyed in stand.surveyed {
+            if wanted
+                .as_ref()
+                .is_some_and(|wanted| !wanted.contains(&surveyed.pair))
+            {
+                continue;
+            }
+            let finished = match surveyed.standing {
+                Standing::Result(judged) if judged.finding == Finding::Finished => judged.record,
+                _ => {
+                    plan.unfinished += 1;
+                    continue;
+                }
+            };
+            let dir = run.pair(surveyed.tree, &surveyed.pair);
+            let file = eval::read(&dir.eval());
+            let result_is_newer = || {
+                let time = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
+                time(dir.result()) > time(dir.eval()).or(Some(SystemTime::UNIX_EPOCH))
+            };
+            let stands = file.as_ref().is_some_and(|file| match file {
+                Err(_) => false,
+                Ok(file) => stands(file, &finished.trial, result_is_newer),
+            });
+            if stands && !self.force {
+                plan.judged += 1;
+                if let Some(Ok(EvalFile {
+                    regatta: Some(own), ..
+                })) = &file
+                    && own.rules != self.config.evaluation.rules.name()
+                {
+                    plan.others += 1;
+                }
+                continue;
+            }
+            plan.open.push(Finished {
+                pair: surveyed.pair,
+                tree: surveyed.tree,
+                record: finished,
+            });
+        }
+        Ok(plan)
+    }
+
+    /// Judges runs one after the other; gives the exit code.
+    pub async fn judge(&self, runs: &[RunDir], interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+        let mut plans = Vec::new();
+        for run in runs {
+            let plan = self.plan(run)?;
+            if plan.others > 0 {
+                ui.warn(format!(
+                    "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
+                    run.name(),
+                    plural(plan.others, "pair"),
+                    self.config.evaluation.rules
+                ));
+            }
+            plans.push(plan);
+        }
+        if plans.iter().all(|plan| plan.open.is_empty()) {
+            ui.say("nothing to judge");
+            return Ok(exit::OK);
+        }
+        let judge = Arc::new(judge(&self.config, &self.rules, !self.force).await?);
+        let mut code = exit::OK;
+        for (run, plan) in runs.iter().zip(plans) {
+            if plan.open.is_empty() {
+                continue;
+            }
+            let _lock = RunLock::take(run)?;
+            note_rules(run, self.config.evaluation.rules)?;
+            let ended = self.one(run, plan, &judge, interrupt, ui).await?;
+            if let Some(why) = ended.daemon_gone {
+                judge.venue.backend.close().await;
+                return Err(
+                    Error::world(format!("the Docker daemon is gone: {why}")).hint(
+                        "what was judged is kept; start the daemon, and the same command goes on",
+                    ),
+                );
+            }
+            if ended.stopped {
+                ui.say("interrupted; the same command goes on");
+                code = exit::INTERRUPTED;
+                break;
+            }
+            if ended.errors > 0 {
+                code = exit::ERRORS;
+            }
+        }
+        judge.venue.backend.close().await;
+        Ok(code)
+    }
+
+    async fn one(
+        &self,
+        run: &RunDir,
+        plan: Plan,
+        judge: &Arc<Judge>,
+        interrupt: &mut Interrupt,
+        ui: &Ui,
+    ) -> Result<Judged> {
+        let total = plan.open.len();
+        ui.say(format!(
+            "{}: {} to judge by the rules of {}, {} judged already",
+            run.name(),
+            plural(total, "pair"),
+            self.config.evaluation.rules,
+            plan.judged
+        ));
+        let attempts = &self.config.attempts;
+        let judging = Arc::new(Judging {
+            judge: Arc::clone(judge),
+            run: run.clone(),
+            rules: Arc::new(self.rules.clone()),
+            concurrency: self.config.experiment.concurrency,
+            tries: attempts.max_attempts,
+            backoff: (attempts.backoff, attempts.backoff_max),
+        });
+        let so_far = Mutex::new((0_usize, 0_usize, 0_usize));
+        let ui = ui.clone();
+        let tell = move |told: Told| match told {
+            Told::Note(text) => ui.say(text),
+            Told::Again { pair, why } => ui.say(format!("  {pair}  again: {why}")),
+            Told::Judged {
+                pair,
+                verdict,
+                why,
+                took,
+            } => {
+                let mut counts = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+                let word = match verdict {
+                    Verdict::Pass => {
+                        counts.0 += 1;
+                        "pass"
+                    }
+                    Verdict::Fail => {
+                        counts.1 += 1;
+                        "fail"
+                    }
+                    Verdict::Error(_) => {
+                        counts.2 += 1;
+                        "error"
+                    }
+                };
+                let (passed, failed, errors) = *counts;
+                let why = if why.is_empty() {
+                    why
+                } else {
+                    format!("  ({why})")
+                };
+                ui.say(format!(
+                    "  {pair}  {word}  {}  [{}/{total}, {passed} pass, {failed} fail, {errors} errors]{why}",
+                    duration(took.as_secs_f64()),
+                    passed + failed + errors
+                ));
+            }
+        };
+        judging.all(plan.open, interrupt, Arc::new(tell)).await
+    }
+}
+
+/// Whether what an `eval.json` says needs not be asked again.
+fn stands(file: &EvalFile, trial: &str, result_is_newer: impl Fn() -> bool) -> bool {
+    match &file.regatta {
+        // A verdict, or a merge that cannot be had.
+        Some(own) => own.trial == trial && own.broken_by.is_none(),
+        // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
+        None => file.error.is_none() && file.both_passed.is_some() && !result_is_newer(),
+    }
+}
+
+/// Notes the rule set in the run's manifest, where it has one.
+fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
+    let Some(mut manifest) = Manifest::read(run)? else {
+        return Ok(());
+    };
+    let name = rules.name().to_owned();
+    if manifest.judged_by.contains(&name) {
+        return Ok(());
+    }
+    manifest.judged_by.push(name);
+    manifest.write(run)
+}
+
+/// The judge that a configuration means, on a backend that is there.
+async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judge> {
+    let name = config.evaluation.backend.as_ref();
+    let name = name.unwrap_or(&config.experiment.backend);
+    let kind = BackendKind::ALL.iter().find(|(known, _)| known == name);
+    let kind = match kind {
+        Some((_, kind @ (BackendKind::Docker | BackendKind::Namespace | BackendKind::Process))) => {
+            *kind
+        }
+        _ => {
+            return Err(Error::usage(format!("no suite runs with --backend {name}"))
+                .hint("docker, namespace and process are there"));
+        }
+    };
+    let dataset = options::dataset(config)?;
+    match kind {
+        BackendKind::Docker => {
+            Docker::at(Endpoint::from_environment()?)?.version().await?;
+        }
+        BackendKind::Namespace => crate::sandbox::namespace::check().await?,
+        BackendKind::Process | BackendKind::Fake => {}
+    }
+    let native = &config.native;
+    Ok(Judge {
+        venue: Venue {
+            backend: local::backend(kind, &native.rootfs)?,
+            limits: Arc::new(Limits::of_config(native, kind == BackendKind::Namespace)),
+            dataset: std::path::absolute(&dataset).unwrap_or(dataset),
+            workspaces: native.workspaces.clone(),
+        },
+        rules: config.evaluation.rules,
+        timeout: config.evaluation.suite_timeout,
+        cache: Cache::new(
+            demo::cache_dir().map(|dir| dir.join("regatta/suites")),
+            reads_cache,
+        ),
+        triage: Arc::new(rules.clone()),
+    })
+}
+
+/// Judges the dataset itself.
+async fn gold(
+    args: &EvalArgs,
+    config: &Config,
+    rules: &Rules,
+    interrupt: &mut Interrupt,
+    ui: &Ui,
+) -> Result<u8> {
+    let dataset = DatasetDir::open(options::dataset(config)?)?;
+    let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
+    let mut features: BTreeMap<TaskKey, Vec<u64>> = BTreeMap::new();
+    for pair in dataset.pairs(subset)? {
+        let known = features.entry(pair.task).or_default();
+        known.extend(pair.features);
+        known.sort_unstable();
+        known.dedup();
+    }
+    let judge = judge(config, rules, !args.force).await?;
+    let total: usize = features.values().map(Vec::len).sum();
+    ui.say(format!(
+        "{} of `{subset}` to grade",
+        plural(total, "feature")
+    ));
+    let note = |text: String| ui.say(text);
+    let asking = Asking {
+        run: "gold",
+        note: &note,
+    };
+    let all = features
+        .iter()
+        .flat_map(|(task, features)| features.iter().map(move |feature| (task, *feature)));
+    let graded = futures_util::stream::iter(all.map(async |(task, feature)| {
+        let found = judge.ungradeable(task, feature, &asking).await;
+        (task.clone(), feature, found)
+    }));
+    let mut graded = std::pin::pin!(futures_util::StreamExt::buffer_unordered(
+        graded,
+        config.experiment.concurrency
+    ));
+    let (mut lines, mut troubles) = (Vec::new(), 0);
+    loop {
+        let next = tokio::select! {
+            next = futures_util::StreamExt::next(&mut graded) => next,
+            () = interrupt.changed() => {
+                ui.say("interrupted; the same command goes on");
+                return Ok(exit::INTERRUPTED);
+            }
+        };
+        let Some((task, feature, found)) = next else {
+            break;
+        };
+        match found {
+            Ok(None) => ui.detail(format!("{task} feature {feature}: gradeable")),
+            Ok(Some(why)) => lines.push(format!("{task} feature {feature}: ungradeable: {why}")),
+            Err(trouble) => {
+                troubles += 1;
+                lines.push(format!("{task} feature {feature}: not known: {trouble}"));
+            }
+        }
+    }
+    judge.venue.backend.close().await;
+    lines.sort();
+    let mut text = lines.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(
+        text,
+        "{} gradeable, {} ungradeable, {troubles} not known",
+        plural(total - lines.len(), "feature"),
+        lines.len() - troubles
+    );
+    ui.data(&text)?;
+    Ok(if troubles > 0 { exit::ERRORS } else { exit::OK })
+}

@@ -1,0 +1,400 @@
+//! From a pair's patches to its verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Cache, Key};
+use super::merge::{self, Applied, Joined, Merge, last_line};
+use super::patch::Prepared;
+use super::suite::{self, Outcome, Seen, Suite};
+use super::{RuleSet, Trouble, Venue};
+use crate::bench::{Pair, TaskKey};
+use crate::files;
+use crate::triage::{Cause, Rules};
+
+/// How many characters of a merged patch upstream keeps.
+const SHOWN_DIFF: usize = 5000;
+/// The rule of an evaluation that only the dataset can be blamed for.
+pub const SUITE_BROKEN: &str = "suite_broken";
+/// The rule of an evaluation whose merge left nothing to test (0.0.11).
+pub const MERGE_CONFLICT: &str = "merge_conflict";
+
+/// Judges pairs.
+#[derive(Debug)]
+pub struct Judge {
+    /// Where suites and merges run.
+    pub venue: Venue,
+    /// The rule set.
+    pub rules: RuleSet,
+    /// How long one suite may take.
+    pub timeout: Duration,
+    /// What is known already.
+    pub cache: Cache,
+    /// What tells a download that failed from a test that did.
+    pub triage: Arc<Rules>,
+}
+
+/// The patches of a finished pair.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// One agent's, for both features.
+    Solo(Vec<u8>),
+    /// Two agents', for one feature each.
+    Coop([Vec<u8>; 2]),
+}
+
+/// The verdict on a pair.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// What became of each agent's patch, and how they were merged (coop).
+    pub merge: Option<Merging>,
+    /// The features' suites, in their order.
+    pub suites: [Suite; 2],
+    /// The headers of what was left out, as it changes test files.
+    pub left_out: Vec<String>,
+    /// Why there is no verdict although nothing broke (0.0.11's failed merge).
+    pub error: Option<String>,
+}
+
+/// A merge as upstream tells of it.
+#[derive(Clone, Debug)]
+pub struct Merging {
+    /// What became of each patch.
+    pub applied: [Applied; 2],
+    /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
+    pub status: &'static str,
+    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
+    pub strategy: Option<&'static str>,
+    /// The beginning of the merged work's difference to the base.
+    pub diff: String,
+}
+
+impl Judgement {
+    /// Whether both features' hidden tests pass.
+    #[must_use]
+    pub fn both_passed(&self) -> bool {
+        self.error.is_none() && self.suites.iter().all(Suite::passed)
+    }
+}
+
+/// What running a suite came to, for the cache.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Known {
+    Judged(Suite),
+    Unclear(Suite),
+}
+
+/// How to tell of a pull, and the run that sandboxes are labelled with.
+pub struct Asking<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// Told of a pull.
+    pub note: &'a (dyn Fn(String) + Sync),
+}
+
+impl Judge {
+    /// Judges a pair's work.
+    pub async fn pair(
+        &self,
+        pair: &Pair,
+        work: &Work,
+        asking: &Asking<'_>,
+    ) -> Result<Judgement, Trouble> {
+        match work {
+            Work::Solo(patch) => {
+                let patch = Prepared::of(patch, self.rules);
+                Ok(Judgement {
+                    merge: None,
+                    suites: self.both(pair, &patch, asking).await?,
+                    left_out: patch.dropped,
+                    error: None,
+                })
+            }
+            Work::Coop(patches) => {
+                let [one, two] = patches
+                    .each_ref()
+                    .map(|patch| Prepared::of(patch, self.rules));
+                self.coop(pair, one, two, asking).await
+            }
+        }
+    }
+
+    async fn coop(
+        &self,
+        pair: &Pair,
+        one: Prepared,
+        two: Prepared,
+        asking: &Asking<'_>,
+    ) -> Result<Judgement, Trouble> {
+        let Merge { applied, joined } = self.merged(pair, [&one.bytes, &two.bytes], asking).await?;
+        let mut merging = Merging {
+            applied,
+            status: "clean",
+            strategy: Some("naive"),
+            diff: String::new(),
+        };
+        let is_missing = self.rules == RuleSet::V0_0_29 && applied.contains(&Applied::Failed);
+        let mut error = None;
+        let to_test = match joined {
+            Joined::Identical(patch) => {
+                merging.status = "identical";
+                merging.strategy = Some("skip-merge-identical");
+                merging.diff = shown(&one.bytes);
+                Some(patch)
+            }
+            Joined::Clean(patch) => {
+                merging.diff = shown(&patch);
+                (!is_missing).then_some(patch)
+            }
+            Joined::Conflict(Some(patch)) => {
+                merging.status = "conflicts";
+                merging.strategy = Some("union");
+                merging.diff = shown(&patch);
+                Some(patch)
+            }
+            Joined::Conflict(None) => {
+                merging.status = "conflicts";
+                None
+            }
+        };
+        if is_missing {
+            merging.status = "missing_input";
+        }
+        let suites = match to_test {
+            Some(patch) => {
+                let prepared = Prepared {
+                    bytes: patch,
+                    dropped: Vec::new(),
+                };
+                self.both(pair, &prepared, asking).await?
+            }
+            None if self.rules == RuleSet::V0_0_29 => {
+                let alone = if applied[0] == Applied::Applied {
+                    Some(self.both(pair, &one, asking).await?)
+                } else {
+                    None
+                };
+                match alone {
+                    Some(suites) if suites.iter().all(Suite::passed) => {
+                        merging.strategy = Some("solo-agent1");
+                        suites
+                    }
+                    alone => not_merged(merging.status, alone.as_ref(), pair),
+                }
+            }
+            None => {
+                merging.status = "error";
+                merging.strategy = None;
+                let why = "the patches conflict, and keeping both sides of each conflict does not merge them either";
+                error = Some(why.to_owned());
+                [Suite::not_tested(why), Suite::not_tested(why)]
+            }
+        };
+        let mut left_out = one.dropped;
+        left_out.extend(two.dropped);
+        Ok(Judgement {
+            merge: Some(merging),
+            suites,
+            left_out,
+            error,
+        })
+    }
+
+    async fn merged(
+        &self,
+        pair: &Pair,
+        patches: [&[u8]; 2],
+        asking: &Asking<'_>,
+    ) -> Result<Merge, Trouble> {
+        let ground = self.venue.ground(&pair.task).await;
+        let mut key = Key::of("merge", ground.as_deref(), &pair.task.to_string());
+        for part in [self.rules.name().as_bytes(), patches[0], patches[1]] {
+            key.add(part);
+        }
+        let work = async {
+            let mut room = self.venue.open(&pair.task, asking.run, asking.note).await?;
+            let merged = merge::merge(&mut room, patches, self.rules).await;
+            room.close().await;
+            merged
+        };
+        // Boxed: a future of this size in every caller is a large one.
+        self.cache.once(key, Box::pin(work)).await
+    }
+
+    /// Both features' suites on one patch, side by side.
+    async fn both(
+        &self,
+        pair: &Pair,
+        patch: &Prepared,
+        asking: &Asking<'_>,
+    ) -> Result<[Suite; 2], Trouble> {
+        let [first, second] = pair.features;
+        let (first, second) = tokio::try_join!(
+            self.feature(&pair.task, first, patch, asking),
+            self.feature(&pair.task, second, patch, asking)
+        )?;
+        Ok([first, second])
+    }
+
+    /// One feature's suite on a patch.
+    ///
+    /// Where no test is known to have run, the dataset's own patch is the control: if the suite
+    /// runs with that, it is the patch's doing; if not, there is no verdict.
+    async fn feature(
+        &self,
+        task: &TaskKey,
+        feature: u64,
+        patch: &Prepared,
+        asking: &Asking<'_>,
+    ) -> Result<Suite, Trouble> {
+        let mut suite = match self.seen(task, feature, Some(&patch.bytes), asking).await? {
+            Known::Judged(mut suite) => {
+                if suite.outcome == Outcome::NotApplied {
+                    if patch.bytes.is_empty() {
+                        "the patch is empty".clone_into(&mut suite.reason);
+                    } else if let Some(path) = patch.path_outside() {
+                        suite.reason =
+                            format!("the patch names {path}, which is none of the repository's");
+                    }
+                }
+                return Ok(suite);
+            }
+            Known::Unclear(suite) => suite,
+        };
+        if let Some(rule) = self.infrastructure(&suite.output) {
+            return Err(Trouble::new(&rule, suite.reason));
+        }
+        let own = self.dataset_file(task, feature, "feature.patch")?;
+        match self.seen(task, feature, Some(&own), asking).await? {
+            Known::Judged(control) if control.outcome != Outcome::NotApplied => {
+                suite
+                    .reason
+                    .push_str("; with the dataset's own patch the suite does run");
+                Ok(suite)
+            }
+            Known::Judged(control) | Known::Unclear(control) => {
+                let text = format!(
+                    "{}; nor does the suite of feature {feature} run with the dataset's own patch: {}",
+                    suite.reason, control.reason
+                );
+                let rule = self.infrastructure(&control.output);
+                Err(Trouble::new(rule.as_deref().unwrap_or(SUITE_BROKEN), text))
+            }
+        }
+    }
+
+    /// The rule of infrastructure that the end of an output falls under.
+    fn infrastructure(&self, output: &str) -> Option<String> {
+        let mut lines = output.lines().rev().filter(|line| !line.trim().is_empty());
+        lines.by_ref().take(LAST_LINES).find_map(|line| {
+            let rule = self.triage.find(line, None)?;
+            (rule.cause == Cause::Infra).then(|| rule.id.clone())
+        })
+    }
+
+    /// What a feature's suite shows on a patch, or on the base.
+    async fn seen(
+        &self,
+        task: &TaskKey,
+        feature: u64,
+        patch: Option<&[u8]>,
+        asking: &Asking<'_>,
+    ) -> Result<Known, Trouble> {
+        let tests = self.dataset_file(task, feature, "tests.patch")?;
+        let ground = self.venue.ground(task).await;
+        let mut key = Key::of("suite", ground.as_deref(), &task.to_string());
+        key.add(&tests);
+        key.add(patch.unwrap_or(b"the base"));
+        key.add(&[u8::from(patch.is_some())]);
+        let work = async {
+            let mut room = self.venue.open(task, asking.run, asking.note).await?;
+            let seen = suite::run(&mut room, &tests, patch, self.timeout).await;
+            room.close().await;
+            Ok(match seen? {
+                Seen::Judged(suite) => Known::Judged(suite),
+                Seen::Unclear(suite) => Known::Unclear(suite),
+            })
+        };
+        // Boxed: a future of this size in every caller is a large one.
+        self.cache.once(key, Box::pin(work)).await
+    }
+
+    fn dataset_file(&self, task: &TaskKey, feature: u64, name: &str) -> Result<Vec<u8>, Trouble> {
+        let dir = self.venue.task_dir(task).join(format!("feature{feature}"));
+        let bytes = files::read(&dir.join(name)).map_err(|error| Trouble::dataset(&error))?;
+        // Mended as agents' patches are, but nothing is left out: these are the tests.
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let mut text = text.to_vec();
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Whether a feature can be graded at all: its tests must pass with the dataset's own patch and
+    /// not on the base. Gives the reason when it cannot.
+    pub async fn ungradeable(
+        &self,
+        task: &TaskKey,
+        feature: u64,
+        asking: &Asking<'_>,
+    ) -> Result<Option<String>, Trouble> {
+        let own = self.dataset_file(task, feature, "feature.patch")?;
+        let gold = self.seen(task, feature, Some(&own), asking).await?;
+        let (Known::Judged(suite) | Known::Unclear(suite)) = &gold;
+        if !suite.passed() {
+            if let Some(rule) = self
+                .infrastructure(&suite.output)
+                .filter(|_| matches!(gold, Known::Unclear(_)))
+            {
+                return Err(Trouble::new(&rule, suite.reason.clone()));
+            }
+            return Ok(Some(format!(
+                "its own patch does not pass: {}",
+                suite.reason
+            )));
+        }
+        let base = self.seen(task, feature, None, asking).await?;
+        let (Known::Judged(suite) | Known::Unclear(suite)) = &base;
+        Ok(suite
+            .passed()
+            .then(|| format!("its tests pass on the untouched base: {}", suite.reason)))
+    }
+}
+
+/// How many lines of an output are asked for a cause.
+const LAST_LINES: usize = 30;
+
+fn shown(patch: &[u8]) -> String {
+    String::from_utf8_lossy(patch)
+        .chars()
+        .take(SHOWN_DIFF)
+        .collect()
+}
+
+/// Both features fail: there is no merged work, and the first agent's does not do for both.
+fn not_merged(status: &str, alone: Option<&[Suite; 2]>, pair: &Pair) -> [Suite; 2] {
+    let what = if status == "missing_input" {
+        "a patch does not apply to the base"
+    } else {
+        "the patches conflict"
+    };
+    let why = match alone {
+        None => format!("{what}, and the first agent's is none that could be tested alone"),
+        Some(suites) => {
+            let failed = suites
+                .iter()
+                .zip(pair.features)
+                .find(|(suite, _)| !suite.passed());
+            match failed {
+                Some((suite, feature)) => format!(
+                    "{what}, and the first agent's alone does not pass: feature {feature}: {}",
+                    last_line(&suite.reason)
+                ),
+                None => what.to_owned(),
+            }
+        }
+    };
+    [Suite::not_tested(why.clone()), Suite::not_tested(why)]
+}

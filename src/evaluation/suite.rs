@@ -1,0 +1,351 @@
+//! One feature's hidden tests on one patch.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::Trouble;
+use super::merge::last_line;
+use super::output::{self, Counts, Test, TestEnd};
+use super::venue::{Room, exit_code, text};
+
+/// The verdict on a feature, with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The suite ran and passed.
+    Passed,
+    /// It ran and did not.
+    Failed,
+    /// The hidden tests could not be loaded with this patch.
+    NotLoaded,
+    /// Git refuses the patch.
+    NotApplied,
+    /// The hidden tests cannot be put on top of the patch.
+    TestsNotApplied,
+    /// No test ran with this patch, and with the dataset's own the suite does run.
+    DidNotRun,
+    /// It was not tested: there is nothing that could be.
+    NotTested,
+}
+
+impl Outcome {
+    /// Its name in `eval.json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotLoaded => "not_loaded",
+            Self::NotApplied => "not_applied",
+            Self::TestsNotApplied => "tests_not_applied",
+            Self::DidNotRun => "did_not_run",
+            Self::NotTested => "not_tested",
+        }
+    }
+}
+
+/// A suite that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suite {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The runner's exit code.
+    pub exit_code: Option<i32>,
+    /// The counts as upstream reads them.
+    pub counts: Counts,
+    /// The tests by name, where the framework prints them.
+    pub tests: Vec<Test>,
+    /// What the runner printed.
+    pub output: String,
+}
+
+impl Suite {
+    /// One that was not run.
+    #[must_use]
+    pub fn not_tested(reason: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::NotTested,
+            reason: reason.into(),
+            exit_code: None,
+            counts: Counts::default(),
+            tests: Vec::new(),
+            output: String::new(),
+        }
+    }
+
+    /// Whether the feature's hidden tests pass.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed)
+    }
+}
+
+/// What a run of the runner shows by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Enough for a verdict.
+    Judged(Suite),
+    /// The suite is not known to have run: what there is, without a verdict.
+    Unclear(Suite),
+}
+
+/// Pytest's words for tests that cannot be imported.
+static NOT_LOADED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?m)ERROR collecting |errors? during collection|^ImportError while loading conftest",
+    )
+    .ok()
+});
+
+/// Runs the hidden tests on a patch, or on the base when there is none.
+pub async fn run(
+    room: &mut Room,
+    tests: &[u8],
+    work: Option<&[u8]>,
+    timeout: Duration,
+) -> Result<Seen, Trouble> {
+    room.put("tests.patch", tests).await?;
+    let mut words = vec!["tests.patch"];
+    if let Some(work) = work {
+        room.put("work.patch", work).await?;
+        words.push("work.patch");
+    }
+    let ran = room.run(&words, timeout).await?;
+    let output = text(&ran);
+    let Some(exit_code) = exit_code(&ran) else {
+        return Err(Trouble::new(
+            "suite_timeout",
+            format!(
+                "the suite did not end within {} s; its last words: {}",
+                timeout.as_secs(),
+                last_line(&output)
+            ),
+        ));
+    };
+    let seen = read(exit_code, output);
+    let (Seen::Unclear(suite), Some(_)) = (&seen, work) else {
+        return Ok(seen);
+    };
+    // Whether it is the patches that cannot be put there: asked of git, not read from the output.
+    let said = refused(room, "work.patch").await?;
+    if let Some(said) = said {
+        let mut suite = suite.clone();
+        suite.outcome = Outcome::NotApplied;
+        suite.reason = format!("the patch does not apply: {said}");
+        return Ok(Seen::Judged(suite));
+    }
+    if let Some(said) = refused_on_top(room).await? {
+        let mut suite = suite.clone();
+        suite.outcome = Outcome::TestsNotApplied;
+        suite.reason = format!("the hidden tests cannot be put on top of the patch: {said}");
+        return Ok(Seen::Judged(suite));
+    }
+    Ok(seen)
+}
+
+/// The verdict that exit code and output give together.
+#[must_use]
+pub fn read(exit_code: i32, output: String) -> Seen {
+    let counts = output::upstream_counts(&output);
+    let tests = output::tests(&output);
+    let failed = tests
+        .iter()
+        .filter(|test| test.end == TestEnd::Failed)
+        .count();
+    let named = tests.iter().any(|test| test.end == TestEnd::Passed) || failed > 0;
+    // Where upstream's reading is known to miss.
+    let real = match output::cargo_counts(&output) {
+        Some(all) => all,
+        None => counts,
+    };
+    let is_not_loaded = counts.passed == 0
+        && NOT_LOADED
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(&output));
+    let (outcome, reason) = if exit_code == 0 && real.passed > 0 {
+        (
+            Some(Outcome::Passed),
+            format!("{} passed", plural(real.passed)),
+        )
+    } else if exit_code == 0 && !real.any() && named && failed == 0 {
+        (
+            Some(Outcome::Passed),
+            "the tests passed, by their names".to_owned(),
+        )
+    } else if exit_code != 0 && is_not_loaded {
+        (
+            Some(Outcome::NotLoaded),
+            "the hidden tests could not be loaded with this patch".to_owned(),
+        )
+    } else if exit_code != 0 && (real.any() || named) {
+        let of = real.passed + real.failed;
+        let reason = match real.failed {
+            0 => format!(
+                "the runner ended with code {exit_code} after {} had passed",
+                plural(real.passed)
+            ),
+            some => format!("{some} of {} failed", plural(of)),
+        };
+        (Some(Outcome::Failed), reason)
+    } else {
+        (
+            None,
+            format!(
+                "no test is known to have run (exit code {exit_code}): {}",
+                last_line(&output)
+            ),
+        )
+    };
+    let suite = Suite {
+        outcome: outcome.unwrap_or(Outcome::DidNotRun),
+        reason,
+        exit_code: Some(exit_code),
+        counts,
+        tests,
+        output,
+    };
+    match outcome {
+        Some(_) => Seen::Judged(suite),
+        None => Seen::Unclear(suite),
+    }
+}
+
+fn plural(tests: u64) -> String {
+    match tests {
+        1 => "1 test".to_owned(),
+        more => format!("{more} tests"),
+    }
+}
+
+/// What git says when it refuses a patch on the base, as the runner applies it.
+async fn refused(room: &mut Room, patch: &str) -> Result<Option<String>, Trouble> {
+    let base = room.base().to_owned();
+    let script = format!(
+        "git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
+said=$(git apply --ignore-whitespace --check \"$P/{patch}\" 2>&1) && exit 0
+git apply --3way \"$P/{patch}\" >/dev/null 2>&1 && exit 0
+echo \"$said\"; exit 1"
+    );
+    asked(room, &script).await
+}
+
+/// The same of the hidden tests, on top of the patch.
+async fn refused_on_top(room: &mut Room) -> Result<Option<String>, Trouble> {
+    let base = room.base().to_owned();
+    let script = format!(
+        "git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
+git apply --ignore-whitespace \"$P/work.patch\" 2>/dev/null || git apply --3way \"$P/work.patch\" >/dev/null 2>&1 || exit 97
+said=$(git apply --ignore-whitespace --check \"$P/tests.patch\" 2>&1) && exit 0
+git apply --3way \"$P/tests.patch\" >/dev/null 2>&1 && exit 0
+echo \"$said\"; exit 1"
+    );
+    asked(room, &script).await
+}
+
+async fn asked(room: &mut Room, script: &str) -> Result<Option<String>, Trouble> {
+    let output = room.git(script).await?;
+    match exit_code(&output) {
+        Some(0) => Ok(None),
+        Some(1) => {
+            let said = text(&output);
+            let mut lines = said.lines().map(str::trim);
+            let line = lines
+                .find(|line| !line.is_empty())
+                .unwrap_or("git does not say why");
+            Ok(Some(line.chars().take(300).collect()))
+        }
+        _ => Err(Trouble::new(
+            "sandbox_setup",
+            format!(
+                "the repository could not be reset: {}",
+                last_line(&text(&output))
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(exit_code: i32, output: &str) -> (bool, Outcome, String) {
+        match read(exit_code, output.to_owned()) {
+            Seen::Judged(suite) => (true, suite.outcome, suite.reason),
+            Seen::Unclear(suite) => (false, suite.outcome, suite.reason),
+        }
+    }
+
+    #[test]
+    fn exit_code_and_counts_decide_together() {
+        for (code, output, judged, wanted, reason) in [
+            (
+                0,
+                "== 7 passed in 0.1s ==",
+                true,
+                Outcome::Passed,
+                "7 tests passed",
+            ),
+            (
+                1,
+                "== 7 passed in 0.1s ==",
+                true,
+                Outcome::Failed,
+                "the runner ended with code 1 after 7 tests had passed",
+            ),
+            (
+                1,
+                "1 failed, 7 passed",
+                true,
+                Outcome::Failed,
+                "1 of 8 tests failed",
+            ),
+            (
+                2,
+                "== ERROR collecting tests/a.py ==\n1 error in 0.1s",
+                true,
+                Outcome::NotLoaded,
+                "the hidden tests could not be loaded with this patch",
+            ),
+            (
+                5,
+                "no tests ran in 0.01s",
+                false,
+                Outcome::DidNotRun,
+                "no test is known to have run (exit code 5): no tests ran in 0.01s",
+            ),
+            (
+                0,
+                "",
+                false,
+                Outcome::DidNotRun,
+                "no test is known to have run (exit code 0): it printed nothing",
+            ),
+            (
+                101,
+                "error: could not compile `typst`",
+                false,
+                Outcome::DidNotRun,
+                "no test is known to have run (exit code 101): error: could not compile `typst`",
+            ),
+            // Upstream takes the first binary's count, and calls this a failure.
+            (
+                0,
+                "test result: ok. 0 passed; 0 failed; 0 ignored\ntest result: ok. 9 passed; 0 failed; 0 ignored",
+                true,
+                Outcome::Passed,
+                "9 tests passed",
+            ),
+        ] {
+            assert_eq!(
+                outcome(code, output),
+                (judged, wanted, reason.to_owned()),
+                "{output}"
+            );
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Where suites and merges run: sandboxes with the repository as the image has it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::Trouble;
+use crate::bench::TaskKey;
+use crate::bench::image::image_name;
+use crate::files;
+use crate::sandbox::{
+    Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Spec,
+};
+
+/// How much of what a script prints is kept: its beginning and its end.
+const KEPT: usize = 8 << 20;
+/// How long git may take over what is not a suite.
+const GIT: Duration = Duration::from_mins(5);
+/// The runner in a task's image.
+const RUNNER_OF_IMAGE: &str = "/usr/local/bin/runner.sh";
+
+/// Where suites and merges run.
+#[derive(Clone, Debug)]
+pub struct Venue {
+    /// The backend.
+    pub backend: Backend,
+    /// What a sandbox may use.
+    pub limits: Arc<Limits>,
+    /// The dataset.
+    pub dataset: PathBuf,
+    /// Directories with the tasks' repositories, for backends without images; by default they are
+    /// in the dataset.
+    pub workspaces: Option<PathBuf>,
+}
+
+/// A sandbox of a task.
+pub struct Room {
+    sandbox: Sandbox,
+    repo: String,
+    patches: String,
+    runner: String,
+    base: String,
+}
+
+impl Venue {
+    /// A task's directory in the dataset.
+    #[must_use]
+    pub fn task_dir(&self, task: &TaskKey) -> PathBuf {
+        self.dataset
+            .join(&task.repo)
+            .join(format!("task{}", task.task_id))
+    }
+
+    /// What the outcome of a suite depends on besides the patches: the image's id. `None` where
+    /// that is this machine, which changes without a sign.
+    pub async fn ground(&self, task: &TaskKey) -> Option<String> {
+        match &self.backend {
+            Backend::Docker(place) => place.image_id(&image_name(task)).await,
+            Backend::Namespace(_) | Backend::Process(_) | Backend::Fake(_) => None,
+        }
+    }
+
+    /// Opens a sandbox; `note` is told of a pull.
+    pub async fn open(
+        &self,
+        task: &TaskKey,
+        run: &str,
+        note: &(dyn Fn(String) + Sync),
+    ) -> Result<Room, Trouble> {
+        let image = image_name(task);
+        if let Backend::Docker(place) = &self.backend {
+            place.pull(&image, note).await?;
+        }
+        let workspace = match &self.workspaces {
+            Some(dir) => dir.join(&task.repo).join(format!("task{}", task.task_id)),
+            None => self.task_dir(task).join("workspace"),
+        };
+        let spec = Spec {
+            image,
+            workspace,
+            run: run.to_owned(),
+            trial: "evaluation".to_owned(),
+            agent: "evaluation".to_owned(),
+            env: IndexMap::new(),
+            messaging: false,
+            git: false,
+            limits: Arc::clone(&self.limits),
+            repository: Repository::AsItIs,
+        };
+        let sandbox = Sandbox::start(&spec, &self.backend).await?;
+        let home = sandbox.home().to_owned();
+        let mut room = Room {
+            base: sandbox.base().to_owned(),
+            repo: format!("{home}/repo"),
+            patches: match self.backend {
+                // The machine's own root is nobody's to write to.
+                Backend::Process(_) => format!("{home}/patches"),
+                _ => "/patches".to_owned(),
+            },
+            runner: match self.backend {
+                Backend::Docker(_) => RUNNER_OF_IMAGE.to_owned(),
+                _ => format!("{home}/runner.sh"),
+            },
+            sandbox,
+        };
+        if !matches!(self.backend, Backend::Docker(_)) {
+            let runner = self.task_dir(task).join("runner.sh");
+            let runner = files::read(&runner).map_err(|error| Trouble::dataset(&error))?;
+            let path = room.runner.clone();
+            if let Err(error) = room.sandbox.write(&path, &runner).await {
+                room.close().await;
+                return Err(error.into());
+            }
+        }
+        Ok(room)
+    }
+}
+
+impl Room {
+    /// The base commit.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Puts a patch where the runner looks for it.
+    pub async fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), SandboxError> {
+        let path = format!("{}/{name}", self.patches);
+        self.sandbox.write(&path, bytes).await
+    }
+
+    /// Reads a file that a script left beside the patches.
+    pub async fn get(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, SandboxError> {
+        let path = format!("{}/{name}", self.patches);
+        self.sandbox.read(&path, limit).await
+    }
+
+    /// Runs git's commands in the repository; `$P` is the directory of the patches.
+    pub async fn git(&mut self, script: &str) -> Result<Output, SandboxError> {
+        let Self { repo, patches, .. } = self;
+        let script = format!("cd '{repo}' || exit 96\nP='{patches}'\n{script}");
+        self.sandbox.run_script(&script, GIT, KEPT).await
+    }
+
+    /// Runs the task's runner on patches that were put there.
+    pub async fn run(
+        &mut self,
+        patches: &[&str],
+        timeout: Duration,
+    ) -> Result<Output, SandboxError> {
+        let Self {
+            repo,
+            patches: dir,
+            runner,
+            ..
+        } = self;
+        let words = patches.join(" ");
+        // A runner of a dataset without images may ask where it is.
+        let places = if runner == RUNNER_OF_IMAGE {
+            String::new()
+        } else {
+            format!("export REPO='{repo}' PATCHES='{dir}'; ")
+        };
+        let script = format!("cd '{repo}' || exit 96\n{places}exec bash '{runner}' {words}");
+        self.sandbox.run_script(&script, timeout, KEPT).await
+    }
+
+    /// Ends the sandbox.
+    pub async fn close(self) {
+        self.sandbox.close().await;
+    }
+}
+
+/// What was printed, as text, with a word about what is missing in the middle.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    let mut text = String::from_utf8_lossy(&output.head).into_owned();
+    if output.elided > 0 {
+        let _ = write!(text, "\n[{} bytes left out]\n", output.elided);
+    }
+    text.push_str(&String::from_utf8_lossy(&output.tail));
+    text
+}
+
+/// The exit code; `None` when the time was up.
+#[must_use]
+pub const fn exit_code(output: &Output) -> Option<i32> {
+    match output.end {
+        CommandEnd::Exited(code) => Some(code),
+        CommandEnd::TimedOut => None,
+    }
+}

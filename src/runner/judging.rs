@@ -1,0 +1,398 @@
+//! Judging finished pairs: as many at a time as asked, each again when infrastructure broke it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, Zoned};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{Interrupt, backoff};
+use crate::bench::Pair;
+use crate::bench::setting::Tree;
+use crate::engine::Stop;
+use crate::error::{Error, Result};
+use crate::evaluation::merge::Applied;
+use crate::evaluation::output::TestEnd;
+use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
+use crate::files;
+use crate::report::text::one_line;
+use crate::store::eval::{
+    ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
+};
+use crate::store::{RunDir, TrialRecord};
+use crate::triage::{Cause, Rules};
+
+/// The largest patch that is judged, in bytes.
+const MAX_PATCH: u64 = 128 << 20;
+
+/// A finished pair that is to be judged.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The pair.
+    pub pair: Pair,
+    /// Its tree.
+    pub tree: Tree,
+    /// Its result.
+    pub record: TrialRecord,
+}
+
+/// Judges the finished pairs of one run.
+#[derive(Debug)]
+pub struct Judging {
+    /// What judges.
+    pub judge: Arc<Judge>,
+    /// The run.
+    pub run: RunDir,
+    /// The rules, for causes.
+    pub rules: Arc<Rules>,
+    /// Pairs at the same time.
+    pub concurrency: usize,
+    /// How often a pair is tried whose evaluation infrastructure broke.
+    pub tries: u32,
+    /// The wait between tries: the first, and the longest.
+    pub backoff: (Duration, Duration),
+}
+
+/// What is told while it goes on.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A pair was judged, or given up on.
+    Judged {
+        /// The pair.
+        pair: Pair,
+        /// Its verdict.
+        verdict: Verdict,
+        /// The reason, where it did not pass.
+        why: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A pair is tried again.
+    Again {
+        /// The pair.
+        pair: Pair,
+        /// What broke it.
+        why: String,
+    },
+    /// Something to know.
+    Note(String),
+}
+
+/// How judging ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Both features passed.
+    pub passed: usize,
+    /// At least one did not.
+    pub failed: usize,
+    /// No verdict.
+    pub errors: usize,
+    /// Whether it was stopped before all were judged.
+    pub stopped: bool,
+    /// The daemon is gone: nothing more was begun.
+    pub daemon_gone: Option<String>,
+}
+
+/// A line of `evaluations.jsonl`.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    at: Timestamp,
+    pair: &'a Pair,
+    trial: &'a str,
+    rules: &'a str,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_by: Option<Broken>,
+    tries: u32,
+    seconds: f64,
+}
+
+impl Judging {
+    /// Judges all of them; `tell` is told of each.
+    pub async fn all(
+        self: &Arc<Self>,
+        finished: Vec<Finished>,
+        interrupt: &mut Interrupt,
+        tell: Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Result<Judged> {
+        let gate = Arc::new(Semaphore::new(self.concurrency));
+        let mut running = JoinSet::new();
+        let mut waiting = finished.into_iter();
+        let mut next = waiting.next();
+        let mut ended = Judged::default();
+        loop {
+            let came = interrupt.came().stop;
+            if came > Stop::No || ended.daemon_gone.is_some() {
+                ended.stopped |= came > Stop::No && next.is_some();
+                next = None;
+            }
+            if came == Stop::Now {
+                // What they left is marked, and removed by the next start or `regatta clean`.
+                ended.stopped |= !running.is_empty();
+                running.abort_all();
+                while running.join_next().await.is_some() {}
+            }
+            if next.is_none() && running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                permit = Arc::clone(&gate).acquire_owned(), if next.is_some() => {
+                    if let (Ok(permit), Some(one)) = (permit, next.take()) {
+                        let (this, tell) = (Arc::clone(self), Arc::clone(&tell));
+                        running.spawn(async move {
+                            let outcome = this.one(&one, &tell).await;
+                            drop(permit);
+                            outcome
+                        });
+                        next = waiting.next();
+                    }
+                }
+                Some(done) = running.join_next() => {
+                    let outcome = done.map_err(|error| Error::world(format!("an evaluation broke: {error}")))??;
+                    match &outcome.verdict {
+                        Verdict::Pass => ended.passed += 1,
+                        Verdict::Fail => ended.failed += 1,
+                        Verdict::Error(_) => ended.errors += 1,
+                    }
+                    ended.daemon_gone = ended.daemon_gone.or(outcome.daemon_gone);
+                }
+                () = interrupt.changed() => {}
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Outcome> {
+        let begun = Instant::now();
+        let mut tries = 1;
+        let judged = loop {
+            let judged = self.attempt(one, tell).await;
+            match judged {
+                Err(trouble) if self.is_worth_another(&trouble) && tries < self.tries => {
+                    tell(Told::Again {
+                        pair: one.pair.clone(),
+                        why: trouble.text.clone(),
+                    });
+                    let (base, max) = self.backoff;
+                    let wait = backoff::wait(base, max, tries, fastrand::f64());
+                    tokio::time::sleep(wait).await;
+                    tries += 1;
+                }
+                judged => break judged,
+            }
+        };
+        let took = begun.elapsed();
+        let record = self.record(one, &judged, tries);
+        let verdict = match (&record.error, record.both_passed) {
+            (Some(error), _) => Verdict::Error(error.clone()),
+            (None, true) => Verdict::Pass,
+            (None, false) => Verdict::Fail,
+        };
+        let dir = self.run.pair(one.tree, &one.pair);
+        write(&dir.eval(), &record)?;
+        self.append(one, &record, &verdict, took)?;
+        let why = match &record.error {
+            Some(error) => one_line(error, 200),
+            None => record
+                .regatta
+                .suites
+                .iter()
+                .filter(|suite| suite.outcome != "passed")
+                .map(|suite| format!("feature {}: {}", suite.feature, suite.reason))
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        tell(Told::Judged {
+            pair: one.pair.clone(),
+            verdict: verdict.clone(),
+            why: one_line(&why, 300),
+            took,
+        });
+        let daemon_gone = match &judged {
+            Err(trouble) if trouble.rule == "daemon_unreachable" => Some(trouble.text.clone()),
+            _ => None,
+        };
+        Ok(Outcome {
+            verdict,
+            daemon_gone,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        one: &Finished,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> std::result::Result<Judgement, Trouble> {
+        let work = self.work(one)?;
+        let note = |text| tell(Told::Note(text));
+        let asking = Asking {
+            run: self.run.name().as_str(),
+            note: &note,
+        };
+        self.judge.pair(&one.pair, &work, &asking).await
+    }
+
+    /// The patches; one that is not there is empty, as upstream has it.
+    fn work(&self, one: &Finished) -> std::result::Result<Work, Trouble> {
+        let dir = self.run.pair(one.tree, &one.pair);
+        let read = |path: &Path| -> std::result::Result<Vec<u8>, Trouble> {
+            let bytes = files::read_up_to(path, MAX_PATCH);
+            let bytes =
+                bytes.map_err(|error| Trouble::new("patch_unreadable", error.to_string()))?;
+            Ok(bytes.unwrap_or_default())
+        };
+        Ok(match one.tree {
+            Tree::Solo => Work::Solo(read(&dir.patch(None))?),
+            Tree::Coop => {
+                let [first, second] = one.pair.features;
+                Work::Coop([
+                    read(&dir.patch(Some(first)))?,
+                    read(&dir.patch(Some(second)))?,
+                ])
+            }
+        })
+    }
+
+    fn cause(&self, rule: &str) -> Cause {
+        self.rules.get(rule).map_or(Cause::Infra, |rule| rule.cause)
+    }
+
+    fn is_worth_another(&self, trouble: &Trouble) -> bool {
+        self.cause(&trouble.rule) == Cause::Infra && trouble.rule != "daemon_unreachable"
+    }
+
+    fn record(
+        &self,
+        one: &Finished,
+        judged: &std::result::Result<Judgement, Trouble>,
+        tries: u32,
+    ) -> EvalRecord {
+        let features = one.pair.features;
+        let alone = one.tree == Tree::Solo;
+        let mut note = Note {
+            rules: self.judge.rules.name().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            trial: one.record.trial.clone(),
+            backend: self.judge.venue.backend.name().to_owned(),
+            tries,
+            broken_by: None,
+            suites: Vec::new(),
+            left_out: Vec::new(),
+        };
+        let mut record = EvalRecord {
+            repo: one.pair.task.repo.clone(),
+            task_id: one.pair.task.task_id,
+            features,
+            setting: one.tree.name(),
+            apply_status: None,
+            merge: None,
+            feature1: FeatureRecord::default(),
+            feature2: FeatureRecord::default(),
+            both_passed: false,
+            error: None,
+            evaluated_at: Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+            regatta: note.clone(),
+        };
+        let status = |one: &str, two: &str| ApplyStatus {
+            agent1: one.to_owned(),
+            agent2: two.to_owned(),
+        };
+        let judgement = match judged {
+            Ok(judgement) => judgement,
+            Err(trouble) => {
+                note.broken_by = Some(Broken {
+                    cause: self.cause(&trouble.rule),
+                    rule: trouble.rule.clone(),
+                });
+                if !alone {
+                    record.apply_status = Some(status("unknown", "unknown"));
+                    record.merge = Some(MergeRecord {
+                        status: "error".to_owned(),
+                        strategy: None,
+                        diff: String::new(),
+                    });
+                }
+                record.error = Some(trouble.text.clone());
+                record.regatta = note;
+                return record;
+            }
+        };
+        if let Some(merge) = &judgement.merge {
+            let [one, two] = merge.applied.map(Applied::name);
+            record.apply_status = Some(status(one, two));
+            record.merge = Some(MergeRecord {
+                status: merge.status.to_owned(),
+                strategy: merge.strategy.map(str::to_owned),
+                diff: merge.diff.clone(),
+            });
+        }
+        let [first, second] = &judgement.suites;
+        for (place, suite, feature) in [
+            (&mut record.feature1, first, features[0]),
+            (&mut record.feature2, second, features[1]),
+        ] {
+            *place = FeatureRecord {
+                feature_id: Some(feature),
+                passed: suite.passed(),
+                exit_code: suite.exit_code,
+                tests_passed: suite.counts.passed,
+                tests_failed: suite.counts.failed,
+                test_output: suite.output.clone(),
+            };
+            let failed = suite
+                .tests
+                .iter()
+                .filter(|test| test.end == TestEnd::Failed);
+            note.suites.push(SuiteNote {
+                feature,
+                outcome: suite.outcome.name(),
+                reason: suite.reason.clone(),
+                failed_tests: failed.map(|test| test.name.clone()).collect(),
+                named_tests: suite.tests.len(),
+            });
+        }
+        record.both_passed = judgement.both_passed();
+        record.error.clone_from(&judgement.error);
+        note.left_out.clone_from(&judgement.left_out);
+        record.regatta = note;
+        record
+    }
+
+    fn append(
+        &self,
+        one: &Finished,
+        record: &EvalRecord,
+        verdict: &Verdict,
+        took: Duration,
+    ) -> Result<()> {
+        let line = Line {
+            at: Timestamp::now(),
+            pair: &one.pair,
+            trial: &one.record.trial,
+            rules: &record.regatta.rules,
+            verdict: match verdict {
+                Verdict::Pass => "pass",
+                Verdict::Fail => "fail",
+                Verdict::Error(_) => "error",
+            },
+            error: record.error.as_deref(),
+            broken_by: record.regatta.broken_by.clone(),
+            tries: record.regatta.tries,
+            seconds: took.as_secs_f64(),
+        };
+        let line = serde_json::to_string(&line)
+            .map_err(|error| Error::world(format!("a line of evaluations.jsonl: {error}")))?;
+        files::create_dir(&self.run.own())?;
+        files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
+    }
+}
+
+struct Outcome {
+    verdict: Verdict,
+    daemon_gone: Option<String>,
+}
