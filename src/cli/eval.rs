@@ -32,7 +32,7 @@ use crate::store::dataset::DatasetDir;
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, RunDir};
-use crate::triage::{Finding, Rules};
+use crate::triage::{Cause, Finding, Rules};
 
 /// Judge finished pairs by the hidden tests
 ///
@@ -85,7 +85,7 @@ impl EvalArgs {
         let mut layers = self.selection.layers()?;
         let flags = [
             ("experiment.concurrency", "--concurrency", &self.concurrency),
-            ("evaluation.backend", "--backend", &self.backend),
+            ("evaluation.suite_backend", "--backend", &self.backend),
             ("upstream.dataset_dir", "--dataset-dir", &self.dataset_dir),
             (
                 "evaluation.suite_timeout",
@@ -384,7 +384,7 @@ fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
 
 /// The judge that a configuration means, on a backend that is there.
 async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judge> {
-    let name = config.evaluation.backend.as_ref();
+    let name = config.evaluation.suite_backend.as_ref();
     let name = name.unwrap_or(&config.experiment.backend);
     let kind = BackendKind::ALL.iter().find(|(known, _)| known == name);
     let kind = match kind {
@@ -405,6 +405,7 @@ async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judg
         BackendKind::Process | BackendKind::Fake => {}
     }
     let native = &config.native;
+    let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
             backend: local::backend(kind, &native.rootfs)?,
@@ -418,7 +419,10 @@ async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judg
             demo::cache_dir().map(|dir| dir.join("regatta/suites")),
             reads_cache,
         ),
-        triage: Arc::new(rules.clone()),
+        of_infrastructure: Arc::new(move |line| {
+            let rule = rules.find(line, None)?;
+            (rule.cause == Cause::Infra).then(|| rule.id.clone())
+        }),
     })
 }
 

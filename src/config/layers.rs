@@ -32,7 +32,7 @@ const OPTIONAL: [&str; 18] = [
     "native.workspaces",
     "native.record",
     "native.replay",
-    "evaluation.backend",
+    "evaluation.suite_backend",
     "prices.price_file",
     "triage.rules_file",
 ];

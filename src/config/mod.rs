@@ -131,7 +131,7 @@ pub struct Native {
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
 pub struct Evaluation {
     pub rules: RuleSet,
-    pub backend: Option<String>,
+    pub suite_backend: Option<String>,
     #[serde(deserialize_with = "duration")]
     pub suite_timeout: Duration,
     pub after_run: bool,
@@ -200,9 +200,9 @@ impl Config {
             &["docker"]
         };
         known("experiment.backend", &self.experiment.backend, backends)?;
-        if let Some(backend) = &self.evaluation.backend {
+        if let Some(backend) = &self.evaluation.suite_backend {
             let backends = ["docker", "namespace", "process"];
-            known("evaluation.backend", backend, &backends)?;
+            known("evaluation.suite_backend", backend, &backends)?;
         }
         at_least_one("native.pids", self.native.pids as usize)?;
         at_least_one("native.call_tries", self.native.call_tries as usize)?;

@@ -1,5 +1,6 @@
 //! From a pair's patches to its verdict.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use super::suite::{self, Outcome, Seen, Suite};
 use super::{RuleSet, Trouble, Venue};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
-use crate::triage::{Cause, Rules};
 
 /// How many characters of a merged patch upstream keeps.
 const SHOWN_DIFF: usize = 5000;
@@ -21,8 +21,11 @@ pub const SUITE_BROKEN: &str = "suite_broken";
 /// The rule of an evaluation whose merge left nothing to test (0.0.11).
 pub const MERGE_CONFLICT: &str = "merge_conflict";
 
+/// The triage rule of infrastructure that a line of output falls under, if any: it tells a download
+/// that failed from a test that did.
+pub type OfInfrastructure = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Judges pairs.
-#[derive(Debug)]
 pub struct Judge {
     /// Where suites and merges run.
     pub venue: Venue,
@@ -32,8 +35,17 @@ pub struct Judge {
     pub timeout: Duration,
     /// What is known already.
     pub cache: Cache,
-    /// What tells a download that failed from a test that did.
-    pub triage: Arc<Rules>,
+    /// What asks triage.
+    pub of_infrastructure: Arc<OfInfrastructure>,
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge")
+            .field("venue", &self.venue)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The patches of a finished pair.
@@ -289,10 +301,8 @@ impl Judge {
     /// The rule of infrastructure that the end of an output falls under.
     fn infrastructure(&self, output: &str) -> Option<String> {
         let mut lines = output.lines().rev().filter(|line| !line.trim().is_empty());
-        lines.by_ref().take(LAST_LINES).find_map(|line| {
-            let rule = self.triage.find(line, None)?;
-            (rule.cause == Cause::Infra).then(|| rule.id.clone())
-        })
+        let mut last = lines.by_ref().take(LAST_LINES);
+        last.find_map(|line| (self.of_infrastructure)(line))
     }
 
     /// What a feature's suite shows on a patch, or on the base.

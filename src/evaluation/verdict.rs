@@ -17,12 +17,12 @@ impl Verdict {
     /// The verdict that an `eval.json` holds. An evaluation with an error has no verdict,
     /// whatever else it says: upstream writes `both_passed: false` beside its errors.
     #[must_use]
-    pub fn of(file: Result<EvalFile, String>) -> Self {
+    pub fn of(file: &Result<EvalFile, String>) -> Self {
         match file {
-            Err(why) => Self::Error(why),
+            Err(why) => Self::Error(why.clone()),
             Ok(EvalFile {
                 error: Some(error), ..
-            }) => Self::Error(error),
+            }) => Self::Error(error.clone()),
             Ok(EvalFile { both_passed, .. }) => match both_passed {
                 Some(true) => Self::Pass,
                 Some(false) => Self::Fail,
@@ -41,10 +41,10 @@ mod tests {
         let file = EvalFile {
             both_passed: Some(false),
             error: Some("409 Client Error".to_owned()),
-            regatta: None,
+            ..EvalFile::default()
         };
         assert_eq!(
-            Verdict::of(Ok(file)),
+            Verdict::of(&Ok(file)),
             Verdict::Error("409 Client Error".to_owned())
         );
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::summary::Summary;
+use super::summary::{Comparison, Summary, comparisons};
 use crate::model::price::Total;
 
 /// The version of this format; it changes when a field changes its meaning or goes.
@@ -13,6 +13,7 @@ struct Report<'a> {
     format: u32,
     regatta: &'static str,
     runs: &'a [Summary],
+    comparisons: Vec<Comparison>,
     headline_cost: Total,
     total_spent: Total,
 }
@@ -29,6 +30,7 @@ pub fn render(summaries: &[Summary]) -> String {
         format: FORMAT,
         regatta: env!("CARGO_PKG_VERSION"),
         runs: summaries,
+        comparisons: comparisons(summaries),
         headline_cost,
         total_spent,
     };

@@ -3,11 +3,12 @@
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod statistics;
 pub mod summary;
 pub mod survey;
 pub mod text;
 
-pub use summary::{Outcome, Summary};
+pub use summary::{Comparison, Outcome, Summary, comparisons};
 pub use survey::{Standing, Survey, Surveyed};
 
 use crate::error::Error;

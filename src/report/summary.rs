@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
 use crate::store::LedgerEntry;
+use crate::store::eval::FeatureSeen;
 use crate::store::ledger::CUT_OFF;
 use crate::triage::{Cause, Finding};
 
@@ -112,6 +114,8 @@ impl Outcome {
 pub struct PairLine {
     /// The pair, `repo/task/fi_fj`.
     pub pair: String,
+    /// Its task, `repo/task`: pairs of one task are alike.
+    pub task: String,
     /// What it counts as.
     pub outcome: Outcome,
     /// The agents' statuses.
@@ -128,6 +132,26 @@ pub struct PairLine {
     pub duration_seconds: Option<f64>,
     /// How many trials it took, as far as the ledger knows.
     pub trials: usize,
+    /// How many of the two features' hidden tests pass, where they were judged.
+    pub features_passed: Option<usize>,
+    /// How the two patches merged, in the evaluation's word.
+    pub merge: Option<String>,
+}
+
+/// What the verdicts of a run come to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Rates {
+    /// The share of passes among all pairs of the plan: what did not pass counts against.
+    pub strict: Option<Rate>,
+    /// The share of passes among the pairs that were judged.
+    pub judged: Option<Rate>,
+    /// The share of features whose hidden tests pass, among those of judged pairs.
+    pub features: Option<Rate>,
+    /// Judged pairs by how their patches merged.
+    pub merges: BTreeMap<String, usize>,
+    /// The rule sets that judged them, as far as they are known; `unknown` for upstream's own
+    /// evaluation, which does not say.
+    pub rules: BTreeMap<String, usize>,
 }
 
 /// The numbers of one run.
@@ -166,6 +190,8 @@ pub struct Summary {
     pub trials: usize,
     /// Lines of the ledger that cannot be read; their trials are not counted.
     pub unreadable_ledger_lines: usize,
+    /// What the verdicts come to.
+    pub rates: Rates,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -202,6 +228,7 @@ impl Summary {
             trial_seconds: 0.0,
             trials: ledger.len(),
             unreadable_ledger_lines: 0,
+            rates: Rates::default(),
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, usize> = BTreeMap::new();
@@ -222,7 +249,41 @@ impl Summary {
             summary.pairs += unnamed;
             *summary.outcomes.entry(Outcome::Missing).or_default() += unnamed;
         }
+        summary.rate(surveyed, unnamed);
         summary
+    }
+
+    fn rate(&mut self, surveyed: &[Surveyed], unnamed: usize) {
+        let is_judged = |line: &&PairLine| matches!(line.outcome, Outcome::Pass | Outcome::Fail);
+        let passed = |line: &PairLine| line.outcome == Outcome::Pass;
+        let named = self
+            .lines
+            .iter()
+            .map(|line| (line.task.as_str(), passed(line)));
+        // Pairs that nothing on disk names are of tasks that nothing names.
+        let unnamed = std::iter::repeat_n(("", false), unnamed);
+        self.rates.strict = statistics::rate(named.chain(unnamed));
+        let judged = self.lines.iter().filter(is_judged);
+        self.rates.judged = statistics::rate(judged.map(|line| (line.task.as_str(), passed(line))));
+        let judged = self.lines.iter().filter(is_judged);
+        let features = judged.filter_map(|line| Some((line.task.as_str(), line.features_passed?)));
+        self.rates.features = statistics::rate(
+            features.flat_map(|(task, passed)| [(task, passed > 0), (task, passed > 1)]),
+        );
+        for (line, surveyed) in self.lines.iter().zip(surveyed) {
+            if !is_judged(&line) {
+                continue;
+            }
+            if let Some(merge) = &line.merge {
+                *self.rates.merges.entry(merge.clone()).or_default() += 1;
+            }
+            let own = surveyed
+                .evaluation
+                .as_ref()
+                .and_then(|it| it.regatta.as_ref());
+            let rules = own.map_or("unknown", |own| own.rules.as_str());
+            *self.rates.rules.entry(rules.to_owned()).or_default() += 1;
+        }
     }
 
     fn count(&mut self, surveyed: &Surveyed, trials: usize, recorded: &HashSet<&str>) -> PairLine {
@@ -231,6 +292,7 @@ impl Summary {
         self.finished += usize::from(outcome.is_finished());
         let mut line = PairLine {
             pair: surveyed.pair.to_string(),
+            task: surveyed.pair.task.to_string(),
             outcome,
             status: None,
             why: None,
@@ -239,7 +301,16 @@ impl Summary {
             cost: None,
             duration_seconds: None,
             trials,
+            features_passed: None,
+            merge: None,
         };
+        if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
+            let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
+            line.features_passed = passed(&file.feature1)
+                .zip(passed(&file.feature2))
+                .map(|(one, two)| usize::from(one) + usize::from(two));
+            line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
+        }
         let judged = match &surveyed.standing {
             Standing::Missing => return line,
             Standing::Unreadable(why) => {
@@ -309,6 +380,71 @@ impl Summary {
             .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
         first.chain(rest).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Two settings of one experiment, on the pairs that were judged in both.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The run whose share is the first.
+    pub first: RunName,
+    /// The run whose share is taken from it.
+    pub second: RunName,
+    /// How they differ.
+    pub difference: Difference,
+    /// Whether their verdicts are by one rule set.
+    pub same_rules: bool,
+}
+
+/// The benchmark's questions, for runs of one experiment: does talking help, and what does a second
+/// agent cost.
+#[must_use]
+pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
+    let questions = [
+        (Setting::CoopComm, Setting::CoopNocomm),
+        (Setting::CoopComm, Setting::Solo),
+        (Setting::CoopNocomm, Setting::Solo),
+    ];
+    let experiment = |summary: &Summary| {
+        let setting = summary.setting?;
+        let prefix = summary.run.as_str().strip_suffix(setting.name())?;
+        Some((prefix.to_owned(), setting))
+    };
+    let mut found = Vec::new();
+    for first in summaries {
+        for second in summaries {
+            let (Some((prefix, of_first)), Some((other, of_second))) =
+                (experiment(first), experiment(second))
+            else {
+                continue;
+            };
+            if prefix != other || !questions.contains(&(of_first, of_second)) {
+                continue;
+            }
+            let verdict = |line: &PairLine| match line.outcome {
+                Outcome::Pass => Some(true),
+                Outcome::Fail => Some(false),
+                _ => None,
+            };
+            let others: BTreeMap<&str, bool> = second
+                .lines
+                .iter()
+                .filter_map(|line| Some((line.pair.as_str(), verdict(line)?)))
+                .collect();
+            let shared = first.lines.iter().filter_map(|line| {
+                let other = others.get(line.pair.as_str())?;
+                Some((line.task.as_str(), verdict(line)?, *other))
+            });
+            if let Some(difference) = statistics::difference(shared) {
+                found.push(Comparison {
+                    first: first.run.clone(),
+                    second: second.run.clone(),
+                    difference,
+                    same_rules: first.rates.rules.keys().eq(second.rates.rules.keys()),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Trials that were ended before they had a result, of unknown cost.

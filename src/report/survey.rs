@@ -5,6 +5,7 @@ use crate::bench::{Pair, Setting, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
 use crate::model::price::{PriceTable, cost_of};
+use crate::store::eval::EvalFile;
 use crate::store::events::ContainerFacts;
 use crate::store::layout::setting_of;
 use crate::store::result::ERROR;
@@ -74,6 +75,8 @@ pub struct Surveyed {
     pub standing: Standing,
     /// The hidden tests' verdict, when there is one.
     pub verdict: Option<Verdict>,
+    /// What the evaluation wrote, when it can be read.
+    pub evaluation: Option<EvalFile>,
 }
 
 /// What stands at a pair.
@@ -113,11 +116,13 @@ impl Survey<'_> {
             ResultFile::Unreadable(why) => Standing::Unreadable(why),
             ResultFile::Read(record) => Standing::Result(Box::new(self.judge(tree, pair, *record))),
         };
+        let evaluation = eval::read(&dir.eval());
         Surveyed {
             pair: pair.clone(),
             tree,
             standing,
-            verdict: eval::read(&dir.eval()).map(Verdict::of),
+            verdict: evaluation.as_ref().map(Verdict::of),
+            evaluation: evaluation.and_then(std::result::Result::ok),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::summary::{Outcome, Summary};
+use super::statistics::{Interval, Rate};
+use super::summary::{Comparison, Outcome, Rates, Summary, comparisons};
 use crate::model::price::Total;
 
 /// A table and what there is to know about the pairs that did not finish.
@@ -12,11 +13,108 @@ pub fn render(summaries: &[Summary]) -> String {
     for summary in summaries {
         out.push('\n');
         let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
+        out.push_str(&rates(summary));
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }
+    out.push_str(&compared(summaries));
     out.push('\n');
     out.push_str(&costs(summaries));
+    out
+}
+
+/// The pass rates of a run that was judged.
+fn rates(summary: &Summary) -> String {
+    let mut out = String::new();
+    let Rates {
+        strict,
+        judged,
+        features,
+        merges,
+        rules,
+    } = &summary.rates;
+    let (Some(strict), Some(judged)) = (strict, judged) else {
+        return out;
+    };
+    let _ = write!(out, "  passed {}", share(strict));
+    if judged.of != strict.of {
+        let _ = write!(out, "; of those judged {}", share(judged));
+    }
+    if let Some(features) = features {
+        let _ = write!(out, "; features {} of {}", features.passed, features.of);
+    }
+    out.push('\n');
+    if !merges.is_empty() {
+        let merges = merges
+            .iter()
+            .map(|(word, n)| format!("{n} {}", word.replace('_', " ")));
+        let _ = writeln!(out, "  merges: {}", merges.collect::<Vec<_>>().join(", "));
+    }
+    if rules.len() > 1 {
+        let rules = rules.iter().map(|(rules, n)| format!("{n} by {rules}"));
+        let rules = rules.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(
+            out,
+            "  WARNING: judged by different rules, which are not comparable: {rules}; `regatta eval --force` judges all by one"
+        );
+    }
+    out
+}
+
+/// `8 of 9, 88.9% (95% interval 52.0 to 98.2)`.
+fn share(rate: &Rate) -> String {
+    let mut text = format!("{} of {}, {:.1}%", rate.passed, rate.of, 100.0 * rate.share);
+    if let Some(Interval { low, high }) = rate.interval {
+        let _ = write!(
+            text,
+            " (95% interval {:.1} to {:.1})",
+            100.0 * low,
+            100.0 * high
+        );
+    }
+    text
+}
+
+/// How settings of one experiment differ.
+fn compared(summaries: &[Summary]) -> String {
+    let found = comparisons(summaries);
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        String::from("\ndifferences on the pairs judged in both, in percentage points:\n");
+    let mut rows = Vec::new();
+    for Comparison {
+        first,
+        second,
+        difference,
+        same_rules,
+    } in &found
+    {
+        let points = |share: f64| format!("{:+.1}", 100.0 * share);
+        let interval = difference.interval.map_or_else(
+            || "no interval: one task only".to_owned(),
+            |it| format!("95% interval {} to {}", points(it.low), points(it.high)),
+        );
+        rows.push(vec![
+            format!("  {first} less {second}"),
+            points(difference.share),
+            interval,
+            format!("McNemar p = {:.3}", difference.mcnemar_p),
+            format!(
+                "{} passed in the first only, {} in the second, of {}",
+                difference.only_first,
+                difference.only_second,
+                plural(difference.pairs, "pair")
+            ),
+            if *same_rules {
+                String::new()
+            } else {
+                "WARNING: different rules".to_owned()
+            },
+        ]);
+    }
+    out.push_str(&aligned(&rows));
     out
 }
 

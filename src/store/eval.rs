@@ -18,8 +18,28 @@ pub struct EvalFile {
     pub both_passed: Option<bool>,
     /// What broke the evaluation, when something did.
     pub error: Option<String>,
+    /// The merge of two patches, of which the status is read.
+    pub merge: Option<MergeSeen>,
+    /// The first feature.
+    pub feature1: Option<FeatureSeen>,
+    /// The second.
+    pub feature2: Option<FeatureSeen>,
     /// What only we write.
     pub regatta: Option<Own>,
+}
+
+/// The part of [`MergeRecord`] that is read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct MergeSeen {
+    /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
+    pub status: Option<String>,
+}
+
+/// The part of [`FeatureRecord`] that is read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct FeatureSeen {
+    /// Whether its hidden tests pass.
+    pub passed: Option<bool>,
 }
 
 /// The part of [`Note`] that is read again.
