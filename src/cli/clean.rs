@@ -59,3 +59,15 @@ async fn reach() -> Result<Docker> {
     docker.version().await?;
     Ok(docker)
 }
+
+/// Removes what dead runs of ours left behind; each start does.
+pub async fn reap(ui: &Ui) -> Result<()> {
+    // Without a daemon there is no container to look for.
+    let docker = reach().await.ok();
+    let found = Leftovers::find(docker.as_ref()).await?;
+    found.remove(docker.as_ref()).await?;
+    for line in found.describe() {
+        ui.say(format!("removed, left by a dead run: {line}"));
+    }
+    Ok(())
+}

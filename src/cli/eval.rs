@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::clean::reap;
 use super::options::{self, RunSelection, set};
 use super::report::{Stand, summarise};
 use super::ui::Ui;
@@ -105,11 +106,12 @@ impl EvalArgs {
 
 pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
-    let found = args.selection.read(config)?;
     let mut interrupt = Interrupt::listen()?;
     if args.gold {
-        return gold(args, &found.config, &found.rules, &mut interrupt, ui).await;
+        let rules = options::rules(&config)?;
+        return gold(args, &config, &rules, &mut interrupt, ui).await;
     }
+    let found = args.selection.read(config)?;
     let runs: Vec<RunDir> = match args.setting {
         None => found.runs,
         Some(wanted) => {
@@ -261,6 +263,7 @@ impl Task {
             ui.say("nothing to judge");
             return Ok(exit::OK);
         }
+        reap(ui).await?;
         let judge = Arc::new(judge(&self.config, &self.rules, !self.force).await?);
         let mut code = exit::OK;
         for (run, plan) in runs.iter().zip(plans) {

@@ -1,5 +1,6 @@
 //! An agent's patch as it is judged: mended as upstream mends it, without test files. Pure.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -23,7 +24,8 @@ impl Prepared {
         if raw.iter().all(u8::is_ascii_whitespace) {
             return Self::default();
         }
-        let mut bytes = replaced(&with_newlines(raw), br"'\''", b"'");
+        let lines = with_newlines(raw);
+        let mut bytes = ESCAPED_QUOTE.replace_all(&lines, b"'").into_owned();
         end_line(&mut bytes);
         let mut kept = Vec::with_capacity(bytes.len());
         let mut dropped = Vec::new();
@@ -80,7 +82,10 @@ impl Prepared {
 }
 
 /// Python's universal newlines, with which upstream reads patches.
-fn with_newlines(raw: &[u8]) -> Vec<u8> {
+fn with_newlines(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.contains(&b'\r') {
+        return Cow::Borrowed(raw);
+    }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.iter().peekable();
     while let Some(byte) = rest.next() {
@@ -91,22 +96,7 @@ fn with_newlines(raw: &[u8]) -> Vec<u8> {
             bytes.push(*byte);
         }
     }
-    bytes
-}
-
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(first) = rest.first() {
-        if let Some(after) = rest.strip_prefix(from) {
-            result.extend(to);
-            rest = after;
-        } else {
-            result.push(*first);
-            rest = &rest[1..];
-        }
-    }
-    result
+    Cow::Owned(bytes)
 }
 
 fn end_line(bytes: &mut Vec<u8>) {
@@ -114,6 +104,11 @@ fn end_line(bytes: &mut Vec<u8>) {
         bytes.push(b'\n');
     }
 }
+
+/// A quote as a shell escapes it inside of quotes.
+#[expect(clippy::expect_used, reason = "a constant that a test compiles")]
+static ESCAPED_QUOTE: LazyLock<regex::bytes::Regex> =
+    LazyLock::new(|| regex::bytes::Regex::new(r"'\\''").expect("a valid pattern"));
 
 /// What upstream's rule before 0.0.28 looks for in a header.
 const PYTHON_ONLY: [&str; 5] = ["/test_", "/tests/", "_test.py", "/test/", "tests.py"];

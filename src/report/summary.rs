@@ -341,6 +341,11 @@ impl Summary {
             line.rule = Some(diagnosis.evidence.rule.clone());
             line.why = Some(diagnosis.evidence.text.clone());
         } else if let Some(Verdict::Error(why)) = &surveyed.verdict {
+            let own = surveyed
+                .evaluation
+                .as_ref()
+                .and_then(|it| it.regatta.as_ref());
+            line.rule = own.and_then(|own| Some(own.broken_by.as_ref()?.rule.clone()));
             line.why = Some(why.clone());
         } else if judged.finding == Finding::Unmatched {
             line.why = record.agents.iter().find_map(|agent| agent.error.clone());

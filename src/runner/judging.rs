@@ -125,8 +125,17 @@ impl Judging {
         let mut waiting = finished.into_iter();
         let mut next = waiting.next();
         let mut ended = Judged::default();
+        let mut is_told = false;
         loop {
             let came = interrupt.came().stop;
+            if came == Stop::Gently && !is_told && !running.is_empty() {
+                is_told = true;
+                let signal = interrupt.came().signal;
+                tell(Told::Note(format!(
+                    "{signal}: finishing the {} that are judged now; once more to stop at once",
+                    running.len()
+                )));
+            }
             if came > Stop::No || ended.daemon_gone.is_some() {
                 ended.stopped |= came > Stop::No && next.is_some();
                 next = None;

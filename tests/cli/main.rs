@@ -9,6 +9,7 @@ mod support;
 
 mod bad_input;
 mod config;
+mod eval;
 mod layers;
 mod native;
 mod plan;

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, Version};
-use crate::support::{Place, copy_tree};
+use crate::support::{Place, copy_tree, wait_until};
 
 const PAIRS: [&str; 7] = [
     "harbor_task/1/f1_f2",
@@ -262,4 +262,66 @@ fn verdicts_are_upstreams_on_v29() {
 #[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
 fn verdicts_are_upstreams_on_v11() {
     agrees_with_upstream(Version::V11, "0.0.11");
+}
+
+/// A finished trial whose suites take some seconds.
+fn slow(lab: &Lab) {
+    let sleeps = "for f in */__init__.py; do echo 'import time; time.sleep(5)' >> $f; done";
+    let patch = Bench::new(PAIRS[0]).patch(2, sleeps);
+    let dir = format!("cb/logs/slow-solo/solo/{}", PAIRS[0]);
+    finished(&lab.place, &dir, &[("solo.patch".to_owned(), patch)]);
+}
+
+/// The containers of a run's evaluation.
+fn containers() -> Vec<String> {
+    let filter = "label=regatta.run=slow-solo";
+    let output = Command::new("docker")
+        .args(["ps", "-aq", "--filter", filter])
+        .output()
+        .unwrap();
+    let ids = String::from_utf8(output.stdout).unwrap();
+    ids.lines().map(str::to_owned).collect()
+}
+
+/// Whatever ends an evaluation, it is no verdict on the agent: a killed container is tried again, a
+/// killed regatta leaves what the next one removes, and an interrupted one says so.
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn an_evaluation_that_is_broken_off_is_no_failure() {
+    let lab = Lab::new(Version::Native);
+    slow(&lab);
+    let eval = format!("cb/logs/slow-solo/solo/{}/eval.json", PAIRS[0]);
+    let args = ["eval", "slow-solo"];
+    let begun = |lab: &Lab| {
+        let started = lab.start(&args);
+        wait_until("two suites", || containers().len() >= 2);
+        started
+    };
+    // Nothing is half-written, and nothing of it stays.
+    let killed = begun(&lab);
+    killed.signal("-KILL");
+    killed.wait();
+    assert!(!lab.place.join(&eval).exists());
+    // The first Ctrl-C lets it finish, the second does not.
+    let stopped = begun(&lab);
+    stopped.signal("-INT");
+    wait_until("the first to be seen", || {
+        lab.place
+            .read("stderr")
+            .contains("once more to stop at once")
+    });
+    stopped.signal("-INT");
+    stopped.wait().code(130).says("the same command goes on");
+    assert!(!lab.place.join(&eval).exists());
+
+    let lost = begun(&lab);
+    let first = containers().pop().unwrap();
+    let killed = Command::new("docker").args(["kill", &first]).output();
+    assert!(killed.unwrap().status.success());
+    lost.wait().code(0).says("again: the sandbox died");
+    let judged = lab.place.json(&eval);
+    assert_eq!(judged["both_passed"], true);
+    assert_eq!(judged["regatta"]["tries"], 2);
+    lab.run(&["clean"]).code(0);
+    assert_eq!(containers(), Vec::<String>::new());
 }

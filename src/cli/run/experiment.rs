@@ -11,7 +11,6 @@ use crate::config::Config;
 use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
 use crate::executor::Local;
-use crate::executor::reaper::Leftovers;
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::summary::Outcome;
@@ -20,7 +19,6 @@ use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
 use crate::runner::{Policy, RunEnd};
-use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::DatasetDir;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
@@ -235,20 +233,6 @@ impl Experiment {
             Error::world(format!("preflight found:\n  {}", failed.join("\n  ")))
                 .hint("`regatta doctor` shows every check; --no-preflight starts all the same"),
         )
-    }
-
-    /// Removes what dead runs of ours left behind.
-    pub async fn reap(&self, ui: &Ui) -> Result<()> {
-        let docker = match Docker::at(Endpoint::from_environment()?) {
-            Ok(docker) => docker.version().await.is_ok().then_some(docker),
-            Err(_) => None,
-        };
-        let found = Leftovers::find(docker.as_ref()).await?;
-        found.remove(docker.as_ref()).await?;
-        for line in found.describe() {
-            ui.say(format!("removed, left by a dead run: {line}"));
-        }
-        Ok(())
     }
 
     /// Runs the settings in order; stops at the first that the world, the budget or the user ends.

@@ -6,6 +6,7 @@ mod smoke;
 
 use clap::Args;
 
+use super::clean::reap;
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use crate::config::Config;
@@ -228,7 +229,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     if !args.no_preflight {
         experiment.preflight(ui).await?;
     }
-    experiment.reap(ui).await?;
+    reap(ui).await?;
     let end = experiment.run(runs, args.force, &interrupt, ui).await?;
     let judged = match end {
         RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {

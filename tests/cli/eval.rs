@@ -1,0 +1,264 @@
+//! `regatta eval` in namespaces, over the demo's dataset.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, Ran, copy_tree};
+
+const CONFIG: &str = r#"
+[experiment]
+name = "x"
+engine = "native"
+backend = "namespace"
+model = "openai/demo"
+subset = "demo"
+concurrency = 2
+[attempts]
+max_attempts = 2
+backoff = "10ms"
+backoff_max = "10ms"
+[upstream]
+dataset_dir = "ds"
+logs_dir = "logs"
+"#;
+
+/// A place with a copy of the demo's dataset, which a test may change.
+fn place() -> Place {
+    let place = Place::new();
+    copy_tree(&demo(""), &place.join("ds"));
+    place.write("regatta.toml", CONFIG);
+    place
+}
+
+fn demo(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("demo/dataset")
+        .join(path)
+}
+
+fn gold(path: &str) -> Vec<u8> {
+    std::fs::read(demo(path)).unwrap()
+}
+
+fn combined() -> Vec<u8> {
+    gold("ferry_task/task1/combined.patch")
+}
+
+/// A finished solo trial.
+fn solo(place: &Place, pair: &str, patch: Option<Vec<u8>>) -> String {
+    let dir = format!("logs/x-solo/solo/{pair}");
+    let result =
+        json!({"run_id": "0a0b0c0d", "agent": {"status": "Submitted", "cost": 0.1, "steps": 2}});
+    place.write(&format!("{dir}/result.json"), result.to_string());
+    if let Some(patch) = patch {
+        place.write(&format!("{dir}/solo.patch"), patch);
+    }
+    format!("{dir}/eval.json")
+}
+
+fn eval(place: &Place, args: &[&str]) -> Ran {
+    let output = place
+        .regatta(&[&["eval"], args].concat())
+        .env("DOCKER_HOST", place.empty_daemon())
+        .env("XDG_CACHE_HOME", place.join("cache"))
+        .output()
+        .unwrap();
+    Ran::of(&output)
+}
+
+fn reasons(file: &Value) -> Vec<String> {
+    let suites = file["regatta"]["suites"].as_array().unwrap();
+    let line = |suite: &Value| {
+        format!(
+            "{}: {}",
+            suite["outcome"].as_str().unwrap(),
+            suite["reason"].as_str().unwrap()
+        )
+    };
+    suites.iter().map(line).collect()
+}
+
+const F12: &str = "ferry_task/1/f1_f2";
+const F13: &str = "ferry_task/1/f1_f3";
+const F23: &str = "ferry_task/1/f2_f3";
+
+#[test]
+fn what_is_judged_stays_judged_until_something_changes() {
+    let place = place();
+    let file = solo(&place, F12, Some(combined()));
+    eval(&place, &["--dry-run"])
+        .code(0)
+        .prints("x-solo: 1 to judge, 0 judged, 0 not finished")
+        .prints(F12);
+    assert!(!place.join(&file).exists());
+    eval(&place, &[]).code(0).prints("passed 1 of 1, 100.0%");
+    let judged = place.json(&file);
+    assert_eq!(judged["both_passed"], true);
+    assert_eq!(judged["regatta"]["rules"], "0.0.29");
+    assert_eq!(
+        reasons(&judged),
+        ["passed: 7 tests passed", "passed: 4 tests passed"]
+    );
+    // Nothing changed, so nothing is done.
+    eval(&place, &[]).code(0).says("nothing to judge");
+    // Other rules are no silent mixture.
+    eval(&place, &["--rules", "0.0.11"])
+        .code(0)
+        .says("judged by other rules than 0.0.11")
+        .says("nothing to judge");
+    eval(&place, &["--rules", "0.0.11", "--force"]).code(0);
+    assert_eq!(place.json(&file)["regatta"]["rules"], "0.0.11");
+    // Another trial is another work.
+    let result = "logs/x-solo/solo/ferry_task/1/f1_f2/result.json";
+    place.write(result, place.read(result).replace("0a0b0c0d", "11111111"));
+    place.write("logs/x-solo/solo/ferry_task/1/f1_f2/solo.patch", "");
+    eval(&place, &[]).code(0);
+    let judged = place.json(&file);
+    assert_eq!(judged["regatta"]["trial"], "11111111");
+    assert_eq!(reasons(&judged)[0], "not_applied: the patch is empty");
+    let lines = place.read("logs/x-solo/regatta/evaluations.jsonl");
+    let verdicts: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["verdict"].clone())
+        .collect();
+    assert_eq!(verdicts, ["pass", "pass", "fail"]);
+}
+
+#[test]
+fn patches_of_every_kind_get_a_verdict_with_a_reason() {
+    let place = place();
+    let text = |patch: Vec<u8>| String::from_utf8(patch).unwrap();
+    let none = solo(&place, F12, None);
+    let outside = text(combined()).replace("+++ b/ferry.sh", "+++ b/../ferry.sh");
+    let outside = solo(&place, F13, Some(outside.into_bytes()));
+    // Bytes that are no UTF-8, in a file of their own.
+    let mut latin = combined();
+    latin.extend(b"diff --git a/latin b/latin\nnew file mode 100644\n--- /dev/null\n+++ b/latin\n@@ -0,0 +1 @@\n+caf\xe9\n");
+    let latin = solo(&place, F23, Some(latin));
+    let line = format!("+{}\n", "x".repeat(99));
+    let mut large = gold("tide_task/task1/combined.patch");
+    large.extend(format!("diff --git a/large b/large\nnew file mode 100644\n--- /dev/null\n+++ b/large\n@@ -0,0 +1,500000 @@\n{}", line.repeat(500_000)).into_bytes());
+    let large = solo(&place, "tide_task/1/f1_f2", Some(large));
+    // A file of another hand, and of another version, is no verdict.
+    place.write(&none, "{\"format\": 7}");
+    place.write(&outside, "<html>");
+    eval(&place, &[]).code(0);
+    let reason = |file: &str| reasons(&place.json(file))[0].clone();
+    assert_eq!(reason(&none), "not_applied: the patch is empty");
+    assert_eq!(
+        reason(&outside),
+        "not_applied: the patch names b/../ferry.sh, which is none of the repository's"
+    );
+    assert!(reason(&latin).starts_with("passed: "), "{}", reason(&latin));
+    assert!(reason(&large).starts_with("passed: "), "{}", reason(&large));
+}
+
+#[test]
+fn trouble_is_no_verdict_and_is_tried_again() {
+    let place = place();
+    let file = solo(&place, F12, Some(combined()));
+    let runner = "ds/ferry_task/task1/runner.sh";
+    let sound = place.read(runner);
+    // A download that fails.
+    place.write(
+        runner,
+        "echo 'curl: (6) Could not resolve host: pypi.org'; exit 1",
+    );
+    eval(&place, &[])
+        .code(1)
+        .says("again:")
+        .prints("1 eval_error");
+    let judged = place.json(&file);
+    assert_eq!(judged["regatta"]["broken_by"]["cause"], "infra");
+    assert_eq!(judged["regatta"]["tries"], 2);
+    assert_eq!(judged["both_passed"], false);
+    // A suite that never ends.
+    place.write(runner, "echo begun; sleep 1000");
+    eval(&place, &["--suite-timeout", "1s"]).code(1);
+    assert_eq!(
+        place.json(&file)["regatta"]["broken_by"]["rule"],
+        "suite_timeout"
+    );
+    let error = place.json(&file)["error"].clone();
+    assert_eq!(
+        error,
+        "the suite did not end within 1 s; its last words: begun"
+    );
+    // One that runs with nobody's patch: the dataset's fault, and trying again is no use.
+    place.write(runner, "exit 5");
+    eval(&place, &[]).code(1);
+    let judged = place.json(&file);
+    assert_eq!(
+        judged["regatta"]["broken_by"],
+        json!({"cause": "config", "rule": "suite_broken"})
+    );
+    assert_eq!(judged["regatta"]["tries"], 1);
+    // Mended, the same command judges it.
+    place.write(runner, sound);
+    eval(&place, &[]).code(0);
+    assert_eq!(place.json(&file)["both_passed"], true);
+}
+
+#[test]
+fn a_suite_that_only_this_patch_keeps_from_running_is_a_failure() {
+    let place = place();
+    let mut patch = combined();
+    patch.extend(b"diff --git a/broken b/broken\nnew file mode 100644\n--- /dev/null\n+++ b/broken\n@@ -0,0 +1 @@\n+x\n");
+    let file = solo(&place, F12, Some(patch));
+    let runner = "ds/ferry_task/task1/runner.sh";
+    let checks = place.read(runner).replace(
+        "bash tests/run.sh",
+        "[[ ! -e broken ]] || { echo 'error: could not compile'; exit 101; }\nbash tests/run.sh",
+    );
+    place.write(runner, checks);
+    eval(&place, &[]).code(0).prints("1 fail");
+    let judged = place.json(&file);
+    assert!(judged["error"].is_null());
+    assert_eq!(
+        reasons(&judged)[0],
+        "did_not_run: no test is known to have run (exit code 101): error: could not compile; with the dataset's own patch the suite does run"
+    );
+}
+
+#[test]
+fn the_dataset_itself_can_be_judged() {
+    let place = place();
+    eval(&place, &["--gold"])
+        .code(0)
+        .prints("9 features gradeable, 0 ungradeable, 0 not known");
+    // Tests that pass on the base, and a patch that does not do its own feature.
+    let feature = "ds/ferry_task/task1/feature1";
+    place.write(&format!("{feature}/tests.patch"), "diff --git a/tests/new b/tests/new\nnew file mode 100644\n--- /dev/null\n+++ b/tests/new\n@@ -0,0 +1 @@\n+x\n");
+    let other = gold("tide_task/task1/feature2/feature.patch");
+    place.write("ds/tide_task/task1/feature1/feature.patch", other);
+    eval(&place, &["--gold"])
+        .code(0)
+        .prints("ferry_task/1 feature 1: ungradeable: its tests pass on the untouched base")
+        .prints("tide_task/1 feature 1: ungradeable: its own patch does not pass")
+        .prints("7 features gradeable, 2 ungradeable, 0 not known");
+}
+
+#[test]
+fn bad_asks_are_refused_with_what_there_is() {
+    let place = place();
+    solo(&place, F12, Some(combined()));
+    eval(&place, &["y-solo"]).code(2).says("x-solo");
+    eval(&place, &["--rules", "0.0.12"]).code(2).says("0.0.29");
+    eval(&place, &["--backend", "modal"])
+        .code(2)
+        .says("docker, namespace, process");
+    let gone = place
+        .regatta(&["eval", "--backend", "docker"])
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+        .output();
+    Ran::of(&gone.unwrap())
+        .code(3)
+        .says("/nonexistent/docker.sock");
+    eval(&place, &["-s", "lite"]).code(2).says("demo");
+    assert!(
+        !place
+            .join("logs/x-solo/solo/ferry_task/1/f1_f2/eval.json")
+            .exists()
+    );
+}
