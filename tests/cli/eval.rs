@@ -61,7 +61,6 @@ fn eval(place: &Place, args: &[&str]) -> Ran {
     let output = place
         .regatta(&[&["eval"], args].concat())
         .env("DOCKER_HOST", place.empty_daemon())
-        .env("XDG_CACHE_HOME", place.join("cache"))
         .output()
         .unwrap();
     Ran::of(&output)

@@ -12,7 +12,6 @@ fn demo(place: &Place, args: &[&str]) -> Ran {
     let output = place
         .regatta(&args)
         .env("DOCKER_HOST", place.empty_daemon())
-        .env("XDG_CACHE_HOME", place.join("cache"))
         .output()
         .unwrap();
     Ran::of(&output)

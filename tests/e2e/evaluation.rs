@@ -272,11 +272,11 @@ fn slow(lab: &Lab) {
     finished(&lab.place, &dir, &[("solo.patch".to_owned(), patch)]);
 }
 
-/// The containers of a run's evaluation.
-fn containers() -> Vec<String> {
+/// The containers of the run's evaluation: those that run, or (`-a`) all of them.
+fn containers(which: &str) -> Vec<String> {
     let filter = "label=regatta.run=slow-solo";
     let output = Command::new("docker")
-        .args(["ps", "-aq", "--filter", filter])
+        .args(["ps", which, "--filter", filter])
         .output()
         .unwrap();
     let ids = String::from_utf8(output.stdout).unwrap();
@@ -293,8 +293,9 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     let eval = format!("cb/logs/slow-solo/solo/{}/eval.json", PAIRS[0]);
     let args = ["eval", "slow-solo"];
     let begun = |lab: &Lab| {
+        wait_until("the last ones' end", || containers("-q").is_empty());
         let started = lab.start(&args);
-        wait_until("two suites", || containers().len() >= 2);
+        wait_until("two suites", || containers("-q").len() >= 2);
         started
     };
     // Nothing is half-written, and nothing of it stays.
@@ -315,7 +316,7 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     assert!(!lab.place.join(&eval).exists());
 
     let lost = begun(&lab);
-    let first = containers().pop().unwrap();
+    let first = containers("-q").pop().unwrap();
     let killed = Command::new("docker").args(["kill", &first]).output();
     assert!(killed.unwrap().status.success());
     lost.wait().code(0).says("again: the sandbox died");
@@ -323,5 +324,5 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     assert_eq!(judged["both_passed"], true);
     assert_eq!(judged["regatta"]["tries"], 2);
     lab.run(&["clean"]).code(0);
-    assert_eq!(containers(), Vec::<String>::new());
+    assert_eq!(containers("-aq"), Vec::<String>::new());
 }

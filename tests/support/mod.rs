@@ -78,6 +78,8 @@ impl Place {
     pub fn regatta(&self, args: &[&str]) -> Command {
         let mut command = Command::new(REGATTA);
         command.args(args).current_dir(self.path());
+        // What was judged before must not be known.
+        command.env("XDG_CACHE_HOME", self.join("cache"));
         for (name, _) in std::env::vars_os() {
             let name_text = name.to_string_lossy();
             if name_text.starts_with("REGATTA_")
