@@ -190,7 +190,7 @@ impl Task {
         let wanted: Option<Vec<Pair>> = match &self.subset {
             None => None,
             Some(name) => {
-                let dataset = options::dataset(&self.config)?;
+                let dataset = options::dataset_alone(&self.config)?;
                 Some(DatasetDir::open(dataset)?.pairs(name)?)
             }
         };
@@ -399,7 +399,7 @@ async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judg
                 .hint("docker, namespace and process are there"));
         }
     };
-    let dataset = options::dataset(config)?;
+    let dataset = options::dataset_alone(config)?;
     match kind {
         BackendKind::Docker => {
             Docker::at(Endpoint::from_environment()?)?.version().await?;
@@ -437,7 +437,7 @@ async fn gold(
     interrupt: &mut Interrupt,
     ui: &Ui,
 ) -> Result<u8> {
-    let dataset = DatasetDir::open(options::dataset(config)?)?;
+    let dataset = DatasetDir::open(options::dataset_alone(config)?)?;
     let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
     let mut features: BTreeMap<TaskKey, Vec<u64>> = BTreeMap::new();
     for pair in dataset.pairs(subset)? {

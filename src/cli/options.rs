@@ -129,18 +129,33 @@ pub fn log_tree(config: &Config) -> LogTree {
     LogTree::at(std::path::absolute(&dir).unwrap_or(dir))
 }
 
-/// The dataset's directory; the demo's is unpacked first.
+/// The dataset's directory; the demo's is unpacked first. Upstream's CLI also needs the checkout.
 pub fn dataset(config: &Config) -> Result<PathBuf> {
+    let is_builtin = |dir: &PathBuf| dir.as_os_str() == demo::BUILTIN;
+    let needs_checkout = config.experiment.engine != "native"
+        && !config.upstream.dataset_dir.as_ref().is_some_and(is_builtin);
+    if needs_checkout && !config.upstream.cooperbench_dir.is_dir() {
+        return Err(no_checkout(config));
+    }
+    dataset_alone(config)
+}
+
+/// The dataset's directory, for what needs nothing else of a checkout.
+pub fn dataset_alone(config: &Config) -> Result<PathBuf> {
     let dir = &config.upstream.cooperbench_dir;
-    let is_native = config.experiment.engine == "native";
     match &config.upstream.dataset_dir {
         Some(dataset) if dataset.as_os_str() == demo::BUILTIN => demo::unpack(),
-        Some(dataset) if is_native || dir.is_dir() => Ok(dataset.clone()),
+        Some(dataset) => Ok(dataset.clone()),
         None if dir.is_dir() => Ok(dir.join("dataset")),
-        _ => Err(Error::usage(format!("no CooperBench checkout at {}", dir.display()))
-            .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir")
-            .hint("to see regatta at work without it: `regatta run --profile demo`")),
+        None => Err(no_checkout(config)),
     }
+}
+
+fn no_checkout(config: &Config) -> Error {
+    let dir = config.upstream.cooperbench_dir.display();
+    Error::usage(format!("no CooperBench checkout at {dir}"))
+        .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir")
+        .hint("to see regatta at work without it: `regatta run --profile demo`")
 }
 
 /// The options of the engine that a configuration names, and what there is to say about them.
