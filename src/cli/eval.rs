@@ -31,6 +31,7 @@ use crate::sandbox::Limits;
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::DatasetDir;
 use crate::store::eval::{self, EvalFile};
+use crate::store::gold::{Gold, Ungradeable};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, RunDir};
 use crate::triage::{Cause, Finding, Rules};
@@ -469,6 +470,7 @@ async fn gold(
         config.experiment.concurrency
     ));
     let (mut lines, mut troubles) = (Vec::new(), 0);
+    let mut ungradeable = Vec::new();
     loop {
         let next = tokio::select! {
             next = futures_util::StreamExt::next(&mut graded) => next,
@@ -482,7 +484,10 @@ async fn gold(
         };
         match found {
             Ok(None) => ui.detail(format!("{task} feature {feature}: gradeable")),
-            Ok(Some(why)) => lines.push(format!("{task} feature {feature}: ungradeable: {why}")),
+            Ok(Some(why)) => {
+                lines.push(format!("{task} feature {feature}: ungradeable: {why}"));
+                ungradeable.push(Ungradeable { task, feature, why });
+            }
             Err(trouble) => {
                 troubles += 1;
                 lines.push(format!("{task} feature {feature}: not known: {trouble}"));
@@ -491,6 +496,14 @@ async fn gold(
     }
     judge.venue.backend.close().await;
     lines.sort();
+    ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
+    Gold {
+        at: jiff::Timestamp::now(),
+        subset: subset.clone(),
+        features: total,
+        ungradeable,
+    }
+    .write(options::log_tree(config).path())?;
     let mut text = lines.join("\n");
     if !text.is_empty() {
         text.push('\n');

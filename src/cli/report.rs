@@ -12,6 +12,7 @@ use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::survey::{Books, Surveyed, setting_of_run};
 use crate::report::{Format, Summary};
+use crate::store::gold::Gold;
 use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
 
@@ -92,7 +93,15 @@ impl Stand {
 
 /// The numbers of one run, from disk.
 pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Summary> {
-    Ok(Stand::read(run, rules, prices)?.summary(run))
+    let stand = Stand::read(run, rules, prices)?;
+    let mut summary = stand.summary(run);
+    if let Some(logs) = run.path().parent()
+        && let Some(gold) = Gold::read(logs)?
+    {
+        let spoiled = stand.surveyed.iter().filter(|it| gold.spoils(&it.pair));
+        summary.ungradeable = spoiled.map(|it| it.pair.to_string()).collect();
+    }
+    Ok(summary)
 }
 
 /// How many pairs upstream's `config.json` counted, for a run without a manifest.

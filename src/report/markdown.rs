@@ -1,8 +1,10 @@
 //! The report as Markdown.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::summary::{Outcome, Summary};
+use super::statistics::Rate;
+use super::summary::{Outcome, Summary, comparisons};
 use super::text::{duration, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish.
@@ -33,6 +35,7 @@ pub fn render(summaries: &[Summary]) -> String {
             duration(summary.trial_seconds),
         );
     }
+    out.push_str(&rates(summaries));
     for summary in summaries {
         let open = summary
             .lines
@@ -64,6 +67,77 @@ pub fn render(summaries: &[Summary]) -> String {
                 cell(summary.run.as_str())
             );
         }
+    }
+    out
+}
+
+/// What the verdicts come to, and how settings differ.
+fn rates(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    let percent = |rate: &Option<Rate>| match rate {
+        None => "—".to_owned(),
+        Some(rate) => {
+            let interval = rate.interval.map_or_else(String::new, |it| {
+                format!(" ({:.1} to {:.1})", 100.0 * it.low, 100.0 * it.high)
+            });
+            format!("{:.1}%{interval}", 100.0 * rate.share)
+        }
+    };
+    if summaries
+        .iter()
+        .any(|summary| summary.rates.judged.is_some())
+    {
+        out.push_str("\n| run | passed, of all pairs (95% interval) | of those judged | features | merges | rules |\n|---|--:|--:|--:|---|---|\n");
+    }
+    let listed = |counts: &BTreeMap<String, usize>| {
+        let counts = counts.iter().map(|(word, n)| format!("{n} {}", cell(word)));
+        counts.collect::<Vec<_>>().join(", ")
+    };
+    for summary in summaries
+        .iter()
+        .filter(|summary| summary.rates.judged.is_some())
+    {
+        let rates = &summary.rates;
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            cell(summary.run.as_str()),
+            percent(&rates.strict),
+            percent(&rates.judged),
+            percent(&rates.features),
+            listed(&rates.merges),
+            listed(&rates.rules)
+        );
+    }
+    let found = comparisons(summaries);
+    if !found.is_empty() {
+        out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
+    }
+    for comparison in &found {
+        let it = &comparison.difference;
+        let interval = it.interval.map_or_else(String::new, |interval| {
+            format!(
+                " ({:+.1} to {:+.1})",
+                100.0 * interval.low,
+                100.0 * interval.high
+            )
+        });
+        let rules = if comparison.same_rules {
+            ""
+        } else {
+            " (different rules)"
+        };
+        let _ = writeln!(
+            out,
+            "| {} less {}{rules} | {:+.1}{interval} | {:.3} | {} | {} | {} |",
+            cell(comparison.first.as_str()),
+            cell(comparison.second.as_str()),
+            100.0 * it.share,
+            it.mcnemar_p,
+            it.only_first,
+            it.only_second,
+            it.pairs
+        );
     }
     out
 }

@@ -192,6 +192,8 @@ pub struct Summary {
     pub unreadable_ledger_lines: usize,
     /// What the verdicts come to.
     pub rates: Rates,
+    /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
+    pub ungradeable: Vec<String>,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -229,6 +231,7 @@ impl Summary {
             trials: ledger.len(),
             unreadable_ledger_lines: 0,
             rates: Rates::default(),
+            ungradeable: Vec::new(),
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, usize> = BTreeMap::new();

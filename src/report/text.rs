@@ -14,6 +14,15 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push('\n');
         let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
         out.push_str(&rates(summary));
+        if !summary.ungradeable.is_empty() {
+            let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
+            let _ = writeln!(
+                out,
+                "  {} with a feature that cannot be graded (`regatta eval --gold`): {}",
+                plural(pairs.len(), "pair"),
+                some(&pairs, 6)
+            );
+        }
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }

@@ -207,14 +207,7 @@ impl Judging {
         self.append(one, &record, &verdict, took)?;
         let why = match &record.error {
             Some(error) => one_line(error, 200),
-            None => record
-                .regatta
-                .suites
-                .iter()
-                .filter(|suite| suite.outcome != "passed")
-                .map(|suite| format!("feature {}: {}", suite.feature, suite.reason))
-                .collect::<Vec<_>>()
-                .join("; "),
+            None => why_not(&record.regatta.suites),
         };
         tell(Told::Judged {
             pair: one.pair.clone(),
@@ -398,6 +391,22 @@ impl Judging {
             .map_err(|error| Error::world(format!("a line of evaluations.jsonl: {error}")))?;
         files::create_dir(&self.run.own())?;
         files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
+    }
+}
+
+/// Why a pair did not pass, in one line; both features' reason once, where it is the same.
+fn why_not(suites: &[SuiteNote]) -> String {
+    let failed: Vec<&SuiteNote> = suites
+        .iter()
+        .filter(|suite| suite.outcome != "passed")
+        .collect();
+    match failed.as_slice() {
+        [one, other] if one.reason == other.reason => one.reason.clone(),
+        failed => failed
+            .iter()
+            .map(|suite| format!("feature {}: {}", suite.feature, suite.reason))
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 

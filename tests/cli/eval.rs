@@ -236,6 +236,17 @@ fn the_dataset_itself_can_be_judged() {
         .prints("ferry_task/1 feature 1: ungradeable: its tests pass on the untouched base")
         .prints("tide_task/1 feature 1: ungradeable: its own patch does not pass")
         .prints("7 features gradeable, 2 ungradeable, 0 not known");
+    // Reports and runs tell which pairs that spoils.
+    solo(&place, F12, Some(combined()));
+    solo(&place, F23, Some(combined()));
+    let report = place.regatta(&["report"]).output();
+    Ran::of(&report.unwrap()).code(0).prints(
+        "1 pair with a feature that cannot be graded (`regatta eval --gold`): ferry_task/1/f1_f2",
+    );
+    place
+        .run(&["run", "--setting", "coop-nocomm", "--dry-run"])
+        .code(0)
+        .prints("4 pairs with a feature that cannot be graded");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
 use crate::runner::{Policy, RunEnd};
 use crate::store::dataset::DatasetDir;
+use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
 use crate::store::{Ledger, LogTree, Manifest, RunDir};
@@ -56,7 +57,7 @@ impl Experiment {
         let dataset = options::dataset(config)?;
         let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
         let (prices, price_source) = options::prices(config)?;
-        let (mut options, notes) = options::of_engine(config, dataset, &prices, dry_run)?;
+        let (mut options, mut notes) = options::of_engine(config, dataset, &prices, dry_run)?;
         if let (Options::Upstream(options), true) = (&mut options, smoke.is_some()) {
             options.subset = None;
         }
@@ -74,6 +75,16 @@ impl Experiment {
             prefix = format!("{prefix}-smoke{n}");
         }
         let tree = options::log_tree(config);
+        if let Some(gold) = Gold::read(tree.path())? {
+            let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
+            if spoiled > 0 {
+                notes.push(format!(
+                    "{} with a feature that cannot be graded, which no agent can pass: {} lists them",
+                    plural(spoiled, "pair"),
+                    Gold::path(tree.path()).display()
+                ));
+            }
+        }
         let settings = Setting::ALL
             .into_iter()
             .filter(|setting| config.experiment.settings.contains(setting));

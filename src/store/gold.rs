@@ -1,0 +1,75 @@
+//! `ungradeable.json`, at the top of a log tree: features that no patch can be judged by, as
+//! `regatta eval --gold` found them.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::bench::{Pair, TaskKey};
+use crate::error::{Error, Result};
+use crate::files;
+
+/// A dataset has hundreds of features; this is far above that.
+const MAX_BYTES: u64 = 64_000_000;
+
+/// What was found when the dataset itself was judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gold {
+    /// When.
+    pub at: Timestamp,
+    /// The subset whose features were asked.
+    pub subset: String,
+    /// How many features were asked.
+    pub features: usize,
+    /// Those that cannot be graded.
+    pub ungradeable: Vec<Ungradeable>,
+}
+
+/// A feature whose tests pass on the untouched base, or fail with the dataset's own patch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ungradeable {
+    /// Its task.
+    #[serde(flatten)]
+    pub task: TaskKey,
+    /// The feature.
+    pub feature: u64,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+impl Gold {
+    /// Where it stands in the log tree at `logs`.
+    #[must_use]
+    pub fn path(logs: &Path) -> PathBuf {
+        logs.join("ungradeable.json")
+    }
+
+    /// What stands in a log tree; `None` when the dataset was not judged there.
+    pub fn read(logs: &Path) -> Result<Option<Self>> {
+        let path = Self::path(logs);
+        let Some(bytes) = files::read_up_to(&path, MAX_BYTES)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::usage(format!("{} cannot be read: {error}", path.display()))
+                .hint("`regatta eval --gold` writes it anew")
+        })
+    }
+
+    /// Writes it.
+    pub fn write(&self, logs: &Path) -> Result<()> {
+        files::create_dir(logs)?;
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        files::write_atomic(&Self::path(logs), text.as_bytes())
+    }
+
+    /// Whether a pair has a feature that cannot be graded.
+    #[must_use]
+    pub fn spoils(&self, pair: &Pair) -> bool {
+        self.ungradeable
+            .iter()
+            .any(|it| it.task == pair.task && pair.features.contains(&it.feature))
+    }
+}
