@@ -42,8 +42,6 @@ use crate::triage::{Cause, Finding, Rules};
 /// alone, unless its trial is another one by now or infrastructure broke its evaluation.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    #[command(flatten)]
-    selection: RunSelection,
     /// Only runs of this setting: solo, coop-comm or coop-nocomm
     #[arg(long, value_name = "SETTING")]
     setting: Option<Setting>,
@@ -75,6 +73,8 @@ pub struct EvalArgs {
     /// or fail with the dataset's own patch
     #[arg(long, conflicts_with_all = ["runs", "setting", "dry_run"])]
     gold: bool,
+    #[command(flatten)]
+    selection: RunSelection,
 }
 
 fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {

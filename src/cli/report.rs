@@ -21,14 +21,14 @@ use crate::triage::Rules;
 /// Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    #[command(flatten)]
-    selection: RunSelection,
     /// The format
     #[arg(long, default_value = "text", value_parser = formats())]
     format: Format,
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    selection: RunSelection,
 }
 
 /// The formats by name, with clap's own suggestion for a slip.

@@ -21,14 +21,14 @@ use crate::triage::{Finding, Rules};
 /// A result whose cause is `infra` gets `"infra_error": true`; one that no longer applies loses it.
 #[derive(Debug, Args)]
 pub struct TriageArgs {
-    #[command(flatten)]
-    selection: RunSelection,
     /// Show what would be tagged, write nothing
     #[arg(long)]
     dry_run: bool,
     /// Show every pair that did not finish: its cause, the rule, and the text that decided
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    selection: RunSelection,
 }
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
