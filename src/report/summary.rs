@@ -10,7 +10,7 @@ use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
 use crate::store::LedgerEntry;
-use crate::store::eval::FeatureSeen;
+use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
 use crate::triage::{Cause, Finding};
 
@@ -120,7 +120,7 @@ pub struct PairLine {
     pub outcome: Outcome,
     /// The agents' statuses.
     pub status: Option<String>,
-    /// Why it did not finish.
+    /// Why it did not finish, or not pass.
     pub why: Option<String>,
     /// The rule that decided.
     pub rule: Option<String>,
@@ -312,6 +312,11 @@ impl Summary {
             line.features_passed = passed(&file.feature1)
                 .zip(passed(&file.feature2))
                 .map(|(one, two)| usize::from(one) + usize::from(two));
+            if outcome == Outcome::Fail
+                && let Some(own) = &file.regatta
+            {
+                line.why = Some(eval::why_not(&own.suites)).filter(|why| !why.is_empty());
+            }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
         }
         let judged = match &surveyed.standing {

@@ -23,6 +23,7 @@ pub fn render(summaries: &[Summary]) -> String {
                 some(&pairs, 6)
             );
         }
+        out.push_str(&failures(summary));
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }
@@ -214,6 +215,28 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
         }
         out.push_str(line.trim_end());
         out.push('\n');
+    }
+    out
+}
+
+/// This many failed pairs are told one by one; JSON and `JUnit` have them all.
+const TOLD: usize = 12;
+
+/// The pairs that did not pass, where an evaluation of ours says why.
+fn failures(summary: &Summary) -> String {
+    let failed: Vec<(&str, &str)> = summary
+        .lines
+        .iter()
+        .filter(|line| line.outcome == Outcome::Fail)
+        .filter_map(|line| Some((line.pair.as_str(), line.why.as_deref()?)))
+        .collect();
+    let mut out = String::new();
+    for (pair, why) in failed.iter().take(TOLD) {
+        let _ = writeln!(out, "  fail · {pair}\n    {}", one_line(why, 200));
+    }
+    if failed.len() > TOLD {
+        let more = plural(failed.len() - TOLD, "more failed pair");
+        let _ = writeln!(out, "  {more}: --format json has them all");
     }
     out
 }

@@ -20,7 +20,7 @@ use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
 use crate::report::text::one_line;
 use crate::store::eval::{
-    ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
+    self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
 };
 use crate::store::{RunDir, TrialRecord};
 use crate::triage::{Cause, Rules};
@@ -207,7 +207,7 @@ impl Judging {
         self.append(one, &record, &verdict, took)?;
         let why = match &record.error {
             Some(error) => one_line(error, 200),
-            None => why_not(&record.regatta.suites),
+            None => eval::why_not(&record.regatta.suites),
         };
         tell(Told::Judged {
             pair: one.pair.clone(),
@@ -352,7 +352,7 @@ impl Judging {
                 .filter(|test| test.end == TestEnd::Failed);
             note.suites.push(SuiteNote {
                 feature,
-                outcome: suite.outcome.name(),
+                outcome: suite.outcome.name().to_owned(),
                 reason: suite.reason.clone(),
                 failed_tests: failed.map(|test| test.name.clone()).collect(),
                 named_tests: suite.tests.len(),
@@ -391,22 +391,6 @@ impl Judging {
             .map_err(|error| Error::world(format!("a line of evaluations.jsonl: {error}")))?;
         files::create_dir(&self.run.own())?;
         files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
-    }
-}
-
-/// Why a pair did not pass, in one line; both features' reason once, where it is the same.
-fn why_not(suites: &[SuiteNote]) -> String {
-    let failed: Vec<&SuiteNote> = suites
-        .iter()
-        .filter(|suite| suite.outcome != "passed")
-        .collect();
-    match failed.as_slice() {
-        [one, other] if one.reason == other.reason => one.reason.clone(),
-        failed => failed
-            .iter()
-            .map(|suite| format!("feature {}: {}", suite.feature, suite.reason))
-            .collect::<Vec<_>>()
-            .join("; "),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `eval.json`: what an evaluation wrote beside a result.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,9 @@ pub struct Own {
     pub trial: String,
     /// What broke the evaluation.
     pub broken_by: Option<Broken>,
+    /// The verdict on each feature.
+    #[serde(default)]
+    pub suites: Vec<SuiteNote>,
 }
 
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
@@ -152,18 +156,53 @@ pub struct Broken {
 }
 
 /// The verdict on one feature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteNote {
     /// The feature.
     pub feature: u64,
     /// In one word.
-    pub outcome: &'static str,
+    pub outcome: String,
     /// In one sentence.
     pub reason: String,
     /// The tests that did not pass, by name, where the framework prints them.
     pub failed_tests: Vec<String>,
     /// How many tests there are by name.
     pub named_tests: usize,
+}
+
+/// The outcome of a suite that passed.
+pub const PASSED: &str = "passed";
+/// So many tests are named where a pair's failure is told in one line.
+const NAMED: usize = 3;
+
+/// Why a pair did not pass, in one line, with tests that failed; both features' reason once, where
+/// it is the same.
+#[must_use]
+pub fn why_not(suites: &[SuiteNote]) -> String {
+    let failed: Vec<&SuiteNote> = suites
+        .iter()
+        .filter(|suite| suite.outcome != PASSED)
+        .collect();
+    if let [one, other] = failed.as_slice()
+        && one.reason == other.reason
+        && one.failed_tests == other.failed_tests
+    {
+        return one.reason.clone();
+    }
+    let told = failed.iter().map(|suite| {
+        let mut text = format!("feature {}: {}", suite.feature, suite.reason);
+        let tests = &suite.failed_tests;
+        if !tests.is_empty() {
+            let named = tests[..tests.len().min(NAMED)].join(", ");
+            let _ = write!(text, " ({named}");
+            if tests.len() > NAMED {
+                let _ = write!(text, " and {} more", tests.len() - NAMED);
+            }
+            text.push(')');
+        }
+        text
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// The file at `path`; `None` when there is none, an error's text when it is unreadable.
@@ -184,4 +223,36 @@ pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(record)
         .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
     files::write_atomic(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(feature: u64, outcome: &str, reason: &str, failed: &[&str]) -> SuiteNote {
+        SuiteNote {
+            feature,
+            outcome: outcome.to_owned(),
+            reason: reason.to_owned(),
+            failed_tests: failed.iter().map(ToString::to_string).collect(),
+            named_tests: 9,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_in_one_line_with_its_tests() {
+        let passed = note(1, PASSED, "9 tests passed", &[]);
+        let failed = note(2, "failed", "4 of 9 tests failed", &["a", "b", "c", "d"]);
+        assert_eq!(
+            why_not(&[passed.clone(), failed]),
+            "feature 2: 4 of 9 tests failed (a, b, c and 1 more)"
+        );
+        let one = note(2, "failed", "1 of 9 tests failed", &["a"]);
+        assert_eq!(
+            why_not(&[passed, one]),
+            "feature 2: 1 of 9 tests failed (a)"
+        );
+        let both = [1, 2].map(|feature| note(feature, "not_tested", "the patches conflict", &[]));
+        assert_eq!(why_not(&both), "the patches conflict");
+    }
 }

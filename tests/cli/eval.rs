@@ -211,7 +211,10 @@ fn a_suite_that_only_this_patch_keeps_from_running_is_a_failure() {
         "[[ ! -e broken ]] || { echo 'error: could not compile'; exit 101; }\nbash tests/run.sh",
     );
     place.write(runner, checks);
-    eval(&place, &[]).code(0).prints("1 fail");
+    eval(&place, &[])
+        .code(0)
+        .prints("1 fail")
+        .prints("fail · ferry_task/1/f1_f2\n    no test is known to have run");
     let judged = place.json(&file);
     assert!(judged["error"].is_null());
     assert_eq!(
