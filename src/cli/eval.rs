@@ -54,7 +54,7 @@ pub struct EvalArgs {
     /// Pairs at the same time [default: 4]
     #[arg(short, long, value_name = "N")]
     concurrency: Option<String>,
-    /// Where suites run: docker, namespace or process [default: where the agents' commands did]
+    /// Where suites run: docker, namespace or process [default: where the run's agents had theirs]
     #[arg(long)]
     backend: Option<String>,
     /// The dataset [default: dataset/ in the checkout]
@@ -265,17 +265,23 @@ impl Task {
             return Ok(exit::OK);
         }
         reap(ui).await?;
-        let judge = Arc::new(judge(&self.config, &self.rules, !self.force).await?);
+        let cache = cache(!self.force);
         let mut code = exit::OK;
         for (run, plan) in runs.iter().zip(plans) {
             if plan.open.is_empty() {
                 continue;
             }
             let _lock = RunLock::take(run)?;
+            // Where its agents' commands ran, unless something else is asked for.
+            let manifest = Manifest::read(run)?;
+            let backend = manifest.map(|manifest| manifest.backend);
+            let judge = judge(&self.config, backend, &self.rules, &cache).await?;
+            let judge = Arc::new(judge);
             note_rules(run, self.config.evaluation.rules)?;
-            let ended = self.one(run, plan, &judge, interrupt, ui).await?;
+            let ended = self.one(run, plan, &judge, interrupt, ui).await;
+            judge.venue.backend.close().await;
+            let ended = ended?;
             if let Some(why) = ended.daemon_gone {
-                judge.venue.backend.close().await;
                 return Err(
                     Error::world(format!("the Docker daemon is gone: {why}")).hint(
                         "what was judged is kept; start the daemon, and the same command goes on",
@@ -287,11 +293,10 @@ impl Task {
                 code = exit::INTERRUPTED;
                 break;
             }
-            if ended.errors > 0 {
+            if ended.troubles > 0 {
                 code = exit::ERRORS;
             }
         }
-        judge.venue.backend.close().await;
         Ok(code)
     }
 
@@ -386,10 +391,23 @@ fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
     manifest.write(run)
 }
 
-/// The judge that a configuration means, on a backend that is there.
-async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judge> {
-    let name = config.evaluation.suite_backend.as_ref();
-    let name = name.unwrap_or(&config.experiment.backend);
+/// What is known of earlier evaluations.
+fn cache(reads: bool) -> Arc<Cache> {
+    let dir = demo::cache_dir().map(|dir| dir.join("regatta/suites"));
+    Arc::new(Cache::new(dir, reads))
+}
+
+/// The judge that a configuration means, on a backend that is there: the one that is asked for, the
+/// run's, or the configuration's.
+async fn judge(
+    config: &Config,
+    of_run: Option<String>,
+    rules: &Rules,
+    cache: &Arc<Cache>,
+) -> Result<Judge> {
+    let asked = config.evaluation.suite_backend.clone();
+    let name = asked.or(of_run);
+    let name = name.as_ref().unwrap_or(&config.experiment.backend);
     let kind = BackendKind::ALL.iter().find(|(known, _)| known == name);
     let kind = match kind {
         Some((_, kind @ (BackendKind::Docker | BackendKind::Namespace | BackendKind::Process))) => {
@@ -419,10 +437,7 @@ async fn judge(config: &Config, rules: &Rules, reads_cache: bool) -> Result<Judg
         },
         rules: config.evaluation.rules,
         timeout: config.evaluation.suite_timeout,
-        cache: Cache::new(
-            demo::cache_dir().map(|dir| dir.join("regatta/suites")),
-            reads_cache,
-        ),
+        cache: Arc::clone(cache),
         of_infrastructure: Arc::new(move |line| {
             let rule = rules.find(line, None)?;
             (rule.cause == Cause::Infra).then(|| rule.id.clone())
@@ -447,7 +462,7 @@ async fn gold(
         known.sort_unstable();
         known.dedup();
     }
-    let judge = judge(config, rules, !args.force).await?;
+    let judge = judge(config, None, rules, &cache(!args.force)).await?;
     let total: usize = features.values().map(Vec::len).sum();
     ui.say(format!(
         "{} of `{subset}` to grade",
@@ -496,6 +511,15 @@ async fn gold(
     }
     judge.venue.backend.close().await;
     lines.sort();
+    // What an earlier look at other features found stays.
+    let logs = options::log_tree(config);
+    let asked = |it: &Ungradeable| {
+        features
+            .get(&it.task)
+            .is_some_and(|of| of.contains(&it.feature))
+    };
+    let old = Gold::read(logs.path())?.map_or_else(Vec::new, |gold| gold.ungradeable);
+    ungradeable.extend(old.into_iter().filter(|it| !asked(it)));
     ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
     Gold {
         at: jiff::Timestamp::now(),
@@ -503,7 +527,7 @@ async fn gold(
         features: total,
         ungradeable,
     }
-    .write(options::log_tree(config).path())?;
+    .write(logs.path())?;
     let mut text = lines.join("\n");
     if !text.is_empty() {
         text.push('\n');

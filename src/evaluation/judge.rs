@@ -18,8 +18,6 @@ use crate::files;
 const SHOWN_DIFF: usize = 5000;
 /// The rule of an evaluation that only the dataset can be blamed for.
 pub const SUITE_BROKEN: &str = "suite_broken";
-/// The rule of an evaluation whose merge left nothing to test (0.0.11).
-pub const MERGE_CONFLICT: &str = "merge_conflict";
 
 /// The triage rule of infrastructure that a line of output falls under, if any: it tells a download
 /// that failed from a test that did.
@@ -34,7 +32,7 @@ pub struct Judge {
     /// How long one suite may take.
     pub timeout: Duration,
     /// What is known already.
-    pub cache: Cache,
+    pub cache: Arc<Cache>,
     /// What asks triage.
     pub of_infrastructure: Arc<OfInfrastructure>,
 }
@@ -115,6 +113,7 @@ impl Judge {
         work: &Work,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
+        self.venue.ready(&pair.task, asking.note).await?;
         match work {
             Work::Solo(patch) => {
                 let patch = Prepared::of(patch, self.rules);
@@ -227,7 +226,7 @@ impl Judge {
             key.add(part);
         }
         let work = async {
-            let mut room = self.venue.open(&pair.task, asking.run, asking.note).await?;
+            let mut room = self.venue.open(&pair.task, asking.run).await?;
             let merged = merge::merge(&mut room, patches, self.rules).await;
             room.close().await;
             merged
@@ -263,6 +262,12 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<Suite, Trouble> {
         let mut suite = match self.seen(task, feature, Some(&patch.bytes), asking).await? {
+            // What could not be loaded or put there may be the dataset's fault as well.
+            Known::Judged(suite)
+                if matches!(suite.outcome, Outcome::NotLoaded | Outcome::TestsNotApplied) =>
+            {
+                suite
+            }
             Known::Judged(mut suite) => {
                 if suite.outcome == Outcome::NotApplied {
                     if patch.bytes.is_empty() {
@@ -281,7 +286,9 @@ impl Judge {
         }
         let own = self.dataset_file(task, feature, "feature.patch")?;
         match self.seen(task, feature, Some(&own), asking).await? {
-            Known::Judged(control) if control.outcome != Outcome::NotApplied => {
+            Known::Judged(control)
+                if matches!(control.outcome, Outcome::Passed | Outcome::Failed) =>
+            {
                 suite
                     .reason
                     .push_str("; with the dataset's own patch the suite does run");
@@ -320,7 +327,7 @@ impl Judge {
         key.add(patch.unwrap_or(b"the base"));
         key.add(&[u8::from(patch.is_some())]);
         let work = async {
-            let mut room = self.venue.open(task, asking.run, asking.note).await?;
+            let mut room = self.venue.open(task, asking.run).await?;
             let seen = suite::run(&mut room, &tests, patch, self.timeout).await;
             room.close().await;
             Ok(match seen? {
@@ -350,6 +357,7 @@ impl Judge {
         feature: u64,
         asking: &Asking<'_>,
     ) -> Result<Option<String>, Trouble> {
+        self.venue.ready(task, asking.note).await?;
         let own = self.dataset_file(task, feature, "feature.patch")?;
         let gold = self.seen(task, feature, Some(&own), asking).await?;
         let (Known::Judged(suite) | Known::Unclear(suite)) = &gold;

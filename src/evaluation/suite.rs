@@ -182,14 +182,15 @@ pub fn read(exit_code: i32, output: String) -> Seen {
             Some(Outcome::NotLoaded),
             "the hidden tests could not be loaded with this patch".to_owned(),
         )
-    } else if exit_code != 0 && (real.any() || named) {
+    } else if real.any() || named {
         let of = real.passed + real.failed;
-        let reason = match real.failed {
-            0 => format!(
+        let reason = match (real.failed, failed) {
+            (0, 0) => format!(
                 "the runner ended with code {exit_code} after {} had passed",
                 plural(real.passed)
             ),
-            some => format!("{some} of {} failed", plural(of)),
+            (0, some) => format!("{} failed, by their names", plural(some as u64)),
+            (some, _) => format!("{some} of {} failed", plural(of)),
         };
         (Some(Outcome::Failed), reason)
     } else {
@@ -332,6 +333,7 @@ mod tests {
                 Outcome::DidNotRun,
                 "no test is known to have run (exit code 101): error: could not compile `typst`",
             ),
+            (0, "3 failed", true, Outcome::Failed, "3 of 3 tests failed"),
             // Upstream takes the first binary's count, and calls this a failure.
             (
                 0,

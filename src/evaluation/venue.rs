@@ -63,17 +63,21 @@ impl Venue {
         }
     }
 
-    /// Opens a sandbox; `note` is told of a pull.
-    pub async fn open(
+    /// Pulls a task's image where it is not there; `note` is told of it.
+    pub async fn ready(
         &self,
         task: &TaskKey,
-        run: &str,
         note: &(dyn Fn(String) + Sync),
-    ) -> Result<Room, Trouble> {
-        let image = image_name(task);
+    ) -> Result<(), Trouble> {
         if let Backend::Docker(place) = &self.backend {
-            place.pull(&image, note).await?;
+            place.pull(&image_name(task), note).await?;
         }
+        Ok(())
+    }
+
+    /// Opens a sandbox, for a task that is ready.
+    pub async fn open(&self, task: &TaskKey, run: &str) -> Result<Room, Trouble> {
+        let image = image_name(task);
         let workspace = match &self.workspaces {
             Some(dir) => dir.join(&task.repo).join(format!("task{}", task.task_id)),
             None => self.task_dir(task).join("workspace"),

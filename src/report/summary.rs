@@ -353,7 +353,10 @@ impl Summary {
                 .evaluation
                 .as_ref()
                 .and_then(|it| it.regatta.as_ref());
-            line.rule = own.and_then(|own| Some(own.broken_by.as_ref()?.rule.clone()));
+            line.rule = own.map(|own| match &own.broken_by {
+                Some(broken) => broken.rule.clone(),
+                None => eval::MERGE_CONFLICT.to_owned(),
+            });
             line.why = Some(why.clone());
         } else if judged.finding == Finding::Unmatched {
             line.why = record.agents.iter().find_map(|agent| agent.error.clone());

@@ -116,7 +116,14 @@ impl Survey<'_> {
             ResultFile::Unreadable(why) => Standing::Unreadable(why),
             ResultFile::Read(record) => Standing::Result(Box::new(self.judge(tree, pair, *record))),
         };
-        let evaluation = eval::read(&dir.eval());
+        // A verdict on a trial that no longer stands is none.
+        let evaluation = eval::read(&dir.eval()).filter(|file| match (file, &standing) {
+            (Ok(file), Standing::Result(judged)) => file
+                .regatta
+                .as_ref()
+                .is_none_or(|own| own.trial == judged.record.trial),
+            _ => true,
+        });
         Surveyed {
             pair: pair.clone(),
             tree,

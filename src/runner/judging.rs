@@ -90,6 +90,8 @@ pub struct Judged {
     pub failed: usize,
     /// No verdict.
     pub errors: usize,
+    /// Those of them that another evaluation may mend.
+    pub troubles: usize,
     /// Whether it was stopped before all were judged.
     pub stopped: bool,
     /// The daemon is gone: nothing more was begun.
@@ -168,6 +170,7 @@ impl Judging {
                         Verdict::Fail => ended.failed += 1,
                         Verdict::Error(_) => ended.errors += 1,
                     }
+                    ended.troubles += usize::from(outcome.is_trouble);
                     ended.daemon_gone = ended.daemon_gone.or(outcome.daemon_gone);
                 }
                 () = interrupt.changed() => {}
@@ -221,6 +224,7 @@ impl Judging {
         };
         Ok(Outcome {
             verdict,
+            is_trouble: judged.is_err(),
             daemon_gone,
         })
     }
@@ -396,5 +400,6 @@ impl Judging {
 
 struct Outcome {
     verdict: Verdict,
+    is_trouble: bool,
     daemon_gone: Option<String>,
 }

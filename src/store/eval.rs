@@ -170,6 +170,9 @@ pub struct SuiteNote {
     pub named_tests: usize,
 }
 
+/// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
+/// cannot make.
+pub const MERGE_CONFLICT: &str = "merge_conflict";
 /// The outcome of a suite that passed.
 pub const PASSED: &str = "passed";
 /// So many tests are named where a pair's failure is told in one line.

@@ -124,6 +124,40 @@ fn what_is_judged_stays_judged_until_something_changes() {
     assert_eq!(verdicts, ["pass", "pass", "fail"]);
 }
 
+/// Verdicts of two rule sets in one run are no sum without a word.
+#[test]
+fn a_report_warns_of_mixed_rules() {
+    let place = place();
+    solo(&place, F12, Some(combined()));
+    eval(&place, &[]).code(0);
+    solo(&place, F13, Some(combined()));
+    eval(&place, &["--rules", "0.0.11"]).code(0).prints(
+        "WARNING: judged by different rules, which are not comparable: 1 by 0.0.11, 1 by 0.0.29",
+    );
+    // A verdict on a trial that no longer stands is none.
+    let result = "logs/x-solo/solo/ferry_task/1/f1_f2/result.json";
+    place.write(result, place.read(result).replace("0a0b0c0d", "11111111"));
+    let report = place.regatta(&["report"]).output();
+    Ran::of(&report.unwrap()).code(0).prints("1 unjudged");
+}
+
+/// Tests that nobody's patch can load are the dataset's fault.
+#[test]
+fn tests_that_cannot_be_loaded_have_a_control() {
+    let place = place();
+    let file = solo(&place, F12, Some(combined()));
+    let runner = "ds/ferry_task/task1/runner.sh";
+    place.write(
+        runner,
+        "echo '== ERROR collecting tests/x.py =='; echo '1 error in 0.1s'; exit 2",
+    );
+    eval(&place, &[]).code(1);
+    assert_eq!(
+        place.json(&file)["regatta"]["broken_by"]["rule"],
+        "suite_broken"
+    );
+}
+
 #[test]
 fn patches_of_every_kind_get_a_verdict_with_a_reason() {
     let place = place();

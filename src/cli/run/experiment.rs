@@ -79,7 +79,7 @@ impl Experiment {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
                 notes.push(format!(
-                    "{} with a feature that cannot be graded, which no agent can pass: {} lists them",
+                    "{} with a feature that cannot be graded: {} lists them",
                     plural(spoiled, "pair"),
                     Gold::path(tree.path()).display()
                 ));
