@@ -23,7 +23,7 @@ use crate::evaluation::{Asking, Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::model::price::PriceTable;
 use crate::report::survey::setting_of_run;
-use crate::report::text::{duration, plural};
+use crate::report::text::{duration, one_line, plural};
 use crate::report::{Format, Standing};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
@@ -282,11 +282,11 @@ impl Task {
             judge.venue.backend.close().await;
             let ended = ended?;
             if let Some(why) = ended.daemon_gone {
-                return Err(
-                    Error::world(format!("the Docker daemon is gone: {why}")).hint(
-                        "what was judged is kept; start the daemon, and the same command goes on",
-                    ),
-                );
+                return Err(Error::world(format!(
+                    "the Docker daemon is gone: {}",
+                    one_line(&why, 300)
+                ))
+                .hint("what was judged is kept; start the daemon, and the same command goes on"));
             }
             if ended.stopped {
                 ui.say("interrupted; the same command goes on");
@@ -484,7 +484,7 @@ async fn gold(
         graded,
         config.experiment.concurrency
     ));
-    let (mut lines, mut troubles) = (Vec::new(), 0);
+    let (mut lines, mut troubles) = (Vec::new(), Vec::new());
     let mut ungradeable = Vec::new();
     loop {
         let next = tokio::select! {
@@ -500,26 +500,29 @@ async fn gold(
         match found {
             Ok(None) => ui.detail(format!("{task} feature {feature}: gradeable")),
             Ok(Some(why)) => {
+                let why = one_line(&why, 300);
                 lines.push(format!("{task} feature {feature}: ungradeable: {why}"));
                 ungradeable.push(Ungradeable { task, feature, why });
             }
             Err(trouble) => {
-                troubles += 1;
-                lines.push(format!("{task} feature {feature}: not known: {trouble}"));
+                troubles.push((task.clone(), feature));
+                let why = one_line(&trouble.text, 300);
+                lines.push(format!("{task} feature {feature}: not known: {why}"));
             }
         }
     }
     judge.venue.backend.close().await;
     lines.sort();
-    // What an earlier look at other features found stays.
+    // What an earlier look found of features that nothing is known of now stays.
     let logs = options::log_tree(config);
-    let asked = |it: &Ungradeable| {
-        features
+    let is_known = |it: &Ungradeable| {
+        let is_asked = features
             .get(&it.task)
-            .is_some_and(|of| of.contains(&it.feature))
+            .is_some_and(|of| of.contains(&it.feature));
+        is_asked && !troubles.contains(&(it.task.clone(), it.feature))
     };
     let old = Gold::read(logs.path())?.map_or_else(Vec::new, |gold| gold.ungradeable);
-    ungradeable.extend(old.into_iter().filter(|it| !asked(it)));
+    ungradeable.extend(old.into_iter().filter(|it| !is_known(it)));
     ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
     Gold {
         at: jiff::Timestamp::now(),
@@ -534,10 +537,15 @@ async fn gold(
     }
     let _ = writeln!(
         text,
-        "{} gradeable, {} ungradeable, {troubles} not known",
+        "{} gradeable, {} ungradeable, {} not known",
         plural(total - lines.len(), "feature"),
-        lines.len() - troubles
+        lines.len() - troubles.len(),
+        troubles.len()
     );
     ui.data(&text)?;
-    Ok(if troubles > 0 { exit::ERRORS } else { exit::OK })
+    Ok(if troubles.is_empty() {
+        exit::OK
+    } else {
+        exit::ERRORS
+    })
 }

@@ -15,7 +15,9 @@ use super::Trouble;
 use crate::files;
 
 /// The largest outcome that is read back from the disk.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 256 << 20;
+/// A smaller outcome is held in memory although it is on the disk as well, in bytes.
+const HELD: usize = 1 << 18;
 
 /// Outcomes by what they follow from. Troubles are not kept.
 #[derive(Debug, Default)]
@@ -107,10 +109,16 @@ impl Cache {
         }
         let outcome = work.await?;
         if let Ok(value) = serde_json::to_value(&outcome) {
-            if lasts {
-                self.write(&name, &value);
+            let text = if lasts {
+                value.to_string()
+            } else {
+                String::new()
+            };
+            let is_kept = lasts && self.write(&name, &text) && self.reads;
+            // What is on the disk need not be held, when there is much of it.
+            if !is_kept || text.len() < HELD {
+                *place = Some(value);
             }
-            *place = Some(value);
         }
         Ok(outcome)
     }
@@ -129,14 +137,13 @@ impl Cache {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// What cannot be kept is made again another time.
-    fn write(&self, name: &str, value: &Value) {
-        if let Some(path) = self.path(name)
-            && let Some(dir) = path.parent()
-            && files::create_dir(dir).is_ok()
-        {
-            let _ = files::write_atomic(&path, value.to_string().as_bytes());
-        }
+    /// Says whether it is kept now; what cannot be is made again another time.
+    fn write(&self, name: &str, text: &str) -> bool {
+        self.path(name).is_some_and(|path| {
+            let dir = path.parent().map(files::create_dir);
+            dir.is_some_and(|made| made.is_ok())
+                && files::write_atomic(&path, text.as_bytes()).is_ok()
+        })
     }
 }
 

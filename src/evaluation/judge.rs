@@ -160,13 +160,13 @@ impl Judge {
                 merging.diff = shown(&patch);
                 (!is_missing).then_some(patch)
             }
-            Joined::Conflict(Some(patch)) => {
+            Joined::Union(patch) => {
                 merging.status = "conflicts";
                 merging.strategy = Some("union");
                 merging.diff = shown(&patch);
                 Some(patch)
             }
-            Joined::Conflict(None) => {
+            Joined::Conflict => {
                 merging.status = "conflicts";
                 None
             }
@@ -183,10 +183,9 @@ impl Judge {
                 self.both(pair, &prepared, asking).await?
             }
             None if self.rules == RuleSet::V0_0_29 => {
-                let alone = if applied[0] == Applied::Applied {
-                    Some(self.both(pair, &one, asking).await?)
-                } else {
-                    None
+                let alone = match applied[0] {
+                    Applied::Applied => Some(self.alone(pair, &one, asking).await?),
+                    Applied::Skipped | Applied::Failed => None,
                 };
                 match alone {
                     Some(suites) if suites.iter().all(Suite::passed) => {
@@ -243,10 +242,27 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<[Suite; 2], Trouble> {
         let [first, second] = pair.features;
-        let (first, second) = tokio::try_join!(
+        // Both to their ends: a sandbox is not left behind because the other one's was lost.
+        let (first, second) = tokio::join!(
             self.feature(&pair.task, first, patch, asking),
             self.feature(&pair.task, second, patch, asking)
-        )?;
+        );
+        Ok([first?, second?])
+    }
+
+    /// The same one after the other: where the first fails, the second does not matter.
+    async fn alone(
+        &self,
+        pair: &Pair,
+        patch: &Prepared,
+        asking: &Asking<'_>,
+    ) -> Result<[Suite; 2], Trouble> {
+        let [first, second] = pair.features;
+        let first = self.feature(&pair.task, first, patch, asking).await?;
+        if !first.passed() {
+            return Ok([first, Suite::not_tested("the first did not pass")]);
+        }
+        let second = self.feature(&pair.task, second, patch, asking).await?;
         Ok([first, second])
     }
 
@@ -281,9 +297,6 @@ impl Judge {
             }
             Known::Unclear(suite) => suite,
         };
-        if let Some(rule) = self.infrastructure(&suite.output) {
-            return Err(Trouble::new(&rule, suite.reason));
-        }
         let own = self.dataset_file(task, feature, "feature.patch")?;
         match self.seen(task, feature, Some(&own), asking).await? {
             Known::Judged(control)
@@ -299,8 +312,7 @@ impl Judge {
                     "{}; nor does the suite of feature {feature} run with the dataset's own patch: {}",
                     suite.reason, control.reason
                 );
-                let rule = self.infrastructure(&control.output);
-                Err(Trouble::new(rule.as_deref().unwrap_or(SUITE_BROKEN), text))
+                Err(Trouble::new(SUITE_BROKEN, text))
             }
         }
     }
@@ -330,7 +342,14 @@ impl Judge {
             let mut room = self.venue.open(task, asking.run).await?;
             let seen = suite::run(&mut room, &tests, patch, self.timeout).await;
             room.close().await;
-            Ok(match seen? {
+            let seen = seen?;
+            // Asked here, so that what a download broke is not kept as if the suite had shown it.
+            if let Seen::Unclear(suite) = &seen
+                && let Some(rule) = self.infrastructure(&suite.output)
+            {
+                return Err(Trouble::new(&rule, suite.reason.clone()));
+            }
+            Ok(match seen {
                 Seen::Judged(suite) => Known::Judged(suite),
                 Seen::Unclear(suite) => Known::Unclear(suite),
             })
@@ -362,12 +381,6 @@ impl Judge {
         let gold = self.seen(task, feature, Some(&own), asking).await?;
         let (Known::Judged(suite) | Known::Unclear(suite)) = &gold;
         if !suite.passed() {
-            if let Some(rule) = self
-                .infrastructure(&suite.output)
-                .filter(|_| matches!(gold, Known::Unclear(_)))
-            {
-                return Err(Trouble::new(&rule, suite.reason.clone()));
-            }
             return Ok(Some(format!(
                 "its own patch does not pass: {}",
                 suite.reason

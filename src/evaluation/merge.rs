@@ -38,11 +38,30 @@ impl Applied {
 #[serde(rename_all = "snake_case")]
 pub enum Joined {
     /// They merge.
-    Clean(Vec<u8>),
-    /// They don't; what keeping both sides gives, where the rules ask for it and it can be done.
-    Conflict(Option<Vec<u8>>),
+    Clean(#[serde(with = "as_text")] Vec<u8>),
+    /// They don't, and keeping both sides is not asked for, or cannot be done.
+    Conflict,
+    /// They don't, and keeping both sides of each conflict gives this.
+    Union(#[serde(with = "as_text")] Vec<u8>),
     /// Both are the same: one of them, as git reads it.
-    Identical(Vec<u8>),
+    Identical(#[serde(with = "as_text")] Vec<u8>),
+}
+
+/// Bytes as a text of as many characters (Latin-1), which in JSON are no list of numbers.
+mod as_text {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+        to.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = text.chars().map(u8::try_from).collect::<Result<_, _>>();
+        bytes.map_err(|_| D::Error::custom("no bytes"))
+    }
 }
 
 /// The merge of two patches.
@@ -98,9 +117,9 @@ pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Resu
     } else if is("clean") {
         Joined::Clean(room.get("merged.patch", MAX_MERGED).await?)
     } else if is("union") {
-        Joined::Conflict(Some(room.get("merged.patch", MAX_MERGED).await?))
+        Joined::Union(room.get("merged.patch", MAX_MERGED).await?)
     } else {
-        Joined::Conflict(None)
+        Joined::Conflict
     };
     Ok(Merge { applied, joined })
 }
@@ -175,13 +194,17 @@ exit 0
     )
 }
 
+/// A line for a reason: short, and without what could drive a terminal.
+#[must_use]
+pub fn plain(line: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    line.chars().map(plain).take(300).collect()
+}
+
 /// The last line that says something.
 #[must_use]
 pub fn last_line(text: &str) -> String {
     let mut lines = text.lines().rev().map(str::trim);
     let line = lines.find(|line| !line.is_empty());
-    line.unwrap_or("it printed nothing")
-        .chars()
-        .take(300)
-        .collect()
+    plain(line.unwrap_or("it printed nothing"))
 }

@@ -93,7 +93,7 @@ pub fn upstream_counts(output: &str) -> Counts {
     };
     let counts = Counts {
         passed: first(&PASSED),
-        failed: first(&FAILED) + first(&ERRORS),
+        failed: first(&FAILED).saturating_add(first(&ERRORS)),
     };
     if counts.any() {
         return counts;
@@ -122,8 +122,8 @@ pub fn cargo_counts(output: &str) -> Option<Counts> {
     let mut total = None::<Counts>;
     for found in CARGO_RESULT.captures_iter(output) {
         let total = total.get_or_insert_default();
-        total.passed += digits(&found[1]);
-        total.failed += digits(&found[2]);
+        total.passed = total.passed.saturating_add(digits(&found[1]));
+        total.failed = total.failed.saturating_add(digits(&found[2]));
     }
     total
 }
@@ -182,6 +182,7 @@ mod tests {
             ("Tests:  3 passed, 3 total\n1 failed", 3, 0),
             ("== 3 failed, 7 passed, 1 error in 0.2s ==", 7, 4),
             ("no tests ran in 0.01s", 0, 0),
+            ("99999999999999999999 failed, 1 error", 0, u64::MAX),
             ("1 error in 0.10s", 0, 1),
             ("--- PASS: TestA (0.00s)\n--- FAIL: TestB (0.00s)\n", 1, 1),
             ("ok  \tgithub.com/go-chi/chi\t0.1s\n", 1, 0),

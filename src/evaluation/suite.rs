@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Trouble;
-use super::merge::last_line;
+use super::merge::{last_line, plain};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
 
@@ -115,6 +115,7 @@ pub async fn run(
         room.put("work.patch", work).await?;
         words.push("work.patch");
     }
+    reset(room).await?;
     let ran = room.run(&words, timeout).await?;
     let output = text(&ran);
     let Some(exit_code) = exit_code(&ran) else {
@@ -183,7 +184,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
             "the hidden tests could not be loaded with this patch".to_owned(),
         )
     } else if real.any() || named {
-        let of = real.passed + real.failed;
+        let of = real.passed.saturating_add(real.failed);
         let reason = match (real.failed, failed) {
             (0, 0) => format!(
                 "the runner ended with code {exit_code} after {} had passed",
@@ -223,6 +224,17 @@ fn plural(tests: u64) -> String {
     }
 }
 
+/// Puts the repository back to the base, as upstream does before each suite: not every runner does.
+/// What git ignores stays, as images hold builds there.
+async fn reset(room: &mut Room) -> Result<(), Trouble> {
+    let base = room.base().to_owned();
+    let script = format!(
+        "rm -f .git/index.lock
+git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97"
+    );
+    asked(room, &script).await.map(drop)
+}
+
 /// What git says when it refuses a patch on the base, as the runner applies it.
 async fn refused(room: &mut Room, patch: &str) -> Result<Option<String>, Trouble> {
     let base = room.base().to_owned();
@@ -258,7 +270,7 @@ async fn asked(room: &mut Room, script: &str) -> Result<Option<String>, Trouble>
             let line = lines
                 .find(|line| !line.is_empty())
                 .unwrap_or("git does not say why");
-            Ok(Some(line.chars().take(300).collect()))
+            Ok(Some(plain(line)))
         }
         _ => Err(Trouble::new(
             "sandbox_setup",

@@ -42,7 +42,7 @@ pub struct Difference {
     pub tasks: usize,
     /// The first's share of passes minus the second's, from -1 to 1.
     pub share: f64,
-    /// Its 95% interval; none for a single task.
+    /// Its 95% interval; none for a single task, nor where all tasks differ alike.
     pub interval: Option<Interval>,
     /// Pairs that passed in the first setting only.
     pub only_first: usize,
@@ -121,7 +121,8 @@ pub fn difference<'a>(
     let share = sum / of;
     let residuals = tasks.values().map(|(sum, of)| sum - share * of);
     let interval = match (clustered_variance(residuals, of), student(tasks.len())) {
-        (Some(variance), Some(t)) => {
+        // Where no task differs from another there is nothing to see the variance by.
+        (Some(variance), Some(t)) if variance > 1e-12 => {
             let half = t * variance.sqrt();
             Some(Interval {
                 low: (share - half).max(-1.0),
@@ -256,6 +257,8 @@ mod tests {
         // Residuals 2/3, 2/3, -4/3: variance 3/2 * 24/9 / 36 = 1/9; t(2) = 4.30265.
         near(found.interval, -1.0, 1.0);
         assert!((found.mcnemar_p - 1.0).abs() < 1e-12);
+        let alike = difference(["a", "b", "c"].map(|task| (task, false, true))).unwrap();
+        assert_eq!(alike.interval, None);
         assert!((mcnemar(8, 1) - 0.039_062_5).abs() < 1e-12);
         assert!((mcnemar(0, 0) - 1.0).abs() < 1e-12);
         assert!((mcnemar(0, 10) - 2.0 / 1024.0).abs() < 1e-12);

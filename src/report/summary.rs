@@ -136,6 +136,8 @@ pub struct PairLine {
     pub features_passed: Option<usize>,
     /// How the two patches merged, in the evaluation's word.
     pub merge: Option<String>,
+    /// The rule set that judged it; `unknown` where an evaluation does not say.
+    pub rules: Option<String>,
 }
 
 /// What the verdicts of a run come to.
@@ -252,11 +254,11 @@ impl Summary {
             summary.pairs += unnamed;
             *summary.outcomes.entry(Outcome::Missing).or_default() += unnamed;
         }
-        summary.rate(surveyed, unnamed);
+        summary.rate(unnamed);
         summary
     }
 
-    fn rate(&mut self, surveyed: &[Surveyed], unnamed: usize) {
+    fn rate(&mut self, unnamed: usize) {
         let is_judged = |line: &&PairLine| matches!(line.outcome, Outcome::Pass | Outcome::Fail);
         let passed = |line: &PairLine| line.outcome == Outcome::Pass;
         let named = self
@@ -273,19 +275,13 @@ impl Summary {
         self.rates.features = statistics::rate(
             features.flat_map(|(task, passed)| [(task, passed > 0), (task, passed > 1)]),
         );
-        for (line, surveyed) in self.lines.iter().zip(surveyed) {
-            if !is_judged(&line) {
-                continue;
-            }
+        for line in self.lines.iter().filter(is_judged) {
             if let Some(merge) = &line.merge {
                 *self.rates.merges.entry(merge.clone()).or_default() += 1;
             }
-            let own = surveyed
-                .evaluation
-                .as_ref()
-                .and_then(|it| it.regatta.as_ref());
-            let rules = own.map_or("unknown", |own| own.rules.as_str());
-            *self.rates.rules.entry(rules.to_owned()).or_default() += 1;
+            if let Some(rules) = &line.rules {
+                *self.rates.rules.entry(rules.clone()).or_default() += 1;
+            }
         }
     }
 
@@ -306,6 +302,7 @@ impl Summary {
             trials,
             features_passed: None,
             merge: None,
+            rules: None,
         };
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
@@ -318,6 +315,8 @@ impl Summary {
                 line.why = Some(eval::why_not(&own.suites)).filter(|why| !why.is_empty());
             }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
+            let own = file.regatta.as_ref();
+            line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
         }
         let judged = match &surveyed.standing {
             Standing::Missing => return line,
@@ -441,21 +440,32 @@ pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
                 Outcome::Fail => Some(false),
                 _ => None,
             };
-            let others: BTreeMap<&str, bool> = second
+            let others: BTreeMap<&str, &PairLine> = second
                 .lines
                 .iter()
-                .filter_map(|line| Some((line.pair.as_str(), verdict(line)?)))
+                .map(|line| (line.pair.as_str(), line))
                 .collect();
-            let shared = first.lines.iter().filter_map(|line| {
-                let other = others.get(line.pair.as_str())?;
-                Some((line.task.as_str(), verdict(line)?, *other))
-            });
+            let shared: Vec<_> = first
+                .lines
+                .iter()
+                .filter_map(|line| {
+                    let other = *others.get(line.pair.as_str())?;
+                    Some((line, verdict(line)?, other, verdict(other)?))
+                })
+                .collect();
+            let rules = shared
+                .iter()
+                .flat_map(|(one, _, other, _)| [&one.rules, &other.rules]);
+            let rules: HashSet<_> = rules.collect();
+            let shared = shared
+                .iter()
+                .map(|(line, passed, _, other)| (line.task.as_str(), *passed, *other));
             if let Some(difference) = statistics::difference(shared) {
                 found.push(Comparison {
                     first: first.run.clone(),
                     second: second.run.clone(),
                     difference,
-                    same_rules: first.rates.rules.keys().eq(second.rates.rules.keys()),
+                    same_rules: rules.len() == 1,
                 });
             }
         }

@@ -103,7 +103,10 @@ fn compared(summaries: &[Summary]) -> String {
     {
         let points = |share: f64| format!("{:+.1}", 100.0 * share);
         let interval = difference.interval.map_or_else(
-            || "no interval: one task only".to_owned(),
+            || match difference.tasks {
+                1 => "no interval: one task".to_owned(),
+                _ => "no interval: tasks don't vary".to_owned(),
+            },
             |it| format!("95% interval {} to {}", points(it.low), points(it.high)),
         );
         rows.push(vec![

@@ -188,7 +188,7 @@ impl Judging {
                 Err(trouble) if self.is_worth_another(&trouble) && tries < self.tries => {
                     tell(Told::Again {
                         pair: one.pair.clone(),
-                        why: trouble.text.clone(),
+                        why: one_line(&trouble.text, 300),
                     });
                     let (base, max) = self.backoff;
                     let wait = backoff::wait(base, max, tries, fastrand::f64());

@@ -1,6 +1,7 @@
 //! `regatta eval` in namespaces, over the demo's dataset.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -273,6 +274,15 @@ fn the_dataset_itself_can_be_judged() {
         .prints("ferry_task/1 feature 1: ungradeable: its tests pass on the untouched base")
         .prints("tide_task/1 feature 1: ungradeable: its own patch does not pass")
         .prints("7 features gradeable, 2 ungradeable, 0 not known");
+    // What is not known now stays as it was found.
+    let runner = "ds/tide_task/task1/runner.sh";
+    let sound = place.read(runner);
+    place.write(runner, "echo 'Could not resolve host: pypi.org'; exit 1");
+    eval(&place, &["--gold"])
+        .code(1)
+        .prints("5 features gradeable, 1 ungradeable, 3 not known");
+    assert!(place.read("logs/ungradeable.json").contains("tide_task"));
+    place.write(runner, sound);
     // Reports and runs tell which pairs that spoils.
     solo(&place, F12, Some(combined()));
     solo(&place, F23, Some(combined()));
@@ -307,5 +317,29 @@ fn bad_asks_are_refused_with_what_there_is() {
         !place
             .join("logs/x-solo/solo/ferry_task/1/f1_f2/eval.json")
             .exists()
+    );
+}
+
+/// What an image left uncommitted is put back before a suite, as upstream does: not every runner does.
+#[test]
+fn a_suite_begins_at_the_base() {
+    let place = place();
+    let task = "ds/ferry_task/task2";
+    let script = "git init -q . && git add -A && git -c user.name=t -c user.email=t@localhost commit -qm base && echo dirty >> CHANGELOG.md";
+    let made = Command::new("bash")
+        .args(["-c", script])
+        .current_dir(place.join(&format!("{task}/workspace")))
+        .status();
+    assert!(made.unwrap().success());
+    let runner = format!("{task}/runner.sh");
+    place.write(&runner, place.read(&runner).replace("\nrestore\n", "\n"));
+    let patch = gold("ferry_task/task2/combined.patch");
+    let file = solo(&place, "ferry_task/2/f2_f3", Some(patch));
+    eval(&place, &[]).code(0);
+    assert_eq!(
+        place.json(&file)["both_passed"],
+        true,
+        "{}",
+        place.read(&file)
     );
 }

@@ -113,7 +113,7 @@ impl Upstream {
         let (end, mut child) = watched.until_end(child, &log).await;
         let how = watched.or_daemon_gone(end).await;
         let by_itself = matches!(how, AttemptEnd::Done | AttemptEnd::Broke { .. });
-        let end = Ended {
+        let mut end = Ended {
             killed_at: (!by_itself).then(SystemTime::now),
             how,
         };
@@ -127,6 +127,10 @@ impl Upstream {
                 report(Report::Note(format!(
                     "containers may be left: {error}; `regatta clean` removes them"
                 )));
+                // Upstream may have ended by itself just before its daemon did.
+                if by_itself && watched.docker.version().await.is_err() {
+                    end.how = AttemptEnd::DaemonGone(error.to_string());
+                }
                 Ok(end)
             }
         }
