@@ -30,7 +30,7 @@ use crate::runner::judging::{Finished, Judged, Judging, Told};
 use crate::sandbox::Limits;
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::DatasetDir;
-use crate::store::eval::{self, EvalFile};
+use crate::store::eval::EvalFile;
 use crate::store::gold::{Gold, Ungradeable};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, RunDir};
@@ -128,12 +128,19 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
             chosen
         }
     };
+    let only = match &args.subset {
+        None => None,
+        Some(name) => {
+            let dataset = options::dataset_alone(&found.config)?;
+            Some(DatasetDir::open(dataset)?.pairs(name)?)
+        }
+    };
     let task = Task {
         config: found.config,
         rules: found.rules,
         prices: found.prices,
         force: args.force,
-        subset: args.subset.clone(),
+        only,
     };
     if args.dry_run {
         for run in &runs {
@@ -157,7 +164,8 @@ pub struct Task {
     pub rules: Rules,
     pub prices: PriceTable,
     pub force: bool,
-    pub subset: Option<String>,
+    /// The pairs that are looked at; all of them without.
+    pub only: Option<Vec<Pair>>,
 }
 
 /// What there is to judge in a run.
@@ -188,13 +196,6 @@ impl Plan {
 impl Task {
     fn plan(&self, run: &RunDir) -> Result<Plan> {
         let stand = Stand::read(run, &self.rules, &self.prices)?;
-        let wanted: Option<Vec<Pair>> = match &self.subset {
-            None => None,
-            Some(name) => {
-                let dataset = options::dataset_alone(&self.config)?;
-                Some(DatasetDir::open(dataset)?.pairs(name)?)
-            }
-        };
         let mut plan = Plan {
             open: Vec::new(),
             judged: 0,
@@ -202,9 +203,10 @@ impl Task {
             others: 0,
         };
         for surveyed in stand.surveyed {
-            if wanted
+            if self
+                .only
                 .as_ref()
-                .is_some_and(|wanted| !wanted.contains(&surveyed.pair))
+                .is_some_and(|only| !only.contains(&surveyed.pair))
             {
                 continue;
             }
@@ -216,24 +218,19 @@ impl Task {
                 }
             };
             let dir = run.pair(surveyed.tree, &surveyed.pair);
-            let file = eval::read(&dir.eval());
             let result_is_newer = || {
                 let time = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
                 time(dir.result()) > time(dir.eval()).or(Some(SystemTime::UNIX_EPOCH))
             };
-            let stands = file.as_ref().is_some_and(|file| match file {
-                Err(_) => false,
-                Ok(file) => stands(file, &finished.trial, result_is_newer),
-            });
-            if stands && !self.force {
+            // The survey has read it, and knows whether it is of this trial.
+            let file = surveyed
+                .evaluation
+                .filter(|file| stands(file, result_is_newer));
+            if let (Some(file), false) = (&file, self.force) {
                 plan.judged += 1;
-                if let Some(Ok(EvalFile {
-                    regatta: Some(own), ..
-                })) = &file
-                    && own.rules != self.config.evaluation.rules.name()
-                {
-                    plan.others += 1;
-                }
+                let own = file.regatta.as_ref();
+                let rules = self.config.evaluation.rules.name();
+                plan.others += usize::from(own.is_some_and(|own| own.rules != rules));
                 continue;
             }
             plan.open.push(Finished {
@@ -369,10 +366,10 @@ impl Task {
 }
 
 /// Whether what an `eval.json` says needs not be asked again.
-fn stands(file: &EvalFile, trial: &str, result_is_newer: impl Fn() -> bool) -> bool {
+fn stands(file: &EvalFile, result_is_newer: impl Fn() -> bool) -> bool {
     match &file.regatta {
         // A verdict, or a merge that cannot be had.
-        Some(own) => own.trial == trial && own.broken_by.is_none(),
+        Some(own) => own.broken_by.is_none(),
         // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
         None => file.error.is_none() && file.both_passed.is_some() && !result_is_newer(),
     }

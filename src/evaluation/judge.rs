@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::cache::{Cache, Key};
 use super::merge::{self, Applied, Joined, Merge, last_line};
 use super::patch::Prepared;
@@ -87,14 +85,6 @@ impl Judgement {
     pub fn both_passed(&self) -> bool {
         self.error.is_none() && self.suites.iter().all(Suite::passed)
     }
-}
-
-/// What running a suite came to, for the cache.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Known {
-    Judged(Suite),
-    Unclear(Suite),
 }
 
 /// How to tell of a pull, and the run that sandboxes are labelled with.
@@ -279,12 +269,12 @@ impl Judge {
     ) -> Result<Suite, Trouble> {
         let mut suite = match self.seen(task, feature, Some(&patch.bytes), asking).await? {
             // What could not be loaded or put there may be the dataset's fault as well.
-            Known::Judged(suite)
+            Seen::Judged(suite)
                 if matches!(suite.outcome, Outcome::NotLoaded | Outcome::TestsNotApplied) =>
             {
                 suite
             }
-            Known::Judged(mut suite) => {
+            Seen::Judged(mut suite) => {
                 if suite.outcome == Outcome::NotApplied {
                     if patch.bytes.is_empty() {
                         "the patch is empty".clone_into(&mut suite.reason);
@@ -295,11 +285,11 @@ impl Judge {
                 }
                 return Ok(suite);
             }
-            Known::Unclear(suite) => suite,
+            Seen::Unclear(suite) => suite,
         };
         let own = self.dataset_file(task, feature, "feature.patch")?;
         match self.seen(task, feature, Some(&own), asking).await? {
-            Known::Judged(control)
+            Seen::Judged(control)
                 if matches!(control.outcome, Outcome::Passed | Outcome::Failed) =>
             {
                 suite
@@ -307,7 +297,7 @@ impl Judge {
                     .push_str("; with the dataset's own patch the suite does run");
                 Ok(suite)
             }
-            Known::Judged(control) | Known::Unclear(control) => {
+            Seen::Judged(control) | Seen::Unclear(control) => {
                 let text = format!(
                     "{}; nor does the suite of feature {feature} run with the dataset's own patch: {}",
                     suite.reason, control.reason
@@ -331,7 +321,7 @@ impl Judge {
         feature: u64,
         patch: Option<&[u8]>,
         asking: &Asking<'_>,
-    ) -> Result<Known, Trouble> {
+    ) -> Result<Seen, Trouble> {
         let tests = self.dataset_file(task, feature, "tests.patch")?;
         let ground = self.venue.ground(task).await;
         let mut key = Key::of("suite", ground.as_deref(), &task.to_string());
@@ -349,10 +339,7 @@ impl Judge {
             {
                 return Err(Trouble::new(&rule, suite.reason.clone()));
             }
-            Ok(match seen {
-                Seen::Judged(suite) => Known::Judged(suite),
-                Seen::Unclear(suite) => Known::Unclear(suite),
-            })
+            Ok(seen)
         };
         // Boxed: a future of this size in every caller is a large one.
         self.cache.once(key, Box::pin(work)).await
@@ -379,7 +366,7 @@ impl Judge {
         self.venue.ready(task, asking.note).await?;
         let own = self.dataset_file(task, feature, "feature.patch")?;
         let gold = self.seen(task, feature, Some(&own), asking).await?;
-        let (Known::Judged(suite) | Known::Unclear(suite)) = &gold;
+        let (Seen::Judged(suite) | Seen::Unclear(suite)) = &gold;
         if !suite.passed() {
             return Ok(Some(format!(
                 "its own patch does not pass: {}",
@@ -387,7 +374,7 @@ impl Judge {
             )));
         }
         let base = self.seen(task, feature, None, asking).await?;
-        let (Known::Judged(suite) | Known::Unclear(suite)) = &base;
+        let (Seen::Judged(suite) | Seen::Unclear(suite)) = &base;
         Ok(suite
             .passed()
             .then(|| format!("its tests pass on the untouched base: {}", suite.reason)))

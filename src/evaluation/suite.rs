@@ -86,7 +86,8 @@ impl Suite {
 }
 
 /// What a run of the runner shows by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Seen {
     /// Enough for a verdict.
     Judged(Suite),
@@ -227,20 +228,13 @@ fn plural(tests: u64) -> String {
 /// Puts the repository back to the base, as upstream does before each suite: not every runner does.
 /// What git ignores stays, as images hold builds there.
 async fn reset(room: &mut Room) -> Result<(), Trouble> {
-    let base = room.base().to_owned();
-    let script = format!(
-        "rm -f .git/index.lock
-git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97"
-    );
-    asked(room, &script).await.map(drop)
+    asked(room, "").await.map(drop)
 }
 
 /// What git says when it refuses a patch on the base, as the runner applies it.
 async fn refused(room: &mut Room, patch: &str) -> Result<Option<String>, Trouble> {
-    let base = room.base().to_owned();
     let script = format!(
-        "git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
-said=$(git apply --ignore-whitespace --check \"$P/{patch}\" 2>&1) && exit 0
+        "said=$(git apply --ignore-whitespace --check \"$P/{patch}\" 2>&1) && exit 0
 git apply --3way \"$P/{patch}\" >/dev/null 2>&1 && exit 0
 echo \"$said\"; exit 1"
     );
@@ -249,19 +243,22 @@ echo \"$said\"; exit 1"
 
 /// The same of the hidden tests, on top of the patch.
 async fn refused_on_top(room: &mut Room) -> Result<Option<String>, Trouble> {
-    let base = room.base().to_owned();
-    let script = format!(
-        "git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
-git apply --ignore-whitespace \"$P/work.patch\" 2>/dev/null || git apply --3way \"$P/work.patch\" >/dev/null 2>&1 || exit 97
+    let script = "git apply --ignore-whitespace \"$P/work.patch\" 2>/dev/null || git apply --3way \"$P/work.patch\" >/dev/null 2>&1 || exit 97
 said=$(git apply --ignore-whitespace --check \"$P/tests.patch\" 2>&1) && exit 0
 git apply --3way \"$P/tests.patch\" >/dev/null 2>&1 && exit 0
-echo \"$said\"; exit 1"
-    );
-    asked(room, &script).await
+echo \"$said\"; exit 1";
+    asked(room, script).await
 }
 
+/// Runs a script from the base on, with what it said when it ends with 1.
 async fn asked(room: &mut Room, script: &str) -> Result<Option<String>, Trouble> {
-    let output = room.git(script).await?;
+    let base = room.base().to_owned();
+    let script = format!(
+        "rm -f .git/index.lock
+git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
+{script}"
+    );
+    let output = room.git(&script).await?;
     match exit_code(&output) {
         Some(0) => Ok(None),
         Some(1) => {

@@ -14,6 +14,7 @@ use crate::files;
 use crate::sandbox::{
     Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Spec,
 };
+use crate::store::dataset;
 
 /// How much of what a script prints is kept: its beginning and its end.
 const KEPT: usize = 8 << 20;
@@ -49,9 +50,7 @@ impl Venue {
     /// A task's directory in the dataset.
     #[must_use]
     pub fn task_dir(&self, task: &TaskKey) -> PathBuf {
-        self.dataset
-            .join(&task.repo)
-            .join(format!("task{}", task.task_id))
+        dataset::task_dir(&self.dataset, task)
     }
 
     /// What the outcome of a suite depends on besides the patches: the image's id. `None` where
@@ -78,10 +77,7 @@ impl Venue {
     /// Opens a sandbox, for a task that is ready.
     pub async fn open(&self, task: &TaskKey, run: &str) -> Result<Room, Trouble> {
         let image = image_name(task);
-        let workspace = match &self.workspaces {
-            Some(dir) => dir.join(&task.repo).join(format!("task{}", task.task_id)),
-            None => self.task_dir(task).join("workspace"),
-        };
+        let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
         let spec = Spec {
             image,
             workspace,

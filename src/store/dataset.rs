@@ -6,6 +6,22 @@ use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
 
+/// A task's directory below a dataset.
+#[must_use]
+pub fn task_dir(root: &Path, task: &TaskKey) -> PathBuf {
+    root.join(&task.repo).join(format!("task{}", task.task_id))
+}
+
+/// The directory with a task's repository, for backends without images: in the dataset, or below
+/// `workspaces`.
+#[must_use]
+pub fn workspace(root: &Path, workspaces: Option<&Path>, task: &TaskKey) -> PathBuf {
+    match workspaces {
+        Some(dir) => task_dir(dir, task),
+        None => task_dir(root, task).join("workspace"),
+    }
+}
+
 /// The dataset at a directory.
 #[derive(Clone, Debug)]
 pub struct DatasetDir {
@@ -119,9 +135,7 @@ impl DatasetDir {
     }
 
     fn task_dir(&self, task: &TaskKey) -> PathBuf {
-        self.root
-            .join(&task.repo)
-            .join(format!("task{}", task.task_id))
+        task_dir(&self.root, task)
     }
 
     /// These tasks as they stand in the tree, and what is wrong with them.

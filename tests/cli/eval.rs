@@ -197,7 +197,7 @@ fn trouble_is_no_verdict_and_is_tried_again() {
     // A download that fails.
     place.write(
         runner,
-        "echo 'curl: (6) Could not resolve host: pypi.org'; exit 1",
+        "echo 'curl: (6) Could not resolve host: example.org'; exit 1",
     );
     eval(&place, &[])
         .code(1)
@@ -277,7 +277,7 @@ fn the_dataset_itself_can_be_judged() {
     // What is not known now stays as it was found.
     let runner = "ds/tide_task/task1/runner.sh";
     let sound = place.read(runner);
-    place.write(runner, "echo 'Could not resolve host: pypi.org'; exit 1");
+    place.write(runner, "echo 'Could not resolve host: example.org'; exit 1");
     eval(&place, &["--gold"])
         .code(1)
         .prints("5 features gradeable, 1 ungradeable, 3 not known");

@@ -369,7 +369,7 @@ impl Experiment {
             rules: self.rules.clone(),
             prices: self.prices.clone(),
             force,
-            subset: None,
+            only: None,
         };
         let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
         task.judge(&runs, interrupt, ui).await

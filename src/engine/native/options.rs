@@ -14,6 +14,7 @@ use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
 use crate::model::provider::{Provider, Wire, of_model};
 use crate::sandbox::Limits;
+use crate::store::dataset;
 
 /// What is the same for every attempt of an experiment.
 #[derive(Clone, Debug)]
@@ -178,11 +179,7 @@ impl Options {
     /// The directory of a task's repository, for backends without images.
     #[must_use]
     pub fn workspace(&self, task: &crate::bench::TaskKey) -> PathBuf {
-        let name = format!("task{}", task.task_id);
-        match &self.workspaces {
-            Some(dir) => dir.join(&task.repo).join(name),
-            None => self.dataset.join(&task.repo).join(name).join("workspace"),
-        }
+        dataset::workspace(&self.dataset, self.workspaces.as_deref(), task)
     }
 }
 
