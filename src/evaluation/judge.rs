@@ -8,6 +8,7 @@ use super::cache::{Cache, Key};
 use super::merge::{self, Applied, Joined, Merge, last_line};
 use super::patch::Prepared;
 use super::suite::{self, Outcome, Seen, Suite};
+use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
@@ -215,10 +216,8 @@ impl Judge {
             key.add(part);
         }
         let work = async {
-            let mut room = self.venue.open(&pair.task, asking.run).await?;
-            let merged = merge::merge(&mut room, patches, self.rules).await;
-            room.close().await;
-            merged
+            let merge = async |room: &mut Room| merge::merge(room, patches, self.rules).await;
+            self.venue.within(&pair.task, asking.run, merge).await
         };
         // Boxed: a future of this size in every caller is a large one.
         self.cache.once(key, Box::pin(work)).await
@@ -329,10 +328,8 @@ impl Judge {
         key.add(patch.unwrap_or(b"the base"));
         key.add(&[u8::from(patch.is_some())]);
         let work = async {
-            let mut room = self.venue.open(task, asking.run).await?;
-            let seen = suite::run(&mut room, &tests, patch, self.timeout).await;
-            room.close().await;
-            let seen = seen?;
+            let run = async |room: &mut Room| suite::run(room, &tests, patch, self.timeout).await;
+            let seen = self.venue.within(task, asking.run, run).await?;
             // Asked here, so that what a download broke is not kept as if the suite had shown it.
             if let Seen::Unclear(suite) = &seen
                 && let Some(rule) = self.infrastructure(&suite.output)

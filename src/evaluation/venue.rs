@@ -74,52 +74,72 @@ impl Venue {
         Ok(())
     }
 
-    /// Opens a sandbox, for a task that is ready.
-    pub async fn open(&self, task: &TaskKey, run: &str) -> Result<Room, Trouble> {
-        let image = image_name(task);
+    /// Works in a sandbox of its own, of a task that is ready.
+    pub async fn within<T>(
+        &self,
+        task: &TaskKey,
+        run: &str,
+        work: impl AsyncFnOnce(&mut Room) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
-        let spec = Spec {
-            image,
-            workspace,
-            run: run.to_owned(),
-            trial: "evaluation".to_owned(),
-            agent: "evaluation".to_owned(),
-            env: IndexMap::new(),
-            messaging: false,
-            git: false,
-            limits: Arc::clone(&self.limits),
-            repository: Repository::AsItIs,
-        };
-        let sandbox = Sandbox::start(&spec, &self.backend).await?;
+        let spec = spec(image_name(task), workspace, run, &self.limits);
+        Room::within(&spec, &self.backend, async |room| {
+            if !matches!(self.backend, Backend::Docker(_)) {
+                let runner = self.task_dir(task).join("runner.sh");
+                let runner = files::read(&runner).map_err(|error| Trouble::dataset(&error))?;
+                let path = room.runner.clone();
+                room.sandbox.write(&path, &runner).await?;
+            }
+            work(room).await
+        })
+        .await
+    }
+}
+
+/// What a sandbox of an evaluation is made from.
+fn spec(image: String, workspace: PathBuf, run: &str, limits: &Arc<Limits>) -> Spec {
+    Spec {
+        image,
+        workspace,
+        run: run.to_owned(),
+        trial: "evaluation".to_owned(),
+        agent: "evaluation".to_owned(),
+        env: IndexMap::new(),
+        messaging: false,
+        git: false,
+        limits: Arc::clone(limits),
+        repository: Repository::AsItIs,
+    }
+}
+
+impl Room {
+    /// Works in a sandbox, and ends it whatever came of that.
+    async fn within<T>(
+        spec: &Spec,
+        backend: &Backend,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let sandbox = Sandbox::start(spec, backend).await?;
         let home = sandbox.home().to_owned();
-        let mut room = Room {
+        let mut room = Self {
             base: sandbox.base().to_owned(),
             repo: format!("{home}/repo"),
-            patches: match self.backend {
+            patches: match backend {
                 // The machine's own root is nobody's to write to.
                 Backend::Process(_) => format!("{home}/patches"),
                 _ => "/patches".to_owned(),
             },
-            runner: match self.backend {
+            runner: match backend {
                 Backend::Docker(_) => RUNNER_OF_IMAGE.to_owned(),
                 _ => format!("{home}/runner.sh"),
             },
             sandbox,
         };
-        if !matches!(self.backend, Backend::Docker(_)) {
-            let runner = self.task_dir(task).join("runner.sh");
-            let runner = files::read(&runner).map_err(|error| Trouble::dataset(&error))?;
-            let path = room.runner.clone();
-            if let Err(error) = room.sandbox.write(&path, &runner).await {
-                room.close().await;
-                return Err(error.into());
-            }
-        }
-        Ok(room)
+        let done = work(&mut room).await;
+        room.sandbox.close().await;
+        done
     }
-}
 
-impl Room {
     /// The base commit.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -166,11 +186,6 @@ impl Room {
         };
         let script = format!("cd '{repo}' || exit 96\n{places}exec bash '{runner}' {words}");
         self.sandbox.run_script(&script, timeout, KEPT).await
-    }
-
-    /// Ends the sandbox.
-    pub async fn close(self) {
-        self.sandbox.close().await;
     }
 }
 
