@@ -14,11 +14,12 @@ use super::options::{self, RunSelection, set};
 use super::report::{Stand, summarise};
 use super::ui::Ui;
 use crate::bench::{Pair, RuleSet, Setting, TaskKey};
-use crate::config::Config;
+use crate::config::{Config, Native};
 use crate::demo;
 use crate::engine::native::BackendKind;
 use crate::error::{Error, Result, exit};
 use crate::evaluation::cache::Cache;
+use crate::evaluation::clones::Clones;
 use crate::evaluation::{Asking, Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::model::price::PriceTable;
@@ -27,8 +28,8 @@ use crate::report::text::{duration, one_line, plural};
 use crate::report::{Format, Standing};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
-use crate::sandbox::Limits;
 use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::{Limits, namespace};
 use crate::store::dataset::DatasetDir;
 use crate::store::eval::EvalFile;
 use crate::store::gold::{Gold, Ungradeable};
@@ -394,6 +395,23 @@ fn cache(reads: bool) -> Arc<Cache> {
     Arc::new(Cache::new(dir, reads))
 }
 
+/// Where patches are merged without a container, if this machine has such a place.
+async fn clones(native: &Native) -> Result<Option<Clones>> {
+    let Some(dir) = demo::cache_dir() else {
+        return Ok(None);
+    };
+    if namespace::check().await.is_err() {
+        return Ok(None);
+    }
+    let backend = local::backend(BackendKind::Namespace, &native.rootfs)?;
+    let limits = Limits::of_config(native, true);
+    Ok(Some(Clones::new(
+        dir.join("regatta/clones"),
+        backend,
+        &limits,
+    )))
+}
+
 /// The judge that a configuration means, on a backend that is there: the one that is asked for, the
 /// run's, or the configuration's.
 async fn judge(
@@ -420,10 +438,14 @@ async fn judge(
         BackendKind::Docker => {
             Docker::at(Endpoint::from_environment()?)?.version().await?;
         }
-        BackendKind::Namespace => crate::sandbox::namespace::check().await?,
+        BackendKind::Namespace => namespace::check().await?,
         BackendKind::Process | BackendKind::Fake => {}
     }
     let native = &config.native;
+    let clones = match kind {
+        BackendKind::Docker => clones(native).await?,
+        _ => None,
+    };
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
@@ -435,6 +457,7 @@ async fn judge(
         rules: config.evaluation.rules,
         timeout: config.evaluation.suite_timeout,
         cache: Arc::clone(cache),
+        clones,
         of_infrastructure: Arc::new(move |line| {
             let rule = rules.find(line, None)?;
             (rule.cause == Cause::Infra).then(|| rule.id.clone())

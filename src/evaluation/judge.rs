@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::{Cache, Key};
+use super::clones::Clones;
 use super::merge::{self, Applied, Joined, Merge, last_line};
 use super::patch::Prepared;
 use super::suite::{self, Outcome, Seen, Suite};
@@ -32,6 +33,8 @@ pub struct Judge {
     pub timeout: Duration,
     /// What is known already.
     pub cache: Arc<Cache>,
+    /// Where patches are merged without a container; nowhere, when there is no such place.
+    pub clones: Option<Clones>,
     /// What asks triage.
     pub of_infrastructure: Arc<OfInfrastructure>,
 }
@@ -78,6 +81,8 @@ pub struct Merging {
     pub strategy: Option<&'static str>,
     /// The beginning of the merged work's difference to the base.
     pub diff: String,
+    /// Whether git alone merged them, without the task's own sandbox.
+    pub in_clone: bool,
 }
 
 impl Judgement {
@@ -131,8 +136,13 @@ impl Judge {
         two: Prepared,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
-        let Merge { applied, joined } = self.merged(pair, [&one.bytes, &two.bytes], asking).await?;
+        let Merge {
+            applied,
+            joined,
+            in_clone,
+        } = self.merged(pair, [&one.bytes, &two.bytes], asking).await?;
         let mut merging = Merging {
+            in_clone,
             applied,
             status: "clean",
             strategy: Some("naive"),
@@ -215,8 +225,24 @@ impl Judge {
         for part in [self.rules.name().as_bytes(), patches[0], patches[1]] {
             key.add(part);
         }
+        let clones = self.clones.as_ref().zip(ground.as_deref());
         let work = async {
-            let merge = async |room: &mut Room| merge::merge(room, patches, self.rules).await;
+            if let Some((clones, image)) = clones {
+                match clones.merge(image, asking.run, patches, self.rules).await {
+                    Ok(Some(merge)) => return Ok(merge),
+                    Ok(None) => {}
+                    // A container can do what this machine could not.
+                    Err(trouble) => (asking.note)(format!(
+                        "{pair}: merged in a container, as it could not be without: {trouble}"
+                    )),
+                }
+            }
+            let merge = async |room: &mut Room| {
+                if let Some((clones, image)) = clones {
+                    clones.make(image, room).await?;
+                }
+                merge::merge(room, patches, self.rules).await
+            };
             self.venue.within(&pair.task, asking.run, merge).await
         };
         // Boxed: a future of this size in every caller is a large one.

@@ -8,6 +8,8 @@ use crate::sandbox::CommandEnd;
 
 /// The largest merged patch that is read.
 const MAX_MERGED: u64 = 200 << 20;
+/// The largest note of a script that is read.
+const MAX_STATUS: u64 = 10_000;
 
 /// What became of one patch on its own branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,32 +73,76 @@ pub struct Merge {
     pub applied: [Applied; 2],
     /// What came out.
     pub joined: Joined,
+    /// Whether git alone merged them, without the task's own sandbox.
+    pub in_clone: bool,
 }
 
 /// Merges two patches in a room; it is left on another commit than the base.
 pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Result<Merge, Trouble> {
-    for (index, patch) in patches.iter().enumerate() {
-        room.put(&format!("patch{}.patch", index + 1), patch)
-            .await?;
-    }
     let base = room.base().to_owned();
-    let is_identical =
-        rules == RuleSet::V0_0_29 && !patches[0].is_empty() && patches[0] == patches[1];
-    let script = if is_identical {
+    let script = if are_one(patches, rules) {
         identical(&base)
     } else {
         branches(&base, rules)
     };
-    let output = room.git(&script).await?;
-    let said = text(&output);
-    let status = room.get("status", 1000).await;
-    let (CommandEnd::Exited(0), Ok(status)) = (output.end, status) else {
-        return Err(Trouble::new(
+    let status = noted(room, patches, &script).await?;
+    read(room, &status, patches, rules).await
+}
+
+/// Merges two patches in a clone's room, where there is nothing but the base commit. `None` where
+/// the task's own repository might give something else.
+pub async fn in_clone(
+    room: &mut Room,
+    patches: [&[u8]; 2],
+    rules: RuleSet,
+) -> Result<Option<Merge>, Trouble> {
+    let script = format!(
+        "identical={} union={}\n{IN_CLONE}",
+        u8::from(are_one(patches, rules)),
+        u8::from(rules == RuleSet::V0_0_11)
+    );
+    let status = noted(room, patches, &script).await?;
+    if status.lines().any(|line| line.starts_with("left: ")) {
+        return Ok(None);
+    }
+    let merge = read(room, &status, patches, rules).await?;
+    Ok(Some(Merge {
+        in_clone: true,
+        ..merge
+    }))
+}
+
+/// Whether one patch was submitted twice, and is not merged with itself.
+fn are_one(patches: [&[u8]; 2], rules: RuleSet) -> bool {
+    rules == RuleSet::V0_0_29 && !patches[0].is_empty() && patches[0] == patches[1]
+}
+
+/// Runs a script on the patches; gives what it noted.
+async fn noted(room: &mut Room, patches: [&[u8]; 2], script: &str) -> Result<String, Trouble> {
+    for (index, patch) in patches.iter().enumerate() {
+        room.put(&format!("patch{}.patch", index + 1), patch)
+            .await?;
+    }
+    let output = room.git(script).await?;
+    let status = room.get("status", MAX_STATUS).await;
+    match (output.end, status) {
+        (CommandEnd::Exited(0), Ok(status)) => Ok(String::from_utf8_lossy(&status).into_owned()),
+        _ => Err(Trouble::new(
             "merge_broken",
-            format!("the patches could not be merged: {}", last_line(&said)),
-        ));
-    };
-    let status = String::from_utf8_lossy(&status).into_owned();
+            format!(
+                "the patches could not be merged: {}",
+                last_line(&text(&output))
+            ),
+        )),
+    }
+}
+
+async fn read(
+    room: &mut Room,
+    status: &str,
+    patches: [&[u8]; 2],
+    rules: RuleSet,
+) -> Result<Merge, Trouble> {
     let is = |word: &str| status.lines().any(|line| line == word);
     let applied = [1, 2].map(|n| {
         if is(&format!("patch{n} applied")) {
@@ -107,7 +153,7 @@ pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Resu
             Applied::Failed
         }
     });
-    let joined = if is_identical {
+    let joined = if are_one(patches, rules) {
         // What git cannot read even so is tested as it is.
         Joined::Identical(if is("normalized") {
             room.get("merged.patch", MAX_MERGED).await?
@@ -121,7 +167,11 @@ pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Resu
     } else {
         Joined::Conflict
     };
-    Ok(Merge { applied, joined })
+    Ok(Merge {
+        applied,
+        joined,
+        in_clone: false,
+    })
 }
 
 /// Who the commits are by; they are seen by nobody.
@@ -193,6 +243,83 @@ exit 0
 "#
     )
 }
+
+/// The same without a working tree: on git's index and objects alone, with the base's own
+/// `.gitignore` and `.gitattributes` as the only files.
+///
+/// Whatever a working tree would have a say in is left to one: what applies only in parts or not at
+/// all, files that git leaves out, changes of git's settings, submodules, what is converted on its
+/// way into a file and back, and carriage returns, which may be.
+const IN_CLONE: &str = r#"export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
+export GIT_COMMITTER_NAME=evaluation GIT_COMMITTER_EMAIL=evaluation@localhost
+say() { echo "$1" >> "$P/status"; }
+leave() { say "left: $1"; exit 0; }
+difference() { git diff "$base" "$1" > "$P/merged.patch" || exit 97; }
+rm -f "$P/status"
+base=$(git rev-parse HEAD) && git read-tree "$base" || exit 97
+git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' | git checkout-index -q -z --stdin
+# What a patch makes of the base, as $commit.
+commit() {
+  git read-tree "$base" || exit 97
+  if [ -s "$P/patch$1.patch" ]; then
+    git apply --cached "$P/patch$1.patch" || leave "patch $1 does not simply apply"
+  fi
+  local path attribute value mode id kind added=() changed=() ids=()
+  while read -r -d '' _ mode _ id kind && IFS= read -r -d '' path; do
+    case ${path##*/} in .gitignore|.gitattributes|.gitmodules) leave "$path is changed" ;; esac
+    [ "$mode" != 160000 ] || leave 'a submodule'
+    case $kind in
+      D) continue ;;
+      A) added+=("$path") ;;
+    esac
+    changed+=("$path") ids+=("$id")
+  done < <(git diff --cached --raw --no-renames --no-abbrev -z "$base")
+  if [ ${#added[@]} -gt 0 ]; then
+    printf '%s\0' "${added[@]}" | git check-ignore --no-index -q -z --stdin
+    [ $? -eq 1 ] || leave 'files that git leaves out'
+  fi
+  if [ ${#changed[@]} -gt 0 ]; then
+    while IFS= read -r -d '' path && IFS= read -r -d '' attribute && IFS= read -r -d '' value; do
+      [ "$value" = unspecified ] || leave "$path has $attribute"
+    done < <(printf '%s\0' "${changed[@]}" | git check-attr -z --stdin filter ident working-tree-encoding)
+    ! printf '%s\n' "${ids[@]}" | git cat-file --batch | LC_ALL=C grep -q $'\r' || leave 'carriage returns'
+  fi
+  commit=$(git commit-tree -p "$base" -m "agent $1" "$(git write-tree)") || exit 97
+}
+if [ "$identical" = 1 ]; then
+  commit 1
+  difference "$commit"
+  printf '%s\n' 'patch1 applied' 'patch2 applied' normalized >> "$P/status"
+  exit 0
+fi
+for n in 1 2; do
+  commit $n
+  git update-ref "refs/heads/agent$n" "$commit" || exit 97
+  if [ -s "$P/patch$n.patch" ]; then say "patch$n applied"; else say "patch$n skipped"; fi
+done
+# Merges into $tree; git's own exit codes are 0 (clean) and 1 (conflicts).
+join() {
+  tree=$(git merge-tree --write-tree agent2 agent1)
+  local code=$?
+  tree=${tree%%$'\n'*}
+  [ $code -le 1 ] || leave 'git cannot merge in here'
+  return $code
+}
+if join; then
+  difference "$tree"
+  say clean
+  exit 0
+fi
+if [ "$union" = 1 ]; then
+  echo '* merge=union' >> .gitattributes
+  if join; then
+    difference "$tree"
+    say union
+  fi
+fi
+say conflict
+exit 0
+"#;
 
 /// A line for a reason: short, and without what could drive a terminal.
 #[must_use]

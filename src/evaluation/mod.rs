@@ -5,6 +5,7 @@
 //! another try.
 
 pub mod cache;
+pub mod clones;
 pub mod judge;
 pub mod merge;
 pub mod output;

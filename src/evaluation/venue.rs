@@ -97,7 +97,8 @@ impl Venue {
 }
 
 /// What a sandbox of an evaluation is made from.
-fn spec(image: String, workspace: PathBuf, run: &str, limits: &Arc<Limits>) -> Spec {
+#[must_use]
+pub fn spec(image: String, workspace: PathBuf, run: &str, limits: &Arc<Limits>) -> Spec {
     Spec {
         image,
         workspace,
@@ -114,7 +115,7 @@ fn spec(image: String, workspace: PathBuf, run: &str, limits: &Arc<Limits>) -> S
 
 impl Room {
     /// Works in a sandbox, and ends it whatever came of that.
-    async fn within<T>(
+    pub async fn within<T>(
         spec: &Spec,
         backend: &Backend,
         work: impl AsyncFnOnce(&mut Self) -> Result<T, Trouble>,

@@ -289,6 +289,7 @@ impl Judging {
             broken_by: None,
             suites: Vec::new(),
             left_out: Vec::new(),
+            merged_in: None,
         };
         let mut record = EvalRecord {
             repo: one.pair.task.repo.clone(),
@@ -331,6 +332,12 @@ impl Judging {
         if let Some(merge) = &judgement.merge {
             let [one, two] = merge.applied.map(Applied::name);
             record.apply_status = Some(status(one, two));
+            let place = if merge.in_clone {
+                "clone"
+            } else {
+                &note.backend
+            };
+            note.merged_in = Some(place.to_owned());
             record.merge = Some(MergeRecord {
                 status: merge.status.to_owned(),
                 strategy: merge.strategy.map(str::to_owned),

@@ -135,6 +135,9 @@ pub struct Note {
     pub trial: String,
     /// Where the suites ran.
     pub backend: String,
+    /// Where the patches were merged: a backend, or `clone`, without the task's own sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_in: Option<String>,
     /// How often the evaluation was tried.
     pub tries: u32,
     /// What broke it; none where there is a verdict.

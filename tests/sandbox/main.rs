@@ -13,5 +13,6 @@ mod calls;
 mod commands;
 mod history;
 mod isolation;
+mod merging;
 mod place;
 mod team;

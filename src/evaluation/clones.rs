@@ -1,0 +1,237 @@
+//! Clones of tasks' bases, in which git alone merges patches: no container is needed for that.
+//!
+//! What a merge in a task's image gives depends on more than the base commit: on the image's
+//! untracked and ignored files, its hooks, git's configuration and version. A clone is made only
+//! of an image where none of that matters ([`LEARN`]), and a merge in it gives up as soon as it
+//! might ([`super::merge::in_clone`]). Then the image's own git merges, as always before.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::merge::{self, Merge};
+use super::venue::{Room, exit_code, spec, text};
+use super::{RuleSet, Trouble};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::sandbox::{Backend, Limits};
+
+/// The largest clone, in bytes: to copy a larger one takes longer than to start a container.
+const MAX_PACK: u64 = 100 << 20;
+/// The largest of a clone's other files, in bytes.
+const MAX_FACTS: u64 = 1 << 20;
+/// In a clone's place: why there is none.
+const WHY_NOT: &str = "why-not";
+
+/// The clones that are on this machine, and where they are worked in.
+#[derive(Debug)]
+pub struct Clones {
+    dir: PathBuf,
+    backend: Backend,
+    limits: Arc<Limits>,
+    being_made: Mutex<HashSet<PathBuf>>,
+}
+
+impl Clones {
+    /// The clones in a directory, worked in on a backend of this machine.
+    #[must_use]
+    pub fn new(dir: PathBuf, backend: Backend, limits: &Limits) -> Self {
+        Self {
+            dir,
+            backend,
+            // Nothing in there needs the network.
+            limits: Arc::new(Limits {
+                network: false,
+                ..limits.clone()
+            }),
+            being_made: Mutex::default(),
+        }
+    }
+
+    /// Where the clone of an image is, by the image's id.
+    fn place(&self, image: &str) -> Option<PathBuf> {
+        let (_, digest) = image.rsplit_once(':')?;
+        let is_digest = digest.len() >= 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then(|| self.dir.join(digest))
+    }
+
+    /// Merges in the clone of an image; `None` where there is none, or where that might not give
+    /// what the image's git gives.
+    pub async fn merge(
+        &self,
+        image: &str,
+        run: &str,
+        patches: [&[u8]; 2],
+        rules: RuleSet,
+    ) -> std::result::Result<Option<Merge>, Trouble> {
+        let Some(place) = self
+            .place(image)
+            .filter(|place| place.join(".git").is_dir())
+        else {
+            return Ok(None);
+        };
+        let spec = spec(String::new(), place, run, &self.limits);
+        let merge = async |room: &mut Room| merge::in_clone(room, patches, rules).await;
+        Room::within(&spec, &self.backend, merge).await
+    }
+
+    /// Makes the clone of an image, in a room with that image, unless it is there or is being made.
+    ///
+    /// What cannot be kept is made another time.
+    pub async fn make(&self, image: &str, room: &mut Room) -> std::result::Result<(), Trouble> {
+        let Some(place) = self.place(image).filter(|place| !place.exists()) else {
+            return Ok(());
+        };
+        let being_made = || {
+            self.being_made
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if !being_made().insert(place.clone()) {
+            return Ok(());
+        }
+        let learnt = learn(room).await;
+        // A clone that cannot be kept is no reason not to judge.
+        let _ = learnt.as_ref().map(|learnt| learnt.keep(&place));
+        being_made().remove(&place);
+        learnt.map(drop)
+    }
+}
+
+/// What a room tells of its image.
+#[derive(Debug)]
+enum Learnt {
+    /// Git alone merges as the image does.
+    Clone {
+        /// The one commit of the clone, with the base's tree.
+        commit: String,
+        /// How many digits of an object's id the image's git prints.
+        abbrev: u8,
+        /// The image's own list of what git leaves out.
+        exclude: Vec<u8>,
+        pack: Vec<u8>,
+        index: Vec<u8>,
+    },
+    /// It does not.
+    WhyNot(String),
+}
+
+async fn learn(room: &mut Room) -> std::result::Result<Learnt, Trouble> {
+    let base = room.base().to_owned();
+    let ran = room
+        .git(&format!("base={base} max={MAX_PACK}\n{LEARN}"))
+        .await?;
+    let said = text(&ran);
+    if exit_code(&ran) != Some(0) {
+        let why = format!("it could not be looked at: {}", merge::last_line(&said));
+        return Ok(Learnt::WhyNot(why));
+    }
+    let facts = room.get("facts", MAX_FACTS).await?;
+    let facts = String::from_utf8_lossy(&facts);
+    let fact = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name));
+    if let Some(why) = fact("why-not=") {
+        return Ok(Learnt::WhyNot(merge::plain(why)));
+    }
+    let commit = fact("commit=").unwrap_or_default();
+    let abbrev = fact("abbrev=").and_then(|digits| digits.parse().ok());
+    // Other kinds of ids have other lengths, and other settings.
+    let (40, Some(abbrev @ 4..=40)) = (commit.len(), abbrev) else {
+        return Ok(Learnt::WhyNot(format!(
+            "git says of it: {}",
+            merge::last_line(&facts)
+        )));
+    };
+    Ok(Learnt::Clone {
+        commit: merge::plain(commit),
+        abbrev,
+        exclude: room.get("exclude", MAX_FACTS).await?,
+        pack: room.get("base.pack", MAX_PACK).await?,
+        index: room.get("base.idx", MAX_PACK).await?,
+    })
+}
+
+impl Learnt {
+    /// Writes it beside its place and renames, so that a half-written one is never used.
+    fn keep(&self, place: &Path) -> Result<()> {
+        let parent = place.parent().unwrap_or(place);
+        files::create_dir(parent)?;
+        let fresh = tempfile::Builder::new()
+            .prefix(".regatta-")
+            .tempdir_in(parent)
+            .map_err(|error| {
+                Error::world(format!("cannot write in {}: {error}", parent.display()))
+            })?;
+        match self {
+            Self::WhyNot(why) => files::write_atomic(&fresh.path().join(WHY_NOT), why.as_bytes())?,
+            Self::Clone {
+                commit,
+                abbrev,
+                exclude,
+                pack,
+                index,
+            } => {
+                let git = fresh.path().join(".git");
+                for dir in ["refs/heads", "objects/pack", "info"] {
+                    files::create_dir(&git.join(dir))?;
+                }
+                let config = format!(
+                    "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tabbrev = {abbrev}\n"
+                );
+                let head = format!("{commit}\n");
+                for (name, bytes) in [
+                    ("HEAD", head.as_bytes()),
+                    ("config", config.as_bytes()),
+                    ("info/exclude", exclude),
+                    ("objects/pack/pack-base.pack", pack),
+                    ("objects/pack/pack-base.idx", index),
+                ] {
+                    files::write_atomic(&git.join(name), bytes)?;
+                }
+            }
+        }
+        // A sandbox that root starts is nobody's.
+        files::open_to_all(fresh.path())?;
+        // Another Regatta may have been faster.
+        if files::rename(fresh.path(), place).is_ok() {
+            let _ = fresh.keep();
+        }
+        Ok(())
+    }
+}
+
+/// Looks at an image's repository: whether git alone merges as git does in there, and if so the
+/// base's objects. `$base` is the base commit, `$max` the most bytes that are wanted, `$P` where the answers go.
+///
+/// In the order of the questions: the merge strategy is the one of today (git 2.34); the working
+/// tree is the base's and nothing else, but for ignored files; no path is hidden from git; there
+/// are no submodules, replaced objects or hooks; and no settings but those that change nothing here.
+const LEARN: &str = r#"mkdir -p "$P"
+why_not() { echo "why-not=$1" > "$P/facts"; exit 0; }
+git_dir=$(git rev-parse --absolute-git-dir) || exit 1
+IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
+[ $((major * 1000 + minor)) -ge 2034 ] || why_not "its git is $major.$minor"
+[ -z "$(git status --porcelain --ignore-submodules=none 2>&1)" ] || why_not 'its working tree is not the base'
+[ -z "$(git ls-files -v | grep '^[a-zS]')" ] || why_not 'its index hides files'
+[ -z "$(git ls-tree -r "$base" | grep '^160000')" ] || why_not 'it has submodules'
+[ -z "$(git for-each-ref --count=1 refs/replace)" ] || why_not 'it has replaced objects'
+for hook in "$git_dir"/hooks/*; do
+  case $hook in *.sample) ;; *) [ ! -x "$hook" ] || why_not "it has the hook ${hook##*/}" ;; esac
+done
+[ "$(git config --type=bool core.filemode)" = true ] || why_not 'its git ignores modes'
+setting=$(git config --list --name-only | grep -vixE -m 1 'core\.(repositoryformatversion|filemode|bare|logallrefupdates)|remote\..*\.(url|fetch)|branch\..*\.(remote|merge)|user\..*|safe\.directory|init\.defaultbranch|advice\..*')
+[ -z "$setting" ] || why_not "its git has the setting $setting"
+for file in "$git_dir/info/attributes" /etc/gitattributes /usr/local/etc/gitattributes "${XDG_CONFIG_HOME:-$HOME/.config}"/git/{attributes,ignore}; do
+  [ ! -s "$file" ] || why_not "it has $file"
+done
+cp "$git_dir/info/exclude" "$P/exclude" 2> /dev/null || : > "$P/exclude"
+export GIT_AUTHOR_NAME=base GIT_AUTHOR_EMAIL=base@localhost GIT_AUTHOR_DATE='2026-01-01T00:00:00Z'
+export GIT_COMMITTER_NAME=base GIT_COMMITTER_EMAIL=base@localhost GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
+commit=$(git commit-tree -m 'The base' "$base^{tree}") || exit 1
+git pack-objects -q --revs --stdout <<< "$commit" > "$P/base.pack" || exit 1
+git index-pack -o "$P/base.idx" "$P/base.pack" > /dev/null || exit 1
+[ "$(wc -c < "$P/base.pack")" -le "$max" ] && [ "$(wc -c < "$P/base.idx")" -le "$max" ] || why_not 'it is too large'
+abbrev=40
+while read -r _ _ id _; do
+  [ ${#id} -ge "$abbrev" ] || abbrev=${#id}
+done <<< "$(git ls-tree --abbrev "$base"; echo "- - $(git rev-parse --short "$base")")"
+printf 'commit=%s\nabbrev=%s\n' "$commit" "$abbrev" > "$P/facts""#;

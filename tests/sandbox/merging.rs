@@ -1,0 +1,259 @@
+//! Merging without the task's own sandbox: git alone gives what the task's repository gives, or
+//! leaves it to that.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use regatta::evaluation::clones::Clones;
+use regatta::evaluation::merge::{self, Applied, Joined, Merge};
+use regatta::evaluation::venue::{Room, spec};
+use regatta::evaluation::{RuleSet, Trouble};
+
+use crate::place::{Kind, backend, limits};
+
+/// The id of the image that the workspace stands for.
+const IMAGE: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A repository as images have it, with files that git leaves out.
+const BASE: &str = r#"git init -q -b main . && git config user.name t && git config user.email t@localhost
+seq 20 > numbers && seq 10 > other && mkdir dir && seq 5 > dir/x && echo 'int x;' > id.c
+printf 'build/\n*.log\n' > .gitignore && echo 'id.c ident' > .gitattributes
+git add -A && git commit -qm base && git checkout -q --detach
+mkdir build && echo built > build/out && echo log > x.log"#;
+
+/// A workspace, the clone of it, and where both are worked in.
+struct Lab {
+    runtime: tokio::runtime::Runtime,
+    place: tempfile::TempDir,
+    clones: Clones,
+}
+
+impl Lab {
+    /// With what a script makes of the repository of [`BASE`].
+    fn new(change: &str) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let workspace = place.path().join("repo");
+        std::fs::create_dir(&workspace).unwrap();
+        bash(&workspace, &format!("{BASE}\n{change}"));
+        let limits = limits();
+        let lab = Self {
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
+            clones: Clones::new(
+                place.path().join("clones"),
+                backend(Kind::Namespace),
+                &limits,
+            ),
+            place,
+        };
+        let make = async |room: &mut Room| lab.clones.make(IMAGE, room).await;
+        lab.in_workspace(make).unwrap();
+        lab
+    }
+
+    fn in_workspace<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Room) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let limits = Arc::new(limits());
+        let spec = spec(String::new(), self.workspace(), "merging", &limits);
+        let backend = backend(Kind::Namespace);
+        self.runtime
+            .block_on(async { Room::within(&spec, &backend, work).await })
+    }
+
+    fn workspace(&self) -> PathBuf {
+        self.place.path().join("repo")
+    }
+
+    fn why_not(&self) -> Option<String> {
+        let dir = self.place.path().join("clones").join(&IMAGE[7..]);
+        assert!(dir.is_dir());
+        let read = std::fs::read_to_string(dir.join("why-not")).ok();
+        assert_eq!(read.is_none(), dir.join(".git/HEAD").is_file());
+        read
+    }
+
+    /// What an agent submits that does this.
+    fn patch(&self, script: &str) -> Vec<u8> {
+        let submit = "git add -A -f . ':!build/out' ':!x.log' && git diff --cached --binary HEAD";
+        let copy = tempfile::tempdir().unwrap();
+        let to = copy.path().display().to_string();
+        bash(&self.workspace(), &format!("cp -a . '{to}'"));
+        bash(copy.path(), &format!("{script}\n{submit}"))
+    }
+
+    fn by_workspace(&self, patches: [&[u8]; 2], rules: RuleSet) -> Merge {
+        let merge = async |room: &mut Room| merge::merge(room, patches, rules).await;
+        self.in_workspace(merge).unwrap()
+    }
+
+    fn by_git_alone(&self, patches: [&[u8]; 2], rules: RuleSet) -> Option<Merge> {
+        let merge = self.clones.merge(IMAGE, "merging", patches, rules);
+        self.runtime.block_on(merge).unwrap()
+    }
+}
+
+fn bash(dir: &Path, script: &str) -> Vec<u8> {
+    let output = Command::new("bash")
+        .args(["-c", &format!("set -e\n{script}")])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    output.stdout
+}
+
+const BOTH_RULES: [RuleSet; 2] = [RuleSet::V0_0_29, RuleSet::V0_0_11];
+const EDIT: &str = "sed -i '2s/$/ two/' numbers";
+
+#[test]
+fn git_alone_merges_as_the_tasks_repository_does() {
+    let lab = Lab::new("");
+    assert_eq!(lab.why_not(), None);
+    for (what, one, two) in [
+        ("different places", EDIT, "sed -i '18s/$/ more/' numbers"),
+        ("a conflict", EDIT, "sed -i '2s/$/ deux/' numbers"),
+        ("the same place of another file", EDIT, "sed -i 2d other"),
+        ("the first is empty", "", EDIT),
+        ("the second is empty", EDIT, ""),
+        ("both are empty", "", ""),
+        ("identical", EDIT, EDIT),
+        ("a rename and an edit", "git mv numbers dir/n", EDIT),
+        ("both rename", "git mv numbers one", "git mv numbers two"),
+        ("a deletion and an edit", "rm numbers", EDIT),
+        ("both add", "echo 1 > new", "echo 2 > new"),
+        ("a directory goes", "git mv dir there", "echo 6 > dir/y"),
+        (
+            "modes, links and bytes",
+            "chmod +x other; ln -s other link",
+            "printf '\\0\\1' > bytes; git mv other 'an other'",
+        ),
+    ] {
+        let (one, two) = (lab.patch(one), lab.patch(two));
+        for rules in BOTH_RULES {
+            let wanted = lab.by_workspace([&one, &two], rules);
+            assert!(!wanted.in_clone);
+            let wanted = Merge {
+                in_clone: true,
+                ..wanted
+            };
+            let merged = lab.by_git_alone([&one, &two], rules);
+            assert_eq!(merged, Some(wanted), "{what}, by {}", rules.name());
+        }
+    }
+}
+
+#[test]
+fn what_a_working_tree_has_a_say_in_is_left_to_it() {
+    let lab = Lab::new("");
+    assert_eq!(lab.why_not(), None);
+    let garbage = "diff --git a/other b/other\n--- a/other\n+++ b/other\n@@ -1,2 +1,2 @@\n-nothing\n+x\n like it\n";
+    let submodule = format!(
+        "diff --git a/sub b/sub\nnew file mode 160000\n--- /dev/null\n+++ b/sub\n@@ -0,0 +1 @@\n+Subproject commit {}\n",
+        "1".repeat(40)
+    );
+    let file_for_dir = "diff --git a/dir b/dir\nnew file mode 100644\n--- /dev/null\n+++ b/dir\n@@ -0,0 +1 @@\n+x\n";
+    for (what, patch) in [
+        ("does not apply", garbage.into()),
+        ("a submodule", submodule.into_bytes()),
+        ("a file where a directory is", file_for_dir.into()),
+        ("a file that is there, and left out", {
+            let log = "diff --git a/x.log b/x.log\nnew file mode 100644\n--- /dev/null\n+++ b/x.log\n@@ -0,0 +1 @@\n+x\n";
+            log.into()
+        }),
+        ("a new one of that kind", lab.patch("echo > y.log")),
+        ("nothing is left out now", lab.patch("echo > .gitignore")),
+        (
+            "other attributes",
+            lab.patch("echo '* text' > .gitattributes"),
+        ),
+        (
+            "what git converts",
+            lab.patch("echo '/* $Id: 1 $ */' >> id.c"),
+        ),
+        ("carriage returns", lab.patch("printf 'a\\0\\r\\n' > bytes")),
+    ] {
+        for patches in [
+            [&*patch, &lab.patch(EDIT)],
+            [&lab.patch(EDIT), &*patch],
+            [&*patch; 2],
+        ] {
+            for rules in BOTH_RULES {
+                assert_eq!(lab.by_git_alone(patches, rules), None, "{what}");
+            }
+        }
+    }
+    // That it matters: what git no longer leaves out is in the merge.
+    let shows = lab.patch("echo > .gitignore");
+    let merged = lab.by_workspace([&shows, b""], RuleSet::V0_0_29);
+    assert_eq!(merged.applied, [Applied::Applied, Applied::Skipped]);
+    let Joined::Clean(patch) = merged.joined else {
+        panic!("no clean merge");
+    };
+    assert!(String::from_utf8_lossy(&patch).contains("b/x.log"));
+}
+
+#[test]
+fn an_image_that_has_a_say_in_merges_has_no_clone() {
+    for (change, why) in [
+        ("echo > untracked", "its working tree is not the base"),
+        ("echo more >> other", "its working tree is not the base"),
+        (
+            "git update-index --assume-unchanged other; echo more >> other",
+            "its index hides files",
+        ),
+        (
+            "printf '#!/bin/sh\\nexit 1' > .git/hooks/pre-commit; chmod +x .git/hooks/pre-commit",
+            "it has the hook pre-commit",
+        ),
+        (
+            "git config core.autocrlf input",
+            "its git has the setting core.autocrlf",
+        ),
+        (
+            "git config merge.renames false",
+            "its git has the setting merge.renames",
+        ),
+        ("git config core.filemode false", "its git ignores modes"),
+        (
+            "echo '* -diff' > .git/info/attributes",
+            "it has /workspace/repo/.git/info/attributes",
+        ),
+        (
+            "git replace HEAD $(git commit-tree -m x HEAD^{tree})",
+            "it has replaced objects",
+        ),
+        (
+            "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub && mkdir sub && git commit -qm sub",
+            "it has submodules",
+        ),
+        (
+            "head -c 101M /dev/urandom > large && git add large && git commit -qm large",
+            "it is too large",
+        ),
+    ] {
+        let lab = Lab::new(change);
+        assert_eq!(lab.why_not().as_deref(), Some(why), "{change}");
+        let patch = lab.patch(EDIT);
+        assert_eq!(lab.by_git_alone([&patch, b""], RuleSet::V0_0_29), None);
+    }
+}
+
+/// Ids are as long as in the image, and what it leaves out by its own list is left out here.
+#[test]
+fn a_clone_knows_what_its_image_knows() {
+    let lab = Lab::new(
+        "echo secret > .git/info/exclude && for i in $(seq 20000); do printf 'blob\\ndata %s\\n%s\\n' ${#i} $i; done | git fast-import --quiet",
+    );
+    assert_eq!(lab.why_not(), None);
+    let patch = lab.patch(EDIT);
+    let merged = lab.by_git_alone([&patch, b""], RuleSet::V0_0_29).unwrap();
+    let wanted = lab.by_workspace([&patch, b""], RuleSet::V0_0_29);
+    assert_eq!(merged.joined, wanted.joined);
+    let secret = lab.patch("echo > secret");
+    assert_eq!(lab.by_git_alone([&secret, b""], RuleSet::V0_0_29), None);
+}
