@@ -4,32 +4,34 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::statistics::Rate;
-use super::summary::{Outcome, Summary, comparisons};
+use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::{duration, one_line};
 
-/// A table of the runs and a list of the pairs that did not finish.
+/// A table of the runs and a list of the pairs that did not finish, or that could not be judged.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
-    let mut out = String::from(
-        "| run | pairs | finished | pass | fail | unjudged | errors: infra | config | agent | unknown | missing | cost | total spent | time |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    let columns = columns(summaries);
+    let names: Vec<String> = columns
+        .iter()
+        .map(|outcome| outcome.name().replace('_', " "))
+        .collect();
+    let mut out = format!(
+        "| run | pairs | finished | {} | cost | total spent | time |\n|---|{}\n",
+        names.join(" | "),
+        "--:|".repeat(columns.len() + 5)
     );
     for summary in summaries {
-        let count = |outcome| summary.count_of(outcome);
+        let counts: Vec<String> = columns
+            .iter()
+            .map(|outcome| summary.count_of(*outcome).to_string())
+            .collect();
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             cell(summary.run.as_str()),
             summary.pairs,
             summary.finished,
-            count(Outcome::Pass),
-            count(Outcome::Fail),
-            count(Outcome::Unjudged) + count(Outcome::EvalError),
-            count(Outcome::InfraError),
-            count(Outcome::ConfigError),
-            count(Outcome::AgentError),
-            count(Outcome::UnknownError) + count(Outcome::Unreadable),
-            count(Outcome::Missing),
+            counts.join(" | "),
             summary.headline_cost,
             summary.total_spent,
             duration(summary.trial_seconds),
@@ -40,7 +42,7 @@ pub fn render(summaries: &[Summary]) -> String {
         let open = summary
             .lines
             .iter()
-            .filter(|line| !line.outcome.is_finished());
+            .filter(|line| !line.outcome.is_finished() || line.outcome == Outcome::EvalError);
         let mut listed = String::new();
         for line in open {
             let rule = line
@@ -63,7 +65,7 @@ pub fn render(summaries: &[Summary]) -> String {
         if !listed.is_empty() {
             let _ = write!(
                 out,
-                "\n### {}: not finished\n\n{listed}",
+                "\n### {}: not finished, or without a verdict\n\n{listed}",
                 cell(summary.run.as_str())
             );
         }

@@ -410,6 +410,26 @@ pub struct Comparison {
     pub same_rules: bool,
 }
 
+/// The outcomes that a table of these runs has a column for: those that people look for, and those
+/// that some pair has.
+#[must_use]
+pub fn columns(summaries: &[Summary]) -> Vec<Outcome> {
+    let always = [
+        Outcome::Pass,
+        Outcome::Fail,
+        Outcome::InfraError,
+        Outcome::Missing,
+    ];
+    let is_there = |outcome| {
+        summaries
+            .iter()
+            .any(|summary| summary.count_of(outcome) > 0)
+    };
+    let mut columns = Outcome::ALL.to_vec();
+    columns.retain(|outcome| always.contains(outcome) || is_there(*outcome));
+    columns
+}
+
 /// The benchmark's questions, for runs of one experiment: does talking help, and what does a second
 /// agent cost.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::summary::{Comparison, Outcome, Rates, Summary, comparisons};
+use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
 use crate::model::price::Total;
 
 /// A table and what there is to know about the pairs that did not finish.
@@ -148,22 +148,7 @@ pub fn duration(seconds: f64) -> String {
 }
 
 fn table(summaries: &[Summary]) -> String {
-    // A column that is zero for every run says nothing, except the ones people look for.
-    let always = [
-        Outcome::Pass,
-        Outcome::Fail,
-        Outcome::InfraError,
-        Outcome::Missing,
-    ];
-    let columns: Vec<Outcome> = Outcome::ALL
-        .into_iter()
-        .filter(|outcome| {
-            always.contains(outcome)
-                || summaries
-                    .iter()
-                    .any(|summary| summary.count_of(*outcome) > 0)
-        })
-        .collect();
+    let columns = columns(summaries);
     let mut rows = vec![{
         let mut head: Vec<String> = ["run", "pairs", "finished"].map(str::to_owned).to_vec();
         head.extend(
