@@ -16,11 +16,11 @@ use crate::place::{Kind, backend, limits};
 const IMAGE: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A repository as images have it, with files that git leaves out.
-const BASE: &str = r#"git init -q -b main . && git config user.name t && git config user.email t@localhost
+const BASE: &str = r"git init -q -b main . && git config user.name t && git config user.email t@localhost
 seq 20 > numbers && seq 10 > other && mkdir dir && seq 5 > dir/x && echo 'int x;' > id.c
 printf 'build/\n*.log\n' > .gitignore && echo 'id.c ident' > .gitattributes
 git add -A && git commit -qm base && git checkout -q --detach
-mkdir build && echo built > build/out && echo log > x.log"#;
+mkdir build && echo built > build/out && echo log > x.log";
 
 /// A workspace, the clone of it, and where both are worked in.
 struct Lab {
