@@ -234,6 +234,30 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How many bytes the files of a directory have. What disappears meanwhile counts nothing.
+pub fn size_of_tree(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for path in list(dir)? {
+        let Ok(meta) = path.symlink_metadata() else {
+            continue;
+        };
+        bytes += if meta.is_dir() {
+            size_of_tree(&path)?
+        } else {
+            meta.len()
+        };
+    }
+    Ok(bytes)
+}
+
+/// Removes a directory with everything in it; what is gone already is no error.
+pub fn remove_tree(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", dir, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
     let write = || append(path, line)?.sync_data();

@@ -2,19 +2,25 @@
 
 use clap::Args;
 
+use super::eval::{KEPT, kept};
 use super::ui::Ui;
 use crate::error::{Result, exit};
 use crate::executor::reaper::Leftovers;
+use crate::files;
 use crate::sandbox::docker::{Docker, Endpoint};
 
 /// Remove the containers, processes and directories that dead runs of ours left behind
 ///
-/// Only what carries our mark, and whose owner is dead, is touched.
+/// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
+/// keeps for later.
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// Show what would be removed, remove nothing
     #[arg(long)]
     dry_run: bool,
+    /// Also empty the cache of `eval`: outcomes of suites and merges, and clones of tasks' bases
+    #[arg(long)]
+    cache: bool,
 }
 
 pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
@@ -31,6 +37,16 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     } else {
         exit::WORLD
     };
+    let verb = if args.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
+    if args.cache {
+        for line in empty_cache(args.dry_run)? {
+            ui.data(&format!("{verb} {line}\n"))?;
+        }
+    }
     let found = Leftovers::find(docker.as_ref()).await?;
     if found.is_empty() {
         ui.say(if docker.is_some() {
@@ -40,11 +56,6 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         });
         return Ok(code);
     }
-    let verb = if args.dry_run {
-        "would remove"
-    } else {
-        "removed"
-    };
     if !args.dry_run {
         found.remove(docker.as_ref()).await?;
     }
@@ -52,6 +63,22 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         ui.data(&format!("{verb} {line}\n"))?;
     }
     Ok(code)
+}
+
+/// What of `eval`'s cache was removed, or would be.
+fn empty_cache(is_dry: bool) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for dir in KEPT.into_iter().filter_map(kept) {
+        if !dir.is_dir() {
+            continue;
+        }
+        let megabytes = files::size_of_tree(&dir)?.div_ceil(1_000_000);
+        if !is_dry {
+            files::remove_tree(&dir)?;
+        }
+        lines.push(format!("the cache {} ({megabytes} MB)", dir.display()));
+    }
+    Ok(lines)
 }
 
 async fn reach() -> Result<Docker> {

@@ -389,15 +389,25 @@ fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
     manifest.write(run)
 }
 
+/// What an evaluation keeps for later ones, in the user's cache: outcomes of suites and merges, and
+/// clones of tasks' bases. All of it can be made again.
+pub const KEPT: [&str; 2] = [SUITES, CLONES];
+const SUITES: &str = "suites";
+const CLONES: &str = "clones";
+
+/// Where one of [`KEPT`] is, for a user with a cache.
+pub fn kept(name: &str) -> Option<PathBuf> {
+    demo::cache_dir().map(|dir| dir.join("regatta").join(name))
+}
+
 /// What is known of earlier evaluations.
 fn cache(reads: bool) -> Arc<Cache> {
-    let dir = demo::cache_dir().map(|dir| dir.join("regatta/suites"));
-    Arc::new(Cache::new(dir, reads))
+    Arc::new(Cache::new(kept(SUITES), reads))
 }
 
 /// Where patches are merged without a container, if this machine has such a place.
 async fn clones(native: &Native) -> Result<Option<Clones>> {
-    let Some(dir) = demo::cache_dir() else {
+    let Some(dir) = kept(CLONES) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {
@@ -405,11 +415,7 @@ async fn clones(native: &Native) -> Result<Option<Clones>> {
     }
     let backend = local::backend(BackendKind::Namespace, &native.rootfs)?;
     let limits = Limits::of_config(native, true);
-    Ok(Some(Clones::new(
-        dir.join("regatta/clones"),
-        backend,
-        &limits,
-    )))
+    Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
 /// The judge that a configuration means, on a backend that is there: the one that is asked for, the

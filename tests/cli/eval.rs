@@ -343,3 +343,29 @@ fn a_suite_begins_at_the_base() {
         place.read(&file)
     );
 }
+
+#[test]
+fn the_cache_is_emptied_when_asked() {
+    let place = Place::new();
+    place.write("regatta/suites/ab/abc.json", " ".repeat(1_500_000));
+    place.write("regatta/clones/abc/why-not", "x");
+    place.write("regatta/other", "x");
+    let clean = |args: &[&str]| {
+        let output = place
+            .regatta(&[&["clean"], args].concat())
+            .env("XDG_CACHE_HOME", place.path())
+            .env("DOCKER_HOST", place.empty_daemon())
+            .output();
+        Ran::of(&output.unwrap()).code(0)
+    };
+    let suites = place.join("regatta/suites");
+    let line = format!("remove the cache {} (2 MB)", suites.display());
+    clean(&["--dry-run", "--cache"]).prints(&format!("would {line}"));
+    clean(&[]);
+    assert!(suites.is_dir());
+    clean(&["--cache"]).prints("regatta/clones (1 MB)");
+    assert!(!suites.exists() && !place.join("regatta/clones").exists());
+    assert!(place.join("regatta/other").exists());
+    let said = clean(&["--cache"]).stdout;
+    assert!(!said.contains("the cache"), "{said}");
+}
