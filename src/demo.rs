@@ -1,6 +1,5 @@
 //! The demo's dataset, embedded, and what goes wrong in the demo.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, DirEntry, include_dir};
@@ -10,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::bench::{Pair, Setting};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::text::hex;
 
 /// The name that stands for the demo's dataset and its model, instead of a path or a URL.
 pub const BUILTIN: &str = "builtin:demo";
@@ -78,10 +78,7 @@ pub fn faults(dataset: &Path) -> Result<Faults> {
 pub fn unpack() -> Result<PathBuf> {
     let mut digest = Sha256::new();
     digest_of(&DATASET, &mut digest);
-    let mut short = String::new();
-    for byte in digest.finalize().iter().take(6) {
-        let _ = write!(short, "{byte:02x}");
-    }
+    let short = hex(&digest.finalize()[..6]);
     let mut failure = None;
     for parent in [cache_dir(), Some(std::env::temp_dir())]
         .into_iter()

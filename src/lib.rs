@@ -20,4 +20,5 @@ pub mod runner;
 pub mod sandbox;
 pub mod secret;
 pub mod store;
+pub mod text;
 pub mod triage;

@@ -24,7 +24,7 @@ use crate::evaluation::{Asking, Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::model::price::PriceTable;
 use crate::report::survey::setting_of_run;
-use crate::report::text::{duration, one_line, plural};
+use crate::report::text::{duration, plural};
 use crate::report::{Format, Standing};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
@@ -35,6 +35,7 @@ use crate::store::eval::EvalFile;
 use crate::store::gold::{Gold, Ungradeable};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, RunDir};
+use crate::text::one_line;
 use crate::triage::{Cause, Finding, Rules};
 
 /// Judge finished pairs by the hidden tests

@@ -7,8 +7,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::ui::{Ui, bold, warning};
 use crate::model::price::{Total, dollars};
-use crate::report::text::{duration, one_line, plural};
+use crate::report::text::{duration, plural};
 use crate::runner::Event;
+use crate::text::one_line;
 
 /// Shows events until no more can come.
 pub async fn show(ui: Ui, mut events: UnboundedReceiver<Event>) {

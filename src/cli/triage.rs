@@ -11,9 +11,9 @@ use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::Standing;
-use crate::report::text::one_line;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
+use crate::text::one_line;
 use crate::triage::{Finding, Rules};
 
 /// Tag results with their cause again, from what is on disk, with today's rules

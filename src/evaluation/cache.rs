@@ -1,7 +1,6 @@
 //! Identical work is done once: by several pairs of one evaluation, and by a later one.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -13,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::Trouble;
 use crate::files;
+use crate::text::hex;
 
 /// The largest outcome that is read back from the disk.
 const MAX_BYTES: u64 = 256 << 20;
@@ -62,12 +62,8 @@ impl Key {
         self.digest.update(part);
     }
 
-    fn hex(self) -> String {
-        let mut hex = String::new();
-        for byte in self.digest.finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+    fn name(self) -> String {
+        hex(&self.digest.finalize())
     }
 }
 
@@ -89,7 +85,7 @@ impl Cache {
         work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         let lasts = key.lasts;
-        let name = key.hex();
+        let name = key.name();
         let place = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(name.clone()).or_default())

@@ -15,6 +15,7 @@ use super::{RuleSet, Trouble};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::sandbox::{Backend, Limits};
+use crate::text::one_line;
 
 /// The largest clone, in bytes: to copy a larger one takes longer than to start a container.
 const MAX_PACK: u64 = 100 << 20;
@@ -130,19 +131,20 @@ async fn learn(room: &mut Room) -> std::result::Result<Learnt, Trouble> {
     let facts = String::from_utf8_lossy(&facts);
     let fact = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name));
     if let Some(why) = fact("why-not=") {
-        return Ok(Learnt::WhyNot(merge::plain(why)));
+        return Ok(Learnt::WhyNot(one_line(why, merge::REASON)));
     }
     let commit = fact("commit=").unwrap_or_default();
     let abbrev = fact("abbrev=").and_then(|digits| digits.parse().ok());
+    let is_id = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     // Other kinds of ids have other lengths, and other settings.
-    let (40, Some(abbrev @ 4..=40)) = (commit.len(), abbrev) else {
+    let (true, 40, Some(abbrev @ 4..=40)) = (is_id, commit.len(), abbrev) else {
         return Ok(Learnt::WhyNot(format!(
             "git says of it: {}",
             merge::last_line(&facts)
         )));
     };
     Ok(Learnt::Clone {
-        commit: merge::plain(commit),
+        commit: commit.to_owned(),
         abbrev,
         exclude: room.get("exclude", MAX_FACTS).await?,
         pack: room.get("base.pack", MAX_PACK).await?,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::venue::{Room, text};
 use super::{RuleSet, Trouble};
 use crate::sandbox::CommandEnd;
+use crate::text::one_line;
 
 /// The largest merged patch that is read.
 const MAX_MERGED: u64 = 200 << 20;
@@ -321,17 +322,13 @@ say conflict
 exit 0
 "#;
 
-/// A line for a reason: short, and without what could drive a terminal.
-#[must_use]
-pub fn plain(line: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    line.chars().map(plain).take(300).collect()
-}
+/// The longest line of a program's that is part of a reason, in characters.
+pub const REASON: usize = 300;
 
 /// The last line that says something.
 #[must_use]
 pub fn last_line(text: &str) -> String {
     let mut lines = text.lines().rev().map(str::trim);
     let line = lines.find(|line| !line.is_empty());
-    plain(line.unwrap_or("it printed nothing"))
+    one_line(line.unwrap_or("it printed nothing"), REASON)
 }

@@ -7,9 +7,10 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Trouble;
-use super::merge::{last_line, plain};
+use super::merge::{REASON, last_line};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
+use crate::text::one_line;
 
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,7 +268,7 @@ git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || e
             let line = lines
                 .find(|line| !line.is_empty())
                 .unwrap_or("git does not say why");
-            Ok(Some(plain(line)))
+            Ok(Some(one_line(line, REASON)))
         }
         _ => Err(Trouble::new(
             "sandbox_setup",

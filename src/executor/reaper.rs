@@ -59,7 +59,7 @@ impl Leftovers {
             format!(
                 "process {}: {}",
                 orphan.pid,
-                crate::report::text::one_line(&orphan.command, 100)
+                crate::text::one_line(&orphan.command, 100)
             )
         });
         let dirs = self

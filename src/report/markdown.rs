@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
-use super::text::{duration, one_line};
+use super::text::duration;
+use crate::text::one_line;
 
 /// A table of the runs and a list of the pairs that did not finish, or that could not be judged.
 #[must_use]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
 use crate::model::price::Total;
+use crate::text::one_line;
 
 /// A table and what there is to know about the pairs that did not finish.
 #[must_use]
@@ -327,22 +328,6 @@ fn costs(summaries: &[Summary]) -> String {
 #[must_use]
 pub fn plural(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Text as one line of at most `limit` characters; control characters become spaces, so that an
-/// error's text cannot drive the terminal.
-#[must_use]
-pub fn one_line(text: &str, limit: usize) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    if clean.chars().count() <= limit {
-        return clean;
-    }
-    let cut: String = clean.chars().take(limit - 1).collect();
-    format!("{cut}…")
 }
 
 fn some(items: &[&str], most: usize) -> String {

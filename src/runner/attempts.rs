@@ -13,11 +13,12 @@ use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::Result;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
-use crate::report::text::{one_line, plural};
+use crate::report::text::plural;
 use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::scan::POLL;
 use crate::store::{Ledger, RunDir};
+use crate::text::one_line;
 use crate::triage::Rules;
 
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.

@@ -18,11 +18,11 @@ use crate::evaluation::merge::Applied;
 use crate::evaluation::output::TestEnd;
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
-use crate::report::text::one_line;
 use crate::store::eval::{
     self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
 };
 use crate::store::{RunDir, TrialRecord};
+use crate::text::one_line;
 use crate::triage::{Cause, Rules};
 
 /// The largest patch that is judged, in bytes.
@@ -280,17 +280,6 @@ impl Judging {
     ) -> EvalRecord {
         let features = one.pair.features;
         let alone = one.tree == Tree::Solo;
-        let mut note = Note {
-            rules: self.judge.rules.name().to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            trial: one.record.trial.clone(),
-            backend: self.judge.venue.backend.name().to_owned(),
-            tries,
-            broken_by: None,
-            suites: Vec::new(),
-            left_out: Vec::new(),
-            merged_in: None,
-        };
         let mut record = EvalRecord {
             repo: one.pair.task.repo.clone(),
             task_id: one.pair.task.task_id,
@@ -303,7 +292,17 @@ impl Judging {
             both_passed: false,
             error: None,
             evaluated_at: Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
-            regatta: note.clone(),
+            regatta: Note {
+                rules: self.judge.rules.name().to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                trial: one.record.trial.clone(),
+                backend: self.judge.venue.backend.name().to_owned(),
+                tries,
+                broken_by: None,
+                suites: Vec::new(),
+                left_out: Vec::new(),
+                merged_in: None,
+            },
         };
         let status = |one: &str, two: &str| ApplyStatus {
             agent1: one.to_owned(),
@@ -312,7 +311,7 @@ impl Judging {
         let judgement = match judged {
             Ok(judgement) => judgement,
             Err(trouble) => {
-                note.broken_by = Some(Broken {
+                record.regatta.broken_by = Some(Broken {
                     cause: self.cause(&trouble.rule),
                     rule: trouble.rule.clone(),
                 });
@@ -325,13 +324,13 @@ impl Judging {
                     });
                 }
                 record.error = Some(trouble.text.clone());
-                record.regatta = note;
                 return record;
             }
         };
         if let Some(merge) = &judgement.merge {
             let [one, two] = merge.applied.map(Applied::name);
             record.apply_status = Some(status(one, two));
+            let note = &mut record.regatta;
             let place = if merge.in_clone {
                 "clone"
             } else {
@@ -361,7 +360,7 @@ impl Judging {
                 .tests
                 .iter()
                 .filter(|test| test.end == TestEnd::Failed);
-            note.suites.push(SuiteNote {
+            record.regatta.suites.push(SuiteNote {
                 feature,
                 outcome: suite.outcome.name().to_owned(),
                 reason: suite.reason.clone(),
@@ -371,8 +370,7 @@ impl Judging {
         }
         record.both_passed = judgement.both_passed();
         record.error.clone_from(&judgement.error);
-        note.left_out.clone_from(&judgement.left_out);
-        record.regatta = note;
+        record.regatta.left_out.clone_from(&judgement.left_out);
         record
     }
 

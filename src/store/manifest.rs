@@ -7,6 +7,7 @@ use super::RunDir;
 use crate::bench::{Pair, RunName, Setting};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::text::hex;
 
 /// A manifest lists at most every pair of the dataset; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
@@ -125,13 +126,7 @@ impl Manifest {
 /// SHA-256 of some bytes, in hex.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex(&Sha256::digest(bytes))
 }
 
 /// The digest of a list of pairs, which depends on their order.
