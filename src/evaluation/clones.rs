@@ -2,11 +2,12 @@
 //!
 //! What a merge in a task's image gives depends on more than the base commit: on the image's
 //! untracked and ignored files, its hooks, git's configuration and version. A clone is made only
-//! of an image where none of that matters ([`LEARN`]), and a merge in it gives up as soon as it
+//! of an image where none of that matters (`LEARN`), and a merge in it gives up as soon as it
 //! might ([`super::merge::in_clone`]). Then the image's own git merges, as always before.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::merge::{self, Merge};
@@ -31,6 +32,8 @@ pub struct Clones {
     backend: Backend,
     limits: Arc<Limits>,
     being_made: Mutex<HashSet<PathBuf>>,
+    /// Whether this machine failed at it: a container can do what it cannot.
+    is_broken: AtomicBool,
 }
 
 impl Clones {
@@ -46,6 +49,7 @@ impl Clones {
                 ..limits.clone()
             }),
             being_made: Mutex::default(),
+            is_broken: AtomicBool::new(false),
         }
     }
 
@@ -57,7 +61,7 @@ impl Clones {
     }
 
     /// Merges in the clone of an image; `None` where there is none, or where that might not give
-    /// what the image's git gives.
+    /// what the image's git gives. After the first error there is none any more.
     pub async fn merge(
         &self,
         image: &str,
@@ -65,15 +69,19 @@ impl Clones {
         patches: [&[u8]; 2],
         rules: RuleSet,
     ) -> std::result::Result<Option<Merge>, Trouble> {
-        let Some(place) = self
-            .place(image)
-            .filter(|place| place.join(".git").is_dir())
-        else {
+        let is_usable = |place: &PathBuf| {
+            place.join(".git").is_dir() && !self.is_broken.load(Ordering::Relaxed)
+        };
+        let Some(place) = self.place(image).filter(is_usable) else {
             return Ok(None);
         };
         let spec = spec(String::new(), place, run, &self.limits);
         let merge = async |room: &mut Room| merge::in_clone(room, patches, rules).await;
-        Room::within(&spec, &self.backend, merge).await
+        let merged = Room::within(&spec, &self.backend, merge).await;
+        if merged.is_err() {
+            self.is_broken.store(true, Ordering::Relaxed);
+        }
+        merged
     }
 
     /// Makes the clone of an image, in a room with that image, unless it is there or is being made.

@@ -231,9 +231,8 @@ impl Judge {
                 match clones.merge(image, asking.run, patches, self.rules).await {
                     Ok(Some(merge)) => return Ok(merge),
                     Ok(None) => {}
-                    // A container can do what this machine could not.
                     Err(trouble) => (asking.note)(format!(
-                        "{pair}: merged in a container, as it could not be without: {trouble}"
+                        "patches are merged in containers, as this machine cannot do it: {trouble}"
                     )),
                 }
             }

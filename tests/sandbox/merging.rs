@@ -9,6 +9,8 @@ use regatta::evaluation::clones::Clones;
 use regatta::evaluation::merge::{self, Applied, Joined, Merge};
 use regatta::evaluation::venue::{Room, spec};
 use regatta::evaluation::{RuleSet, Trouble};
+use regatta::sandbox::Backend;
+use regatta::sandbox::spec::HostPlace;
 
 use crate::place::{Kind, backend, limits};
 
@@ -89,6 +91,19 @@ impl Lab {
     fn by_workspace(&self, patches: [&[u8]; 2], rules: RuleSet) -> Merge {
         let merge = async |room: &mut Room| merge::merge(room, patches, rules).await;
         self.in_workspace(merge).unwrap()
+    }
+
+    /// The same clones on a machine where nothing can be started.
+    fn on_a_bare_machine(&self) -> Clones {
+        let Backend::Namespace(place) = backend(Kind::Namespace) else {
+            panic!("no namespace");
+        };
+        let bare = HostPlace {
+            rootfs: self.place.path().join("repo/dir"),
+            tools: Arc::clone(&place.tools),
+        };
+        let dir = self.place.path().join("clones");
+        Clones::new(dir, Backend::Namespace(Arc::new(bare)), &limits())
     }
 
     fn by_git_alone(&self, patches: [&[u8]; 2], rules: RuleSet) -> Option<Merge> {
@@ -256,4 +271,18 @@ fn a_clone_knows_what_its_image_knows() {
     assert_eq!(merged.joined, wanted.joined);
     let secret = lab.patch("echo > secret");
     assert_eq!(lab.by_git_alone([&secret, b""], RuleSet::V0_0_29), None);
+}
+
+#[test]
+fn a_machine_that_cannot_is_asked_once() {
+    let lab = Lab::new("");
+    let patch = lab.patch(EDIT);
+    let clones = lab.on_a_bare_machine();
+    let merge = || {
+        let merge = clones.merge(IMAGE, "merging", [&patch, b""], RuleSet::V0_0_29);
+        lab.runtime.block_on(merge)
+    };
+    let error = merge().unwrap_err();
+    assert!(error.text.contains("could not be started"), "{error}");
+    assert_eq!(merge(), Ok(None));
 }
