@@ -181,8 +181,11 @@ impl Learnt {
                 index,
             } => {
                 let git = fresh.path().join(".git");
-                for dir in ["refs/heads", "objects/pack", "info"] {
-                    files::create_dir(&git.join(dir))?;
+                // A sandbox that root starts is nobody's.
+                for dir in ["", "refs", "refs/heads", "objects", "objects/pack", "info"] {
+                    let dir = git.join(dir);
+                    files::create_dir(&dir)?;
+                    files::open_to_all(&dir)?;
                 }
                 let config = format!(
                     "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tabbrev = {abbrev}\n"
@@ -199,7 +202,6 @@ impl Learnt {
                 }
             }
         }
-        // A sandbox that root starts is nobody's.
         files::open_to_all(fresh.path())?;
         // Another Regatta may have been faster.
         if files::rename(fresh.path(), place).is_ok() {

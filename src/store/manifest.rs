@@ -1,6 +1,9 @@
 //! `manifest.json`: what a run was, so that a resume cannot quietly be something else.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::RunDir;
@@ -36,6 +39,10 @@ pub struct Manifest {
     pub api_base: Option<String>,
     /// SHA-256 of the user's agent configuration, when there is one.
     pub agent_config: Option<String>,
+    /// What the native engine's agents and sandboxes may use, by name; empty for upstream's, and in
+    /// manifests from before this was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, Value>,
     /// The subset's name; a smoke's says so.
     pub subset: String,
     /// SHA-256 over the pairs, in order.
@@ -115,11 +122,17 @@ impl Manifest {
                 self.subset_digest.clone(),
             ),
         ];
-        fields
+        let mut changes: Vec<String> = fields
             .into_iter()
             .filter(|(_, old, new)| old != new)
             .map(|(field, old, new)| format!("{field}: {old} → {new}"))
-            .collect()
+            .collect();
+        for (name, new) in &self.limits {
+            if let Some(old) = old.limits.get(name).filter(|old| *old != new) {
+                changes.push(format!("limit {name}: {old} → {new}"));
+            }
+        }
+        changes
     }
 }
 

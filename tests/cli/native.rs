@@ -118,6 +118,13 @@ fn the_demo_shows_what_it_says() {
     // The same command again finds nothing to do, and nothing was left behind.
     demo(&place, &[]).code(0);
     assert_eq!(lines(&place, "demo-solo/regatta/ledger.jsonl").len(), 9);
+    // With other limits it would be another experiment.
+    place.write("regatta.toml", "[native]\npids = 99\nmemory_gb = 2\n");
+    demo(&place, &["--dry-run"])
+        .code(2)
+        .says("limit memory_bytes: 4000000000 → 2000000000")
+        .says("limit pids: 1024 → 99")
+        .says("--accept-changes");
     let leftovers = place
         .regatta(&["clean"])
         .env("DOCKER_HOST", place.empty_daemon())

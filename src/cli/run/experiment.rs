@@ -1,5 +1,7 @@
 //! The runs asked for together: planned together, opened together, run one after the other.
 
+use std::collections::BTreeMap;
+
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::cli::eval::Task;
@@ -209,6 +211,10 @@ impl Experiment {
             git: self.config.experiment.git,
             api_base: self.endpoint().as_deref().map(crate::secret::masked_url),
             agent_config,
+            limits: match &self.options {
+                Options::Upstream(_) => BTreeMap::new(),
+                Options::Native(options) => options.pinned(),
+            },
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.pairs),
             pairs: self.pairs.clone(),

@@ -1,8 +1,11 @@
 //! What a configuration means for the native engine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::agent::{AgentConfig, Times};
 use crate::bench::{Pair, Price};
@@ -49,6 +52,31 @@ pub struct Options {
     pub rootfs: PathBuf,
     /// A fault to inject: the first sandbox of this pair dies in the first attempt.
     pub dies: Option<demo::Place>,
+}
+
+impl Options {
+    /// What an agent and its sandbox may use, by name: with other limits it is another experiment.
+    #[must_use]
+    pub fn pinned(&self) -> BTreeMap<String, Value> {
+        let Limits {
+            memory_bytes,
+            cpus,
+            pids,
+            network,
+            setup_timeout: _,
+        } = *self.limits;
+        let limits = [
+            ("steps", json!(self.agent.step_limit)),
+            ("cost", json!(self.agent.cost_limit)),
+            ("command_seconds", json!(self.times.command.as_secs_f64())),
+            ("rate_limits_count", json!(self.times.rate_limits_count)),
+            ("memory_bytes", json!(memory_bytes)),
+            ("cpus", json!(cpus)),
+            ("pids", json!(pids)),
+            ("network", json!(network)),
+        ];
+        limits.map(|(name, limit)| (name.to_owned(), limit)).into()
+    }
 }
 
 /// Where sandboxes are made.
