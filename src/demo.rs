@@ -124,10 +124,10 @@ fn write_dir(dir: &Dir<'_>, to: &Path) -> Result<()> {
         let target = to.join(entry.path().file_name().unwrap_or_default());
         match entry {
             DirEntry::Dir(inner) => {
-                files::create_dir(&target)?;
+                files::create_open_dir(&target)?;
                 write_dir(inner, &target)?;
             }
-            DirEntry::File(file) => files::write_in_place(&target, file.contents())?,
+            DirEntry::File(file) => files::write_atomic(&target, file.contents())?,
         }
     }
     Ok(())

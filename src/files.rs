@@ -197,15 +197,24 @@ pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| failed("write", path, &error))
 }
 
-/// Makes a file the same as another: a second name for it, or a copy with the same mode where that
-/// cannot be.
+/// Makes a directory that is open to all, whatever the umask.
+pub fn create_open_dir(path: &Path) -> Result<()> {
+    create_dir(path)?;
+    open_to_all(path)
+}
+
+/// Makes a file the same as another, and all may do with it what its owner may: a second name for
+/// it, or a copy where that cannot be, or is not for all.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
-    if fs::hard_link(from, to).is_ok() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let meta = fs::metadata(from).map_err(|error| failed("read", from, &error))?;
+    let mode = meta.permissions().mode();
+    let is_for_all = (mode >> 6) & !mode & 0o005 == 0;
+    if is_for_all && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    fs::copy(from, to)
-        .map(drop)
-        .map_err(|error| failed("copy", from, &error))
+    fs::copy(from, to).map_err(|error| failed("copy", from, &error))?;
+    if is_for_all { Ok(()) } else { open_to_all(to) }
 }
 
 /// Copies a directory with everything in it: files with their modes, symbolic links as such.

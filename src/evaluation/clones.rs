@@ -183,9 +183,7 @@ impl Learnt {
                 let git = fresh.path().join(".git");
                 // A sandbox that root starts is nobody's.
                 for dir in ["", "refs", "refs/heads", "objects", "objects/pack", "info"] {
-                    let dir = git.join(dir);
-                    files::create_dir(&dir)?;
-                    files::open_to_all(&dir)?;
+                    files::create_open_dir(&git.join(dir))?;
                 }
                 let config = format!(
                     "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tabbrev = {abbrev}\n"

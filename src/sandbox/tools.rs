@@ -90,7 +90,7 @@ impl Tools {
         }
         let tools = Self { dir, loader };
         let bin = tools.dir.path().join("bin");
-        files::create_dir(&bin)?;
+        files::create_open_dir(&bin)?;
         // Wherever the directory is mounted, the scripts find it by their own names.
         let words = tools.command("$at", CALL_COMMAND).join("\" \"");
         let call = format!("#!/bin/sh\nat=${{0%/*}}\nexec \"{words}\" \"$@\"\n");

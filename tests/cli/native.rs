@@ -1,7 +1,9 @@
 //! The native engine in namespaces, with the demo's dataset and its scripted model behind a real
 //! endpoint.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -135,6 +137,25 @@ fn the_demo_shows_what_it_says() {
         !said.contains(&format!("{}", place.path().display())),
         "{said}"
     );
+}
+
+/// Whoever starts it, and however private their files are: a sandbox that root starts is nobody's.
+#[test]
+fn it_runs_where_files_are_private_by_default() {
+    let place = Place::new();
+    let own = place.join("own-regatta");
+    std::fs::copy(crate::support::REGATTA, &own).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(&own)
+        .args(["run", "--profile", "demo", "--no-progress"])
+        .args(["--setting", "solo", "--smoke", "1"])
+        .current_dir(place.path())
+        .env("XDG_CACHE_HOME", place.join("private"))
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output();
+    Ran::of(&output.unwrap()).code(0).prints("1 pass");
 }
 
 /// Everything that a trial leaves which does not depend on the clock.
