@@ -259,12 +259,14 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// Removes a directory with everything in it; what is gone already is no error.
+/// Removes a directory with everything in it: it is gone at once, under its name, and then in fact.
 pub fn remove_tree(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", dir, &error)),
-        _ => Ok(()),
-    }
+    let aside = tempfile::Builder::new()
+        .prefix(".regatta-")
+        .tempdir_in(dir_of(dir))
+        .map_err(|error| failed("write in", dir_of(dir), &error))?;
+    rename(dir, &aside.path().join("removed"))?;
+    aside.close().map_err(|error| failed("remove", dir, &error))
 }
 
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.

@@ -43,9 +43,7 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         "removed"
     };
     if args.cache {
-        for line in empty_cache(args.dry_run)? {
-            ui.data(&format!("{verb} {line}\n"))?;
-        }
+        empty_cache(args.dry_run, verb, ui)?;
     }
     let found = Leftovers::find(docker.as_ref()).await?;
     if found.is_empty() {
@@ -65,20 +63,22 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     Ok(code)
 }
 
-/// What of `eval`'s cache was removed, or would be.
-fn empty_cache(is_dry: bool) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
+/// Removes what `eval` keeps, at once: one that runs sees it whole or not at all.
+fn empty_cache(is_dry: bool, verb: &str, ui: &Ui) -> Result<()> {
     for dir in KEPT.into_iter().filter_map(kept) {
-        if !dir.is_dir() {
+        if !dir.is_dir() || dir.is_symlink() {
             continue;
         }
         let megabytes = files::size_of_tree(&dir)?.div_ceil(1_000_000);
         if !is_dry {
             files::remove_tree(&dir)?;
         }
-        lines.push(format!("the cache {} ({megabytes} MB)", dir.display()));
+        ui.data(&format!(
+            "{verb} the cache {} ({megabytes} MB)\n",
+            dir.display()
+        ))?;
     }
-    Ok(lines)
+    Ok(())
 }
 
 async fn reach() -> Result<Docker> {

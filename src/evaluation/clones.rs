@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::merge::{self, Merge};
-use super::venue::{Room, exit_code, spec, text};
+use super::venue::{Room, exit_code, spec};
 use super::{RuleSet, Trouble};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::sandbox::{Backend, Limits};
+use crate::store::manifest;
 use crate::text::one_line;
 
 /// The largest clone, in bytes: to copy a larger one takes longer than to start a container.
@@ -31,7 +32,8 @@ pub struct Clones {
     dir: PathBuf,
     backend: Backend,
     limits: Arc<Limits>,
-    being_made: Mutex<HashSet<PathBuf>>,
+    /// The images that were looked at.
+    met: Mutex<HashSet<PathBuf>>,
     /// Whether this machine failed at it: a container can do what it cannot.
     is_broken: AtomicBool,
 }
@@ -48,16 +50,18 @@ impl Clones {
                 network: false,
                 ..limits.clone()
             }),
-            being_made: Mutex::default(),
+            met: Mutex::default(),
             is_broken: AtomicBool::new(false),
         }
     }
 
-    /// Where the clone of an image is, by the image's id.
+    /// Where the clone of an image is, by the image's id and the questions that it was asked.
     fn place(&self, image: &str) -> Option<PathBuf> {
         let (_, digest) = image.rsplit_once(':')?;
         let is_digest = digest.len() >= 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_digest.then(|| self.dir.join(digest))
+        // A clone follows from the look that was taken as well.
+        let look = &manifest::digest(LEARN.as_bytes())[..8];
+        is_digest.then(|| self.dir.join(format!("{digest}-{look}")))
     }
 
     /// Merges in the clone of an image; `None` where there is none, or where that might not give
@@ -84,26 +88,22 @@ impl Clones {
         merged
     }
 
-    /// Makes the clone of an image, in a room with that image, unless it is there or is being made.
+    /// Makes the clone of an image, in a room with that image, unless it is there; each image is
+    /// looked at once.
     ///
-    /// What cannot be kept is made another time.
-    pub async fn make(&self, image: &str, room: &mut Room) -> std::result::Result<(), Trouble> {
+    /// What keeps it from being made is no trouble of the merge: where the room was lost, that one
+    /// finds out. What cannot be kept is made another time.
+    pub async fn make(&self, image: &str, room: &mut Room) {
         let Some(place) = self.place(image).filter(|place| !place.exists()) else {
-            return Ok(());
+            return;
         };
-        let being_made = || {
-            self.being_made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
+        let is_new = {
+            let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+            met.insert(place.clone())
         };
-        if !being_made().insert(place.clone()) {
-            return Ok(());
+        if is_new && let Ok(Some(learnt)) = learn(room).await {
+            let _ = learnt.keep(&place);
         }
-        let learnt = learn(room).await;
-        // A clone that cannot be kept is no reason not to judge.
-        let _ = learnt.as_ref().map(|learnt| learnt.keep(&place));
-        being_made().remove(&place);
-        learnt.map(drop)
     }
 }
 
@@ -118,6 +118,8 @@ enum Learnt {
         abbrev: u8,
         /// The image's own list of what git leaves out.
         exclude: Vec<u8>,
+        /// Its files and directories that are not the base's, each ended by a zero.
+        others: Vec<u8>,
         pack: Vec<u8>,
         index: Vec<u8>,
     },
@@ -125,39 +127,36 @@ enum Learnt {
     WhyNot(String),
 }
 
-async fn learn(room: &mut Room) -> std::result::Result<Learnt, Trouble> {
+/// Looks at the image of a room; `None` where that did not work.
+async fn learn(room: &mut Room) -> std::result::Result<Option<Learnt>, Trouble> {
     let base = room.base().to_owned();
     let ran = room
         .git(&format!("base={base} max={MAX_PACK}\n{LEARN}"))
         .await?;
-    let said = text(&ran);
     if exit_code(&ran) != Some(0) {
-        let why = format!("it could not be looked at: {}", merge::last_line(&said));
-        return Ok(Learnt::WhyNot(why));
+        return Ok(None);
     }
     let facts = room.get("facts", MAX_FACTS).await?;
     let facts = String::from_utf8_lossy(&facts);
     let fact = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name));
     if let Some(why) = fact("why-not=") {
-        return Ok(Learnt::WhyNot(one_line(why, merge::REASON)));
+        return Ok(Some(Learnt::WhyNot(one_line(why, merge::REASON))));
     }
     let commit = fact("commit=").unwrap_or_default();
     let abbrev = fact("abbrev=").and_then(|digits| digits.parse().ok());
     let is_id = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     // Other kinds of ids have other lengths, and other settings.
     let (true, 40, Some(abbrev @ 4..=40)) = (is_id, commit.len(), abbrev) else {
-        return Ok(Learnt::WhyNot(format!(
-            "git says of it: {}",
-            merge::last_line(&facts)
-        )));
+        return Ok(None);
     };
-    Ok(Learnt::Clone {
+    Ok(Some(Learnt::Clone {
         commit: commit.to_owned(),
         abbrev,
         exclude: room.get("exclude", MAX_FACTS).await?,
         pack: room.get("base.pack", MAX_PACK).await?,
         index: room.get("base.idx", MAX_PACK).await?,
-    })
+        others: room.get("others", MAX_FACTS).await?,
+    }))
 }
 
 impl Learnt {
@@ -177,6 +176,7 @@ impl Learnt {
                 commit,
                 abbrev,
                 exclude,
+                others,
                 pack,
                 index,
             } => {
@@ -193,6 +193,7 @@ impl Learnt {
                     ("HEAD", head.as_bytes()),
                     ("config", config.as_bytes()),
                     ("info/exclude", exclude),
+                    ("others", others),
                     ("objects/pack/pack-base.pack", pack),
                     ("objects/pack/pack-base.idx", index),
                 ] {
@@ -210,30 +211,40 @@ impl Learnt {
 }
 
 /// Looks at an image's repository: whether git alone merges as git does in there, and if so the
-/// base's objects. `$base` is the base commit, `$max` the most bytes that are wanted, `$P` where the answers go.
+/// base's objects and what is beside them. `$base` is the base commit, `$max` the most bytes that
+/// are wanted, `$P` where the answers go.
 ///
-/// In the order of the questions: the merge strategy is the one of today (git 2.34); the working
-/// tree is the base's and nothing else, but for ignored files; no path is hidden from git; there
-/// are no submodules, replaced objects or hooks; and no settings but those that change nothing here.
+/// In the order of the questions: the merge strategy is the one of today (git 2.34), and no variable
+/// changes what git does; the repository is a whole one, that nothing locks, and has no names that
+/// the merge gives to branches; the working tree is the base's and nothing else, but for files that
+/// git leaves out, none of which are settings; no path is hidden from git; there are no submodules,
+/// replaced objects or hooks; and no settings but those that change nothing here.
 const LEARN: &str = r#"mkdir -p "$P"
 why_not() { echo "why-not=$1" > "$P/facts"; exit 0; }
-git_dir=$(git rev-parse --absolute-git-dir) || exit 1
 IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
 [ $((major * 1000 + minor)) -ge 2034 ] || why_not "its git is $major.$minor"
+variable=$(compgen -e | grep -m 1 '^GIT_')
+[ -z "$variable" ] || why_not "it has the variable $variable"
+[ -d .git ] && [ ! -L .git ] || why_not 'its repository is elsewhere'
+[ ! -e .git/index.lock ] || why_not 'its index is locked'
 [ -z "$(git status --porcelain --ignore-submodules=none 2>&1)" ] || why_not 'its working tree is not the base'
+git ls-files -o --directory -z > "$P/others" || exit 1
+! tr '\0' '\n' < "$P/others" | grep -qxE '(.*/)?\.git(ignore|attributes)/?' || why_not 'it has settings that are left out'
+[ "$(wc -c < "$P/others")" -le 1000000 ] || why_not 'it has too many files beside the base'
 [ -z "$(git ls-files -v | grep '^[a-zS]')" ] || why_not 'its index hides files'
 [ -z "$(git ls-tree -r "$base" | grep '^160000')" ] || why_not 'it has submodules'
+! git for-each-ref --format='%(refname:lstrip=2)' | grep -qE '(^|/)(agent[12]|identical)(/|$)' || why_not 'it has branches named like the agents'
 [ -z "$(git for-each-ref --count=1 refs/replace)" ] || why_not 'it has replaced objects'
-for hook in "$git_dir"/hooks/*; do
+for hook in .git/hooks/*; do
   case $hook in *.sample) ;; *) [ ! -x "$hook" ] || why_not "it has the hook ${hook##*/}" ;; esac
 done
 [ "$(git config --type=bool core.filemode)" = true ] || why_not 'its git ignores modes'
 setting=$(git config --list --name-only | grep -vixE -m 1 'core\.(repositoryformatversion|filemode|bare|logallrefupdates)|remote\..*\.(url|fetch)|branch\..*\.(remote|merge)|user\..*|safe\.directory|init\.defaultbranch|advice\..*')
 [ -z "$setting" ] || why_not "its git has the setting $setting"
-for file in "$git_dir/info/attributes" /etc/gitattributes /usr/local/etc/gitattributes "${XDG_CONFIG_HOME:-$HOME/.config}"/git/{attributes,ignore}; do
+for file in .git/info/attributes /etc/gitattributes /usr/local/etc/gitattributes "${XDG_CONFIG_HOME:-$HOME/.config}"/git/{attributes,ignore}; do
   [ ! -s "$file" ] || why_not "it has $file"
 done
-cp "$git_dir/info/exclude" "$P/exclude" 2> /dev/null || : > "$P/exclude"
+cp .git/info/exclude "$P/exclude" 2> /dev/null || : > "$P/exclude"
 export GIT_AUTHOR_NAME=base GIT_AUTHOR_EMAIL=base@localhost GIT_AUTHOR_DATE='2026-01-01T00:00:00Z'
 export GIT_COMMITTER_NAME=base GIT_COMMITTER_EMAIL=base@localhost GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
 commit=$(git commit-tree -m 'The base' "$base^{tree}") || exit 1

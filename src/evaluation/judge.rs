@@ -238,7 +238,7 @@ impl Judge {
             }
             let merge = async |room: &mut Room| {
                 if let Some((clones, image)) = clones {
-                    clones.make(image, room).await?;
+                    clones.make(image, room).await;
                 }
                 merge::merge(room, patches, self.rules).await
             };

@@ -9,6 +9,8 @@ use crate::text::one_line;
 
 /// The largest merged patch that is read.
 const MAX_MERGED: u64 = 200 << 20;
+/// The rule of a merge whose script did not come to its end.
+const MERGE_BROKEN: &str = "merge_broken";
 /// The largest note of a script that is read.
 const MAX_STATUS: u64 = 10_000;
 
@@ -102,7 +104,16 @@ pub async fn in_clone(
         u8::from(are_one(patches, rules)),
         u8::from(rules == RuleSet::V0_0_11)
     );
-    let status = noted(room, patches, &script).await?;
+    let status = match noted(room, patches, &script).await {
+        Ok(status) => status,
+        // A git that failed, or was ended for its memory, says nothing of the patches.
+        Err(trouble) if trouble.rule == MERGE_BROKEN => return Ok(None),
+        Err(trouble) => return Err(trouble),
+    };
+    if let Some(version) = status.lines().find_map(|line| line.strip_prefix("old: ")) {
+        let text = format!("git {version} is too old, it takes 2.38");
+        return Err(Trouble::new("sandbox_setup", text));
+    }
     if status.lines().any(|line| line.starts_with("left: ")) {
         return Ok(None);
     }
@@ -129,7 +140,7 @@ async fn noted(room: &mut Room, patches: [&[u8]; 2], script: &str) -> Result<Str
     match (output.end, status) {
         (CommandEnd::Exited(0), Ok(status)) => Ok(String::from_utf8_lossy(&status).into_owned()),
         _ => Err(Trouble::new(
-            "merge_broken",
+            MERGE_BROKEN,
             format!(
                 "the patches could not be merged: {}",
                 last_line(&text(&output))
@@ -246,44 +257,67 @@ exit 0
 }
 
 /// The same without a working tree: on git's index and objects alone, with the base's own
-/// `.gitignore` and `.gitattributes` as the only files.
+/// `.gitignore` and `.gitattributes` as the only files, and without any settings of this machine.
 ///
-/// Whatever a working tree would have a say in is left to one: what applies only in parts or not at
-/// all, files that git leaves out, changes of git's settings, submodules, what is converted on its
-/// way into a file and back, and carriage returns, which may be.
-const IN_CLONE: &str = r#"export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
+/// Whatever a working tree would have a say in is left to one: what does not simply apply, paths
+/// where the image has files that git does not know, or that git leaves out, changes of git's own
+/// files, links and submodules, names that no file can have, what is converted on its way into a
+/// file and back or shown in its own way, and carriage returns, which may be converted. What fails
+/// in here is left as well: no answer is no permission.
+const IN_CLONE: &str = r#"export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 LC_ALL=C
+export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
 export GIT_COMMITTER_NAME=evaluation GIT_COMMITTER_EMAIL=evaluation@localhost
 say() { echo "$1" >> "$P/status"; }
-leave() { say "left: $1"; exit 0; }
+leave() { say "left: ${1:0:300}"; exit 0; }
 difference() { git diff "$base" "$1" > "$P/merged.patch" || exit 97; }
 rm -f "$P/status"
+IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
+[ $((major * 1000 + minor)) -ge 2038 ] || { say "old: $major.$minor"; exit 0; }
 base=$(git rev-parse HEAD) && git read-tree "$base" || exit 97
-git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' | git checkout-index -q -z --stdin
+git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' > "$P/settings" || exit 97
+git checkout-index -q -z --stdin < "$P/settings" || exit 97
+# What the image has beside the base's files, and the directories that are above it.
+declare -A others above
+while IFS= read -r -d '' path; do
+  path=${path%/}
+  others[/$path]=1
+  while [[ $path == */* ]]; do path=${path%/*}; above[/$path]=1; done
+done < .git/others || exit 97
 # What a patch makes of the base, as $commit.
 commit() {
   git read-tree "$base" || exit 97
   if [ -s "$P/patch$1.patch" ]; then
+    ! grep -aE '^((new|deleted) file mode|(old|new) mode|index [^ ]+) ' "$P/patch$1.patch" |
+      grep -avqE ' (100644|100755)$' || leave "patch $1 has more than files"
     git apply --cached "$P/patch$1.patch" || leave "patch $1 does not simply apply"
   fi
-  local path attribute value mode id kind added=() changed=() ids=()
+  git diff --cached --raw --no-renames --no-abbrev -z "$base" > "$P/raw" || exit 97
+  : > "$P/added"; : > "$P/changed"; : > "$P/ids"
+  local path up attribute value mode id kind
   while read -r -d '' _ mode _ id kind && IFS= read -r -d '' path; do
-    case ${path##*/} in .gitignore|.gitattributes|.gitmodules) leave "$path is changed" ;; esac
-    [ "$mode" != 160000 ] || leave 'a submodule'
-    case $kind in
-      D) continue ;;
-      A) added+=("$path") ;;
-    esac
-    changed+=("$path") ids+=("$id")
-  done < <(git diff --cached --raw --no-renames --no-abbrev -z "$base")
-  if [ ${#added[@]} -gt 0 ]; then
-    printf '%s\0' "${added[@]}" | git check-ignore --no-index -q -z --stdin
+    case /$path/ in */.gitignore/*|*/.gitattributes/*|*/.gitmodules/*) leave "$path is changed" ;; esac
+    [ "$kind" != D ] || continue
+    case $mode in 100644|100755) ;; *) leave "$path is no file" ;; esac
+    [[ ! $path =~ [^/]{256} && ${#path} -le 1000 ]] || leave "$path is too long"
+    printf '%s\0' "$path" >> "$P/changed"
+    echo "$id" >> "$P/ids"
+    [ "$kind" = A ] || continue
+    printf '%s\0' "$path" >> "$P/added"
+    [ -z "${above[/$path]-}" ] || leave "there are files below $path"
+    up=$path
+    while [ -z "${others[/$up]-}" ] || leave "there is $up"; [[ $up == */* ]]; do up=${up%/*}; done
+  done < "$P/raw"
+  if [ -s "$P/added" ]; then
+    git check-ignore --no-index -q -z --stdin < "$P/added"
     [ $? -eq 1 ] || leave 'files that git leaves out'
   fi
-  if [ ${#changed[@]} -gt 0 ]; then
+  if [ -s "$P/changed" ]; then
+    git check-attr -z --stdin diff filter ident working-tree-encoding < "$P/changed" > "$P/attributes" || exit 97
     while IFS= read -r -d '' path && IFS= read -r -d '' attribute && IFS= read -r -d '' value; do
       [ "$value" = unspecified ] || leave "$path has $attribute"
-    done < <(printf '%s\0' "${changed[@]}" | git check-attr -z --stdin filter ident working-tree-encoding)
-    ! printf '%s\n' "${ids[@]}" | git cat-file --batch | LC_ALL=C grep -q $'\r' || leave 'carriage returns'
+    done < "$P/attributes"
+    git cat-file --batch < "$P/ids" > "$P/contents" || exit 97
+    ! grep -q $'\r' "$P/contents" || leave 'carriage returns'
   fi
   commit=$(git commit-tree -p "$base" -m "agent $1" "$(git write-tree)") || exit 97
 }

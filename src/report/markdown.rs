@@ -8,7 +8,7 @@ use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::duration;
 use crate::text::one_line;
 
-/// A table of the runs and a list of the pairs that did not finish, or that could not be judged.
+/// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
     let columns = columns(summaries);
@@ -49,7 +49,7 @@ pub fn render(summaries: &[Summary]) -> String {
             let rule = line
                 .rule
                 .as_deref()
-                .map(|rule| format!(" ({rule})"))
+                .map(|rule| format!(" ({})", cell(rule)))
                 .unwrap_or_default();
             let why = line
                 .why
@@ -66,7 +66,7 @@ pub fn render(summaries: &[Summary]) -> String {
         if !listed.is_empty() {
             let _ = write!(
                 out,
-                "\n### {}: not finished, or without a verdict\n\n{listed}",
+                "\n### {}: not finished, or its evaluation broke\n\n{listed}",
                 cell(summary.run.as_str())
             );
         }

@@ -19,10 +19,11 @@ const IMAGE: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123
 
 /// A repository as images have it, with files that git leaves out.
 const BASE: &str = r"git init -q -b main . && git config user.name t && git config user.email t@localhost
-seq 20 > numbers && seq 10 > other && mkdir dir && seq 5 > dir/x && echo 'int x;' > id.c
+seq 20 > numbers && seq 10 > other && mkdir dir kept && seq 5 | tee dir/x > kept/x && echo 'int x;' > id.c
 printf 'build/\n*.log\n' > .gitignore && echo 'id.c ident' > .gitattributes
 git add -A && git commit -qm base && git checkout -q --detach
-mkdir build && echo built > build/out && echo log > x.log";
+mkdir build && echo built > build/out && echo log > x.log && echo log > kept/y.log
+mkdir .cache && echo '*' > .cache/.gitignore";
 
 /// A workspace, the clone of it, and where both are worked in.
 struct Lab {
@@ -51,7 +52,10 @@ impl Lab {
             ),
             place,
         };
-        let make = async |room: &mut Room| lab.clones.make(IMAGE, room).await;
+        let make = async |room: &mut Room| {
+            lab.clones.make(IMAGE, room).await;
+            Ok(())
+        };
         lab.in_workspace(make).unwrap();
         lab
     }
@@ -72,7 +76,9 @@ impl Lab {
     }
 
     fn why_not(&self) -> Option<String> {
-        let dir = self.place.path().join("clones").join(&IMAGE[7..]);
+        let mut found = std::fs::read_dir(self.place.path().join("clones")).unwrap();
+        let dir = found.next().unwrap().unwrap().path();
+        assert!(found.next().is_none());
         assert!(dir.is_dir());
         let read = std::fs::read_to_string(dir.join("why-not")).ok();
         assert_eq!(read.is_none(), dir.join(".git/HEAD").is_file());
@@ -81,7 +87,7 @@ impl Lab {
 
     /// What an agent submits that does this.
     fn patch(&self, script: &str) -> Vec<u8> {
-        let submit = "git add -A -f . ':!build/out' ':!x.log' && git diff --cached --binary HEAD";
+        let submit = "git add -A -f . ':!build/out' ':!*.log' ':!.cache/.gitignore' && git diff --cached --binary HEAD";
         let copy = tempfile::tempdir().unwrap();
         let to = copy.path().display().to_string();
         bash(&self.workspace(), &format!("cp -a . '{to}'"));
@@ -122,6 +128,11 @@ fn bash(dir: &Path, script: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// A patch that adds a file of one line.
+fn added(path: &str, mode: &str) -> Vec<u8> {
+    format!("diff --git a/{path} b/{path}\nnew file mode {mode}\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n").into()
+}
+
 const BOTH_RULES: [RuleSet; 2] = [RuleSet::V0_0_29, RuleSet::V0_0_11];
 const EDIT: &str = "sed -i '2s/$/ two/' numbers";
 
@@ -143,8 +154,8 @@ fn git_alone_merges_as_the_tasks_repository_does() {
         ("both add", "echo 1 > new", "echo 2 > new"),
         ("a directory goes", "git mv dir there", "echo 6 > dir/y"),
         (
-            "modes, links and bytes",
-            "chmod +x other; ln -s other link",
+            "modes and bytes",
+            "chmod +x other",
             "printf '\\0\\1' > bytes; git mv other 'an other'",
         ),
     ] {
@@ -171,16 +182,34 @@ fn what_a_working_tree_has_a_say_in_is_left_to_it() {
         "diff --git a/sub b/sub\nnew file mode 160000\n--- /dev/null\n+++ b/sub\n@@ -0,0 +1 @@\n+Subproject commit {}\n",
         "1".repeat(40)
     );
-    let file_for_dir = "diff --git a/dir b/dir\nnew file mode 100644\n--- /dev/null\n+++ b/dir\n@@ -0,0 +1 @@\n+x\n";
     for (what, patch) in [
         ("does not apply", garbage.into()),
         ("a submodule", submodule.into_bytes()),
-        ("a file where a directory is", file_for_dir.into()),
-        ("a file that is there, and left out", {
-            let log = "diff --git a/x.log b/x.log\nnew file mode 100644\n--- /dev/null\n+++ b/x.log\n@@ -0,0 +1 @@\n+x\n";
-            log.into()
-        }),
-        ("a new one of that kind", lab.patch("echo > y.log")),
+        ("a file where a directory is", added("dir", "100644")),
+        (
+            "a file that is there, and left out",
+            added("x.log", "100644"),
+        ),
+        ("a new one of that kind", added("y.log", "100644")),
+        (
+            "one in a directory that leaves itself out",
+            added(".cache/new", "100644"),
+        ),
+        ("a file where such files are", added("build", "100644")),
+        (
+            "a directory with such files becomes a file",
+            lab.patch("rm -r kept; echo > kept"),
+        ),
+        ("a link", lab.patch("ln -s other link")),
+        ("a directory as an entry", added("tree", "040000")),
+        (
+            "a name that no file can have",
+            added(&"n".repeat(256), "100644"),
+        ),
+        (
+            "a directory named as git's own file",
+            added("dir/.gitattributes/x", "100644"),
+        ),
         ("nothing is left out now", lab.patch("echo > .gitignore")),
         (
             "other attributes",
@@ -215,6 +244,19 @@ fn what_a_working_tree_has_a_say_in_is_left_to_it() {
 #[test]
 fn an_image_that_has_a_say_in_merges_has_no_clone() {
     for (change, why) in [
+        (
+            "git branch agent1/x",
+            "it has branches named like the agents",
+        ),
+        ("touch .git/index.lock", "its index is locked"),
+        (
+            "mv .git .real && echo 'gitdir: .real' > .git",
+            "its repository is elsewhere",
+        ),
+        (
+            "echo .gitattributes >> .git/info/exclude && echo > dir/.gitattributes",
+            "it has settings that are left out",
+        ),
         ("echo > untracked", "its working tree is not the base"),
         ("echo more >> other", "its working tree is not the base"),
         (
@@ -236,7 +278,7 @@ fn an_image_that_has_a_say_in_merges_has_no_clone() {
         ("git config core.filemode false", "its git ignores modes"),
         (
             "echo '* -diff' > .git/info/attributes",
-            "it has /workspace/repo/.git/info/attributes",
+            "it has .git/info/attributes",
         ),
         (
             "git replace HEAD $(git commit-tree -m x HEAD^{tree})",
@@ -253,7 +295,7 @@ fn an_image_that_has_a_say_in_merges_has_no_clone() {
     ] {
         let lab = Lab::new(change);
         assert_eq!(lab.why_not().as_deref(), Some(why), "{change}");
-        let patch = lab.patch(EDIT);
+        let patch = added("new", "100644");
         assert_eq!(lab.by_git_alone([&patch, b""], RuleSet::V0_0_29), None);
     }
 }
