@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::lab::{Lab, Version};
+use crate::support::wait_until;
 
 const RUN: &str = "t-smoke2-solo";
 const FIRST: &str = "lighthouse_task/7/f1_f2";
@@ -88,6 +89,8 @@ fn container_killed(version: Version) {
     let run = lab.start(&SOLO);
     lab.wait_for_events(RUN, "container_created", 2);
     let victim = &lab.containers(RUN)[0];
+    // It is made before it is started, and until then there is nobody in it who could go on.
+    wait_until("the victim to run", || lab.is_running(victim));
     let killed = Command::new("docker")
         .args(["rm", "-f", victim])
         .output()
@@ -103,16 +106,13 @@ fn container_killed(version: Version) {
         .filter(|trial| trial["diagnosis"]["cause"] == "infra")
         .collect();
     assert_eq!(lost.len(), 1);
-    let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
     let source = match version {
         Version::V11 | Version::V29 => "docker",
         Version::Native => "agent.error",
     };
-    // Upstream may still be setting up: then there is no agent yet that could go on, and its own
-    // error tells.
-    if steps > 0 {
-        assert_eq!(lost[0]["diagnosis"]["evidence"]["source"], source);
-    }
+    let evidence = &lost[0]["diagnosis"]["evidence"];
+    assert_eq!(evidence["source"], source, "{:#}", lost[0]);
+    let steps = lost[0]["agents"][0]["steps"].as_u64().unwrap();
     assert!(
         steps < 10,
         "the agent went on in a dead container for {steps} steps"

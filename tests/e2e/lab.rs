@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::support::{Place, REGATTA, Ran, wait_until};
 
@@ -177,16 +177,24 @@ call_tries = 1
             .collect()
     }
 
+    /// Whether the first process of a container runs.
+    pub fn is_running(&self, id: &str) -> bool {
+        let output = self.inspect(id, "{{.State.Running}}");
+        output.status.success() && output.stdout == b"true\n"
+    }
+
     /// Those containers of a run that the daemon still has.
     pub fn left_over(&self, run: &str) -> Vec<String> {
-        let is_there = |id: &String| {
-            let mut docker = Command::new("docker");
-            docker
-                .args(["inspect", id])
-                .envs(self.env.iter().map(|(name, value)| (name, value)));
-            docker.output().unwrap().status.success()
-        };
+        let is_there = |id: &String| self.inspect(id, "{{.Id}}").status.success();
         self.containers(run).into_iter().filter(is_there).collect()
+    }
+
+    fn inspect(&self, id: &str, format: &str) -> Output {
+        let mut docker = Command::new("docker");
+        docker
+            .args(["inspect", "--format", format, id])
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        docker.output().unwrap()
     }
 
     /// The result of a pair.
