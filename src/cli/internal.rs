@@ -74,7 +74,8 @@ pub struct ModelArgs {
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// A file that says how the next request fails: `429 retry-after=1`, `401`, `malformed`,
-    /// `hang`, `slow 2s`, and ` when=TEXT` after any of them
+    /// `hang`, `slow 2s`, and ` when=TEXT` after any of them; requests it applies to are added to
+    /// FILE.met
     #[arg(long, value_name = "FILE")]
     fault_file: Option<PathBuf>,
     /// How many commands an agent gives at least

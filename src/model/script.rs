@@ -49,7 +49,8 @@ struct Feature {
 ///
 /// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s` or a lie (`no-usage`,
 /// `no-choices`, `bad-arguments`, `unknown-tool`, `huge`), and after any of them `when=TEXT`: only
-/// requests that contain the text.
+/// requests that contain the text. A request that it applies to is first added as a line to
+/// `FILE.met`, so that a test can wait until an agent is at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
     Status(u16, Option<u64>),
@@ -204,7 +205,13 @@ impl Script {
             return text(400, "the body is not JSON");
         };
         let mut lie = None;
-        match self.fault(&String::from_utf8_lossy(&body)) {
+        let fault = self.fault(&String::from_utf8_lossy(&body));
+        if fault.is_some()
+            && let Err(error) = self.note(&call)
+        {
+            return text(500, &error.to_string());
+        }
+        match fault {
             None => {}
             Some(Fault::Lie(told)) => lie = Some(told),
             Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
@@ -256,6 +263,14 @@ impl Script {
                 ))
             }
         }
+    }
+
+    /// Adds a request to those that a fault applied to.
+    fn note(&self, call: &Value) -> Result<()> {
+        let Some(file) = &self.fault_file else {
+            return Ok(());
+        };
+        files::append_line_unsynced(&file.with_added_extension("met"), &call.to_string())
     }
 
     /// Whether this is the first call for the pair whose first call is refused.

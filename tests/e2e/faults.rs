@@ -87,10 +87,13 @@ fn container_killed(version: Version) {
     let lab = Lab::new(version);
     lab.fault("slow 1s");
     let run = lab.start(&SOLO);
-    lab.wait_for_events(RUN, "container_created", 2);
-    let victim = &lab.containers(RUN)[0];
-    // It is made before it is started, and until then there is nobody in it who could go on.
-    wait_until("the victim to run", || lab.is_running(victim));
+    // Before its first call an agent is not in its container: upstream itself is, and says so.
+    // The native engine asks while the container is being made.
+    lab.wait_for_request("lighthouse");
+    wait_until("the container to be made", || {
+        !lab.containers_of(RUN, "lighthouse").is_empty()
+    });
+    let victim = &lab.containers_of(RUN, "lighthouse")[0];
     let killed = Command::new("docker")
         .args(["rm", "-f", victim])
         .output()

@@ -124,6 +124,15 @@ call_tries = 1
         std::fs::rename(new, self.place.join("fault")).unwrap();
     }
 
+    /// Waits until the fault applied to a request with this text: its agent is at work then.
+    #[track_caller]
+    pub fn wait_for_request(&self, text: &str) {
+        wait_until(&format!("a request with {text}"), || {
+            std::fs::read_to_string(self.place.join("fault.met"))
+                .is_ok_and(|requests| requests.contains(text))
+        });
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = self.place.regatta(args);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -170,17 +179,18 @@ call_tries = 1
 
     /// The ids of the containers that a run made so far.
     pub fn containers(&self, run: &str) -> Vec<String> {
-        let events = self.place.events(run, "container_created");
-        events
-            .iter()
-            .map(|event| event["container"].as_str().unwrap().to_owned())
-            .collect()
+        self.containers_of(run, "")
     }
 
-    /// Whether the first process of a container runs.
-    pub fn is_running(&self, id: &str) -> bool {
-        let output = self.inspect(id, "{{.State.Running}}");
-        output.status.success() && output.stdout == b"true\n"
+    /// The ids of those that it made of images with this text in their names.
+    pub fn containers_of(&self, run: &str, image: &str) -> Vec<String> {
+        let events = self.place.events(run, "container_created");
+        let text = |event: &serde_json::Value, name: &str| event[name].as_str().unwrap().to_owned();
+        events
+            .iter()
+            .filter(|event| text(event, "image").contains(image))
+            .map(|event| text(event, "container"))
+            .collect()
     }
 
     /// Those containers of a run that the daemon still has.
