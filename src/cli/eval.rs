@@ -13,6 +13,7 @@ use super::clean::reap;
 use super::options::{self, RunSelection, set};
 use super::report::{Stand, summarise};
 use super::ui::Ui;
+use crate::bench::setting::Tree;
 use crate::bench::{Pair, RuleSet, Setting, TaskKey};
 use crate::config::{Config, Native};
 use crate::demo;
@@ -29,7 +30,7 @@ use crate::report::{Format, Standing};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
 use crate::sandbox::docker::{Docker, Endpoint};
-use crate::sandbox::{Limits, namespace};
+use crate::sandbox::{Backend, Limits, namespace};
 use crate::store::dataset::DatasetDir;
 use crate::store::eval::EvalFile;
 use crate::store::gold::{Gold, Ungradeable};
@@ -274,7 +275,10 @@ impl Task {
             // Where its agents' commands ran, unless something else is asked for.
             let manifest = Manifest::read(run)?;
             let backend = manifest.map(|manifest| manifest.backend);
-            let judge = judge(&self.config, backend, &self.rules, &cache).await?;
+            let mut judge = judge(&self.config, backend, &self.rules, &cache).await?;
+            if plan.open.iter().any(|finished| finished.tree == Tree::Coop) {
+                judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
+            }
             let judge = Arc::new(judge);
             note_rules(run, self.config.evaluation.rules)?;
             let ended = self.one(run, plan, &judge, interrupt, ui).await;
@@ -406,9 +410,10 @@ fn cache(reads: bool) -> Arc<Cache> {
     Arc::new(Cache::new(kept(SUITES), reads))
 }
 
-/// Where patches are merged without a container, if this machine has such a place.
-async fn clones(native: &Native) -> Result<Option<Clones>> {
-    let Some(dir) = kept(CLONES) else {
+/// Where patches are merged without a container, if suites have one and this machine has such a
+/// place.
+async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
+    let (Backend::Docker(_), Some(dir)) = (suites, kept(CLONES)) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {
@@ -449,10 +454,6 @@ async fn judge(
         BackendKind::Process | BackendKind::Fake => {}
     }
     let native = &config.native;
-    let clones = match kind {
-        BackendKind::Docker => clones(native).await?,
-        _ => None,
-    };
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
@@ -464,7 +465,7 @@ async fn judge(
         rules: config.evaluation.rules,
         timeout: config.evaluation.suite_timeout,
         cache: Arc::clone(cache),
-        clones,
+        clones: None,
         of_infrastructure: Arc::new(move |line| {
             let rule = rules.find(line, None)?;
             (rule.cause == Cause::Infra).then(|| rule.id.clone())
