@@ -88,8 +88,12 @@ pub fn unpack() -> Result<PathBuf> {
         if target.join("subsets").is_dir() {
             return Ok(target);
         }
-        match unpack_to(&parent, &target) {
-            Ok(()) => return Ok(target),
+        match files::create_tree(&target, |fresh| write_dir(&DATASET, fresh)) {
+            Ok(()) if target.join("subsets").is_dir() => return Ok(target),
+            Ok(()) => {
+                let why = format!("{} is there, and is not the demo", target.display());
+                failure = Some(Error::world(why));
+            }
             Err(error) => failure = Some(error),
         }
     }
@@ -102,21 +106,6 @@ pub fn cache_dir() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let dir = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     dir.or_else(home).filter(|dir| dir.is_absolute())
-}
-
-/// Unpacks beside the target and renames, so that a half-unpacked one is never used.
-fn unpack_to(parent: &Path, target: &Path) -> Result<()> {
-    files::create_dir(parent)?;
-    let fresh = tempfile::Builder::new()
-        .prefix(".regatta-demo-")
-        .tempdir_in(parent)
-        .map_err(|error| Error::world(format!("cannot write in {}: {error}", parent.display())))?;
-    write_dir(&DATASET, fresh.path())?;
-    files::open_to_all(fresh.path())?;
-    if files::rename(fresh.path(), target).is_err() && !target.join("subsets").is_dir() {
-        return Err(Error::world(format!("cannot make {}", target.display())));
-    }
-    Ok(())
 }
 
 fn write_dir(dir: &Dir<'_>, to: &Path) -> Result<()> {
@@ -151,7 +140,7 @@ mod tests {
     fn the_dataset_and_its_script_are_embedded() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("demo");
-        unpack_to(dir.path(), &target).unwrap();
+        files::create_tree(&target, |fresh| write_dir(&DATASET, fresh)).unwrap();
         let faults = faults(&target).unwrap();
         assert!(faults.rate_limited.is_some() && faults.restless.is_some());
         let dies = faults.sandbox_dies.unwrap();

@@ -88,6 +88,28 @@ pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| failed("make the directory", path, &error))
 }
 
+/// Makes a directory with what is in it, open to all: beside its place, then renamed, so that a
+/// half-written one is never there. What is in its place by then stays.
+pub fn create_tree(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    create_dir(parent)?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".regatta-")
+        .tempdir_in(parent)
+        .map_err(|error| failed("write in", parent, &error))?;
+    fill(fresh.path())?;
+    open_to_all(fresh.path())?;
+    match rename(fresh.path(), path) {
+        Ok(()) => {
+            let _ = fresh.keep();
+            Ok(())
+        }
+        // Somebody else was faster.
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The entries of a directory, sorted by name; none when it does not exist.
 #[expect(
     clippy::disallowed_methods,

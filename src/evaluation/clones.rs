@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::merge::{self, Merge};
 use super::venue::{Room, exit_code, spec};
 use super::{RuleSet, Trouble};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
 use crate::sandbox::{Backend, Limits};
 use crate::store::manifest;
@@ -160,18 +160,13 @@ async fn learn(room: &mut Room) -> std::result::Result<Option<Learnt>, Trouble> 
 }
 
 impl Learnt {
-    /// Writes it beside its place and renames, so that a half-written one is never used.
     fn keep(&self, place: &Path) -> Result<()> {
-        let parent = place.parent().unwrap_or(place);
-        files::create_dir(parent)?;
-        let fresh = tempfile::Builder::new()
-            .prefix(".regatta-")
-            .tempdir_in(parent)
-            .map_err(|error| {
-                Error::world(format!("cannot write in {}: {error}", parent.display()))
-            })?;
+        files::create_tree(place, |fresh| self.write(fresh))
+    }
+
+    fn write(&self, to: &Path) -> Result<()> {
         match self {
-            Self::WhyNot(why) => files::write_atomic(&fresh.path().join(WHY_NOT), why.as_bytes())?,
+            Self::WhyNot(why) => files::write_atomic(&to.join(WHY_NOT), why.as_bytes()),
             Self::Clone {
                 commit,
                 abbrev,
@@ -180,7 +175,7 @@ impl Learnt {
                 pack,
                 index,
             } => {
-                let git = fresh.path().join(".git");
+                let git = to.join(".git");
                 // A sandbox that root starts is nobody's.
                 for dir in ["", "refs", "refs/heads", "objects", "objects/pack", "info"] {
                     files::create_open_dir(&git.join(dir))?;
@@ -199,14 +194,9 @@ impl Learnt {
                 ] {
                     files::write_atomic(&git.join(name), bytes)?;
                 }
+                Ok(())
             }
         }
-        files::open_to_all(fresh.path())?;
-        // Another Regatta may have been faster.
-        if files::rename(fresh.path(), place).is_ok() {
-            let _ = fresh.keep();
-        }
-        Ok(())
     }
 }
 
