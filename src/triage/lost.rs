@@ -147,12 +147,19 @@ mod tests {
     }
 
     #[test]
-    fn v1s_exception_is_the_daemons_words_too() {
+    fn an_exception_and_an_absent_daemon_are_the_daemons_words_too() {
         let id = "ab".repeat(32);
         let text = format!(
             "Command execution error: 404 Client Error for http+docker://localhost/v1.41/containers/{id}/json: Not Found (\"No such container: {id}\")"
         );
         assert!(DAEMON_WORDS.is_match(&text), "{text}");
+        let away = "Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker daemon running?";
+        for text in [
+            away.to_owned(),
+            format!("Error response from daemon: {away}\n"),
+        ] {
+            assert!(DAEMON_WORDS.is_match(&text), "{text}");
+        }
     }
 
     #[test]

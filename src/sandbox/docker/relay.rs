@@ -8,7 +8,7 @@
 //! - remembers when a container was made and when anything last happened,
 //! - keeps the daemon's words when it refuses to make one,
 //! - holds back new containers once it is told that no more may start,
-//! - answers for containers that are gone (see `dead_exec`).
+//! - answers for containers that are gone (see `dead_exec`), also when the whole daemon is.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -106,6 +106,8 @@ struct State {
     last_activity: Instant,
     holding: bool,
     unreachable: Option<String>,
+    /// The headers of the daemon's last answer to a ping: its version, and what it can do.
+    ping: Option<HeaderMap>,
 }
 
 impl State {
@@ -138,6 +140,7 @@ impl Relay {
             last_activity: Instant::now(),
             holding: false,
             unreachable: None,
+            ping: None,
         };
         let shared = Arc::new(Shared {
             daemon,
@@ -234,6 +237,7 @@ enum Meaning<'a> {
     CreateExec(&'a str),
     StartExec(&'a str),
     InspectExec(&'a str),
+    Ping,
     Other,
 }
 
@@ -252,6 +256,7 @@ fn meaning<'a>(method: &Method, path: &'a str) -> Meaning<'a> {
         ("POST", ["containers", id, "exec"]) => Meaning::CreateExec(id),
         ("POST", ["exec", id, "start"]) => Meaning::StartExec(id),
         ("GET", ["exec", id, "json"]) => Meaning::InspectExec(id),
+        ("GET" | "HEAD", ["_ping"]) => Meaning::Ping,
         _ => Meaning::Other,
     }
 }
@@ -316,10 +321,41 @@ impl Shared {
                     Ok(response) | Err(response) => response,
                 }
             }
+            Meaning::Ping => {
+                let outcome = self.pass(request, client).await;
+                self.pinged(outcome)
+            }
             Meaning::Other => self
                 .pass(request, client)
                 .await
                 .unwrap_or_else(|refusal| refusal),
+        }
+    }
+
+    /// The client program pings before each command, and without an answer never comes to ask for
+    /// the container that is gone with its daemon: so it gets the last one again.
+    fn pinged(
+        &self,
+        outcome: std::result::Result<Response<Body>, Response<Body>>,
+    ) -> Response<Body> {
+        match outcome {
+            Ok(response) => {
+                if response.status().is_success() {
+                    let mut headers = response.headers().clone();
+                    headers.remove(CONTENT_LENGTH);
+                    headers.remove(TRANSFER_ENCODING);
+                    self.state().ping = Some(headers);
+                }
+                response
+            }
+            Err(refusal) => match self.state().ping.clone() {
+                Some(headers) => {
+                    let mut response = Response::new(whole(Bytes::new()));
+                    *response.headers_mut() = headers;
+                    response
+                }
+                None => refusal,
+            },
         }
     }
 
@@ -534,10 +570,11 @@ impl Shared {
                         message: message.clone(),
                     });
                 }
+                // In the words of Docker's client, which triage knows.
                 Err(refusal(
                     StatusCode::SERVICE_UNAVAILABLE,
                     &format!(
-                        "Cannot connect to the Docker daemon at {}: {message}",
+                        "Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
                         self.daemon.url()
                     ),
                 ))
