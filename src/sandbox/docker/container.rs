@@ -338,8 +338,9 @@ impl Bare {
         if let Err(gone) = reach(&self.endpoint).await {
             return gone;
         }
-        // The daemon may close the channel a moment before it knows that the container ended.
-        for _ in 0..20 {
+        // The daemon may close the channel a moment before it knows that the container ended, and
+        // how: a busy one gets 10 s.
+        for _ in 0..100 {
             if let Some(death) = self.docker.death(&self.id).await {
                 return SandboxError::Died {
                     oom: death.oom,
