@@ -73,9 +73,9 @@ pub struct ModelArgs {
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// A file that says how the next request fails: `429 retry-after=1`, `401`, `malformed`,
-    /// `hang`, `slow 2s`, and ` when=TEXT` after any of them; requests it applies to are added to
-    /// FILE.met
+    /// A file that says how requests fail, by its first line that applies: `429 retry-after=1`,
+    /// `401`, `malformed`, `hang`, `hold`, `slow 2s`, and after any of them ` until=N` and then
+    /// ` when=TEXT`; requests that met with a fault are added to FILE.met
     #[arg(long, value_name = "FILE")]
     fault_file: Option<PathBuf>,
     /// How many commands an agent gives at least

@@ -45,17 +45,19 @@ struct Feature {
     combined: String,
 }
 
-/// How the next request fails: one line in the fault file.
+/// How a request fails: the first line of the fault file that applies to it.
 ///
-/// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s` or a lie (`no-usage`,
-/// `no-choices`, `bad-arguments`, `unknown-tool`, `huge`), and after any of them `when=TEXT`: only
-/// requests that contain the text. A request that it applies to is first added as a line to
-/// `FILE.met`, so that a test can wait until an agent is at work.
+/// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s`, `hold` (no answer for as long
+/// as the line applies) or a lie (`no-usage`, `no-choices`, `bad-arguments`, `unknown-tool`,
+/// `huge`). After any of them `until=N`: until N requests met with a fault; and last `when=TEXT`:
+/// only requests that contain the text. A request that meets with a fault is first added as a line
+/// to `FILE.met`, so that a test can wait until an agent is at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
     Status(u16, Option<u64>),
     Malformed,
     Hang,
+    Hold,
     Slow(Duration),
     Lie(Lie),
 }
@@ -204,8 +206,9 @@ impl Script {
         let Ok(call) = serde_json::from_slice::<Value>(&body) else {
             return text(400, "the body is not JSON");
         };
+        let request = String::from_utf8_lossy(&body);
         let mut lie = None;
-        let fault = self.fault(&String::from_utf8_lossy(&body));
+        let fault = self.fault(&request);
         if fault.is_some()
             && let Err(error) = self.note(&call)
         {
@@ -216,6 +219,11 @@ impl Script {
             Some(Fault::Lie(told)) => lie = Some(told),
             Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Hold) => {
+                while self.fault(&request) == Some(Fault::Hold) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
             Some(Fault::Malformed) => return text(200, "{\"id\": \"x\", \"choices\": [{\"mess"),
             Some(Fault::Status(status, after)) => return refusal(status, after),
         }
@@ -237,18 +245,27 @@ impl Script {
     }
 
     fn fault(&self, request: &str) -> Option<Fault> {
-        let line = files::read_text(self.fault_file.as_ref()?).ok()?;
+        let lines = files::read_text(self.fault_file.as_ref()?).ok()?;
+        lines.lines().find_map(|line| self.fault_of(line, request))
+    }
+
+    fn fault_of(&self, line: &str, request: &str) -> Option<Fault> {
         let (line, when) = line
             .trim()
             .split_once(" when=")
             .unwrap_or((line.trim(), ""));
-        if !request.contains(when) {
+        let (line, until) = match line.split_once(" until=") {
+            Some((line, until)) => (line, until.parse().ok()?),
+            None => (line, usize::MAX),
+        };
+        if !request.contains(when) || (until < usize::MAX && self.met() >= until) {
             return None;
         }
         let mut words = line.split_whitespace();
         match words.next()? {
             "malformed" => Some(Fault::Malformed),
             "hang" => Some(Fault::Hang),
+            "hold" => Some(Fault::Hold),
             "slow" => Some(Fault::Slow(parse_duration(words.next()?).ok()?)),
             word if let Some((_, lie)) = Lie::ALL.iter().find(|(name, _)| *name == word) => {
                 Some(Fault::Lie(*lie))
@@ -265,12 +282,24 @@ impl Script {
         }
     }
 
-    /// Adds a request to those that a fault applied to.
+    fn met_file(&self) -> Option<PathBuf> {
+        Some(self.fault_file.as_ref()?.with_added_extension("met"))
+    }
+
+    /// How many requests met with a fault so far.
+    fn met(&self) -> usize {
+        let noted = self
+            .met_file()
+            .and_then(|file| files::read_text(&file).ok());
+        noted.map_or(0, |noted| noted.lines().count())
+    }
+
+    /// Adds a request to those that met with a fault.
     fn note(&self, call: &Value) -> Result<()> {
-        let Some(file) = &self.fault_file else {
+        let Some(file) = self.met_file() else {
             return Ok(());
         };
-        files::append_line_unsynced(&file.with_added_extension("met"), &call.to_string())
+        files::append_line_unsynced(&file, &call.to_string())
     }
 
     /// Whether this is the first call for the pair whose first call is refused.

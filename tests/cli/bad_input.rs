@@ -302,7 +302,7 @@ fn a_second_run_is_refused_and_told_who_holds_the_lock() {
         &["mini_swe_agent"],
         &["--backend", "--no-auto-eval"],
     );
-    place.write(
+    place.write_program(
         "cb/.venv/bin/cooperbench",
         "#!/bin/sh\nwhile ! [ -e ../done ]; do sleep 0.05; done\n",
     );
@@ -346,7 +346,7 @@ fn a_run_that_was_begun_as_something_else() {
         &["mini_swe_agent"],
         &["--backend", "--no-auto-eval"],
     );
-    place.write("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 0\n");
+    place.write_program("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 0\n");
     let args = ["--setting", "solo", "--max-attempts", "1"];
     run(&place, &args).code(3).says("without a single result");
     run(
@@ -396,7 +396,7 @@ fn an_engine_that_breaks_at_once_is_no_lost_attempt() {
         &["mini_swe_agent"],
         &["--backend", "--no-auto-eval"],
     );
-    place.write(
+    place.write_program(
         "cb/.venv/bin/cooperbench",
         "#!/bin/sh\necho 'ModuleNotFoundError: No module named litellm' >&2\nexit 1\n",
     );

@@ -209,16 +209,15 @@ fn trouble_is_no_verdict_and_is_tried_again() {
     assert_eq!(judged["both_passed"], false);
     // A suite that never ends.
     place.write(runner, "echo begun; sleep 1000");
-    eval(&place, &["--suite-timeout", "1s"]).code(1);
-    assert_eq!(
-        place.json(&file)["regatta"]["broken_by"]["rule"],
-        "suite_timeout"
-    );
-    let error = place.json(&file)["error"].clone();
-    assert_eq!(
-        error,
-        "the suite did not end within 1 s; its last words: begun"
-    );
+    // A busy machine may need more than a second to come to them.
+    let has_words = [1, 8, 60].into_iter().any(|seconds| {
+        eval(&place, &["--suite-timeout", &format!("{seconds}s")]).code(1);
+        let judged = place.json(&file);
+        assert_eq!(judged["regatta"]["broken_by"]["rule"], "suite_timeout");
+        judged["error"]
+            == format!("the suite did not end within {seconds} s; its last words: begun")
+    });
+    assert!(has_words, "{}", place.read(&file));
     // One that runs with nobody's patch: the dataset's fault, and trying again is no use.
     place.write(runner, "exit 5");
     eval(&place, &[]).code(1);

@@ -17,8 +17,7 @@ fn plan(place: &Place, args: &[&str]) -> String {
     ]
     .concat();
     // Whether a private Redis can be started must not depend on the machine.
-    let program = place.write("bin/redis-server", "");
-    make_executable(&program);
+    place.write_program("bin/redis-server", "");
     let output = place
         .regatta(&args)
         .env("PATH", place.join("bin"))
@@ -30,15 +29,9 @@ fn plan(place: &Place, args: &[&str]) -> String {
         .replace(&place.path().display().to_string(), "PLACE")
 }
 
-fn make_executable(path: &std::path::Path) {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(path, mode).unwrap();
-}
-
 /// A checkout whose venv looks like that version's, as far as the plan reads it.
 pub fn install(place: &Place, version: &str, agents: &[&str], options: &[&str]) {
-    let bin = place.write("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 97\n");
-    make_executable(&bin);
+    place.write_program("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 97\n");
     let site = "cb/.venv/lib/python3.12/site-packages";
     place.write(
         &format!("{site}/cooperbench-{version}.dist-info/METADATA"),

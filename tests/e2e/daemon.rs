@@ -94,14 +94,12 @@ fn daemon_stopped(version: Version) {
     ]);
     let mut lab = Lab::new(version);
     lab.env.push(("DOCKER_HOST".to_owned(), daemon.host()));
-    // Longer than the daemon takes to end: what finishes before it does would count.
-    lab.fault(match version {
-        Version::V11 | Version::V29 => "slow 1s",
-        Version::Native => "slow 20s",
-    });
+    lab.hold();
     let run = lab.start(&["run", "--setting", "solo", "--smoke", "2", "--no-progress"]);
-    lab.wait_for_events("t-smoke2-solo", "container_created", 2);
+    lab.wait_for_requests("lighthouse", 1);
+    lab.wait_for_requests("harbor", 1);
     daemon.kill();
+    lab.fault("");
     let ran = run.wait().code(3);
     assert!(ran.stderr.contains("daemon"), "{}", ran.stderr);
     assert!(
@@ -114,7 +112,6 @@ fn daemon_stopped(version: Version) {
     }
 
     lab.env.clear();
-    lab.fault("");
     lab.run(&["run", "--setting", "solo", "--smoke", "2"])
         .code(0);
 }

@@ -290,17 +290,19 @@ fn verdicts_are_upstreams_on_v11() {
     agrees_with_upstream(Version::V11, "0.0.11");
 }
 
-/// A finished trial whose suites take some seconds.
-fn slow(lab: &Lab) {
-    let sleeps = "for f in */__init__.py; do echo 'import time; time.sleep(5)' >> $f; done";
-    let patch = Bench::new(PAIRS[0]).patch(2, sleeps);
-    let dir = format!("cb/logs/slow-solo/solo/{}", PAIRS[0]);
+/// A finished trial whose suites wait until they are [let go](let_go).
+fn held(lab: &Lab) {
+    let waits = r#"for f in */__init__.py; do
+        printf '%s\n' 'import os, time' 'while not os.path.exists("/tmp/go"):' '    time.sleep(0.1)' >> $f
+    done"#;
+    let patch = Bench::new(PAIRS[0]).patch(2, waits);
+    let dir = format!("cb/logs/held-solo/solo/{}", PAIRS[0]);
     finished(&lab.place, &dir, &[("solo.patch".to_owned(), patch)]);
 }
 
 /// The containers of the run's evaluation: those that run, or (`-a`) all of them.
 fn containers(which: &str) -> Vec<String> {
-    let filter = "label=regatta.run=slow-solo";
+    let filter = "label=regatta.run=held-solo";
     let output = Command::new("docker")
         .args(["ps", which, "--filter", filter])
         .output()
@@ -309,15 +311,25 @@ fn containers(which: &str) -> Vec<String> {
     ids.lines().map(str::to_owned).collect()
 }
 
+/// Lets the suites go on that run now.
+fn let_go() {
+    for id in containers("-q") {
+        // One that ends meanwhile needs nothing.
+        let _ = Command::new("docker")
+            .args(["exec", &id, "touch", "/tmp/go"])
+            .output();
+    }
+}
+
 /// Whatever ends an evaluation, it is no verdict on the agent: a killed container is tried again, a
 /// killed regatta leaves what the next one removes, and an interrupted one says so.
 #[test]
 #[ignore = "needs Docker: just e2e"]
 fn an_evaluation_that_is_broken_off_is_no_failure() {
     let lab = Lab::new(Version::Native);
-    slow(&lab);
-    let eval = format!("cb/logs/slow-solo/solo/{}/eval.json", PAIRS[0]);
-    let args = ["eval", "slow-solo"];
+    held(&lab);
+    let eval = format!("cb/logs/held-solo/solo/{}/eval.json", PAIRS[0]);
+    let args = ["eval", "held-solo"];
     let begun = |lab: &Lab| {
         wait_until("the last ones' end", || containers("-q").is_empty());
         let started = lab.start(&args);
@@ -341,10 +353,14 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     stopped.wait().code(130).says("the same command goes on");
     assert!(!lab.place.join(&eval).exists());
 
-    let lost = begun(&lab);
+    let mut lost = begun(&lab);
     let first = containers("-q").pop().unwrap();
     let killed = Command::new("docker").args(["kill", &first]).output();
     assert!(killed.unwrap().status.success());
+    wait_until("the evaluation's end", || {
+        let_go();
+        lost.is_over()
+    });
     lost.wait().code(0).says("again: the sandbox died");
     let judged = lab.place.json(&eval);
     assert_eq!(judged["both_passed"], true);

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use regatta::sandbox::docker::{Docker, Endpoint, Relay};
 
 use crate::support::{Place, REGATTA, Ran, wait_until};
 
@@ -117,19 +119,25 @@ call_tries = 1
         self.place.write("regatta.toml", text);
     }
 
-    /// From now on every request to the model fails like this; empty: none does.
+    /// From now on requests to the model fail like this; empty: none does.
     pub fn fault(&self, line: &str) {
         // Renamed into place: the endpoint never reads half a line.
         let new = self.place.write("fault.new", line);
         std::fs::rename(new, self.place.join("fault")).unwrap();
     }
 
-    /// Waits until the fault applied to a request with this text: its agent is at work then.
+    /// From now on every agent waits after its first command, until there is another fault or none.
+    pub fn hold(&self) {
+        self.fault("hold when=head -3; ls");
+    }
+
+    /// Waits until so many requests with this text met with a fault.
     #[track_caller]
-    pub fn wait_for_request(&self, text: &str) {
-        wait_until(&format!("a request with {text}"), || {
-            std::fs::read_to_string(self.place.join("fault.met"))
-                .is_ok_and(|requests| requests.contains(text))
+    pub fn wait_for_requests(&self, text: &str, count: usize) {
+        wait_until(&format!("{count} requests with `{text}`"), || {
+            let met = std::fs::read_to_string(self.place.join("fault.met"));
+            let met = met.unwrap_or_default();
+            met.lines().filter(|request| request.contains(text)).count() >= count
         });
     }
 
@@ -143,15 +151,15 @@ call_tries = 1
         Ran::of(&self.command(args).output().unwrap())
     }
 
-    /// Runs upstream's own CLI in the checkout.
+    /// Runs upstream's own CLI in the checkout, through a relay: without one its library loses the
+    /// output of a command now and then.
     pub fn upstream(&self, args: &[&str]) {
-        let output = Command::new(self.version.bin())
-            .args(args)
-            .current_dir(self.place.join("cb"))
-            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
+        through_the_relay(
+            Command::new(self.version.bin())
+                .args(args)
+                .current_dir(self.place.join("cb"))
+                .env("LITELLM_LOCAL_MODEL_COST_MAP", "True"),
+        );
     }
 
     /// Starts regatta, to be interrupted; its output goes to files.
@@ -193,18 +201,17 @@ call_tries = 1
             .collect()
     }
 
-    /// Those containers of a run that the daemon still has.
+    /// Those containers of a run that the daemon still has, and is not about to remove.
     pub fn left_over(&self, run: &str) -> Vec<String> {
-        let is_there = |id: &String| self.inspect(id, "{{.Id}}").status.success();
+        let is_there = |id: &String| {
+            let mut docker = Command::new("docker");
+            docker
+                .args(["inspect", "--format", "{{.State.Status}}", id])
+                .envs(self.env.iter().map(|(name, value)| (name, value)));
+            let output = docker.output().unwrap();
+            output.status.success() && output.stdout != b"removing\n"
+        };
         self.containers(run).into_iter().filter(is_there).collect()
-    }
-
-    fn inspect(&self, id: &str, format: &str) -> Output {
-        let mut docker = Command::new("docker");
-        docker
-            .args(["inspect", "--format", format, id])
-            .envs(self.env.iter().map(|(name, value)| (name, value)));
-        docker.output().unwrap()
     }
 
     /// The result of a pair.
@@ -235,6 +242,10 @@ impl Started {
         assert!(status.unwrap().success());
     }
 
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     pub fn wait(mut self) -> Ran {
         let code = self.child.wait().unwrap().code();
         let read = |name: &str| {
@@ -245,6 +256,14 @@ impl Started {
             stdout: read("stdout"),
             stderr: read("stderr"),
         }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // A test that failed: what it started would load the machine of the others.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -260,4 +279,28 @@ pub fn upstream_processes(place: &Place) -> Vec<String> {
             (cwd.starts_with(&place) && command.contains("cooperbench")).then_some(command)
         })
         .collect()
+}
+
+/// Runs a client of Docker's through a relay; gives its standard output.
+pub fn through_the_relay(command: &mut Command) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let dir = tempfile::Builder::new().prefix("rgr").tempdir().unwrap();
+    let socket = dir.path().join("sock");
+    let daemon = Endpoint::from_environment().unwrap();
+    let docker = Docker::at(daemon.clone()).unwrap();
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let mut command = std::mem::replace(command, Command::new("true"));
+    let output = runtime.block_on(async {
+        let relay = Relay::start(&socket, docker, daemon, Vec::new(), Box::new(|_| {})).unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        drop(relay);
+        output
+    });
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

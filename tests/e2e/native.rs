@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::lab::{Lab, Version};
+use crate::support::wait_until;
 
 const RUN: &str = "t-smoke2-solo";
 const FIRST: &str = "lighthouse_task/7/f1_f2";
@@ -20,9 +21,16 @@ fn plain(patch: &str) -> Vec<String> {
 #[ignore = "needs Docker: just e2e"]
 fn a_peers_end_reaches_the_one_that_goes_on() {
     let lab = Lab::new(Version::Native);
-    lab.fault("slow 4s when=You are agent2");
-    lab.run(&["run", "--setting", "coop-comm", "--smoke", "1"])
-        .code(0);
+    lab.fault("hold when=You are agent2");
+    let run = ["run", "--setting", "coop-comm", "--smoke", "1"];
+    let run = lab.start(&[&run[..], &["--record", "tapes"]].concat());
+    let tape = format!("tapes/t-smoke1-coop-comm/{FIRST}/agent1-1.jsonl");
+    wait_until("the first to end", || {
+        std::fs::read_to_string(lab.place.join(&tape))
+            .is_ok_and(|tape| tape.contains("\"kind\":\"end\""))
+    });
+    lab.fault("");
+    run.wait().code(0);
     let dir = format!("cb/logs/t-smoke1-coop-comm/coop/{FIRST}");
     let told = |agent| {
         let trajectory = lab.place.json(&format!("{dir}/agent{agent}_traj.json"));
@@ -149,8 +157,8 @@ fn upstream_judges_and_resumes_a_native_tree() {
 #[ignore = "needs Docker: just e2e"]
 fn a_trial_over_its_time_is_the_agents() {
     let lab = Lab::new(Version::Native);
-    lab.fault("slow 4s when=lighthouse");
-    let args = [&SOLO[..], &["--task-timeout", "14s"]].concat();
+    lab.fault("slow 9s when=lighthouse");
+    let args = [&SOLO[..], &["--task-timeout", "30s"]].concat();
     lab.run(&args).code(0);
     let result = lab.result(RUN, "solo", FIRST);
     assert_eq!(result["agent"]["status"], "TimeLimitExceeded", "{result:#}");
@@ -188,11 +196,8 @@ fn a_trial_that_waits_for_the_endpoint_only_is_infrastructures() {
 fn an_endpoint_that_hangs_is_infrastructure() {
     let lab = Lab::new(Version::Native);
     lab.configure("call_timeout = \"5s\"");
-    lab.fault("hang");
-    let run = lab.start(&SOLO);
-    lab.wait_for_events(RUN, "attempt_ended", 1);
-    lab.fault("");
-    run.wait().code(0).says("infra (timeout)");
+    lab.fault("hang until=2");
+    lab.run(&SOLO).code(0).says("infra (timeout)");
     assert!(lab.left_over(RUN).is_empty());
 }
 
@@ -270,9 +275,9 @@ fn a_missing_image_is_named() {
 fn limits_are_enforced_and_recorded() {
     let lab = Lab::new(Version::Native);
     lab.configure("memory_gb = 0.25\ncpus = 1.0\npids = 333\nnetwork = false");
-    lab.fault("slow 2s");
+    lab.hold();
     let run = lab.start(&["run", "--setting", "solo", "--smoke", "1"]);
-    lab.wait_for_events("t-smoke1-solo", "container_created", 1);
+    lab.wait_for_requests("lighthouse", 1);
     let id = &lab.containers("t-smoke1-solo")[0];
     let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.LogConfig.Type}} {{len .Mounts}} {{.HostConfig.NetworkMode}}";
     let inspected = Command::new("docker")

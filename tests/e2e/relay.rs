@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use regatta::sandbox::docker::{Docker, Endpoint, Relay};
+use regatta::sandbox::docker::Endpoint;
 
-use crate::lab::Version;
+use crate::lab::{Version, through_the_relay};
 
 /// v1's way: Docker's Python library reads an exec's output from the raw connection. What arrives
 /// together with the response's head is lost in its buffer.
@@ -54,29 +54,6 @@ for n in $(seq 60); do
 done
 echo "$wrong of 60 outputs are wrong"
 "#;
-
-fn through_the_relay(command: &mut Command) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let dir = tempfile::Builder::new().prefix("rgr").tempdir().unwrap();
-    let socket = dir.path().join("sock");
-    let daemon = Endpoint::from_environment().unwrap();
-    let docker = Docker::at(daemon.clone()).unwrap();
-    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
-    let mut command = std::mem::replace(command, Command::new("true"));
-    let output = runtime.block_on(async {
-        let relay = Relay::start(&socket, docker, daemon, Vec::new(), Box::new(|_| {})).unwrap();
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap();
-        drop(relay);
-        output
-    });
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 #[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
