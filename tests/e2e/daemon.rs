@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::evaluation::{HELD, containers, end_of, held};
 use crate::lab::{Lab, Version};
 use crate::support::wait_until;
 
@@ -72,6 +73,9 @@ impl Daemon {
     }
 
     fn kill(&mut self) {
+        if self.process.try_wait().unwrap().is_some() {
+            return;
+        }
         // `unshare` execs dockerd: its process is ours. SIGTERM ends its containers with it.
         let _ = Command::new("kill")
             .args(["-TERM", &self.process.id().to_string()])
@@ -132,4 +136,34 @@ fn a_stopped_daemon_stops_the_run_on_v29() {
 #[ignore = "needs root and dockerd: just e2e"]
 fn a_stopped_daemon_stops_the_run_on_native() {
     daemon_stopped(Version::Native);
+}
+
+/// It goes while suites run: that is no verdict, nothing more is begun, and the same command goes on.
+#[test]
+#[ignore = "needs root and dockerd: just e2e"]
+fn a_stopped_daemon_stops_an_evaluation() {
+    let mut daemon = Daemon::start();
+    daemon.load(&["akhatua/cooperbench-harbor:task1"]);
+    let mut lab = Lab::new(Version::Native);
+    lab.env.push(("DOCKER_HOST".to_owned(), daemon.host()));
+    held(&lab);
+    let args = ["eval", "held-solo"];
+    let started = lab.start(&args);
+    wait_until("two suites", || containers(&lab, "-q").len() >= 2);
+    daemon.kill();
+    started
+        .wait()
+        .code(3)
+        .says("the Docker daemon is gone")
+        .says("what was judged is kept");
+    let eval = format!("cb/logs/held-solo/solo/{HELD}/eval.json");
+    assert_eq!(
+        lab.place.json(&eval)["regatta"]["broken_by"],
+        serde_json::json!({"cause": "infra", "rule": "daemon_unreachable"})
+    );
+    lab.run(&["report", "held-solo"]).prints("1 eval_error");
+
+    lab.env.clear();
+    end_of(&lab, lab.start(&args)).code(0);
+    assert_eq!(lab.place.json(&eval)["both_passed"], true);
 }

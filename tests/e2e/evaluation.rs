@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Version};
-use crate::support::{Place, copy_tree, wait_until};
+use crate::lab::{Lab, Started, Version};
+use crate::support::{Place, Ran, copy_tree, wait_until};
 
 const PAIRS: [&str; 7] = [
     "harbor_task/1/f1_f2",
@@ -290,35 +290,42 @@ fn verdicts_are_upstreams_on_v11() {
     agrees_with_upstream(Version::V11, "0.0.11");
 }
 
+/// The pair whose suites wait.
+pub const HELD: &str = PAIRS[0];
+
 /// A finished trial whose suites wait until they are [let go](let_go).
-fn held(lab: &Lab) {
+pub fn held(lab: &Lab) {
     let waits = r#"for f in */__init__.py; do
         printf '%s\n' 'import os, time' 'while not os.path.exists("/tmp/go"):' '    time.sleep(0.1)' >> $f
     done"#;
-    let patch = Bench::new(PAIRS[0]).patch(2, waits);
-    let dir = format!("cb/logs/held-solo/solo/{}", PAIRS[0]);
+    let patch = Bench::new(HELD).patch(2, waits);
+    let dir = format!("cb/logs/held-solo/solo/{HELD}");
     finished(&lab.place, &dir, &[("solo.patch".to_owned(), patch)]);
 }
 
 /// The containers of the run's evaluation: those that run, or (`-a`) all of them.
-fn containers(which: &str) -> Vec<String> {
+pub fn containers(lab: &Lab, which: &str) -> Vec<String> {
     let filter = "label=regatta.run=held-solo";
-    let output = Command::new("docker")
-        .args(["ps", which, "--filter", filter])
-        .output()
-        .unwrap();
+    let output = lab.docker(&["ps", which, "--filter", filter]);
     let ids = String::from_utf8(output.stdout).unwrap();
     ids.lines().map(str::to_owned).collect()
 }
 
 /// Lets the suites go on that run now.
-fn let_go() {
-    for id in containers("-q") {
+fn let_go(lab: &Lab) {
+    for id in containers(lab, "-q") {
         // One that ends meanwhile needs nothing.
-        let _ = Command::new("docker")
-            .args(["exec", &id, "touch", "/tmp/go"])
-            .output();
+        lab.docker(&["exec", &id, "touch", "/tmp/go"]);
     }
+}
+
+/// Waits for an evaluation of what is held.
+pub fn end_of(lab: &Lab, mut started: Started) -> Ran {
+    wait_until("the evaluation's end", || {
+        let_go(lab);
+        started.is_over()
+    });
+    started.wait()
 }
 
 /// Whatever ends an evaluation, it is no verdict on the agent: a killed container is tried again, a
@@ -328,12 +335,12 @@ fn let_go() {
 fn an_evaluation_that_is_broken_off_is_no_failure() {
     let lab = Lab::new(Version::Native);
     held(&lab);
-    let eval = format!("cb/logs/held-solo/solo/{}/eval.json", PAIRS[0]);
+    let eval = format!("cb/logs/held-solo/solo/{HELD}/eval.json");
     let args = ["eval", "held-solo"];
     let begun = |lab: &Lab| {
-        wait_until("the last ones' end", || containers("-q").is_empty());
+        wait_until("the last ones' end", || containers(lab, "-q").is_empty());
         let started = lab.start(&args);
-        wait_until("two suites", || containers("-q").len() >= 2);
+        wait_until("two suites", || containers(lab, "-q").len() >= 2);
         started
     };
     // Nothing is half-written, and nothing of it stays.
@@ -353,18 +360,13 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     stopped.wait().code(130).says("the same command goes on");
     assert!(!lab.place.join(&eval).exists());
 
-    let mut lost = begun(&lab);
-    let first = containers("-q").pop().unwrap();
-    let killed = Command::new("docker").args(["kill", &first]).output();
-    assert!(killed.unwrap().status.success());
-    wait_until("the evaluation's end", || {
-        let_go();
-        lost.is_over()
-    });
-    lost.wait().code(0).says("again: the sandbox died");
+    let lost = begun(&lab);
+    let first = containers(&lab, "-q").pop().unwrap();
+    assert!(lab.docker(&["kill", &first]).status.success());
+    end_of(&lab, lost).code(0).says("again: the sandbox died");
     let judged = lab.place.json(&eval);
     assert_eq!(judged["both_passed"], true);
     assert_eq!(judged["regatta"]["tries"], 2);
     lab.run(&["clean"]).code(0);
-    assert_eq!(containers("-aq"), Vec::<String>::new());
+    assert_eq!(containers(&lab, "-aq"), Vec::<String>::new());
 }

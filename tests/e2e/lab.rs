@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use regatta::sandbox::docker::{Docker, Endpoint, Relay};
 
@@ -185,6 +185,15 @@ call_tries = 1
         });
     }
 
+    /// Runs Docker's client on the daemon that regatta has.
+    pub fn docker(&self, args: &[&str]) -> Output {
+        let mut docker = Command::new("docker");
+        docker
+            .args(args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        docker.output().unwrap()
+    }
+
     /// The ids of the containers that a run made so far.
     pub fn containers(&self, run: &str) -> Vec<String> {
         self.containers_of(run, "")
@@ -204,11 +213,7 @@ call_tries = 1
     /// Those containers of a run that the daemon still has, and is not about to remove.
     pub fn left_over(&self, run: &str) -> Vec<String> {
         let is_there = |id: &String| {
-            let mut docker = Command::new("docker");
-            docker
-                .args(["inspect", "--format", "{{.State.Status}}", id])
-                .envs(self.env.iter().map(|(name, value)| (name, value)));
-            let output = docker.output().unwrap();
+            let output = self.docker(&["inspect", "--format", "{{.State.Status}}", id]);
             output.status.success() && output.stdout != b"removing\n"
         };
         self.containers(run).into_iter().filter(is_there).collect()
