@@ -1,27 +1,28 @@
 //! `regatta eval`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::bar::{Bar, lock};
 use super::clean::reap;
+use super::gold::{self, Graded};
 use super::options::{self, RunSelection, set};
 use super::report::{Stand, summarise};
 use super::ui::Ui;
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, RuleSet, Setting, TaskKey};
+use crate::bench::{Pair, RuleSet, Setting};
 use crate::config::{Config, Native};
 use crate::demo;
 use crate::engine::native::BackendKind;
 use crate::error::{Error, Result, exit};
 use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
-use crate::evaluation::{Asking, Judge, Venue, Verdict};
+use crate::evaluation::{Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::model::price::PriceTable;
 use crate::report::survey::setting_of_run;
@@ -33,7 +34,6 @@ use crate::sandbox::docker::{Docker, Endpoint};
 use crate::sandbox::{Backend, Limits, namespace};
 use crate::store::dataset::DatasetDir;
 use crate::store::eval::EvalFile;
-use crate::store::gold::{Gold, Ungradeable};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, RunDir};
 use crate::text::one_line;
@@ -113,7 +113,14 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     if args.gold {
         let rules = options::rules(&config)?;
-        return gold(args, &config, &rules, &mut interrupt, ui).await;
+        let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
+        let graded = Graded {
+            subset,
+            features: gold::features(&config, subset)?,
+            judge: judge(&config, None, &rules, &cache(!args.force)).await?,
+            config: &config,
+        };
+        return graded.grade(&mut interrupt, ui).await;
     }
     let found = args.selection.read(config)?;
     let runs: Vec<RunDir> = match args.setting {
@@ -328,46 +335,76 @@ impl Task {
             tries: attempts.max_attempts,
             backoff: (attempts.backoff, attempts.backoff_max),
         });
-        let so_far = Mutex::new((0_usize, 0_usize, 0_usize));
-        let ui = ui.clone();
-        let tell = move |told: Told| match told {
-            Told::Note(text) => ui.say(text),
-            Told::Again { pair, why } => ui.say(format!("  {pair}  again: {why}")),
+        let tally = Tally::begin(ui, run.name().as_str(), total);
+        let told = Arc::clone(&tally);
+        let tell = move |what| lock(&told).take_in(what);
+        let ended = judging.all(plan.open, interrupt, Arc::new(tell)).await;
+        lock(&tally).bar.finish();
+        ended
+    }
+}
+
+/// How far the judging of a run is.
+struct Tally {
+    bar: Bar,
+    passed: usize,
+    failed: usize,
+    errors: usize,
+}
+
+impl Tally {
+    fn begin(ui: &Ui, run: &str, total: usize) -> Arc<Mutex<Self>> {
+        let mut tally = Self {
+            bar: Bar::new(ui.clone()),
+            passed: 0,
+            failed: 0,
+            errors: 0,
+        };
+        tally.bar.begin(run, 0, total);
+        tally.bar.draw(tally.counts(" · "));
+        Arc::new(Mutex::new(tally))
+    }
+
+    fn counts(&self, between: &str) -> String {
+        let Self {
+            passed,
+            failed,
+            errors,
+            ..
+        } = self;
+        format!("{passed} pass{between}{failed} fail{between}{errors} errors")
+    }
+
+    fn take_in(&mut self, told: Told) {
+        match told {
+            Told::Note(text) => self.bar.line(text),
+            Told::Again { pair, why } => self.bar.line(format_args!("  {pair}  again: {why}")),
             Told::Judged {
                 pair,
                 verdict,
                 why,
                 took,
             } => {
-                let mut counts = so_far.lock().unwrap_or_else(PoisonError::into_inner);
-                let word = match verdict {
-                    Verdict::Pass => {
-                        counts.0 += 1;
-                        "pass"
-                    }
-                    Verdict::Fail => {
-                        counts.1 += 1;
-                        "fail"
-                    }
-                    Verdict::Error(_) => {
-                        counts.2 += 1;
-                        "error"
-                    }
+                let (count, word) = match verdict {
+                    Verdict::Pass => (&mut self.passed, "pass"),
+                    Verdict::Fail => (&mut self.failed, "fail"),
+                    Verdict::Error(_) => (&mut self.errors, "error"),
                 };
-                let (passed, failed, errors) = *counts;
+                *count += 1;
+                self.bar.step();
                 let why = if why.is_empty() {
                     why
                 } else {
                     format!("  ({why})")
                 };
-                ui.say(format!(
-                    "  {pair}  {word}  {}  [{}/{total}, {passed} pass, {failed} fail, {errors} errors]{why}",
-                    duration(took.as_secs_f64()),
-                    passed + failed + errors
+                let took = duration(took.as_secs_f64());
+                let (position, counts) = (self.bar.position(), self.counts(", "));
+                self.bar.line(format_args!(
+                    "  {pair}  {word}  {took}  [{position}, {counts}]{why}"
                 ));
+                self.bar.draw(self.counts(" · "));
             }
-        };
-        judging.all(plan.open, interrupt, Arc::new(tell)).await
+        }
     }
 }
 
@@ -406,7 +443,7 @@ pub fn kept(name: &str) -> Option<PathBuf> {
 }
 
 /// What is known of earlier evaluations.
-fn cache(reads: bool) -> Arc<Cache> {
+pub fn cache(reads: bool) -> Arc<Cache> {
     Arc::new(Cache::new(kept(SUITES), reads))
 }
 
@@ -426,7 +463,7 @@ async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
 
 /// The judge that a configuration means, on a backend that is there: the one that is asked for, the
 /// run's, or the configuration's.
-async fn judge(
+pub async fn judge(
     config: &Config,
     of_run: Option<String>,
     rules: &Rules,
@@ -470,110 +507,5 @@ async fn judge(
             let rule = rules.find(line, None)?;
             (rule.cause == Cause::Infra).then(|| rule.id.clone())
         }),
-    })
-}
-
-/// Judges the dataset itself.
-async fn gold(
-    args: &EvalArgs,
-    config: &Config,
-    rules: &Rules,
-    interrupt: &mut Interrupt,
-    ui: &Ui,
-) -> Result<u8> {
-    let dataset = DatasetDir::open(options::dataset_alone(config)?)?;
-    let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
-    let mut features: BTreeMap<TaskKey, Vec<u64>> = BTreeMap::new();
-    for pair in dataset.pairs(subset)? {
-        let known = features.entry(pair.task).or_default();
-        known.extend(pair.features);
-        known.sort_unstable();
-        known.dedup();
-    }
-    let judge = judge(config, None, rules, &cache(!args.force)).await?;
-    let total: usize = features.values().map(Vec::len).sum();
-    ui.say(format!(
-        "{} of `{subset}` to grade",
-        plural(total, "feature")
-    ));
-    let note = |text: String| ui.say(text);
-    let asking = Asking {
-        run: "gold",
-        note: &note,
-    };
-    let all = features
-        .iter()
-        .flat_map(|(task, features)| features.iter().map(move |feature| (task, *feature)));
-    let graded = futures_util::stream::iter(all.map(async |(task, feature)| {
-        let found = judge.ungradeable(task, feature, &asking).await;
-        (task.clone(), feature, found)
-    }));
-    let mut graded = std::pin::pin!(futures_util::StreamExt::buffer_unordered(
-        graded,
-        config.experiment.concurrency
-    ));
-    let (mut lines, mut troubles) = (Vec::new(), Vec::new());
-    let mut ungradeable = Vec::new();
-    loop {
-        let next = tokio::select! {
-            next = futures_util::StreamExt::next(&mut graded) => next,
-            () = interrupt.changed() => {
-                ui.say("interrupted; the same command goes on");
-                return Ok(exit::INTERRUPTED);
-            }
-        };
-        let Some((task, feature, found)) = next else {
-            break;
-        };
-        match found {
-            Ok(None) => ui.detail(format!("{task} feature {feature}: gradeable")),
-            Ok(Some(why)) => {
-                let why = one_line(&why, 300);
-                lines.push(format!("{task} feature {feature}: ungradeable: {why}"));
-                ungradeable.push(Ungradeable { task, feature, why });
-            }
-            Err(trouble) => {
-                troubles.push((task.clone(), feature));
-                let why = one_line(&trouble.text, 300);
-                lines.push(format!("{task} feature {feature}: not known: {why}"));
-            }
-        }
-    }
-    judge.venue.backend.close().await;
-    lines.sort();
-    // What an earlier look found of features that nothing is known of now stays.
-    let logs = options::log_tree(config);
-    let is_known = |it: &Ungradeable| {
-        let is_asked = features
-            .get(&it.task)
-            .is_some_and(|of| of.contains(&it.feature));
-        is_asked && !troubles.contains(&(it.task.clone(), it.feature))
-    };
-    let old = Gold::read(logs.path())?.map_or_else(Vec::new, |gold| gold.ungradeable);
-    ungradeable.extend(old.into_iter().filter(|it| !is_known(it)));
-    ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
-    Gold {
-        at: jiff::Timestamp::now(),
-        subset: subset.clone(),
-        features: total,
-        ungradeable,
-    }
-    .write(logs.path())?;
-    let mut text = lines.join("\n");
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let _ = writeln!(
-        text,
-        "{} gradeable, {} ungradeable, {} not known",
-        plural(total - lines.len(), "feature"),
-        lines.len() - troubles.len(),
-        troubles.len()
-    );
-    ui.data(&text)?;
-    Ok(if troubles.is_empty() {
-        exit::OK
-    } else {
-        exit::ERRORS
     })
 }

@@ -1,10 +1,12 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
+mod bar;
 mod clean;
 mod completions;
 mod config;
 mod doctor;
 mod eval;
+mod gold;
 mod internal;
 mod options;
 mod progress;

@@ -1,10 +1,8 @@
 //! Progress: bars on a terminal, plain lines elsewhere. It sees events only.
 
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::bar::Bar;
 use super::ui::{Ui, bold, warning};
 use crate::model::price::{Total, dollars};
 use crate::report::text::{duration, plural};
@@ -17,17 +15,13 @@ pub async fn show(ui: Ui, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
         view.show(&event);
     }
-    view.finish();
+    view.bar.finish();
 }
 
 /// What is known of the run that is shown.
 struct View {
-    ui: Ui,
-    bar: ProgressBar,
-    begun: Instant,
-    done: u64,
-    done_here: u64,
-    total: u64,
+    bar: Bar,
+    is_talkative: bool,
     submitted: usize,
     errors: usize,
     cost: Total,
@@ -35,18 +29,9 @@ struct View {
 
 impl View {
     fn new(ui: Ui) -> Self {
-        let target = if ui.draws_bars() {
-            ProgressDrawTarget::stderr_with_hz(4)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         Self {
-            ui,
-            bar: ProgressBar::with_draw_target(None, target),
-            begun: Instant::now(),
-            done: 0,
-            done_here: 0,
-            total: 0,
+            is_talkative: ui.verbosity() > 1,
+            bar: Bar::new(ui),
             submitted: 0,
             errors: 0,
             cost: Total::default(),
@@ -69,7 +54,8 @@ impl View {
                 spent,
                 ..
             } => {
-                self.begin(run.as_str(), *pairs, *finished, *submitted, *spent);
+                self.bar.begin(run.as_str(), *finished, *pairs);
+                (self.submitted, self.errors, self.cost) = (*submitted, 0, *spent);
                 self.line(&format!(
                     "{}: {}, {finished} finished, {to_run} to run",
                     bold(run),
@@ -86,7 +72,7 @@ impl View {
             } => {
                 // An error of the last attempt runs again: it is no longer one.
                 self.errors = 0;
-                self.done = *completed as u64;
+                self.bar.set_done(*completed);
                 self.line(&format!(
                     "{} attempt {nth} of {of}: {completed} completed, {remaining} remaining (log: {log})",
                     clock()
@@ -128,7 +114,7 @@ impl View {
             )),
             Event::StoppingNow => self.always("stopping now"),
             Event::Note { text } => self.line(text),
-            Event::RunEnded { .. } => self.finish(),
+            Event::RunEnded { .. } => self.bar.finish(),
             Event::BreakerTripped { .. }
             | Event::ContainerLost { .. }
             | Event::ContainerRefused { .. }
@@ -140,12 +126,12 @@ impl View {
                 ));
             }
             Event::TrialStarted { pair } => {
-                if self.ui.verbosity() > 1 {
+                if self.is_talkative {
                     self.line(&format!("  {pair}  begun"));
                 }
             }
             Event::ContainerCreated { container, image } => {
-                if self.ui.verbosity() > 1 {
+                if self.is_talkative {
                     self.line(&format!(
                         "container {} of {image}",
                         &container[..12.min(container.len())]
@@ -189,26 +175,6 @@ impl View {
         }
     }
 
-    fn begin(&mut self, run: &str, pairs: usize, finished: usize, submitted: usize, spent: Total) {
-        self.begun = Instant::now();
-        self.done_here = 0;
-        (self.total, self.done) = (pairs as u64, finished as u64);
-        (self.submitted, self.errors) = (submitted, 0);
-        self.cost = spent;
-        self.bar.reset();
-        self.bar.set_length(self.total);
-        let style =
-            ProgressStyle::with_template("{prefix} [{bar:12}] {pos}/{len} {elapsed} {wide_msg}");
-        if let Ok(style) = style {
-            self.bar.set_style(style.progress_chars("=> "));
-        }
-        // A long name must leave room for the numbers.
-        self.bar.set_prefix(one_line(run, 24));
-        if self.ui.draws_bars() {
-            self.bar.enable_steady_tick(Duration::from_secs(1));
-        }
-    }
-
     fn trial(&mut self, event: &Event) {
         let Event::TrialEnded {
             pair,
@@ -222,8 +188,7 @@ impl View {
         else {
             return;
         };
-        self.done += 1;
-        self.done_here += 1;
+        self.bar.step();
         self.cost.add(*cost);
         if *finished {
             self.submitted += usize::from(status.split('+').all(|status| status == "Submitted"));
@@ -240,11 +205,10 @@ impl View {
             None => String::new(),
         };
         self.line(&format!(
-            "  {pair}  {status}  {}  {}{why}  [{}/{}, {} submitted, {} errors, {}]",
+            "  {pair}  {status}  {}  {}{why}  [{}, {} submitted, {} errors, {}]",
             cost.map_or_else(|| "cost unknown".to_owned(), dollars),
             duration_seconds.map_or_else(String::new, duration),
-            self.done,
-            self.total,
+            self.bar.position(),
             self.submitted,
             self.errors,
             self.cost
@@ -252,35 +216,18 @@ impl View {
     }
 
     fn draw(&self) {
-        self.bar.set_position(self.done);
-        let elapsed = self.begun.elapsed().as_secs_f64();
-        let left = self.total.saturating_sub(self.done) as f64;
-        let eta = if self.done_here == 0 || left == 0.0 {
-            String::new()
-        } else {
-            format!(
-                " · ETA {}",
-                duration(elapsed / self.done_here as f64 * left)
-            )
-        };
-        self.bar.set_message(format!(
-            "· {} submitted · {} errors · {}{eta}",
-            self.submitted, self.errors, self.cost
+        let (submitted, errors, cost) = (self.submitted, self.errors, self.cost);
+        self.bar.draw(format_args!(
+            "{submitted} submitted · {errors} errors · {cost}"
         ));
     }
 
     fn line(&self, text: &str) {
-        if !self.ui.is_quiet() {
-            self.always(text);
-        }
+        self.bar.line(text);
     }
 
     fn always(&self, text: &str) {
-        self.bar.suspend(|| self.ui.talk(text));
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.bar.always(text);
     }
 }
 

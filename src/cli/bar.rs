@@ -1,0 +1,110 @@
+//! A bar on a terminal, with plain lines above it; the lines alone elsewhere.
+
+use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::ui::Ui;
+use crate::report::text::duration;
+use crate::text::one_line;
+
+/// How far something is.
+#[derive(Debug)]
+pub struct Bar {
+    ui: Ui,
+    drawn: ProgressBar,
+    begun: Instant,
+    done: usize,
+    done_here: usize,
+    total: usize,
+}
+
+impl Bar {
+    /// One that shows nothing yet.
+    pub fn new(ui: Ui) -> Self {
+        let target = if ui.draws_bars() {
+            ProgressDrawTarget::stderr_with_hz(4)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            ui,
+            drawn: ProgressBar::with_draw_target(None, target),
+            begun: Instant::now(),
+            done: 0,
+            done_here: 0,
+            total: 0,
+        }
+    }
+
+    /// Begins anew, under a name, with what is done already.
+    pub fn begin(&mut self, name: &str, done: usize, total: usize) {
+        self.begun = Instant::now();
+        (self.done, self.done_here, self.total) = (done, 0, total);
+        self.drawn.reset();
+        self.drawn.set_length(total as u64);
+        let style =
+            ProgressStyle::with_template("{prefix} [{bar:12}] {pos}/{len} {elapsed} {wide_msg}");
+        if let Ok(style) = style {
+            self.drawn.set_style(style.progress_chars("=> "));
+        }
+        // A long name must leave room for the numbers.
+        self.drawn.set_prefix(one_line(name, 24));
+        if self.ui.draws_bars() {
+            self.drawn.enable_steady_tick(Duration::from_secs(1));
+        }
+    }
+
+    /// So many are done, whoever did them.
+    pub fn set_done(&mut self, done: usize) {
+        self.done = done;
+    }
+
+    /// One more is done.
+    pub fn step(&mut self) {
+        self.done += 1;
+        self.done_here += 1;
+    }
+
+    /// What is done, of what there is: `3/9`.
+    pub fn position(&self) -> String {
+        format!("{}/{}", self.done, self.total)
+    }
+
+    /// Draws it with these words, and when it will be over.
+    pub fn draw(&self, words: impl Display) {
+        self.drawn.set_position(self.done as u64);
+        let left = self.total.saturating_sub(self.done) as f64;
+        let eta = if self.done_here == 0 || left == 0.0 {
+            String::new()
+        } else {
+            let each = self.begun.elapsed().as_secs_f64() / self.done_here as f64;
+            format!(" · ETA {}", duration(each * left))
+        };
+        self.drawn.set_message(format!("· {words}{eta}"));
+    }
+
+    /// A line above it, unless `-q`.
+    pub fn line(&self, text: impl Display) {
+        if !self.ui.is_quiet() {
+            self.always(text);
+        }
+    }
+
+    /// A line above it, even with `-q`.
+    pub fn always(&self, text: impl Display) {
+        self.drawn.suspend(|| self.ui.talk(text));
+    }
+
+    /// Takes it away.
+    pub fn finish(&self) {
+        self.drawn.finish_and_clear();
+    }
+}
+
+/// One that several tell, or what goes with it.
+pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
