@@ -78,7 +78,7 @@ impl Docker {
         if let Err(error) = self.endpoint.connect().await {
             return Err(unreachable(&self.endpoint, &error.to_string()));
         }
-        let asked = tokio::time::timeout(Duration::from_secs(30), self.api.version());
+        let asked = tokio::time::timeout(Duration::from_secs(10), self.api.version());
         match asked.await {
             Ok(Ok(version)) => Ok(format!(
                 "{} (API {})",
@@ -86,7 +86,7 @@ impl Docker {
                 version.api_version.unwrap_or_default()
             )),
             Ok(Err(error)) => Err(unreachable(&self.endpoint, &error.to_string())),
-            Err(_) => Err(unreachable(&self.endpoint, "no answer within 30 s")),
+            Err(_) => Err(unreachable(&self.endpoint, "no answer within 10 s")),
         }
     }
 
