@@ -88,11 +88,7 @@ fn container_killed(version: Version) {
     let run = lab.start(&SOLO);
     lab.wait_for_requests("lighthouse", 1);
     let victim = &lab.containers_of(RUN, "lighthouse")[0];
-    let killed = Command::new("docker")
-        .args(["rm", "-f", victim])
-        .output()
-        .unwrap();
-    assert!(killed.status.success());
+    assert!(lab.docker(&["rm", "-f", victim]).status.success());
     lab.fault("");
     let ran = run.wait().code(0);
     assert!(ran.stderr.contains("container_lost"), "{}", ran.stderr);
@@ -248,15 +244,8 @@ fn a_container_that_cannot_start_says_why() {
         .arg(".")
         .status();
     assert!(packed.unwrap().success());
-    assert!(
-        Command::new("docker")
-            .arg("import")
-            .arg(&tar)
-            .arg(image)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let import = ["import", tar.to_str().unwrap(), image];
+    assert!(lab.docker(&import).status.success());
     let dataset = lab.place.join("cb/dataset");
     std::fs::rename(dataset.join("lighthouse_task"), dataset.join("hollow_task")).unwrap();
     lab.place.write(
@@ -271,7 +260,7 @@ fn a_container_that_cannot_start_says_why() {
         evidence["text"].as_str().unwrap().contains("/bin/bash"),
         "{evidence:#}"
     );
-    let _ = Command::new("docker").args(["rmi", image]).output();
+    lab.docker(&["rmi", image]);
 }
 
 #[test]

@@ -210,12 +210,9 @@ call_tries = 1
             .collect()
     }
 
-    /// Those containers of a run that the daemon still has, and is not about to remove.
+    /// Those containers of a run that the daemon still has.
     pub fn left_over(&self, run: &str) -> Vec<String> {
-        let is_there = |id: &String| {
-            let output = self.docker(&["inspect", "--format", "{{.State.Status}}", id]);
-            output.status.success() && output.stdout != b"removing\n"
-        };
+        let is_there = |id: &String| self.docker(&["inspect", id]).status.success();
         self.containers(run).into_iter().filter(is_there).collect()
     }
 

@@ -1,8 +1,6 @@
 //! The native engine against the real parts: its trees are upstream's, and faults of every kind
 //! are what they are.
 
-use std::process::Command;
-
 use crate::lab::{Lab, Version};
 use crate::support::wait_until;
 
@@ -280,10 +278,7 @@ fn limits_are_enforced_and_recorded() {
     lab.wait_for_requests("lighthouse", 1);
     let id = &lab.containers("t-smoke1-solo")[0];
     let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.LogConfig.Type}} {{len .Mounts}} {{.HostConfig.NetworkMode}}";
-    let inspected = Command::new("docker")
-        .args(["inspect", "-f", format, id])
-        .output()
-        .unwrap();
+    let inspected = lab.docker(&["inspect", "-f", format, id]);
     let limits = String::from_utf8(inspected.stdout).unwrap();
     // The first container of a run has a network of its own, none here, and keeps it for others.
     assert_eq!(limits.trim(), "250000000 1000000000 333 none 1 none");
