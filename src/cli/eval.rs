@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::bar::{Bar, lock};
 use super::clean::reap;
-use super::gold::{self, Graded};
+use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
 use super::report::{Stand, summarise};
 use super::ui::Ui;
@@ -114,13 +114,13 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     if args.gold {
         let rules = options::rules(&config)?;
         let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
-        let graded = Graded {
+        let grading = Grading {
             subset,
             features: gold::features(&config, subset)?,
             judge: judge(&config, None, &rules, &cache(!args.force)).await?,
             config: &config,
         };
-        return graded.grade(&mut interrupt, ui).await;
+        return grading.grade(&mut interrupt, ui).await;
     }
     let found = args.selection.read(config)?;
     let runs: Vec<RunDir> = match args.setting {

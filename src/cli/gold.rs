@@ -36,8 +36,8 @@ pub fn features(config: &Config, subset: &str) -> Result<Features> {
 }
 
 /// What is to be graded, and by what.
-pub struct Graded<'a> {
-    pub subset: &'a String,
+pub struct Grading<'a> {
+    pub subset: &'a str,
     pub features: Features,
     pub judge: Judge,
     pub config: &'a Config,
@@ -52,22 +52,22 @@ struct Found {
     troubles: BTreeSet<(TaskKey, u64)>,
 }
 
-impl Graded<'_> {
+impl Grading<'_> {
     /// Lists the features that no patch can be judged by; gives the exit code.
     pub async fn grade(self, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
-        let total: usize = self.features.values().map(Vec::len).sum();
+        let total = self.total();
         ui.say(format!(
             "{} of `{}` to grade",
             plural(total, "feature"),
             self.subset
         ));
-        let Some(mut found) = self.look(total, interrupt, ui).await else {
+        let Some(mut found) = self.look(interrupt, ui).await else {
             ui.say("interrupted; the same command goes on");
             return Ok(exit::INTERRUPTED);
         };
         self.judge.venue.backend.close().await;
         found.lines.sort();
-        self.keep(&found, total)?;
+        self.keep(&found)?;
         let mut text = found.lines.join("\n");
         if !text.is_empty() {
             text.push('\n');
@@ -87,10 +87,14 @@ impl Graded<'_> {
         })
     }
 
+    fn total(&self) -> usize {
+        self.features.values().map(Vec::len).sum()
+    }
+
     /// Looks at each; `None` when it is interrupted.
-    async fn look(&self, total: usize, interrupt: &mut Interrupt, ui: &Ui) -> Option<Found> {
+    async fn look(&self, interrupt: &mut Interrupt, ui: &Ui) -> Option<Found> {
         let bar = Mutex::new(Bar::new(ui.clone()));
-        lock(&bar).begin("gold", 0, total);
+        lock(&bar).begin("gold", 0, self.total());
         let note = |text: String| lock(&bar).line(text);
         let asking = Asking {
             run: "gold",
@@ -150,7 +154,7 @@ impl Graded<'_> {
 
     /// Writes what was found. What an earlier look found of features that nothing is known of now
     /// stays.
-    fn keep(&self, found: &Found, total: usize) -> Result<()> {
+    fn keep(&self, found: &Found) -> Result<()> {
         let logs = options::log_tree(self.config);
         let is_known = |it: &Ungradeable| {
             let is_asked = self
@@ -165,8 +169,8 @@ impl Graded<'_> {
         ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
         Gold {
             at: jiff::Timestamp::now(),
-            subset: self.subset.clone(),
-            features: total,
+            subset: self.subset.to_owned(),
+            features: self.total(),
             ungradeable,
         }
         .write(logs.path())

@@ -102,7 +102,7 @@ impl Clones {
             met.insert(place.clone())
         };
         if is_new && let Ok(Some(learnt)) = learn(room).await {
-            let _ = learnt.keep(&place);
+            let _ = files::create_tree(&place, |fresh| learnt.write(fresh));
         }
     }
 }
@@ -160,10 +160,6 @@ async fn learn(room: &mut Room) -> std::result::Result<Option<Learnt>, Trouble> 
 }
 
 impl Learnt {
-    fn keep(&self, place: &Path) -> Result<()> {
-        files::create_tree(place, |fresh| self.write(fresh))
-    }
-
     fn write(&self, to: &Path) -> Result<()> {
         match self {
             Self::WhyNot(why) => files::write_atomic(&to.join(WHY_NOT), why.as_bytes()),

@@ -255,10 +255,10 @@ impl Script {
             .split_once(" when=")
             .unwrap_or((line.trim(), ""));
         let (line, until) = match line.split_once(" until=") {
-            Some((line, until)) => (line, until.parse().ok()?),
-            None => (line, usize::MAX),
+            Some((line, until)) => (line, Some(until.parse::<usize>().ok()?)),
+            None => (line, None),
         };
-        if !request.contains(when) || (until < usize::MAX && self.met() >= until) {
+        if !request.contains(when) || until.is_some_and(|until| self.met() >= until) {
             return None;
         }
         let mut words = line.split_whitespace();
