@@ -1,6 +1,7 @@
 //! Child processes: whose they are, how they end with us, and how to end them.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -111,11 +112,15 @@ pub fn processors() -> usize {
 pub struct Stat {
     /// The process number of its parent.
     pub parent: u32,
+    /// The number of the process that leads its session.
+    pub session: u32,
+    /// The device of its session's terminal; 0 where there is none.
+    pub terminal: i32,
     /// When it started, in clock ticks after boot.
     pub started: u64,
 }
 
-/// What `/proc/<pid>/stat` says (fields 4 and 22); `None` when there is no such process, or only
+/// What `/proc/<pid>/stat` says (fields 4, 6, 7 and 22); `None` when there is no such process, or only
 /// its corpse is left.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
@@ -128,6 +133,8 @@ pub fn stat(pid: u32) -> Option<Stat> {
     }
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        terminal: fields.get(4)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
 }
@@ -160,11 +167,12 @@ pub fn program() -> Result<PathBuf> {
     }
 }
 
-/// A command for a child of ours: in a process group of its own, out of the terminal's reach,
-/// marked with its owner, and killed by the kernel when we die, even by `kill -9`.
+/// A command for a child of ours: in a session of its own, out of the terminal's reach, marked with
+/// its owner, and killed by the kernel when we die, even by `kill -9`.
 ///
-/// The kernel's parent-death signal has to be set between fork and exec. So that no unsafe code
-/// is needed here, the child begins as `regatta __exec`, which sets it and execs the program.
+/// The session and the kernel's parent-death signal have to be set between fork and exec. So that
+/// no unsafe code is needed here, the child begins as `regatta __exec`, which sets them and execs
+/// the program.
 /// It must be spawned from a thread that lives as long as we do: the runtime's only one.
 pub fn child(program: impl AsRef<OsStr>) -> Result<Command> {
     let mut command = Command::new(self::program()?);
@@ -194,8 +202,37 @@ pub fn exec_as_child(command: &[OsString]) -> Error {
     if owner.is_some_and(|owner| Some(owner.pid) != parent) {
         return Error::world("the owner of this child is gone");
     }
+    if let Err(error) = leave_session() {
+        return Error::world(format!("cannot leave the terminal's session: {error}"));
+    }
     let error = std::process::Command::new(program).args(args).exec();
     Error::world(format!("cannot start {}: {error}", program.display()))
+}
+
+/// Begins a session of our own, which has no terminal: nothing in it can open `/dev/tty`, and so
+/// nothing can type into the shell that Regatta was started from (`TIOCSTI`).
+///
+/// # Errors
+/// Where we lead a session that has a terminal: it cannot be left.
+pub fn leave_session() -> io::Result<()> {
+    use rustix::process::{getpgid, getppid, setpgid, setsid};
+    if setsid().is_ok() {
+        return Ok(());
+    }
+    // The leader of a process group must not (setsid(2)): it joins its parent's for that moment.
+    let joined = getppid()
+        .and_then(|parent| getpgid(Some(parent)).ok())
+        .is_some_and(|group| setpgid(None, Some(group)).is_ok());
+    if joined {
+        setsid()?;
+        return Ok(());
+    }
+    // A container's first process leads its session, without a terminal.
+    let us = std::process::id();
+    match stat(us) {
+        Some(stat) if stat.session == us && stat.terminal == 0 => Ok(()),
+        _ => Err(io::Error::other("this process leads a session of its own")),
+    }
 }
 
 /// Sends a signal to a child's whole process group; a group that is gone is no error.

@@ -16,3 +16,4 @@ mod isolation;
 mod merging;
 mod place;
 mod team;
+mod terminal;

@@ -7,6 +7,7 @@ mod callers;
 mod command;
 mod kept;
 mod memory;
+mod signals;
 mod tree;
 
 use std::io::{self, Read as _, Write as _};
@@ -52,6 +53,9 @@ struct Guest {
 
 /// Serves until the harness goes away. Errors are those of its own channel.
 pub fn serve(options: &Options) -> io::Result<()> {
+    // No command may open the terminal of whoever started us.
+    crate::process::leave_session()?;
+    signals::restore()?;
     // What the harness had open is nothing for commands.
     crate::sandbox::namespace::seal_descriptors()?;
     // Its memory and descriptors are nobody's business in there: even root needs CAP_SYS_PTRACE.

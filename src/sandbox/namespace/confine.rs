@@ -7,6 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
+
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
@@ -114,18 +116,27 @@ pub fn run_inside(plan: &Plan) -> io::Result<u8> {
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
 }
 
+/// Lets no namespace be made inside of this one: in a user namespace of its own, a command would have
+/// every capability again. Where the kernel does not let us set it, the refused calls stand alone.
+pub fn forbid_namespaces(processes: &Path) {
+    let dir = processes.join("sys/user");
+    for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"] {
+        let _ = files::write_in_place(&dir.join(format!("max_{kind}_namespaces")), b"0");
+    }
+}
+
 /// Gives up every capability, for good and for all children, and limits what they may use.
 pub fn give_up_powers(pids: u32) -> io::Result<()> {
     // Ends with the process that started us, even when that is killed.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limit = Some(u64::from(pids));
-    setrlimit(
-        Resource::Nproc,
-        Rlimit {
-            current: limit,
-            maximum: limit,
-        },
-    )?;
+    limit(Resource::Nproc, pids.into())?;
+    // A command that crashes leaves no image of its memory in the workspace.
+    limit(Resource::Core, 0)?;
+    // Who started us may have more than others, and hide what it makes; its commands don't.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    if rustix::process::getpriority_process(None)? < 0 {
+        rustix::process::setpriority_process(None, 0)?;
+    }
     rustix::thread::set_no_new_privs(true)?;
     // Without the bounding set, a program that root starts has no capabilities either.
     for capability in CapabilitySet::all().iter() {
@@ -140,7 +151,36 @@ pub fn give_up_powers(pids: u32) -> io::Result<()> {
         permitted: CapabilitySet::empty(),
         inheritable: CapabilitySet::empty(),
     };
-    Ok(rustix::thread::set_capabilities(None, none)?)
+    rustix::thread::set_capabilities(None, none)?;
+    super::syscalls::refuse()
+}
+
+fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    let (current, maximum) = (Some(value), Some(value));
+    Ok(setrlimit(resource, Rlimit { current, maximum })?)
+}
+
+/// Lets nothing in here reach an abstract socket of the host's (a desktop's, a daemon's), which
+/// stands in the network namespace and in no directory. Only a shared network has any, and kernels
+/// before 6.12 cannot tell them apart: there they stay in reach, as the README says.
+pub fn forbid_abstract_sockets() -> io::Result<()> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .scope(Scope::AbstractUnixSocket)
+        .and_then(Ruleset::create)
+        .map_err(io::Error::other)?;
+    rules.restrict_self().map_err(io::Error::other)?;
+    Ok(())
+}
+
+/// Whether this kernel can keep abstract sockets of the host's out of reach.
+#[must_use]
+pub fn keeps_abstract_sockets() -> bool {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::AbstractUnixSocket)
+        .and_then(Ruleset::create)
+        .is_ok()
 }
 
 /// Becomes another program; returns only an error.

@@ -2,6 +2,7 @@
 
 mod confine;
 mod root;
+mod syscalls;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
 
-pub use confine::{ENTER_COMMAND, seal_descriptors};
+pub use confine::{ENTER_COMMAND, keeps_abstract_sockets, seal_descriptors};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
@@ -86,6 +87,8 @@ pub async fn start(
 pub fn become_namespace(plan: &str) -> Result<u8> {
     let plan: Plan = serde_json::from_str(plan)
         .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
+    process::leave_session()
+        .map_err(|error| Error::world(format!("cannot leave the terminal's session: {error}")))?;
     let no_namespace =
         |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
     // Opened while we still are who may read it.
@@ -115,6 +118,11 @@ pub fn enter(plan: &str) -> Error {
     };
     if let Err(error) = root::enter() {
         return Error::world(format!("the root of the namespace: {error}"));
+    }
+    if plan.network
+        && let Err(error) = confine::forbid_abstract_sockets()
+    {
+        return Error::world(format!("the sockets of the namespace: {error}"));
     }
     if let Err(error) = confine::give_up_powers(plan.pids) {
         return Error::world(format!("the limits of the namespace: {error}"));

@@ -78,6 +78,8 @@ pub fn enter() -> io::Result<()> {
     unmount("/.old", UnmountFlags::DETACH)?;
     std::fs::remove_dir("/.old")?;
     make_read_only()?;
+    super::confine::forbid_namespaces(Path::new("/proc"));
+    hide_kernel()?;
     rustix::system::sethostname(b"sandbox")?;
     std::env::set_current_dir("/workspace")
 }
@@ -181,6 +183,46 @@ fn make_read_only() -> io::Result<()> {
                     "{target} can be neither made read-only nor covered: {error}"
                 ))
             })?;
+        }
+    }
+    Ok(())
+}
+
+/// What `/proc` says of the whole machine and is no program's business: container engines cover the
+/// same (`MaskedPaths` and `ReadonlyPaths` of the OCI runtime's defaults).
+fn hide_kernel() -> io::Result<()> {
+    const COVERED: [&str; 9] = [
+        "acpi",
+        "asound",
+        "scsi",
+        "kcore",
+        "keys",
+        "key-users",
+        "latency_stats",
+        "sched_debug",
+        "timer_list",
+    ];
+    const READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
+    let proc = Path::new("/proc");
+    for path in COVERED.map(|name| proc.join(name)) {
+        match path.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => {
+                let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+                mount("tmpfs", &path, "tmpfs", flags, None)?;
+            }
+            Ok(_) => mount_bind("/dev/null", &path)?,
+            Err(_) => {}
+        }
+    }
+    let flags = MountFlags::BIND
+        | MountFlags::RDONLY
+        | MountFlags::NOSUID
+        | MountFlags::NODEV
+        | MountFlags::NOEXEC;
+    for path in READ_ONLY.map(|name| proc.join(name)) {
+        if path.exists() {
+            mount_bind(&path, &path)?;
+            mount_remount(&path, flags, "")?;
         }
     }
     Ok(())
