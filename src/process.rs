@@ -120,11 +120,27 @@ pub struct Stat {
     pub started: u64,
 }
 
+/// Where the kernel tells of processes; see [`look_for_processes_in`].
+static TABLE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where the process table is mounted, for one that does not see itself in `/proc`. The first
+/// word counts.
+pub fn look_for_processes_in(table: PathBuf) {
+    let _ = TABLE.set(table);
+}
+
+/// A file that the kernel has on a process, or on us (`self`).
+#[must_use]
+pub fn about(process: impl std::fmt::Display, file: &str) -> PathBuf {
+    let table = TABLE.get().map_or(Path::new("/proc"), PathBuf::as_path);
+    table.join(process.to_string()).join(file)
+}
+
 /// What `/proc/<pid>/stat` says (fields 4, 6, 7 and 22); `None` when there is no such process, or only
 /// its corpse is left.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
-    let stat = files::read(&PathBuf::from(format!("/proc/{pid}/stat"))).ok()?;
+    let stat = files::read(&about(pid, "stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The command's name may hold anything, even spaces and brackets: fields follow the last one.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -142,7 +158,8 @@ pub fn stat(pid: u32) -> Option<Stat> {
 /// The numbers of all processes that we can see; none when they cannot be listed.
 #[must_use]
 pub fn pids() -> Vec<u32> {
-    let entries = files::list(Path::new("/proc")).unwrap_or_default();
+    let table = TABLE.get().map_or(Path::new("/proc"), PathBuf::as_path);
+    let entries = files::list(table).unwrap_or_default();
     entries
         .iter()
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())

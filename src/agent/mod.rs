@@ -15,4 +15,4 @@ pub use config::AgentConfig;
 pub use failure::Failure;
 pub use git::Team;
 pub use mailbox::{Departure, Letter, Mailbox};
-pub use turn::{Agent, AgentEnd, Halt, Status, Times};
+pub use turn::{Agent, AgentEnd, Halt, SANDBOX_ENDED, Status, Times};

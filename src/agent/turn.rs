@@ -53,6 +53,8 @@ pub struct Agent {
     pub on_end: Arc<dyn Fn(&Status) + Send + Sync>,
     /// Told the name of its sandbox, once there is one.
     pub on_sandbox: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Whether its pair's sandbox ended before, in an earlier trial, without anybody knowing why.
+    pub ended_before: bool,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -110,6 +112,8 @@ pub enum Status {
     CostLimit,
     /// It took as long as it may.
     TimeLimit,
+    /// Its commands ended their own sandbox, for the second time in its pair; how.
+    SandboxEnded(String),
     /// Something that is not its doing ended it.
     Failed(Failure),
     /// It was stopped with the run.
@@ -125,6 +129,7 @@ impl Status {
             Self::StepLimit => "LimitsExceeded",
             Self::CostLimit => "CostLimitExceeded",
             Self::TimeLimit => "TimeLimitExceeded",
+            Self::SandboxEnded(_) => "SandboxEnded",
             Self::Failed(_) | Self::Aborted => "Error",
         }
     }
@@ -135,6 +140,7 @@ impl Status {
         match self {
             Self::Submitted => "submitted its work",
             Self::StepLimit | Self::CostLimit | Self::TimeLimit => "ran into a limit",
+            Self::SandboxEnded(_) => "broke its sandbox",
             Self::Failed(_) | Self::Aborted => "died",
         }
     }
@@ -243,7 +249,7 @@ impl Agent {
             Ok(status) => status,
             // A replay ends where the recording's time was up.
             Err(failure) if failure.rule == TIME_LIMIT => Status::TimeLimit,
-            Err(failure) => Status::Failed(failure),
+            Err(failure) => turn.ended_by(failure),
         };
         (turn.agent.on_end)(&status);
         turn.end(status).await
@@ -252,6 +258,9 @@ impl Agent {
 
 /// How a recording names the end of an agent whose time was up.
 const TIME_LIMIT: &str = "time_limit";
+
+/// The triage rule of a sandbox that ended while a command of the agent ran, nobody knows why.
+pub const SANDBOX_ENDED: &str = "sandbox_ended";
 
 /// The triage rule of an agent whose peer was lost.
 const PEER_LOST: &str = "peer_lost";
@@ -574,8 +583,29 @@ impl Turn {
             script: command,
             timeout,
         };
-        let output = sandbox.run(script, Some(&self.desks)).await?;
-        Ok(Observation::of(&output, timeout))
+        match sandbox.run(script, Some(&self.desks)).await {
+            Ok(output) => Ok(Observation::of(&output, timeout)),
+            Err(error) => Err(self.sandbox_failed(error)),
+        }
+    }
+
+    /// The failure of a sandbox in which commands of the agent's have run, and may still run.
+    fn sandbox_failed(&self, error: SandboxError) -> Failure {
+        if error.is_unexplained() && self.commands > 0 {
+            return Failure::new(SANDBOX_ENDED, error.to_string());
+        }
+        error.into()
+    }
+
+    /// What a failure is to the agent. A sandbox that ends once without a cause may be anything, and
+    /// the trial is made again; one that does so again is the agent's own doing. Otherwise an agent
+    /// that fails could buy another trial, and take its peer's along.
+    fn ended_by(&self, failure: Failure) -> Status {
+        if failure.rule == SANDBOX_ENDED && self.agent.ended_before {
+            Status::SandboxEnded(failure.text)
+        } else {
+            Status::Failed(failure)
+        }
     }
 
     /// Waits until the sandbox is there.
@@ -619,10 +649,10 @@ impl Turn {
                 // What was done until then is kept, where it can still be had.
                 patch = self.work(true).await.unwrap_or_default();
             }
-            Status::Failed(_) | Status::Aborted => {}
+            Status::Failed(_) | Status::SandboxEnded(_) | Status::Aborted => {}
             _ => match self.work(status != Status::Submitted).await {
                 Ok(work) => patch = work,
-                Err(failure) => status = Status::Failed(failure),
+                Err(failure) => status = self.ended_by(failure),
             },
         }
         match std::mem::replace(&mut self.place, Place::Gone) {
@@ -644,6 +674,10 @@ impl Turn {
                     rule: rule.clone(),
                     error: text.clone(),
                 },
+                Status::SandboxEnded(how) => Ended::Failed {
+                    rule: SANDBOX_ENDED.to_owned(),
+                    error: how.clone(),
+                },
                 Status::TimeLimit => Ended::Failed {
                     rule: TIME_LIMIT.to_owned(),
                     error: "the time was up".to_owned(),
@@ -656,6 +690,7 @@ impl Turn {
         }
         let error = match &status {
             Status::Failed(failure) => Some(failure.text.as_str()),
+            Status::SandboxEnded(how) => Some(how.as_str()),
             _ => None,
         };
         if self.asking_since.is_some() {
@@ -688,16 +723,18 @@ impl Turn {
         let Place::Ready(sandbox) = &mut self.place else {
             return Ok(Vec::new());
         };
-        match self.agent.config.submission {
-            Submission::PatchFile if is_unfinished => Ok(sandbox.diff().await?),
-            Submission::WorkingTree => Ok(sandbox.diff().await?),
-            Submission::PatchFile => match sandbox.read("patch.txt", MAX_PATCH).await {
-                Ok(bytes) => Ok(normal(&bytes)),
-                // It was asked for and is not there: nothing is submitted.
-                Err(SandboxError::Refused(_)) => Ok(Vec::new()),
-                Err(error) => Err(error.into()),
-            },
-        }
+        let work = match self.agent.config.submission {
+            Submission::PatchFile if !is_unfinished => {
+                match sandbox.read("patch.txt", MAX_PATCH).await {
+                    Ok(bytes) => Ok(normal(&bytes)),
+                    // It was asked for and is not there: nothing is submitted.
+                    Err(SandboxError::Refused(_)) => Ok(Vec::new()),
+                    Err(error) => Err(error),
+                }
+            }
+            _ => sandbox.diff().await,
+        };
+        work.map_err(|error| self.sandbox_failed(error))
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::model::script::Script;
+use crate::sandbox::call::Door;
 use crate::sandbox::guest;
 
 /// Become a child that dies with its parent
@@ -23,9 +24,9 @@ pub struct ExecArgs {
 /// Serve the sandbox that this is the first process of
 #[derive(Debug, Args)]
 pub struct GuestArgs {
-    /// The abstract socket for calls of the harness
+    /// The secret and the socket for calls of the harness
     #[arg(long)]
-    socket: Option<String>,
+    socket: Option<Door>,
     /// How many processes there may be
     #[arg(long, default_value_t = u32::MAX)]
     pids: u32,
@@ -35,6 +36,17 @@ pub struct GuestArgs {
     /// How many CPUs they may run on
     #[arg(long)]
     cpus: Option<usize>,
+    /// The first process of the commands' own process namespace
+    #[arg(long)]
+    init: Option<u32>,
+}
+
+/// Be the first process of a sandbox's commands
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// How many processes there may be
+    #[arg(long)]
+    pub pids: u32,
 }
 
 /// Call the harness from inside a sandbox
@@ -58,6 +70,7 @@ pub fn serve_guest(args: GuestArgs) -> Result<u8> {
         pids: args.pids as usize,
         memory: args.memory,
         cpus: args.cpus,
+        init: args.init,
     };
     guest::serve(&options)
         .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;

@@ -69,6 +69,8 @@ enum Command {
     Namespace(internal::PlanArgs),
     #[command(name = crate::sandbox::namespace::ENTER_COMMAND, hide = true)]
     Enter(internal::PlanArgs),
+    #[command(name = crate::sandbox::namespace::INIT_COMMAND, hide = true)]
+    Init(internal::InitArgs),
 }
 
 /// The program: parses, runs, and turns the outcome into an exit code.
@@ -99,6 +101,9 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Guest(args) => internal::serve_guest(args),
         Command::Call(args) => Ok(crate::sandbox::call::make(args.args)),
         Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
+        Command::Init(args) => crate::sandbox::namespace::be_init(args.pids)
+            .map(|()| crate::error::exit::OK)
+            .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
         Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
     }
 }

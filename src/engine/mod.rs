@@ -45,6 +45,9 @@ pub struct Batch {
     pub attempt: u32,
     /// The pairs to run, in the plan's order.
     pub pairs: Vec<Pair>,
+    /// Those of them whose sandbox ended before, in an earlier trial, without anybody knowing why:
+    /// if it does so again, it is the agent's own end.
+    pub ended_before: Vec<Pair>,
     /// Every pair of the plan; the engine may skip those that are not in `pairs`.
     pub plan: Vec<Pair>,
 }

@@ -49,7 +49,7 @@ struct Feature {
 ///
 /// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s`, `hold` (no answer for as long
 /// as the line applies) or a lie (`no-usage`, `no-choices`, `bad-arguments`, `unknown-tool`,
-/// `huge`). After any of them `until=N`: until N requests met with a fault; and last `when=TEXT`:
+/// `huge`, or `kills-guest`: a command that ends the process which runs it). After any of them `until=N`: until N requests met with a fault; and last `when=TEXT`:
 /// only requests that contain the text. A request that meets with a fault is first added as a line
 /// to `FILE.met`, so that a test can wait until an agent is at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,15 +69,17 @@ enum Lie {
     NoChoices,
     BadArguments,
     UnknownTool,
+    KillsGuest,
     Huge,
 }
 
 impl Lie {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("no-usage", Self::NoUsage),
         ("no-choices", Self::NoChoices),
         ("bad-arguments", Self::BadArguments),
         ("unknown-tool", Self::UnknownTool),
+        ("kills-guest", Self::KillsGuest),
         ("huge", Self::Huge),
     ];
 
@@ -101,6 +103,12 @@ impl Lie {
             Self::BadArguments => {
                 if let Some(call) = answer.pointer_mut(&call) {
                     call["arguments"] = json!("{\"command\": \"ls");
+                }
+            }
+            Self::KillsGuest => {
+                if let Some(call) = answer.pointer_mut(&call) {
+                    let command = json!({"command": "kill -9 $PPID; sleep 1000"});
+                    call["arguments"] = json!(command.to_string());
                 }
             }
             Self::UnknownTool => {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::events::{Event, Sink};
 use super::watching::Running;
 use super::{Interrupt, Plan, Policy, RunEnd, backoff};
+use crate::agent::SANDBOX_ENDED;
 use crate::bench::{Pair, Setting};
 use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::Result;
@@ -16,8 +17,9 @@ use crate::model::price::{PriceTable, Total};
 use crate::report::text::plural;
 use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
+use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
-use crate::store::{Ledger, RunDir};
+use crate::store::{AgentRecord, Ledger, RunDir};
 use crate::text::one_line;
 use crate::triage::Rules;
 
@@ -93,6 +95,19 @@ impl Runner {
         Ok(plan.to_run.is_empty() && plan.settled.is_empty())
     }
 
+    /// The pairs whose sandbox ended in an earlier trial while a command ran, nobody knows why.
+    fn ended_before(&self, plan: &Plan) -> Vec<Pair> {
+        let ended = |agent: &AgentRecord| {
+            let error = agent.error.as_deref().and_then(parse_harness_error);
+            error.is_some_and(|(rule, _)| rule == SANDBOX_ENDED)
+        };
+        let has_ended = |pair: &&Pair| {
+            let mut entries = self.ledger.entries().iter();
+            entries.any(|entry| entry.pair == **pair && entry.agents.iter().any(ended))
+        };
+        plan.to_run.iter().filter(has_ended).cloned().collect()
+    }
+
     /// One attempt: the engine runs, the store is watched.
     async fn attempt(
         &mut self,
@@ -106,6 +121,7 @@ impl Runner {
             setting: self.setting,
             attempt,
             pairs: plan.to_run.clone(),
+            ended_before: self.ended_before(plan),
             plan: self.pairs.clone(),
         };
         self.sink.emit(Event::AttemptStarted {

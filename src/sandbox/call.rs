@@ -3,15 +3,19 @@
 //!
 //! Bash itself parses the words, whatever quotes, heredocs, loops and pipes they come through.
 
+use std::fmt;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::pin::Pin;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The variable with the name of the guest's socket.
+use crate::text::hex;
+
+/// The variable with the guest's [`Door`].
 pub const SOCKET_VAR: &str = "REGATTA_HARNESS";
 
 /// The program that sends a message.
@@ -63,9 +67,80 @@ pub trait Callee: Send + Sync {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
 }
 
+/// Where programs of a sandbox reach its guest, and the word that says that they are in it:
+/// `<secret>@<socket>`. Where sandboxes share a network, they could reach each other's abstract
+/// sockets, and one agent could speak as the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    secret: String,
+    /// A path, which begins with a slash, or the name of an abstract socket.
+    socket: String,
+}
+
+impl Door {
+    /// A socket in the sandbox's own file system.
+    pub fn in_directory(dir: &str) -> std::io::Result<Self> {
+        Self::new(|name| format!("{dir}/{name}"))
+    }
+
+    /// An abstract socket, which no command can remove.
+    pub fn without_file() -> std::io::Result<Self> {
+        Self::new(str::to_owned)
+    }
+
+    fn new(place: impl Fn(&str) -> String) -> std::io::Result<Self> {
+        let mut bytes = [0; 24];
+        rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())?;
+        let (secret, name) = bytes.split_at(16);
+        Ok(Self {
+            secret: hex(secret),
+            socket: place(&format!("regatta-{}", hex(name))),
+        })
+    }
+
+    /// Whether somebody who said this word may come in. How long the comparison takes says nothing:
+    /// all of the word is looked at.
+    pub(super) fn admits(&self, word: &str) -> bool {
+        let (ours, theirs) = (self.secret.as_bytes(), word.as_bytes());
+        ours.len() == theirs.len()
+            && ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+    }
+
+    /// The socket's address.
+    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
+        if self.socket.starts_with('/') {
+            SocketAddr::from_pathname(&self.socket)
+        } else {
+            SocketAddr::from_abstract_name(&self.socket)
+        }
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.secret, self.socket)
+    }
+}
+
+impl FromStr for Door {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (secret, socket) = text
+            .split_once('@')
+            .ok_or_else(|| format!("{SOCKET_VAR} is not the harness's"))?;
+        Ok(Self {
+            secret: secret.to_owned(),
+            socket: socket.to_owned(),
+        })
+    }
+}
+
 /// How a call begins on the socket: a line of JSON, and after it the body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Head {
+    /// The guest's word.
+    pub secret: String,
     /// The program and its arguments.
     pub words: Vec<String>,
     /// The body's length in bytes.
@@ -91,14 +166,18 @@ pub fn make(words: Vec<String>) -> u8 {
 }
 
 fn ask(words: Vec<String>) -> std::io::Result<(u8, Vec<u8>)> {
-    let socket = std::env::var(SOCKET_VAR).map_err(std::io::Error::other)?;
+    let door = std::env::var(SOCKET_VAR).map_err(std::io::Error::other)?;
+    let door: Door = door.parse().map_err(std::io::Error::other)?;
     let body = body_of(&words)?;
     let length = body.len();
-    let mut request = serde_json::to_vec(&Head { words, length })?;
+    let mut request = serde_json::to_vec(&Head {
+        secret: door.secret.clone(),
+        words,
+        length,
+    })?;
     request.push(b'\n');
     request.extend(body);
-    let address = SocketAddr::from_abstract_name(socket)?;
-    let mut stream = UnixStream::connect_addr(&address)?;
+    let mut stream = UnixStream::connect_addr(&door.address()?)?;
     stream.write_all(&request)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -64,6 +64,8 @@ pub enum Broken {
     Silent,
     /// What came is no answer.
     Garbled(String),
+    /// The guest is there, and can run nothing any more.
+    Crippled(String),
     /// The guest refuses: nothing is broken.
     Refused(String),
 }
@@ -74,6 +76,7 @@ impl fmt::Display for Broken {
             Self::Closed(why) => write!(f, "the channel closed: {why}"),
             Self::Silent => f.write_str("the guest does not answer"),
             Self::Garbled(why) => write!(f, "the channel holds noise: {why}"),
+            Self::Crippled(why) => write!(f, "the guest can run nothing any more: {why}"),
             Self::Refused(why) => f.write_str(why),
         }
     }
@@ -302,6 +305,7 @@ impl Channel {
 fn unexpected(reply: Reply) -> Broken {
     match reply {
         Reply::Failed { why, .. } => Broken::Refused(why),
+        Reply::Crippled { why, .. } => Broken::Crippled(why),
         other => Broken::Garbled(format!("{other:?}")),
     }
 }
@@ -312,7 +316,8 @@ impl Reply {
             Self::Ended { id, .. }
             | Self::File { id }
             | Self::Done { id }
-            | Self::Failed { id, .. } => Some(*id),
+            | Self::Failed { id, .. }
+            | Self::Crippled { id, .. } => Some(*id),
             Self::Ready { .. } | Self::Call { .. } => None,
         }
     }

@@ -56,6 +56,7 @@ impl Fake {
             return Err(SandboxError::Died {
                 oom: false,
                 exit_code: Some(137),
+                from_outside: true,
                 detail: String::new(),
             });
         }

@@ -98,6 +98,13 @@ pub enum Reply {
         /// Why.
         why: String,
     },
+    /// The guest can run nothing any more: its limits were lowered, or there is no shell left.
+    Crippled {
+        /// The request.
+        id: u64,
+        /// What keeps it from it.
+        why: String,
+    },
     /// A program in the sandbox calls the harness; the payload is what it brings along.
     Call {
         /// Names the call in its answer.

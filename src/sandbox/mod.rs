@@ -40,6 +40,8 @@ pub struct Real {
     body: Body,
     channel: Channel,
     repo: repo::Repo,
+    /// Whether we ended it ourselves.
+    killed: bool,
 }
 
 /// What holds the guest.
@@ -69,6 +71,9 @@ pub enum SandboxError {
         oom: bool,
         /// The exit code of its first process, where it is known.
         exit_code: Option<i64>,
+        /// Whether it was ended from outside, as the daemon or we ourselves know: it was removed.
+        /// Otherwise nobody knows why, and it may have been what runs in it.
+        from_outside: bool,
         /// More, after a colon; may be empty.
         detail: String,
     },
@@ -78,6 +83,9 @@ pub enum SandboxError {
         /// The connection's error.
         why: String,
     },
+    /// It is there, and can run nothing any more: what runs in it took that from it.
+    #[error("the sandbox can run nothing any more: {0}")]
+    Crippled(String),
     /// It is there and will not do this: a file that is too large, or cannot be written.
     #[error("{0}")]
     Refused(String),
@@ -105,10 +113,25 @@ impl SandboxError {
                 StartFailure::Other => "sandbox_start",
             },
             Self::Died { oom: true, .. } => "container_oom",
-            Self::Died { .. } => "container_lost",
+            Self::Died { .. } | Self::Crippled(_) => "container_lost",
             Self::DaemonUnreachable { .. } => "daemon_unreachable",
             Self::Refused(_) => "sandbox_refused",
         }
+    }
+
+    /// Whether it may be the doing of what runs in the sandbox: neither the daemon, nor the kernel's
+    /// mark of a lack of memory, nor we ourselves name another cause.
+    #[must_use]
+    pub const fn is_unexplained(&self) -> bool {
+        matches!(
+            self,
+            Self::Crippled(_)
+                | Self::Died {
+                    oom: false,
+                    from_outside: false,
+                    ..
+                }
+        )
     }
 
     fn start(why: impl std::fmt::Display) -> Self {
@@ -158,6 +181,7 @@ impl Sandbox {
             body,
             channel,
             repo: repo::Repo::at(&home),
+            killed: false,
         };
         match real.ready(spec).await {
             Ok(()) => Ok(Self::Real(Box::new(real))),
@@ -307,6 +331,7 @@ impl Sandbox {
     /// Ends the sandbox's first process the hard way, as a crash would; for fault injection.
     pub async fn kill(&mut self) {
         if let Self::Real(real) = self {
+            real.killed = true;
             match &mut real.body {
                 Body::Container(container) => container.kill().await,
                 Body::Process(guest) => guest.kill(),
@@ -379,10 +404,17 @@ impl Real {
         match asked {
             Ok(answer) => Ok(answer),
             Err(Broken::Refused(why)) => Err(SandboxError::Refused(why)),
-            Err(broken) => Err(match &mut self.body {
-                Body::Container(container) => container.post_mortem(&broken).await,
-                Body::Process(guest) => guest.post_mortem(&broken).await,
-            }),
+            Err(Broken::Crippled(why)) => Err(SandboxError::Crippled(why)),
+            Err(broken) => {
+                let mut error = match &mut self.body {
+                    Body::Container(container) => container.post_mortem(&broken).await,
+                    Body::Process(guest) => guest.post_mortem(&broken).await,
+                };
+                if let SandboxError::Died { from_outside, .. } = &mut error {
+                    *from_outside |= self.killed;
+                }
+                Err(error)
+            }
         }
     }
 

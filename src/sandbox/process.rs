@@ -6,9 +6,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::process::Child;
 
+use super::call::Door;
 use super::channel::{Broken, Channel};
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, guest_options, new_socket, own_limits};
+use super::tools::{GUEST_COMMAND, guest_options, own_limits};
 use super::{SandboxError, Spec};
 use crate::{files, process};
 
@@ -39,9 +40,9 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .map_err(SandboxError::start)?;
     files::copy_tree(&spec.workspace, &dir.path().join("repo")).map_err(SandboxError::start)?;
     let tools = place.tools.dir().display().to_string();
-    let socket = new_socket();
+    let door = Door::without_file().map_err(SandboxError::start)?;
     let mut words = place.tools.command(&tools, GUEST_COMMAND);
-    words.extend(guest_options(&socket, spec));
+    words.extend(guest_options(&door, spec));
     words.extend(own_limits(&spec.limits));
     let mut command = tokio::process::Command::new(&words[0]);
     // Not killed with us: it ends when its channel closes, and takes its commands along, which a
@@ -54,7 +55,7 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .env("HOME", dir.path())
         .envs(
             spec.calls_harness()
-                .then_some((super::call::SOCKET_VAR, socket)),
+                .then(|| (super::call::SOCKET_VAR, door.to_string())),
         )
         .envs(
             INHERITED
@@ -149,6 +150,7 @@ impl Guest {
         SandboxError::Died {
             oom: false,
             exit_code,
+            from_outside: false,
             detail: if words.is_empty() {
                 format!(": {broken}")
             } else {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::call::SEND_MESSAGE;
+use super::call::{Door, SEND_MESSAGE};
 use super::{Limits, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
@@ -21,12 +21,6 @@ pub const CALL_COMMAND: &str = "__call";
 /// The program that runs it, in the directory of the tools.
 const CALLER: &str = "call";
 
-/// A name for a guest's socket that nobody else has.
-#[must_use]
-pub fn new_socket() -> String {
-    format!("regatta-{:016x}", fastrand::u64(..))
-}
-
 /// The program that calls the harness, with the tools' directory at `at`: its first word names what
 /// is called.
 #[must_use]
@@ -36,10 +30,10 @@ pub fn caller(at: &str) -> String {
 
 /// The options of the guest's command for a sandbox, with a socket when the harness is called.
 #[must_use]
-pub fn guest_options(socket: &str, spec: &Spec) -> Vec<String> {
+pub fn guest_options(door: &Door, spec: &Spec) -> Vec<String> {
     let mut options = vec!["--pids".to_owned(), spec.limits.pids.to_string()];
     if spec.calls_harness() {
-        options.extend(["--socket".to_owned(), socket.to_owned()]);
+        options.extend(["--socket".to_owned(), door.to_string()]);
     }
     options
 }

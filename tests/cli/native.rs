@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Place, Ran};
+use crate::support::{Model, Place, Ran};
 
 fn demo(place: &Place, args: &[&str]) -> Ran {
     let args = [&["run", "--profile", "demo", "--no-progress"], args].concat();
@@ -330,4 +330,53 @@ fn a_first_version_configuration_runs_without_tools() {
     assert!(messages.iter().all(|message| message["role"] != "tool"));
     let shown = messages[3]["content"].as_str().unwrap();
     assert!(shown.starts_with("<returncode>0</returncode>"), "{shown}");
+}
+
+/// What ends a sandbox from inside may be anything once: the trial is made again. The second time it
+/// is the agent's own end, and its peer's work stands.
+#[test]
+fn an_agent_that_ends_its_sandbox_buys_one_more_trial_and_no_more() {
+    let place = Place::new();
+    let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
+    // Only the first agent's request has this text.
+    let faults = place.write("faults", "kills-guest when=Ask for the next ferry\n");
+    let model = Model::serve(&dataset, &faults);
+    let base = format!("{}/v1", model.base);
+    // Where commands can name the guest, the attribution is all that holds.
+    let args = [
+        "--backend",
+        "process",
+        "--setting",
+        "coop-nocomm",
+        "--smoke",
+        "1",
+        "--api-base",
+        &base,
+    ];
+    demo(&place, &args).code(0);
+    let run = "demo-smoke1-coop-nocomm";
+    let ledger = lines(&place, &format!("{run}/regatta/ledger.jsonl"));
+    assert_eq!(ledger.len(), 2, "{ledger:#?}");
+    let error = |agent: usize| ledger[0]["agents"][agent]["error"].as_str().unwrap();
+    let (first, second) = (error(0), error(1));
+    assert!(first.starts_with("regatta/sandbox_ended: "), "{first}");
+    assert!(second.starts_with("regatta/peer_lost: "), "{second}");
+    let result = read(
+        &place,
+        &format!("{run}/coop/ferry_task/1/f1_f2/result.json"),
+    );
+    let (first, second) = (&result["agents"]["agent1"], &result["agents"]["agent2"]);
+    assert_eq!(first["status"], "SandboxEnded");
+    assert_eq!(first["patch_lines"], 0);
+    assert_eq!(second["status"], "Submitted");
+    assert!(second["patch_lines"].as_u64().unwrap() > 0);
+    assert!(result.get("infra_error").is_none(), "{result:#}");
+    // A result: judged, and never run again.
+    let verdict = read(&place, &format!("{run}/coop/ferry_task/1/f1_f2/eval.json"));
+    assert_eq!(verdict["both_passed"], false);
+    demo(&place, &args).code(0);
+    assert_eq!(
+        lines(&place, &format!("{run}/regatta/ledger.jsonl")).len(),
+        2
+    );
 }

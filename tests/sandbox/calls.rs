@@ -120,3 +120,56 @@ fn callers_that_wait_for_ever_are_not_the_end_of_messages() {
     assert!(text(&output).contains("answered"), "{}", text(&output));
     sandbox.close();
 }
+
+/// Where two sandboxes share a network, neither may speak as the other.
+fn only_who_is_in_the_sandbox_may_call(kind: Kind) {
+    let mut sandbox = Box_::with(kind, |spec| {
+        spec.messaging = true;
+        let mut limits = crate::place::limits();
+        limits.network = true;
+        spec.limits = std::sync::Arc::new(limits);
+    })
+    .unwrap();
+    let recorder = Recorder::default();
+    let mut run = |script: &str| {
+        let timeout = Duration::from_mins(1);
+        let Box_ {
+            runtime, sandbox, ..
+        } = &mut sandbox;
+        let ran = sandbox.run(Command { script, timeout }, Some(&recorder));
+        let output = runtime.block_on(ran).unwrap();
+        let calls = std::mem::take(&mut *recorder.0.lock().unwrap());
+        (output.end, text(&output), calls.len())
+    };
+    for secret in ["", "0", "00000000000000000000000000000000"] {
+        let forged =
+            format!("REGATTA_HARNESS={secret}@${{REGATTA_HARNESS#*@}} send_message agent2 x");
+        let (end, said, calls) = run(&forged);
+        assert_eq!((end, calls), (CommandEnd::Exited(1), 0), "{secret}: {said}");
+    }
+    assert_eq!(run("send_message agent2 x").2, 1);
+    if kind == Kind::Namespace {
+        // Its socket is in its own file system: another sandbox, or the host, has no name for it.
+        let (_, path, _) = run("echo ${REGATTA_HARNESS#*@}");
+        assert!(path.starts_with("/run/"), "{path}");
+        assert!(!std::path::Path::new(path.trim()).exists());
+        assert_eq!(run("grep -c regatta /proc/net/unix").1, "1\n");
+    }
+    sandbox.close();
+}
+
+#[test]
+fn in_a_namespace_only_who_is_in_the_sandbox_may_call() {
+    only_who_is_in_the_sandbox_may_call(Kind::Namespace);
+}
+
+#[test]
+fn in_a_process_only_who_knows_the_secret_may_call() {
+    only_who_is_in_the_sandbox_may_call(Kind::Process);
+}
+
+#[test]
+#[ignore = "needs Docker: just e2e"]
+fn in_docker_only_who_knows_the_secret_may_call() {
+    only_who_is_in_the_sandbox_may_call(Kind::Docker);
+}

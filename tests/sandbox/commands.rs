@@ -308,6 +308,7 @@ mod isolated {
         let died = SandboxError::Died {
             oom: false,
             exit_code: Some(137),
+            from_outside: true,
             detail: String::new(),
         };
         assert_eq!(

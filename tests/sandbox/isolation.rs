@@ -73,3 +73,42 @@ fn nothing_is_left_of_it() {
         !output.unwrap().status.success()
     });
 }
+
+/// A guest that its commands could cripple would make a trial of an agent's into nobody's.
+#[test]
+fn no_command_can_name_the_guest() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    sandbox.run("echo work > work.txt");
+    let seen = sandbox.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    assert!(!seen.contains("__guest"), "{seen}");
+    for script in [
+        "prlimit --pid 1 --cpu=0:0",
+        "prlimit --pid 1 --nofile=5:5 --as=1:1 --fsize=0:0 --stack=1:1 --nproc=0:0",
+        "for p in /proc/[0-9]*; do prlimit --pid ${p##*/} --nofile=5:5 --cpu=1:1; done",
+        "for p in 1 2; do for s in STOP SEGV TERM ABRT KILL; do kill -$s $p; done; done",
+        "kill -9 -1",
+        "echo 1000 > /proc/1/oom_score_adj",
+        "renice -n 19 1; taskset -p 1 1; ionice -c 3 -p 1; chrt -i -p 0 1",
+        "gdb -p 1 -batch -ex 'call exit(1)' || strace -p 1",
+        "echo x > /proc/1/mem",
+        // Orphans by the thousand cost the one that takes them in no more than it has.
+        "prlimit --pid 1 --cpu=1:1; for n in $(seq 2000); do (true &); done",
+    ] {
+        sandbox.try_run(script).unwrap();
+        let next =
+            "echo $(nproc > /dev/null; cat work.txt; ulimit -n) && head -c 9000 /dev/zero > /tmp/x";
+        let after = sandbox.run(next);
+        assert!(
+            after.starts_with("work ") && after != "work 5\n",
+            "after {script}: {after}"
+        );
+    }
+    // Orphans that ended are gone.
+    let left = sandbox.run("ls -d /proc/[0-9]* | wc -l");
+    assert!(left.trim().parse::<u32>().unwrap() < 8, "{left}");
+    assert!(sandbox.diff().contains("work.txt"));
+    // What was left running in one command is there for the next, as anywhere.
+    sandbox.run("sleep 4322 > /dev/null 2>&1 & echo $! > /tmp/pid");
+    sandbox.run("kill -0 $(cat /tmp/pid) && kill $(cat /tmp/pid)");
+    sandbox.close();
+}

@@ -180,6 +180,40 @@ impl Ran {
     }
 }
 
+/// A scripted model behind an endpoint of its own; it ends with the test.
+pub struct Model {
+    child: std::process::Child,
+    /// Its base URL, without a path.
+    pub base: String,
+}
+
+impl Model {
+    /// Serves a dataset's gold patches; `faults` says how requests fail (CONTRIBUTING.md).
+    pub fn serve(dataset: &Path, faults: &Path) -> Self {
+        let mut child = Command::new(REGATTA)
+            .args(["__model", "--dataset"])
+            .arg(dataset)
+            .arg("--fault-file")
+            .arg(faults)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut base = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut base)
+            .unwrap();
+        let base = base.trim().to_owned();
+        Self { child, base }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Waits until `condition` holds; the limit only keeps a broken test from hanging for ever.
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -208,6 +208,7 @@ fn result(
 fn of_agent(end: &AgentEnd) -> Value {
     let error = match &end.status {
         Status::Failed(failure) => Some(harness_error(&failure.rule, &failure.text)),
+        Status::SandboxEnded(how) => Some(how.clone()),
         _ => None,
     };
     json!({

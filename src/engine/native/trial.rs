@@ -302,6 +302,7 @@ fn agent(
             repository: Repository::ForAgent,
         },
         backend: shared.backend.clone(),
+        ended_before: shared.batch.ended_before.contains(pair),
         dies_after: dies.map(|_| COMMANDS_BEFORE_DEATH),
     })
 }

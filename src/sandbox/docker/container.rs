@@ -15,8 +15,9 @@ use super::network::{Holder, Lease, Networks};
 use super::pull::Images;
 use super::{Docker, Endpoint};
 use crate::process::{Owner, processors};
+use crate::sandbox::call::Door;
 use crate::sandbox::channel::{Broken, Channel};
-use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options, new_socket};
+use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
 /// Requests that make, start or remove containers at the same time, for each processor: more only
@@ -134,7 +135,9 @@ impl Place {
         let turn = self.gate.clone().acquire_owned().await;
         let turn = turn.map_err(SandboxError::start)?;
         let options = None::<query::CreateContainerOptions>;
-        let body = self.body(spec, network);
+        // Abstract sockets belong to network namespaces, and those outlive containers.
+        let door = Door::without_file().map_err(SandboxError::start)?;
+        let body = self.body(spec, network, &door);
         let created = match self.docker.api.create_container(options, body).await {
             Ok(created) => created,
             Err(error) => return Err(self.refused(&error).await),
@@ -182,19 +185,17 @@ impl Place {
         Ok(Channel::over_stream(Box::pin(pieces), attached.input))
     }
 
-    fn body(&self, spec: &Spec, network: String) -> ContainerCreateBody {
+    fn body(&self, spec: &Spec, network: String, door: &Door) -> ContainerCreateBody {
         let limits = &spec.limits;
         let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
-        // Abstract sockets belong to network namespaces, and those outlive containers.
-        let socket = new_socket();
-        words.extend(guest_options(&socket, spec));
+        words.extend(guest_options(door, spec));
         let mut env: Vec<String> = spec
             .env
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         if spec.calls_harness() {
-            env.push(format!("{}={socket}", crate::sandbox::call::SOCKET_VAR));
+            env.push(format!("{}={door}", crate::sandbox::call::SOCKET_VAR));
         }
         let labels = [
             (RUN_LABEL, spec.run.clone()),
@@ -340,15 +341,18 @@ impl Bare {
         }
         // The daemon may close the channel a moment before it knows that the container ended, and
         // how: a busy one gets 10 s.
+        let mut is_removed = false;
         for _ in 0..100 {
             if let Some(death) = self.docker.death(&self.id).await {
                 return SandboxError::Died {
                     oom: death.oom,
                     exit_code: death.exit_code,
+                    from_outside: false,
                     detail: format!(": {broken}"),
                 };
             }
-            if !matches!(broken, Broken::Closed(_)) || !self.docker.exists(&self.id).await {
+            is_removed = !self.docker.exists(&self.id).await;
+            if is_removed || !matches!(broken, Broken::Closed(_)) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -356,6 +360,7 @@ impl Bare {
         SandboxError::Died {
             oom: false,
             exit_code: None,
+            from_outside: is_removed,
             detail: format!(": {broken}"),
         }
     }

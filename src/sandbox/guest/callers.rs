@@ -2,11 +2,10 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
-use crate::sandbox::call::{Head, MAX_BODY};
+use crate::sandbox::call::{Door, Head, MAX_BODY};
 
 /// The line before a caller's body is not longer than this.
 const MAX_HEAD: usize = 1 << 20;
@@ -19,6 +18,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The socket and who is on it.
 pub struct Callers {
+    door: Door,
     listener: UnixListener,
     present: Vec<Caller>,
     next: u64,
@@ -43,11 +43,12 @@ struct Caller {
 }
 
 impl Callers {
-    /// Listens on an abstract socket, which no command can remove.
-    pub fn listen(name: &str) -> io::Result<Self> {
-        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+    /// Listens for those who know the secret.
+    pub fn listen(door: &Door) -> io::Result<Self> {
+        let listener = UnixListener::bind_addr(&door.address()?)?;
         listener.set_nonblocking(true)?;
         Ok(Self {
+            door: door.clone(),
             listener,
             present: Vec::new(),
             next: 0,
@@ -85,7 +86,7 @@ impl Callers {
                 return !caller.has_hung_up();
             }
             let before = caller.said.len();
-            let read = caller.read(MAX_HELD.saturating_sub(held - before));
+            let read = caller.read(&self.door, MAX_HELD.saturating_sub(held - before));
             held = held - before + caller.said.len();
             match read {
                 Ok(None) => true,
@@ -127,7 +128,7 @@ impl Caller {
     }
 
     /// The words and the body, when they are whole; at most `limit` bytes are held.
-    fn read(&mut self, limit: usize) -> io::Result<Option<(Vec<String>, Vec<u8>)>> {
+    fn read(&mut self, door: &Door, limit: usize) -> io::Result<Option<(Vec<String>, Vec<u8>)>> {
         let mut piece = [0; 1 << 14];
         loop {
             match self.stream.read(&mut piece) {
@@ -148,6 +149,9 @@ impl Caller {
                 };
                 let head: Head =
                     serde_json::from_slice(&self.said[..end]).map_err(io::Error::other)?;
+                if !door.admits(&head.secret) {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
                 if head.length > MAX_BODY {
                     return Err(io::ErrorKind::FileTooLarge.into());
                 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -71,10 +70,7 @@ impl Running {
             .spawn()?;
         let pid = Pid::from_child(&child);
         // When memory runs out, the command goes before us.
-        let _ = files::write_in_place(
-            Path::new(&format!("/proc/{}/oom_score_adj", child.id())),
-            b"500",
-        );
+        let _ = files::write_in_place(&process::about(child.id(), "oom_score_adj"), b"500");
         Ok(Self {
             id,
             pid,

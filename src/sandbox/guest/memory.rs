@@ -3,13 +3,12 @@
 //! An ordinary user has no control group to give away. So the guest itself looks at what its
 //! descendants hold, and ends the largest when it is too much, as the kernel would.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::tree;
-use crate::files;
+use super::tree::Tree;
+use crate::{files, process};
 
 /// How often to look while a command runs: what is allocated in between is over the limit.
 const EVERY: Duration = Duration::from_millis(100);
@@ -36,11 +35,11 @@ impl Watch {
     }
 
     /// Ends the largest processes until the others hold no more than the limit.
-    pub fn look(&mut self) {
+    pub fn look(&mut self, tree: Tree) {
         if !self.rest().is_zero() {
             return;
         }
-        let processes = tree::descendants(0);
+        let processes = tree.descendants(0);
         let sizes = |size: fn(Pid) -> Option<u64>| -> Vec<(u64, Pid)> {
             let sizes = processes.iter();
             sizes.filter_map(|pid| Some((size(*pid)?, *pid))).collect()
@@ -86,8 +85,7 @@ fn shared_out_bytes(pid: Pid) -> Option<u64> {
 }
 
 fn read(pid: Pid, file: &str) -> Option<String> {
-    let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
-    files::read_text(Path::new(&path)).ok()
+    files::read_text(&process::about(pid.as_raw_nonzero(), file)).ok()
 }
 
 #[cfg(test)]

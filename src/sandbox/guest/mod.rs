@@ -19,12 +19,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::WaitOptions;
 use rustix::thread::CpuSet;
 
+use super::call::Door;
 use super::channel::Order;
 use super::frame::{self, CommandEnd, Reply, Request};
 use crate::files;
 use callers::{Callers, Complete};
 use command::Running;
 use memory::Watch;
+use tree::Tree;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
 /// away; more than this many are closed.
@@ -33,17 +35,21 @@ const MAX_ABANDONED: usize = 64;
 /// How the guest is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The abstract socket on which programs reach the guest.
-    pub socket: Option<String>,
+    /// Where programs reach the guest.
+    pub socket: Option<Door>,
     /// How many processes there may be.
     pub pids: usize,
     /// How many bytes processes may hold together, where nothing else limits it.
     pub memory: Option<u64>,
     /// How many CPUs they may run on, where nothing else limits it.
     pub cpus: Option<usize>,
+    /// The first process of the process namespace that commands have to themselves. They cannot
+    /// name us then, and the process table that we are in is our working directory.
+    pub init: Option<u32>,
 }
 
 struct Guest {
+    tree: Tree,
     pids: usize,
     running: Option<Running>,
     abandoned: Vec<OwnedFd>,
@@ -53,6 +59,9 @@ struct Guest {
 
 /// Serves until the harness goes away. Errors are those of its own channel.
 pub fn serve(options: &Options) -> io::Result<()> {
+    if options.init.is_some() {
+        crate::process::look_for_processes_in(".".into());
+    }
     // No command may open the terminal of whoever started us.
     crate::process::leave_session()?;
     signals::restore()?;
@@ -68,10 +77,11 @@ pub fn serve(options: &Options) -> io::Result<()> {
         keep_to(cpus)?;
     }
     let mut guest = Guest {
+        tree: Tree { init: options.init },
         pids: options.pids,
         running: None,
         abandoned: Vec::new(),
-        callers: options.socket.as_deref().map(Callers::listen).transpose()?,
+        callers: options.socket.as_ref().map(Callers::listen).transpose()?,
         memory: options.memory.map(Watch::new),
     };
     let path = std::env::var("PATH").unwrap_or_default();
@@ -94,7 +104,7 @@ pub fn serve(options: &Options) -> io::Result<()> {
             }
         }
         if let Some(memory) = &mut guest.memory {
-            memory.look();
+            memory.look(guest.tree);
         }
         guest.reap();
         guest.look_at_command()?;
@@ -218,6 +228,11 @@ impl Guest {
                 };
                 match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
+                    Err(error) if Path::new(&cwd).is_dir() => {
+                        // Neither will the next one start.
+                        let why = format!("bash cannot be started: {error}");
+                        return say(&Reply::Crippled { id, why }, &[]);
+                    }
                     Err(error) => {
                         // What a shell that cannot be started means to whoever asked for it.
                         let end = CommandEnd::Exited(126);
@@ -270,13 +285,13 @@ impl Guest {
     /// Starts a command. What earlier commands left behind stays, unless there is so much of it
     /// that it looks like a fork bomb, whose numbers go up and down: then it goes first.
     fn start(&mut self, id: u64, order: &Order<'_>) -> io::Result<Running> {
-        if tree::count_descendants() >= self.pids / 4 {
-            tree::kill_descendants(None);
+        if self.tree.count() >= self.pids / 4 {
+            self.tree.kill(None);
             self.reap();
         }
         match Running::start(id, order) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tree::kill_descendants(None);
+                self.tree.kill(None);
                 self.reap();
                 Running::start(id, order)
             }
@@ -303,7 +318,7 @@ impl Guest {
             let signal = status.terminating_signal().map(|signal| 128 + signal);
             CommandEnd::Exited(status.exit_status().or(signal).unwrap_or(255))
         } else if Instant::now() >= running.deadline {
-            tree::kill_descendants(Some(running.started));
+            self.tree.kill(Some(running.started));
             running.read()?;
             CommandEnd::TimedOut
         } else {
@@ -332,7 +347,7 @@ impl Guest {
     /// In a namespace the kernel does this when process 1 ends; without one, it is ours to do.
     fn end_everything(&mut self) {
         self.running = None;
-        tree::kill_descendants(None);
+        self.tree.kill(None);
     }
 }
 

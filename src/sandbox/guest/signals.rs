@@ -2,16 +2,15 @@
 //! child as well, and a program's own tests of signals would end otherwise.
 
 use std::io;
-use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::files;
+use crate::{files, process};
 
 /// Lets children have every signal's default again: a handler is forgotten when another program
 /// is started, an ignored signal is not (execve(2)).
 pub fn restore() -> io::Result<()> {
-    let status = files::read_text(Path::new("/proc/self/status")).map_err(io::Error::other)?;
+    let status = files::read_text(&process::about("self", "status")).map_err(io::Error::other)?;
     let ignored = ignored(&status);
     // Rust ignores SIGPIPE itself, and gives it back to each child.
     let ignored: Vec<i32> = ignored.filter(|number| *number != 13).collect();

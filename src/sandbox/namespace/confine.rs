@@ -14,7 +14,7 @@ use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
 use super::Plan;
-use crate::files;
+use crate::{files, process};
 
 /// The hidden command that becomes process 1 of the namespace.
 pub const ENTER_COMMAND: &str = "__enter";
@@ -32,7 +32,7 @@ pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
 /// Marks every descriptor but the three standard ones to be closed when another program is started:
 /// one that was opened outside is a way out, whoever gave it to us.
 pub fn seal_descriptors() -> io::Result<()> {
-    for path in files::list(Path::new("/proc/self/fd")).map_err(io::Error::other)? {
+    for path in files::list(&process::about("self", "fd")).map_err(io::Error::other)? {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(number) = name.and_then(|name| name.parse::<i32>().ok()) else {
             continue;
@@ -103,6 +103,84 @@ pub fn unshare(network: bool) -> io::Result<()> {
     write("gid_map", &format!("0 {} 1", gid.as_raw()))
 }
 
+/// The hidden command that becomes the first process of the commands' own process namespace.
+pub const INIT_COMMAND: &str = "__init";
+
+/// What it says once it is ready.
+const READY: u8 = b'.';
+
+/// Makes the process namespace that commands have to themselves, and its first process; gives its
+/// number here. What commands may do to one another (`prlimit`, signals, their files in `/proc`) they
+/// cannot do to the guest, which they cannot name: the kernel compares users there, and ours is theirs.
+///
+/// A process's children are in the new namespace, it itself stays (unshare(2)).
+pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
+    use std::io::Read as _;
+    #[expect(
+        unsafe_code,
+        reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
+    )]
+    // SAFETY: without `UnshareFlags::FILES` no descriptor table is unshared.
+    unsafe {
+        rustix::thread::unshare_unsafe(UnshareFlags::NEWPID)?;
+    }
+    let (program, args) = words
+        .split_first()
+        .ok_or_else(|| io::Error::other("nothing to start"))?;
+    let mut child = Command::new(program)
+        .args(args)
+        .args(["--pids", &pids.to_string()])
+        .env_clear()
+        .current_dir("/")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    let mut said = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_end(&mut said)?;
+    }
+    if said != [READY] {
+        return Err(io::Error::other("its first process did not start"));
+    }
+    Ok(child.id())
+}
+
+/// The other half of [`start_init`]: process 1 of the commands' namespace, which shows them their own
+/// process table and takes in orphans, for as long as the guest lives.
+///
+/// The kernel itself collects children whose parent ignores their end (wait(2)). So this process
+/// never runs again: commands can limit its time, as they can one another's, and it needs none.
+pub fn be_init(pids: u32) -> io::Result<()> {
+    use std::io::Write as _;
+    super::root::show_processes()?;
+    give_up_powers(pids)?;
+    let hidden = rustix::process::DumpableBehavior::NotDumpable;
+    rustix::process::set_dumpable_behavior(hidden)?;
+    #[expect(unsafe_code, reason = "a signal's disposition is the whole process's")]
+    // SAFETY: to ignore a signal runs no code of ours; this process has one thread.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    if before == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    let mut stdout = io::stdout();
+    stdout.write_all(&[READY])?;
+    stdout.flush()?;
+    // The end of what it says is what the guest waits for.
+    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdout(null)?;
+    loop {
+        // Nothing is waited for, and a signal is no reason to stop.
+        let _ = rustix::event::poll(&mut [], None);
+    }
+}
+
+/// Goes to the process table that we are in and stays there: it is about to be covered.
+pub fn stay_in_process_table() -> io::Result<()> {
+    std::env::set_current_dir("/proc")?;
+    process::look_for_processes_in(".".into());
+    Ok(())
+}
+
 /// Starts process 1 of the new process namespace and waits for its end; gives its exit code.
 pub fn run_inside(plan: &Plan) -> io::Result<u8> {
     use std::os::unix::process::ExitStatusExt as _;
@@ -118,8 +196,8 @@ pub fn run_inside(plan: &Plan) -> io::Result<u8> {
 
 /// Lets no namespace be made inside of this one: in a user namespace of its own, a command would have
 /// every capability again. Where the kernel does not let us set it, the refused calls stand alone.
-pub fn forbid_namespaces(processes: &Path) {
-    let dir = processes.join("sys/user");
+pub fn forbid_namespaces() {
+    let dir = process::about("sys", "user");
     for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"] {
         let _ = files::write_in_place(&dir.join(format!("max_{kind}_namespaces")), b"0");
     }

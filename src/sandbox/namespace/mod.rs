@@ -9,15 +9,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Door;
 use super::channel::Channel;
 use super::process::Guest;
 use super::spec::HostPlace;
-use super::tools::{GUEST_COMMAND, INSIDE, guest_options, new_socket, own_limits};
+use super::tools::{GUEST_COMMAND, INSIDE, guest_options, own_limits};
 use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
 
-pub use confine::{ENTER_COMMAND, keeps_abstract_sockets, seal_descriptors};
+pub use confine::{ENTER_COMMAND, INIT_COMMAND, be_init, keeps_abstract_sockets, seal_descriptors};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
@@ -31,6 +32,9 @@ pub struct Plan {
     tools: PathBuf,
     /// The words that start the guest inside.
     guest: Vec<String>,
+    /// The words that start the first process of the commands' own process namespace; none when
+    /// the kernel is only asked.
+    init: Vec<String>,
     /// The repository that is copied in; nothing is when the kernel is only asked.
     workspace: Option<PathBuf>,
     /// How many bytes may be written in all.
@@ -47,14 +51,15 @@ pub async fn start(
     spec: &Spec,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
-    // Abstract sockets belong to network namespaces, which may be the host's.
-    let socket = new_socket();
-    guest.extend(guest_options(&socket, spec));
+    // Abstract sockets belong to network namespaces, and ours may be the host's.
+    let door = Door::in_directory("/run").map_err(SandboxError::start)?;
+    guest.extend(guest_options(&door, spec));
     guest.extend(own_limits(&spec.limits));
     let plan = Plan {
         rootfs: place.rootfs.clone(),
         tools: place.tools.dir().to_owned(),
         guest,
+        init: place.tools.command(INSIDE, INIT_COMMAND),
         workspace: Some(spec.workspace.clone()),
         space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
         pids: spec.limits.pids,
@@ -77,7 +82,7 @@ pub async fn start(
         .env("LANG", "C.UTF-8")
         .envs(
             spec.calls_harness()
-                .then_some((super::call::SOCKET_VAR, socket)),
+                .then(|| (super::call::SOCKET_VAR, door.to_string())),
         )
         .envs(&spec.env);
     Guest::spawn(command, INSIDE.to_owned(), None).await
@@ -116,22 +121,32 @@ pub fn enter(plan: &str) -> Error {
         Ok(plan) => plan,
         Err(error) => return Error::usage(format!("no plan of a namespace: {error}")),
     };
-    if let Err(error) = root::enter() {
-        return Error::world(format!("the root of the namespace: {error}"));
+    match confined(&plan) {
+        Ok(guest) => {
+            let error = confine::exec(&guest);
+            Error::world(format!("cannot start the guest: {error}"))
+        }
+        Err((what, error)) => Error::world(format!("the {what} of the namespace: {error}")),
     }
-    if plan.network
-        && let Err(error) = confine::forbid_abstract_sockets()
-    {
-        return Error::world(format!("the sockets of the namespace: {error}"));
+}
+
+/// Enters the root and gives up all powers; the words that start the guest, or what failed.
+fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::Error)> {
+    let of = |what: &'static str| move |error: io::Error| (what, error);
+    root::enter().map_err(of("root"))?;
+    confine::stay_in_process_table().map_err(of("process table"))?;
+    confine::seal_descriptors().map_err(of("descriptors"))?;
+    let mut guest = plan.guest.clone();
+    if !plan.init.is_empty() {
+        let init = confine::start_init(&plan.init, plan.pids).map_err(of("process table"))?;
+        guest.extend(["--init".to_owned(), init.to_string()]);
     }
-    if let Err(error) = confine::give_up_powers(plan.pids) {
-        return Error::world(format!("the limits of the namespace: {error}"));
+    confine::forbid_namespaces();
+    if plan.network {
+        confine::forbid_abstract_sockets().map_err(of("sockets"))?;
     }
-    if let Err(error) = confine::seal_descriptors() {
-        return Error::world(format!("the descriptors of the namespace: {error}"));
-    }
-    let error = confine::exec(&plan.guest);
-    Error::world(format!("cannot start the guest: {error}"))
+    confine::give_up_powers(plan.pids).map_err(of("limits"))?;
+    Ok(guest)
 }
 
 /// Whether this kernel lets this user make namespaces; the error says what it said and what to do.
@@ -147,6 +162,7 @@ pub async fn check() -> Result<()> {
         // Any directory that anybody may look into.
         tools: PathBuf::from("/bin"),
         guest: vec!["/bin/true".to_owned()],
+        init: Vec::new(),
         workspace: None,
         space: 1 << 20,
         pids: 64,

@@ -78,10 +78,14 @@ pub fn enter() -> io::Result<()> {
     unmount("/.old", UnmountFlags::DETACH)?;
     std::fs::remove_dir("/.old")?;
     make_read_only()?;
-    super::confine::forbid_namespaces(Path::new("/proc"));
-    hide_kernel()?;
-    rustix::system::sethostname(b"sandbox")?;
-    std::env::set_current_dir("/workspace")
+    Ok(rustix::system::sethostname(b"sandbox")?)
+}
+
+/// Shows commands the processes of the namespace that we are process 1 of, and no others.
+pub fn show_processes() -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", "/proc", "proc", flags, None)?;
+    hide_kernel()
 }
 
 fn make(dir: &Path) -> io::Result<()> {
