@@ -79,6 +79,18 @@ fn nothing_is_left_of_it() {
 fn no_command_can_name_the_guest() {
     let mut sandbox = Box_::start(Kind::Namespace);
     sandbox.run("echo work > work.txt");
+    // Commands have no capability, and none to come; the filter holds, and nothing is gained by exec.
+    let powers = sandbox.run("grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status | sort -u");
+    for line in powers.lines() {
+        let (name, value) = line.split_once(":\t").unwrap();
+        let expected = match name {
+            "NoNewPrivs" => "1",
+            "Seccomp" => "2",
+            _ => "0000000000000000",
+        };
+        assert_eq!(value, expected, "{powers}");
+    }
+    assert_eq!(powers.lines().count(), 7, "{powers}");
     let seen = sandbox.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
     assert!(!seen.contains("__guest"), "{seen}");
     for script in [

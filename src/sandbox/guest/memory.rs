@@ -3,6 +3,7 @@
 //! An ordinary user has no control group to give away. So the guest itself looks at what its
 //! descendants hold, and ends the largest when it is too much, as the kernel would.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -40,46 +41,127 @@ impl Watch {
             return;
         }
         let processes = tree.descendants(0);
-        let sizes = |size: fn(Pid) -> Option<u64>| -> Vec<(u64, Pid)> {
-            let sizes = processes.iter();
-            sizes.filter_map(|pid| Some((size(*pid)?, *pid))).collect()
-        };
-        // What forked processes share is counted for each of them, so this is the most it can be.
-        let mut held = sizes(own_bytes);
-        if sum(&held) > self.limit {
-            held = sizes(|pid| shared_out_bytes(pid).or_else(|| own_bytes(pid)));
+        let files = unnamed_files(&processes);
+        let of_files: u64 = files.values().map(|file| file.bytes).sum();
+        // What processes share is counted for each of them, so this is the most it can be.
+        let most: u64 = processes.iter().filter_map(|pid| mapped_bytes(*pid)).sum();
+        if most + of_files > self.limit {
+            let sizes = processes.iter().map(|pid| {
+                let shared_out = shared_out_bytes(*pid, &files).or_else(|| mapped_bytes(*pid));
+                let held = files.values().filter(|file| file.holder == *pid);
+                let held: u64 = held.map(|file| file.bytes).sum();
+                (shared_out.unwrap_or(0) + held, *pid)
+            });
+            self.end_largest(sizes.collect());
         }
+        self.looked = Instant::now();
+    }
+
+    fn end_largest(&self, mut held: Vec<(u64, Pid)>) {
         held.sort_unstable_by_key(|(size, _)| *size);
-        while sum(&held) > self.limit
+        while held.iter().map(|(size, _)| size).sum::<u64>() > self.limit
             && let Some((_, largest)) = held.pop()
         {
             // One that ended by itself holds nothing either.
             let _ = kill_process(largest, Signal::KILL);
         }
-        self.looked = Instant::now();
     }
 }
 
-fn sum(sizes: &[(u64, Pid)]) -> u64 {
-    sizes.iter().map(|(size, _)| size).sum()
+/// A file in memory that has no name, and that only descriptors hold (`memfd_create(2)`): no file
+/// system's size limits it, and what nobody maps stands in no process's memory.
+struct Unnamed {
+    bytes: u64,
+    /// One of those that hold it.
+    holder: Pid,
 }
 
-/// Resident memory that is no file's (`/proc/<pid>/statm`: resident and shared pages).
-fn own_bytes(pid: Pid) -> Option<u64> {
-    let text = read(pid, "statm")?;
-    let mut pages = text.split_whitespace().skip(1).map(str::parse::<u64>);
-    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
-    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
-    Some(resident.saturating_sub(shared) * page)
+/// Device and inode number of a file.
+type FileId = (u64, u64);
+
+/// The unnamed files that processes hold open, each once.
+fn unnamed_files(processes: &[Pid]) -> HashMap<FileId, Unnamed> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut files = HashMap::new();
+    for pid in processes {
+        let dir = process::about(pid.as_raw_nonzero(), "fd");
+        for link in files::list(&dir).unwrap_or_default() {
+            let target = link.read_link().unwrap_or_default();
+            if !target
+                .as_os_str()
+                .as_encoded_bytes()
+                .starts_with(MEMFD.as_bytes())
+            {
+                continue;
+            }
+            // Through the link: the file itself.
+            if let Ok(meta) = link.metadata() {
+                files.entry((meta.dev(), meta.ino())).or_insert(Unnamed {
+                    // Of `st_blocks`: 512 bytes each, whatever the file system (stat(2)).
+                    bytes: meta.blocks() * 512,
+                    holder: *pid,
+                });
+            }
+        }
+    }
+    files
 }
 
-/// The same, with what several processes share divided among them (`Pss_Anon` of
-/// `/proc/<pid>/smaps_rollup`): exact, but the kernel has to walk all of their pages.
-fn shared_out_bytes(pid: Pid) -> Option<u64> {
-    let text = read(pid, "smaps_rollup")?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Pss_Anon:"))?;
+/// How the kernel calls a file without a name.
+const MEMFD: &str = "/memfd:";
+
+/// Resident memory that is no file's, and what is shared without a file (`RssAnon` and `RssShmem` of
+/// `/proc/<pid>/status`, proc(5)).
+fn mapped_bytes(pid: Pid) -> Option<u64> {
+    let text = read(pid, "status")?;
+    Some(kilobytes(&text, "RssAnon:")? + kilobytes(&text, "RssShmem:")?)
+}
+
+/// The same, with what several processes share divided among them, and without what is a file's:
+/// files with a name are limited by the size of their file system, those of `files` are counted
+/// there. Exact, but the kernel has to walk all of the process's pages (`/proc/<pid>/smaps_rollup` and
+/// `smaps`).
+fn shared_out_bytes(pid: Pid, files: &HashMap<FileId, Unnamed>) -> Option<u64> {
+    let anonymous = kilobytes(&read(pid, "smaps_rollup")?, "Pss_Anon:")?;
+    let maps = read(pid, "smaps")?;
+    let mut shared = 0;
+    let mut counts = false;
+    for line in maps.lines() {
+        if let Some(map) = Map::of_line(line) {
+            counts = map.is_unnamed() && !files.keys().any(|(_, inode)| *inode == map.inode);
+        } else if counts && line.starts_with("Pss:") {
+            shared += kilobytes(line, "Pss:")?;
+        }
+    }
+    Some(anonymous + shared)
+}
+
+/// The first line of a mapping in `smaps`: `begin-end flags offset device inode path`.
+struct Map<'a> {
+    inode: u64,
+    path: &'a str,
+}
+
+impl<'a> Map<'a> {
+    fn of_line(line: &'a str) -> Option<Self> {
+        let mut fields = line.splitn(6, ' ');
+        let (_, _) = fields.next()?.split_once('-')?;
+        let inode = fields.nth(3)?.parse().ok()?;
+        let path = fields.next().unwrap_or("").trim_start();
+        Some(Self { inode, path })
+    }
+
+    /// Whether it is memory that processes share without a file, or by one that has no name.
+    fn is_unnamed(&self) -> bool {
+        [MEMFD, "/dev/zero (deleted)", "/SYSV"]
+            .iter()
+            .any(|start| self.path.starts_with(start))
+    }
+}
+
+/// The bytes of a line `name: 123 kB`.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -92,13 +174,56 @@ fn read(pid: Pid, file: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn us() -> Pid {
+        rustix::process::getpid()
+    }
+
     #[test]
     fn our_own_memory_is_counted_both_ways() {
         let held = std::hint::black_box(vec![1_u8; 64 << 20]);
-        let us = rustix::process::getpid();
-        for bytes in [own_bytes(us).unwrap(), shared_out_bytes(us).unwrap()] {
+        for bytes in [
+            mapped_bytes(us()).unwrap(),
+            shared_out_bytes(us(), &HashMap::new()).unwrap(),
+        ] {
             assert!(bytes > 64 << 20, "{bytes}");
         }
         drop(held);
+    }
+
+    #[test]
+    fn a_file_that_only_a_descriptor_holds_is_counted_once() {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let file = rustix::fs::memfd_create("held", flags).unwrap();
+        let again = rustix::io::fcntl_dupfd_cloexec(&file, 0).unwrap();
+        let written = vec![1_u8; 8 << 20];
+        let mut rest = written.as_slice();
+        while !rest.is_empty() {
+            let count = rustix::io::write(&file, rest).unwrap();
+            rest = &rest[count..];
+        }
+        let stat = rustix::fs::fstat(&again).unwrap();
+        let files = unnamed_files(&[us(), us()]);
+        assert_eq!(files[&(stat.st_dev, stat.st_ino)].bytes, 8 << 20);
+    }
+
+    #[test]
+    fn the_first_line_of_a_mapping_is_told_from_its_others() {
+        let shared = "7f00a000-7f00b000 rw-s 00000000 00:01 2054       /dev/zero (deleted)";
+        let map = Map::of_line(shared).unwrap();
+        assert_eq!((map.inode, map.is_unnamed()), (2054, true));
+        let named = "55d0-55d1 r--p 00000000 fe:00 31 /usr/lib/a b.so";
+        let map = Map::of_line(named).unwrap();
+        assert_eq!(
+            (map.inode, map.path, map.is_unnamed()),
+            (31, "/usr/lib/a b.so", false)
+        );
+        assert!(
+            !Map::of_line("7f-80 rw-p 00000000 00:00 0")
+                .unwrap()
+                .is_unnamed()
+        );
+        for line in ["Pss:  12 kB", "VmFlags: rd wr mr", ""] {
+            assert!(Map::of_line(line).is_none(), "{line}");
+        }
     }
 }

@@ -61,6 +61,7 @@ struct Guest {
 pub fn serve(options: &Options) -> io::Result<()> {
     if options.init.is_some() {
         crate::process::look_for_processes_in(".".into());
+        crate::sandbox::namespace::keep_for_ourselves()?;
     }
     // No command may open the terminal of whoever started us.
     crate::process::leave_session()?;

@@ -153,7 +153,7 @@ pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
 pub fn be_init(pids: u32) -> io::Result<()> {
     use std::io::Write as _;
     super::root::show_processes()?;
-    give_up_powers(pids)?;
+    give_up_powers(pids, CapabilitySet::empty(), Segments::Unlimited)?;
     let hidden = rustix::process::DumpableBehavior::NotDumpable;
     rustix::process::set_dumpable_behavior(hidden)?;
     #[expect(unsafe_code, reason = "a signal's disposition is the whole process's")]
@@ -204,7 +204,10 @@ pub fn forbid_namespaces() {
 }
 
 /// Gives up every capability, for good and for all children, and limits what they may use.
-pub fn give_up_powers(pids: u32) -> io::Result<()> {
+///
+/// The guest keeps to itself that it may look at its commands' memory, whatever they forbid
+/// (`keeps`): it counts what they hold.
+pub fn give_up_powers(pids: u32, keeps: CapabilitySet, segments: Segments) -> io::Result<()> {
     // Ends with the process that started us, even when that is killed.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     limit(Resource::Nproc, pids.into())?;
@@ -217,20 +220,67 @@ pub fn give_up_powers(pids: u32) -> io::Result<()> {
     }
     rustix::thread::set_no_new_privs(true)?;
     // Without the bounding set, a program that root starts has no capabilities either.
-    for capability in CapabilitySet::all().iter() {
+    for capability in CapabilitySet::all().difference(keeps).iter() {
         match rustix::thread::remove_capability_from_bounding_set(capability) {
             // The kernel may be older than the list.
             Ok(()) | Err(rustix::io::Errno::INVAL) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
+    keep_only(keeps)?;
+    super::syscalls::refuse(segments == Segments::Unlimited)
+}
+
+/// What the guest keeps until it is there: the second is to give up the first for its children.
+pub const OF_GUEST: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::SETPCAP);
+
+/// The guest's own part: from here on no program that it starts can have any capability.
+pub fn keep_for_ourselves() -> io::Result<()> {
+    for capability in OF_GUEST.iter() {
+        rustix::thread::remove_capability_from_bounding_set(capability)?;
+    }
+    keep_only(CapabilitySet::SYS_PTRACE)
+}
+
+fn keep_only(capabilities: CapabilitySet) -> io::Result<()> {
+    let sets = CapabilitySets {
+        effective: capabilities,
+        permitted: capabilities,
         inheritable: CapabilitySet::empty(),
     };
-    rustix::thread::set_capabilities(None, none)?;
-    super::syscalls::refuse()
+    Ok(rustix::thread::set_capabilities(None, sets)?)
+}
+
+/// Whether System V's shared memory and message queues, which outlive processes and stand in nobody's
+/// memory, are limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// By the limits of their own namespace.
+    Limited,
+    /// By nothing: none may be made.
+    Unlimited,
+}
+
+/// Limits segments and queues together to an eighth of the memory, and a small sum (`proc(5)`,
+/// `/proc/sys/kernel`). Kernels before 5.19 let only the host's root set this.
+pub fn limit_segments(memory: u64) -> Segments {
+    let share = memory / 8;
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let limits = [
+        ("shmmax", share),
+        ("shmall", share / page),
+        ("msgmni", 64),
+        ("msgmnb", 16 << 10),
+    ];
+    let write = |(name, value): (&str, u64)| {
+        let path = process::about("sys/kernel", name);
+        files::write_in_place(&path, value.to_string().as_bytes()).is_ok()
+    };
+    if limits.into_iter().all(write) {
+        Segments::Limited
+    } else {
+        Segments::Unlimited
+    }
 }
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {

@@ -7,6 +7,7 @@ mod syscalls;
 use std::io;
 use std::path::PathBuf;
 
+use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
 
 use super::call::Door;
@@ -18,7 +19,10 @@ use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::{files, process};
 
-pub use confine::{ENTER_COMMAND, INIT_COMMAND, be_init, keeps_abstract_sockets, seal_descriptors};
+pub use confine::{
+    ENTER_COMMAND, INIT_COMMAND, be_init, keep_for_ourselves, keeps_abstract_sockets,
+    seal_descriptors,
+};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
@@ -145,7 +149,13 @@ fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::
     if plan.network {
         confine::forbid_abstract_sockets().map_err(of("sockets"))?;
     }
-    confine::give_up_powers(plan.pids).map_err(of("limits"))?;
+    let segments = confine::limit_segments(plan.space);
+    let keeps = if plan.init.is_empty() {
+        CapabilitySet::empty()
+    } else {
+        confine::OF_GUEST
+    };
+    confine::give_up_powers(plan.pids, keeps, segments).map_err(of("limits"))?;
     Ok(guest)
 }
 

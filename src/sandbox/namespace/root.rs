@@ -35,6 +35,13 @@ const OWN: [&str; 8] = [
 /// The devices that programs expect.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
+/// One file for so many bytes that may be written. An empty file costs the kernel about 1 KB that no
+/// size of a file system counts (measured: 400,000 of them took 407 MB), so files take a quarter more at
+/// most.
+const BYTES_PER_FILE: u64 = 4096;
+/// So many files there may always be.
+const LEAST_FILES: u64 = 4096;
+
 /// Where the new root is built: any directory will do, as nobody but this namespace sees it.
 const ROOT: &str = "/tmp";
 
@@ -47,7 +54,8 @@ pub fn build(plan: &Plan, workspace: Option<&Path>) -> io::Result<()> {
     let root = Path::new(ROOT);
     // What is held of the place stays what it was before the new root is mounted on it.
     let ((_rootfs, rootfs), (_tools, tools)) = (held(&plan.rootfs)?, held(&plan.tools)?);
-    let data = CString::new(format!("mode=0755,size={}", plan.space))?;
+    let inodes = (plan.space / BYTES_PER_FILE).max(LEAST_FILES);
+    let data = CString::new(format!("mode=0755,size={},nr_inodes={inodes}", plan.space))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount("tmpfs", root, "tmpfs", flags, Some(&*data))?;
     let is_host = plan.rootfs == Path::new("/");

@@ -77,6 +77,9 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_sysfs,
 ];
 
+/// System V's shared memory and queues, where nothing limits them.
+const SEGMENTS: [libc::c_long; 2] = [libc::SYS_shmget, libc::SYS_msgget];
+
 /// Answered with `ENOSYS`, as a kernel without them would: libraries fall back to what they did
 /// before. The flags of `clone3` lie in memory, where no filter can read them.
 const ABSENT: &[libc::c_long] = &[
@@ -105,11 +108,11 @@ const TYPING: [u64; 2] = [0x5412, 0x541c];
 /// Families of sockets that reach beyond network namespaces, or into the kernel's cryptography.
 const SOCKETS: [libc::c_int; 2] = [libc::AF_VSOCK, libc::AF_ALG];
 
-/// Refuses them, for good and for all children. The process must have given up new privileges.
+/// Refuses them, for good and for all children; with `segments`, [`SEGMENTS`] too. The process must have given up new privileges.
 ///
 /// A program of another architecture (32-bit ones among them) is ended at its first call.
-pub fn refuse() -> io::Result<()> {
-    for program in filters().map_err(io::Error::other)? {
+pub fn refuse(segments: bool) -> io::Result<()> {
+    for program in filters(segments).map_err(io::Error::other)? {
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
     #[cfg(target_arch = "x86_64")]
@@ -117,8 +120,11 @@ pub fn refuse() -> io::Result<()> {
     Ok(())
 }
 
-fn filters() -> Result<[BpfProgram; 2], seccompiler::BackendError> {
+fn filters(segments: bool) -> Result<[BpfProgram; 2], seccompiler::BackendError> {
     let mut forbidden: Rules = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    if segments {
+        forbidden.extend(SEGMENTS.map(|call| (call, Vec::new())));
+    }
     let mut forbid = |call, rules: Vec<Result<SeccompRule, _>>| {
         let rules: Result<Vec<_>, _> = rules.into_iter().collect();
         rules.map(|rules| forbidden.insert(call, rules))
@@ -197,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_filters_are_small_enough_for_the_kernel() {
-        for program in filters().unwrap() {
+        for program in filters(true).unwrap() {
             // BPF_MAXINSNS of the kernel.
             assert!((10..4096).contains(&program.len()), "{}", program.len());
         }
