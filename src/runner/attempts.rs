@@ -17,7 +17,7 @@ use crate::report::text::plural;
 use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::scan::POLL;
-use crate::store::{Ledger, RunDir};
+use crate::store::{Ledger, Pass, RunDir};
 use crate::text::one_line;
 use crate::triage::Rules;
 
@@ -45,6 +45,8 @@ pub struct Runner {
     pub sink: Sink,
     /// The user's interrupts.
     pub interrupt: Interrupt,
+    /// The forced pass that is open; one over nothing without.
+    pub pass: Pass,
     /// What the events tell of containers, as far as it was read.
     pub facts: RefCell<ContainerFacts>,
 }
@@ -60,7 +62,10 @@ impl Runner {
                 return Ok(RunEnd::Interrupted);
             }
             let surveyed = self.survey()?;
-            let plan = Plan::of(&surveyed, nth == 1);
+            let plan = Plan::of(&surveyed, nth == 1, &self.pass);
+            if nth == 1 {
+                self.tell_of_pass(&surveyed, &plan);
+            }
             if plan.to_run.is_empty() {
                 break;
             }
@@ -89,7 +94,7 @@ impl Runner {
     }
 
     fn is_complete(&self) -> Result<bool> {
-        let plan = Plan::of(&self.survey()?, false);
+        let plan = Plan::of(&self.survey()?, false, &self.pass);
         Ok(plan.to_run.is_empty() && plan.settled.is_empty())
     }
 
@@ -158,7 +163,7 @@ impl Runner {
         {
             self.cut_off(&open, &in_words(&end))?;
         }
-        let now = Plan::of(&self.survey()?, false);
+        let now = Plan::of(&self.survey()?, false, &self.pass);
         files::append_line(
             &self.run.attempt_log(attempt),
             &format!(
@@ -229,7 +234,7 @@ impl Runner {
 
     /// Waits before the next attempt, if there is one and something is left to run.
     async fn wait(&self, nth: u32, infra: usize) -> Result<()> {
-        let left = Plan::of(&self.survey()?, false).to_run.len();
+        let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
         if nth == self.policy.max_attempts || left == 0 {
             return Ok(());
         }

@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod backoff;
 pub mod breaker;
 pub mod events;
+pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod plan;

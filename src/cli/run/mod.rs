@@ -1,6 +1,7 @@
 //! `regatta run`.
 
 mod experiment;
+mod passes;
 mod plan;
 mod smoke;
 
@@ -237,6 +238,10 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         }
         _ => Ok(exit::OK),
     };
+    // Judging is a part of what was asked for: a pass is not over before it.
+    if matches!(judged, Ok(exit::OK)) {
+        experiment.close_passes(ui)?;
+    }
     let code = experiment.conclude(&end, ui)?;
     // What ran is reported also where it could not be judged.
     let code = match judged? {
