@@ -11,6 +11,7 @@ pub mod plan;
 pub mod policy;
 pub mod preflight;
 pub mod record;
+pub mod restore;
 mod stock;
 mod watching;
 

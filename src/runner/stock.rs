@@ -84,9 +84,7 @@ impl Runner {
             let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
             match &surveyed.standing {
                 Standing::Missing => {
-                    if dir.eval().exists() {
-                        aside::void(&dir, "without-result")?;
-                    }
+                    aside::without_result(&dir)?;
                 }
                 Standing::Unreadable(why) => {
                     self.sink.emit(Event::Note {

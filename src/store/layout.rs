@@ -155,6 +155,12 @@ impl RunDir {
         self.own().join("eval-pass.json")
     }
 
+    /// `regatta/restore.json`: what is being brought back.
+    #[must_use]
+    pub fn restore(&self) -> PathBuf {
+        self.own().join("restore.json")
+    }
+
     /// `regatta/ledger.jsonl`: every trial ever made.
     #[must_use]
     pub fn ledger(&self) -> PathBuf {

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lock;
 pub mod manifest;
 pub mod pass;
+pub mod restore;
 pub mod result;
 pub mod scan;
 pub mod trajectory;

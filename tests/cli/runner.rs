@@ -341,7 +341,11 @@ fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
     let (end, ran) = bench.run(Fake::default());
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(2), name(3)]]);
-    assert_eq!(bench.result(1)["run_id"], first, "its own result was set aside");
+    assert_eq!(
+        bench.result(1)["run_id"],
+        first,
+        "its own result was set aside"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
-use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir};
+use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir, restore};
 use crate::triage::Rules;
 
 /// An experiment as planned.
@@ -268,6 +268,9 @@ impl Experiment {
         let local = Local::new(&self.config, self.options.clone(), self.rules.clone());
         for open in &runs {
             open.manifest.write(&open.run)?;
+        }
+        for open in &runs {
+            restore::finish(&open.run)?;
         }
         // All of them before anything is set aside in any: killed at any moment, the same command
         // goes on with what it had begun.
