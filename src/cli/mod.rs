@@ -16,6 +16,7 @@ mod run;
 mod status;
 mod triage;
 pub mod ui;
+mod verdicts;
 
 use std::process::ExitCode;
 

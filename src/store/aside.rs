@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{PairDir, ResultFile, TrialRecord, result};
+use super::{PairDir, ResultFile, TrialRecord, eval, result};
 use crate::error::Result;
 use crate::files;
 
@@ -56,6 +56,16 @@ pub fn without_result(pair: &PairDir) -> Result<()> {
         .map(name)
         .find(|name| !pair.aside().join(name).exists());
     void(pair, &free.unwrap_or_default())
+}
+
+/// Keeps the verdict that another evaluation of the same trial replaces. It stands until then.
+pub fn verdict(pair: &PairDir) -> Result<()> {
+    if let Some(digest) = eval::digest(&pair.eval())? {
+        let dir = pair.aside().join("verdicts");
+        files::create_dir(&dir)?;
+        files::second_name(&pair.eval(), &dir.join(format!("{}.json", &digest[..16])))?;
+    }
+    Ok(())
 }
 
 /// A trial that was set aside, with its result.

@@ -224,6 +224,12 @@ pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
     }
 }
 
+/// The SHA-256 of the file at `path`; `None` when there is none.
+pub fn digest(path: &Path) -> Result<Option<String>> {
+    let bytes = files::read_up_to(path, MAX_BYTES)?;
+    Ok(bytes.map(|bytes| super::manifest::digest(&bytes)))
+}
+
 /// Writes the file.
 pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(record)
