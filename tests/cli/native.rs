@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, wait_until};
 
 fn demo(place: &Place, args: &[&str]) -> Ran {
     let args = [&["run", "--profile", "demo", "--no-progress"], args].concat();
@@ -330,4 +330,126 @@ fn a_first_version_configuration_runs_without_tools() {
     assert!(messages.iter().all(|message| message["role"] != "tool"));
     let shown = messages[3]["content"].as_str().unwrap();
     assert!(shown.starts_with("<returncode>0</returncode>"), "{shown}");
+}
+
+/// One word of each result: the trial that stands.
+fn trials(place: &Place, run: &str) -> std::collections::BTreeMap<String, String> {
+    let ledger = format!("{run}/regatta/ledger.jsonl");
+    let mut found = std::collections::BTreeMap::new();
+    for line in lines(place, &ledger) {
+        let (repo, task) = (line["repo"].as_str().unwrap(), &line["task_id"]);
+        let (one, other) = (&line["features"][0], &line["features"][1]);
+        let dir = format!("{run}/coop/{repo}/{task}/f{one}_f{other}");
+        let dir = if place.join(&format!("logs/{dir}")).exists() {
+            dir
+        } else {
+            dir.replace("/coop/", "/solo/")
+        };
+        if place.join(&format!("logs/{dir}/result.json")).exists() {
+            let result = read(place, &format!("{dir}/result.json"));
+            let id = result["run_id"].as_str().unwrap().to_owned();
+            found.insert(dir, id);
+        }
+    }
+    found
+}
+
+/// The passes of a command's runs end together: what it has finished in one run is not paid again
+/// because it was killed in the next.
+#[test]
+fn a_forced_run_that_was_killed_in_its_second_setting_pays_nothing_twice() {
+    let place = Place::new();
+    let settings = ["--setting", "solo", "--setting", "coop-nocomm"];
+    let forced = [&settings[..], &["--force"]].concat();
+    demo(&place, &settings).code(0);
+    let [solo, coop] = ["demo-solo", "demo-coop-nocomm"];
+    let before = [solo, coop].map(|run| trials(&place, run));
+    let paid = |run: &str| lines(&place, &format!("{run}/regatta/ledger.jsonl")).len();
+    let at_first = paid(coop);
+    let args = [&["run", "--profile", "demo", "--no-progress"], &forced[..]].concat();
+    let mut killed = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("a pair of the second setting has run", || {
+        paid(coop) > at_first
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let in_solo = (trials(&place, solo), paid(solo));
+    let stood = trials(&place, coop);
+    let made: Vec<_> = stood
+        .iter()
+        .filter(|(dir, id)| before[1].get(*dir) != Some(*id))
+        .collect();
+    assert!(!made.is_empty());
+    demo(&place, &[&forced[..], &["--dry-run"]].concat())
+        .code(0)
+        .prints("demo-solo (setting solo): 9 pairs, 9 finished")
+        .prints("demo-coop-nocomm: the forced pass begun at");
+    demo(&place, &forced)
+        .code(0)
+        .says("demo-solo: the forced pass begun at")
+        .says("--force begins another");
+    assert_eq!((trials(&place, solo), paid(solo)), in_solo);
+    let now = trials(&place, coop);
+    for (dir, id) in made {
+        assert_eq!(now.get(dir), Some(id), "{dir} was paid twice");
+    }
+    assert!(now.iter().all(|(dir, id)| before[1].get(dir) != Some(id)));
+    // What was there at first comes back.
+    place
+        .run(&["restore", "demo-solo", "--profile", "demo"])
+        .code(0)
+        .prints("demo-solo: restored 9 results; set aside: 9 results (9 judged");
+    assert_eq!(trials(&place, solo), before[0]);
+}
+
+/// All that Ctrl-C leaves is gone on with, and what it costs to force a run is said first.
+#[test]
+fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
+    let place = Place::new();
+    demo(&place, &["--setting", "solo"]).code(0);
+    let before = trials(&place, "demo-solo");
+    demo(&place, &["--setting", "solo", "--force", "--dry-run"])
+        .code(0)
+        .prints("demo-solo: --force sets aside 9 results (9 judged, cost $");
+    assert_eq!(trials(&place, "demo-solo"), before, "a dry run is dry");
+    let paid = || lines(&place, "demo-solo/regatta/ledger.jsonl").len();
+    let at_first = paid();
+    let args = "run --profile demo --no-progress --setting solo --force --concurrency 1";
+    let args: Vec<&str> = args.split(' ').collect();
+    let stopped = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("two pairs have run again", || paid() >= at_first + 2);
+    let pid = stopped.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    Ran::of(&stopped.wait_with_output().unwrap()).code(130);
+    let made = trials(&place, "demo-solo");
+    assert!((2..9).contains(&made.len()), "{made:?}");
+    let ran = demo(&place, &["--setting", "solo", "--force"]).code(0);
+    assert!(!ran.stderr.contains("sets aside"), "{}", ran.stderr);
+    let now = trials(&place, "demo-solo");
+    assert_eq!(now.len(), 9);
+    assert!(made.iter().all(|(dir, id)| now.get(dir) == Some(id)));
+    // Another pass begins only now.
+    demo(&place, &["--setting", "solo", "--force"])
+        .code(0)
+        .says("demo-solo: --force sets aside 9 results");
+    let last = trials(&place, "demo-solo");
+    assert!(now.iter().all(|(dir, id)| last.get(dir) != Some(id)));
 }
