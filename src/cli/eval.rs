@@ -65,7 +65,8 @@ pub struct EvalArgs {
     /// The time for one feature's suite [default: 10m]
     #[arg(long, value_name = "TIME")]
     suite_timeout: Option<String>,
-    /// Judge again what is judged, without what is known of earlier evaluations
+    /// Judge again what is judged, without what is known of earlier evaluations. Until every pair has
+    /// its new verdict, --force goes on with what it has begun
     #[arg(long)]
     force: bool,
     /// Print what would be judged, judge nothing
@@ -273,6 +274,9 @@ impl Task {
                 pass.begun_at,
                 plural(all, "pair")
             ));
+        }
+        if let Some(again) = plan.replaces() {
+            ui.say(format!("{}: {again}", run.name()));
         }
         let other = Pass::read_open(&run.eval_pass())?;
         let ours = self.config.evaluation.rules.name();

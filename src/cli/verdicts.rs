@@ -35,6 +35,16 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What a forced pass does to verdicts that stand.
+    pub fn replaces(&self) -> Option<String> {
+        (self.again > 0).then(|| {
+            format!(
+                "--force judges {} again; each verdict stands until its new one is there",
+                plural(self.again, "pair")
+            )
+        })
+    }
+
     pub fn describe(&self, run: &RunDir) -> String {
         let mut text = format!(
             "{}: {} to judge, {} judged, {} not finished\n",
@@ -43,12 +53,8 @@ impl Plan {
             self.judged,
             self.unfinished
         );
-        if self.again > 0 {
-            let _ = writeln!(
-                text,
-                "  --force judges {} again; each verdict stands until its new one is there",
-                plural(self.again, "pair")
-            );
+        if let Some(again) = self.replaces() {
+            let _ = writeln!(text, "  {again}");
         }
         for one in &self.open {
             let _ = writeln!(text, "  {}", one.pair);
@@ -195,6 +201,6 @@ fn stands(file: &EvalFile, result_is_newer: impl Fn() -> bool) -> bool {
         // A verdict, or a merge that cannot be had.
         Some(own) => own.broken_by.is_none(),
         // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
-        None => file.error.is_none() && file.both_passed.is_some() && !result_is_newer(),
+        None => file.is_verdict() && !result_is_newer(),
     }
 }

@@ -210,7 +210,8 @@ impl Judging {
         let dir = self.run.pair(one.tree, &one.pair);
         // Trouble is no verdict, and does not take the place of one.
         if !(one.has_verdict && judged.is_err()) {
-            if one.has_verdict {
+            // Also one of another trial, which upstream left there.
+            if eval::read(&dir.eval()).is_some_and(|file| file.is_ok_and(|it| it.is_verdict())) {
                 aside::verdict(&dir)?;
             }
             write(&dir.eval(), &record)?;

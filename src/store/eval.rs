@@ -29,6 +29,14 @@ pub struct EvalFile {
     pub regatta: Option<Own>,
 }
 
+impl EvalFile {
+    /// Whether it says that the pair passes or fails.
+    #[must_use]
+    pub const fn is_verdict(&self) -> bool {
+        self.error.is_none() && self.both_passed.is_some()
+    }
+}
+
 /// The part of [`MergeRecord`] that is read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct MergeSeen {

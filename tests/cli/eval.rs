@@ -429,7 +429,8 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
         .prints("--force judges 1 pair again");
     eval(&place, &["--force"])
         .code(0)
-        .says("goes on: 1 of its 3 pairs left");
+        .says("goes on: 1 of its 3 pairs left")
+        .says("--force judges 1 pair again; each verdict stands until its new one is there");
     assert_eq!(evaluated(&place)[5..], [TIDE]);
     // What was replaced is kept.
     let kept = place.join("logs/x-solo/solo/tide_task/1/f1_f2/regatta/verdicts");

@@ -430,10 +430,10 @@ fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
         .spawn()
         .unwrap();
     wait_until("two pairs have run again", || paid() >= at_first + 2);
-    let pid = stopped.id().to_string();
+    let process = stopped.id().to_string();
     assert!(
         Command::new("kill")
-            .args(["-INT", &pid])
+            .args(["-INT", &process])
             .status()
             .unwrap()
             .success()
@@ -441,6 +441,13 @@ fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
     Ran::of(&stopped.wait_with_output().unwrap()).code(130);
     let made = trials(&place, "demo-solo");
     assert!((2..9).contains(&made.len()), "{made:?}");
+    place
+        .run(&["status", "--profile", "demo"])
+        .code(0)
+        .prints(&format!(
+            "is not closed: {} of its 9 pairs left",
+            9 - made.len()
+        ));
     let ran = demo(&place, &["--setting", "solo", "--force"]).code(0);
     assert!(!ran.stderr.contains("sets aside"), "{}", ran.stderr);
     let now = trials(&place, "demo-solo");
@@ -452,4 +459,32 @@ fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
         .says("demo-solo: --force sets aside 9 results");
     let last = trials(&place, "demo-solo");
     assert!(now.iter().all(|(dir, id)| last.get(dir) != Some(id)));
+}
+
+/// A spent budget asks for the same command with a larger one: that must not be a new pass.
+#[test]
+fn a_forced_run_that_spent_its_budget_goes_on_with_a_larger_one() {
+    let place = Place::new();
+    demo(&place, &["--setting", "solo"]).code(0);
+    let before = trials(&place, "demo-solo");
+    let spent: f64 = lines(&place, "demo-solo/regatta/ledger.jsonl")
+        .iter()
+        .filter_map(|line| line["cost"].as_f64())
+        .sum();
+    let forced = |budget: f64, concurrency: &str| {
+        let budget = budget.to_string();
+        let args = ["--setting", "solo", "--force", "--concurrency", concurrency];
+        demo(&place, &[&args[..], &["--budget", &budget]].concat())
+    };
+    // Spent before it begins: nothing is set aside.
+    forced(spent / 2.0, "9").code(4);
+    assert_eq!(trials(&place, "demo-solo"), before);
+    // With all pairs at once, all may finish although the budget is spent by the first.
+    forced(spent + 0.0001, "9").code(4);
+    let made = trials(&place, "demo-solo");
+    assert!(!made.is_empty());
+    forced(9.0, "9").code(0);
+    let now = trials(&place, "demo-solo");
+    assert_eq!(now.len(), 9);
+    assert!(made.iter().all(|(dir, id)| now.get(dir) == Some(id)));
 }
