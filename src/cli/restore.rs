@@ -216,6 +216,8 @@ fn displaced(stand: &Stand, run: &RunDir, reading: &Reading, chosen: &[Chosen]) 
 /// Brings them back. What is displaced is recorded first, so that its cost is not forgotten; and a
 /// forced pass that is open leaves these pairs alone, as it would set them aside again.
 fn perform(run: &RunDir, stand: &Stand, displaced: &[Surveyed], chosen: &[Chosen]) -> Result<()> {
+    // Before anything is written: it may be unreadable.
+    let mut pass = Pass::read_open(&run.pass())?;
     let setting = setting_of_run(run, stand.manifest.as_ref());
     let entries = displaced.iter().filter_map(|one| match &one.standing {
         Standing::Result(judged) => Some(record::of_result(&one.pair, setting, None, judged)),
@@ -223,7 +225,6 @@ fn perform(run: &RunDir, stand: &Stand, displaced: &[Surveyed], chosen: &[Chosen
     });
     Ledger::open(run)?.record_all(entries.collect())?;
     let wanted: Vec<Wanted> = chosen.iter().map(|(wanted, _)| wanted.clone()).collect();
-    let mut pass = Pass::read_open(&run.pass())?;
     if wanted.iter().any(|one| pass.covers(&one.pair)) {
         let pairs: Vec<Pair> = wanted.iter().map(|one| one.pair.clone()).collect();
         pass.leave(&pairs, Timestamp::now());

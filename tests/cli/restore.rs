@@ -184,3 +184,52 @@ fn a_restore_that_was_killed_goes_on_and_swaps_nothing_back() {
     }
     assert!(!place.join("logs/weir-solo/regatta/restore.json").exists());
 }
+
+/// Otherwise the pass would set aside again what was asked back.
+#[test]
+fn what_is_restored_is_no_longer_replaced_by_an_open_pass() {
+    let place = place();
+    let covered = |task: u64, features: [u64; 2], was: &str| json!({"repo": "lock_task", "task_id": task, "features": features, "was": was});
+    let pairs = [
+        covered(3, [2, 5], "aaaa1111"),
+        covered(4, [1, 2], "cccc3333"),
+    ];
+    let pass = json!({"begun_at": "2026-11-25T12:00:00Z", "pairs": pairs});
+    let file = "logs/weir-solo/regatta/pass.json";
+    place.write(file, pass.to_string());
+    place
+        .run(&["status"])
+        .code(0)
+        .prints("a forced pass begun at 2026-11-25T12:00:00Z is not closed: 1 of its 2 pairs left");
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    let left = place.json(file)["pairs"].clone();
+    assert_eq!(left, json!([pairs[1]]));
+    assert_eq!(standing(&place, PAIR).0, "aaaa1111");
+}
+
+#[test]
+fn books_that_cannot_be_read_are_named_and_nothing_is_moved() {
+    let place = place();
+    let own = "logs/weir-solo/regatta";
+    let bad = [
+        ("pass.json", "{", "pass.json cannot be read"),
+        ("restore.json", "[{}]", "restore.json cannot be read"),
+        (
+            "restore.json",
+            r#"[{"repo": "lock_task", "task_id": 3, "features": [2, 5], "tree": "solo", "name": "../../x"}]"#,
+            "`../../x` is no directory that a trial is set aside in",
+        ),
+    ];
+    let before = all_files(&place.join("logs/weir-solo/solo"));
+    for (name, text, why) in bad {
+        let file = place.write(&format!("{own}/{name}"), text);
+        place
+            .run(&["restore", "weir-solo"])
+            .code(2)
+            .says(why)
+            .says("remove");
+        std::fs::remove_file(file).unwrap();
+    }
+    assert_eq!(all_files(&place.join("logs/weir-solo/solo")), before);
+    assert!(!place.join(&format!("{own}/ledger.jsonl")).exists());
+}
