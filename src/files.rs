@@ -147,6 +147,33 @@ pub fn copy(from: &Path, to: &Path) -> Result<bool> {
     }
 }
 
+/// Removes a file; one that is not there is removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file a second name in the place of what is there: times and bytes are the same. Where
+/// the file system has no second names it is a copy.
+pub fn second_name(from: &Path, to: &Path) -> Result<()> {
+    remove(to)?;
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let copy = || -> io::Result<()> {
+        fs::copy(from, to)?;
+        let times = fs::FileTimes::new().set_modified(fs::metadata(from)?.modified()?);
+        let file = fs::OpenOptions::new().write(true).open(to)?;
+        file.set_times(times)?;
+        file.sync_all()
+    };
+    copy().map_err(|error| failed("copy", from, &error))
+}
+
 /// Writes a whole file so that a reader, or a crash, sees the old one or the new one.
 ///
 /// The bytes go to a temporary file in the same directory, which is synced and renamed,
@@ -187,8 +214,13 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn sync_dir_of(path: &Path) -> Result<()> {
-    let synced = fs::File::open(dir_of(path)).and_then(|dir| dir.sync_all());
-    synced.map_err(|error| failed("write", path, &error))
+    sync_dir(dir_of(path))
+}
+
+/// Makes the names in a directory safe against a crash of the machine.
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    let synced = fs::File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| failed("write", dir, &error))
 }
 
 fn dir_of(path: &Path) -> &Path {

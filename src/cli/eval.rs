@@ -1,9 +1,8 @@
 //! `regatta eval`.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,8 +11,9 @@ use super::bar::{Bar, lock};
 use super::clean::reap;
 use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
-use super::report::{Stand, summarise};
+use super::report::summarise;
 use super::ui::Ui;
+use super::verdicts::Plan;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RuleSet, Setting};
 use crate::config::{Config, Native};
@@ -25,19 +25,18 @@ use crate::evaluation::clones::Clones;
 use crate::evaluation::{Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::model::price::PriceTable;
+use crate::report::Format;
 use crate::report::survey::setting_of_run;
 use crate::report::text::{duration, plural};
-use crate::report::{Format, Standing};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::sandbox::{Backend, Limits, namespace};
 use crate::store::dataset::DatasetDir;
-use crate::store::eval::EvalFile;
 use crate::store::lock::RunLock;
-use crate::store::{Manifest, RunDir};
+use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
-use crate::triage::{Cause, Finding, Rules};
+use crate::triage::{Cause, Rules};
 
 /// Judge finished pairs by the hidden tests
 ///
@@ -66,7 +65,8 @@ pub struct EvalArgs {
     /// The time for one feature's suite [default: 10m]
     #[arg(long, value_name = "TIME")]
     suite_timeout: Option<String>,
-    /// Judge again what is judged, without what is known of earlier evaluations
+    /// Judge again what is judged, without what is known of earlier evaluations. Until every pair has
+    /// its new verdict, --force goes on with what it has begun
     #[arg(long)]
     force: bool,
     /// Print what would be judged, judge nothing
@@ -153,8 +153,8 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         only,
     };
     if args.dry_run {
-        for run in &runs {
-            let plan = task.plan(run)?;
+        for (run, pass) in runs.iter().zip(task.passes(&runs, args.force)?) {
+            let plan = task.plan(run, &pass)?;
             ui.data(&plan.describe(run))?;
         }
         return Ok(exit::OK);
@@ -178,85 +178,16 @@ pub struct Task {
     pub only: Option<Vec<Pair>>,
 }
 
-/// What there is to judge in a run.
-struct Plan {
-    open: Vec<Finished>,
-    judged: usize,
-    unfinished: usize,
-    /// Pairs that were judged by other rules.
-    others: usize,
-}
-
-impl Plan {
-    fn describe(&self, run: &RunDir) -> String {
-        let mut text = format!(
-            "{}: {} to judge, {} judged, {} not finished\n",
-            run.name(),
-            self.open.len(),
-            self.judged,
-            self.unfinished
-        );
-        for one in &self.open {
-            let _ = writeln!(text, "  {}", one.pair);
-        }
-        text
-    }
-}
-
 impl Task {
-    fn plan(&self, run: &RunDir) -> Result<Plan> {
-        let stand = Stand::read(run, &self.rules, &self.prices)?;
-        let mut plan = Plan {
-            open: Vec::new(),
-            judged: 0,
-            unfinished: 0,
-            others: 0,
-        };
-        for surveyed in stand.surveyed {
-            if self
-                .only
-                .as_ref()
-                .is_some_and(|only| !only.contains(&surveyed.pair))
-            {
-                continue;
-            }
-            let finished = match surveyed.standing {
-                Standing::Result(judged) if judged.finding == Finding::Finished => judged.record,
-                _ => {
-                    plan.unfinished += 1;
-                    continue;
-                }
-            };
-            let dir = run.pair(surveyed.tree, &surveyed.pair);
-            let result_is_newer = || {
-                let time = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
-                time(dir.result()) > time(dir.eval()).or(Some(SystemTime::UNIX_EPOCH))
-            };
-            // The survey has read it, and knows whether it is of this trial.
-            let file = surveyed
-                .evaluation
-                .filter(|file| stands(file, result_is_newer));
-            if let (Some(file), false) = (&file, self.force) {
-                plan.judged += 1;
-                let own = file.regatta.as_ref();
-                let rules = self.config.evaluation.rules.name();
-                plan.others += usize::from(own.is_some_and(|own| own.rules != rules));
-                continue;
-            }
-            plan.open.push(Finished {
-                pair: surveyed.pair,
-                tree: surveyed.tree,
-                record: finished,
-            });
-        }
-        Ok(plan)
-    }
-
     /// Judges runs one after the other; gives the exit code.
     pub async fn judge(&self, runs: &[RunDir], interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
         let mut plans = Vec::new();
-        for run in runs {
-            let plan = self.plan(run)?;
+        let passes = self.passes(runs, self.force)?;
+        // Who finishes a forced pass asks as little of what was known before.
+        let is_anew = self.force || passes.iter().any(|pass| !pass.pairs.is_empty());
+        for (run, pass) in runs.iter().zip(&passes) {
+            let plan = self.plan(run, pass)?;
+            self.tell_of_pass(run, pass, &plan, ui)?;
             if plan.others > 0 {
                 ui.warn(format!(
                     "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
@@ -268,17 +199,34 @@ impl Task {
             plans.push(plan);
         }
         if plans.iter().all(|plan| plan.open.is_empty()) {
+            if is_anew {
+                self.close(runs, ui)?;
+            }
             ui.say("nothing to judge");
             return Ok(exit::OK);
         }
         reap(ui).await?;
-        let cache = cache(!self.force);
+        let cache = cache(!is_anew);
         let mut code = exit::OK;
+        // All of the passes are written before any verdict is replaced: killed at any moment, the
+        // same command goes on with what it had begun.
+        let mut locks = HashMap::new();
+        if self.force {
+            for (run, pass) in runs.iter().zip(&passes) {
+                locks.insert(run.name(), RunLock::take(run)?);
+                if !pass.pairs.is_empty() {
+                    pass.write(&run.eval_pass())?;
+                }
+            }
+        }
         for (run, plan) in runs.iter().zip(plans) {
             if plan.open.is_empty() {
                 continue;
             }
-            let _lock = RunLock::take(run)?;
+            let _lock = match locks.remove(run.name()) {
+                Some(lock) => lock,
+                None => RunLock::take(run)?,
+            };
             // Where its agents' commands ran, unless something else is asked for.
             let manifest = Manifest::read(run)?;
             let backend = manifest.map(|manifest| manifest.backend);
@@ -307,7 +255,38 @@ impl Task {
                 code = exit::ERRORS;
             }
         }
+        drop(locks);
+        if is_anew && code == exit::OK {
+            self.close(runs, ui)?;
+        }
         Ok(code)
+    }
+
+    /// Says how far a forced pass is that goes on, and that one by other rules is not done.
+    fn tell_of_pass(&self, run: &RunDir, pass: &Pass, plan: &Plan, ui: &Ui) -> Result<()> {
+        let covered = |one: &&Finished| pass.covers(&one.pair);
+        let left = plan.open.iter().filter(covered).count();
+        let all = pass.pairs.len();
+        if left > 0 && left < all {
+            ui.say(format!(
+                "{}: the forced evaluation begun at {:.0} goes on: {left} of its {} left",
+                run.name(),
+                pass.begun_at,
+                plural(all, "pair")
+            ));
+        }
+        if let Some(again) = plan.replaces() {
+            ui.say(format!("{}: {again}", run.name()));
+        }
+        let other = Pass::read_open(&run.eval_pass())?;
+        let ours = self.config.evaluation.rules.name();
+        if let Some(rules) = other.rules.filter(|rules| rules != ours) {
+            ui.warn(format!(
+                "{}: a forced evaluation by the rules of {rules} is not finished; `regatta eval --rules {rules}` finishes it",
+                run.name()
+            ));
+        }
+        Ok(())
     }
 
     async fn one(
@@ -405,16 +384,6 @@ impl Tally {
                 self.bar.draw(self.counts(" · "));
             }
         }
-    }
-}
-
-/// Whether what an `eval.json` says needs not be asked again.
-fn stands(file: &EvalFile, result_is_newer: impl Fn() -> bool) -> bool {
-    match &file.regatta {
-        // A verdict, or a merge that cannot be had.
-        Some(own) => own.broken_by.is_none(),
-        // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
-        None => file.error.is_none() && file.both_passed.is_some() && !result_is_newer(),
     }
 }
 

@@ -11,10 +11,12 @@ mod internal;
 mod options;
 mod progress;
 mod report;
+mod restore;
 mod run;
 mod status;
 mod triage;
 pub mod ui;
+mod verdicts;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
+    Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
     Doctor(Box<doctor::DoctorArgs>),
@@ -90,6 +93,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Run(args) => block_on(run::run(&args, ui)),
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
+        Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),

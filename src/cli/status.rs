@@ -12,9 +12,10 @@ use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
-use crate::store::RunDir;
+use crate::runner::Plan;
 use crate::store::events::History;
 use crate::store::lock::RunLock;
+use crate::store::{Pass, RunDir};
 use crate::triage::Rules;
 
 /// Show what is finished, running and left, from disk
@@ -92,6 +93,7 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
             running.join(", ")
         );
     }
+    text.push_str(&of_pass(run, &stand)?);
     let _ = writeln!(
         text,
         "  cost of the results that stand {}, spent on {} {}{}",
@@ -104,4 +106,19 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
         }
     );
     Ok(text)
+}
+
+/// A line on a forced pass that is not done, whose pairs may look finished.
+fn of_pass(run: &RunDir, stand: &Stand) -> Result<String> {
+    let pass = Pass::read_open(&run.pass())?;
+    if pass.pairs.is_empty() {
+        return Ok(String::new());
+    }
+    let to_run = Plan::of(&stand.surveyed, true, &pass).to_run;
+    let left = to_run.iter().filter(|pair| pass.covers(pair)).count();
+    Ok(format!(
+        "  a forced pass begun at {:.0} is not closed: {left} of its {} left; the same command goes on with it\n",
+        pass.begun_at,
+        plural(pass.pairs.len(), "pair")
+    ))
 }

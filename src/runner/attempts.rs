@@ -19,7 +19,7 @@ use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
-use crate::store::{AgentRecord, Ledger, RunDir};
+use crate::store::{AgentRecord, Ledger, Pass, RunDir};
 use crate::text::one_line;
 use crate::triage::Rules;
 
@@ -47,6 +47,8 @@ pub struct Runner {
     pub sink: Sink,
     /// The user's interrupts.
     pub interrupt: Interrupt,
+    /// The forced pass that is open; one over nothing without.
+    pub pass: Pass,
     /// What the events tell of containers, as far as it was read.
     pub facts: RefCell<ContainerFacts>,
 }
@@ -62,7 +64,10 @@ impl Runner {
                 return Ok(RunEnd::Interrupted);
             }
             let surveyed = self.survey()?;
-            let plan = Plan::of(&surveyed, nth == 1);
+            let plan = Plan::of(&surveyed, nth == 1, &self.pass);
+            if nth == 1 {
+                self.tell_of_pass(&surveyed, &plan);
+            }
             if plan.to_run.is_empty() {
                 break;
             }
@@ -91,7 +96,7 @@ impl Runner {
     }
 
     fn is_complete(&self) -> Result<bool> {
-        let plan = Plan::of(&self.survey()?, false);
+        let plan = Plan::of(&self.survey()?, false, &self.pass);
         Ok(plan.to_run.is_empty() && plan.settled.is_empty())
     }
 
@@ -174,7 +179,7 @@ impl Runner {
         {
             self.cut_off(&open, &in_words(&end))?;
         }
-        let now = Plan::of(&self.survey()?, false);
+        let now = Plan::of(&self.survey()?, false, &self.pass);
         files::append_line(
             &self.run.attempt_log(attempt),
             &format!(
@@ -245,7 +250,7 @@ impl Runner {
 
     /// Waits before the next attempt, if there is one and something is left to run.
     async fn wait(&self, nth: u32, infra: usize) -> Result<()> {
-        let left = Plan::of(&self.survey()?, false).to_run.len();
+        let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
         if nth == self.policy.max_attempts || left == 0 {
             return Ok(());
         }

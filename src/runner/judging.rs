@@ -21,7 +21,7 @@ use crate::files;
 use crate::store::eval::{
     self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
 };
-use crate::store::{RunDir, TrialRecord};
+use crate::store::{RunDir, TrialRecord, aside};
 use crate::text::one_line;
 use crate::triage::{Cause, Rules};
 
@@ -37,6 +37,8 @@ pub struct Finished {
     pub tree: Tree,
     /// Its result.
     pub record: TrialRecord,
+    /// Whether a verdict stands, which this one replaces.
+    pub has_verdict: bool,
 }
 
 /// Judges the finished pairs of one run.
@@ -206,7 +208,14 @@ impl Judging {
             (None, false) => Verdict::Fail,
         };
         let dir = self.run.pair(one.tree, &one.pair);
-        write(&dir.eval(), &record)?;
+        // Trouble is no verdict, and does not take the place of one.
+        if !(one.has_verdict && judged.is_err()) {
+            // Also one of another trial, which upstream left there.
+            if eval::read(&dir.eval()).is_some_and(|file| file.is_ok_and(|it| it.is_verdict())) {
+                aside::verdict(&dir)?;
+            }
+            write(&dir.eval(), &record)?;
+        }
         self.append(one, &record, &verdict, took)?;
         let why = match &record.error {
             Some(error) => one_line(error, 200),

@@ -4,12 +4,14 @@ pub mod attempts;
 pub mod backoff;
 pub mod breaker;
 pub mod events;
+pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod plan;
 pub mod policy;
 pub mod preflight;
 pub mod record;
+pub mod restore;
 mod stock;
 mod watching;
 

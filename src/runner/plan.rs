@@ -2,6 +2,7 @@
 
 use crate::bench::Pair;
 use crate::report::{Standing, Surveyed};
+use crate::store::Pass;
 use crate::triage::{Cause, Finding};
 
 /// What stands and what is to run, of one run.
@@ -19,9 +20,10 @@ impl Plan {
     /// The plan for one attempt.
     ///
     /// An agent's own error is a result and is not run again. A configuration error is run again
-    /// only by a new command (`first`), which the user gives after mending something.
+    /// only by a new command (`first`), which the user gives after mending something. What a forced
+    /// pass has still to replace is run, however it ended.
     #[must_use]
-    pub fn of(surveyed: &[Surveyed], first: bool) -> Self {
+    pub fn of(surveyed: &[Surveyed], first: bool, pass: &Pass) -> Self {
         let mut plan = Self {
             finished: Vec::new(),
             settled: Vec::new(),
@@ -30,6 +32,9 @@ impl Plan {
         for pair in surveyed {
             let list = match &pair.standing {
                 Standing::Missing | Standing::Unreadable(_) => &mut plan.to_run,
+                Standing::Result(judged) if pass.replaces(&pair.pair, &judged.record.trial) => {
+                    &mut plan.to_run
+                }
                 Standing::Result(judged) => match &judged.finding {
                     Finding::Finished => &mut plan.finished,
                     finding if finding.is_retryable() => &mut plan.to_run,

@@ -17,8 +17,6 @@ pub struct Policy {
     pub breaker_trials: usize,
     /// The budget in USD, and what other runs of the experiment have spent of it.
     pub budget: Option<(f64, f64)>,
-    /// Begin anew: what stands is set aside first.
-    pub force: bool,
     /// Free bytes where the logs are, below which nothing new is begun.
     pub min_free_bytes: u64,
     /// The grace after a first Ctrl-C, to be shown.

@@ -12,14 +12,14 @@ use crate::triage::{Cause, Diagnosis, Finding};
 #[must_use]
 pub fn of_result(
     pair: &Pair,
-    setting: Setting,
+    setting: impl Into<Option<Setting>>,
     attempt: Option<u32>,
     judged: &Judged,
 ) -> LedgerEntry {
     let record = &judged.record;
     LedgerEntry {
         trial: record.trial.clone(),
-        setting: Some(setting),
+        setting: setting.into(),
         pair: pair.clone(),
         attempt,
         status: record.status(),

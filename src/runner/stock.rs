@@ -2,7 +2,7 @@
 //! was cut off is counted.
 
 use super::events::Event;
-use super::{Plan, Runner, record};
+use super::{Plan, Runner, forced, record};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::engine::upstream::command::in_hand;
@@ -32,10 +32,6 @@ impl Runner {
             self.ledger.record(entry)?;
             // Also for a trial that is known: we may have been killed between ledger and tag.
             self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
-            if self.policy.force {
-                let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
-                aside::void(&dir, &judged.record.trial)?;
-            }
         }
         if let Some(open) = open {
             self.cut_off(open, "regatta itself ended in this attempt")?;
@@ -50,8 +46,11 @@ impl Runner {
 
     pub(super) fn announce(&self) -> Result<()> {
         let surveyed = self.survey()?;
-        let plan = Plan::of(&surveyed, true);
-        let submitted = surveyed.iter().filter(|pair| is_submitted(pair)).count();
+        let plan = Plan::of(&surveyed, true, &self.pass);
+        let submitted = surveyed
+            .iter()
+            .filter(|pair| is_submitted(pair) && !forced::is_replaced(&self.pass, pair))
+            .count();
         self.sink.emit(Event::RunStarted {
             run: self.run.name().clone(),
             setting: self.setting,
@@ -65,8 +64,19 @@ impl Runner {
         Ok(())
     }
 
+    /// Says how far a forced pass is that goes on.
+    pub(super) fn tell_of_pass(&self, surveyed: &[Surveyed], plan: &Plan) {
+        let told = forced::progress(self.run.name(), &self.pass, surveyed, plan);
+        if let Some(text) = told {
+            self.sink.emit(Event::Note { text });
+        }
+    }
+
     /// Sets aside what must not stand while its pair runs again.
     pub(super) fn clear_the_way(&self, surveyed: &[Surveyed], plan: &Plan) -> Result<()> {
+        if let Some(text) = forced::set_aside(self.run.name(), &self.pass, surveyed) {
+            self.sink.emit(Event::Note { text });
+        }
         for surveyed in surveyed
             .iter()
             .filter(|surveyed| plan.to_run.contains(&surveyed.pair))
@@ -74,15 +84,16 @@ impl Runner {
             let dir = self.run.pair(self.setting.tree(), &surveyed.pair);
             match &surveyed.standing {
                 Standing::Missing => {
-                    if dir.eval().exists() {
-                        aside::void(&dir, "without-result")?;
-                    }
+                    aside::without_result(&dir)?;
                 }
                 Standing::Unreadable(why) => {
                     self.sink.emit(Event::Note {
                         text: format!("{} is set aside: {why}", dir.result().display()),
                     });
                     aside::unreadable(&dir)?;
+                }
+                Standing::Result(judged) if forced::is_replaced(&self.pass, surveyed) => {
+                    aside::void(&dir, &judged.record.trial)?;
                 }
                 Standing::Result(judged) => match judged.finding {
                     // Upstream would take it for finished.

@@ -29,6 +29,14 @@ pub struct EvalFile {
     pub regatta: Option<Own>,
 }
 
+impl EvalFile {
+    /// Whether it says that the pair passes or fails.
+    #[must_use]
+    pub const fn is_verdict(&self) -> bool {
+        self.error.is_none() && self.both_passed.is_some()
+    }
+}
+
 /// The part of [`MergeRecord`] that is read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct MergeSeen {
@@ -222,6 +230,12 @@ pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
         ),
         Err(error) => Some(Err(error.to_string())),
     }
+}
+
+/// The SHA-256 of the file at `path`; `None` when there is none.
+pub fn digest(path: &Path) -> Result<Option<String>> {
+    let bytes = files::read_up_to(path, MAX_BYTES)?;
+    Ok(bytes.map(|bytes| super::manifest::digest(&bytes)))
 }
 
 /// Writes the file.

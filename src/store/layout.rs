@@ -143,6 +143,24 @@ impl RunDir {
         self.own().join("manifest.json")
     }
 
+    /// `regatta/pass.json`: what `--force` of `run` has begun.
+    #[must_use]
+    pub fn pass(&self) -> PathBuf {
+        self.own().join("pass.json")
+    }
+
+    /// `regatta/eval-pass.json`: what `--force` of `eval` has begun.
+    #[must_use]
+    pub fn eval_pass(&self) -> PathBuf {
+        self.own().join("eval-pass.json")
+    }
+
+    /// `regatta/restore.json`: what is being brought back.
+    #[must_use]
+    pub fn restore(&self) -> PathBuf {
+        self.own().join("restore.json")
+    }
+
     /// `regatta/ledger.jsonl`: every trial ever made.
     #[must_use]
     pub fn ledger(&self) -> PathBuf {

@@ -172,6 +172,15 @@ pub fn read(path: &Path) -> ResultFile {
     }
 }
 
+/// The id of the trial whose result is at `path`; none without a result that can be read.
+#[must_use]
+pub fn trial(path: &Path) -> Option<String> {
+    match read(path) {
+        ResultFile::Read(record) => Some(record.trial),
+        ResultFile::Missing | ResultFile::Unreadable(_) => None,
+    }
+}
+
 /// Writes, replaces or (with `None`) removes our tag; false when it already stood so.
 ///
 /// Every other key keeps its place and its bytes.

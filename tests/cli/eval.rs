@@ -1,11 +1,11 @@
 //! `regatta eval` in namespaces, over the demo's dataset.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Ran, copy_tree};
+use crate::support::{Place, Ran, copy_tree, wait_until};
 
 const CONFIG: &str = r#"
 [experiment]
@@ -370,4 +370,95 @@ fn the_cache_is_emptied_when_asked() {
     assert!(place.join("regatta/other").exists());
     let said = clean(&["--cache"]).stdout;
     assert!(!said.contains("the cache"), "{said}");
+}
+
+const TIDE: &str = "tide_task/1/f1_f2";
+
+/// Three judged pairs, the last of another task.
+fn three_judged(place: &Place) -> [String; 3] {
+    let tide = gold("tide_task/task1/combined.patch");
+    let files = [
+        solo(place, F12, Some(combined())),
+        solo(place, F13, Some(combined())),
+        solo(place, TIDE, Some(tide)),
+    ];
+    eval(place, &[]).code(0);
+    files
+}
+
+fn evaluated(place: &Place) -> Vec<String> {
+    let lines = place.read("logs/x-solo/regatta/evaluations.jsonl");
+    let pair = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let pair = &line["pair"];
+        let [one, other] = [0, 1].map(|n| pair["features"][n].clone());
+        let (repo, task) = (pair["repo"].as_str().unwrap(), &pair["task_id"]);
+        format!("{repo}/{task}/f{one}_f{other}")
+    };
+    lines.lines().map(pair).collect()
+}
+
+/// A verdict that the forced pass has made is not made again, and one that it has not come to stands.
+#[test]
+fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
+    let place = place();
+    let files = three_judged(&place);
+    let old = files.clone().map(|file| place.read(&file));
+    let runner = "ds/tide_task/task1/runner.sh";
+    let sound = place.read(runner);
+    place.write(runner, "sleep 1000");
+    let mut killed = place
+        .regatta(&["eval", "--force", "--concurrency", "1"])
+        .env("DOCKER_HOST", place.empty_daemon())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("two pairs are judged again", || {
+        evaluated(&place).len() == 5
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let now = files.clone().map(|file| place.read(&file));
+    assert!(now[0] != old[0] && now[1] != old[1]);
+    assert_eq!(now[2], old[2], "the verdict went before the new one came");
+    place.write(runner, sound);
+    eval(&place, &["--dry-run"])
+        .code(0)
+        .prints("x-solo: 1 to judge, 2 judged")
+        .prints("--force judges 1 pair again");
+    eval(&place, &["--force"])
+        .code(0)
+        .says("goes on: 1 of its 3 pairs left")
+        .says("--force judges 1 pair again; each verdict stands until its new one is there");
+    assert_eq!(evaluated(&place)[5..], [TIDE]);
+    // What was replaced is kept.
+    let kept = place.join("logs/x-solo/solo/tide_task/1/f1_f2/regatta/verdicts");
+    let kept: Vec<_> = std::fs::read_dir(kept).unwrap().collect();
+    assert_eq!(kept.len(), 1);
+    // It is done: with --force another begins, and without there is nothing to do.
+    eval(&place, &[]).code(0).says("nothing to judge");
+    eval(&place, &["--force"]).code(0);
+    assert_eq!(evaluated(&place).len(), 9);
+}
+
+#[test]
+fn trouble_of_a_forced_evaluation_takes_no_verdict_away() {
+    let place = place();
+    let files = three_judged(&place);
+    let old = place.read(&files[2]);
+    let runner = "ds/tide_task/task1/runner.sh";
+    let sound = place.read(runner);
+    place.write(runner, "exit 5");
+    eval(&place, &["--force"]).code(1);
+    assert_eq!(place.read(&files[2]), old);
+    place.write(runner, sound);
+    // Without --force the pass is finished as well, by the same rules.
+    eval(&place, &["--rules", "0.0.11"])
+        .code(0)
+        .says("a forced evaluation by the rules of 0.0.29 is not finished")
+        .says("nothing to judge");
+    eval(&place, &[]).code(0);
+    assert_ne!(place.read(&files[2]), old);
+    assert_eq!(evaluated(&place).len(), 7);
 }

@@ -14,5 +14,6 @@ mod layers;
 mod native;
 mod plan;
 mod report;
+mod restore;
 mod runner;
 mod triage;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Model, Place, Ran};
+use crate::support::{Model, Place, Ran, wait_until};
 
 fn demo(place: &Place, args: &[&str]) -> Ran {
     let args = [&["run", "--profile", "demo", "--no-progress"], args].concat();
@@ -379,4 +379,161 @@ fn an_agent_that_ends_its_sandbox_buys_one_more_trial_and_no_more() {
         lines(&place, &format!("{run}/regatta/ledger.jsonl")).len(),
         2
     );
+}
+
+/// One word of each result: the trial that stands.
+fn trials(place: &Place, run: &str) -> std::collections::BTreeMap<String, String> {
+    let ledger = format!("{run}/regatta/ledger.jsonl");
+    let mut found = std::collections::BTreeMap::new();
+    for line in lines(place, &ledger) {
+        let (repo, task) = (line["repo"].as_str().unwrap(), &line["task_id"]);
+        let (one, other) = (&line["features"][0], &line["features"][1]);
+        let dir = format!("{run}/coop/{repo}/{task}/f{one}_f{other}");
+        let dir = if place.join(&format!("logs/{dir}")).exists() {
+            dir
+        } else {
+            dir.replace("/coop/", "/solo/")
+        };
+        if place.join(&format!("logs/{dir}/result.json")).exists() {
+            let result = read(place, &format!("{dir}/result.json"));
+            let id = result["run_id"].as_str().unwrap().to_owned();
+            found.insert(dir, id);
+        }
+    }
+    found
+}
+
+/// The passes of a command's runs end together: what it has finished in one run is not paid again
+/// because it was killed in the next.
+#[test]
+fn a_forced_run_that_was_killed_in_its_second_setting_pays_nothing_twice() {
+    let place = Place::new();
+    let settings = ["--setting", "solo", "--setting", "coop-nocomm"];
+    let forced = [&settings[..], &["--force"]].concat();
+    demo(&place, &settings).code(0);
+    let [solo, coop] = ["demo-solo", "demo-coop-nocomm"];
+    let before = [solo, coop].map(|run| trials(&place, run));
+    let paid = |run: &str| lines(&place, &format!("{run}/regatta/ledger.jsonl")).len();
+    let at_first = paid(coop);
+    let args = [&["run", "--profile", "demo", "--no-progress"], &forced[..]].concat();
+    let mut killed = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("a pair of the second setting has run", || {
+        paid(coop) > at_first
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let in_solo = (trials(&place, solo), paid(solo));
+    let stood = trials(&place, coop);
+    let made: Vec<_> = stood
+        .iter()
+        .filter(|(dir, id)| before[1].get(*dir) != Some(*id))
+        .collect();
+    assert!(!made.is_empty());
+    demo(&place, &[&forced[..], &["--dry-run"]].concat())
+        .code(0)
+        .prints("demo-solo (setting solo): 9 pairs, 9 finished")
+        .prints("demo-coop-nocomm: the forced pass begun at");
+    demo(&place, &forced)
+        .code(0)
+        .says("demo-solo: the forced pass begun at")
+        .says("--force begins another");
+    assert_eq!((trials(&place, solo), paid(solo)), in_solo);
+    let now = trials(&place, coop);
+    for (dir, id) in made {
+        assert_eq!(now.get(dir), Some(id), "{dir} was paid twice");
+    }
+    assert!(now.iter().all(|(dir, id)| before[1].get(dir) != Some(id)));
+    // What was there at first comes back.
+    place
+        .run(&["restore", "demo-solo", "--profile", "demo"])
+        .code(0)
+        .prints("demo-solo: restored 9 results; set aside: 9 results (9 judged");
+    assert_eq!(trials(&place, solo), before[0]);
+}
+
+/// All that Ctrl-C leaves is gone on with, and what it costs to force a run is said first.
+#[test]
+fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
+    let place = Place::new();
+    demo(&place, &["--setting", "solo"]).code(0);
+    let before = trials(&place, "demo-solo");
+    demo(&place, &["--setting", "solo", "--force", "--dry-run"])
+        .code(0)
+        .prints("demo-solo: --force sets aside 9 results (9 judged, cost $");
+    assert_eq!(trials(&place, "demo-solo"), before, "a dry run is dry");
+    let paid = || lines(&place, "demo-solo/regatta/ledger.jsonl").len();
+    let at_first = paid();
+    let args = "run --profile demo --no-progress --setting solo --force --concurrency 1";
+    let args: Vec<&str> = args.split(' ').collect();
+    let stopped = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("two pairs have run again", || paid() >= at_first + 2);
+    let process = stopped.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .unwrap()
+            .success()
+    );
+    Ran::of(&stopped.wait_with_output().unwrap()).code(130);
+    let made = trials(&place, "demo-solo");
+    assert!((2..9).contains(&made.len()), "{made:?}");
+    place
+        .run(&["status", "--profile", "demo"])
+        .code(0)
+        .prints(&format!(
+            "is not closed: {} of its 9 pairs left",
+            9 - made.len()
+        ));
+    let ran = demo(&place, &["--setting", "solo", "--force"]).code(0);
+    assert!(!ran.stderr.contains("sets aside"), "{}", ran.stderr);
+    let now = trials(&place, "demo-solo");
+    assert_eq!(now.len(), 9);
+    assert!(made.iter().all(|(dir, id)| now.get(dir) == Some(id)));
+    // Another pass begins only now.
+    demo(&place, &["--setting", "solo", "--force"])
+        .code(0)
+        .says("demo-solo: --force sets aside 9 results");
+    let last = trials(&place, "demo-solo");
+    assert!(now.iter().all(|(dir, id)| last.get(dir) != Some(id)));
+}
+
+/// A spent budget asks for the same command with a larger one: that must not be a new pass.
+#[test]
+fn a_forced_run_that_spent_its_budget_goes_on_with_a_larger_one() {
+    let place = Place::new();
+    demo(&place, &["--setting", "solo"]).code(0);
+    let before = trials(&place, "demo-solo");
+    let spent: f64 = lines(&place, "demo-solo/regatta/ledger.jsonl")
+        .iter()
+        .filter_map(|line| line["cost"].as_f64())
+        .sum();
+    let forced = |budget: f64, concurrency: &str| {
+        let budget = budget.to_string();
+        let args = ["--setting", "solo", "--force", "--concurrency", concurrency];
+        demo(&place, &[&args[..], &["--budget", &budget]].concat())
+    };
+    // Spent before it begins: nothing is set aside.
+    forced(spent / 2.0, "9").code(4);
+    assert_eq!(trials(&place, "demo-solo"), before);
+    // With all pairs at once, all may finish although the budget is spent by the first.
+    forced(spent + 0.0001, "9").code(4);
+    let made = trials(&place, "demo-solo");
+    assert!(!made.is_empty());
+    forced(9.0, "9").code(0);
+    let now = trials(&place, "demo-solo");
+    assert_eq!(now.len(), 9);
+    assert!(made.iter().all(|(dir, id)| now.get(dir) == Some(id)));
 }

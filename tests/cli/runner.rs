@@ -8,7 +8,8 @@ use regatta::engine::fake::{Fake, Outcome};
 use regatta::engine::{AttemptEnd, Engine};
 use regatta::model::price::PriceTable;
 use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
-use regatta::store::{Ledger, LogTree, RunDir};
+use regatta::store::pass::{self, Covered};
+use regatta::store::{Ledger, LogTree, Pass, RunDir, result};
 use regatta::triage::Rules;
 
 const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down";
@@ -38,7 +39,6 @@ impl Bench {
             backoff_max: Duration::ZERO,
             breaker_trials: 3,
             budget: None,
-            force: false,
             min_free_bytes: 0,
             grace: Duration::ZERO,
         };
@@ -67,6 +67,7 @@ impl Bench {
             ledger: Ledger::open(&self.run).unwrap(),
             sink: Sink::new(self.run.clone(), observer),
             interrupt: Interrupt::never(),
+            pass: Pass::read_open(&self.run.pass()).unwrap(),
             facts: std::cell::RefCell::default(),
         };
         let engine = Engine::Fake(fake);
@@ -75,6 +76,23 @@ impl Bench {
             unreachable!()
         };
         (end, fake.ran.into_inner().unwrap())
+    }
+
+    /// What `--force` writes before a run begins.
+    fn force(&self) {
+        let covered = |pair: &Pair| Covered {
+            pair: pair.clone(),
+            was: result::trial(&self.run.pair(self.setting.tree(), pair).result()),
+        };
+        let pairs = self.pairs.iter().map(covered).collect();
+        let so_far = Pass::read(&self.run.pass()).unwrap();
+        let passes = pass::forced(vec![(so_far, pairs)], jiff::Timestamp::now());
+        passes[0].write(&self.run.pass()).unwrap();
+    }
+
+    fn trials(&self) -> Vec<String> {
+        let id = |n| self.result(n)["run_id"].as_str().unwrap().to_owned();
+        (1..=self.pairs.len() as u64).map(id).collect()
     }
 
     fn ledger(&self) -> Ledger {
@@ -291,10 +309,10 @@ fn what_was_written_while_the_engine_was_being_ended_is_void() {
 
 #[test]
 fn force_begins_anew_and_keeps_the_old() {
-    let mut bench = Bench::new(2);
+    let bench = Bench::new(2);
     bench.run(Fake::default());
-    let old = bench.result(1)["run_id"].as_str().unwrap().to_owned();
-    bench.policy.force = true;
+    let old = bench.trials().remove(0);
+    bench.force();
     let (end, ran) = bench.run(Fake::default());
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(1), name(2)]]);
@@ -304,6 +322,71 @@ fn force_begins_anew_and_keeps_the_old() {
         .aside();
     assert!(aside.join(old).join("result.json").exists());
     assert!((bench.ledger().known_cost() - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
+    let bench = Bench::new(3);
+    bench.run(Fake::default());
+    bench.force();
+    // The second pair is broken to the end of the command, the third is not reached.
+    let broken = [error(RATE, 0.5)];
+    let mut fake = outcomes(&[(2, &broken), (3, &[Outcome::Nothing])]);
+    fake.ends = vec![AttemptEnd::Done; 3];
+    let (end, _) = bench.run(fake);
+    assert_eq!(end, RunEnd::Errors);
+    let first = bench.result(1)["run_id"].clone();
+    // With --force or without, it goes on with what is left of it.
+    bench.force();
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Complete);
+    assert_eq!(ran, [vec![name(2), name(3)]]);
+    assert_eq!(
+        bench.result(1)["run_id"],
+        first,
+        "its own result was set aside"
+    );
+}
+
+#[test]
+fn a_pass_that_was_killed_while_it_set_aside_goes_on_without_force() {
+    let bench = Bench::new(2);
+    bench.run(Fake::default());
+    let old = bench.trials();
+    bench.force();
+    // Killed here: the pass is written, nothing is set aside yet.
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!((end, ran), (RunEnd::Complete, vec![vec![name(1), name(2)]]));
+    assert!(bench.trials().iter().all(|trial| !old.contains(trial)));
+    assert_eq!(bench.ledger().entries().len(), 4);
+}
+
+#[test]
+fn a_spent_budget_sets_nothing_aside() {
+    let mut bench = Bench::new(2);
+    bench.run(Fake::default());
+    let old = bench.trials();
+    bench.force();
+    bench.policy.budget = Some((1.0, 0.0));
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!((end, ran.len()), (RunEnd::Budget, 0));
+    assert_eq!(bench.trials(), old);
+}
+
+#[test]
+fn what_is_set_aside_is_said_with_its_worth_before_it_goes() {
+    let bench = Bench::new(3);
+    bench.run(outcomes(&[(3, &[error(WINDOW, 0.25)])]));
+    let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[1]);
+    std::fs::write(pair.eval(), r#"{"both_passed": false}"#).unwrap();
+    bench.force();
+    bench.run(Fake::default());
+    let events = std::fs::read_to_string(bench.run.events()).unwrap();
+    let said = events.find(
+        "t-solo: --force sets aside 3 results (1 judged, cost $1.25); `regatta restore t-solo` brings them back",
+    );
+    let begun = events.rfind("attempt_started");
+    assert!(said.is_some() && said < begun, "{events}");
 }
 
 #[test]

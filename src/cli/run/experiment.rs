@@ -19,13 +19,12 @@ use crate::report::summary::Outcome;
 use crate::report::text::plural;
 use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
-use crate::runner::{Interrupt, Runner, Sink};
-use crate::runner::{Policy, RunEnd};
+use crate::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
-use crate::store::{Ledger, LogTree, Manifest, RunDir};
+use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir, restore};
 use crate::triage::Rules;
 
 /// An experiment as planned.
@@ -270,10 +269,21 @@ impl Experiment {
         for open in &runs {
             open.manifest.write(&open.run)?;
         }
-        let mut failure = None;
         for open in &runs {
+            restore::finish(&open.run)?;
+        }
+        // All of them before anything is set aside in any: killed at any moment, the same command
+        // goes on with what it had begun.
+        let passes = self.passes(force)?;
+        if force {
+            for (open, pass) in runs.iter().zip(&passes) {
+                pass.write(&open.run.pass())?;
+            }
+        }
+        let mut failure = None;
+        for (open, pass) in runs.iter().zip(passes) {
             let sink = Sink::new(open.run.clone(), observer.clone());
-            match self.run_one(open, force, &local, sink, interrupt).await {
+            match self.run_one(open, pass, &local, sink, interrupt).await {
                 Ok(RunEnd::Complete) => {}
                 Ok(RunEnd::Errors) => worst = RunEnd::Errors,
                 Ok(end) => {
@@ -295,7 +305,7 @@ impl Experiment {
     async fn run_one(
         &self,
         open: &OpenRun,
-        force: bool,
+        pass: Pass,
         local: &Local,
         sink: Sink,
         interrupt: &Interrupt,
@@ -323,12 +333,13 @@ impl Experiment {
             run: open.run.clone(),
             setting: open.setting,
             pairs: self.pairs.clone(),
-            policy: self.policy(&open.run, force)?,
+            policy: self.policy(&open.run)?,
             rules: self.rules.clone(),
             prices: self.prices.clone(),
             ledger: Ledger::open(&open.run)?,
             sink: sink.clone(),
             interrupt: interrupt.clone(),
+            pass,
             facts: std::cell::RefCell::default(),
         };
         let end = runner.run(&prepared.engine).await?;
@@ -339,7 +350,7 @@ impl Experiment {
         Ok(end)
     }
 
-    fn policy(&self, run: &RunDir, force: bool) -> Result<Policy> {
+    fn policy(&self, run: &RunDir) -> Result<Policy> {
         let mut elsewhere = 0.0;
         for (_, other) in self
             .runs
@@ -362,7 +373,6 @@ impl Experiment {
             backoff_max: config.attempts.backoff_max,
             breaker_trials: config.breaker.breaker_trials,
             budget: config.limits.budget.map(|budget| (budget, elsewhere)),
-            force,
             min_free_bytes,
             grace: config.limits.grace,
         })

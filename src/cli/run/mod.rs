@@ -1,6 +1,7 @@
 //! `regatta run`.
 
 mod experiment;
+mod passes;
 mod plan;
 mod smoke;
 
@@ -57,7 +58,8 @@ pub struct RunArgs {
     /// Judge what finished by the hidden tests, as `regatta eval` does
     #[arg(long)]
     eval: bool,
-    /// Begin anew: results that stand are set aside first
+    /// Begin anew: results that stand are set aside first. Until every pair has finished, --force
+    /// goes on with what it has begun; `regatta restore` brings back what was set aside
     #[arg(long)]
     force: bool,
     /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
@@ -237,6 +239,12 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         }
         _ => Ok(exit::OK),
     };
+    // Judging is a part of what was asked for: a pass is not over before it. Nor is one whose command
+    // is told to be given again, though its last pair may have finished.
+    let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
+    if is_over && matches!(judged, Ok(exit::OK)) {
+        experiment.close_passes(ui)?;
+    }
     let code = experiment.conclude(&end, ui)?;
     // What ran is reported also where it could not be judged.
     let code = match judged? {

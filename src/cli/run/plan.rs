@@ -10,11 +10,10 @@ use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{Options, upstream};
 use crate::error::Result;
 use crate::executor::redis::{self, Choice};
-use crate::report::survey::Books;
 use crate::report::text::{duration, plural};
-use crate::runner::Plan;
-use crate::store::RunDir;
+use crate::runner::{Plan, forced};
 use crate::store::events::History;
+use crate::store::{Pass, RunDir};
 
 /// The plan of every run.
 pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
@@ -63,16 +62,13 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         }
         None => text.push_str("budget: none\n"),
     }
-    if force {
-        text.push_str("--force: results that stand are set aside first\n");
-    }
     let redis = match &experiment.options {
         Options::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
         Options::Native(_) => Choice::None,
     };
-    for (setting, run) in &experiment.runs {
+    for ((setting, run), pass) in experiment.runs.iter().zip(experiment.passes(force)?) {
         text.push('\n');
-        text.push_str(&render_run(experiment, *setting, run, &redis, force)?);
+        text.push_str(&render_run(experiment, *setting, run, &redis, &pass)?);
     }
     Ok(text)
 }
@@ -82,21 +78,10 @@ fn render_run(
     setting: Setting,
     run: &RunDir,
     redis: &Choice,
-    force: bool,
+    pass: &Pass,
 ) -> Result<String> {
-    let books = Books::read(run)?;
-    let survey = books.survey(run, &experiment.rules, &experiment.prices);
-    let surveyed: Vec<_> = experiment
-        .pairs
-        .iter()
-        .map(|pair| survey.pair(setting.tree(), pair))
-        .collect();
-    let mut plan = Plan::of(&surveyed, true);
-    if force {
-        plan.finished.clear();
-        plan.settled.clear();
-        plan.to_run.clone_from(&experiment.pairs);
-    }
+    let surveyed = experiment.survey(setting, run)?;
+    let plan = Plan::of(&surveyed, true, pass);
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -107,6 +92,13 @@ fn render_run(
         plan.settled.len(),
         plan.to_run.len()
     );
+    let told = [
+        forced::progress(run.name(), pass, &surveyed, &plan),
+        forced::set_aside(run.name(), pass, &surveyed),
+    ];
+    for line in told.into_iter().flatten() {
+        let _ = writeln!(text, "  {line}");
+    }
     if plan.to_run.is_empty() {
         text.push_str("  nothing to run\n");
         return Ok(text);
@@ -114,7 +106,12 @@ fn render_run(
     match &experiment.options {
         Options::Native(options) => render_native(options, &mut text),
         Options::Upstream(options) => {
-            let whole = force || upstream_would_run(run, setting, &experiment.pairs, &plan.to_run);
+            // What is set aside by then has no result, and is to run.
+            let stays = surveyed
+                .iter()
+                .filter(|one| !forced::is_replaced(pass, one));
+            let stays: Vec<_> = stays.map(|one| one.pair.clone()).collect();
+            let whole = upstream_would_run(run, setting, &stays, &plan.to_run);
             let cover = Cover {
                 pairs: &plan.to_run,
                 is_whole_subset: whole,

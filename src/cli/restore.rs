@@ -1,0 +1,303 @@
+//! `regatta restore`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::options::{self, ConfigSource, Places, Reading};
+use super::report::Stand;
+use super::ui::Ui;
+use crate::bench::setting::Tree;
+use crate::bench::{Pair, RunName};
+use crate::error::{Error, Result, exit, nearest};
+use crate::model::price::{PriceTable, Total, cost_of};
+use crate::report::survey::setting_of_run;
+use crate::report::text::plural;
+use crate::report::{Standing, Surveyed};
+use crate::runner::forced::Worth;
+use crate::runner::{record, restore};
+use crate::store::aside::{self, Kept};
+use crate::store::lock::RunLock;
+use crate::store::restore::{Wanted, bring_back, finish};
+use crate::store::{Ledger, Pass, RunDir, result};
+
+/// Bring back results that were set aside, with their patches and verdicts
+///
+/// Of each pair the latest trial comes back whose result would stand; one that infrastructure broke
+/// only by --trial. The result that stands now is set aside in turn: the same command again swaps
+/// them back. No trial is paid or counted twice.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    run: RunName,
+    /// The pairs, e.g. `dspy_task/8394/f3_f5` [default: all that have something set aside]
+    #[arg(value_name = "PAIR")]
+    pairs: Vec<String>,
+    /// Bring back this trial of the one PAIR, as --list names it
+    #[arg(long, value_name = "ID", requires = "pairs")]
+    trial: Option<String>,
+    /// List what was set aside, bring back nothing
+    #[arg(long, conflicts_with = "trial")]
+    list: bool,
+    /// Show what would come back, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// A pair with what was set aside of it.
+struct Found {
+    tree: Tree,
+    pair: Pair,
+    kept: Vec<Kept>,
+}
+
+/// What comes back, and what is known of it.
+type Chosen = (Wanted, Kept);
+
+pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
+    let reading = reading(args)?;
+    let run = &reading.runs[0];
+    // First without the lock, which would write: where there is nothing to do, nothing is written.
+    let found = find(run, args)?;
+    if args.list {
+        ui.data(&list(run, &found, &reading.prices)?)?;
+        return Ok(exit::OK);
+    }
+    let mut chosen = choose(run, args, &found);
+    let mut _lock = None;
+    if !args.dry_run && (chosen.is_ok() || run.restore().exists()) {
+        _lock = Some(RunLock::take(run).map_err(Error::into_usage)?);
+        let done = finish(run)?;
+        let mut found = find(run, args)?;
+        if !done.is_empty() {
+            ui.data(&format!(
+                "{}: went on with a restore that was cut off: {} back\n",
+                run.name(),
+                plural(done.len(), "result")
+            ))?;
+            // Chosen once more, they would be swapped back.
+            let is_done = |one: &Found| done.iter().any(|it| it.pair == one.pair);
+            found.retain(|one| !is_done(one));
+            if found.is_empty() {
+                return Ok(exit::OK);
+            }
+        }
+        chosen = choose(run, args, &found);
+        if chosen.is_err() && !done.is_empty() {
+            return Ok(exit::OK);
+        }
+    }
+    let chosen = chosen?;
+    let stand = Stand::read(run, &reading.rules, &reading.prices)?;
+    let displaced = displaced(&stand, run, &reading, &chosen);
+    if !args.dry_run {
+        perform(run, &stand, &displaced, &chosen)?;
+    }
+    ui.data(&told(run, &chosen, &displaced, args.dry_run))?;
+    Ok(exit::OK)
+}
+
+/// The run, with what it takes to judge it.
+fn reading(args: &RestoreArgs) -> Result<Reading> {
+    let mut layers = args.source.layers()?;
+    args.places.apply(&mut layers)?;
+    let config = layers.config()?;
+    Ok(Reading {
+        rules: options::rules(&config)?,
+        prices: options::prices(&config)?.0,
+        runs: options::log_tree(&config).select(std::slice::from_ref(&args.run))?,
+        config,
+    })
+}
+
+/// The pairs that are asked for, with what was set aside of them.
+fn find(run: &RunDir, args: &RestoreArgs) -> Result<Vec<Found>> {
+    let there = run.pairs()?;
+    for typed in &args.pairs {
+        let names: Vec<String> = there.iter().map(|(_, pair)| pair.to_string()).collect();
+        if !names.contains(typed) {
+            let error = Error::usage(format!(
+                "run `{}` has no pair `{typed}` under {}",
+                run.name(),
+                run.path().display()
+            ));
+            return Err(match nearest(typed, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!(
+                    "a pair is written as in `dspy_task/8394/f3_f5`; `regatta restore {} --list` shows those with something set aside",
+                    run.name()
+                )),
+            });
+        }
+    }
+    let mut found = Vec::new();
+    for (tree, pair) in there {
+        if args.pairs.is_empty() || args.pairs.contains(&pair.to_string()) {
+            let kept = aside::kept(&run.pair(tree, &pair))?;
+            found.push(Found { tree, pair, kept });
+        }
+    }
+    Ok(found)
+}
+
+/// What comes back, or why nothing does.
+fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Vec<Chosen>> {
+    let ledger = Ledger::open_readonly(run)?;
+    if let (Some(_), [_, _, ..]) = (&args.trial, args.pairs.as_slice()) {
+        return Err(
+            Error::usage("--trial names a trial of one pair, and several pairs are given")
+                .hint("give one PAIR, or leave --trial out"),
+        );
+    }
+    let mut chosen = Vec::new();
+    for Found { tree, pair, kept } in found {
+        let one = match &args.trial {
+            Some(id) => kept
+                .iter()
+                .find(|one| one.record.trial == *id || one.name == *id),
+            None => restore::choose(kept, pair, &ledger),
+        };
+        match one {
+            Some(one) => chosen.push((
+                Wanted {
+                    pair: pair.clone(),
+                    tree: *tree,
+                    name: one.name.clone(),
+                },
+                one.clone(),
+            )),
+            None if args.pairs.is_empty() => {}
+            None => return Err(nothing(run, args, pair, kept)),
+        }
+    }
+    if chosen.is_empty() {
+        return Err(Error::usage(format!(
+            "nothing to restore in run `{}`: no result that would stand was set aside",
+            run.name()
+        ))
+        .hint(format!(
+            "`regatta restore {} --list` shows what is there; `--trial ID` brings back any of it",
+            run.name()
+        )));
+    }
+    Ok(chosen)
+}
+
+fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[Kept]) -> Error {
+    let ids: Vec<&str> = kept.iter().map(|one| one.record.trial.as_str()).collect();
+    let name = run.name();
+    let text = match &args.trial {
+        Some(id) => format!("no trial `{id}` of {pair} was set aside in run `{name}`"),
+        None => format!("nothing to restore of {pair} in run `{name}`"),
+    };
+    Error::usage(text).hint(if ids.is_empty() {
+        "nothing of this pair was set aside with a result".to_owned()
+    } else {
+        format!(
+            "set aside are: {}; --trial ID brings back one of them, also one that would run again",
+            ids.join(", ")
+        )
+    })
+}
+
+/// What stands where results come back.
+fn displaced(stand: &Stand, run: &RunDir, reading: &Reading, chosen: &[Chosen]) -> Vec<Surveyed> {
+    let survey = stand.books.survey(run, &reading.rules, &reading.prices);
+    let one = |(wanted, _): &Chosen| survey.pair(wanted.tree, &wanted.pair);
+    chosen.iter().map(one).collect()
+}
+
+/// Brings them back. What is displaced is recorded first, so that its cost is not forgotten; and a
+/// forced pass that is open leaves these pairs alone, as it would set them aside again.
+fn perform(run: &RunDir, stand: &Stand, displaced: &[Surveyed], chosen: &[Chosen]) -> Result<()> {
+    // Before anything is written: it may be unreadable.
+    let mut pass = Pass::read_open(&run.pass())?;
+    let setting = setting_of_run(run, stand.manifest.as_ref());
+    let entries = displaced.iter().filter_map(|one| match &one.standing {
+        Standing::Result(judged) => Some(record::of_result(&one.pair, setting, None, judged)),
+        _ => None,
+    });
+    Ledger::open(run)?.record_all(entries.collect())?;
+    let wanted: Vec<Wanted> = chosen.iter().map(|(wanted, _)| wanted.clone()).collect();
+    if wanted.iter().any(|one| pass.covers(&one.pair)) {
+        let pairs: Vec<Pair> = wanted.iter().map(|one| one.pair.clone()).collect();
+        pass.leave(&pairs, Timestamp::now());
+        pass.write(&run.pass())?;
+    }
+    bring_back(run, &wanted)
+}
+
+/// What is said in the end: each pair, and what it is all worth.
+fn told(run: &RunDir, chosen: &[Chosen], displaced: &[Surveyed], is_dry: bool) -> String {
+    let mut text = String::new();
+    for ((wanted, kept), now) in chosen.iter().zip(displaced) {
+        let instead = match &now.standing {
+            Standing::Result(judged) => format!(", in the place of {}", judged.record.trial),
+            Standing::Unreadable(_) => ", in the place of a result that cannot be read".to_owned(),
+            Standing::Missing => String::new(),
+        };
+        let judged = if kept.is_judged { ", judged" } else { "" };
+        let pair = &wanted.pair;
+        let _ = writeln!(text, "  {pair}  {}{judged}{instead}", kept.record.trial);
+    }
+    let (verb, aside) = if is_dry {
+        ("would restore", "would be set aside")
+    } else {
+        ("restored", "set aside")
+    };
+    let _ = write!(
+        text,
+        "{}: {verb} {}",
+        run.name(),
+        plural(chosen.len(), "result")
+    );
+    let worth = Worth::of(displaced.iter());
+    if worth.pairs > 0 {
+        let _ = write!(text, "; {aside}: {worth}");
+    }
+    text.push('\n');
+    text
+}
+
+fn list(run: &RunDir, found: &[Found], prices: &PriceTable) -> Result<String> {
+    let ledger = Ledger::open_readonly(run)?;
+    let mut text = String::new();
+    for Found { tree, pair, kept } in found.iter().filter(|one| !one.kept.is_empty()) {
+        let now = result::trial(&run.pair(*tree, pair).result());
+        let now = now.map_or_else(
+            || "no result stands".to_owned(),
+            |id| format!("{id} stands"),
+        );
+        let _ = writeln!(text, "{pair}: {now}");
+        let chosen = restore::choose(kept, pair, &ledger).map(|one| &one.name);
+        for one in kept {
+            let mut cost = Total::default();
+            cost.add(match ledger.find(pair, &one.record.trial) {
+                Some(entry) => entry.cost,
+                None => cost_of(&one.record, None, prices),
+            });
+            let judged = if one.is_judged { ", judged" } else { "" };
+            let next = if chosen == Some(&one.name) {
+                "  <- comes back"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                text,
+                "  {}  {}, cost {cost}{judged}{next}",
+                one.record.trial,
+                one.record.status(),
+            );
+        }
+    }
+    if text.is_empty() {
+        let _ = writeln!(text, "{}: nothing was set aside", run.name());
+    }
+    Ok(text)
+}

@@ -1,0 +1,74 @@
+//! The forced passes of the runs that are asked for together: they begin and end together, so that
+//! the same command never does again what it has done in one of them.
+
+use jiff::Timestamp;
+
+use super::experiment::Experiment;
+use crate::bench::{Pair, Setting};
+use crate::cli::ui::Ui;
+use crate::error::Result;
+use crate::report::Surveyed;
+use crate::report::survey::Books;
+use crate::runner::Plan;
+use crate::store::pass::{self, Covered};
+use crate::store::{Pass, RunDir, result};
+
+impl Experiment {
+    /// The forced passes that are open, or would be with `--force`; reads only. Empty ones where
+    /// there is none.
+    pub fn passes(&self, force: bool) -> Result<Vec<Pass>> {
+        if !force {
+            let open = |(_, run): &(Setting, RunDir)| Pass::read_open(&run.pass());
+            return self.runs.iter().map(open).collect();
+        }
+        let mut runs = Vec::new();
+        for (setting, run) in &self.runs {
+            let covered = |pair: &Pair| Covered {
+                pair: pair.clone(),
+                was: result::trial(&run.pair(setting.tree(), pair).result()),
+            };
+            let pairs = self.pairs.iter().map(covered).collect();
+            runs.push((Pass::read(&run.pass())?, pairs));
+        }
+        Ok(pass::forced(runs, Timestamp::now()))
+    }
+
+    /// Closes the forced passes of this command when they are all done: until then, `--force` goes
+    /// on with each of them.
+    pub fn close_passes(&self, ui: &Ui) -> Result<()> {
+        let passes = self.passes(false)?;
+        let mut is_done = true;
+        for ((setting, run), pass) in self.runs.iter().zip(&passes) {
+            let surveyed = self.survey(*setting, run)?;
+            let left = Plan::of(&surveyed, true, pass).to_run;
+            is_done &= !left.iter().any(|pair| pass.covers(pair));
+        }
+        if !is_done {
+            return Ok(());
+        }
+        for ((_, run), mut pass) in self.runs.iter().zip(passes) {
+            if !pass.pairs.is_empty() {
+                pass.leave(&self.pairs, Timestamp::now());
+                pass.write(&run.pass())?;
+                ui.say(format!(
+                    "{}: the forced pass begun at {:.0} is done; --force begins another",
+                    run.name(),
+                    pass.begun_at
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands for each pair of a run.
+    pub fn survey(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
+        let books = Books::read(run)?;
+        let survey = books.survey(run, &self.rules, &self.prices);
+        let tree = setting.tree();
+        Ok(self
+            .pairs
+            .iter()
+            .map(|pair| survey.pair(tree, pair))
+            .collect())
+    }
+}

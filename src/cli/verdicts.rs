@@ -1,0 +1,206 @@
+//! Which pairs an evaluation judges: those without a verdict that stands, and with `--force` those
+//! whose verdict is of before the forced pass.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::eval::Task;
+use super::report::Stand;
+use super::ui::Ui;
+use crate::bench::Pair;
+use crate::bench::setting::Tree;
+use crate::error::Result;
+use crate::report::Standing;
+use crate::report::text::plural;
+use crate::runner::judging::Finished;
+use crate::store::eval::{self, EvalFile};
+use crate::store::lock::RunLock;
+use crate::store::pass::{self, Covered};
+use crate::store::{PairDir, Pass, RunDir};
+use crate::triage::Finding;
+
+/// What there is to judge in a run.
+pub struct Plan {
+    pub open: Vec<Finished>,
+    pub judged: usize,
+    pairs_judged: Vec<(Tree, Pair)>,
+    pub unfinished: usize,
+    /// Pairs that were judged by other rules.
+    pub others: usize,
+    /// Pairs with a verdict that a forced pass replaces.
+    pub again: usize,
+}
+
+impl Plan {
+    /// What a forced pass does to verdicts that stand.
+    pub fn replaces(&self) -> Option<String> {
+        (self.again > 0).then(|| {
+            format!(
+                "--force judges {} again; each verdict stands until its new one is there",
+                plural(self.again, "pair")
+            )
+        })
+    }
+
+    pub fn describe(&self, run: &RunDir) -> String {
+        let mut text = format!(
+            "{}: {} to judge, {} judged, {} not finished\n",
+            run.name(),
+            self.open.len(),
+            self.judged,
+            self.unfinished
+        );
+        if let Some(again) = self.replaces() {
+            let _ = writeln!(text, "  {again}");
+        }
+        for one in &self.open {
+            let _ = writeln!(text, "  {}", one.pair);
+        }
+        text
+    }
+}
+
+impl Task {
+    /// What there is to judge in a run, with a forced pass over it.
+    pub fn plan(&self, run: &RunDir, pass: &Pass) -> Result<Plan> {
+        let stand = Stand::read(run, &self.rules, &self.prices)?;
+        let mut plan = Plan {
+            open: Vec::new(),
+            judged: 0,
+            unfinished: 0,
+            others: 0,
+            again: 0,
+            pairs_judged: Vec::new(),
+        };
+        for surveyed in stand.surveyed {
+            if self
+                .only
+                .as_ref()
+                .is_some_and(|only| !only.contains(&surveyed.pair))
+            {
+                continue;
+            }
+            let finished = match surveyed.standing {
+                Standing::Result(judged) if judged.finding == Finding::Finished => judged.record,
+                _ => {
+                    plan.unfinished += 1;
+                    continue;
+                }
+            };
+            let dir = run.pair(surveyed.tree, &surveyed.pair);
+            let result_is_newer = || {
+                let time = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
+                time(dir.result()) > time(dir.eval()).or(Some(SystemTime::UNIX_EPOCH))
+            };
+            // The survey has read it, and knows whether it is of this trial.
+            let file = surveyed
+                .evaluation
+                .filter(|file| stands(file, result_is_newer));
+            let is_replaced = file.is_some()
+                && pass.covers(&surveyed.pair)
+                && identity(&dir)?.is_some_and(|now| pass.replaces(&surveyed.pair, &now));
+            plan.again += usize::from(is_replaced);
+            if let (Some(file), false) = (&file, is_replaced) {
+                plan.judged += 1;
+                plan.pairs_judged.push((surveyed.tree, surveyed.pair));
+                let own = file.regatta.as_ref();
+                let rules = self.config.evaluation.rules.name();
+                plan.others += usize::from(own.is_some_and(|own| own.rules != rules));
+                continue;
+            }
+            plan.open.push(Finished {
+                pair: surveyed.pair,
+                tree: surveyed.tree,
+                record: finished,
+                has_verdict: is_replaced,
+            });
+        }
+        Ok(plan)
+    }
+
+    /// The forced passes over these runs that are open, or would be with `--force`; reads only.
+    ///
+    /// One by other rules is another pass: it is left as it is, or followed by a new one.
+    pub fn passes(&self, runs: &[RunDir], force: bool) -> Result<Vec<Pass>> {
+        let rules = self.config.evaluation.rules.name();
+        let mut forced = Vec::new();
+        for run in runs {
+            let pass = Pass::read(&run.eval_pass())?;
+            let pass = pass.filter(|pass| pass.rules.as_deref() == Some(rules));
+            let pairs = if force {
+                self.finished(run)?
+            } else {
+                Vec::new()
+            };
+            forced.push((pass, pairs));
+        }
+        if !force {
+            let open = |(pass, _): (Option<Pass>, _)| {
+                pass.filter(|pass| pass.closed_at.is_none())
+                    .unwrap_or_default()
+            };
+            return Ok(forced.into_iter().map(open).collect());
+        }
+        let mut passes = pass::forced(forced, Timestamp::now());
+        for pass in &mut passes {
+            pass.rules = Some(rules.to_owned());
+        }
+        Ok(passes)
+    }
+
+    /// The finished pairs that are asked for, with the verdict that each has.
+    fn finished(&self, run: &RunDir) -> Result<Vec<Covered>> {
+        let anew = self.plan(run, &Pass::default())?;
+        let judged = anew.pairs_judged.iter();
+        let open = anew.open.iter().map(|one| (one.tree, &one.pair));
+        let all = judged.map(|(tree, pair)| (*tree, pair)).chain(open);
+        let covered = all.map(|(tree, pair)| {
+            Ok(Covered {
+                pair: pair.clone(),
+                was: identity(&run.pair(tree, pair))?,
+            })
+        });
+        covered.collect()
+    }
+
+    /// Closes the passes when no pair of them is left; until then `--force` goes on with them.
+    pub fn close(&self, runs: &[RunDir], ui: &Ui) -> Result<()> {
+        let passes = self.passes(runs, false)?;
+        let mut pairs = Vec::new();
+        for (run, pass) in runs.iter().zip(&passes) {
+            let plan = self.plan(run, pass)?;
+            if plan.open.iter().any(|one| pass.covers(&one.pair)) {
+                return Ok(());
+            }
+            let judged = plan.pairs_judged.into_iter().map(|(_, pair)| pair);
+            pairs.push(judged.collect::<Vec<_>>());
+        }
+        for ((run, mut pass), pairs) in runs.iter().zip(passes).zip(pairs) {
+            if !pass.pairs.is_empty() {
+                let _lock = RunLock::take(run)?;
+                pass.leave(&pairs, Timestamp::now());
+                pass.write(&run.eval_pass())?;
+                ui.detail(format!("{}: the forced evaluation is done", run.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What tells one `eval.json` from the next.
+fn identity(dir: &PairDir) -> Result<Option<String>> {
+    eval::digest(&dir.eval())
+}
+
+/// Whether what an `eval.json` says needs not be asked again.
+fn stands(file: &EvalFile, result_is_newer: impl Fn() -> bool) -> bool {
+    match &file.regatta {
+        // A verdict, or a merge that cannot be had.
+        Some(own) => own.broken_by.is_none(),
+        // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
+        None => file.is_verdict() && !result_is_newer(),
+    }
+}
