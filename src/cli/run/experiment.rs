@@ -21,6 +21,7 @@ use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
 use crate::runner::{Policy, RunEnd};
+use crate::secret::masked_url;
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
@@ -125,17 +126,6 @@ impl Experiment {
         }
     }
 
-    /// The endpoint, when it is not the provider's own.
-    fn endpoint(&self) -> Option<String> {
-        match &self.options {
-            Options::Upstream(options) => options.api_base.clone(),
-            Options::Native(options) => {
-                let base = &options.client.base;
-                (base != options.provider.endpoint).then(|| base.clone())
-            }
-        }
-    }
-
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
     pub fn open(&self, accept_changes: bool) -> Result<Vec<OpenRun>> {
         files::check_writable(self.tree.path()).map_err(|error| {
@@ -198,18 +188,15 @@ impl Experiment {
         Ok(Manifest {
             run: run.name().clone(),
             setting,
-            engine: self.config.experiment.engine.clone(),
+            engine: self.options.engine().to_owned(),
             engine_version: self
                 .upstream_version()
                 .map(|version| format!("cooperbench {version}")),
-            agent: match &self.options {
-                Options::Upstream(options) => options.agent.clone(),
-                Options::Native(_) => "regatta".to_owned(),
-            },
+            agent: self.options.agent().to_owned(),
             model: self.config.experiment.model.clone(),
-            backend: self.config.experiment.backend.clone(),
+            backend: self.options.backend().to_owned(),
             git: self.config.experiment.git,
-            api_base: self.endpoint().as_deref().map(crate::secret::masked_url),
+            api_base: self.options.access().other_endpoint().map(masked_url),
             agent_config,
             limits: match &self.options {
                 Options::Upstream(_) => BTreeMap::new(),
@@ -357,7 +344,7 @@ impl Experiment {
         let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
         Ok(Policy {
             max_attempts: config.attempts.max_attempts,
-            concurrency: config.experiment.concurrency,
+            concurrency: self.options.concurrency(),
             backoff: config.attempts.backoff,
             backoff_max: config.attempts.backoff_max,
             breaker_trials: config.breaker.breaker_trials,

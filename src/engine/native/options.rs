@@ -11,11 +11,12 @@ use crate::agent::{AgentConfig, Times};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
+use crate::engine::access::{Access, Asker};
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
-use crate::model::provider::{Provider, Wire, of_model};
+use crate::model::provider::{Wire, of_model};
 use crate::sandbox::Limits;
 use crate::store::dataset;
 
@@ -24,8 +25,8 @@ use crate::store::dataset;
 pub struct Options {
     /// The model, by litellm's name.
     pub model: String,
-    /// Its provider.
-    pub provider: Provider,
+    /// How it is reached.
+    pub access: Access,
     /// How it is called; its base is the configured one, or the provider's.
     pub client: ClientOptions,
     /// Its window in tokens, where it is known.
@@ -100,6 +101,17 @@ impl BackendKind {
         ("process", Self::Process),
         ("fake", Self::Fake),
     ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Namespace => "namespace",
+            Self::Process => "process",
+            Self::Fake => "fake",
+        }
+    }
 }
 
 /// What becomes of exchanges with the model.
@@ -122,7 +134,7 @@ impl Options {
     ) -> Result<(Self, Vec<String>)> {
         let mut notes = Vec::new();
         let model = config.experiment.model.clone();
-        let (provider, wire) = provider(&model)?;
+        let wire = wire(&model)?;
         let mut agent = match &config.upstream.agent_config {
             None => AgentConfig::default(),
             Some(path) if !path.is_file() => {
@@ -142,6 +154,7 @@ impl Options {
         if let Some(what) = agent.asks_for_more() {
             notes.push(format!("the agent configuration's prompts speak of {what}"));
         }
+        let access = Access::of_config(config, Asker::Native, Ok(agent.access.clone()))?;
         let native = &config.native;
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
@@ -155,7 +168,7 @@ impl Options {
         let limits = Limits::of_config(native, backend == BackendKind::Namespace);
         let trial = config.limits.task_timeout;
         let options = Self {
-            client: client(config, &agent, &provider, wire, price),
+            client: client(config, &agent, &access, wire, price),
             window: price.and_then(|price| price.max_input_tokens),
             times: Times {
                 command: native.command_timeout,
@@ -172,7 +185,7 @@ impl Options {
             workspaces: native.workspaces.clone(),
             rootfs: native.rootfs.clone(),
             dies: None,
-            provider,
+            access,
             model,
         };
         if options.backend == BackendKind::Process {
@@ -211,12 +224,9 @@ impl Options {
     }
 }
 
-fn provider(model: &str) -> Result<(Provider, Wire)> {
-    let found = of_model(model);
-    if let Some(provider) = found
-        && let Some(wire) = provider.wire
-    {
-        return Ok((provider, wire));
+fn wire(model: &str) -> Result<Wire> {
+    if let Some(wire) = of_model(model).and_then(|provider| provider.wire) {
+        return Ok(wire);
     }
     Err(Error::usage(format!(
         "the native engine cannot speak to the provider of `{model}`"
@@ -248,33 +258,23 @@ fn tape(native: &config::Native) -> Result<TapeMode> {
     }
 }
 
-/// The variable that names the endpoint, as upstream's first agent reads it.
-const API_BASE_VAR: &str = "MSWEA_MODEL_API_BASE";
-
 fn client(
     config: &Config,
     agent: &AgentConfig,
-    provider: &Provider,
+    access: &Access,
     wire: Wire,
     price: Option<Price>,
 ) -> ClientOptions {
-    let from_environment = || {
-        std::env::var(API_BASE_VAR)
-            .ok()
-            .filter(|base| !base.is_empty())
-    };
-    let base = config.upstream.api_base.clone();
-    let base = base
-        .or_else(from_environment)
-        .or_else(|| agent.api_base.clone())
-        .unwrap_or_else(|| provider.endpoint.to_owned());
-    let key = provider.key(&config.upstream.env).map(|(_, key)| key);
     let native = &config.native;
     ClientOptions {
         model: config.experiment.model.clone(),
         wire,
-        base,
-        key: key.or_else(|| agent.api_key.clone()),
+        // A provider that has a wire format has an endpoint.
+        base: access
+            .endpoint
+            .as_ref()
+            .map_or_else(String::new, |it| it.value.clone()),
+        key: access.key.as_ref().map(|key| key.value.clone()),
         extra: agent.model_kwargs.clone(),
         price,
         timeout: native.call_timeout,
