@@ -205,12 +205,8 @@ pub fn rules(config: &Config) -> Result<Rules> {
 
 /// The prices of a configuration, and a word on where they come from for the manifest.
 pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
-    // The upstream CLI has prices of its own; what it has none for is unknown unless it is given.
-    let (mut table, mut sources) = if config.experiment.engine == "native" {
-        (PriceTable::embedded(), vec!["regatta".to_owned()])
-    } else {
-        (PriceTable::default(), vec!["upstream".to_owned()])
-    };
+    // The same for both engines; the upstream CLI's own figures, where it has any, are its results'.
+    let (mut table, mut sources) = (PriceTable::embedded(), vec!["regatta".to_owned()]);
     if let Some(path) = &config.prices.price_file {
         let text = files::read_text(path).map_err(Error::into_usage)?;
         table.extend_from_litellm(&text).map_err(|error| {

@@ -208,12 +208,16 @@ impl Access {
         asked.is_some_and(|(provider, endpoint)| provider.owns(&endpoint.value))
     }
 
-    /// The endpoint, when it is not where the provider is without any setting.
+    /// The endpoint as a manifest keeps it, without a password, when it is not where the provider is
+    /// without any setting.
     #[must_use]
-    pub fn other_endpoint(&self) -> Option<&str> {
+    pub fn other_endpoint(&self) -> Option<String> {
+        if self.unclear.is_some() {
+            return Some("unknown".to_owned());
+        }
         let endpoint = self.endpoint.as_ref()?.value.as_str();
         let usual = self.provider.map_or("", |provider| provider.endpoint);
-        (endpoint.trim_end_matches('/') != usual).then_some(endpoint)
+        (endpoint.trim_end_matches('/') != usual).then(|| masked_url(endpoint))
     }
 
     /// The endpoint and who named it, for people.

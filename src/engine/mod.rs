@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, Setting, Spending};
 use crate::error::Result;
 use crate::store::RunDir;
 use crate::store::events::Lost;
@@ -146,7 +146,7 @@ pub enum Stop {
 }
 
 /// What an engine reports while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// A trial began. An engine that says so says it of every trial.
     TrialStarted {
@@ -185,6 +185,17 @@ pub enum Report {
     DaemonUnreachable {
         /// The connection's error.
         message: String,
+    },
+    /// An agent of a running trial had an answer of the model, or may have been billed for one.
+    Spent {
+        /// The pair.
+        pair: Pair,
+        /// The trial's id, as its result will have it.
+        trial: String,
+        /// The agent.
+        agent: String,
+        /// All that it spent so far.
+        spending: Spending,
     },
     /// Something the user should know.
     Note(String),

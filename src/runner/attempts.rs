@@ -119,7 +119,12 @@ impl Runner {
         });
         let mut running = Running::begin(self, attempt, &plan.to_run);
         let sink = self.sink.clone();
-        let reporter: Reporter = Arc::new(move |report| sink.emit(report.into()));
+        let underway = Arc::clone(&running.underway);
+        let booked = Arc::clone(&underway);
+        let reporter: Reporter = Arc::new(move |report| {
+            booked.note(&report);
+            sink.emit(report.into());
+        });
         let (stop, stopped) = watch::channel(Stop::No);
         let engine_run = engine.attempt(&batch, stopped, &reporter);
         tokio::pin!(engine_run);
@@ -138,6 +143,7 @@ impl Runner {
             tokio::select! {
                 ended = &mut engine_run => break ended?,
                 () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
+                () = underway.changed.notified() => { ask(self.count(&mut running)); }
                 _ = tick.tick(), if failed.is_none() => {
                     match self.look(&mut running, &plan.to_run) {
                         Ok(wanted) => { ask(wanted); }
@@ -282,7 +288,7 @@ impl Runner {
     pub(super) fn total_here(&self) -> Total {
         let mut total = Total::default();
         for entry in self.ledger.entries() {
-            total.add(entry.cost);
+            total.add(entry.cost());
         }
         total
     }

@@ -10,6 +10,7 @@ pub mod plan;
 pub mod policy;
 pub mod preflight;
 pub mod record;
+mod spending;
 mod stock;
 mod watching;
 

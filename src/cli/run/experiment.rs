@@ -21,8 +21,8 @@ use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Runner, Sink};
 use crate::runner::{Policy, RunEnd};
-use crate::secret::masked_url;
 use crate::store::dataset::DatasetDir;
+use crate::store::events::History;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
@@ -96,13 +96,13 @@ impl Experiment {
             .collect::<Result<_>>()?;
         Ok(Self {
             config: config.clone(),
-            options,
             notes,
             subset,
             pairs,
             runs,
             rules: options::rules(config)?,
-            prices,
+            prices: prices.at(options.access().is_providers_own()),
+            options,
             price_source,
             tree,
         })
@@ -196,7 +196,7 @@ impl Experiment {
             model: self.config.experiment.model.clone(),
             backend: self.options.backend().to_owned(),
             git: self.config.experiment.git,
-            api_base: self.options.access().other_endpoint().map(masked_url),
+            api_base: self.options.access().other_endpoint(),
             agent_config,
             limits: match &self.options {
                 Options::Upstream(_) => BTreeMap::new(),
@@ -206,6 +206,11 @@ impl Experiment {
             subset_digest: digest_of_pairs(&self.pairs),
             pairs: self.pairs.clone(),
             prices: self.price_source.clone(),
+            priced_as: self
+                .prices
+                .find(&self.options.access().model)
+                .and_then(|found| found.bare.map(str::to_owned)),
+            concurrency: Some(self.options.concurrency()),
             regatta: crate::cli::VERSION.to_owned(),
             created_at: jiff::Timestamp::now(),
             judged_by: Vec::new(),
@@ -333,7 +338,10 @@ impl Experiment {
             .iter()
             .filter(|(_, other)| other.name() != run.name())
         {
-            elsewhere += Ledger::open_readonly(other)?.known_cost();
+            let ledger = Ledger::open_readonly(other)?;
+            // What a run that died had spent and has not booked yet counts too.
+            let open = History::of_run(other)?.open;
+            elsewhere += ledger.known_cost() + open.map_or(0.0, |open| open.unbooked(&ledger));
         }
         let config = &self.config;
         #[expect(

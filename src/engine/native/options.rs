@@ -159,17 +159,22 @@ impl Options {
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
         let backend = backend(&config.experiment.backend)?;
-        let price = prices.get(&model);
-        if price.is_none() {
-            notes.push(format!(
-                "there is no price for `{model}`: costs will be unknown; give one with --prices or [prices.models]"
-            ));
+        let found = prices.at(access.is_providers_own()).find(&model);
+        match found {
+            None => notes.push(format!(
+                "there is no price for `{model}` at {}: costs will be unknown; give one with --prices or [prices.models]",
+                access.shown_endpoint()
+            )),
+            Some(found) => notes.extend(found.bare.map(|bare| {
+                format!("`{model}` has no price of its own: that of `{bare}` is taken")
+            })),
         }
+        let price = found.map(|found| found.price);
         let limits = Limits::of_config(native, backend == BackendKind::Namespace);
         let trial = config.limits.task_timeout;
         let options = Self {
             client: client(config, &agent, &access, wire, price),
-            window: price.and_then(|price| price.max_input_tokens),
+            window: prices.window(&model),
             times: Times {
                 command: native.command_timeout,
                 trial: (!trial.is_zero()).then_some(trial),
