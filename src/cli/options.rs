@@ -8,7 +8,7 @@ use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::demo;
 use crate::engine::upstream::{self, Installed};
-use crate::engine::{Options, native};
+use crate::engine::{Access, Options, native};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
@@ -190,6 +190,14 @@ pub fn of_engine(
         ));
     }
     Ok((Options::Upstream(Box::new(options)), notes))
+}
+
+/// How the model is reached, for what needs nothing else of an engine.
+pub fn access(config: &Config) -> Result<Access> {
+    if config.experiment.engine == "native" {
+        return native::options::access(config);
+    }
+    upstream::command::access_of_config(config, Installed::find(&config.upstream).ok().as_ref())
 }
 
 /// The rules of a configuration.

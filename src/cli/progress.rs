@@ -139,19 +139,20 @@ impl View {
                     plural(*limit, "call")
                 ));
             }
-            Event::TrialStarted { pair } => {
-                if self.is_talkative {
-                    self.line(&format!("  {pair}  begun"));
-                }
-            }
-            Event::ContainerCreated { container, image } => {
-                if self.is_talkative {
-                    self.line(&format!(
-                        "container {} of {image}",
-                        &container[..12.min(container.len())]
-                    ));
-                }
-            }
+            Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+        }
+    }
+
+    /// What is told with --verbose only.
+    fn detail(&self, event: &Event) {
+        match event {
+            _ if !self.is_talkative => {}
+            Event::TrialStarted { pair } => self.line(&format!("  {pair}  begun")),
+            Event::ContainerCreated { container, image } => self.line(&format!(
+                "container {} of {image}",
+                &container[..12.min(container.len())]
+            )),
+            _ => {}
         }
     }
 

@@ -185,11 +185,11 @@ impl Survey<'_> {
         let billed = self.as_billed(&record, &case, &finding);
         let (cost, priced_as) = cost_of(&billed, usage, self.prices);
         Judged {
-            cost,
-            priced_as,
+            record,
             finding,
             usage,
-            record,
+            cost,
+            priced_as,
         }
     }
 

@@ -77,7 +77,7 @@ fn asks(set: &Set<'_>, right: &Listener, path: &str, key: Option<&str>, wrong: &
     let model = set.doctor(&place)("model");
     assert_eq!(model["level"], "pass", "{model:#}");
     let key = key.map(|key| format!("Bearer {key}"));
-    assert_eq!(right.keys(), [key.clone()]);
+    assert_eq!(right.keys(), std::slice::from_ref(&key));
     assert_eq!(right.asked()[0].path, path);
     assert_eq!(right.asked().len(), 1);
     if set.config.contains("native") {
@@ -346,7 +346,8 @@ fn a_key_that_was_named_with_an_endpoint_goes_to_no_other() {
 fn nobody_is_asked_where_an_endpoint_sends_elsewhere() {
     for status in [301, 302, 307, 308] {
         let other = Listener::new();
-        let own = Listener::answering(redirect(status, &v1(&other)), |_| false);
+        let answer = redirect(status, &v1(&other));
+        let own = Listener::answering(move |_| Some(answer.clone()));
         let base = v1(&own);
         let env = [("OPENAI_API_BASE", &*base), ("OPENAI_API_KEY", "sk-own")];
         let set = Set {
@@ -491,14 +492,13 @@ fn plan_and_manifest_name_the_endpoint_that_is_asked() {
             .unwrap()
             .contains(&base)
     );
-    set.command(&place, &["config"]).code(0);
 }
 
 /// What `doctor` shows and sends holds no key, also where the endpoint repeats it.
 #[test]
 fn no_key_is_shown() {
     let echo = "HTTP/1.1 401 No\r\nContent-Length: 27\r\nConnection: close\r\n\r\nbad key sk-secret-12345 yes".to_owned();
-    let own = Listener::answering(echo, |_| false);
+    let own = Listener::answering(move |_| Some(echo.clone()));
     let base = v1(&own);
     let env = [
         ("OPENAI_API_BASE", &*base),
@@ -513,4 +513,141 @@ fn no_key_is_shown() {
         .command(&Place::new(), &["doctor"])
         .prints("bad key ****");
     assert!(!ran.stdout.contains("sk-secret"), "{}", ran.stdout);
+}
+
+#[test]
+fn config_names_the_endpoint_and_the_key_in_force_and_shows_no_key() {
+    for config in [NATIVE, "[experiment]\nmodel = \"openai/m\"\n"] {
+        let place = Place::new();
+        place.write("regatta.toml", config);
+        let mut regatta = place.regatta(&["config"]);
+        regatta.env("OPENAI_API_BASE", "http://user:hush@127.0.0.1:1/v1");
+        regatta.env("OPENAI_API_KEY", "sk-hush");
+        let ran = Ran::of(&regatta.output().unwrap()).code(0);
+        assert!(!ran.stdout.contains("hush"), "{}", ran.stdout);
+        ran.prints("# endpoint in force: http://user:****@127.0.0.1:1/v1 (OPENAI_API_BASE)")
+            .prints("# key in force: OPENAI_API_KEY");
+    }
+}
+
+/// What a run is made of stands in its manifest: the configuration of today says nothing of it.
+#[test]
+fn status_speaks_of_the_runs_own_engine_backend_and_concurrency() {
+    let (place, own) = (Place::new(), Listener::new());
+    let base = v1(&own);
+    let env = [("OPENAI_API_BASE", &*base), ("OPENAI_API_KEY", "sk-own")];
+    let args = ["--concurrency", "7"];
+    let set = Set {
+        args: &args,
+        env: &env,
+        config: NATIVE,
+        ..Set::default()
+    };
+    set.run(&place).code(0);
+    place.write("regatta.toml", "[experiment]\nconcurrency = 2\n");
+    place
+        .run(&["status", "--cooperbench-dir", "cb"])
+        .code(0)
+        .prints(&format!(
+            "engine native, agent regatta, backend fake, 7 pairs at a time, model openai/m at {base}"
+        ));
+}
+
+/// A run that upstream's own CLI began is not resumed by a command of regatta's.
+#[test]
+fn status_offers_no_command_that_did_not_begin_the_run() {
+    let place = Place::new();
+    place.write(
+        "cb/logs/x-solo/config.json",
+        r#"{"run_name": "x-solo", "total_tasks": 6}"#,
+    );
+    let result = r#"{"run_id": "a", "model": "openai/m", "agent": {"status": "Submitted", "cost": 0.5, "steps": 7}}"#;
+    place.write(
+        "cb/logs/x-solo/solo/harbor_task/1/f1_f2/result.json",
+        result,
+    );
+    place
+        .run(&["status", "--cooperbench-dir", "cb"])
+        .code(0)
+        .prints("not running, 5 left; the cooperbench command that began it resumes");
+}
+
+#[test]
+fn doctor_takes_the_flags_of_run_and_speaks_of_what_they_mean() {
+    let (place, own) = (Place::new(), Listener::new());
+    let base = v1(&own);
+    place.write("tapes/keep", "");
+    let args = [
+        "--engine",
+        "native",
+        "--backend",
+        "fake",
+        "-m",
+        "openai/m",
+        "-c",
+        "3",
+        "--setting",
+        "solo",
+        "--api-base",
+        &base,
+        "--git",
+        "--command-timeout",
+        "9s",
+    ];
+    let set = Set {
+        args: &args,
+        env: &[("OPENAI_API_KEY", "sk-own")],
+        ..Set::default()
+    };
+    let checks = set.doctor(&place);
+    assert_eq!(checks("model")["level"], "pass");
+    let engine = checks("engine")["evidence"].to_string();
+    assert!(engine.contains(&format!("native, agent regatta, backend fake, 3 pairs at a time, model openai/m at {base} (upstream.api_base)")), "{engine}");
+    // A replay asks nobody.
+    let before = own.asked().len();
+    let replay = [&args[..], &["--replay", "tapes"]].concat();
+    let set = Set {
+        args: &replay,
+        ..Set::default()
+    };
+    let checks = set.doctor(&place);
+    assert_eq!(
+        (&checks("model")["level"], &checks("key")["level"]),
+        (&"pass".into(), &"pass".into())
+    );
+    assert_eq!(own.asked().len(), before);
+    // Redis is for a setting with messages: without one it is not asked for.
+    let upstream = Set {
+        args: &["--setting", "solo", "--no-model-call"],
+        ..Set::default()
+    };
+    let ran = upstream.command(&place, &["doctor"]);
+    assert!(!ran.stdout.contains("redis"), "{}", ran.stdout);
+    let upstream = Set {
+        args: &["--setting", "coop-comm", "--no-model-call"],
+        ..Set::default()
+    };
+    upstream.command(&place, &["doctor"]).prints("redis");
+}
+
+/// With the native engine nothing is said of what only upstream's has.
+#[test]
+fn advice_is_of_the_engine_in_force() {
+    let place = Place::new();
+    let silent = Listener::answering(|_| {
+        Some("HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned())
+    });
+    let base = v1(&silent);
+    let env = [("OPENAI_API_BASE", &*base), ("OPENAI_API_KEY", "sk-own")];
+    let set = Set {
+        env: &env,
+        config: NATIVE,
+        ..Set::default()
+    };
+    let ran = set
+        .run(&place)
+        .prints(&format!("does {base} (OPENAI_API_BASE) answer"));
+    for text in ["daemon", "cooperbench-dir", "litellm", "images"] {
+        assert!(!ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
 }

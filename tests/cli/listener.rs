@@ -2,9 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
+
+/// The command by which an agent submits.
+pub const SUBMITS: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,32 +20,44 @@ pub struct Asked {
 pub struct Listener {
     pub base: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    gate: Arc<Gate>,
 }
 
-/// Whether the answer to a request is held back for ever, by its number from 0.
-type Holds = fn(usize) -> bool;
+/// Whether what is held back is let go.
+type Gate = (Mutex<bool>, Condvar);
+
+/// The whole response to a request, by its number from 0; `None` holds it back until the listener
+/// is told to release it, and then nothing is answered.
+type Answers = dyn Fn(usize) -> Option<String> + Send + Sync;
 
 impl Listener {
     /// One whose agents submit at once.
     pub fn new() -> Self {
-        Self::answering(reply("echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"), |_| {
-            false
-        })
+        Self::answering(|_| Some(reply(SUBMITS)))
     }
 
-    /// One that answers so: the whole response.
-    pub fn answering(response: String, holds: Holds) -> Self {
+    /// One that answers so.
+    pub fn answering(answers: impl Fn(usize) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let known = Arc::clone(&asked);
+        let gate: Arc<Gate> = Arc::default();
+        let answers: Arc<Answers> = Arc::new(answers);
+        let (known, shared) = (Arc::clone(&asked), Arc::clone(&gate));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (known, response) = (Arc::clone(&known), response.clone());
-                std::thread::spawn(move || serve(stream, &known, &response, holds));
+                let (known, answers) = (Arc::clone(&known), Arc::clone(&answers));
+                let gate = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream, &known, &*answers, &gate));
             }
         });
-        Self { base, asked }
+        Self { base, asked, gate }
+    }
+
+    /// Lets go of what is held back.
+    pub fn release(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
     }
 
     /// What was asked so far.
@@ -63,7 +78,12 @@ impl Listener {
     }
 }
 
-fn serve(stream: TcpStream, known: &Mutex<Vec<Asked>>, response: &str, holds: Holds) -> Option<()> {
+fn serve(
+    mut stream: TcpStream,
+    known: &Mutex<Vec<Asked>>,
+    answers: &Answers,
+    gate: &Gate,
+) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?);
     let (mut first, mut authorization, mut length) = (String::new(), None, 0);
     lines.read_line(&mut first).ok()?;
@@ -88,12 +108,11 @@ fn serve(stream: TcpStream, known: &Mutex<Vec<Asked>>, response: &str, holds: Ho
         });
         known.len() - 1
     };
-    if holds(number) {
-        loop {
-            std::thread::park();
-        }
-    }
-    let mut stream = stream;
+    let Some(response) = answers(number) else {
+        let released = gate.0.lock().unwrap();
+        drop(gate.1.wait_while(released, |released| !*released).unwrap());
+        return None;
+    };
     stream.write_all(response.as_bytes()).ok()
 }
 

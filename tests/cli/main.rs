@@ -17,4 +17,5 @@ mod native;
 mod plan;
 mod report;
 mod runner;
+mod spending;
 mod triage;

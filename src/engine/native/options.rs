@@ -135,16 +135,7 @@ impl Options {
         let mut notes = Vec::new();
         let model = config.experiment.model.clone();
         let wire = wire(&model)?;
-        let mut agent = match &config.upstream.agent_config {
-            None => AgentConfig::default(),
-            Some(path) if !path.is_file() => {
-                return Err(Error::usage(format!(
-                    "no agent configuration at {}",
-                    path.display()
-                )));
-            }
-            Some(path) => AgentConfig::read(path)?,
-        };
+        let mut agent = agent_config(config)?;
         if !agent.ignored.is_empty() {
             notes.push(format!(
                 "the agent configuration has keys that mean nothing here: {}",
@@ -226,6 +217,23 @@ impl Options {
     #[must_use]
     pub fn workspace(&self, task: &crate::bench::TaskKey) -> PathBuf {
         dataset::workspace(&self.dataset, self.workspaces.as_deref(), task)
+    }
+}
+
+/// How the native engine reaches the model of a configuration.
+pub fn access(config: &Config) -> Result<Access> {
+    let agent = agent_config(config)?;
+    Access::of_config(config, Asker::Native, Ok(agent.access))
+}
+
+fn agent_config(config: &Config) -> Result<AgentConfig> {
+    match &config.upstream.agent_config {
+        None => Ok(AgentConfig::default()),
+        Some(path) if !path.is_file() => Err(Error::usage(format!(
+            "no agent configuration at {}",
+            path.display()
+        ))),
+        Some(path) => AgentConfig::read(path),
     }
 }
 

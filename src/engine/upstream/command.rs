@@ -260,6 +260,14 @@ fn is_first_agent(agent: &str) -> bool {
 /// The first version in which Azure's variables override every endpoint.
 const FIRST_WITH_AZURE: Version = Version(0, 0, 16);
 
+/// How upstream's agent reaches the model of a configuration, with what is installed.
+pub fn access_of_config(config: &Config, installed: Option<&Installed>) -> Result<Access> {
+    let named = || config.experiment.agent.clone();
+    let agent = installed.and_then(|installed| Some(installed.agent(&named()).ok()?.0));
+    let version = installed.map_or(PLANNED_VERSION, |installed| installed.version);
+    access(config, &agent.unwrap_or_else(named), version)
+}
+
 /// How this agent of this version reaches the model.
 fn access(config: &Config, agent: &str, version: Version) -> Result<Access> {
     let asker = if is_first_agent(agent) {

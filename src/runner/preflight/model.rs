@@ -60,6 +60,7 @@ fn is_replay(options: &Options) -> bool {
 }
 
 /// Settings of the endpoint that do not count although they are there.
+#[must_use]
 pub fn endpoint(access: &Access) -> Option<Check> {
     (!access.notes.is_empty()).then(|| {
         Check::new(
