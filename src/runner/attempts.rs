@@ -159,10 +159,13 @@ impl Runner {
         running.killed_at = ended.killed_at;
         let end = ended.how;
         self.look(&mut running, &plan.to_run)?;
-        if end != AttemptEnd::Done
-            && let Some(open) = History::of_run(&self.run)?.open
-        {
-            self.cut_off(&open, &in_words(&end))?;
+        if let Some(open) = History::of_run(&self.run)?.open {
+            match &end {
+                // A trial that the engine had begun and that left nothing was paid all the same.
+                AttemptEnd::Done if open.started.is_empty() => {}
+                AttemptEnd::Done => self.cut_off(&open, "it left no result")?,
+                _ => self.cut_off(&open, &in_words(&end))?,
+            }
         }
         let now = Plan::of(&self.survey()?, false);
         files::append_line(
