@@ -3,10 +3,13 @@
 //! Each engine has its own sources, and they are ranked here only. What a run uses is what `doctor`
 //! asks, what a dry run shows and what the manifest keeps.
 
+use std::path::PathBuf;
+
 use crate::agent::config::ModelAccess;
 use crate::config::Config;
 use crate::demo::BUILTIN;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::model::provider::{Provider, of_model};
 use crate::secret::{Secret, masked_url};
 
@@ -38,6 +41,17 @@ pub enum Asker {
     },
 }
 
+/// What else than the configuration and the environment tells an asker where to ask.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What the agent configuration says.
+    pub agent: ModelAccess,
+    /// Why that cannot be read.
+    pub unreadable: Option<String>,
+    /// A file of variables that the asker loads beneath its environment.
+    pub dotenv: Option<PathBuf>,
+}
+
 /// A value, and who named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named<T> {
@@ -66,20 +80,14 @@ pub struct Access {
 
 impl Access {
     /// The access that a configuration and the environment mean.
-    ///
-    /// `agent` is what the agent configuration says, or why it cannot be read.
-    pub fn of_config(
-        config: &Config,
-        asker: Asker,
-        agent: std::result::Result<ModelAccess, String>,
-    ) -> Result<Self> {
-        Self::resolve(config, asker, agent, |name| std::env::var(name).ok())
+    pub fn of_config(config: &Config, asker: Asker, beside: Beside) -> Result<Self> {
+        Self::resolve(config, asker, beside, |name| std::env::var(name).ok())
     }
 
     fn resolve(
         config: &Config,
         asker: Asker,
-        agent: std::result::Result<ModelAccess, String>,
+        beside: Beside,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         // `[upstream.env]` is set over our environment, also with an empty value, which to all who
@@ -95,12 +103,13 @@ impl Access {
         };
         let model = config.experiment.model.clone();
         let provider = of_model(&model);
-        let mut unclear = agent.as_ref().err().cloned();
         let reads_agent = asker != Asker::FirstAgent;
-        let agent = agent.ok().filter(|_| reads_agent).unwrap_or_default();
-        if !reads_agent {
-            unclear = None;
-        }
+        let mut unclear = beside.unreadable.filter(|_| reads_agent);
+        let agent = if reads_agent {
+            beside.agent
+        } else {
+            ModelAccess::default()
+        };
         if asker == (Asker::Litellm { knows_azure: true })
             && AZURE.iter().all(|name| variable(name).is_some())
         {
@@ -139,6 +148,20 @@ impl Access {
             .or_else(of_provider);
         if let Some(endpoint) = &endpoint {
             check_url(endpoint)?;
+        }
+        if let (Some(dotenv), Some(endpoint)) = (&beside.dotenv, &endpoint) {
+            let names = provider.map_or(&[][..], |provider| provider.base_variables);
+            let own = reads_own_variables(asker).then_some(&MSWEA_BASE);
+            let weaker = names.iter().chain(own);
+            let is_stronger = [CONFIGURED, AGENT_CONFIG, MSWEA_BASE].contains(&&*endpoint.by);
+            let mut unset = weaker.filter(|name| !is_stronger && variable(name).is_none());
+            let text = files::read_text(dotenv).unwrap_or_default();
+            if let Some(name) = unset.find(|name| sets(&text, name)) {
+                unclear = Some(format!(
+                    "{} sets {name}, and cooperbench loads it",
+                    dotenv.display()
+                ));
+            }
         }
         let mut access = Self {
             key: None,
@@ -252,6 +275,16 @@ fn unread(
         .collect()
 }
 
+/// Whether a file of variables sets this one.
+fn sets(dotenv: &str, name: &str) -> bool {
+    dotenv.lines().any(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.trim_start().starts_with('='))
+    })
+}
+
 fn check_url(endpoint: &Named<String>) -> Result<()> {
     let url = endpoint.value.as_str();
     if ["http://", "https://"]
@@ -267,4 +300,76 @@ fn check_url(endpoint: &Named<String>) -> Result<()> {
         endpoint.by
     ))
     .hint("correct it there, or name the endpoint with --api-base, which wins"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    fn access(model: &str, asker: Asker, variables: &[(&str, &str)]) -> Access {
+        let mut layers = Layers::defaults();
+        layers.set("experiment.model", model, "test").unwrap();
+        let environment = |name: &str| {
+            let mut set = variables.iter();
+            set.find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let config = layers.config().unwrap();
+        Access::resolve(&config, asker, Beside::default(), environment).unwrap()
+    }
+
+    #[test]
+    fn where_azures_variables_override_nobody_else_gets_a_key() {
+        let set = [
+            ("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com"),
+            ("AZURE_OPENAI_API_KEY", "sk-azure"),
+            ("OPENAI_API_KEY", "sk-openai"),
+        ];
+        let of = |knows_azure, set: &[_]| access("openai/m", Asker::Litellm { knows_azure }, set);
+        let asked = of(true, &set);
+        assert!(asked.unclear.is_some() && asked.endpoint.is_none() && asked.key.is_none());
+        assert_eq!(asked.other_endpoint().as_deref(), Some("unknown"));
+        // Older versions do not know them, and one of the two alone is nothing.
+        for usual in [of(false, &set), of(true, &set[1..])] {
+            assert!(usual.is_providers_own());
+            assert_eq!(usual.key.unwrap().by, "OPENAI_API_KEY");
+        }
+    }
+
+    #[test]
+    fn a_providers_key_is_of_its_own_variables_only() {
+        let set = [
+            ("OPENAI_API_KEY", "sk-openai"),
+            ("OPENAI_API_BASE", "http://own/v1"),
+        ];
+        for asker in [
+            Asker::Native,
+            Asker::FirstAgent,
+            Asker::Litellm { knows_azure: true },
+        ] {
+            let cohere = access("command-a-03-2025", asker, &set);
+            assert!(cohere.is_providers_own() && cohere.key.is_none());
+            let openai = access("openai/command-a-03-2025", asker, &set);
+            assert_eq!(openai.other_endpoint().as_deref(), Some("http://own/v1"));
+            assert!(!openai.is_providers_own());
+        }
+    }
+
+    #[test]
+    fn a_host_that_only_looks_like_the_providers_is_not_its_own() {
+        let own = |base: &str| {
+            access("openai/m", Asker::Native, &[("OPENAI_BASE_URL", base)]).is_providers_own()
+        };
+        assert!(own("https://api.openai.com/v1/") && own("https://eu.api.openai.com/v1"));
+        for other in [
+            "http://api.openai.com/v1",
+            "https://api.openai.com.evil.example/v1",
+            "https://api.openai.com@evil.example/v1",
+            "https://notapi.openai.com/v1",
+            "http://127.0.0.1:8000/v1",
+        ] {
+            assert!(!own(other), "{other}");
+        }
+    }
 }

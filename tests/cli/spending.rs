@@ -325,3 +325,22 @@ fn a_provider_whose_name_says_whose_it_is_is_priced_alike_by_both_engines() {
         }
     }
 }
+
+/// Upstream's agents: one whose call may have been billed leaves its peer's cost known.
+#[test]
+fn a_pair_of_which_one_agents_cost_is_known_has_that_as_a_part() {
+    let place = Place::new();
+    let dir = "cb/logs/w-coop-nocomm/coop/harbor_task/1/f1_f2";
+    let result = json!({
+        "run_id": "0ddba115", "model": "openai/m",
+        "agents": {
+            "agent1": {"feature_id": 1, "status": "Submitted", "cost": 0.25, "steps": 3},
+            "agent2": {"feature_id": 2, "status": "Submitted", "cost": 0.0, "steps": 2},
+        },
+    });
+    place.write(&format!("{dir}/result.json"), result.to_string());
+    place
+        .run(&["report", "--cooperbench-dir", "cb", "w-coop-nocomm"])
+        .code(0)
+        .prints("total spent on every trial:     $0.25 + 1 unknown");
+}

@@ -11,7 +11,7 @@ use crate::agent::{AgentConfig, Times};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
-use crate::engine::access::{Access, Asker};
+use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
@@ -145,7 +145,7 @@ impl Options {
         if let Some(what) = agent.asks_for_more() {
             notes.push(format!("the agent configuration's prompts speak of {what}"));
         }
-        let access = Access::of_config(config, Asker::Native, Ok(agent.access.clone()))?;
+        let access = of_agent(config, &agent)?;
         let native = &config.native;
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
@@ -223,7 +223,15 @@ impl Options {
 /// How the native engine reaches the model of a configuration.
 pub fn access(config: &Config) -> Result<Access> {
     let agent = agent_config(config)?;
-    Access::of_config(config, Asker::Native, Ok(agent.access))
+    of_agent(config, &agent)
+}
+
+fn of_agent(config: &Config, agent: &AgentConfig) -> Result<Access> {
+    let beside = Beside {
+        agent: agent.access.clone(),
+        ..Beside::default()
+    };
+    Access::of_config(config, Asker::Native, beside)
 }
 
 fn agent_config(config: &Config) -> Result<AgentConfig> {

@@ -8,7 +8,7 @@ use crate::agent::config::ModelAccess;
 use crate::bench::dataset::upstream_order;
 use crate::bench::{Pair, Setting, Subset};
 use crate::config::Config;
-use crate::engine::access::{Access, Asker};
+use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::{masked, masked_url};
@@ -115,7 +115,8 @@ impl Options {
             }
         }
         let version = installed.map_or(PLANNED_VERSION, |found| found.version);
-        let access = access(config, &agent, version)?;
+        let bin = installed.map(|found| found.bin.as_path());
+        let access = access(config, &agent, version, bin)?;
         notes.extend(access.notes.iter().cloned());
         let absolute =
             |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
@@ -265,11 +266,12 @@ pub fn access_of_config(config: &Config, installed: Option<&Installed>) -> Resul
     let named = || config.experiment.agent.clone();
     let agent = installed.and_then(|installed| Some(installed.agent(&named()).ok()?.0));
     let version = installed.map_or(PLANNED_VERSION, |installed| installed.version);
-    access(config, &agent.unwrap_or_else(named), version)
+    let bin = installed.map(|installed| installed.bin.as_path());
+    access(config, &agent.unwrap_or_else(named), version, bin)
 }
 
 /// How this agent of this version reaches the model.
-fn access(config: &Config, agent: &str, version: Version) -> Result<Access> {
+fn access(config: &Config, agent: &str, version: Version, bin: Option<&Path>) -> Result<Access> {
     let asker = if is_first_agent(agent) {
         Asker::FirstAgent
     } else {
@@ -281,7 +283,24 @@ fn access(config: &Config, agent: &str, version: Version) -> Result<Access> {
         Some(path) if path.is_file() => ModelAccess::read(path),
         _ => Ok(ModelAccess::default()),
     };
-    Access::of_config(config, asker, named)
+    let (agent, unreadable) = match named {
+        Ok(named) => (named, None),
+        Err(why) => (ModelAccess::default(), Some(why)),
+    };
+    let beside = Beside {
+        agent,
+        unreadable,
+        dotenv: bin.and_then(dotenv),
+    };
+    Access::of_config(config, asker, beside)
+}
+
+/// The `.env` that cooperbench loads: it is searched upward from its package, which is in the
+/// environment of its program.
+fn dotenv(bin: &Path) -> Option<PathBuf> {
+    let bin = std::path::absolute(bin).ok()?;
+    let dirs = bin.ancestors().skip(2);
+    dirs.map(|dir| dir.join(".env")).find(|file| file.is_file())
 }
 
 /// Whether upstream's own resume over the whole plan would run exactly `pairs`: those without a
