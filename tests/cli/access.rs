@@ -651,3 +651,40 @@ fn advice_is_of_the_engine_in_force() {
         assert!(!ran.stdout.contains(text), "{text}: {}", ran.stdout);
     }
 }
+
+/// cooperbench loads a `.env` above its package beneath its environment: what stands there and is
+/// not set otherwise would be asked, and nobody is on a guess.
+#[test]
+fn a_dotenv_that_cooperbench_loads_is_not_guessed_over() {
+    let (own, place) = (Listener::new(), Place::new());
+    let options = ["--backend", "--no-auto-eval", "--agent-config"];
+    crate::plan::install(&place, "0.0.11", &["mini_swe_agent"], &options);
+    let base = v1(&own);
+    place.write(
+        "cb/.env",
+        format!("# mine\nexport OPENAI_API_BASE={base}\n"),
+    );
+    let config = "[experiment]\nmodel = \"openai/m\"\n";
+    let key = ("OPENAI_API_KEY", "sk-own");
+    let set = Set {
+        env: &[key],
+        config,
+        ..Set::default()
+    };
+    let model = set.doctor(&place)("model");
+    assert_eq!(model["level"], "warn");
+    let evidence = model["evidence"].as_str().unwrap();
+    assert!(
+        evidence.contains("cb/.env sets OPENAI_API_BASE"),
+        "{evidence}"
+    );
+    // What is stronger than the file is known, and asked.
+    let env = [key, ("MSWEA_MODEL_API_BASE", &*base)];
+    let set = Set {
+        env: &env,
+        config,
+        ..Set::default()
+    };
+    assert_eq!(set.doctor(&place)("model")["level"], "pass");
+    assert_eq!(own.keys(), [Some("Bearer sk-own".to_owned())]);
+}
