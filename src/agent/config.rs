@@ -36,14 +36,47 @@ pub struct AgentConfig {
     pub protocol: Protocol,
     /// What is submitted.
     pub submission: Submission,
-    /// The endpoint that the configuration names.
-    pub api_base: Option<String>,
+    /// The endpoint and the key that the configuration names.
+    pub access: ModelAccess,
     /// Everything the templates may name, as upstream gives it to them.
     pub vars: Map<String, Value>,
-    /// The key that the configuration holds.
-    pub api_key: Option<Secret>,
     /// Keys that mean nothing here.
     pub ignored: Vec<String>,
+}
+
+/// The endpoint and the key that an agent configuration names (`model.model_kwargs`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelAccess {
+    /// The endpoint.
+    pub api_base: Option<String>,
+    /// The key.
+    pub api_key: Option<Secret>,
+}
+
+impl ModelAccess {
+    /// Those of a file that is for another agent than ours; the error says what the file is not.
+    pub fn read(path: &Path) -> std::result::Result<Self, String> {
+        let shown = path.display();
+        let text = files::read_text(path).map_err(|error| error.to_string())?;
+        let yaml: Value = serde_saphyr::from_str(&text)
+            .map_err(|error| format!("{shown} is not YAML: {error}"))?;
+        let root = yaml.get("config").unwrap_or(&yaml);
+        let kwargs = root
+            .pointer("/model/model_kwargs")
+            .and_then(Value::as_object);
+        Ok(kwargs.map(Self::of_kwargs).unwrap_or_default())
+    }
+
+    fn of_kwargs(kwargs: &Map<String, Value>) -> Self {
+        let text = |key: &str| {
+            let value = kwargs.get(key).and_then(Value::as_str);
+            value.filter(|value| !value.trim().is_empty())
+        };
+        Self {
+            api_base: text("api_base").map(str::to_owned),
+            api_key: text("api_key").map(Secret::new),
+        }
+    }
 }
 
 /// When and how a long conversation is shortened.
@@ -115,8 +148,7 @@ impl Default for AgentConfig {
             model_kwargs: Map::new(),
             protocol: Protocol::Tools,
             submission: Submission::WorkingTree,
-            api_base: None,
-            api_key: None,
+            access: ModelAccess::default(),
             vars: Map::new(),
             ignored: Vec::new(),
         }
@@ -209,9 +241,7 @@ impl AgentConfig {
             ("model", "model_kwargs") => {
                 let kwargs = value.as_object().ok_or_else(|| wrong("a mapping"))?;
                 self.model_kwargs.extend(kwargs.clone());
-                let text = |key: &str| kwargs.get(key).and_then(Value::as_str);
-                self.api_base = text("api_base").map(str::to_owned);
-                self.api_key = text("api_key").map(Secret::new);
+                self.access = ModelAccess::of_kwargs(kwargs);
                 self.model_kwargs.remove("api_key");
             }
             // They are what regatta does anyway, or are asked of other places.
@@ -267,7 +297,7 @@ mod tests {
         assert_eq!(config.step_limit, 7);
         assert_eq!(config.env["N"], "1");
         assert_eq!(config.env["PAGER"], "cat");
-        assert_eq!(config.api_base.as_deref(), Some("http://x"));
+        assert_eq!(config.access.api_base.as_deref(), Some("http://x"));
         assert_eq!(config.ignored, ["agent.unheard_of"]);
         assert!(config.instance_template.contains("{{ task }}"));
     }

@@ -16,7 +16,7 @@ use super::observation::Observation;
 use super::post::Desk;
 use super::prompt::Prompts;
 use super::transcript::Transcript;
-use crate::bench::Usage;
+use crate::bench::{Spending, Usage};
 use crate::model::chat::{Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::tape::{Ended, Tape};
@@ -55,6 +55,8 @@ pub struct Agent {
     pub on_sandbox: Arc<dyn Fn(&str) + Send + Sync>,
     /// Whether its pair's sandbox ended before, in an earlier trial, without anybody knowing why.
     pub ended_before: bool,
+    /// Told all that it has spent so far, after each call that was answered or may be billed.
+    pub on_spent: Arc<dyn Fn(Spending) + Send + Sync>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -153,7 +155,7 @@ pub struct AgentEnd {
     pub status: Status,
     /// Its work, submitted or not: git's own bytes.
     pub patch: Vec<u8>,
-    /// What it cost in USD; `None` when a call's cost is not known.
+    /// What its calls cost in USD as far as it is known; `None` when no call's cost is.
     pub cost: Option<f64>,
     /// Model calls.
     pub steps: u64,
@@ -463,7 +465,10 @@ impl Turn {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
-                self.has_unknown_usage |= error.may_be_billed();
+                if error.may_be_billed() {
+                    self.has_unknown_usage = true;
+                    (self.agent.on_spent)(self.spending());
+                }
                 return Err(error.into());
             }
         };
@@ -476,7 +481,18 @@ impl Turn {
         if let Some(usage) = reply.usage {
             self.usage += usage;
         }
+        (self.agent.on_spent)(self.spending());
         Ok(Some(reply))
+    }
+
+    /// What is known of all calls so far.
+    fn spending(&self) -> Spending {
+        Spending {
+            // Without a price nothing is known, not that it is nothing.
+            cost: (self.cost > 0.0 || !self.has_unknown_cost).then_some(self.cost),
+            usage: self.usage,
+            usage_unknown: self.has_unknown_usage,
+        }
     }
 
     /// The time is up in the middle of a call: the agent's own doing, unless it was this call that
@@ -702,7 +718,7 @@ impl Turn {
         AgentEnd {
             status,
             patch,
-            cost: (!self.has_unknown_cost && !self.has_unknown_usage).then_some(self.cost),
+            cost: self.spending().cost,
             usage_unknown: self.has_unknown_usage,
             steps: self.steps,
             usage: self.usage,

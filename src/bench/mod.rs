@@ -1,5 +1,6 @@
 //! What `CooperBench` is, as plain types: pure, no clock, no files.
 
+pub mod cost;
 pub mod dataset;
 pub mod image;
 pub mod pair;
@@ -9,6 +10,7 @@ pub mod setting;
 pub mod subset;
 pub mod usage;
 
+pub use cost::{Cost, Spending};
 pub use dataset::{Dataset, Task};
 pub use pair::{Pair, TaskKey};
 pub use rule_set::RuleSet;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::options::{ConfigSource, Places};
+use super::options::{self, ConfigSource, Places};
 use super::ui::Ui;
 use crate::config::DEFAULT;
 use crate::error::{Result, exit};
@@ -29,7 +29,7 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     }
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
-    layers.config()?;
+    let config = layers.config()?;
     let rows: Vec<(String, &str)> = layers
         .list()
         .map(|(key, value, origin)| {
@@ -42,6 +42,22 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     let mut lines = String::new();
     for (value, origin) in rows {
         let _ = writeln!(lines, "{value:<width$}  # {origin}");
+    }
+    // Comments: with them it is still a configuration.
+    match options::access(&config) {
+        Ok(access) => {
+            let _ = writeln!(lines, "# endpoint in force: {}", access.shown_endpoint());
+            let key = access
+                .key
+                .map_or_else(|| "none is set".to_owned(), |key| key.by);
+            let _ = writeln!(lines, "# key in force: {key}");
+            for note in access.notes {
+                let _ = writeln!(lines, "# {note}");
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(lines, "# endpoint in force: none; {error}");
+        }
     }
     ui.data(&lines)?;
     Ok(exit::OK)

@@ -2,10 +2,13 @@
 
 use clap::{Args, ValueEnum};
 
+use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
 use super::options::{self, ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use crate::config::Config;
+use crate::engine::Options;
 use crate::error::{Result, exit};
+use crate::report::text::plural;
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
 
@@ -30,21 +33,19 @@ pub struct DoctorArgs {
     /// The subset whose images are looked for
     #[arg(short, long)]
     subset: Option<String>,
-    /// The cooperbench program
-    #[arg(long, value_name = "FILE")]
-    cooperbench_bin: Option<String>,
-    /// The dataset
-    #[arg(long, value_name = "DIR")]
-    dataset_dir: Option<String>,
-    /// The model's endpoint
-    #[arg(long, value_name = "URL")]
-    api_base: Option<String>,
-    /// The Redis for coop-comm
-    #[arg(long, value_name = "URL")]
-    redis_url: Option<String>,
+    /// The settings to check: solo, coop-comm, coop-nocomm or all [default: all]
+    #[arg(long, value_name = "SETTING")]
+    setting: Vec<String>,
+    /// Pairs at the same time
+    #[arg(short, long, value_name = "N")]
+    concurrency: Option<String>,
     /// Do not ask the model: it costs one small call
     #[arg(long)]
     no_model_call: bool,
+    #[command(flatten)]
+    upstream: UpstreamArgs,
+    #[command(flatten)]
+    native: NativeArgs,
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
@@ -66,18 +67,14 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
         ("experiment.backend", "--backend", &args.backend),
         ("experiment.agent", "--agent", &args.agent),
         ("experiment.subset", "--subset", &args.subset),
-        (
-            "upstream.cooperbench_bin",
-            "--cooperbench-bin",
-            &args.cooperbench_bin,
-        ),
-        ("upstream.dataset_dir", "--dataset-dir", &args.dataset_dir),
-        ("upstream.api_base", "--api-base", &args.api_base),
-        ("upstream.redis_url", "--redis-url", &args.redis_url),
+        ("experiment.concurrency", "--concurrency", &args.concurrency),
     ];
     for (key, flag, value) in flags {
         set(&mut layers, key, flag, value.as_ref())?;
     }
+    args.upstream.apply(&mut layers)?;
+    args.native.apply(&mut layers)?;
+    set_settings(&mut layers, &args.setting)?;
     let checks = all(&layers.config()?, args).await;
     match args.format {
         DoctorFormat::Json => {
@@ -121,14 +118,34 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
         options::of_engine(config, dataset.clone(), &prices, false)
             .or_else(|_| options::of_engine(config, dataset, &prices, true))
     });
-    match options {
-        Ok((options, _)) => checks.extend(preflight::cheap(config, &options, &pairs).await),
-        Err(error) => checks.push(Check::failed("options", &error)),
-    }
+    let options = match options {
+        Ok((options, _)) => options,
+        Err(error) => {
+            // Without them it is not known who would be asked: nobody is.
+            checks.push(Check::failed("options", &error));
+            return checks;
+        }
+    };
+    checks.push(Check::pass("engine", in_force(&options)));
+    checks.extend(preflight::endpoint(options.access()));
+    checks.extend(preflight::cheap(config, &options, &pairs).await);
     if !args.no_model_call {
-        checks.push(preflight::model(config).await);
+        checks.push(preflight::model(&options).await);
     }
     checks
+}
+
+/// What a run with these flags would be, in one line.
+fn in_force(options: &Options) -> String {
+    format!(
+        "{}, agent {}, backend {}, {} at a time, model {} at {}",
+        options.engine(),
+        options.agent(),
+        options.backend(),
+        plural(options.concurrency(), "pair"),
+        options.access().model,
+        options.access().shown_endpoint()
+    )
 }
 
 fn render(checks: &[Check]) -> String {

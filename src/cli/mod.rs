@@ -5,6 +5,7 @@ mod clean;
 mod completions;
 mod config;
 mod doctor;
+mod engine_flags;
 mod eval;
 mod gold;
 mod internal;

@@ -8,7 +8,7 @@ use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::demo;
 use crate::engine::upstream::{self, Installed};
-use crate::engine::{Options, native};
+use crate::engine::{Access, Options, native};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
@@ -192,6 +192,14 @@ pub fn of_engine(
     Ok((Options::Upstream(Box::new(options)), notes))
 }
 
+/// How the model is reached, for what needs nothing else of an engine.
+pub fn access(config: &Config) -> Result<Access> {
+    if config.experiment.engine == "native" {
+        return native::options::access(config);
+    }
+    upstream::command::access_of_config(config, Installed::find(&config.upstream).ok().as_ref())
+}
+
 /// The rules of a configuration.
 pub fn rules(config: &Config) -> Result<Rules> {
     match &config.triage.rules_file {
@@ -205,12 +213,8 @@ pub fn rules(config: &Config) -> Result<Rules> {
 
 /// The prices of a configuration, and a word on where they come from for the manifest.
 pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
-    // The upstream CLI has prices of its own; what it has none for is unknown unless it is given.
-    let (mut table, mut sources) = if config.experiment.engine == "native" {
-        (PriceTable::embedded(), vec!["regatta".to_owned()])
-    } else {
-        (PriceTable::default(), vec!["upstream".to_owned()])
-    };
+    // The same for both engines; the upstream CLI's own figures, where it has any, are its results'.
+    let (mut table, mut sources) = (PriceTable::embedded(), vec!["regatta".to_owned()]);
     if let Some(path) = &config.prices.price_file {
         let text = files::read_text(path).map_err(Error::into_usage)?;
         table.extend_from_litellm(&text).map_err(|error| {

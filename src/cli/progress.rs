@@ -4,7 +4,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::bar::Bar;
 use super::ui::{Ui, bold, warning};
-use crate::model::price::{Total, dollars};
+use crate::bench::Cost;
+use crate::bench::cost::dollars;
+use crate::model::price::Total;
 use crate::report::text::{duration, plural};
 use crate::runner::Event;
 use crate::text::one_line;
@@ -79,10 +81,22 @@ impl View {
                 ));
             }
             Event::TrialEnded { .. } => self.trial(event),
-            Event::TrialCutOff { pair, why, .. } => {
-                self.cost.add(None);
-                self.line(&format!("  {pair}  cut off ({why}), cost unknown"));
+            Event::TrialCutOff {
+                pair,
+                why,
+                cost,
+                usage_unknown,
+                ..
+            } => {
+                let cost = Cost {
+                    usd: *cost,
+                    is_partial: *usage_unknown,
+                };
+                self.cost.add(cost);
+                self.line(&format!("  {pair}  cut off ({why}), {cost}"));
             }
+            // What they cost is told when they end.
+            Event::Spent { .. } => {}
             Event::AttemptEnded {
                 attempt: _,
                 end,
@@ -125,19 +139,20 @@ impl View {
                     plural(*limit, "call")
                 ));
             }
-            Event::TrialStarted { pair } => {
-                if self.is_talkative {
-                    self.line(&format!("  {pair}  begun"));
-                }
-            }
-            Event::ContainerCreated { container, image } => {
-                if self.is_talkative {
-                    self.line(&format!(
-                        "container {} of {image}",
-                        &container[..12.min(container.len())]
-                    ));
-                }
-            }
+            Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+        }
+    }
+
+    /// What is told with --verbose only.
+    fn detail(&self, event: &Event) {
+        match event {
+            _ if !self.is_talkative => {}
+            Event::TrialStarted { pair } => self.line(&format!("  {pair}  begun")),
+            Event::ContainerCreated { container, image } => self.line(&format!(
+                "container {} of {image}",
+                &container[..12.min(container.len())]
+            )),
+            _ => {}
         }
     }
 
@@ -182,6 +197,7 @@ impl View {
             finished,
             diagnosis,
             cost,
+            usage_unknown,
             duration_seconds,
             ..
         } = event
@@ -189,7 +205,11 @@ impl View {
             return;
         };
         self.bar.step();
-        self.cost.add(*cost);
+        let cost = Cost {
+            usd: *cost,
+            is_partial: *usage_unknown,
+        };
+        self.cost.add(cost);
         if *finished {
             self.submitted += usize::from(status.split('+').all(|status| status == "Submitted"));
         } else {
@@ -205,8 +225,7 @@ impl View {
             None => String::new(),
         };
         self.line(&format!(
-            "  {pair}  {status}  {}  {}{why}  [{}, {} submitted, {} errors, {}]",
-            cost.map_or_else(|| "cost unknown".to_owned(), dollars),
+            "  {pair}  {status}  {cost}  {}{why}  [{}, {} submitted, {} errors, {}]",
             duration_seconds.map_or_else(String::new, duration),
             self.bar.position(),
             self.submitted,

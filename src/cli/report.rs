@@ -10,6 +10,7 @@ use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
+use crate::model::provider::of_model;
 use crate::report::survey::{Books, Surveyed, setting_of_run};
 use crate::report::{Format, Summary};
 use crate::store::gold::Gold;
@@ -67,7 +68,8 @@ impl Stand {
     pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
         let manifest = Manifest::read(run)?;
         let books = Books::read(run)?;
-        let surveyed = books.survey(run, rules, prices).all(manifest.as_ref())?;
+        let prices = prices.at(asked_the_provider(manifest.as_ref()));
+        let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
         Ok(Self {
             manifest,
             books,
@@ -87,8 +89,23 @@ impl Stand {
             planned_by_upstream(run, manifest),
         );
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
+        // Our own engine's results have costs of the price that its run had.
+        if let Some(manifest) = manifest
+            && manifest.engine == "native"
+            && summary.headline_cost.usd > 0.0
+        {
+            summary.priced_as.extend(manifest.priced_as.clone());
+        }
         summary
     }
+}
+
+/// Whether a run asked its model's provider itself; without a manifest nobody knows.
+fn asked_the_provider(manifest: Option<&Manifest>) -> bool {
+    manifest.is_some_and(|manifest| match &manifest.api_base {
+        None => true,
+        Some(base) => of_model(&manifest.model).is_some_and(|provider| provider.owns(base)),
+    })
 }
 
 /// The numbers of one run, from disk.

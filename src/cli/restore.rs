@@ -279,8 +279,8 @@ fn list(run: &RunDir, found: &[Found], prices: &PriceTable) -> Result<String> {
         for one in kept {
             let mut cost = Total::default();
             cost.add(match ledger.find(pair, &one.record.trial) {
-                Some(entry) => entry.cost,
-                None => cost_of(&one.record, None, prices),
+                Some(entry) => entry.cost(),
+                None => cost_of(&one.record, None, prices).0,
             });
             let judged = if one.is_judged { ", judged" } else { "" };
             let next = if chosen == Some(&one.name) {

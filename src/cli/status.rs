@@ -7,15 +7,18 @@ use clap::Args;
 use super::options::RunSelection;
 use super::report::Stand;
 use super::ui::{Ui, bold};
+use crate::bench::Pair;
+use crate::bench::cost::dollars;
 use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
+use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
 use crate::runner::Plan;
-use crate::store::events::History;
+use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
-use crate::store::{Pass, RunDir};
+use crate::store::{Ledger, Manifest, Pass, RunDir};
 use crate::triage::Rules;
 
 /// Show what is finished, running and left, from disk
@@ -30,35 +33,37 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
     for run in &found.runs {
-        ui.data(&status(
-            run,
-            found.config.experiment.concurrency,
-            &found.rules,
-            &found.prices,
-        )?)?;
+        ui.data(&status(run, &found.rules, &found.prices)?)?;
     }
     Ok(exit::OK)
 }
 
-fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) -> Result<String> {
+fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
     let stand = Stand::read(run, rules, prices)?;
     let summary = stand.summary(run);
     let ledger = &stand.books.ledger;
     let history = History::of_run(run)?;
     let holder = RunLock::holder(run);
     let mut text = String::new();
-    let state = match (&holder, summary.unfinished()) {
-        (Some(holder), _) => format!(
+    let left = summary.unfinished();
+    let state = match &holder {
+        Some(holder) => format!(
             "running, by {holder}, attempt {}",
             history.last_attempt.max(1)
         ),
-        (None, 0) => "complete".to_owned(),
-        (None, _) if history.open.is_some() => {
+        None if left == 0 => "complete".to_owned(),
+        None if stand.manifest.is_none() => {
+            format!("not running, {left} left; the cooperbench command that began it resumes")
+        }
+        None if history.open.is_some() => {
             "died in its last attempt; the same command resumes".to_owned()
         }
-        (None, left) => format!("not running, {left} left; the same command resumes"),
+        None => format!("not running, {left} left; the same command resumes"),
     };
     let _ = writeln!(text, "{}: {state}", bold(run.name()));
+    if let Some(manifest) = &stand.manifest {
+        let _ = writeln!(text, "  {}", in_force(manifest));
+    }
     let errors = summary.unfinished() - summary.count_of(Outcome::Missing);
     let _ = writeln!(
         text,
@@ -68,30 +73,17 @@ fn status(run: &RunDir, concurrency: usize, rules: &Rules, prices: &PriceTable) 
         summary.submitted,
         summary.count_of(Outcome::Missing)
     );
-    if let (Some(_), Some(open), Some(manifest)) = (&holder, &history.open, &stand.manifest) {
-        let recorded = |pair: &str| {
-            let mut entries = ledger.entries().iter();
-            entries
-                .any(|entry| entry.attempt == Some(open.attempt) && entry.pair.to_string() == pair)
-        };
-        let left: Vec<_> = manifest
-            .pairs
-            .iter()
-            .filter(|pair| {
-                let name = pair.to_string();
-                open.pairs.contains(&name) && !recorded(&name)
-            })
-            .cloned()
-            .collect();
-        let running: Vec<String> = in_hand(&left, concurrency)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let _ = writeln!(
-            text,
-            "  running now, by upstream's order: {}",
-            running.join(", ")
-        );
+    if let (Some(open), Some(manifest)) = (&history.open, &stand.manifest) {
+        let unbooked = open.unbooked(ledger);
+        if holder.is_some() {
+            text.push_str(&under_way(run, open, manifest, ledger, unbooked));
+        } else if unbooked > 0.0 {
+            let _ = writeln!(
+                text,
+                "  {} of trials that died are not booked yet: the same command books them",
+                dollars(unbooked)
+            );
+        }
     }
     text.push_str(&of_pass(run, &stand)?);
     let _ = writeln!(
@@ -121,4 +113,65 @@ fn of_pass(run: &RunDir, stand: &Stand) -> Result<String> {
         pass.begun_at,
         plural(pass.pairs.len(), "pair")
     ))
+}
+
+/// What the run is made of, by its own manifest.
+fn in_force(manifest: &Manifest) -> String {
+    let at_once = manifest.concurrency.map_or_else(String::new, |count| {
+        format!(", {} at a time", plural(count, "pair"))
+    });
+    format!(
+        "engine {}, agent {}, backend {}{at_once}, model {} at {}",
+        manifest.engine,
+        manifest.agent,
+        manifest.backend,
+        manifest.model,
+        manifest.api_base.as_deref().unwrap_or("its provider")
+    )
+}
+
+/// The pairs that a running attempt has in hand.
+fn under_way(
+    run: &RunDir,
+    open: &OpenAttempt,
+    manifest: &Manifest,
+    ledger: &Ledger,
+    spent: f64,
+) -> String {
+    let recorded = |pair: &Pair| {
+        let mut entries = ledger.entries().iter();
+        entries.any(|entry| entry.attempt == Some(open.attempt) && entry.pair == *pair)
+    };
+    let is_native = manifest.engine == "native";
+    let of_attempt = if is_native {
+        &open.started
+    } else {
+        &open.pairs
+    };
+    let left: Vec<Pair> = manifest
+        .pairs
+        .iter()
+        .filter(|pair| of_attempt.contains(&pair.to_string()) && !recorded(pair))
+        .cloned()
+        .collect();
+    let (now, how) = if is_native {
+        (left, format!(", {} so far", dollars(spent)))
+    } else {
+        let at_once = manifest.concurrency.or_else(|| of_config_json(run));
+        let now = in_hand(&left, at_once.unwrap_or(left.len()));
+        (now, ", by upstream's order".to_owned())
+    };
+    let names: Vec<String> = now.iter().map(ToString::to_string).collect();
+    format!("  running now{how}: {}\n", names.join(", "))
+}
+
+/// How many pairs upstream runs at once by its own `config.json`: of runs whose manifest is from
+/// before that was kept there.
+fn of_config_json(run: &RunDir) -> Option<usize> {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        concurrency: usize,
+    }
+    let bytes = files::read_up_to(&run.config_json(), 1_000_000).ok()??;
+    Some(serde_json::from_slice::<Config>(&bytes).ok()?.concurrency)
 }

@@ -1,5 +1,6 @@
 //! Who executes trials.
 
+pub mod access;
 pub mod fake;
 pub mod native;
 pub mod upstream;
@@ -9,10 +10,13 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, Setting, Spending};
 use crate::error::Result;
 use crate::store::RunDir;
 use crate::store::events::Lost;
+use crate::store::result::FRAMEWORK;
+
+pub use access::Access;
 
 /// An engine: the expensive boundary below the runner, closed.
 #[derive(Debug)]
@@ -32,6 +36,53 @@ pub enum Options {
     Upstream(Box<upstream::Options>),
     /// Of our own engine.
     Native(Box<native::Options>),
+}
+
+impl Options {
+    /// The engine's name, as flags and manifests have it.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match self {
+            Self::Upstream(_) => "upstream",
+            Self::Native(_) => "native",
+        }
+    }
+
+    /// Where agents' commands run.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        match self {
+            Self::Upstream(options) => &options.backend,
+            Self::Native(options) => options.backend.name(),
+        }
+    }
+
+    /// Pairs at the same time.
+    #[must_use]
+    pub const fn concurrency(&self) -> usize {
+        match self {
+            Self::Upstream(options) => options.concurrency,
+            Self::Native(options) => options.concurrency,
+        }
+    }
+
+    /// The agent framework, as it is registered.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        match self {
+            Self::Upstream(options) => &options.agent,
+            Self::Native(_) => FRAMEWORK,
+        }
+    }
+
+    /// How the model is reached.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        match self {
+            Self::Upstream(options) => &options.access,
+            Self::Native(options) => &options.access,
+        }
+    }
 }
 
 /// One attempt's work: these pairs, once each.
@@ -98,7 +149,7 @@ pub enum Stop {
 }
 
 /// What an engine reports while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// A trial began. An engine that says so says it of every trial.
     TrialStarted {
@@ -137,6 +188,17 @@ pub enum Report {
     DaemonUnreachable {
         /// The connection's error.
         message: String,
+    },
+    /// An agent of a running trial had an answer of the model, or may have been billed for one.
+    Spent {
+        /// The pair.
+        pair: Pair,
+        /// The trial's id, as its result will have it.
+        trial: String,
+        /// The agent.
+        agent: String,
+        /// All that it spent so far.
+        spending: Spending,
     },
     /// Something the user should know.
     Note(String),

@@ -8,16 +8,13 @@ use serde_json::{Map, Value};
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
-use super::provider::Wire;
+use super::provider::{Wire, sent_name};
 use crate::bench::Price;
 use crate::error::{self, Error};
 use crate::secret::{Secret, masked_url};
 
 /// The usual [`ClientOptions::max_body`]: 8 MiB. A long reply has some 100 kB.
 pub const MAX_BODY: u64 = 8 * 1024 * 1024;
-
-/// The prefixes of litellm's names that only choose the wire format.
-const PREFIXES: [&str; 3] = ["openai/", "cohere/", "cohere_chat/"];
 
 /// What a [`Client`] is made of.
 #[derive(Clone, Debug)]
@@ -108,13 +105,10 @@ impl Client {
             timeout: options.timeout,
             max_body: options.max_body,
         };
-        let bare = PREFIXES
-            .iter()
-            .find_map(|prefix| options.model.strip_prefix(prefix));
         Self {
             shown: endpoint.hide(&masked_url(&endpoint.url)),
             endpoint,
-            model: bare.unwrap_or(&options.model).to_owned(),
+            model: sent_name(&options.model).to_owned(),
             wire: options.wire,
             extra: options.extra,
             price: options.price,

@@ -1,15 +1,32 @@
 //! Prices and costs. Unknown is not zero.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::bench::{Price, Usage};
+use super::provider::{Wire, bare_name, of_model};
+use crate::bench::cost::dollars;
+use crate::bench::{Cost, Price, Usage};
 use crate::store::{AgentRecord, TrialRecord};
 
-/// Prices by model name.
+/// Prices by model name: those that ship, and those that the user gave.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PriceTable(BTreeMap<String, Price>);
+pub struct PriceTable {
+    shipped: Arc<BTreeMap<String, Price>>,
+    given: Arc<BTreeMap<String, Price>>,
+    /// Whether the model's provider itself is asked.
+    is_providers_own: bool,
+}
+
+/// A price, and how it was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found<'a> {
+    /// The price.
+    pub price: Price,
+    /// The name that it stands under, where that is not the whole name of the model.
+    pub bare: Option<&'a str>,
+}
 
 impl PriceTable {
     /// The prices that ship, of some common chat models.
@@ -22,66 +39,119 @@ impl PriceTable {
     /// When the embedded file is broken, which a test rules out.
     #[must_use]
     pub fn embedded() -> Self {
-        let mut table = Self::default();
-        table
-            .extend_from_litellm(include_str!("prices.json"))
-            .expect("the embedded prices are tested");
-        table
-    }
-
-    /// Adds or replaces a price.
-    pub fn insert(&mut self, model: impl Into<String>, price: Price) {
-        self.0.insert(model.into(), price);
-    }
-
-    /// Adds every model of a litellm price file that has token prices; others (images, audio) are
-    /// passed over.
-    pub fn extend_from_litellm(&mut self, json: &str) -> serde_json::Result<usize> {
-        let models: BTreeMap<String, serde_json::Value> = serde_json::from_str(json)?;
-        let before = self.0.len();
-        for (model, value) in models {
-            if let Ok(price) = serde_json::from_value(value) {
-                self.insert(model, price);
-            }
+        let shipped = priced(include_str!("prices.json")).expect("the embedded prices are tested");
+        Self {
+            shipped: Arc::new(shipped.collect()),
+            ..Self::default()
         }
-        Ok(self.0.len() - before)
     }
 
-    /// The price of a model by its full name, or by its name without the provider.
+    /// The same prices for an endpoint that is the provider's own, or is not.
     #[must_use]
-    pub fn get(&self, model: &str) -> Option<Price> {
-        let bare = model.split_once('/').map(|(_, bare)| bare);
-        self.0.get(model).or_else(|| self.0.get(bare?)).copied()
+    pub fn at(&self, is_providers_own: bool) -> Self {
+        Self {
+            is_providers_own,
+            ..self.clone()
+        }
+    }
+
+    /// Adds or replaces a price of the user's.
+    pub fn insert(&mut self, model: impl Into<String>, price: Price) {
+        Arc::make_mut(&mut self.given).insert(model.into(), price);
+    }
+
+    /// Adds every model of a litellm price file of the user's that has token prices; others (images,
+    /// audio) are passed over.
+    pub fn extend_from_litellm(&mut self, json: &str) -> serde_json::Result<usize> {
+        let before = self.given.len();
+        Arc::make_mut(&mut self.given).extend(priced(json)?);
+        Ok(self.given.len() - before)
+    }
+
+    /// The price of a model: by its whole name or without the provider's, what the user gave first.
+    ///
+    /// `openai/` is also how any server of one's own is spoken to, which may serve what it likes
+    /// under any name: there the prices that ship say nothing.
+    #[must_use]
+    pub fn find<'a>(&self, model: &'a str) -> Option<Found<'a>> {
+        let in_table = |table: &BTreeMap<String, Price>| {
+            let whole = table.get(model).map(|price| (*price, None));
+            whole.or_else(|| {
+                let bare = bare_name(model)?;
+                Some((*table.get(bare)?, Some(bare)))
+            })
+        };
+        let says_whose = of_model(model).is_none_or(|it| it.wire != Some(Wire::OpenAi));
+        let shipped = || {
+            let counts = says_whose || self.is_providers_own;
+            counts.then(|| in_table(&self.shipped)).flatten()
+        };
+        let (price, bare) = in_table(&self.given).or_else(shipped)?;
+        Some(Found { price, bare })
+    }
+
+    /// The most tokens that a prompt to a model may have, by its name alone.
+    #[must_use]
+    pub fn window(&self, model: &str) -> Option<u64> {
+        self.at(true).find(model)?.price.max_input_tokens
     }
 }
 
-/// The cost of a trial in USD; `None` when it is not known.
+/// The models of a litellm price file that have token prices.
+fn priced(json: &str) -> serde_json::Result<impl Iterator<Item = (String, Price)>> {
+    let models: BTreeMap<String, serde_json::Value> = serde_json::from_str(json)?;
+    let prices = models.into_iter();
+    Ok(prices.filter_map(|(model, value)| Some((model, serde_json::from_value(value).ok()?))))
+}
+
+/// What a trial cost, and the name that the price was found by where it is not the model's own.
 ///
 /// What a result says is taken where it says something. Zero for an agent that made model calls
-/// means that the tool had no price: then the tokens are priced from `prices`, or the cost is
-/// unknown.
+/// means that the tool had no price: then the tokens are priced from `prices`. Of what stays unknown
+/// the known part is the cost, marked as a part.
 #[must_use]
-pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) -> Option<f64> {
-    if record.agents.iter().any(|agent| agent.usage_unknown) {
-        return None;
-    }
-    let from_tokens = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
-    if let Some(cost) = record.whole_cost {
-        return if cost == 0.0 && record.steps() > 0 {
-            from_tokens()
-        } else {
-            Some(cost)
-        };
+pub fn cost_of(
+    record: &TrialRecord,
+    usage: Option<Usage>,
+    prices: &PriceTable,
+) -> (Cost, Option<String>) {
+    let is_partial = record.agents.iter().any(|agent| agent.usage_unknown);
+    let from_tokens = || {
+        let found = prices.find(record.model.as_deref()?)?;
+        Some((found.price.of(usage?), found.bare.map(str::to_owned)))
+    };
+    let part = |usd| Cost {
+        usd: Some(usd),
+        is_partial,
+    };
+    if let Some(cost) = record.whole_cost
+        && (cost != 0.0 || record.steps() == 0)
+    {
+        return (part(cost), None);
     }
     let known = |agent: &AgentRecord| match (agent.cost, agent.steps) {
         (Some(cost), _) if cost > 0.0 => Some(cost),
         (Some(_), Some(0)) => Some(0.0),
         _ => None,
     };
-    let costs: Option<Vec<f64>> = record.agents.iter().map(known).collect();
-    costs
-        .map(|costs| costs.iter().fold(0.0, |sum, cost| sum + cost))
-        .or_else(from_tokens)
+    let costs: Vec<Option<f64>> = record.agents.iter().map(known).collect();
+    let sum = costs.iter().flatten().fold(0.0, |sum, cost| sum + cost);
+    if record.whole_cost.is_none() && costs.iter().all(Option::is_some) {
+        // Calls whose usage nobody told, and no other: that is nothing known.
+        let nothing = is_partial && sum == 0.0;
+        return (if nothing { Cost::UNKNOWN } else { part(sum) }, None);
+    }
+    match from_tokens() {
+        Some((usd, bare)) => (part(usd), bare),
+        None if sum > 0.0 => (
+            Cost {
+                usd: Some(sum),
+                is_partial: true,
+            },
+            None,
+        ),
+        None => (Cost::UNKNOWN, None),
+    }
 }
 
 /// A sum of costs, some of which may be unknown.
@@ -89,17 +159,15 @@ pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) 
 pub struct Total {
     /// The sum of the known ones, in USD.
     pub usd: f64,
-    /// How many are unknown and not in the sum.
+    /// How many are unknown, or have a part that is, which is not in the sum.
     pub unknown: usize,
 }
 
 impl Total {
     /// Adds one cost.
-    pub fn add(&mut self, cost: Option<f64>) {
-        match cost {
-            Some(usd) => self.usd += usd,
-            None => self.unknown += 1,
-        }
+    pub fn add(&mut self, cost: Cost) {
+        self.usd += cost.usd.unwrap_or(0.0);
+        self.unknown += usize::from(cost.has_unknown());
     }
 }
 
@@ -118,16 +186,6 @@ impl std::fmt::Display for Total {
             (usd, n) => format!("{} + {n} unknown", dollars(usd)),
         };
         f.pad(&text)
-    }
-}
-
-/// An amount for people: cents, or finer below ten cents.
-#[must_use]
-pub fn dollars(usd: f64) -> String {
-    if usd > 0.0 && usd < 0.1 {
-        format!("${usd:.4}")
-    } else {
-        format!("${usd:.2}")
     }
 }
 
@@ -158,9 +216,13 @@ mod tests {
             cached_tokens: 0,
         });
         let record = record(UNPRICED);
-        assert_eq!(cost_of(&record, usage, &PriceTable::default()), None);
-        assert_eq!(cost_of(&record, None, &table()), None);
-        assert_eq!(cost_of(&record, usage, &table()), Some(3.5));
+        assert_eq!(
+            cost_of(&record, usage, &PriceTable::default()).0,
+            Cost::UNKNOWN
+        );
+        assert_eq!(cost_of(&record, None, &table()).0, Cost::UNKNOWN);
+        let bare = Some("command-a-03-2025".to_owned());
+        assert_eq!(cost_of(&record, usage, &table()), (Cost::whole(3.5), bare));
     }
 
     #[test]
@@ -170,7 +232,10 @@ mod tests {
             output_tokens,
             cached_tokens: 0,
         };
-        let price = PriceTable::embedded().get("cohere_chat/command-a-03-2025");
+        let table = PriceTable::embedded();
+        let price = table
+            .find("cohere_chat/command-a-03-2025")
+            .map(|found| found.price);
         let of = |usage| price.map(|price| price.of(usage));
         assert_eq!(of(used(1_000_000, 0)), Some(2.5));
         assert_eq!(of(used(0, 1_000_000)), Some(10.0));
@@ -184,7 +249,7 @@ mod tests {
     fn every_embedded_price_is_read() {
         let json = include_str!("prices.json");
         let models: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).unwrap();
-        assert_eq!(PriceTable::embedded().0.len(), models.len());
+        assert_eq!(PriceTable::embedded().shipped.len(), models.len());
     }
 
     #[test]
@@ -192,17 +257,22 @@ mod tests {
         let json = r#"{"run_id":"x","agents":{"agent1":{"status":"Error","cost":0,"steps":0},
             "agent2":{"status":"Submitted","cost":0.25,"steps":3}},"total_cost":0.25}"#;
         assert_eq!(
-            cost_of(&record(json), None, &PriceTable::default()),
-            Some(0.25)
+            cost_of(&record(json), None, &PriceTable::default()).0,
+            Cost::whole(0.25)
         );
     }
 
     #[test]
     fn totals_show_what_they_do_not_know() {
         let mut total = Total::default();
-        total.add(Some(1.25));
+        total.add(Cost::whole(1.25));
         assert_eq!(total.to_string(), "$1.25");
-        total.add(None);
+        total.add(Cost::UNKNOWN);
         assert_eq!(total.to_string(), "$1.25 + 1 unknown");
+        total.add(Cost {
+            usd: Some(0.5),
+            is_partial: true,
+        });
+        assert_eq!(total.to_string(), "$1.75 + 2 unknown");
     }
 }

@@ -4,8 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::provider::{Provider, Wire};
+use super::client::{MAX_BODY, http};
+use super::endpoint::{Endpoint, Failure};
+use super::provider::{Wire, sent_name};
 use crate::secret::{Secret, masked_url};
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How the model answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,73 +52,55 @@ pub enum ProbeError {
     },
 }
 
-/// Asks the model to call a tool once.
+/// Asks the model to call a tool once, at this endpoint and with this key only: no redirect is
+/// followed.
 ///
-/// `model` is litellm's name; the provider's prefix is not sent. `api_base` replaces the
-/// provider's endpoint, by litellm's rules.
+/// `model` is litellm's name; the provider's prefix is not sent.
 pub async fn probe(
-    provider: &Provider,
     wire: Wire,
     model: &str,
-    api_base: Option<&str>,
+    base: &str,
     key: Option<&Secret>,
 ) -> Result<Answer, ProbeError> {
-    let base = api_base.unwrap_or(provider.endpoint);
-    let url = match wire {
-        Wire::OpenAi => format!("{}/chat/completions", base.trim_end_matches('/')),
-        Wire::CohereV2 => base.to_owned(),
+    let url = wire.url(base);
+    let endpoint = Endpoint {
+        http: http(base).map_err(|error| ProbeError::Unreachable {
+            url: masked_url(&url),
+            why: error.to_string(),
+        })?,
+        url,
+        key: key.cloned(),
+        timeout: TIMEOUT,
+        max_body: MAX_BODY,
     };
-    let name = model.split_once('/').map_or(model, |(_, name)| name);
-    let shown = masked_url(&url);
-    let unreachable = |error: &reqwest::Error| {
-        let mut why = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(inner) = source {
-            why = inner.to_string();
-            source = inner.source();
-        }
-        ProbeError::Unreachable {
-            url: shown.clone(),
-            why,
-        }
-    };
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_mins(1))
-        .build()
-        .map_err(|error| unreachable(&error))?;
-    let mut request = client.post(&url).json(&question(name));
-    if let Some(key) = key {
-        request = request.bearer_auth(key.expose());
-    }
+    let shown = endpoint.hide(&masked_url(&endpoint.url));
     let begun = Instant::now();
-    let response = request.send().await.map_err(|error| unreachable(&error))?;
-    let status = response.status().as_u16();
-    let body = response.text().await.map_err(|error| unreachable(&error))?;
-    let excerpt: String = body.chars().take(300).collect();
-    if !(200..300).contains(&status) {
-        return Err(ProbeError::Refused {
-            url: shown,
-            status,
-            body: excerpt,
-        });
-    }
-    let message = serde_json::from_str::<Value>(&body)
-        .ok()
-        .and_then(|answer| match wire {
-            Wire::OpenAi => answer.pointer("/choices/0/message").cloned(),
-            Wire::CohereV2 => answer.get("message").cloned(),
-        });
-    let Some(message) = message else {
-        return Err(ProbeError::NoChat {
-            url: shown,
-            body: excerpt,
-        });
+    let answer = match endpoint.post(&question(sent_name(model))).await {
+        Ok(answer) => answer,
+        Err(failure) => return Err(error(failure, shown)),
     };
-    let calls = message.get("tool_calls").and_then(Value::as_array);
-    Ok(Answer {
-        called_tool: calls.is_some_and(|calls| !calls.is_empty()),
-        took: begun.elapsed(),
-    })
+    match wire.parse(&answer) {
+        Ok((message, _)) => Ok(Answer {
+            called_tool: !message.tool_calls.is_empty(),
+            took: begun.elapsed(),
+        }),
+        Err(_) => Err(ProbeError::NoChat {
+            url: shown,
+            body: endpoint.excerpt(answer.to_string().as_bytes()),
+        }),
+    }
+}
+
+fn error(failure: Failure, url: String) -> ProbeError {
+    match failure {
+        Failure::Unreachable { why, .. } => ProbeError::Unreachable { url, why },
+        Failure::TimedOut => ProbeError::Unreachable {
+            url,
+            why: format!("no answer within {} s", TIMEOUT.as_secs()),
+        },
+        Failure::Status { status, body, .. } => ProbeError::Refused { url, status, body },
+        Failure::Malformed { body, .. } => ProbeError::NoChat { url, body },
+    }
 }
 
 fn question(model: &str) -> Value {

@@ -1,9 +1,5 @@
 //! Which provider a model name means: its key's variable, its endpoint, its wire format.
 
-use std::collections::BTreeMap;
-
-use crate::secret::Secret;
-
 /// A provider, as far as checking it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provider {
@@ -11,6 +7,8 @@ pub struct Provider {
     pub name: &'static str,
     /// The variables that may hold its key; any one suffices. None are needed when empty.
     pub key_variables: &'static [&'static str],
+    /// The variables by which litellm finds another endpoint for it, strongest first.
+    pub base_variables: &'static [&'static str],
     /// How it is spoken to; `None` when we don't speak it.
     pub wire: Option<Wire>,
     /// Where it is, when no other endpoint is given.
@@ -27,16 +25,36 @@ pub enum Wire {
 }
 
 impl Provider {
-    /// The first of its keys that is set, in our environment or in a configuration's, and the
-    /// variable that holds it.
+    /// Whether an endpoint is the provider's: its host, or one below it, over HTTPS.
     #[must_use]
-    pub fn key(&self, configured: &BTreeMap<String, String>) -> Option<(&'static str, Secret)> {
-        self.key_variables.iter().find_map(|name| {
-            let set = std::env::var(name).ok().filter(|key| !key.is_empty());
-            let key = set.or_else(|| configured.get(*name).cloned())?;
-            Some((*name, Secret::new(key)))
-        })
+    pub fn owns(&self, endpoint: &str) -> bool {
+        let host = |url: &str| {
+            let url = reqwest::Url::parse(url).ok()?;
+            (url.scheme() == "https").then(|| url.host_str().map(str::to_owned))?
+        };
+        let (Some(asked), Some(own)) = (host(endpoint), host(self.endpoint)) else {
+            return false;
+        };
+        asked == own || asked.ends_with(&format!(".{own}"))
     }
+}
+
+/// The prefixes of litellm's names that only choose the wire format.
+const PREFIXES: [&str; 3] = ["openai/", "cohere/", "cohere_chat/"];
+
+/// The model's name as its endpoint knows it.
+#[must_use]
+pub fn sent_name(model: &str) -> &str {
+    let bare = PREFIXES
+        .iter()
+        .find_map(|prefix| model.strip_prefix(prefix));
+    bare.unwrap_or(model)
+}
+
+/// The model's name without its provider, when it has one.
+#[must_use]
+pub fn bare_name(model: &str) -> Option<&str> {
+    model.split_once('/').map(|(_, bare)| bare)
 }
 
 /// The provider of a model name, by litellm's rules (`get_llm_provider_logic.py`): a known prefix,
@@ -46,18 +64,21 @@ pub fn of_model(model: &str) -> Option<Provider> {
     let cohere = Provider {
         name: "Cohere",
         key_variables: &["COHERE_API_KEY", "CO_API_KEY"],
+        base_variables: &["COHERE_API_BASE"],
         wire: Some(Wire::CohereV2),
         endpoint: "https://api.cohere.com/v2/chat",
     };
     let openai = Provider {
         name: "OpenAI-compatible",
         key_variables: &["OPENAI_API_KEY"],
+        base_variables: &["OPENAI_BASE_URL", "OPENAI_API_BASE"],
         wire: Some(Wire::OpenAi),
         endpoint: "https://api.openai.com/v1",
     };
     let other = |name, key_variables| Provider {
         name,
         key_variables,
+        base_variables: &[],
         wire: None,
         endpoint: "",
     };

@@ -38,6 +38,20 @@ pub fn render(summaries: &[Summary]) -> String {
             duration(summary.trial_seconds),
         );
     }
+    for summary in summaries {
+        for name in &summary.priced_as {
+            let _ = writeln!(
+                out,
+                "\n{}: priced as {}, the bare name; {} has no price of its own.",
+                cell(summary.run.as_str()),
+                cell(&one_line(name, 100)),
+                cell(&one_line(
+                    summary.model.as_deref().unwrap_or("the model"),
+                    100
+                ))
+            );
+        }
+    }
     out.push_str(&rates(summaries));
     for summary in summaries {
         let open = summary

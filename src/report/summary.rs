@@ -1,6 +1,6 @@
 //! The numbers of one run. Pure: counts over what the survey found.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
@@ -126,8 +126,10 @@ pub struct PairLine {
     pub rule: Option<String>,
     /// Whether the result names a cost, be it zero.
     pub names_cost: bool,
-    /// Cost of the result that stands, in USD; `None` when it is not known.
+    /// What is known of the cost of the result that stands, in USD; `None` when nothing is.
     pub cost: Option<f64>,
+    /// Whether there were calls whose usage is not known.
+    pub usage_unknown: bool,
     /// Wall-clock seconds of that trial.
     pub duration_seconds: Option<f64>,
     /// How many trials it took, as far as the ledger knows.
@@ -180,6 +182,8 @@ pub struct Summary {
     pub headline_cost: Total,
     /// What every trial cost, those that no longer stand included.
     pub total_spent: Total,
+    /// The names by which prices were found, where they are not the model's own: guesses.
+    pub priced_as: BTreeSet<String>,
     /// Whether the ledger knows of every trial: a tree that upstream alone wrote has none.
     pub has_ledger: bool,
     /// Tokens of the results that stand, where they are known.
@@ -223,6 +227,7 @@ impl Summary {
             outcomes: BTreeMap::new(),
             headline_cost: Total::default(),
             total_spent: Total::default(),
+            priced_as: BTreeSet::new(),
             has_ledger: !ledger.is_empty()
                 || surveyed
                     .iter()
@@ -241,7 +246,7 @@ impl Summary {
         for entry in ledger {
             *trials.entry(&entry.pair).or_default() += 1;
             recorded.insert(entry.trial.as_str());
-            summary.total_spent.add(entry.cost);
+            summary.total_spent.add(entry.cost());
         }
         for pair in surveyed {
             let count = trials.get(&pair.pair).copied().unwrap_or(0);
@@ -298,6 +303,7 @@ impl Summary {
             rule: None,
             names_cost: false,
             cost: None,
+            usage_unknown: false,
             duration_seconds: None,
             trials,
             features_passed: None,
@@ -342,7 +348,9 @@ impl Summary {
         line.status = Some(record.status());
         line.names_cost =
             record.whole_cost.is_some() || record.agents.iter().all(|agent| agent.cost.is_some());
-        line.cost = judged.cost;
+        line.cost = judged.cost.usd;
+        line.usage_unknown = judged.cost.is_partial;
+        self.priced_as.extend(judged.priced_as.clone());
         line.duration_seconds = record.duration_seconds;
         if let Some(diagnosis) = judged.finding.diagnosis() {
             line.rule = Some(diagnosis.evidence.rule.clone());

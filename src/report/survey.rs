@@ -1,7 +1,7 @@
 //! What stands for each pair of a run: the store is read, triage is asked.
 
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, Setting, Usage};
+use crate::bench::{Cost, Pair, Setting, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
 use crate::model::price::{PriceTable, cost_of};
@@ -99,8 +99,10 @@ pub struct Judged {
     pub finding: Finding,
     /// Tokens, as far as the trajectories tell.
     pub usage: Option<Usage>,
-    /// The cost in USD, when it is known.
-    pub cost: Option<f64>,
+    /// What it cost.
+    pub cost: Cost,
+    /// The name by which a price was found, where it is not the model's own.
+    pub priced_as: Option<String>,
 }
 
 /// A patch shorter than this may be no patch: only then is a submitted trial's tail looked at.
@@ -180,15 +182,14 @@ impl Survey<'_> {
             || examine(pair, &record, &case, self.facts, self.rules),
             Finding::OnlyLooksFinished,
         );
+        let billed = self.as_billed(&record, &case, &finding);
+        let (cost, priced_as) = cost_of(&billed, usage, self.prices);
         Judged {
-            cost: cost_of(
-                &self.as_billed(&record, &case, &finding),
-                usage,
-                self.prices,
-            ),
+            record,
             finding,
             usage,
-            record,
+            cost,
+            priced_as,
         }
     }
 

@@ -15,6 +15,7 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push('\n');
         let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
         out.push_str(&rates(summary));
+        out.push_str(&guessed_price(summary));
         if !summary.ungradeable.is_empty() {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(
@@ -32,6 +33,19 @@ pub fn render(summaries: &[Summary]) -> String {
     out.push('\n');
     out.push_str(&costs(summaries));
     out
+}
+
+/// What was priced by another name than the model's.
+fn guessed_price(summary: &Summary) -> String {
+    let names: Vec<&str> = summary.priced_as.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "  price: that of `{}`, the bare name; `{}` has none of its own ([prices.models] gives one)\n",
+        one_line(&names.join("`, `"), 100),
+        one_line(summary.model.as_deref().unwrap_or("the model"), 100)
+    )
 }
 
 /// The pass rates of a run that was judged.
@@ -301,7 +315,7 @@ fn costs(summaries: &[Summary]) -> String {
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
     );
     if headline.unknown > 0 || spent.unknown > 0 {
-        out.push_str("  unknown: no price for the model's calls, or cut off before the cost was written; give prices with [prices] or price_file\n");
+        out.push_str("  unknown: no price for the model's calls, or a call that was cut off and may be billed; give prices with [prices] or price_file\n");
     }
     for summary in summaries
         .iter()

@@ -140,7 +140,12 @@ impl Runner {
         });
         let mut running = Running::begin(self, attempt, &plan.to_run);
         let sink = self.sink.clone();
-        let reporter: Reporter = Arc::new(move |report| sink.emit(report.into()));
+        let underway = Arc::clone(&running.underway);
+        let booked = Arc::clone(&underway);
+        let reporter: Reporter = Arc::new(move |report| {
+            booked.note(&report);
+            sink.emit(report.into());
+        });
         let (stop, stopped) = watch::channel(Stop::No);
         let engine_run = engine.attempt(&batch, stopped, &reporter);
         tokio::pin!(engine_run);
@@ -159,6 +164,7 @@ impl Runner {
             tokio::select! {
                 ended = &mut engine_run => break ended?,
                 () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
+                () = underway.changed.notified() => { ask(self.count(&mut running)); }
                 _ = tick.tick(), if failed.is_none() => {
                     match self.look(&mut running, &plan.to_run) {
                         Ok(wanted) => { ask(wanted); }
@@ -174,10 +180,13 @@ impl Runner {
         running.killed_at = ended.killed_at;
         let end = ended.how;
         self.look(&mut running, &plan.to_run)?;
-        if end != AttemptEnd::Done
-            && let Some(open) = History::of_run(&self.run)?.open
-        {
-            self.cut_off(&open, &in_words(&end))?;
+        if let Some(open) = History::of_run(&self.run)?.open {
+            match &end {
+                // A trial that the engine had begun and that left nothing was paid all the same.
+                AttemptEnd::Done if open.started.is_empty() => {}
+                AttemptEnd::Done => self.cut_off(&open, "it left no result")?,
+                _ => self.cut_off(&open, &in_words(&end))?,
+            }
         }
         let now = Plan::of(&self.survey()?, false, &self.pass);
         files::append_line(
@@ -303,7 +312,7 @@ impl Runner {
     pub(super) fn total_here(&self) -> Total {
         let mut total = Total::default();
         for entry in self.ledger.entries() {
-            total.add(entry.cost);
+            total.add(entry.cost());
         }
         total
     }

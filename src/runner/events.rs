@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::bench::{Pair, RunName, Setting};
+use crate::bench::{Pair, RunName, Setting, Spending};
 use crate::engine::Report;
 use crate::model::price::Total;
 use crate::store::events::Lost;
@@ -41,6 +41,14 @@ pub enum Event {
         #[serde(serialize_with = "as_text")]
         pair: Pair,
     },
+    Spent {
+        #[serde(serialize_with = "as_text")]
+        pair: Pair,
+        trial: String,
+        agent: String,
+        #[serde(flatten)]
+        spending: Spending,
+    },
     Pace {
         limit: usize,
         why: String,
@@ -71,6 +79,7 @@ pub enum Event {
         void: bool,
         diagnosis: Option<Diagnosis>,
         cost: Option<f64>,
+        usage_unknown: bool,
         duration_seconds: Option<f64>,
     },
     TrialCutOff {
@@ -78,6 +87,8 @@ pub enum Event {
         #[serde(serialize_with = "as_text")]
         pair: Pair,
         why: String,
+        cost: Option<f64>,
+        usage_unknown: bool,
     },
     AttemptEnded {
         attempt: u32,
@@ -123,6 +134,17 @@ impl From<Report> for Event {
     fn from(report: Report) -> Self {
         match report {
             Report::TrialStarted { pair } => Self::TrialStarted { pair },
+            Report::Spent {
+                pair,
+                trial,
+                agent,
+                spending,
+            } => Self::Spent {
+                pair,
+                trial,
+                agent,
+                spending,
+            },
             Report::Pace { limit, why } => Self::Pace { limit, why },
             Report::ContainerCreated { container, image } => {
                 Self::ContainerCreated { container, image }

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod preflight;
 pub mod record;
 pub mod restore;
+mod spending;
 mod stock;
 mod watching;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, Setting, Spending};
 use crate::report::survey::Judged;
 use crate::store::LedgerEntry;
 use crate::store::ledger::CUT_OFF;
@@ -26,7 +26,8 @@ pub fn of_result(
         agents: record.agents.clone(),
         diagnosis: judged.finding.diagnosis().cloned(),
         void: matches!(judged.finding, Finding::OnlyLooksFinished(_)),
-        cost: judged.cost,
+        cost: judged.cost.usd,
+        usage_unknown: judged.cost.is_partial,
         usage: judged.usage,
         started_at: record.started_at.clone(),
         duration_seconds: record.duration_seconds,
@@ -34,9 +35,16 @@ pub fn of_result(
     }
 }
 
-/// The ledger's line for a trial that was ended before it had a result: its cost is unknown.
+/// The ledger's line for a trial that was ended before it had a result: of its cost, what was booked
+/// while it ran.
 #[must_use]
-pub fn of_cut_off(pair: &Pair, setting: Setting, attempt: u32, why: &str) -> LedgerEntry {
+pub fn of_cut_off(
+    pair: &Pair,
+    setting: Setting,
+    attempt: u32,
+    why: &str,
+    spent: Option<Spending>,
+) -> LedgerEntry {
     LedgerEntry {
         trial: format!("cut-off-{attempt}"),
         setting: Some(setting),
@@ -46,8 +54,10 @@ pub fn of_cut_off(pair: &Pair, setting: Setting, attempt: u32, why: &str) -> Led
         agents: Vec::new(),
         diagnosis: Some(Diagnosis::new(Cause::Infra, "cut_off", "regatta", why)),
         void: true,
-        cost: None,
-        usage: None,
+        cost: spent.and_then(|spent| spent.cost),
+        // The call that was under way may be billed.
+        usage_unknown: true,
+        usage: spent.map(|spent| spent.usage),
         started_at: None,
         duration_seconds: None,
         recorded_at: Timestamp::now(),

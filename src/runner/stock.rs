@@ -105,7 +105,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Records the trials that were running when an attempt was ended: paid, and of unknown cost.
+    /// Records the trials that were running when an attempt was ended: paid, and of a cost that is
+    /// known as far as the engine told it.
     ///
     /// They are the pairs that the engine said it had begun; where it says nothing, those that it
     /// had in hand and for whose task it had made more containers than trials that ended have used.
@@ -124,10 +125,17 @@ impl Runner {
             begun
         };
         for pair in cut {
-            let entry = record::of_cut_off(&pair, self.setting, attempt, why);
+            let spent = open.spent_on(&pair, &self.ledger);
+            let entry = record::of_cut_off(&pair, self.setting, attempt, why, spent);
+            let (cost, usage_unknown) = (entry.cost, entry.usage_unknown);
             if self.ledger.record(entry)? {
-                let why = why.to_owned();
-                self.sink.emit(Event::TrialCutOff { attempt, pair, why });
+                self.sink.emit(Event::TrialCutOff {
+                    attempt,
+                    pair,
+                    why: why.to_owned(),
+                    cost,
+                    usage_unknown,
+                });
             }
         }
         Ok(())

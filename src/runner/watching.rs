@@ -1,9 +1,11 @@
 //! While an attempt runs: the store is watched, and new results are taken in.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::breaker::{Breaker, Trip};
 use super::events::Event;
+use super::spending::Underway;
 use super::{Interrupt, Runner, record};
 use crate::bench::Pair;
 use crate::engine::Stop;
@@ -27,6 +29,8 @@ pub(super) struct Running {
     pub submitted: usize,
     pub errors: usize,
     pub infra: usize,
+    /// What its trials have spent so far.
+    pub underway: Arc<Underway>,
 }
 
 impl Running {
@@ -45,6 +49,18 @@ impl Running {
             submitted: 0,
             errors: 0,
             infra: 0,
+            underway: Arc::default(),
+        }
+    }
+
+    /// Whether the engine should stop.
+    const fn wanted(&self) -> Stop {
+        if self.trip.is_some() {
+            Stop::Now
+        } else if self.budget_spent || self.disk_full.is_some() {
+            Stop::Drain
+        } else {
+            Stop::No
         }
     }
 }
@@ -95,16 +111,7 @@ impl Runner {
         for (pair, judged, entry) in fresh {
             self.take_in(running, &pair, &judged, &entry)?;
         }
-        if let Some((budget, _)) = self.policy.budget
-            && !running.budget_spent
-            && self.is_budget_spent()
-        {
-            running.budget_spent = true;
-            self.sink.emit(Event::BudgetSpent {
-                spent: self.spent(),
-                budget,
-            });
-        }
+        self.count(running);
         if running.disk_full.is_none()
             && let Some(free) = free_bytes(&self.run)
             && free < self.policy.min_free_bytes
@@ -116,13 +123,20 @@ impl Runner {
                 self.policy.min_free_bytes / 1_000_000
             ));
         }
-        Ok(if running.trip.is_some() {
-            Stop::Now
-        } else if running.budget_spent || running.disk_full.is_some() {
-            Stop::Drain
-        } else {
-            Stop::No
-        })
+        Ok(running.wanted())
+    }
+
+    /// Counts what is spent, by trials that run too; says whether the engine should stop.
+    pub(super) fn count(&self, running: &mut Running) -> Stop {
+        let spent = self.spent() + running.underway.known_cost(&self.ledger);
+        if let Some((budget, _)) = self.policy.budget
+            && !running.budget_spent
+            && spent >= budget
+        {
+            running.budget_spent = true;
+            self.sink.emit(Event::BudgetSpent { spent, budget });
+        }
+        running.wanted()
     }
 
     /// Tags, counts and shows a trial that is in the ledger.
@@ -143,6 +157,7 @@ impl Runner {
             void: entry.void,
             diagnosis: entry.diagnosis.clone(),
             cost: entry.cost,
+            usage_unknown: entry.usage_unknown,
             duration_seconds: entry.duration_seconds,
         };
         if let (Some((budget, _)), None, false) = (self.policy.budget, entry.cost, running.warned) {

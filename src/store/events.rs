@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunDir;
+use super::{Ledger, RunDir};
+use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
 
@@ -132,7 +133,7 @@ impl ContainerFacts {
 }
 
 /// An attempt that was begun, and of whose end nothing is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OpenAttempt {
     /// Its number in the run.
     pub attempt: u32,
@@ -142,10 +143,48 @@ pub struct OpenAttempt {
     pub images: HashMap<String, usize>,
     /// The pairs that it began, where the engine says so.
     pub started: Vec<String>,
+    /// What its trials had spent when they were last heard of, by pair, trial and agent.
+    pub spent: HashMap<(String, String, String), Spending>,
+}
+
+impl OpenAttempt {
+    /// What the trials of a pair had spent, those that the ledger has left out; `None` when nothing
+    /// was heard of any.
+    #[must_use]
+    pub fn spent_on(&self, pair: &Pair, ledger: &Ledger) -> Option<Spending> {
+        let name = pair.to_string();
+        let of_pair = self
+            .spent
+            .iter()
+            .filter(|((of, trial, _), _)| *of == name && !ledger.has(pair, trial));
+        of_pair.fold(None, |sum, (_, spending)| {
+            let mut sum = sum.unwrap_or_default();
+            sum += *spending;
+            Some(sum)
+        })
+    }
+
+    /// What is known of all that its trials had spent and the ledger does not have, in USD.
+    #[must_use]
+    pub fn unbooked(&self, ledger: &Ledger) -> f64 {
+        let is_booked = |pair: &str, trial: &str| {
+            let mut entries = ledger.entries().iter();
+            entries.any(|entry| {
+                entry.pair.to_string() == pair
+                    && (entry.trial == trial || entry.attempt == Some(self.attempt))
+            })
+        };
+        let open = self
+            .spent
+            .iter()
+            .filter(|((pair, trial, _), _)| !is_booked(pair, trial));
+        open.filter_map(|(_, spending)| spending.cost)
+            .fold(0.0, |sum, cost| sum + cost)
+    }
 }
 
 /// What the events say of earlier attempts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// The number of the last attempt; 0 when there was none.
     pub last_attempt: u32,
@@ -162,6 +201,14 @@ enum Attempt {
     Created { image: String },
     #[serde(rename = "trial_started")]
     Trial { pair: String },
+    #[serde(rename = "spent")]
+    Spent {
+        pair: String,
+        trial: String,
+        agent: String,
+        #[serde(flatten)]
+        spending: Spending,
+    },
     #[serde(rename = "attempt_ended")]
     Ended { attempt: u32 },
     #[serde(other)]
@@ -182,6 +229,7 @@ impl History {
                         pairs,
                         images: HashMap::new(),
                         started: Vec::new(),
+                        spent: HashMap::new(),
                     });
                 }
                 Ok(Attempt::Ended { attempt }) => {
@@ -190,6 +238,16 @@ impl History {
                 Ok(Attempt::Trial { pair }) => {
                     if let Some(open) = &mut history.open {
                         open.started.push(pair);
+                    }
+                }
+                Ok(Attempt::Spent {
+                    pair,
+                    trial,
+                    agent,
+                    spending,
+                }) => {
+                    if let Some(open) = &mut history.open {
+                        open.spent.insert((pair, trial, agent), spending);
                     }
                 }
                 Ok(Attempt::Created { image }) => {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{AgentRecord, Diagnosis, RunDir};
-use crate::bench::{Pair, Setting, Usage};
+use crate::bench::{Cost, Pair, Setting, Usage};
 use crate::error::Result;
 use crate::files;
 
@@ -34,8 +34,11 @@ pub struct LedgerEntry {
     /// Whether the result does not stand, whatever its status says.
     #[serde(default)]
     pub void: bool,
-    /// The cost in USD; `None` is unknown, not zero.
+    /// What is known of the cost, in USD; `None` is unknown, not zero.
     pub cost: Option<f64>,
+    /// Whether there were calls whose usage is not known: cost and tokens are those of the others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usage_unknown: bool,
     /// Tokens, from the trajectories.
     pub usage: Option<Usage>,
     /// Local time without a zone, as upstream writes it.
@@ -44,6 +47,17 @@ pub struct LedgerEntry {
     pub duration_seconds: Option<f64>,
     /// When this line was written.
     pub recorded_at: jiff::Timestamp,
+}
+
+impl LedgerEntry {
+    /// What the trial cost.
+    #[must_use]
+    pub const fn cost(&self) -> Cost {
+        Cost {
+            usd: self.cost,
+            is_partial: self.usage_unknown,
+        }
+    }
 }
 
 /// The status of a trial that was ended before it wrote a result.

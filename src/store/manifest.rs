@@ -15,7 +15,7 @@ use crate::text::hex;
 /// A manifest lists at most every pair of the dataset; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
 
-/// What a run is made of. Every field but the last five must stay the same on a resume.
+/// What a run is made of. Every field but the last seven must stay the same on a resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The run.
@@ -49,8 +49,15 @@ pub struct Manifest {
     pub subset_digest: String,
     /// The pairs of the plan.
     pub pairs: Vec<Pair>,
-    /// Where prices come from: `upstream`, or a file and its SHA-256.
+    /// Where prices come from: `regatta`, and what the user gave with a file's SHA-256.
     pub prices: String,
+    /// The name that the price stands under, where that is not the model's own; `None` too where no
+    /// price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced_as: Option<String>,
+    /// Pairs at the same time, in the last invocation; `None` in manifests from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
     /// The version of regatta that wrote this, with its git revision.
     pub regatta: String,
     /// When the run was begun.

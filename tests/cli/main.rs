@@ -7,13 +7,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod bad_input;
 mod config;
 mod eval;
 mod layers;
+mod listener;
 mod native;
 mod plan;
 mod report;
 mod restore;
 mod runner;
+mod spending;
 mod triage;

@@ -103,6 +103,8 @@ impl Place {
             if name_text.starts_with("REGATTA_")
                 || name_text.ends_with("_API_KEY")
                 || name_text.starts_with("MSWEA_")
+                || name_text.ends_with("_API_BASE")
+                || name_text.ends_with("_BASE_URL")
             {
                 command.env_remove(&name);
             }

@@ -21,6 +21,7 @@ use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
+use crate::store::events::History;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
@@ -94,13 +95,13 @@ impl Experiment {
             .collect::<Result<_>>()?;
         Ok(Self {
             config: config.clone(),
-            options,
             notes,
             subset,
             pairs,
             runs,
             rules: options::rules(config)?,
-            prices,
+            prices: prices.at(options.access().is_providers_own()),
+            options,
             price_source,
             tree,
         })
@@ -121,17 +122,6 @@ impl Experiment {
         match &self.options {
             Options::Upstream(_) => true,
             Options::Native(options) => options.backend == native::BackendKind::Docker,
-        }
-    }
-
-    /// The endpoint, when it is not the provider's own.
-    fn endpoint(&self) -> Option<String> {
-        match &self.options {
-            Options::Upstream(options) => options.api_base.clone(),
-            Options::Native(options) => {
-                let base = &options.client.base;
-                (base != options.provider.endpoint).then(|| base.clone())
-            }
         }
     }
 
@@ -197,18 +187,15 @@ impl Experiment {
         Ok(Manifest {
             run: run.name().clone(),
             setting,
-            engine: self.config.experiment.engine.clone(),
+            engine: self.options.engine().to_owned(),
             engine_version: self
                 .upstream_version()
                 .map(|version| format!("cooperbench {version}")),
-            agent: match &self.options {
-                Options::Upstream(options) => options.agent.clone(),
-                Options::Native(_) => "regatta".to_owned(),
-            },
+            agent: self.options.agent().to_owned(),
             model: self.config.experiment.model.clone(),
-            backend: self.config.experiment.backend.clone(),
+            backend: self.options.backend().to_owned(),
             git: self.config.experiment.git,
-            api_base: self.endpoint().as_deref().map(crate::secret::masked_url),
+            api_base: self.options.access().other_endpoint(),
             agent_config,
             limits: match &self.options {
                 Options::Upstream(_) => BTreeMap::new(),
@@ -218,6 +205,11 @@ impl Experiment {
             subset_digest: digest_of_pairs(&self.pairs),
             pairs: self.pairs.clone(),
             prices: self.price_source.clone(),
+            priced_as: self
+                .prices
+                .find(&self.options.access().model)
+                .and_then(|found| found.bare.map(str::to_owned)),
+            concurrency: Some(self.options.concurrency()),
             regatta: crate::cli::VERSION.to_owned(),
             created_at: jiff::Timestamp::now(),
             judged_by: Vec::new(),
@@ -357,7 +349,10 @@ impl Experiment {
             .iter()
             .filter(|(_, other)| other.name() != run.name())
         {
-            elsewhere += Ledger::open_readonly(other)?.known_cost();
+            let ledger = Ledger::open_readonly(other)?;
+            // What a run that died had spent and has not booked yet counts too.
+            let open = History::of_run(other)?.open;
+            elsewhere += ledger.known_cost() + open.map_or(0.0, |open| open.unbooked(&ledger));
         }
         let config = &self.config;
         #[expect(
@@ -368,7 +363,7 @@ impl Experiment {
         let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
         Ok(Policy {
             max_attempts: config.attempts.max_attempts,
-            concurrency: config.experiment.concurrency,
+            concurrency: self.options.concurrency(),
             backoff: config.attempts.backoff,
             backoff_max: config.attempts.backoff_max,
             breaker_trials: config.breaker.breaker_trials,

@@ -8,6 +8,7 @@ mod smoke;
 use clap::Args;
 
 use super::clean::reap;
+use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use crate::config::Config;
@@ -97,46 +98,6 @@ struct Limits {
     budget: Option<String>,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Native engine")]
-struct NativeArgs {
-    /// The time for one command of an agent, e.g. 300s
-    #[arg(long, value_name = "TIME")]
-    command_timeout: Option<String>,
-    /// Keep every exchange with the model in this directory
-    #[arg(long, value_name = "DIR")]
-    record: Option<String>,
-    /// Answer from a recording instead of the model; a request that differs is an error
-    #[arg(long, value_name = "DIR")]
-    replay: Option<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Engines")]
-struct UpstreamArgs {
-    /// The cooperbench program [default: .venv/bin/cooperbench in the checkout, then PATH]
-    #[arg(long, value_name = "FILE")]
-    cooperbench_bin: Option<String>,
-    /// The dataset [default: dataset/ in the checkout]
-    #[arg(long, value_name = "DIR")]
-    dataset_dir: Option<String>,
-    /// The model's endpoint; for Cohere the full URL that is posted to
-    #[arg(long, value_name = "URL")]
-    api_base: Option<String>,
-    /// A configuration for the agent, in mini-swe-agent's form
-    #[arg(long, value_name = "FILE")]
-    agent_config: Option<String>,
-    /// Let the two agents of a pair share a git remote
-    #[arg(long)]
-    git: bool,
-    /// A price file in litellm's format
-    #[arg(long, value_name = "FILE")]
-    prices: Option<String>,
-    /// The Redis for coop-comm [default: `redis://localhost:6379`, or a private one]
-    #[arg(long, value_name = "URL")]
-    redis_url: Option<String>,
-}
-
 impl RunArgs {
     /// The configuration that the flags, the environment and the files mean.
     fn config(&self) -> Result<Config> {
@@ -162,51 +123,16 @@ impl RunArgs {
             ),
             ("limits.grace", "--grace", &self.limits.grace),
             ("limits.budget", "--budget", &self.limits.budget),
-            (
-                "upstream.cooperbench_bin",
-                "--cooperbench-bin",
-                &self.upstream.cooperbench_bin,
-            ),
-            (
-                "upstream.dataset_dir",
-                "--dataset-dir",
-                &self.upstream.dataset_dir,
-            ),
-            ("upstream.api_base", "--api-base", &self.upstream.api_base),
-            (
-                "upstream.agent_config",
-                "--agent-config",
-                &self.upstream.agent_config,
-            ),
-            (
-                "upstream.redis_url",
-                "--redis-url",
-                &self.upstream.redis_url,
-            ),
-            ("prices.price_file", "--prices", &self.upstream.prices),
-            (
-                "native.command_timeout",
-                "--command-timeout",
-                &self.native.command_timeout,
-            ),
-            ("native.record", "--record", &self.native.record),
-            ("native.replay", "--replay", &self.native.replay),
         ];
         if self.eval {
             layers.set("evaluation.after_run", "true", "--eval")?;
         }
-        if self.upstream.git {
-            layers.set("experiment.git", "true", "--git")?;
-        }
+        self.upstream.apply(&mut layers)?;
+        self.native.apply(&mut layers)?;
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
         }
-        if !self.setting.is_empty() && !self.setting.iter().any(|setting| setting == "all") {
-            for setting in &self.setting {
-                setting.parse::<crate::bench::Setting>()?;
-            }
-            layers.set("experiment.settings", &self.setting.join(","), "--setting")?;
-        }
+        set_settings(&mut layers, &self.setting)?;
         layers.config()
     }
 }

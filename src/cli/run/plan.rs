@@ -31,10 +31,7 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
             let agent = &options.agent;
             format!("agent {agent}, engine upstream (cooperbench {version})")
         }
-        Options::Native(_) => format!(
-            "engine native, backend {}",
-            experiment.config.experiment.backend
-        ),
+        Options::Native(_) => format!("engine native, backend {}", experiment.options.backend()),
     };
     let _ = writeln!(
         text,
@@ -42,7 +39,7 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         plural(experiment.runs.len(), "run"),
         experiment.subset,
         experiment.pairs.len(),
-        experiment.config.experiment.model,
+        experiment.options.access().model,
     );
     let stall = match &experiment.options {
         Options::Upstream(_) => format!(", stall timeout {}", for_people(limits.stall_timeout)),
@@ -125,7 +122,7 @@ fn render_run(
 
 /// Where the native engine gets things from, and what it keeps to.
 fn render_native(options: &native::Options, text: &mut String) {
-    let endpoint = crate::secret::masked_url(&options.client.base);
+    let endpoint = options.access.shown_endpoint();
     let _ = writeln!(text, "  endpoint     {endpoint}");
     let _ = writeln!(
         text,
@@ -188,6 +185,7 @@ fn render_upstream(
         ),
     };
     let invocation = options.invocation(run, setting, attempt, cover, &redis_url);
+    let _ = writeln!(text, "  endpoint     {}", options.access.shown_endpoint());
     let _ = writeln!(text, "  directory    {}", invocation.dir.display());
     let _ = writeln!(text, "  environment  {}", invocation.shown_env().join(" "));
     if setting.messaging() {

@@ -4,13 +4,27 @@ use std::fmt::Write as _;
 
 use super::experiment::Experiment;
 use crate::cli::ui::{Ui, mark};
+use crate::engine::Options;
 use crate::error::{Result, exit};
 use crate::process::Owner;
 use crate::report::summary::{Outcome, Summary};
 use crate::sandbox::docker::{Docker, Endpoint};
 
-/// What to look at when a check fails.
-const LOOK_AT: &str = "look at: is the key set, does the endpoint answer (and is it the right one), is the daemon up, are the images present, is --cooperbench-dir right; `regatta doctor` checks each";
+/// What to look at when a check fails, as far as this experiment has it.
+fn look_at(experiment: &Experiment) -> String {
+    let mut what = format!(
+        "look at: is the key set, does {} answer (and is it the right endpoint)",
+        experiment.options.access().shown_endpoint()
+    );
+    if experiment.uses_docker() {
+        what.push_str(", is the daemon up, are the images present");
+    }
+    if matches!(experiment.options, Options::Upstream(_)) {
+        what.push_str(", is --cooperbench-dir right");
+    }
+    what.push_str("; `regatta doctor` with the same flags checks each");
+    what
+}
 
 /// Checks what a smoke of `n` pairs left; the exit code is the run's, or 1 when a check fails.
 pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Result<u8> {
@@ -29,9 +43,17 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
             line(good, format!("{}: {what}", summary.run));
         }
     }
-    let docker = Docker::at(Endpoint::from_environment()?)?;
-    let runs = experiment.runs.iter().filter(|_| experiment.uses_docker());
-    for (_, run) in runs {
+    // Only where containers are made is there a daemon to ask.
+    let docker = if experiment.uses_docker() {
+        Some(Docker::at(Endpoint::from_environment()?)?)
+    } else {
+        None
+    };
+    let runs = docker.iter().flat_map(|docker| {
+        let runs = experiment.runs.iter();
+        runs.map(move |(_, run)| (docker, run))
+    });
+    for (docker, run) in runs {
         match docker.our_containers(Some(run.name())).await {
             Ok(mut left) => {
                 // A run of the same name in another log tree is another's.
@@ -45,7 +67,7 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
         }
     }
     if failed {
-        let _ = writeln!(text, "{LOOK_AT}");
+        let _ = writeln!(text, "{}", look_at(experiment));
     }
     ui.data(&text)?;
     Ok(if failed && code == exit::OK {

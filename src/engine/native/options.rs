@@ -11,11 +11,12 @@ use crate::agent::{AgentConfig, Times};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
+use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
-use crate::model::provider::{Provider, Wire, of_model};
+use crate::model::provider::{Wire, of_model};
 use crate::sandbox::Limits;
 use crate::store::dataset;
 
@@ -24,8 +25,8 @@ use crate::store::dataset;
 pub struct Options {
     /// The model, by litellm's name.
     pub model: String,
-    /// Its provider.
-    pub provider: Provider,
+    /// How it is reached.
+    pub access: Access,
     /// How it is called; its base is the configured one, or the provider's.
     pub client: ClientOptions,
     /// Its window in tokens, where it is known.
@@ -100,6 +101,17 @@ impl BackendKind {
         ("process", Self::Process),
         ("fake", Self::Fake),
     ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Namespace => "namespace",
+            Self::Process => "process",
+            Self::Fake => "fake",
+        }
+    }
 }
 
 /// What becomes of exchanges with the model.
@@ -122,17 +134,8 @@ impl Options {
     ) -> Result<(Self, Vec<String>)> {
         let mut notes = Vec::new();
         let model = config.experiment.model.clone();
-        let (provider, wire) = provider(&model)?;
-        let mut agent = match &config.upstream.agent_config {
-            None => AgentConfig::default(),
-            Some(path) if !path.is_file() => {
-                return Err(Error::usage(format!(
-                    "no agent configuration at {}",
-                    path.display()
-                )));
-            }
-            Some(path) => AgentConfig::read(path)?,
-        };
+        let wire = wire(&model)?;
+        let mut agent = agent_config(config)?;
         if !agent.ignored.is_empty() {
             notes.push(format!(
                 "the agent configuration has keys that mean nothing here: {}",
@@ -142,21 +145,27 @@ impl Options {
         if let Some(what) = agent.asks_for_more() {
             notes.push(format!("the agent configuration's prompts speak of {what}"));
         }
+        let access = of_agent(config, &agent)?;
         let native = &config.native;
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
         let backend = backend(&config.experiment.backend)?;
-        let price = prices.get(&model);
-        if price.is_none() {
-            notes.push(format!(
-                "there is no price for `{model}`: costs will be unknown; give one with --prices or [prices.models]"
-            ));
+        let found = prices.at(access.is_providers_own()).find(&model);
+        match found {
+            None => notes.push(format!(
+                "there is no price for `{model}` at {}: costs will be unknown; give one with --prices or [prices.models]",
+                access.shown_endpoint()
+            )),
+            Some(found) => notes.extend(found.bare.map(|bare| {
+                format!("`{model}` has no price of its own: that of `{bare}` is taken")
+            })),
         }
+        let price = found.map(|found| found.price);
         let limits = Limits::of_config(native, backend == BackendKind::Namespace);
         let trial = config.limits.task_timeout;
         let options = Self {
-            client: client(config, &agent, &provider, wire, price),
-            window: price.and_then(|price| price.max_input_tokens),
+            client: client(config, &agent, &access, wire, price),
+            window: prices.window(&model),
             times: Times {
                 command: native.command_timeout,
                 trial: (!trial.is_zero()).then_some(trial),
@@ -172,7 +181,7 @@ impl Options {
             workspaces: native.workspaces.clone(),
             rootfs: native.rootfs.clone(),
             dies: None,
-            provider,
+            access,
             model,
         };
         if options.backend == BackendKind::Process {
@@ -211,12 +220,34 @@ impl Options {
     }
 }
 
-fn provider(model: &str) -> Result<(Provider, Wire)> {
-    let found = of_model(model);
-    if let Some(provider) = found
-        && let Some(wire) = provider.wire
-    {
-        return Ok((provider, wire));
+/// How the native engine reaches the model of a configuration.
+pub fn access(config: &Config) -> Result<Access> {
+    let agent = agent_config(config)?;
+    of_agent(config, &agent)
+}
+
+fn of_agent(config: &Config, agent: &AgentConfig) -> Result<Access> {
+    let beside = Beside {
+        agent: agent.access.clone(),
+        ..Beside::default()
+    };
+    Access::of_config(config, Asker::Native, beside)
+}
+
+fn agent_config(config: &Config) -> Result<AgentConfig> {
+    match &config.upstream.agent_config {
+        None => Ok(AgentConfig::default()),
+        Some(path) if !path.is_file() => Err(Error::usage(format!(
+            "no agent configuration at {}",
+            path.display()
+        ))),
+        Some(path) => AgentConfig::read(path),
+    }
+}
+
+fn wire(model: &str) -> Result<Wire> {
+    if let Some(wire) = of_model(model).and_then(|provider| provider.wire) {
+        return Ok(wire);
     }
     Err(Error::usage(format!(
         "the native engine cannot speak to the provider of `{model}`"
@@ -248,33 +279,23 @@ fn tape(native: &config::Native) -> Result<TapeMode> {
     }
 }
 
-/// The variable that names the endpoint, as upstream's first agent reads it.
-const API_BASE_VAR: &str = "MSWEA_MODEL_API_BASE";
-
 fn client(
     config: &Config,
     agent: &AgentConfig,
-    provider: &Provider,
+    access: &Access,
     wire: Wire,
     price: Option<Price>,
 ) -> ClientOptions {
-    let from_environment = || {
-        std::env::var(API_BASE_VAR)
-            .ok()
-            .filter(|base| !base.is_empty())
-    };
-    let base = config.upstream.api_base.clone();
-    let base = base
-        .or_else(from_environment)
-        .or_else(|| agent.api_base.clone())
-        .unwrap_or_else(|| provider.endpoint.to_owned());
-    let key = provider.key(&config.upstream.env).map(|(_, key)| key);
     let native = &config.native;
     ClientOptions {
         model: config.experiment.model.clone(),
         wire,
-        base,
-        key: key.or_else(|| agent.api_key.clone()),
+        // A provider that has a wire format has an endpoint.
+        base: access
+            .endpoint
+            .as_ref()
+            .map_or_else(String::new, |it| it.value.clone()),
+        key: access.key.as_ref().map(|key| key.value.clone()),
         extra: agent.model_kwargs.clone(),
         price,
         timeout: native.call_timeout,

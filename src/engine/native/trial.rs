@@ -10,8 +10,8 @@ use super::options::TapeMode;
 use super::record::{self, Made};
 use super::{Report, Shared};
 use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, Status, Team};
-use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
@@ -267,6 +267,7 @@ fn agent(
             && id != "agent2"
     });
     let report = Arc::clone(&shared.report);
+    let spent = spent(shared, pair, made, id);
     let image = match &shared.backend {
         Backend::Docker(_) => image_name(&pair.task),
         other => other.name().to_owned(),
@@ -279,6 +280,7 @@ fn agent(
                 image: image.clone(),
             });
         }),
+        on_spent: spent,
         id: id.to_owned(),
         team: crew.ids.clone(),
         task: parts.join("\n\n---\n\n"),
@@ -304,6 +306,25 @@ fn agent(
         backend: shared.backend.clone(),
         ended_before: shared.batch.ended_before.contains(pair),
         dies_after: dies.map(|_| COMMANDS_BEFORE_DEATH),
+    })
+}
+
+/// Books what an agent spends while its trial runs: one that is cut off leaves no result.
+fn spent(
+    shared: &Shared,
+    pair: &Pair,
+    made: &Made,
+    id: &str,
+) -> Arc<dyn Fn(Spending) + Send + Sync> {
+    let report = Arc::clone(&shared.report);
+    let (pair, trial, agent) = (pair.clone(), made.trial.clone(), id.to_owned());
+    Arc::new(move |spending| {
+        report(Report::Spent {
+            pair: pair.clone(),
+            trial: trial.clone(),
+            agent: agent.clone(),
+            spending,
+        });
     })
 }
 

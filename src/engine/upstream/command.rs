@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::installed::{Installed, Version};
+use crate::agent::config::ModelAccess;
 use crate::bench::dataset::upstream_order;
 use crate::bench::{Pair, Setting, Subset};
 use crate::config::Config;
+use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::{masked, masked_url};
@@ -38,8 +40,10 @@ pub struct Options {
     pub dataset_dir: Option<PathBuf>,
     /// Another log tree.
     pub logs_dir: Option<PathBuf>,
-    /// The model's endpoint.
+    /// The endpoint that the configuration names, which is passed on.
     pub api_base: Option<String>,
+    /// How the agent reaches the model, by that and by everything else that it reads.
+    pub access: Access,
     /// The user's configuration for the agent.
     pub agent_config: Option<PathBuf>,
     /// Whether the agents of a pair share a git remote.
@@ -110,6 +114,10 @@ impl Options {
                 installed.check_option(option)?;
             }
         }
+        let version = installed.map_or(PLANNED_VERSION, |found| found.version);
+        let bin = installed.map(|found| found.bin.as_path());
+        let access = access(config, &agent, version, bin)?;
+        notes.extend(access.notes.iter().cloned());
         let absolute =
             |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let options = Self {
@@ -124,6 +132,7 @@ impl Options {
             dataset_dir: config.upstream.dataset_dir.as_deref().map(absolute),
             logs_dir: config.upstream.logs_dir.as_deref().map(absolute),
             api_base: config.upstream.api_base.clone(),
+            access,
             agent_config: config.upstream.agent_config.as_deref().map(absolute),
             git: config.experiment.git,
             redis_url: config.upstream.redis_url.clone(),
@@ -156,9 +165,8 @@ impl Options {
         Ok(())
     }
 
-    /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.
     fn reads_api_base_from_environment(&self) -> bool {
-        self.agent == "mini_swe_agent"
+        is_first_agent(&self.agent)
     }
 
     /// The command for one attempt.
@@ -243,6 +251,56 @@ impl Options {
             files,
         }
     }
+}
+
+/// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.
+fn is_first_agent(agent: &str) -> bool {
+    agent == "mini_swe_agent"
+}
+
+/// The first version in which Azure's variables override every endpoint.
+const FIRST_WITH_AZURE: Version = Version(0, 0, 16);
+
+/// How upstream's agent reaches the model of a configuration, with what is installed.
+pub fn access_of_config(config: &Config, installed: Option<&Installed>) -> Result<Access> {
+    let named = || config.experiment.agent.clone();
+    let agent = installed.and_then(|installed| Some(installed.agent(&named()).ok()?.0));
+    let version = installed.map_or(PLANNED_VERSION, |installed| installed.version);
+    let bin = installed.map(|installed| installed.bin.as_path());
+    access(config, &agent.unwrap_or_else(named), version, bin)
+}
+
+/// How this agent of this version reaches the model.
+fn access(config: &Config, agent: &str, version: Version, bin: Option<&Path>) -> Result<Access> {
+    let asker = if is_first_agent(agent) {
+        Asker::FirstAgent
+    } else {
+        Asker::Litellm {
+            knows_azure: version >= FIRST_WITH_AZURE,
+        }
+    };
+    let named = match &config.upstream.agent_config {
+        Some(path) if path.is_file() => ModelAccess::read(path),
+        _ => Ok(ModelAccess::default()),
+    };
+    let (agent, unreadable) = match named {
+        Ok(named) => (named, None),
+        Err(why) => (ModelAccess::default(), Some(why)),
+    };
+    let beside = Beside {
+        agent,
+        unreadable,
+        dotenv: bin.and_then(dotenv),
+    };
+    Access::of_config(config, asker, beside)
+}
+
+/// The `.env` that cooperbench loads: it is searched upward from its package, which is in the
+/// environment of its program.
+fn dotenv(bin: &Path) -> Option<PathBuf> {
+    let bin = std::path::absolute(bin).ok()?;
+    let dirs = bin.ancestors().skip(2);
+    dirs.map(|dir| dir.join(".env")).find(|file| file.is_file())
 }
 
 /// Whether upstream's own resume over the whole plan would run exactly `pairs`: those without a

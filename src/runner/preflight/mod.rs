@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::bench::{Pair, Setting};
 use crate::config::Config;
 use crate::engine::Options;
-use crate::engine::native::{BackendKind, Options as NativeOptions, TapeMode};
+use crate::engine::native::{BackendKind, Options as NativeOptions};
 use crate::error::Error;
 use crate::sandbox::namespace;
 
-pub use model::model;
+pub use model::{endpoint, model};
 pub use upstream::{cooperbench, python};
 
 /// How a check came out.
@@ -83,18 +83,7 @@ const WANTED_FILES: u64 = 1024;
 
 /// The checks that cost nothing: before every run.
 pub async fn cheap(config: &Config, options: &Options, pairs: &[Pair]) -> Vec<Check> {
-    let mut checks = vec![match options {
-        Options::Native(options) if matches!(options.tape, TapeMode::Replay(_)) => {
-            Check::pass("key", "a replay needs none")
-        }
-        _ => model::key(
-            &config.experiment.model,
-            config.upstream.api_base.as_deref(),
-            &config.upstream.env,
-        ),
-    }];
-    checks.push(free_disk(config));
-    checks.push(open_files());
+    let mut checks = vec![model::key(options), free_disk(config), open_files()];
     match options {
         Options::Upstream(options) => {
             checks.push(upstream::prompts(&options.dir));

@@ -1,0 +1,83 @@
+//! What work cost, as far as it is known.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+use super::Usage;
+
+/// A cost in USD. Unknown is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// What is known of it; `None` when nothing is.
+    pub usd: Option<f64>,
+    /// Whether there is more that is not known.
+    pub is_partial: bool,
+}
+
+impl Cost {
+    /// Nothing is known of it.
+    pub const UNKNOWN: Self = Self {
+        usd: None,
+        is_partial: true,
+    };
+
+    /// All of it is known.
+    #[must_use]
+    pub const fn whole(usd: f64) -> Self {
+        Self {
+            usd: Some(usd),
+            is_partial: false,
+        }
+    }
+
+    /// Whether any of it is unknown.
+    #[must_use]
+    pub const fn has_unknown(self) -> bool {
+        self.usd.is_none() || self.is_partial
+    }
+}
+
+/// What an agent has spent so far, as it is booked with every answer of the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    /// USD of the calls whose cost is known; `None` when no call's is.
+    pub cost: Option<f64>,
+    /// Tokens of the calls whose tokens are known.
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// Whether there were calls whose usage is not known.
+    #[serde(default)]
+    pub usage_unknown: bool,
+}
+
+impl AddAssign for Spending {
+    fn add_assign(&mut self, other: Self) {
+        if let Some(cost) = other.cost {
+            *self.cost.get_or_insert(0.0) += cost;
+        }
+        self.usage += other.usage;
+        self.usage_unknown |= other.usage_unknown;
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.usd, self.is_partial) {
+            (Some(usd), false) => f.write_str(&dollars(usd)),
+            (Some(usd), true) => write!(f, "{} + unknown", dollars(usd)),
+            (None, _) => f.write_str("cost unknown"),
+        }
+    }
+}
+
+/// An amount for people: cents, or finer below ten cents.
+#[must_use]
+pub fn dollars(usd: f64) -> String {
+    if usd > 0.0 && usd < 0.1 {
+        format!("${usd:.4}")
+    } else {
+        format!("${usd:.2}")
+    }
+}

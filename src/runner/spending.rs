@@ -1,0 +1,47 @@
+//! What trials that run have spent so far: the budget counts it before they end.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::bench::{Pair, Spending};
+use crate::engine::Report;
+use crate::store::Ledger;
+
+/// An agent of a trial: the pair, the trial, the agent.
+type Spender = (Pair, String, String);
+
+/// The spending of trials that are not in the ledger yet.
+#[derive(Debug, Default)]
+pub(super) struct Underway {
+    spent: Mutex<HashMap<Spender, Spending>>,
+    /// Told when it grows.
+    pub changed: Notify,
+}
+
+impl Underway {
+    /// Takes in what an engine reports.
+    pub fn note(&self, report: &Report) {
+        if let Report::Spent {
+            pair,
+            trial,
+            agent,
+            spending,
+        } = report
+        {
+            let spender = (pair.clone(), trial.clone(), agent.clone());
+            let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+            spent.insert(spender, *spending);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The sum of what is known, in USD, of trials that the ledger does not have.
+    pub fn known_cost(&self, ledger: &Ledger) -> f64 {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.retain(|(pair, trial, _), _| !ledger.has(pair, trial));
+        let costs = spent.values().filter_map(|spending| spending.cost);
+        costs.fold(0.0, |sum, cost| sum + cost)
+    }
+}

@@ -1,0 +1,146 @@
+//! An endpoint that answers every chat call, in both wire formats at once, and keeps who asked.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+use serde_json::{Value, json};
+
+/// The command by which an agent submits.
+pub const SUBMITS: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub path: String,
+    pub authorization: Option<String>,
+}
+
+/// The endpoint.
+pub struct Listener {
+    pub base: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    gate: Arc<Gate>,
+}
+
+/// Whether what is held back is let go.
+type Gate = (Mutex<bool>, Condvar);
+
+/// The whole response to a request, by its number from 0; `None` holds it back until the listener
+/// is told to release it, and then nothing is answered.
+type Answers = dyn Fn(usize) -> Option<String> + Send + Sync;
+
+impl Listener {
+    /// One whose agents submit at once.
+    pub fn new() -> Self {
+        Self::answering(|_| Some(reply(SUBMITS)))
+    }
+
+    /// One that answers so.
+    pub fn answering(answers: impl Fn(usize) -> Option<String> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let gate: Arc<Gate> = Arc::default();
+        let answers: Arc<Answers> = Arc::new(answers);
+        let (known, shared) = (Arc::clone(&asked), Arc::clone(&gate));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (known, answers) = (Arc::clone(&known), Arc::clone(&answers));
+                let gate = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream, &known, &*answers, &gate));
+            }
+        });
+        Self { base, asked, gate }
+    }
+
+    /// Lets go of what is held back.
+    pub fn release(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
+    }
+
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The keys that came, each once.
+    pub fn keys(&self) -> Vec<Option<String>> {
+        let mut keys: Vec<_> = self
+            .asked()
+            .into_iter()
+            .map(|it| it.authorization)
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    known: &Mutex<Vec<Asked>>,
+    answers: &Answers,
+    gate: &Gate,
+) -> Option<()> {
+    let mut lines = BufReader::new(stream.try_clone().ok()?);
+    let (mut first, mut authorization, mut length) = (String::new(), None, 0);
+    lines.read_line(&mut first).ok()?;
+    loop {
+        let mut line = String::new();
+        lines.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => authorization = Some(value.to_owned()),
+            "content-length" => length = value.parse().ok()?,
+            _ => {}
+        }
+    }
+    lines.take(length).read_to_end(&mut Vec::new()).ok()?;
+    let number = {
+        let mut known = known.lock().unwrap();
+        known.push(Asked {
+            path: first.split(' ').nth(1).unwrap_or_default().to_owned(),
+            authorization,
+        });
+        known.len() - 1
+    };
+    let Some(response) = answers(number) else {
+        let released = gate.0.lock().unwrap();
+        drop(gate.1.wait_while(released, |released| !*released).unwrap());
+        return None;
+    };
+    stream.write_all(response.as_bytes()).ok()
+}
+
+/// A response whose message calls `bash` with this command: 1000 tokens in, 100 out.
+pub fn reply(command: &str) -> String {
+    let arguments = json!({"command": command}).to_string();
+    let message = json!({"role": "assistant", "content": "", "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": arguments}},
+    ]});
+    ok(&json!({
+        "message": message.clone(),
+        "choices": [{"index": 0, "message": message}],
+        "usage": {
+            "prompt_tokens": 1000, "completion_tokens": 100,
+            "tokens": {"input_tokens": 1000, "output_tokens": 100},
+        },
+    }))
+}
+
+fn ok(body: &Value) -> String {
+    let body = body.to_string();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A redirect to another place.
+pub fn redirect(status: u16, to: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+}
