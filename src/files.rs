@@ -1,10 +1,13 @@
 //! File calls whose errors name the path, and the one way we write a file.
 
+mod read;
+
 use std::fs;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+pub use read::{MAX_INPUT, open, open_to_write, read, read_end, read_lines, read_text, read_up_to};
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
     // A temporary file's error names that file, which the reader knows nothing of.
@@ -18,65 +21,11 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::StorageFull => {
             report.hint("free some space; nothing was half-written, the same command goes on")
         }
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
+            report.hint("move it away; `ls -l` shows what it is")
+        }
         _ => report,
     }
-}
-
-/// The bytes of a file.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the call that adds the path"
-)]
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| failed("read", path, &error))
-}
-
-/// The bytes of a file of at most `limit` bytes; `Ok(None)` when there is no such file.
-///
-/// A longer file is an error: what we read whole is small by design.
-pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, &error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed("read", path, &error))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::world(format!(
-            "{} is larger than {} MB, which no such file is",
-            path.display(),
-            limit / 1_000_000
-        )));
-    }
-    Ok(Some(bytes))
-}
-
-/// The bytes of a file from an offset on; nothing when there is no such file.
-pub fn read_from(path: &Path, offset: u64) -> Result<Vec<u8>> {
-    let mut file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed("read", path, &error)),
-    };
-    let mut bytes = Vec::new();
-    file.seek(io::SeekFrom::Start(offset))
-        .and_then(|_| file.read_to_end(&mut bytes))
-        .map_err(|error| failed("read", path, &error))?;
-    Ok(bytes)
-}
-
-/// The text of a file, which must be UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).map_err(|error| {
-        Error::usage(format!(
-            "{} is not UTF-8 text: invalid byte at offset {}",
-            path.display(),
-            error.utf8_error().valid_up_to()
-        ))
-    })
 }
 
 /// Makes a directory and its parents.
@@ -140,7 +89,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Copies a file; `Ok(false)` when there is none.
 pub fn copy(from: &Path, to: &Path) -> Result<bool> {
-    match fs::copy(from, to) {
+    let copied = open(from).and_then(|_| fs::copy(from, to));
+    match copied {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failed("copy", from, &error)),
@@ -305,10 +255,7 @@ pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
 }
 
 fn append(path: &Path, line: &str) -> io::Result<fs::File> {
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?;
+    let mut file = open_to_write(path, fs::OpenOptions::new().append(true))?;
     file.write_all(format!("{line}\n").as_bytes())?;
     Ok(file)
 }
