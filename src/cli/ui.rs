@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
+use crate::text::{shown, shown_in_colour};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -84,7 +85,7 @@ impl Ui {
     pub fn data(&self, text: &str) -> Result<()> {
         let mut stdout = anstream::stdout();
         match stdout
-            .write_all(text.as_bytes())
+            .write_all(shown_in_colour(text).as_bytes())
             .and_then(|()| stdout.flush())
         {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -103,6 +104,7 @@ impl Ui {
 
     /// Says something on stderr, even with `-q`.
     pub fn talk(&self, text: impl Display) {
+        let text = shown_in_colour(&text.to_string());
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
@@ -125,9 +127,10 @@ impl Ui {
             Kind::World => "not fit",
         };
         let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {error}");
+        let text = shown(&error.to_string());
+        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
         for hint in error.hints() {
-            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {hint}");
+            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));
         }
     }
 }
@@ -135,7 +138,7 @@ impl Ui {
 /// A warning as a line.
 #[must_use]
 pub fn warning(text: impl Display) -> String {
-    format!("{YELLOW}warning:{YELLOW:#} {text}")
+    format!("{YELLOW}warning:{YELLOW:#} {}", shown(&text.to_string()))
 }
 
 /// Text in bold.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentConfig, Times};
+use crate::agent::{AgentConfig, Times, rehearse};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
@@ -131,7 +131,14 @@ impl Options {
                     path.display()
                 )));
             }
-            Some(path) => AgentConfig::read(path)?,
+            Some(path) => {
+                let agent = AgentConfig::read(path)?;
+                rehearse(&agent).map_err(|error| {
+                    Error::usage(format!("{}: {error}", path.display()))
+                        .hint("templates are Jinja's; nothing was run")
+                })?;
+                agent
+            }
         };
         if !agent.ignored.is_empty() {
             notes.push(format!(
