@@ -585,7 +585,10 @@ impl Turn {
             timeout,
         };
         let output = sandbox.run(script, Some(&self.desks)).await?;
-        Ok(Observation::of(&output, timeout))
+        let mut observation = Observation::of(&output, timeout);
+        // No sandbox is given the key, but a repository or a careless environment may hold it.
+        observation.output = self.agent.client.hide(&observation.output);
+        Ok(observation)
     }
 
     /// Waits until the sandbox is there.

@@ -65,7 +65,7 @@ pub fn cost_of(record: &TrialRecord, usage: Option<Usage>, prices: &PriceTable) 
     if record.agents.iter().any(|agent| agent.usage_unknown) {
         return None;
     }
-    let from_tokens = || Some(prices.get(record.model.as_deref()?)?.of(usage?));
+    let from_tokens = || prices.get(record.model.as_deref()?)?.of(usage?);
     if let Some(cost) = record.whole_cost {
         return if cost == 0.0 && record.steps() > 0 {
             from_tokens()
@@ -171,7 +171,7 @@ mod tests {
             cached_tokens: 0,
         };
         let price = PriceTable::embedded().get("cohere_chat/command-a-03-2025");
-        let of = |usage| price.map(|price| price.of(usage));
+        let of = |usage| price.and_then(|price| price.of(usage));
         assert_eq!(of(used(1_000_000, 0)), Some(2.5));
         assert_eq!(of(used(0, 1_000_000)), Some(10.0));
         assert_eq!(

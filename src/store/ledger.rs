@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{AgentRecord, Diagnosis, RunDir};
-use crate::bench::{Pair, Setting, Usage};
+use crate::bench::{Pair, Setting, Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
 
@@ -44,6 +44,19 @@ pub struct LedgerEntry {
     pub duration_seconds: Option<f64>,
     /// When this line was written.
     pub recorded_at: jiff::Timestamp,
+}
+
+impl LedgerEntry {
+    /// The entry without the numbers that no trial can have: a stranger's edit, or an engine's.
+    fn believable(mut self) -> Self {
+        self.cost = self.cost.and_then(believable_cost);
+        self.usage = self.usage.and_then(Usage::believable);
+        self.duration_seconds = self.duration_seconds.and_then(believable_seconds);
+        for agent in &mut self.agents {
+            agent.cost = agent.cost.and_then(believable_cost);
+        }
+        self
+    }
 }
 
 /// The status of a trial that was ended before it wrote a result.
@@ -96,7 +109,7 @@ impl Ledger {
             return;
         }
         match serde_json::from_slice::<LedgerEntry>(line) {
-            Ok(entry) => self.remember(entry),
+            Ok(entry) => self.remember(entry.believable()),
             Err(_) => self.unreadable_lines += 1,
         }
     }
