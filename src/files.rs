@@ -1,6 +1,7 @@
 //! File calls whose errors name the path, and the one way we write a file.
 
 mod read;
+mod temporary;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 pub use read::{MAX_INPUT, open, open_to_write, read, read_end, read_lines, read_text, read_up_to};
+pub use temporary::{left_behind, left_behind_in, remove};
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
     // A temporary file's error names that file, which the reader knows nothing of.
@@ -42,8 +44,7 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn create_tree(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let parent = path.parent().unwrap_or(path);
     create_dir(parent)?;
-    let fresh = tempfile::Builder::new()
-        .prefix(".regatta-")
+    let fresh = temporary::ours()
         .tempdir_in(parent)
         .map_err(|error| failed("write in", parent, &error))?;
     fill(fresh.path())?;
@@ -124,9 +125,7 @@ pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
 /// Replaces a file by a synced one; its name is safe when the directory is synced.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".regatta-")
-            .tempfile_in(dir_of(path))?;
+        let mut file = temporary::ours().tempfile_in(dir_of(path))?;
         file.write_all(bytes)?;
         set_usual_mode(path, file.as_file())?;
         file.as_file().sync_all()?;
@@ -167,6 +166,14 @@ pub fn open_to_all(path: &Path) -> Result<()> {
 )]
 pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| failed("write", path, &error))
+}
+
+/// Makes a directory for a while, in the system's place for such, with this process's name on it.
+pub fn temporary_dir() -> Result<tempfile::TempDir> {
+    let parent = std::env::temp_dir();
+    temporary::ours()
+        .tempdir()
+        .map_err(|error| failed("make a directory in", &parent, &error))
 }
 
 /// Makes a directory that is open to all, whatever the umask.
@@ -233,8 +240,7 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
 
 /// Removes a directory with everything in it: it is gone at once, under its name, and then in fact.
 pub fn remove_tree(dir: &Path) -> Result<()> {
-    let aside = tempfile::Builder::new()
-        .prefix(".regatta-")
+    let aside = temporary::ours()
         .tempdir_in(dir_of(dir))
         .map_err(|error| failed("write in", dir_of(dir), &error))?;
     rename(dir, &aside.path().join("removed"))?;
@@ -263,8 +269,7 @@ fn append(path: &Path, line: &str) -> io::Result<fs::File> {
 /// Whether a file can be made in this directory, by making one.
 pub fn check_writable(dir: &Path) -> Result<()> {
     create_dir(dir)?;
-    tempfile::Builder::new()
-        .prefix(".regatta-")
+    temporary::ours()
         .tempfile_in(dir)
         .map(drop)
         .map_err(|error| failed("write in", dir, &error))

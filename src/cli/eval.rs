@@ -111,7 +111,9 @@ impl EvalArgs {
 pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
     let mut interrupt = Interrupt::listen()?;
+    ui.guard(&interrupt);
     if args.gold {
+        reap(&config, ui).await?;
         let rules = options::rules(&config)?;
         let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
         let grading = Grading {
@@ -254,6 +256,7 @@ impl Task {
 
     /// Judges runs one after the other; gives the exit code.
     pub async fn judge(&self, runs: &[RunDir], interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+        reap(&self.config, ui).await?;
         let mut plans = Vec::new();
         for run in runs {
             let plan = self.plan(run)?;
@@ -271,7 +274,6 @@ impl Task {
             ui.say("nothing to judge");
             return Ok(exit::OK);
         }
-        reap(ui).await?;
         let cache = cache(!self.force);
         let mut code = exit::OK;
         for (run, plan) in runs.iter().zip(plans) {

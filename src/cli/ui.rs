@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
+use crate::runner::interrupt::Interrupt;
 use crate::text::{shown, shown_in_colour};
 
 /// How much is said, and how.
@@ -40,6 +42,10 @@ pub struct Ui {
     quiet: bool,
     bars: bool,
 }
+
+/// How long an interrupt waits for the program to take notice: no piece of work should take a
+/// second, and service managers kill after 10 to 90.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -118,6 +124,17 @@ impl Ui {
     /// Warns, even with `-q`.
     pub fn warn(&self, text: impl Display) {
         self.talk(warning(text));
+    }
+
+    /// Ends the program where an interrupt finds it held up.
+    pub fn guard(&self, interrupt: &Interrupt) {
+        let ui = self.clone();
+        interrupt.end_if_stuck(PATIENCE, move || {
+            ui.warn(format!(
+                "interrupted while busy for more than {} s, and ended at once; what ran is kept, and the same command resumes",
+                PATIENCE.as_secs()
+            ));
+        });
     }
 
     /// Prints an error with its hints.

@@ -10,6 +10,7 @@ mod support;
 mod bad_input;
 mod config;
 mod eval;
+mod hostile;
 mod layers;
 mod native;
 mod plan;
