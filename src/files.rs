@@ -26,6 +26,9 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
             report.hint("move it away; `ls -l` shows what it is")
         }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            report.hint("move the link away; `ls -l` shows where it leads")
+        }
         _ => report,
     }
 }

@@ -21,6 +21,7 @@ impl RunLock {
         files::create_dir(&run.own())?;
         let cannot = |error: &std::io::Error| {
             Error::usage(format!("cannot lock {}: {error}", path.display()))
+                .hint("it is a small file of ours: where it is something else, move it away")
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true).truncate(false);
