@@ -179,6 +179,11 @@ pub fn temporary_dir() -> Result<tempfile::TempDir> {
         .map_err(|error| failed("make a directory in", &parent, &error))
 }
 
+/// Makes a file for a while, as [`temporary_dir`] does a directory.
+pub fn temporary_file() -> io::Result<tempfile::NamedTempFile> {
+    temporary::ours().tempfile()
+}
+
 /// Makes a directory that is open to all, whatever the umask.
 pub fn create_open_dir(path: &Path) -> Result<()> {
     create_dir(path)?;

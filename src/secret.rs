@@ -130,14 +130,17 @@ impl Mask {
         let mut out = String::new();
         let mut kept_to = 0;
         let mut at = 0;
-        while at < text.len() {
-            if let Some(rest) = text.get(at..).and_then(|rest| self.strip(rest)) {
+        let first = self.secret.first()?;
+        let begins = |c: char| first.eq_ignore_ascii_case(&c) || matches!(c, '\\' | '%' | '&');
+        while let Some(next) = text[at..].find(begins) {
+            at += next;
+            if let Some(rest) = self.strip(&text[at..]) {
                 out.push_str(&text[kept_to..at]);
                 out.push_str(MASK);
                 at = text.len() - rest.len();
                 kept_to = at;
             } else {
-                at += 1;
+                at += text[at..].chars().next().map_or(1, char::len_utf8);
             }
         }
         (kept_to > 0).then(|| out + &text[kept_to..])

@@ -43,9 +43,9 @@ pub struct Ui {
     bars: bool,
 }
 
-/// How long an interrupt waits for the program to take notice: no piece of work should take a
-/// second, and service managers kill after 10 to 90.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an interrupt waits for the program to take notice. No piece of work should take a
+/// second, but a disk may, and what runs is paid for; Docker's `stop` waits ten seconds by default.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();

@@ -30,6 +30,9 @@ pub struct Came {
 /// How often the thread that everything runs on shows that it is not held up.
 const BEAT: Duration = Duration::from_millis(500);
 
+/// In how many steps it is waited for that.
+const STEPS: u32 = 20;
+
 impl Interrupt {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
     pub fn listen() -> Result<Self> {
@@ -76,8 +79,15 @@ impl Interrupt {
                 loop {
                     signals.next().await;
                     let before = beat.load(Ordering::Relaxed);
-                    tokio::time::sleep(patience).await;
-                    if beat.load(Ordering::Relaxed) == before {
+                    let is_held_up = || beat.load(Ordering::Relaxed) == before;
+                    // In steps: a process that was stopped and goes on is given time to.
+                    for _ in 0..STEPS {
+                        tokio::time::sleep(patience / STEPS).await;
+                        if !is_held_up() {
+                            break;
+                        }
+                    }
+                    if is_held_up() {
                         say();
                         std::process::exit(exit::INTERRUPTED.into());
                     }
