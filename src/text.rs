@@ -48,6 +48,18 @@ pub fn shown(text: &str) -> String {
         .collect()
 }
 
+/// Like [`shown`], with lines of at most `width` characters: a parser's error quotes the line it
+/// stopped at, which may be a megabyte.
+#[must_use]
+pub fn shown_within(text: &str, width: usize) -> String {
+    let cut = |line: &str| match line.char_indices().nth(width) {
+        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
+    };
+    let lines: Vec<String> = shown(text).split('\n').map(cut).collect();
+    lines.join("\n")
+}
+
 /// Like [`shown`], for text that has colours of ours: of escape sequences those stay that choose
 /// colour and weight, and no other.
 #[must_use]
@@ -176,6 +188,13 @@ mod tests {
         assert_eq!(one_line("a\u{202e}b\r\nc", 20), "a\u{fffd}b c");
         assert_eq!(one_line("a\x1b[2J\nb", 20), "a [2J b");
         assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_the_others_stay() {
+        let text = format!("what\n{}\nwhy", "[".repeat(1_000_000));
+        let expected = format!("what\n{}…\nwhy", "[".repeat(80));
+        assert_eq!(shown_within(&text, 80), expected);
     }
 
     #[test]

@@ -104,7 +104,22 @@ pub struct Price {
     pub max_input_tokens: Option<u64>,
 }
 
+/// The most that a token can cost, in USD: a thousand times the dearest of litellm's list.
+const DEAREST_TOKEN: f64 = 1.0;
+
 impl Price {
+    /// Whether tokens can cost so much: not negative, not infinite, and at most a dollar each.
+    #[must_use]
+    pub fn is_believable(&self) -> bool {
+        let prices = [
+            Some(self.input_cost_per_token),
+            Some(self.output_cost_per_token),
+            self.cache_read_input_token_cost,
+        ];
+        let is_one = |usd: f64| (0.0..=DEAREST_TOKEN).contains(&usd);
+        prices.into_iter().flatten().all(is_one)
+    }
+
     /// What these tokens cost, in USD; `None` where the price makes it what nothing can cost.
     #[must_use]
     pub fn of(&self, usage: Usage) -> Option<f64> {
@@ -182,8 +197,10 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(price(0.001).of(used), Some(1.0));
+        assert!(price(0.001).is_believable());
         for mad in [-1.0, 1e300, f64::NAN, f64::INFINITY] {
             assert_eq!(price(mad).of(used), None, "{mad}");
+            assert!(!price(mad).is_believable(), "{mad}");
         }
     }
 }

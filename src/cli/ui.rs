@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
 use crate::runner::interrupt::Interrupt;
-use crate::text::{shown, shown_in_colour};
+use crate::text::{shown, shown_in_colour, shown_within};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -42,6 +42,9 @@ pub struct Ui {
     quiet: bool,
     bars: bool,
 }
+
+/// The longest line of an error, in characters.
+const WIDEST: usize = 1000;
 
 /// How long an interrupt waits for the program to take notice. No piece of work should take a
 /// second, but a disk may, and what runs is paid for; Docker's `stop` waits ten seconds by default.
@@ -144,7 +147,7 @@ impl Ui {
             Kind::World => "not fit",
         };
         let mut stderr = anstream::stderr();
-        let text = shown(&error.to_string());
+        let text = shown_within(&error.to_string(), WIDEST);
         let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
         for hint in error.hints() {
             let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));

@@ -496,3 +496,28 @@ fn a_file_that_may_not_be_read_says_so() {
         ran.code(3).says("ledger.jsonl").says("hint");
     }
 }
+
+#[test]
+fn a_price_that_no_token_has_is_refused() {
+    let place = run_tree();
+    for price in ["nan", "inf", "-1e-6", "2.5"] {
+        place.write(
+            "regatta.toml",
+            format!("[prices.models]\n\"m\" = {{input_cost_per_token = {price}, output_cost_per_token = 0.0}}\n"),
+        );
+        place
+            .run(&["report", "--cooperbench-dir", "cb"])
+            .code(2)
+            .says("the prices of `m`")
+            .says("e-06");
+    }
+}
+
+#[test]
+fn an_error_does_not_quote_a_line_without_end() {
+    let place = run_tree();
+    place.write("regatta.toml", format!("a = {}", "[".repeat(200_000)));
+    let ran = place.run(&["report", "--cooperbench-dir", "cb"]).code(2);
+    assert!(ran.stderr.len() < 10_000, "{} bytes", ran.stderr.len());
+    ran.says("is not TOML");
+}
