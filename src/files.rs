@@ -1,10 +1,15 @@
 //! File calls whose errors name the path, and the one way we write a file.
 
+mod read;
+mod temporary;
+
 use std::fs;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+pub use read::{MAX_INPUT, open, open_to_write, read, read_end, read_lines, read_text, read_up_to};
+pub use temporary::{left_behind, left_behind_in, remove_all};
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
     // A temporary file's error names that file, which the reader knows nothing of.
@@ -18,65 +23,14 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::StorageFull => {
             report.hint("free some space; nothing was half-written, the same command goes on")
         }
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
+            report.hint("move it away; `ls -l` shows what it is")
+        }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            report.hint("move the link away; `ls -l` shows where it leads")
+        }
         _ => report,
     }
-}
-
-/// The bytes of a file.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the call that adds the path"
-)]
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| failed("read", path, &error))
-}
-
-/// The bytes of a file of at most `limit` bytes; `Ok(None)` when there is no such file.
-///
-/// A longer file is an error: what we read whole is small by design.
-pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, &error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed("read", path, &error))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::world(format!(
-            "{} is larger than {} MB, which no such file is",
-            path.display(),
-            limit / 1_000_000
-        )));
-    }
-    Ok(Some(bytes))
-}
-
-/// The bytes of a file from an offset on; nothing when there is no such file.
-pub fn read_from(path: &Path, offset: u64) -> Result<Vec<u8>> {
-    let mut file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed("read", path, &error)),
-    };
-    let mut bytes = Vec::new();
-    file.seek(io::SeekFrom::Start(offset))
-        .and_then(|_| file.read_to_end(&mut bytes))
-        .map_err(|error| failed("read", path, &error))?;
-    Ok(bytes)
-}
-
-/// The text of a file, which must be UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).map_err(|error| {
-        Error::usage(format!(
-            "{} is not UTF-8 text: invalid byte at offset {}",
-            path.display(),
-            error.utf8_error().valid_up_to()
-        ))
-    })
 }
 
 /// Makes a directory and its parents.
@@ -93,8 +47,7 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn create_tree(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let parent = path.parent().unwrap_or(path);
     create_dir(parent)?;
-    let fresh = tempfile::Builder::new()
-        .prefix(".regatta-")
+    let fresh = temporary::ours()
         .tempdir_in(parent)
         .map_err(|error| failed("write in", parent, &error))?;
     fill(fresh.path())?;
@@ -140,7 +93,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Copies a file; `Ok(false)` when there is none.
 pub fn copy(from: &Path, to: &Path) -> Result<bool> {
-    match fs::copy(from, to) {
+    let copied = open(from).and_then(|_| fs::copy(from, to));
+    match copied {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failed("copy", from, &error)),
@@ -201,9 +155,7 @@ pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
 /// Replaces a file by a synced one; its name is safe when the directory is synced.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".regatta-")
-            .tempfile_in(dir_of(path))?;
+        let mut file = temporary::ours().tempfile_in(dir_of(path))?;
         file.write_all(bytes)?;
         set_usual_mode(path, file.as_file())?;
         file.as_file().sync_all()?;
@@ -249,6 +201,19 @@ pub fn open_to_all(path: &Path) -> Result<()> {
 )]
 pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| failed("write", path, &error))
+}
+
+/// Makes a directory for a while, in the system's place for such, with this process's name on it.
+pub fn temporary_dir() -> Result<tempfile::TempDir> {
+    let parent = std::env::temp_dir();
+    temporary::ours()
+        .tempdir()
+        .map_err(|error| failed("make a directory in", &parent, &error))
+}
+
+/// Makes a file for a while, as [`temporary_dir`] does a directory.
+pub fn temporary_file() -> io::Result<tempfile::NamedTempFile> {
+    temporary::ours().tempfile()
 }
 
 /// Makes a directory that is open to all, whatever the umask.
@@ -315,8 +280,7 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
 
 /// Removes a directory with everything in it: it is gone at once, under its name, and then in fact.
 pub fn remove_tree(dir: &Path) -> Result<()> {
-    let aside = tempfile::Builder::new()
-        .prefix(".regatta-")
+    let aside = temporary::ours()
         .tempdir_in(dir_of(dir))
         .map_err(|error| failed("write in", dir_of(dir), &error))?;
     rename(dir, &aside.path().join("removed"))?;
@@ -337,10 +301,7 @@ pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
 }
 
 fn append(path: &Path, line: &str) -> io::Result<fs::File> {
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?;
+    let mut file = open_to_write(path, fs::OpenOptions::new().append(true))?;
     file.write_all(format!("{line}\n").as_bytes())?;
     Ok(file)
 }
@@ -348,8 +309,7 @@ fn append(path: &Path, line: &str) -> io::Result<fs::File> {
 /// Whether a file can be made in this directory, by making one.
 pub fn check_writable(dir: &Path) -> Result<()> {
     create_dir(dir)?;
-    tempfile::Builder::new()
-        .prefix(".regatta-")
+    temporary::ours()
         .tempfile_in(dir)
         .map(drop)
         .map_err(|error| failed("write in", dir, &error))

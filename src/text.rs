@@ -1,21 +1,149 @@
 //! Text for people, from what is not theirs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Text as one line of at most `limit` characters; control characters become spaces, so that an
-/// error's text cannot drive the terminal.
+use regex::{Regex, RegexBuilder};
+
+/// The longest that a name of a pair, a rule or a status may be where it is shown, in characters.
+pub const NAME: usize = 200;
+
+/// Whether a character changes what the reader sees without being seen: it drives the terminal,
+/// turns the direction of writing, joins or hides what is around it, or is no character at all.
+///
+/// Controls (Cc), format characters (Cf), separators of lines (Zl, Zp), the fillers and joiners
+/// that have no width, and noncharacters: Unicode Standard 16, sections 23.1 to 23.7, and Unicode
+/// Technical Report 36, section 3.1. Of XML 1.0's forbidden characters (section 2.2) it has all.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    if c.is_control() || c as u32 & 0xfffe == 0xfffe {
+        return true;
+    }
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
+        | '\u{600}'..='\u{605}' | '\u{890}'..='\u{891}' | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}'
+        | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What stands in the place of a character: a space for a control, as it may have been one, and a
+/// mark for what is hidden, so that a name with it is not taken for the name without.
+fn seen(c: char) -> char {
+    match c {
+        '\u{2028}' | '\u{2029}' => ' ',
+        c if c.is_control() => ' ',
+        c if is_hidden(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
+/// Text as it may be shown: line feeds and tabs stay, what is hidden does not.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if matches!(c, '\n' | '\t') { c } else { seen(c) })
+        .collect()
+}
+
+/// Like [`shown`], with lines of at most `width` characters: a parser's error quotes the line it
+/// stopped at, which may be a megabyte.
+#[must_use]
+pub fn shown_within(text: &str, width: usize) -> String {
+    let cut = |line: &str| match line.char_indices().nth(width) {
+        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
+    };
+    let lines: Vec<String> = shown(text).split('\n').map(cut).collect();
+    lines.join("\n")
+}
+
+/// Like [`shown`], for text that has colours of ours: of escape sequences those stay that choose
+/// colour and weight, and no other.
+#[must_use]
+pub fn shown_in_colour(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\u{1b}[") {
+        out.push_str(&shown(&rest[..at]));
+        let after = &rest[at + 2..];
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';');
+        if let Some(end) = end.filter(|end| after[*end..].starts_with('m')) {
+            out.push_str(&rest[at..=(at + 2 + end)]);
+            rest = &after[end + 1..];
+        } else {
+            out.push_str(" [");
+            rest = after;
+        }
+    }
+    out.push_str(&shown(rest));
+    out
+}
+
+/// A JSON text in which nothing is hidden: such characters are written as escapes, so that a
+/// reader of the JSON gets them and a terminal does not.
+#[must_use]
+pub fn shown_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if is_hidden(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Text as one line of at most `limit` characters, in which nothing is hidden.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
-    let clean: String = text
+    // What is cut off need not be looked at; a word may be long, spaces are few.
+    let text: String = text
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(seen)
+        .take(limit.saturating_mul(4))
         .collect();
-    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if clean.chars().count() <= limit {
         return clean;
     }
     let cut: String = clean.chars().take(limit - 1).collect();
     format!("{cut}…")
+}
+
+/// How large a user's regular expression may be when it is compiled, in bytes: twice what the
+/// largest of ours needs.
+const REGEX_SIZE: usize = 512 << 10;
+
+/// The most of a text that a user's regular expression is asked about, in bytes. The time it may
+/// take is size times length, so that with these two it is seconds at worst.
+const SEARCHED: usize = 64 << 10;
+
+/// A user's regular expression. It cannot blow up, as those that go back can, but a large one on a
+/// long text takes its time: search in [`searched`].
+pub fn users_regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .size_limit(REGEX_SIZE)
+        .dfa_size_limit(REGEX_SIZE)
+        .nest_limit(100)
+        .build()
+}
+
+/// What a user's regular expression is searched in: a text, or beginning and end of a long one.
+#[must_use]
+pub fn searched(text: &str) -> Cow<'_, str> {
+    if text.len() <= SEARCHED {
+        return Cow::Borrowed(text);
+    }
+    let head = text.floor_char_boundary(SEARCHED / 2);
+    let tail = text.ceil_char_boundary(text.len() - SEARCHED / 2);
+    Cow::Owned(format!("{}\n…\n{}", &text[..head], &text[tail..]))
 }
 
 /// Bytes as hexadecimal digits.
@@ -25,4 +153,74 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some of each kind: terminal escapes in seven and eight bits, bidi, no width, none at all.
+    const HIDDEN: &str = "\u{1b}\u{9b}\u{7f}\u{0}\u{85}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}\u{2060}\u{ad}\u{feff}\u{fffe}\u{ffff}\u{1fffe}\u{e0041}\u{3164}";
+
+    #[test]
+    fn nothing_hidden_is_left_in_what_is_shown() {
+        let text = format!("a{HIDDEN}b");
+        for shown in [
+            shown(&text),
+            shown_in_colour(&text),
+            shown_json(&text),
+            one_line(&text, 1000),
+        ] {
+            assert!(!shown.chars().any(is_hidden), "{shown:?}");
+            assert!(shown.starts_with('a') && shown.ends_with('b'), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn scripts_of_all_directions_and_their_marks_are_shown_as_they_are() {
+        let text = "naïve e\u{301} שלום العربية हिन्दी 한국어 日本 ❤️ 👍🏽 – “q”\n\tline";
+        assert_eq!(shown(text), text);
+        assert_eq!(shown_json(text), text.replace('\t', "\\u0009"));
+    }
+
+    #[test]
+    fn a_hidden_character_is_marked_and_a_control_is_a_space() {
+        assert_eq!(one_line("a\u{202e}b\r\nc", 20), "a\u{fffd}b c");
+        assert_eq!(one_line("a\x1b[2J\nb", 20), "a [2J b");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_the_others_stay() {
+        let text = format!("what\n{}\nwhy", "[".repeat(1_000_000));
+        let expected = format!("what\n{}…\nwhy", "[".repeat(80));
+        assert_eq!(shown_within(&text, 80), expected);
+    }
+
+    #[test]
+    fn of_escape_sequences_only_colours_stay() {
+        let text = "\x1b[1;31merror:\x1b[0m x\x1b[2J\x1b]0;title\x07\x1b[31";
+        let expected = "\x1b[1;31merror:\x1b[0m x [2J ]0;title  [31";
+        assert_eq!(shown_in_colour(text), expected);
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let text = format!("a{HIDDEN}b");
+        let json = serde_json::to_string(&text).unwrap();
+        let back: String = serde_json::from_str(&shown_json(&json)).unwrap();
+        assert_eq!(back, text);
+    }
+
+    #[test]
+    fn a_huge_expression_is_refused_and_a_long_text_is_searched_at_both_ends() {
+        for pattern in ["(a{1000}){1000}", r"\w{5000}", &"(".repeat(5000)] {
+            assert!(users_regex(pattern).is_err(), "{pattern}");
+        }
+        let regex = users_regex(r"(?is)^begin.*\bend$").unwrap();
+        let long = format!("begin {} end", "é".repeat(SEARCHED));
+        assert!(regex.is_match(&searched(&long)));
+        assert!(searched(&long).len() < SEARCHED + 10);
+        assert_eq!(searched("short"), "short");
+    }
 }

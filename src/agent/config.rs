@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Secret;
+use crate::text::users_regex;
 
 /// An agent's configuration.
 #[derive(Clone, Debug)]
@@ -277,7 +278,7 @@ impl AgentConfig {
 }
 
 fn fenced(regex: &str) -> std::result::Result<Protocol, String> {
-    Regex::new(regex)
+    users_regex(regex)
         .map(Protocol::Fenced)
         .map_err(|error| format!("agent.action_regex is no regular expression: {error}"))
 }

@@ -15,4 +15,5 @@ pub use config::AgentConfig;
 pub use failure::Failure;
 pub use git::Team;
 pub use mailbox::{Departure, Letter, Mailbox};
+pub use prompt::rehearse;
 pub use turn::{Agent, AgentEnd, Halt, SANDBOX_ENDED, Status, Times};

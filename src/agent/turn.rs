@@ -258,6 +258,10 @@ impl Agent {
     }
 }
 
+/// The longest reply that is searched for a fenced block, in bytes: the expression is the user's,
+/// and the time to search may grow with its size times this. Models write 128,000 tokens at most.
+const LONGEST_FENCED: usize = 512 << 10;
+
 /// How a recording names the end of an agent whose time was up.
 const TIME_LIMIT: &str = "time_limit";
 
@@ -518,6 +522,12 @@ impl Turn {
     /// The commands that a reply asks for, or what is wrong with it.
     fn actions(&self, reply: &Reply) -> Result<Vec<Action>, String> {
         if let Protocol::Fenced(regex) = &self.agent.config.protocol {
+            let length = reply.message.content.len();
+            if length > LONGEST_FENCED {
+                return Err(format!(
+                    "it must have at most {LONGEST_FENCED} bytes, and has {length}"
+                ));
+            }
             let found: Vec<_> = regex.captures_iter(&reply.message.content).collect();
             let [block] = found.as_slice() else {
                 return Err(format!(
@@ -600,7 +610,12 @@ impl Turn {
             timeout,
         };
         match sandbox.run(script, Some(&self.desks)).await {
-            Ok(output) => Ok(Observation::of(&output, timeout)),
+            Ok(output) => {
+                let mut observation = Observation::of(&output, timeout);
+                // No sandbox is given the key, but a repository or a careless environment may hold it.
+                observation.output = self.agent.client.hide(&observation.output);
+                Ok(observation)
+            }
             Err(error) => Err(self.sandbox_failed(error)),
         }
     }

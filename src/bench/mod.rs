@@ -17,4 +17,4 @@ pub use rule_set::RuleSet;
 pub use run_name::RunName;
 pub use setting::Setting;
 pub use subset::Subset;
-pub use usage::{Price, Usage};
+pub use usage::{Price, Usage, believable_cost, believable_seconds, tokens, tokens_if_given};

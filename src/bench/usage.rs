@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Tokens that model calls used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,72 @@ pub struct Usage {
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        self.input_tokens += other.input_tokens;
-        self.output_tokens += other.output_tokens;
-        self.cached_tokens += other.cached_tokens;
+        // Each is far below; a sum of what is believed never gets there.
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+    }
+}
+
+/// The most tokens that one call can have: ten times the largest context window of today, the 10
+/// million of Llama 4 Scout (<https://ai.meta.com/blog/llama-4-multimodal-intelligence>).
+const MOST_IN_A_CALL: u64 = 100_000_000;
+
+/// The most tokens that one agent, and so one trial, can have: ten thousand calls of a million.
+const MOST_IN_A_TRIAL: u64 = 10_000_000_000;
+
+/// The most that one trial can cost, in USD. A billion tokens of the dearest model of litellm's
+/// list (o1-pro, 600 a million) are 600,000.
+const DEAREST_TRIAL: f64 = 1_000_000.0;
+
+/// The longest that a trial can take, in seconds: a year.
+const LONGEST_TRIAL: f64 = 366.0 * 86_400.0;
+
+/// A number of tokens as endpoints write it; `None` where it is none, or more than one call can
+/// have. Cohere's schema says `double`, so that `71.0` is one too.
+#[must_use]
+pub fn tokens(value: &Value) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, and between 0 and the most in a call"
+    )]
+    let whole = |number: f64| {
+        let is_count = number.fract() == 0.0 && (0.0..=MOST_IN_A_CALL as f64).contains(&number);
+        is_count.then_some(number as u64)
+    };
+    let count = value.as_u64().or_else(|| whole(value.as_f64()?))?;
+    (count <= MOST_IN_A_CALL).then_some(count)
+}
+
+/// Like [`tokens`]; a count that is not given is 0.
+#[must_use]
+pub fn tokens_if_given(value: &Value) -> Option<u64> {
+    if value.is_null() {
+        return Some(0);
+    }
+    tokens(value)
+}
+
+/// A trial's cost in USD, if it can be one: not negative, not infinite, not beyond every price.
+#[must_use]
+pub fn believable_cost(usd: f64) -> Option<f64> {
+    (0.0..=DEAREST_TRIAL).contains(&usd).then_some(usd)
+}
+
+/// A trial's wall-clock seconds, if it can have taken so long.
+#[must_use]
+pub fn believable_seconds(seconds: f64) -> Option<f64> {
+    (0.0..=LONGEST_TRIAL).contains(&seconds).then_some(seconds)
+}
+
+impl Usage {
+    /// What a trial or an agent used, if it can have used so much.
+    #[must_use]
+    pub fn believable(self) -> Option<Self> {
+        let counts = [self.input_tokens, self.output_tokens, self.cached_tokens];
+        let is_so = counts.iter().all(|count| *count <= MOST_IN_A_TRIAL);
+        is_so.then_some(self)
     }
 }
 
@@ -40,16 +104,103 @@ pub struct Price {
     pub max_input_tokens: Option<u64>,
 }
 
+/// The most that a token can cost, in USD: a thousand times the dearest of litellm's list.
+const DEAREST_TOKEN: f64 = 1.0;
+
 impl Price {
-    /// What these tokens cost, in USD.
+    /// Whether tokens can cost so much: not negative, not infinite, and at most a dollar each.
     #[must_use]
-    pub fn of(&self, usage: Usage) -> f64 {
+    pub fn is_believable(&self) -> bool {
+        let prices = [
+            Some(self.input_cost_per_token),
+            Some(self.output_cost_per_token),
+            self.cache_read_input_token_cost,
+        ];
+        let is_one = |usd: f64| (0.0..=DEAREST_TOKEN).contains(&usd);
+        prices.into_iter().flatten().all(is_one)
+    }
+
+    /// What these tokens cost, in USD; `None` where the price makes it what nothing can cost.
+    #[must_use]
+    pub fn of(&self, usage: Usage) -> Option<f64> {
         let cached = usage.cached_tokens.min(usage.input_tokens);
         let cached_price = self
             .cache_read_input_token_cost
             .unwrap_or(self.input_cost_per_token);
-        (usage.input_tokens - cached) as f64 * self.input_cost_per_token
+        let cost = (usage.input_tokens - cached) as f64 * self.input_cost_per_token
             + cached as f64 * cached_price
-            + usage.output_tokens as f64 * self.output_cost_per_token
+            + usage.output_tokens as f64 * self.output_cost_per_token;
+        believable_cost(cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_no_call_can_have_is_no_count() {
+        for (value, count) in [
+            (json!(0), Some(0)),
+            (json!(71), Some(71)),
+            (json!(71.0), Some(71)),
+            (json!(MOST_IN_A_CALL), Some(MOST_IN_A_CALL)),
+            (json!(MOST_IN_A_CALL + 1), None),
+            (json!(u64::MAX), None),
+            (json!(18_446_744_073_709_551_616.0), None),
+            (json!(9.2e18), None),
+            (json!(-1), None),
+            (json!(-0.5), None),
+            (json!(0.5), None),
+            (json!("71"), None),
+            (json!([71]), None),
+            (json!(true), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(tokens(&value), count, "{value}");
+        }
+        assert_eq!(tokens_if_given(&Value::Null), Some(0));
+        assert_eq!(tokens_if_given(&json!(-3)), None);
+    }
+
+    #[test]
+    fn costs_and_times_that_cannot_be_are_not_believed() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.01, 9.2e16] {
+            assert_eq!(believable_cost(value), None, "{value}");
+            assert_eq!(believable_seconds(value), None, "{value}");
+        }
+        assert_eq!(believable_cost(512.5), Some(512.5));
+        assert_eq!(believable_seconds(86_400.0), Some(86_400.0));
+    }
+
+    #[test]
+    fn sums_do_not_wrap_and_a_mad_price_makes_no_cost() {
+        let most = Usage {
+            input_tokens: u64::MAX - 1,
+            output_tokens: 5,
+            cached_tokens: u64::MAX,
+        };
+        let mut sum = most;
+        sum += most;
+        assert_eq!((sum.input_tokens, sum.output_tokens), (u64::MAX, 10));
+        assert_eq!(sum.believable(), None);
+        let price = |usd| Price {
+            input_cost_per_token: usd,
+            output_cost_per_token: 0.0,
+            cache_read_input_token_cost: None,
+            max_input_tokens: None,
+        };
+        let used = Usage {
+            input_tokens: 1000,
+            ..Usage::default()
+        };
+        assert_eq!(price(0.001).of(used), Some(1.0));
+        assert!(price(0.001).is_believable());
+        for mad in [-1.0, 1e300, f64::NAN, f64::INFINITY] {
+            assert_eq!(price(mad).of(used), None, "{mad}");
+            assert!(!price(mad).is_believable(), "{mad}");
+        }
     }
 }

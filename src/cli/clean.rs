@@ -1,9 +1,14 @@
 //! `regatta clean`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::eval::{KEPT, kept};
+use super::options::{ConfigSource, Places, log_tree};
 use super::ui::Ui;
+use crate::config::Config;
+use crate::demo;
 use crate::error::{Result, exit};
 use crate::executor::reaper::Leftovers;
 use crate::files;
@@ -12,7 +17,7 @@ use crate::sandbox::docker::{Docker, Endpoint};
 /// Remove the containers, processes and directories that dead runs of ours left behind
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
-/// keeps for later.
+/// keeps for later. Half-written files are looked for in the log tree.
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// Show what would be removed, remove nothing
@@ -21,6 +26,18 @@ pub struct CleanArgs {
     /// Also empty the cache of `eval`: outcomes of suites and merges, and clones of tasks' bases
     #[arg(long)]
     cache: bool,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+impl CleanArgs {
+    fn config(&self) -> Result<Config> {
+        let mut layers = self.source.layers()?;
+        self.places.apply(&mut layers)?;
+        layers.config()
+    }
 }
 
 pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
@@ -45,7 +62,8 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     if args.cache {
         empty_cache(args.dry_run, verb, ui)?;
     }
-    let found = Leftovers::find(docker.as_ref()).await?;
+    let places = places(&args.config()?);
+    let found = Leftovers::find(docker.as_ref(), &places).await?;
     if found.is_empty() {
         ui.say(if docker.is_some() {
             "nothing is left behind"
@@ -87,11 +105,19 @@ async fn reach() -> Result<Docker> {
     Ok(docker)
 }
 
+/// Where we write: the log tree, recordings and what is kept.
+fn places(config: &Config) -> Vec<PathBuf> {
+    let mut places = vec![log_tree(config).path().to_owned()];
+    places.extend(config.native.record.clone());
+    places.extend(demo::cache_dir().map(|dir| dir.join("regatta")));
+    places
+}
+
 /// Removes what dead runs of ours left behind; each start does.
-pub async fn reap(ui: &Ui) -> Result<()> {
+pub async fn reap(config: &Config, ui: &Ui) -> Result<()> {
     // Without a daemon there is no container to look for.
     let docker = reach().await.ok();
-    let found = Leftovers::find(docker.as_ref()).await?;
+    let found = Leftovers::find(docker.as_ref(), &places(config)).await?;
     found.remove(docker.as_ref()).await?;
     for line in found.describe() {
         ui.say(format!("removed, left by a dead run: {line}"));

@@ -111,7 +111,9 @@ impl EvalArgs {
 pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
     let mut interrupt = Interrupt::listen()?;
+    ui.guard(&interrupt);
     if args.gold {
+        reap(&config, ui).await?;
         let rules = options::rules(&config)?;
         let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
         let grading = Grading {
@@ -181,6 +183,7 @@ pub struct Task {
 impl Task {
     /// Judges runs one after the other; gives the exit code.
     pub async fn judge(&self, runs: &[RunDir], interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+        reap(&self.config, ui).await?;
         let mut plans = Vec::new();
         let passes = self.passes(runs, self.force)?;
         // Who finishes a forced pass asks as little of what was known before.
@@ -205,7 +208,6 @@ impl Task {
             ui.say("nothing to judge");
             return Ok(exit::OK);
         }
-        reap(ui).await?;
         let cache = cache(!is_anew);
         let mut code = exit::OK;
         // All of the passes are written before any verdict is replaced: killed at any moment, the

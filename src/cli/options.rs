@@ -229,6 +229,12 @@ pub fn prices(config: &Config) -> Result<(PriceTable, String)> {
         ));
     }
     for (model, price) in &config.prices.models {
+        if !price.is_believable() {
+            return Err(Error::usage(format!(
+                "the prices of `{model}` in [prices.models] must be USD per token, from 0 to 1"
+            ))
+            .hint("a price per million tokens is written with e-06: 2.5e-06 for $2.50"));
+        }
         table.insert(model.clone(), *price);
         sources.push(format!("[prices.models] {model}"));
     }

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
+use crate::runner::interrupt::Interrupt;
+use crate::text::{shown, shown_in_colour, shown_within};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -39,6 +42,13 @@ pub struct Ui {
     quiet: bool,
     bars: bool,
 }
+
+/// The longest line of an error, in characters.
+const WIDEST: usize = 1000;
+
+/// How long an interrupt waits for the program to take notice. No piece of work should take a
+/// second, but a disk may, and what runs is paid for; Docker's `stop` waits ten seconds by default.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -84,7 +94,7 @@ impl Ui {
     pub fn data(&self, text: &str) -> Result<()> {
         let mut stdout = anstream::stdout();
         match stdout
-            .write_all(text.as_bytes())
+            .write_all(shown_in_colour(text).as_bytes())
             .and_then(|()| stdout.flush())
         {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -103,6 +113,7 @@ impl Ui {
 
     /// Says something on stderr, even with `-q`.
     pub fn talk(&self, text: impl Display) {
+        let text = shown_in_colour(&text.to_string());
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
@@ -118,6 +129,17 @@ impl Ui {
         self.talk(warning(text));
     }
 
+    /// Ends the program where an interrupt finds it held up.
+    pub fn guard(&self, interrupt: &Interrupt) {
+        let ui = self.clone();
+        interrupt.end_if_stuck(PATIENCE, move || {
+            ui.warn(format!(
+                "interrupted while busy for more than {} s, and ended at once; what ran is kept, and the same command resumes",
+                PATIENCE.as_secs()
+            ));
+        });
+    }
+
     /// Prints an error with its hints.
     pub fn error(&self, error: &Error) {
         let heading = match error.kind() {
@@ -125,9 +147,10 @@ impl Ui {
             Kind::World => "not fit",
         };
         let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {error}");
+        let text = shown_within(&error.to_string(), WIDEST);
+        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
         for hint in error.hints() {
-            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {hint}");
+            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));
         }
     }
 }
@@ -135,7 +158,7 @@ impl Ui {
 /// A warning as a line.
 #[must_use]
 pub fn warning(text: impl Display) -> String {
-    format!("{YELLOW}warning:{YELLOW:#} {text}")
+    format!("{YELLOW}warning:{YELLOW:#} {}", shown(&text.to_string()))
 }
 
 /// Text in bold.

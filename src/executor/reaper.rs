@@ -15,16 +15,23 @@ pub struct Leftovers {
     pub containers: Vec<OurContainer>,
     /// Processes.
     pub processes: Vec<Orphan>,
-    /// Directories with sockets.
+    /// Private directories.
     pub dirs: Vec<PathBuf>,
+    /// Files that were being written, and directories that were being made or removed.
+    pub temporary: Vec<PathBuf>,
 }
 
 /// The beginning of the name of a private directory, before its owner's process number.
 const DIR_PREFIX: &str = "regatta-";
 
 impl Leftovers {
-    /// Looks for leftovers; without a daemon there are no containers to be found.
-    pub async fn find(docker: Option<&Docker>) -> Result<Self> {
+    /// Looks for leftovers, also below these places; without a daemon there are no containers to be
+    /// found.
+    pub async fn find(docker: Option<&Docker>, places: &[PathBuf]) -> Result<Self> {
+        let mut temporary = files::left_behind_in(&std::env::temp_dir());
+        temporary.extend(places.iter().flat_map(|place| files::left_behind(place)));
+        temporary.sort();
+        temporary.dedup();
         let mut containers = Vec::new();
         if let Some(docker) = docker {
             containers = docker.our_containers(None).await?;
@@ -33,17 +40,18 @@ impl Leftovers {
         Ok(Self {
             containers,
             processes: process::orphans(),
-            dirs: runtime_dirs()
-                .iter()
-                .flat_map(|dir| dead_dirs(dir))
-                .collect(),
+            dirs: temp_dirs().iter().flat_map(|dir| dead_dirs(dir)).collect(),
+            temporary,
         })
     }
 
     /// Whether there is nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.containers.is_empty() && self.processes.is_empty() && self.dirs.is_empty()
+        self.containers.is_empty()
+            && self.processes.is_empty()
+            && self.dirs.is_empty()
+            && self.temporary.is_empty()
     }
 
     /// One line each.
@@ -66,7 +74,12 @@ impl Leftovers {
             .dirs
             .iter()
             .map(|dir| format!("directory {}", dir.display()));
-        processes.chain(containers).chain(dirs).collect()
+        let temporary = self
+            .temporary
+            .iter()
+            .map(|path| format!("half-written {}", path.display()));
+        let all = processes.chain(containers).chain(dirs).chain(temporary);
+        all.collect()
     }
 
     /// Removes them: processes first, as they could make more.
@@ -79,9 +92,8 @@ impl Leftovers {
                 docker.remove(&container.id).await?;
             }
         }
-        for dir in &self.dirs {
-            // Another reaper may have been faster.
-            let _ = std::fs::remove_dir_all(dir);
+        for path in self.dirs.iter().chain(&self.temporary) {
+            files::remove_all(path);
         }
         Ok(())
     }
@@ -97,9 +109,14 @@ pub fn dir_prefix() -> String {
 /// limited to 107 bytes.
 #[must_use]
 pub fn runtime_dirs() -> Vec<PathBuf> {
+    let mut dirs = temp_dirs();
+    dirs.retain(|dir| dir.as_os_str().len() < 24 && dir.is_dir());
+    dirs
+}
+
+fn temp_dirs() -> Vec<PathBuf> {
     let mut dirs = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
     dirs.dedup();
-    dirs.retain(|dir| dir.as_os_str().len() < 24 && dir.is_dir());
     dirs
 }
 

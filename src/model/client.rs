@@ -11,7 +11,7 @@ use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
 use crate::bench::Price;
 use crate::error::{self, Error};
-use crate::secret::{Secret, masked_url};
+use crate::secret::{Mask, Secret, masked_url};
 
 /// The usual [`ClientOptions::max_body`]: 8 MiB. A long reply has some 100 kB.
 pub const MAX_BODY: u64 = 8 * 1024 * 1024;
@@ -101,6 +101,7 @@ impl Client {
         let endpoint = Endpoint {
             http,
             url: options.wire.url(&options.base),
+            mask: Mask::of(options.key.as_ref()),
             key: options.key,
             timeout: options.timeout,
             max_body: options.max_body,
@@ -123,6 +124,12 @@ impl Client {
     pub async fn chat(&self, messages: &[Message], tools: &[Tool]) -> Result<Reply, ChatError> {
         let request = self.request(messages, tools);
         self.reply(self.exchange(&request).await?)
+    }
+
+    /// A text without the endpoint's key.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        self.endpoint.hide(text)
     }
 
     /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
@@ -193,7 +200,10 @@ impl Client {
         Ok(Reply {
             message,
             usage,
-            cost: self.price.zip(usage).map(|(price, usage)| price.of(usage)),
+            cost: self
+                .price
+                .zip(usage)
+                .and_then(|(price, usage)| price.of(usage)),
             raw,
             rate_limited,
             discarded,
@@ -314,6 +324,55 @@ mod tests {
         let text = format!("{error} {error:?}");
         assert!(text.contains("invalid key **** (Bearer ****)"), "{text}");
         assert!(!text.contains("sk-secret"), "{text}");
+    }
+
+    /// Everything that is written comes from the reply or the exchange: trajectory and tape.
+    #[tokio::test]
+    async fn a_key_that_a_good_answer_echoes_is_masked_before_anything_is_made_of_it() {
+        for echo in [
+            "sk-secret-123",
+            r"\u0073k\u002dsecret-123",
+            r"\\u0073k-secret\\u002d123",
+            "sk%2Dsecret%2D123",
+        ] {
+            let body = format!(
+                r#"{{"id":"{echo}","{echo}":1,"choices":[{{"message":{{"role":"assistant","content":"it is {echo}.",
+                "tool_calls":[{{"id":"1","function":{{"name":"bash","arguments":"{{\"command\":\"echo {echo}\"}}"}}}}]}}}}]}}"#
+            );
+            let server = Canned::serve(vec![answer(200, "", &body)]).await;
+            let client = server.client();
+            let exchange = client.exchange(&client.request(&question(), &[])).await;
+            let exchange = exchange.unwrap();
+            let written = exchange.response.to_string();
+            let reply = client.reply(exchange).unwrap();
+            assert_eq!(reply.message.content, "it is ****.");
+            let call = &reply.message.tool_calls[0];
+            assert_eq!(call.arguments, r#"{"command":"echo ****"}"#);
+            let written = format!("{written}{reply:?}").to_lowercase();
+            for part in ["secret", "u0073", "%2d"] {
+                assert!(!written.contains(part), "{part} in {written}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn usage_that_no_model_has_is_unknown_and_so_is_the_cost() {
+        for count in [
+            "9300000000000000000",
+            "18446744073709551617",
+            "-5",
+            "0.5",
+            "\"12\"",
+            "1e300",
+        ] {
+            let body = format!(
+                r#"{{"choices":[{{"message":{{"role":"assistant","content":"Hi."}}}}],
+                "usage":{{"prompt_tokens":{count},"completion_tokens":1}}}}"#
+            );
+            let server = Canned::serve(vec![answer(200, "", &body)]).await;
+            let reply = ask(&server).await.unwrap();
+            assert_eq!((reply.usage, reply.cost), (None, None), "{count}");
+        }
     }
 
     #[tokio::test]

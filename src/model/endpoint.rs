@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 use super::pace::RETRY_AFTER_MAX;
-use crate::secret::Secret;
+use crate::secret::{Mask, Secret};
 
 /// How much of a body an error shows, in characters.
 const EXCERPT: usize = 300;
@@ -18,6 +18,8 @@ pub(super) struct Endpoint {
     pub http: reqwest::Client,
     pub url: String,
     pub key: Option<Secret>,
+    /// What takes the key out of all that comes back.
+    pub mask: Mask,
     /// The time limit of one try, its body included.
     pub timeout: Duration,
     /// The most that a body may have, in bytes.
@@ -60,10 +62,6 @@ impl Failure {
     }
 }
 
-/// A shorter key is a placeholder for an endpoint that asks for none: masking it would only tear
-/// holes into messages.
-const SHORTEST_KEY: usize = 8;
-
 impl Endpoint {
     /// Posts a request and reads the JSON of its response.
     pub async fn post(&self, request: &Value) -> Result<Value, Failure> {
@@ -85,8 +83,11 @@ impl Endpoint {
             });
         }
         whole?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes))
+        let mut response = serde_json::from_slice(&bytes)
+            .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes))?;
+        // Before anything can be made of it: a conversation, a trajectory, a tape.
+        self.mask.hide_in(&mut response);
+        Ok(response)
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -142,10 +143,7 @@ impl Endpoint {
 
     /// A text with every occurrence of the key masked: endpoints like to echo it.
     pub fn hide(&self, text: &str) -> String {
-        match &self.key {
-            Some(key) if key.expose().len() >= SHORTEST_KEY => text.replace(key.expose(), "****"),
-            _ => text.to_owned(),
-        }
+        self.mask.hide(text).into_owned()
     }
 }
 
@@ -223,6 +221,7 @@ mod tests {
             http: reqwest::Client::new(),
             url: String::new(),
             key: Some(Secret::new("sk-secret-123")),
+            mask: Mask::of(Some(&Secret::new("sk-secret-123"))),
             timeout: Duration::ZERO,
             max_body: 0,
         };

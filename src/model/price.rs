@@ -118,7 +118,7 @@ pub fn cost_of(
     let is_partial = record.agents.iter().any(|agent| agent.usage_unknown);
     let from_tokens = || {
         let found = prices.find(record.model.as_deref()?)?;
-        Some((found.price.of(usage?), found.bare.map(str::to_owned)))
+        Some((found.price.of(usage?)?, found.bare.map(str::to_owned)))
     };
     let part = |usd| Cost {
         usd: Some(usd),
@@ -236,7 +236,7 @@ mod tests {
         let price = table
             .find("cohere_chat/command-a-03-2025")
             .map(|found| found.price);
-        let of = |usage| price.map(|price| price.of(usage));
+        let of = |usage| price.and_then(|price| price.of(usage));
         assert_eq!(of(used(1_000_000, 0)), Some(2.5));
         assert_eq!(of(used(0, 1_000_000)), Some(10.0));
         assert_eq!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::client::{MAX_BODY, http};
 use super::endpoint::{Endpoint, Failure};
 use super::provider::{Wire, sent_name};
-use crate::secret::{Secret, masked_url};
+use crate::secret::{Mask, Secret, masked_url};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -70,6 +70,7 @@ pub async fn probe(
         })?,
         url,
         key: key.cloned(),
+        mask: Mask::of(key),
         timeout: TIMEOUT,
         max_body: MAX_BODY,
     };

@@ -14,7 +14,7 @@ use crate::error::{self, Error};
 use crate::files;
 
 /// The most that a recording may have, in bytes: each exchange repeats the conversation before it.
-const MAX_BYTES: u64 = 2_000_000_000;
+const MAX_BYTES: u64 = 1_000_000_000;
 
 /// How much of a differing value an error shows, in characters.
 const EXCERPT: usize = 120;
@@ -181,7 +181,8 @@ impl Tape {
     /// Whether there is a whole recording at this path: one that goes on to the agent's end.
     #[must_use]
     pub fn is_whole(path: &Path) -> bool {
-        let Ok(Some(bytes)) = files::read_up_to(path, MAX_BYTES) else {
+        // Its last line is a short one.
+        let Ok(bytes) = files::read_end(path) else {
             return false;
         };
         let mut lines = bytes.split(|byte| *byte == b'\n');

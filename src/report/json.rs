@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::summary::{Comparison, Summary, comparisons};
 use crate::model::price::Total;
+use crate::text::shown_json;
 
 /// The version of this format; it changes when a field changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -34,7 +35,7 @@ pub fn render(summaries: &[Summary]) -> String {
         headline_cost,
         total_spent,
     };
-    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let mut text = shown_json(&serde_json::to_string_pretty(&report).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::summary::{Outcome, PairLine, Summary};
+use crate::text::shown;
 
 /// The XML document.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
     let mut report = Report::new("regatta");
     for summary in summaries {
-        let mut suite = TestSuite::new(summary.run.as_str());
+        let mut suite = TestSuite::new(shown(summary.run.as_str()));
         for line in &summary.lines {
             suite.add_test_case(case(line));
         }
@@ -34,11 +35,11 @@ fn case(line: &PairLine) -> TestCase {
         Outcome::Fail | Outcome::AgentError => TestCaseStatus::non_success(NonSuccessKind::Failure),
         _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
-    let mut case = TestCase::new(line.pair.as_str(), status);
+    let mut case = TestCase::new(shown(&line.pair), status);
     case.status
-        .set_message(line.why.as_deref().unwrap_or(line.outcome.name()));
+        .set_message(shown(line.why.as_deref().unwrap_or(line.outcome.name())));
     case.status
-        .set_type(line.rule.as_deref().unwrap_or(line.outcome.name()));
+        .set_type(shown(line.rule.as_deref().unwrap_or(line.outcome.name())));
     if let Some(seconds) = line
         .duration_seconds
         .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::duration;
-use crate::text::one_line;
+use crate::text::{NAME, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
 #[must_use]
@@ -162,7 +162,7 @@ fn rates(summaries: &[Summary]) -> String {
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.
 fn cell(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in one_line(text, NAME).chars() {
         match c {
             '|' | '\\' | '`' | '*' | '[' | ']' => {
                 out.push('\\');
@@ -184,5 +184,6 @@ mod tests {
     #[test]
     fn untrusted_text_stays_text() {
         assert_eq!(cell("a|b <img> [x](y)"), "a\\|b &lt;img&gt; \\[x\\](y)");
+        assert_eq!(cell("a\n| b\u{202e}c"), "a \\| b\u{fffd}c");
     }
 }

@@ -149,6 +149,7 @@ impl Survey<'_> {
         };
         let mut case = Case::default();
         let mut usage = known.and_then(|entry| entry.usage);
+        let mut is_partly_unknown = false;
         for agent in &record.agents {
             // Trajectories are large. One is read for its tokens, unless ledger or result have them,
             // and for its end, unless nothing there can change the finding.
@@ -158,10 +159,11 @@ impl Survey<'_> {
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
                 .flatten();
             let in_trajectory = || trajectory.as_ref().and_then(|trajectory| trajectory.usage);
-            if known.is_none()
-                && let Some(used) = agent.usage.or_else(in_trajectory)
-            {
-                *usage.get_or_insert_default() += used;
+            if known.is_none() {
+                match agent.usage.or_else(in_trajectory) {
+                    Some(used) => *usage.get_or_insert_default() += used,
+                    None => is_partly_unknown |= agent.steps != Some(0),
+                }
             }
             let patch = if suspect(agent.feature) {
                 crate::files::read_up_to(&dir.patch(agent.feature), SHORT_PATCH)
@@ -174,6 +176,8 @@ impl Survey<'_> {
             case.trajectories.push(trajectory);
             case.patches.push(patch);
         }
+        // One agent's tokens are not the pair's.
+        let usage = usage.filter(|_| !is_partly_unknown);
         // What the harness voided when it happened stays void: it is not in the files.
         let void = known
             .filter(|entry| entry.void)

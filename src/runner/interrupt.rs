@@ -1,15 +1,21 @@
 //! Ctrl-C and its kin: the first asks for a stop, the second for a stop now.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::engine::Stop;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 
 /// The interrupts that came so far.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     state: watch::Receiver<Came>,
+    /// Grows while the thread that everything runs on is not held up.
+    beat: Arc<AtomicUsize>,
 }
 
 /// What came.
@@ -21,6 +27,12 @@ pub struct Came {
     pub signal: &'static str,
 }
 
+/// How often the thread that everything runs on shows that it is not held up.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// In how many steps it is waited for that.
+const STEPS: u32 = 20;
+
 impl Interrupt {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
     pub fn listen() -> Result<Self> {
@@ -28,17 +40,14 @@ impl Interrupt {
             stop: Stop::No,
             signal: "",
         });
-        let failed = |error| Error::world(format!("cannot listen for signals: {error}"));
-        let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut term = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut hup = signal(SignalKind::hangup()).map_err(failed)?;
+        let mut signals = Signals::listen()?;
+        let beat = Arc::new(AtomicUsize::new(0));
+        let beating = Arc::clone(&beat);
         tokio::spawn(async move {
             loop {
-                let name = tokio::select! {
-                    _ = int.recv() => "Ctrl-C",
-                    _ = term.recv() => "SIGTERM",
-                    _ = hup.recv() => "SIGHUP",
-                };
+                beating.fetch_add(1, Ordering::Relaxed);
+                let next = tokio::time::timeout(BEAT, signals.next());
+                let Ok(name) = next.await else { continue };
                 sender.send_modify(|came| {
                     if came.stop == Stop::No {
                         *came = Came {
@@ -51,7 +60,44 @@ impl Interrupt {
                 });
             }
         });
-        Ok(Self { state })
+        Ok(Self { state, beat })
+    }
+
+    /// Ends the process with [`exit::INTERRUPTED`] where a signal finds it held up for so long
+    /// (more than a second), after `say`: everything runs on one thread, and nothing should hold it up, but who
+    /// wants the program to end is not to wait for what does. Like a `kill -9` it half-writes
+    /// nothing, children end with us, and the next start removes what is left.
+    pub fn end_if_stuck(&self, patience: Duration, say: impl Fn() + Send + 'static) {
+        let beat = Arc::clone(&self.beat);
+        let watch = move || -> Option<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .ok()?;
+            runtime.block_on(async {
+                let mut signals = Signals::listen().ok()?;
+                loop {
+                    signals.next().await;
+                    let before = beat.load(Ordering::Relaxed);
+                    let is_held_up = || beat.load(Ordering::Relaxed) == before;
+                    // In steps: a process that was stopped and goes on is given time to.
+                    for _ in 0..STEPS {
+                        tokio::time::sleep(patience / STEPS).await;
+                        if !is_held_up() {
+                            break;
+                        }
+                    }
+                    if is_held_up() {
+                        say();
+                        std::process::exit(exit::INTERRUPTED.into());
+                    }
+                }
+            })
+        };
+        // Without this thread signals are heeded as before.
+        let _ = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(watch);
     }
 
     /// One that never comes, for tests and for commands that end by themselves.
@@ -63,7 +109,10 @@ impl Interrupt {
         });
         // The channel has to stay open, or waiting on it would end at once.
         std::mem::forget(sender);
-        Self { state }
+        Self {
+            state,
+            beat: Arc::default(),
+        }
     }
 
     /// What came so far.
@@ -76,6 +125,36 @@ impl Interrupt {
     pub async fn changed(&mut self) {
         if self.state.changed().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The signals that ask for an end.
+struct Signals {
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Error::world(format!("cannot listen for signals: {error}")))
+        };
+        Ok(Self {
+            int: listen(SignalKind::interrupt())?,
+            term: listen(SignalKind::terminate())?,
+            hup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next; gives its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.int.recv() => "Ctrl-C",
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.hup.recv() => "SIGHUP",
         }
     }
 }

@@ -9,6 +9,10 @@ use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
 
+/// A trial has some lines of 300 bytes, each container one: a run of all pairs with a hundred passes
+/// has 50 MB.
+const MAX_BYTES: u64 = 256_000_000;
+
 /// Appends one event, with the time, to the run's events.
 pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
     #[derive(Serialize)]
@@ -100,14 +104,12 @@ impl ContainerFacts {
 
     /// Takes in what was written since the last time.
     pub fn catch_up(&mut self, run: &RunDir) -> Result<()> {
-        let bytes = files::read_from(&run.events(), self.read)?;
         // A line that is being written is read when it is whole.
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
-        self.read += whole as u64;
-        for line in bytes[..whole].split(|byte| *byte == b'\n') {
+        let read = self.read;
+        self.read = files::read_lines(&run.events(), read, MAX_BYTES, |line, is_whole| {
+            if !is_whole {
+                return;
+            }
             match serde_json::from_slice(line) {
                 Ok(Known::ContainerCreated { container, image }) => {
                     self.images.insert(container, image);
@@ -127,7 +129,7 @@ impl ContainerFacts {
                 }
                 Ok(Known::Other) | Err(_) => {}
             }
-        }
+        })?;
         Ok(())
     }
 }
@@ -218,10 +220,12 @@ enum Attempt {
 impl History {
     /// The history of a run.
     pub fn of_run(run: &RunDir) -> Result<Self> {
-        let bytes = files::read_up_to(&run.events(), 1_000_000_000)?.unwrap_or_default();
         let mut history = Self::default();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            match serde_json::from_slice(line) {
+        files::read_lines(
+            &run.events(),
+            0,
+            MAX_BYTES,
+            |line, _| match serde_json::from_slice(line) {
                 Ok(Attempt::Started { attempt, pairs }) => {
                     history.last_attempt = history.last_attempt.max(attempt);
                     history.open = Some(OpenAttempt {
@@ -256,8 +260,8 @@ impl History {
                     }
                 }
                 Ok(Attempt::Other) | Err(_) => {}
-            }
-        }
+            },
+        )?;
         Ok(history)
     }
 }

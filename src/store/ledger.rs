@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{AgentRecord, Diagnosis, RunDir};
-use crate::bench::{Cost, Pair, Setting, Usage};
+use crate::bench::{Cost, Pair, Setting, Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
 
-/// A ledger of a weekend's run is a few MB; this bounds what we read into memory.
-const MAX_BYTES: u64 = 1_000_000_000;
+/// A ledger of a weekend's run is a few MB; this is 100,000 trials.
+const MAX_BYTES: u64 = 256_000_000;
 
 /// One trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,17 @@ impl LedgerEntry {
             is_partial: self.usage_unknown,
         }
     }
+
+    /// The entry without the numbers that no trial can have: a stranger's edit, or an engine's.
+    fn believable(mut self) -> Self {
+        self.cost = self.cost.and_then(believable_cost);
+        self.usage = self.usage.and_then(Usage::believable);
+        self.duration_seconds = self.duration_seconds.and_then(believable_seconds);
+        for agent in &mut self.agents {
+            agent.cost = agent.cost.and_then(believable_cost);
+        }
+        self
+    }
 }
 
 /// The status of a trial that was ended before it wrote a result.
@@ -91,23 +102,28 @@ impl Ledger {
 
     fn read(run: &RunDir) -> Result<(Self, bool)> {
         let path = run.ledger();
-        let bytes = files::read_up_to(&path, MAX_BYTES)?.unwrap_or_default();
         let mut ledger = Self {
-            path,
+            path: path.clone(),
             entries: Vec::new(),
             index: HashMap::new(),
             unreadable_lines: 0,
         };
-        for line in bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            match serde_json::from_slice::<LedgerEntry>(line) {
-                Ok(entry) => ledger.remember(entry),
-                Err(_) => ledger.unreadable_lines += 1,
-            }
+        let mut torn = false;
+        files::read_lines(&path, 0, MAX_BYTES, |line, is_whole| {
+            ledger.take_in(line);
+            torn = !is_whole;
+        })?;
+        Ok((ledger, torn))
+    }
+
+    fn take_in(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            return;
         }
-        Ok((ledger, bytes.last().is_some_and(|byte| *byte != b'\n')))
+        match serde_json::from_slice::<LedgerEntry>(line) {
+            Ok(entry) => self.remember(entry.believable()),
+            Err(_) => self.unreadable_lines += 1,
+        }
     }
 
     /// Adds a trial, once: a trial that is already there is not written again.

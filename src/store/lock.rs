@@ -21,20 +21,15 @@ impl RunLock {
         files::create_dir(&run.own())?;
         let cannot = |error: &std::io::Error| {
             Error::usage(format!("cannot lock {}: {error}", path.display()))
+                .hint("it is a small file of ours: where it is something else, move it away")
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| cannot(&error))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).truncate(false);
+        let mut file = files::open_to_write(&path, &mut options).map_err(|error| cannot(&error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder)
-                    .map_err(|error| cannot(&error))?;
+                let holder = name_in(&file).map_err(|error| cannot(&error))?;
                 return Err(Error::usage(format!(
                     "run `{}` is already running: {} is locked by {}",
                     run.name(),
@@ -58,14 +53,17 @@ impl RunLock {
     /// Who holds the lock of a run, if anyone does.
     #[must_use]
     pub fn holder(run: &RunDir) -> Option<String> {
-        let mut file = File::open(run.lock()).ok()?;
+        let file = files::open(&run.lock()).ok()?;
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).ok()?;
-                Some(holder.trim().to_owned())
-            }
+            Err(TryLockError::WouldBlock) => Some(name_in(&file).ok()?.trim().to_owned()),
             _ => None,
         }
     }
+}
+
+/// Who wrote a lock: a process and its host, in far less than what is read here.
+fn name_in(lock: &File) -> std::io::Result<String> {
+    let mut holder = Vec::new();
+    lock.take(1000).read_to_end(&mut holder)?;
+    Ok(String::from_utf8_lossy(&holder).into_owned())
 }

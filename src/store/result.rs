@@ -5,10 +5,11 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::diagnosis::{Cause, Evidence};
-use crate::bench::Usage;
+use crate::bench::{Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
 
@@ -122,7 +123,8 @@ impl TrialRecord {
     /// Model calls of all agents, as far as they are known.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.agents.iter().filter_map(|agent| agent.steps).sum()
+        let steps = self.agents.iter().filter_map(|agent| agent.steps);
+        steps.fold(0, u64::saturating_add)
     }
 
     /// Reads a result from its bytes; the error is the reason it is none.
@@ -246,27 +248,35 @@ struct File {
     model: Option<String>,
     started_at: Option<String>,
     ended_at: Option<String>,
-    duration_seconds: Option<f64>,
+    duration_seconds: Option<Value>,
     agent: Option<FileAgent>,
     agents: Option<HashMap<String, FileAgent>>,
-    cost: Option<f64>,
-    total_cost: Option<f64>,
+    cost: Option<Value>,
+    total_cost: Option<Value>,
     #[serde(default)]
     infra_error: bool,
-    regatta: Option<serde_json::Value>,
+    regatta: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct FileAgent {
     feature_id: Option<u64>,
     status: Option<String>,
-    cost: Option<f64>,
-    steps: Option<u64>,
+    cost: Option<Value>,
+    steps: Option<Value>,
     error: Option<String>,
     usage_unknown: Option<bool>,
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_tokens: Option<u64>,
+    input_tokens: Option<Value>,
+    output_tokens: Option<Value>,
+    cache_read_tokens: Option<Value>,
+}
+
+/// The most model calls that an agent can make: one a second for a year is more.
+const MOST_STEPS: u64 = 10_000_000;
+
+/// A cost as it is written, if it can be one.
+fn usd(value: Option<&Value>) -> Option<f64> {
+    believable_cost(value?.as_f64()?)
 }
 
 impl FileAgent {
@@ -277,19 +287,24 @@ impl FileAgent {
         // Only our own engine says whether it knows.
         let usage = (self.usage_unknown == Some(false))
             .then(|| {
+                let cached = self.cache_read_tokens.as_ref();
                 Some(Usage {
-                    input_tokens: self.input_tokens?,
-                    output_tokens: self.output_tokens?,
-                    cached_tokens: self.cache_read_tokens.unwrap_or(0),
+                    input_tokens: self.input_tokens?.as_u64()?,
+                    output_tokens: self.output_tokens?.as_u64()?,
+                    cached_tokens: cached.map_or(Some(0), Value::as_u64)?,
                 })
             })
-            .flatten();
+            .flatten()
+            .and_then(Usage::believable);
         Ok(AgentRecord {
             id,
             feature: self.feature_id,
             status,
-            cost: self.cost,
-            steps: self.steps,
+            cost: usd(self.cost.as_ref()),
+            steps: self
+                .steps
+                .and_then(|steps| steps.as_u64())
+                .filter(|steps| *steps <= MOST_STEPS),
             error: self.error,
             usage_unknown: self.usage_unknown == Some(true),
             usage,
@@ -299,6 +314,12 @@ impl FileAgent {
 
 impl File {
     fn into_record(self) -> std::result::Result<TrialRecord, String> {
+        // Also where it is none that is believed: the whole then is none either.
+        let of_agents = self
+            .agent
+            .iter()
+            .chain(self.agents.iter().flat_map(HashMap::values));
+        let per_agent = of_agents.into_iter().any(|agent| agent.cost.is_some());
         let mut agents = match (self.agent, self.agents) {
             (Some(agent), _) => vec![agent.into_record("solo".to_owned())?],
             (None, Some(agents)) if !agents.is_empty() => agents
@@ -313,7 +334,6 @@ impl File {
             .run_id
             .or_else(|| self.started_at.clone())
             .ok_or("it has neither `run_id` nor `started_at`")?;
-        let per_agent = agents.iter().any(|agent| agent.cost.is_some());
         Ok(TrialRecord {
             trial,
             run_name: self.run_name,
@@ -321,11 +341,13 @@ impl File {
             model: self.model,
             started_at: self.started_at,
             ended_at: self.ended_at,
-            duration_seconds: self.duration_seconds,
+            duration_seconds: self
+                .duration_seconds
+                .and_then(|seconds| believable_seconds(seconds.as_f64()?)),
             whole_cost: if per_agent {
                 None
             } else {
-                self.cost.or(self.total_cost)
+                usd(self.cost.or(self.total_cost).as_ref())
             },
             agents,
             infra_error: self.infra_error,
@@ -412,6 +434,52 @@ mod tests {
         ] {
             let error = TrialRecord::parse(bytes).unwrap_err();
             assert!(error.contains(why), "{error} / {why}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_trial_has_are_unknown_and_the_rest_is_read() {
+        for cost in ["-1", "9.2e16", "1e308", "\"1\"", "[]", "true"] {
+            let json = format!(
+                r#"{{"run_id":"x","agent":{{"status":"Submitted","cost":{cost},"steps":3}},"total_cost":{cost},"duration_seconds":{cost}}}"#
+            );
+            let record = TrialRecord::parse(json.as_bytes()).unwrap();
+            assert_eq!(record.agents[0].cost, None, "{cost}");
+            assert_eq!(record.whole_cost, None, "{cost}");
+            assert_eq!(record.duration_seconds, None, "{cost}");
+            assert_eq!(record.agents[0].steps, Some(3), "{cost}");
+        }
+        let steps = |steps: &str| {
+            let json = format!(
+                r#"{{"run_id":"x","agents":{{"agent1":{{"status":"Submitted","steps":{steps}}},
+                    "agent2":{{"status":"Submitted","steps":{steps}}}}}}}"#
+            );
+            TrialRecord::parse(json.as_bytes()).unwrap().steps()
+        };
+        assert_eq!(steps("7"), 14);
+        for mad in ["18446744073709551615", "-1", "1.5", "\"7\""] {
+            assert_eq!(steps(mad), 0, "{mad}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_no_trial_has_are_unknown() {
+        let usage = |tokens: &str| {
+            let json = format!(
+                r#"{{"run_id":"x","agent":{{"status":"Submitted","usage_unknown":false,
+                    "input_tokens":{tokens},"output_tokens":1}}}}"#
+            );
+            TrialRecord::parse(json.as_bytes()).unwrap().agents[0].usage
+        };
+        assert_eq!(usage("5").map(|usage| usage.input_tokens), Some(5));
+        for mad in [
+            "18446744073709551615",
+            "18446744073709551616",
+            "-1",
+            "0.5",
+            "null",
+        ] {
+            assert_eq!(usage(mad), None, "{mad}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::bench::Usage;
+use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::files;
 
 /// Trajectories are read whole up to this size; a longer one counts as unreadable.
@@ -53,14 +54,17 @@ impl Trajectory {
         for message in file.messages {
             let extra = message.extra.unwrap_or_default();
             match extra.response.map(|response| response.usage) {
-                Some(Some(usage)) => *trajectory.usage.get_or_insert_default() += usage.into(),
+                Some(Some(usage)) => match usage_of(&usage) {
+                    Some(usage) => *trajectory.usage.get_or_insert_default() += usage,
+                    None => is_whole = false,
+                },
                 Some(None) => is_whole = false,
                 None => {}
             }
             trajectory.messages.push(Message {
                 role: message.role.unwrap_or_default(),
                 content: match message.content {
-                    Some(serde_json::Value::String(text)) => text,
+                    Some(Value::String(text)) => text,
                     _ => String::new(),
                 },
                 raw_output: extra.raw_output,
@@ -69,7 +73,8 @@ impl Trajectory {
                 exception: extra.exception_str,
             });
         }
-        trajectory.usage = trajectory.usage.filter(|_| is_whole);
+        let usage = trajectory.usage.filter(|_| is_whole);
+        trajectory.usage = usage.and_then(Usage::believable);
         Ok(trajectory)
     }
 }
@@ -90,7 +95,7 @@ struct File {
 #[derive(Deserialize)]
 struct FileMessage {
     role: Option<String>,
-    content: Option<serde_json::Value>,
+    content: Option<Value>,
     extra: Option<Extra>,
 }
 
@@ -105,55 +110,25 @@ struct Extra {
 
 #[derive(Deserialize)]
 struct Response {
-    usage: Option<ResponseUsage>,
+    usage: Option<Value>,
 }
 
-/// Usage in `OpenAI`'s shape, to which litellm normalises every provider's, or in Cohere's own.
-#[derive(Deserialize)]
-struct ResponseUsage {
-    tokens: Option<CohereTokens>,
-    cached_tokens: Option<f64>,
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-/// Cohere writes its counts as doubles (`usage.tokens` of its v2 chat).
-#[derive(Deserialize)]
-struct CohereTokens {
-    input_tokens: Option<f64>,
-    output_tokens: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-}
-
-impl From<ResponseUsage> for Usage {
-    fn from(usage: ResponseUsage) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of tokens"
-        )]
-        let count = |tokens: Option<f64>| tokens.unwrap_or(0.0) as u64;
-        if let Some(tokens) = usage.tokens {
-            return Self {
-                input_tokens: count(tokens.input_tokens),
-                output_tokens: count(tokens.output_tokens),
-                cached_tokens: count(usage.cached_tokens),
-            };
-        }
-        Self {
-            input_tokens: usage.prompt_tokens.unwrap_or(0),
-            output_tokens: usage.completion_tokens.unwrap_or(0),
-            cached_tokens: usage
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or(0),
-        }
+/// Usage in `OpenAI`'s shape, to which litellm normalises every provider's, or in Cohere's own
+/// (`usage.tokens` of its v2 chat); `None` where it is none that a call can have.
+fn usage_of(usage: &Value) -> Option<Usage> {
+    let cohere = &usage["tokens"];
+    if cohere.is_object() {
+        return Some(Usage {
+            input_tokens: tokens(&cohere["input_tokens"])?,
+            output_tokens: tokens(&cohere["output_tokens"])?,
+            cached_tokens: tokens_if_given(&usage["cached_tokens"])?,
+        });
     }
+    Some(Usage {
+        input_tokens: tokens(&usage["prompt_tokens"])?,
+        output_tokens: tokens(&usage["completion_tokens"])?,
+        cached_tokens: tokens_if_given(&usage["prompt_tokens_details"]["cached_tokens"])?,
+    })
 }
 
 #[cfg(test)]
@@ -176,5 +151,26 @@ mod tests {
             (35, 6, 4)
         );
         assert_eq!(trajectory.exception(), Some(("RateLimitError", "boom")));
+    }
+
+    #[test]
+    fn counts_that_no_call_has_make_the_usage_unknown_and_leave_the_rest() {
+        for count in [
+            "18446744073709551615",
+            "18446744073709551616",
+            "-1",
+            "1.5",
+            "\"7\"",
+            "null",
+            "1e300",
+        ] {
+            let json = format!(
+                r#"{{"messages":[{{"role":"assistant","content":"x","extra":{{"response":{{"usage":
+                {{"prompt_tokens":{count},"completion_tokens":2}}}}}}}}]}}"#
+            );
+            let trajectory = Trajectory::parse(json.as_bytes()).unwrap();
+            assert_eq!(trajectory.usage, None, "{count}");
+            assert_eq!(trajectory.messages[0].content, "x");
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::Cause;
 use crate::error::{Error, Result};
+use crate::text::{searched, users_regex};
 
 /// The rules that ship.
 pub const DEFAULT: &str = include_str!("rules.toml");
@@ -92,6 +93,7 @@ impl Rules {
     /// The first rule that matches an error's text and, where it is known, its exception class.
     #[must_use]
     pub fn find(&self, text: &str, class: Option<&str>) -> Option<&Rule> {
+        let text = &*searched(text);
         let mut classes = leading_classes(text);
         classes.extend(class);
         self.rules.iter().find(|rule| rule.matches(text, &classes))
@@ -109,6 +111,9 @@ impl Rules {
         &self.rules
     }
 }
+
+/// How many rules a file may have: twice what ships. Each is asked for every error.
+const MOST: usize = 200;
 
 impl Rule {
     fn matches(&self, text: &str, classes: &[&str]) -> bool {
@@ -135,12 +140,18 @@ impl Rule {
 fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
     let bad = |why: String| Error::usage(format!("{path}: {why}"));
     let file: File = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
+    if file.rule.len() > MOST {
+        return Err(bad(format!(
+            "it has {} rules, and may have {MOST}",
+            file.rule.len()
+        )));
+    }
     file.rule
         .into_iter()
         .map(|rule| {
             let regex = |pattern: Option<String>| {
                 pattern
-                    .map(|pattern| Regex::new(&pattern))
+                    .map(|pattern| users_regex(&pattern))
                     .transpose()
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };

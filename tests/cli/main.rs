@@ -11,6 +11,7 @@ mod access;
 mod bad_input;
 mod config;
 mod eval;
+mod hostile;
 mod layers;
 mod listener;
 mod native;

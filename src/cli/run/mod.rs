@@ -153,11 +153,12 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         return Ok(exit::OK);
     }
     let mut interrupt = Interrupt::listen()?;
+    ui.guard(&interrupt);
     let runs = experiment.open(args.accept_changes)?;
     if !args.no_preflight {
         experiment.preflight(ui).await?;
     }
-    reap(ui).await?;
+    reap(&config, ui).await?;
     let end = experiment.run(runs, args.force, &interrupt, ui).await?;
     let judged = match end {
         RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentConfig, Times};
+use crate::agent::{AgentConfig, Times, rehearse};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
@@ -136,6 +136,12 @@ impl Options {
         let model = config.experiment.model.clone();
         let wire = wire(&model)?;
         let mut agent = agent_config(config)?;
+        if let Some(path) = &config.upstream.agent_config {
+            rehearse(&agent).map_err(|error| {
+                Error::usage(format!("{}: {error}", path.display()))
+                    .hint("templates are Jinja's; nothing was run")
+            })?;
+        }
         if !agent.ignored.is_empty() {
             notes.push(format!(
                 "the agent configuration has keys that mean nothing here: {}",

@@ -266,10 +266,8 @@ fn reports_of(report: &Reporter) -> Box<dyn Fn(Seen) + Send + Sync> {
 }
 
 fn log_file(path: &Path) -> Result<std::fs::File> {
-    let open = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path);
+    let mut options = std::fs::OpenOptions::new();
+    let open = crate::files::open_to_write(path, options.append(true));
     open.map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))
 }
 
@@ -321,7 +319,7 @@ fn in_words(status: std::process::ExitStatus) -> String {
 
 /// The last lines that were printed, for a message.
 fn tail_of(log: &Path) -> Vec<String> {
-    let bytes = crate::files::read(log).unwrap_or_default();
+    let bytes = crate::files::read_end(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text
         .lines()

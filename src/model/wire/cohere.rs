@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{calls, count, repeated, text};
-use crate::bench::Usage;
+use super::{calls, repeated, text};
+use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::model::chat::{Message, Role};
 
 /// litellm's parameters that have another name here (its `cohere/chat/v2_transformation.py`).
@@ -71,9 +71,9 @@ fn usage(usage: &Value) -> Option<Usage> {
     ["tokens", "billed_units"].iter().find_map(|kind| {
         let counts = &usage[kind];
         Some(Usage {
-            input_tokens: count(&counts["input_tokens"])?,
-            output_tokens: count(&counts["output_tokens"])?,
-            cached_tokens: count(&usage["cached_tokens"]).unwrap_or(0),
+            input_tokens: tokens(&counts["input_tokens"])?,
+            output_tokens: tokens(&counts["output_tokens"])?,
+            cached_tokens: tokens_if_given(&usage["cached_tokens"])?,
         })
     })
 }

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::{calls, count, repeated, text};
-use crate::bench::Usage;
+use super::{calls, repeated, text};
+use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::model::chat::{Message, Role};
 
 const PATH: &str = "/chat/completions";
@@ -52,9 +52,9 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
 
 fn usage(usage: &Value) -> Option<Usage> {
     Some(Usage {
-        input_tokens: count(&usage["prompt_tokens"])?,
-        output_tokens: count(&usage["completion_tokens"])?,
-        cached_tokens: count(&usage["prompt_tokens_details"]["cached_tokens"]).unwrap_or(0),
+        input_tokens: tokens(&usage["prompt_tokens"])?,
+        output_tokens: tokens(&usage["completion_tokens"])?,
+        cached_tokens: tokens_if_given(&usage["prompt_tokens_details"]["cached_tokens"])?,
     })
 }
 

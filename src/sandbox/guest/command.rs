@@ -43,7 +43,7 @@ impl Running {
         let mut file = None;
         let mut argument = order.script.to_owned();
         if argument.len() > MAX_ARGUMENT {
-            let mut long = tempfile::NamedTempFile::with_prefix(".regatta-")?;
+            let mut long = files::temporary_file()?;
             long.write_all(order.script.as_bytes())?;
             argument = format!(". {}", long.path().display());
             file = Some(long);

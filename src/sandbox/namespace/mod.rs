@@ -162,8 +162,7 @@ fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::
 /// Whether this kernel lets this user make namespaces; the error says what it said and what to do.
 pub async fn check() -> Result<()> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
-    let dir = tempfile::tempdir()
-        .map_err(|error| Error::world(format!("cannot make a temporary directory: {error}")))?;
+    let dir = files::temporary_dir()?;
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;

@@ -1,0 +1,139 @@
+//! Files and directories that are there for a moment, under names that say whose they are.
+//!
+//! Who is killed leaves them behind; a later start finds them, and knows that their owner is dead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use tempfile::Builder;
+
+use crate::process::Owner;
+
+/// The beginning of every such name.
+const PREFIX: &str = ".regatta-";
+
+/// How deep below a log tree its files are (run, tree, repository, task, pair, `regatta`, trial),
+/// and one more.
+const DEEPEST: usize = 8;
+
+/// A maker of temporary files and directories that are this process's. They are made beside what
+/// they become, often on a disk that several hosts share: their names have the host too.
+pub fn ours() -> Builder<'static, 'static> {
+    static NAME: LazyLock<String> =
+        LazyLock::new(|| format!("{PREFIX}{}-", Owner::this().label().replace(':', "_")));
+    let mut builder = Builder::new();
+    builder.prefix(NAME.as_str());
+    builder
+}
+
+/// Whose a file or a directory of this name is; `None` for every other name.
+fn owner(name: &str) -> Option<Owner> {
+    // `<pid>_<start>_<boot id>_<host>-<random>`: a host's name may have both signs.
+    let (label, _) = name.strip_prefix(PREFIX)?.rsplit_once('-')?;
+    let label = label.replacen('_', ":", 3);
+    Owner::parse(&label).filter(|_| label.matches(':').count() >= 3)
+}
+
+/// What dead processes of ours left below a directory, at any depth of a log tree. Links are not
+/// followed, and what cannot be listed is passed over.
+#[must_use]
+pub fn left_behind(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    look(dir, DEEPEST, &mut found);
+    found.sort();
+    found
+}
+
+/// Like [`left_behind`], of the directory's own entries alone.
+#[must_use]
+pub fn left_behind_in(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    look(dir, 0, &mut found);
+    found.sort();
+    found
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a whole tree is walked at each start: an entry's kind comes with its name, without a call for each"
+)]
+fn look(dir: &Path, deeper: usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        match owner(&name.to_string_lossy()) {
+            Some(owner) if !owner.is_alive() => found.push(entry.path()),
+            None if deeper > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
+                look(&entry.path(), deeper - 1, found);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes a file, or a directory with everything in it. Another may have been faster.
+pub fn remove_all(path: &Path) {
+    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{create_dir, write_atomic};
+
+    #[test]
+    fn what_the_dead_left_is_found_at_any_depth_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let pair = dir.path().join("run/coop/a_task/1/f1_f2/regatta/1a2b");
+        create_dir(&pair).unwrap();
+        let us = Owner::this().label().replace(':', "_");
+        let (pid, rest) = us.split_once('_').unwrap();
+        // Nobody has had it for as long as we run: it is ours, and started at another time.
+        let dead = format!("{pid}_1{rest}");
+        let elsewhere = format!("{dead}-other-host");
+        let names = [
+            (format!(".regatta-{dead}-AbC123"), true),
+            (format!(".regatta-{us}-AbC123"), false),
+            (format!(".regatta-{elsewhere}-AbC123"), false),
+            (".regatta-AbC123".to_owned(), false),
+            (".regatta-1_2-AbC123".to_owned(), false),
+            ("result.json".to_owned(), false),
+        ];
+        let mut expected = Vec::new();
+        for place in [dir.path(), &pair] {
+            for (name, is_left) in &names {
+                write_atomic(&place.join(name), b"x").unwrap();
+                if *is_left {
+                    expected.push(place.join(name));
+                }
+            }
+        }
+        let outside = tempfile::tempdir().unwrap();
+        write_atomic(&outside.path().join(&names[0].0), b"x").unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
+        expected.sort();
+        assert_eq!(left_behind(dir.path()), expected);
+        assert_eq!(left_behind_in(&pair).len(), 1);
+        for path in left_behind(dir.path()) {
+            remove_all(&path);
+        }
+        assert_eq!(left_behind(dir.path()), Vec::<PathBuf>::new());
+        assert!(pair.join("result.json").exists());
+    }
+
+    #[test]
+    fn a_temporary_file_says_whose_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = ours().tempfile_in(dir.path()).unwrap();
+        let name = file
+            .path()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        assert_eq!(owner(&name), Some(Owner::this()));
+    }
+}
