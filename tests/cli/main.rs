@@ -12,6 +12,7 @@ mod bad_input;
 mod config;
 mod eval;
 mod hostile;
+mod in_force;
 mod layers;
 mod listener;
 mod native;
