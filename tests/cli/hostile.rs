@@ -2,6 +2,8 @@
 //! nothing waits for it.
 
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -520,4 +522,107 @@ fn an_error_does_not_quote_a_line_without_end() {
     let ran = place.run(&["report", "--cooperbench-dir", "cb"]).code(2);
     assert!(ran.stderr.len() < 10_000, "{} bytes", ran.stderr.len());
     ran.says("is not TOML");
+}
+
+/// Serves a chat endpoint that answers every call well, and echoes the key that it was sent, plain
+/// and escaped.
+fn serve_echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || answer_echo(stream));
+        }
+    });
+    base
+}
+
+fn answer_echo(mut stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut key, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) <= 2 {
+            break;
+        }
+        let (name, value) = line.trim().split_once(": ").unwrap_or_default();
+        match name.to_lowercase().as_str() {
+            "authorization" => {
+                value.trim_start_matches("Bearer ").clone_into(&mut key);
+            }
+            "content-length" => length = value.parse().unwrap(),
+            _ => {}
+        }
+    }
+    let _ = reader.read_exact(&mut vec![0; length]);
+    let escape = |text: String, byte: u8| text + &format!("\\u{byte:04x}");
+    let escaped = key.bytes().fold(String::new(), escape);
+    let body = format!(
+        r#"{{"id":"{key}","choices":[{{"message":{{"role":"assistant","content":"{key} {escaped} \\{escaped}"}}}}],
+        "usage":{{"prompt_tokens":5,"completion_tokens":5}}}}"#
+    );
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+    let _ = write!(
+        stream,
+        "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+fn files_below(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_file_of_a_run_and_no_tape_has_the_key_that_the_endpoint_echoes() {
+    let place = Place::new();
+    place.write("agent.yaml", "agent: {step_limit: 2}");
+    let base = serve_echo();
+    let more = [
+        "--model",
+        "openai/m",
+        "--setting",
+        "solo",
+        "--name",
+        "h",
+        "--api-base",
+        &base,
+    ];
+    let args = [
+        &planning()[..],
+        &more,
+        &["--record", "tapes", "--no-progress"],
+    ]
+    .concat();
+    let output = place
+        .regatta(&args)
+        .env("OPENAI_API_KEY", "sk-Quince-4711")
+        .env("DOCKER_HOST", "unix:///nonexistent")
+        .output()
+        .unwrap();
+    let ran = Ran::of(&output);
+    let mut files = Vec::new();
+    files_below(&place.join("cb/logs"), &mut files);
+    files_below(&place.join("tapes"), &mut files);
+    let written = |name: &str| {
+        let is_it = |path: &&std::path::PathBuf| path.to_string_lossy().contains(name);
+        let file = files.iter().find(is_it);
+        fs::read_to_string(file.unwrap_or_else(|| panic!("no {name}: {}", ran.stderr))).unwrap()
+    };
+    for name in ["_traj.json", "tapes/"] {
+        assert!(written(name).contains("**** **** "), "no reply in {name}");
+    }
+    for path in &files {
+        let text = fs::read_to_string(path).unwrap();
+        for part in ["Quince", "u0051"] {
+            assert!(!text.contains(part), "{part} in {}", path.display());
+        }
+    }
 }
