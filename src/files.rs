@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
     // A temporary file's error names that file, which the reader knows nothing of.
@@ -279,6 +284,56 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
         };
     }
     Ok(bytes)
+}
+
+/// A digest of a directory's files: their paths below it, modes, contents and links, but for the
+/// paths in `skips` and what is below them. Of what is no file, only the path counts.
+pub fn tree_digest(dir: &Path, skips: &[&str]) -> Result<String> {
+    let mut digest = Sha256::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir_of_it) = open.pop() {
+        for path in list(&dir_of_it)? {
+            let inner = path.strip_prefix(dir).unwrap_or(&path);
+            if skips.iter().any(|skip| inner == Path::new(skip)) {
+                continue;
+            }
+            let meta = path
+                .symlink_metadata()
+                .map_err(|error| failed("read", &path, &error))?;
+            let content = if meta.is_dir() {
+                open.push(path.clone());
+                Vec::new()
+            } else if meta.is_symlink() {
+                let link = fs::read_link(&path).map_err(|error| failed("read", &path, &error))?;
+                link.as_os_str().as_bytes().to_vec()
+            } else if meta.is_file() {
+                digest_of(&path)?.to_vec()
+            } else {
+                Vec::new()
+            };
+            for part in [inner.as_os_str().as_bytes(), &content] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part);
+            }
+            digest.update(meta.mode().to_le_bytes());
+        }
+    }
+    Ok(hex(&digest.finalize()))
+}
+
+fn digest_of(path: &Path) -> Result<[u8; 32]> {
+    let read = || -> io::Result<[u8; 32]> {
+        let mut file = fs::File::open(path)?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(digest.finalize().into()),
+                n => digest.update(&buffer[..n]),
+            }
+        }
+    };
+    read().map_err(|error| failed("read", path, &error))
 }
 
 /// Removes a directory with everything in it: it is gone at once, under its name, and then in fact.

@@ -32,6 +32,8 @@ pub enum TestEnd {
     Failed,
     /// It was left out.
     Skipped,
+    /// It failed, as it was marked to.
+    ExpectedFailure,
 }
 
 /// A test and how it ended.
@@ -44,7 +46,7 @@ pub struct Test {
 }
 
 /// More tests than this are not listed by name.
-const MAX_TESTS: usize = 5_000;
+pub const MAX_TESTS: usize = 5_000;
 
 macro_rules! patterns {
     ($($name:ident = $pattern:literal;)*) => {
@@ -69,7 +71,7 @@ patterns! {
     PYTEST_VERBOSE = r"(?m)^(?:\[gw\d+\] \[ *\d+%\] )?(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+::.+?)(?: - .*)?$";
     PYTEST_TRAILING = r"(?m)^(\S+::.+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: +\(.*\))?(?: +\[ *\d+%\])?$";
     GO_TEST = r"(?m)^\s*--- (PASS|FAIL|SKIP): (\S+)";
-    CARGO_TEST = r"(?m)^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)";
+    CARGO_TEST = r"(?m)^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)";
     CHECK_MARK = r"(?m)^\s*([✓✔√✕✗×]) (.+?)(?: \(?\d+(?:\.\d+)? ?m?s\)?)?$";
     PLAIN = r"(?m)^(ok|PASS|FAIL|FAILED|not ok)(?::| \d+ -| -)? +(\S.*)$";
 }
@@ -160,10 +162,9 @@ fn named(pattern: &Regex, output: &str, name: usize, end: usize) -> Vec<Test> {
         .map(|found| Test {
             name: found[name].trim().to_owned(),
             end: match &found[end] {
-                "PASSED" | "XPASS" | "XFAIL" | "PASS" | "ok" | "✓" | "✔" | "√" => {
-                    TestEnd::Passed
-                }
+                "PASSED" | "XPASS" | "PASS" | "ok" | "✓" | "✔" | "√" => TestEnd::Passed,
                 "SKIPPED" | "SKIP" | "ignored" => TestEnd::Skipped,
+                "XFAIL" => TestEnd::ExpectedFailure,
                 _ => TestEnd::Failed,
             },
         })

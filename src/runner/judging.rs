@@ -366,7 +366,12 @@ impl Judging {
                 reason: suite.reason.clone(),
                 failed_tests: failed.map(|test| test.name.clone()).collect(),
                 named_tests: suite.tests.len(),
+                worth: None,
             });
+        }
+        let worth = judgement.worth.iter().flatten();
+        for (note, worth) in record.regatta.suites.iter_mut().zip(worth) {
+            note.worth = Some(worth.clone());
         }
         record.both_passed = judgement.both_passed();
         record.error.clone_from(&judgement.error);

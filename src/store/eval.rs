@@ -171,6 +171,66 @@ pub struct SuiteNote {
     pub failed_tests: Vec<String>,
     /// How many tests there are by name.
     pub named_tests: usize,
+    /// What its pass is worth; none where the pair does not pass, or nobody looked.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+}
+
+/// What a pass is worth that upstream's rules give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worth {
+    /// What of the dataset's own patch's run was compared with this one's.
+    pub tests_compared: Compared,
+    /// What ran with the dataset's own patch and did not run here: names of tests, or a file,
+    /// package or binary with two numbers.
+    pub tests_missing: Vec<String>,
+    /// The files of the submission that steer tests.
+    pub steering_files: Vec<String>,
+    /// Whether the hidden tests pass with these files as in the base; none where there are no such
+    /// files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict_without_steering: Option<Known>,
+    /// The same in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_steering: Option<String>,
+}
+
+/// What two runs of a suite were compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// The names of the tests.
+    Names,
+    /// How many ran, of each file, package or binary, or in all.
+    Counts,
+    /// Nothing: one of them prints neither, or the dataset's own patch could not be run.
+    Nothing,
+}
+
+/// A verdict that may not be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Known {
+    /// It is known.
+    Verdict(bool),
+    /// It is not (`null`).
+    Unknown(()),
+}
+
+impl Worth {
+    /// Whether the pass is none when looked at strictly: tests are missing, or without the files
+    /// that steer them they fail.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        !self.tests_missing.is_empty()
+            || self.verdict_without_steering == Some(Known::Verdict(false))
+    }
+
+    /// Whether there is anything to say about it.
+    #[must_use]
+    pub fn is_flagged(&self) -> bool {
+        self.is_void() || !self.steering_files.is_empty()
+    }
 }
 
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
@@ -242,6 +302,7 @@ mod tests {
             reason: reason.to_owned(),
             failed_tests: failed.iter().map(ToString::to_string).collect(),
             named_tests: 9,
+            worth: None,
         }
     }
 

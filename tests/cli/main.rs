@@ -16,3 +16,4 @@ mod plan;
 mod report;
 mod runner;
 mod triage;
+mod worth;
