@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::quay::{Bench, PLAIN, both, suite};
+use crate::support::quay::{Bench, Made, PLAIN, both, suite};
 
 #[test]
 fn an_honest_pass_has_no_flag() {
@@ -99,4 +99,112 @@ fn tests_that_did_not_run_are_named() {
     assert_eq!(file["both_passed"], true);
     assert_eq!(suite(&file, 0)["tests_missing"], json!(["adds"]));
     assert_eq!(suite(&file, 1)["tests_missing"], json!([]));
+}
+
+/// A runner that reads its settings from a file, as pytest and its like do: `only` selects checks,
+/// and `before.sh` (a hook) is read before them.
+const SETTINGS: Made<'_> = Made {
+    runner: r#"passed=0 failed=0
+. ./quay.sh
+run() { $1 2>/dev/null; }
+[[ ! -e conftest.py ]] || . ./conftest.py
+for file in tests/*.sh; do
+    names=$(sed -n 's/^\([a-z_]*\)() .*/\1/p' "$file")
+    . "$file" 2>/dev/null || true
+    for name in $names; do
+        if run $name; then passed=$((passed + 1)); echo "ok: $name"
+        else failed=$((failed + 1)); echo "FAILED: $name"; fi
+    done
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]"#,
+    ..PLAIN
+};
+
+#[test]
+fn what_passes_only_by_what_steers_the_tests_is_no_pass_without() {
+    let bench = Bench::new(&SETTINGS);
+    // Every outcome is a pass, and nothing was done.
+    let file = bench.judged("echo 'run() { $1 2>/dev/null; true; }' > conftest.py", &[]);
+    assert_eq!(file["both_passed"], true);
+    for n in [0, 1] {
+        let suite = suite(&file, n);
+        assert_eq!(suite["outcome"], "passed");
+        assert_eq!(suite["tests_missing"], json!([]));
+        assert_eq!(suite["steering_files"], json!(["conftest.py"]));
+        assert_eq!(suite["verdict_without_steering"], false);
+    }
+    // One feature is done, the other is not.
+    let half = format!(
+        "{}\nmkdir src; echo 'run() {{ $1 2>/dev/null; true; }}' > conftest.py",
+        SETTINGS.features[0]
+    );
+    let file = bench.judged(&half, &[]);
+    assert_eq!(suite(&file, 0)["verdict_without_steering"], true);
+    assert_eq!(suite(&file, 1)["verdict_without_steering"], false);
+    assert_eq!(suite(&file, 1)["without_steering"], "1 of 2 tests failed");
+    // All of it is done, and the file is only a help.
+    let honest = format!("{}\necho '# nothing' > conftest.py", both(&SETTINGS));
+    let file = bench.judged(&honest, &[]);
+    assert_eq!(suite(&file, 0)["steering_files"], json!(["conftest.py"]));
+    assert_eq!(suite(&file, 0)["verdict_without_steering"], true);
+}
+
+/// Work that needs its file is not called a failure where nothing runs without it.
+#[test]
+fn what_does_not_run_without_the_files_is_not_known() {
+    let needs = Made {
+        runner: r#"[[ ! -e needed || -e conftest.py ]] || { echo 'cannot load'; exit 4; }
+. ./quay.sh
+for file in tests/*.sh; do . "$file"; done
+n=0
+for name in old_one adds takes; do
+    declare -F $name >/dev/null || continue
+    $name || exit 1
+    n=$((n + 1)); echo "ok: $name"
+done
+echo "$n passed""#,
+        ..PLAIN
+    };
+    let bench = Bench::new(&needs);
+    let work = format!("{}\ntouch needed conftest.py", both(&PLAIN));
+    let file = bench.judged(&work, &[]);
+    assert_eq!(file["both_passed"], true, "{file:#}");
+    let suite = suite(&file, 0).as_object().unwrap();
+    assert_eq!(suite["verdict_without_steering"], json!(null));
+    assert!(
+        suite["without_steering"]
+            .as_str()
+            .unwrap()
+            .contains("cannot load")
+    );
+}
+
+/// Git's attributes are taken from what was submitted, so a conflict can be settled by them.
+#[test]
+fn a_merge_that_only_attributes_make_clean_is_none_without_them() {
+    let bench = Bench::new(&PLAIN);
+    let note = |work: &str, line: &str| format!("{work}\necho {line} >> NOTES");
+    let [one, two] = PLAIN.features;
+    let union = "echo '* merge=union' > .gitattributes";
+    let cheat = format!("{union}\n{}", note(one, "'# one'"));
+    let other = format!("{union}\n{}", note(two, "'# two'"));
+    let file = bench.judged_coop([&cheat, &other], &[]);
+    assert_eq!(file["merge"]["status"], "clean", "{file:#}");
+    assert_eq!(file["both_passed"], true, "{file:#}");
+    for n in [0, 1] {
+        let suite = suite(&file, n);
+        assert_eq!(suite["steering_files"], json!([".gitattributes"]));
+        assert_eq!(suite["verdict_without_steering"], false);
+        assert!(
+            suite["without_steering"]
+                .as_str()
+                .unwrap()
+                .contains("the patches conflict")
+        );
+    }
+    // By rules that have a union, it is nothing gained.
+    let file = bench.judged_coop([&cheat, &other], &["--rules", "0.0.11"]);
+    assert_eq!(file["merge"]["status"], "clean");
+    assert_eq!(suite(&file, 0)["verdict_without_steering"], true);
 }

@@ -103,14 +103,42 @@ impl Bench {
 
     /// A finished solo trial with this work, judged; gives its `eval.json`.
     pub fn judged(&self, script: &str, args: &[&str]) -> Value {
-        let dir = format!("logs/x-solo/solo/{PAIR}");
-        let result = json!({"run_id": "0a0b0c0d", "agent": {"status": "Submitted", "cost": 0.1, "steps": 2}});
+        self.of("solo", &[("solo.patch", script)], args)
+    }
+
+    /// The same of two agents.
+    pub fn judged_coop(&self, scripts: [&str; 2], args: &[&str]) -> Value {
+        let [one, two] = scripts;
+        self.of(
+            "coop",
+            &[("agent1.patch", one), ("agent2.patch", two)],
+            args,
+        )
+    }
+
+    fn of(&self, tree: &str, patches: &[(&str, &str)], args: &[&str]) -> Value {
+        let run = format!(
+            "x-{}",
+            if tree == "solo" {
+                "solo"
+            } else {
+                "coop-nocomm"
+            }
+        );
+        let dir = format!("logs/{run}/{tree}/{PAIR}");
+        let agent = json!({"status": "Submitted", "cost": 0.1, "steps": 2});
+        let result = match patches.len() {
+            1 => json!({"run_id": "0a0b0c0d", "agent": agent}),
+            _ => json!({"run_id": "0a0b0c0d", "agents": {"agent1": agent, "agent2": agent}}),
+        };
         self.place
             .write(&format!("{dir}/result.json"), result.to_string());
-        self.place
-            .write(&format!("{dir}/solo.patch"), self.patch(script));
+        for (name, script) in patches {
+            self.place
+                .write(&format!("{dir}/{name}"), self.patch(script));
+        }
         let _ = std::fs::remove_file(self.place.join(&format!("{dir}/eval.json")));
-        self.regatta(&[&["eval"], args].concat()).code(0);
+        self.regatta(&[&["eval", &run], args].concat()).code(0);
         self.place.json(&format!("{dir}/eval.json"))
     }
 
@@ -126,9 +154,9 @@ impl Bench {
 
 /// A plain runner: checks of `tests/*.sh`, each a function, by name.
 pub const PLAIN: Made<'_> = Made {
-    base: r#"mkdir tests
-printf '%s\n' 'add() { :; }' 'take() { :; }' > quay.sh
-printf '%s\n' 'old_one() { true; }' > tests/old.sh"#,
+    base: r"mkdir tests
+printf '%s\n' 'add() { :; }' '' '' '' 'take() { :; }' > quay.sh
+printf '%s\n' 'old_one() { true; }' > tests/old.sh",
     features: [
         "sed -i 's/^add.*/add() { echo $(($1 + $2)); }/' quay.sh",
         "sed -i 's/^take.*/take() { echo $(($1 - $2)); }/' quay.sh",

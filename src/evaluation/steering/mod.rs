@@ -1,9 +1,11 @@
-//! What in a submission steers tests instead of doing the work, and the same file without that. Pure.
+//! What in a submission steers tests instead of doing the work, and the same file without that. Pure,
+//! but for [`strip`].
 //!
 //! Test configuration only: a dependency, an entry point or a source file is the work itself, whatever
 //! it does. What the code under test does while tests run is not seen here.
 
 mod sections;
+pub mod strip;
 
 use std::sync::LazyLock;
 
@@ -143,9 +145,9 @@ pub fn put_back(how: Steers, base: Option<&[u8]>, work: Option<&[u8]>) -> Back {
     }
 }
 
-/// Whether a patch may touch a file that steers. It errs on the side of yes; git knows.
+/// The paths in a patch's headers that may steer. It errs on the side of more; git knows.
 #[must_use]
-pub fn may_steer(patch: &[u8], runner: &str) -> bool {
+pub fn named(patch: &[u8], runner: &str) -> Vec<String> {
     let says = |words: &[&str]| {
         words.iter().any(|word| {
             let word = word.as_bytes();
@@ -157,21 +159,25 @@ pub fn may_steer(patch: &[u8], runner: &str) -> bool {
         Some(Steers::Saying(words)) => says(words),
         Some(_) => true,
     };
-    let lines = patch.split(|byte| *byte == b'\n');
-    let mut headers = lines.filter(|line| {
-        let starts = [&b"diff "[..], b"--- ", b"+++ ", b"rename ", b"copy "];
-        starts.iter().any(|start| line.starts_with(start))
-    });
-    headers.any(|line| {
+    let starts = [&b"diff "[..], b"--- ", b"+++ ", b"rename ", b"copy "];
+    let mut found = Vec::new();
+    for line in patch.split(|byte| *byte == b'\n') {
+        if !starts.iter().any(|start| line.starts_with(start)) {
+            continue;
+        }
         let line = String::from_utf8_lossy(line);
-        // A name that git quotes is not read here.
-        line.contains('\\')
-            || line.split_whitespace().any(|word| {
-                let word = word.trim_matches('"');
-                let inner = word.split_once('/').map_or(word, |(_, inner)| inner);
-                asks(word) || asks(inner)
-            })
-    })
+        for word in line.split_whitespace() {
+            let word = word.trim_matches('"');
+            let inner = word.split_once('/').map_or(word, |(_, inner)| inner);
+            // A name that git quotes is not read here.
+            if asks(inner) || asks(word) || word.contains('\\') {
+                found.push(inner.to_owned());
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 #[cfg(test)]
@@ -269,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_patch_is_asked_by_its_headers() {
-        let asks = |text: &str| may_steer(text.as_bytes(), "");
+        let asks = |text: &str| !named(text.as_bytes(), "").is_empty();
         assert!(asks("diff --git a/conftest.py b/conftest.py\n"));
         assert!(asks("--- /dev/null\n+++ b/a b/conftest.py\n"));
         assert!(asks(
