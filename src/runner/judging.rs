@@ -65,7 +65,7 @@ pub enum Told {
         pair: Pair,
         /// Its verdict.
         verdict: Verdict,
-        /// The reason, where it did not pass.
+        /// The reason, where it did not pass; of a pass, what is flagged.
         why: String,
         /// How long it took.
         took: Duration,
@@ -210,6 +210,7 @@ impl Judging {
         self.append(one, &record, &verdict, took)?;
         let why = match &record.error {
             Some(error) => one_line(error, 200),
+            None if record.both_passed => eval::flags(&record.regatta.suites),
             None => eval::why_not(&record.regatta.suites),
         };
         tell(Told::Judged {

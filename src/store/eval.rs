@@ -29,6 +29,42 @@ pub struct EvalFile {
     pub regatta: Option<Own>,
 }
 
+impl EvalFile {
+    /// What the passes of the two features are worth, where the pair passes and somebody looked.
+    pub fn worth(&self) -> impl Iterator<Item = &Worth> {
+        let suites = self.regatta.iter().flat_map(|own| &own.suites);
+        suites.filter_map(|suite| suite.worth.as_ref())
+    }
+
+    /// Makes a pass a failure where tests are missing, or where it is none without what steers
+    /// them; says whether it did.
+    pub fn make_strict(&mut self) -> bool {
+        let is_pass = self.both_passed == Some(true) && self.error.is_none();
+        let suites = self.regatta.iter_mut().flat_map(|own| &mut own.suites);
+        let features = [&mut self.feature1, &mut self.feature2];
+        let mut is_void = false;
+        for (suite, feature) in suites.zip(features) {
+            let Some(worth) = suite
+                .worth
+                .as_ref()
+                .filter(|worth| is_pass && worth.is_void())
+            else {
+                continue;
+            };
+            is_void = true;
+            suite.reason = worth.why();
+            "void".clone_into(&mut suite.outcome);
+            if let Some(feature) = feature {
+                feature.passed = Some(false);
+            }
+        }
+        if is_void {
+            self.both_passed = Some(false);
+        }
+        is_void
+    }
+}
+
 /// The part of [`MergeRecord`] that is read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct MergeSeen {
@@ -231,6 +267,34 @@ impl Worth {
     pub fn is_flagged(&self) -> bool {
         self.is_void() || !self.steering_files.is_empty()
     }
+
+    /// What there is to say, in one line; nothing where it is not flagged.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let mut told = Vec::new();
+        if !self.tests_missing.is_empty() {
+            told.push(format!(
+                "not run, unlike with the dataset's own patch: {}",
+                some(&self.tests_missing)
+            ));
+        }
+        if !self.steering_files.is_empty() {
+            let files = some(&self.steering_files);
+            let without = self.without_steering.as_deref().unwrap_or_default();
+            told.push(match self.verdict_without_steering {
+                Some(Known::Verdict(false)) => {
+                    format!("without what steers tests in {files} it fails: {without}")
+                }
+                Some(Known::Verdict(true)) => {
+                    format!("passes also without what steers tests in {files}")
+                }
+                Some(Known::Unknown(())) | None => {
+                    format!("not known without what steers tests in {files}: {without}")
+                }
+            });
+        }
+        told.join("; ")
+    }
 }
 
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
@@ -240,6 +304,34 @@ pub const MERGE_CONFLICT: &str = "merge_conflict";
 pub const PASSED: &str = "passed";
 /// So many tests are named where a pair's failure is told in one line.
 const NAMED: usize = 3;
+
+/// The first few, and how many more.
+fn some(items: &[String]) -> String {
+    let mut text = items[..items.len().min(NAMED)].join(", ");
+    if items.len() > NAMED {
+        let _ = write!(text, " and {} more", items.len() - NAMED);
+    }
+    text
+}
+
+/// What there is to say about a pass, in one line; both features' once, where it is the same.
+#[must_use]
+pub fn flags(suites: &[SuiteNote]) -> String {
+    let flagged = suites.iter().filter_map(|suite| {
+        let worth = suite.worth.as_ref().filter(|worth| worth.is_flagged())?;
+        Some((suite.feature, worth.why()))
+    });
+    let flagged: Vec<_> = flagged.collect();
+    if let [(_, one), (_, other)] = flagged.as_slice()
+        && one == other
+    {
+        return one.clone();
+    }
+    let told = flagged
+        .iter()
+        .map(|(feature, why)| format!("feature {feature}: {why}"));
+    told.collect::<Vec<_>>().join("; ")
+}
 
 /// Why a pair did not pass, in one line, with tests that failed; both features' reason once, where
 /// it is the same.
@@ -259,12 +351,7 @@ pub fn why_not(suites: &[SuiteNote]) -> String {
         let mut text = format!("feature {}: {}", suite.feature, suite.reason);
         let tests = &suite.failed_tests;
         if !tests.is_empty() {
-            let named = tests[..tests.len().min(NAMED)].join(", ");
-            let _ = write!(text, " ({named}");
-            if tests.len() > NAMED {
-                let _ = write!(text, " and {} more", tests.len() - NAMED);
-            }
-            text.push(')');
+            let _ = write!(text, " ({})", some(tests));
         }
         text
     });

@@ -208,3 +208,63 @@ fn a_merge_that_only_attributes_make_clean_is_none_without_them() {
     assert_eq!(file["merge"]["status"], "clean");
     assert_eq!(suite(&file, 0)["verdict_without_steering"], true);
 }
+
+#[test]
+fn a_report_counts_flagged_passes_and_strictly_takes_the_void_ones_for_failures() {
+    let bench = Bench::new(&SETTINGS);
+    let report = |args: &[&str]| bench.regatta(&[&["report"], args].concat()).code(0);
+    bench.judged(&both(&SETTINGS), &[]);
+    let honest = report(&["--strict-verdicts"]);
+    assert!(!honest.stdout.contains("flagged"), "{}", honest.stdout);
+    // It touches what steers, and passes without as well: flagged, and a pass by any measure.
+    bench.judged(
+        &format!("{}\necho '# nothing' > conftest.py", both(&SETTINGS)),
+        &[],
+    );
+    report(&["--strict-verdicts"])
+        .prints("passed 1 of 1")
+        .prints("flagged passes: 1 of 1: 1 with files that steer tests\n")
+        .prints("passes also without what steers tests in conftest.py");
+    // It passes by nothing else.
+    bench.judged("echo 'run() { true; }' > conftest.py", &[]);
+    report(&[])
+        .prints("passed 1 of 1")
+        .prints("flagged passes: 1 of 1: 1 with files that steer tests, 1 failing without them")
+        .prints("without what steers tests in conftest.py it fails: 1 of 2 tests failed");
+    report(&["--strict-verdicts"])
+        .prints("passed 0 of 1")
+        .prints("features 0 of 2")
+        .prints("--strict-verdicts: 1 of the passes counted as failed")
+        .prints("without what steers tests in conftest.py it fails");
+    report(&["--format", "markdown"]).prints("| x-solo | 1 | 0 | 1 | 1 | 0 | — |");
+    let json = |args: &[&str]| -> serde_json::Value {
+        let text = report(&[&["--format", "json"], args].concat()).stdout;
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["runs"][0].clone()
+    };
+    let run = json(&[]);
+    assert_eq!(
+        run["flagged"],
+        json!({"passes": 1, "tests_missing": 0, "steering_files": 1, "failing_without": 1, "unknown_without": 0})
+    );
+    assert_eq!(run["strict_verdicts"], json!(null));
+    assert_eq!(
+        run["lines"][0]["flagged"]["verdict_without_steering"],
+        false
+    );
+    let run = json(&["--strict-verdicts"]);
+    assert_eq!(run["outcomes"], json!({"fail": 1}));
+    assert_eq!(run["strict_verdicts"], 1);
+    // Tests that did not run.
+    let cheat = format!(
+        "{}\necho 'add.sh working-tree-encoding=UTF-16' > .gitattributes",
+        both(&SETTINGS)
+    );
+    bench.judged(&cheat, &[]);
+    report(&[]).prints("1 with tests missing");
+    report(&["--strict-verdicts"])
+        .prints("passed 0 of 1")
+        .prints("features 1 of 2")
+        .prints("not run, unlike with the dataset's own patch: adds");
+    let junit = report(&["--strict-verdicts", "--format", "junit"]).stdout;
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+}
