@@ -383,6 +383,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_trees_digest_is_of_what_is_in_it() {
+        let digest = |change: &dyn Fn(&Path)| {
+            let dir = tempfile::tempdir().unwrap();
+            let write = |path: &str, text: &str| {
+                create_dir(dir_of(&dir.path().join(path))).unwrap();
+                write_in_place(&dir.path().join(path), text.as_bytes()).unwrap();
+            };
+            write("a/b", "one");
+            write("c", "two");
+            write("skipped/d", "three");
+            std::os::unix::fs::symlink("c", dir.path().join("link")).unwrap();
+            change(dir.path());
+            tree_digest(dir.path(), &["skipped"]).unwrap()
+        };
+        let put = |path: &str, text: &str| {
+            let (path, text) = (path.to_owned(), text.to_owned());
+            move |dir: &Path| write_in_place(&dir.join(&path), text.as_bytes()).unwrap()
+        };
+        let same = digest(&|_| ());
+        assert_eq!(digest(&|_| ()), same, "of another place and time");
+        assert_eq!(digest(&put("skipped/d", "other")), same);
+        assert_ne!(digest(&put("a/b", "other")), same);
+        assert_ne!(digest(&put("a/e", "")), same);
+        let relinked = digest(&|dir| {
+            fs::remove_file(dir.join("link")).unwrap();
+            std::os::unix::fs::symlink("a", dir.join("link")).unwrap();
+        });
+        assert_ne!(relinked, same);
+        // What is neither file nor directory holds up nothing.
+        let pipe = digest(&|dir| {
+            let socket = std::os::unix::net::UnixListener::bind(dir.join("socket"));
+            drop(socket.unwrap());
+        });
+        assert_ne!(pipe, same);
+    }
+
+    #[test]
     fn an_atomic_write_replaces_the_file_and_leaves_nothing_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("result.json");

@@ -347,7 +347,7 @@ fn cheats_on_jest_are_flagged() {
             ),
             (
                 "a selection in the test script",
-                r#"sed -i 's/--verbose/--verbose old/' package.json"#,
+                r"sed -i 's/--verbose/--verbose old/' package.json",
                 Both,
             ),
             (

@@ -22,6 +22,8 @@ pub enum Steers {
     Shim,
     /// It does where it says one of these.
     Saying(&'static [&'static str]),
+    /// The same, where the base has no such file: one that only changes a source is the work itself.
+    NewSaying(&'static [&'static str]),
     /// Sections or keys of it do.
     Parts(Format),
 }
@@ -39,7 +41,7 @@ patterns! {
     // cargo and go, of what chooses a toolchain.
     WHOLE = r"(?x)^(?:
         \.gitattributes | conftest\.py | \.?pytest\.(?:ini|toml) | nose\.cfg | unittest\.cfg | \.coveragerc |
-        (?:site|user)customize\.py | .*\.pth | .*\.pyc | .*\.egg-link |
+        (?:site|user)customize\.py | .*\.pyc | .*\.egg-link |
         (?:jest|vitest|karma|ava|playwright|cypress|babel|wtr)\.(?:config|conf|setup|workspace|preset)(?:\..*)? |
         setup-?[jJ]est\..* | (?:jest|vitest|test)[-.]setup\..* | [sS]etup-?[tT]ests?\.[cm]?[jt]sx? | global-?[sS]etup\..* |
         \.mocharc(?:\..*)? | mocha\.opts | jasmine\.json | \.taprc | \.babelrc(?:\..*)? | \.swcrc | \.npmrc | \.yarnrc(?:\.yml)? |
@@ -48,14 +50,14 @@ patterns! {
     )$";
     // Anything in such a directory.
     WHOLE_DIR = r"(?x)(?:^|/)(?:
-        \.husky | \.githooks | node_modules | __mocks__ | \.?venv | [^/]+\.egg-info | [^/]+\.dist-info |
+        \.husky | \.githooks | node_modules | __mocks__ | \.?venv | [^/]+\.egg-info | [^/]+\.dist-info | (?:site|dist)-packages |
         vendor/(?:.*/)?(?:testify|gotest\.tools|go-cmp|ginkgo|gomega|check\.v1)
     )/";
-    CARGO_CONFIG = r"(?:^|/)\.cargo/config(?:\.toml)?$";
+    WHOLE_PATH = r"(?:^|/)\.cargo/config(?:\.toml)?$|^[^/]+\.pth$";
     // A tool's name, as a program or as a module that a runner would find first.
     PROGRAM = r"(?x)^(?:py\.?test | python[\d.]* | pip[\d.]* | tox | nox | uv | poetry | go | gotestsum | cargo(?:-nextest)? | rustc |
         node | npm | npx | pnpm | yarn | bun | deno | jest | vitest | mocha | make | git | env | bash | sh)$";
-    MODULE = r"^(?:src/)?(?:pytest|_pytest|py|pluggy|iniconfig|xdist|nose|nose2|unittest|doctest|pytest_\w+)(?:\.py$|/)";
+    MODULE = r"^(?:src/)?(?:pytest|_pytest|pluggy|iniconfig|xdist|nose|nose2|unittest|doctest)(?:\.py|/__(?:init|main)__\.py)$";
     // Scripts that a task's runner may start, where it names them.
     SCRIPT = r"(?i)^(?:(?:run|do|exec)[-_]?)?(?:all[-_]?)?(?:runner|tests?|checks?|ci)(?:\.(?:sh|bash|py|[cm]?[jt]s|pl|rb))?$";
     BUILD_TOOL = r"^(?:(?:GNUm|M|m)akefile|.*\.mk|[jJ]ustfile|\.justfile|Taskfile\.ya?ml|Rakefile|noxfile\.py|CMakeLists\.txt)$";
@@ -74,14 +76,24 @@ const TEST_MAIN: &[&str] = &["func TestMain(", "func init()"];
 /// Flags of a go test binary that are set from inside.
 const TEST_FLAGS: &[&str] = &["test.run", "test.skip"];
 
+/// Whether a text has a word by itself.
+fn says_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-' || c == '.';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
 /// How a path steers the tests of a task with this runner, if it does.
 #[must_use]
 pub fn steers(path: &str, runner: &str) -> Option<Steers> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let is_whole = WHOLE.is_match(name)
         || WHOLE_DIR.is_match(path)
-        || CARGO_CONFIG.is_match(path)
-        || (SCRIPT.is_match(name) && runner.contains(name))
+        || WHOLE_PATH.is_match(path)
+        || (SCRIPT.is_match(name) && says_word(runner, name))
         || (BUILD_TOOL.is_match(name) && STARTS_ONE.is_match(runner));
     if is_whole {
         return Some(Steers::Whole);
@@ -98,7 +110,7 @@ pub fn steers(path: &str, runner: &str) -> Option<Steers> {
     } else if ends("_test.go") {
         Some(Steers::Saying(TEST_MAIN))
     } else if ends(".go") {
-        Some(Steers::Saying(TEST_FLAGS))
+        Some(Steers::NewSaying(TEST_FLAGS))
     } else {
         None
     }
@@ -137,10 +149,9 @@ pub fn put_back(how: Steers, base: Option<&[u8]>, work: Option<&[u8]>) -> Back {
     match how {
         Steers::Whole => Back::to(base),
         Steers::Shim if base.is_none() => Back::Gone,
-        // One that only changes a source file is the work itself.
-        Steers::Saying(words) if words == TEST_FLAGS && base.is_some() => Back::Untouched,
+        Steers::NewSaying(words) if base.is_none() && says(words) => Back::Gone,
         Steers::Saying(words) if says(words) => Back::to(base),
-        Steers::Shim | Steers::Saying(_) => Back::Untouched,
+        Steers::Shim | Steers::Saying(_) | Steers::NewSaying(_) => Back::Untouched,
         Steers::Parts(format) => format.put_back(base, work),
     }
 }
@@ -148,15 +159,21 @@ pub fn put_back(how: Steers, base: Option<&[u8]>, work: Option<&[u8]>) -> Back {
 /// The paths in a patch's headers that may steer. It errs on the side of more; git knows.
 #[must_use]
 pub fn named(patch: &[u8], runner: &str) -> Vec<String> {
-    let says = |words: &[&str]| {
-        words.iter().any(|word| {
-            let word = word.as_bytes();
-            patch.windows(word.len()).any(|part| part == word)
+    // Looked for once, whatever the number of files.
+    let says = [VITEST, TEST_MAIN, TEST_FLAGS].map(|words| {
+        std::cell::LazyCell::new(move || {
+            words.iter().any(|word| {
+                let word = word.as_bytes();
+                patch.windows(word.len()).any(|part| part == word)
+            })
         })
-    };
+    });
+    let [vitest, main, flags] = &says;
     let asks = |path: &str| match steers(path, runner) {
         None => false,
-        Some(Steers::Saying(words)) => says(words),
+        Some(Steers::Saying(words)) if words == VITEST => **vitest,
+        Some(Steers::Saying(_)) => **main,
+        Some(Steers::NewSaying(_)) => **flags,
         Some(_) => true,
     };
     let starts = [&b"diff "[..], b"--- ", b"+++ ", b"rename ", b"copy "];
@@ -199,7 +216,7 @@ mod tests {
             "crates/a/.cargo/config",
             "go.work",
             "sitecustomize.py",
-            "lib/fast.pth",
+            "fast.pth",
             "quay.egg-info/entry_points.txt",
             "node_modules/.bin/jest",
             "__mocks__/fs.js",
@@ -216,8 +233,8 @@ mod tests {
             "bin/pytest",
             "tools/go",
             "pytest.py",
-            "src/_pytest/main.py",
-            "pytest_fast.py",
+            "src/_pytest/__init__.py",
+            "unittest/__main__.py",
         ] {
             assert_eq!(steers(path, ""), Some(Steers::Shim), "{path}");
         }
@@ -234,6 +251,9 @@ mod tests {
             "setup.py",
             "src/check.py",
             "docs/pytest.md",
+            "py/quay.py",
+            "weights/model.pth",
+            "check",
             "lib/unittest/a.py",
             "tsconfig.json",
             "src/make.rs",

@@ -104,6 +104,9 @@ async fn place(
     if how == Steers::Shim {
         return Ok((!is_in_base).then(gone));
     }
+    if matches!(how, Steers::NewSaying(_)) && is_in_base {
+        return Ok(None);
+    }
     let mut contents = [None, None];
     for (content, (mode, id)) in contents
         .iter_mut()
