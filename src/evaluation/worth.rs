@@ -57,7 +57,10 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<(Vec<String>, Option<[Without; 2]>), Trouble> {
         let runner = self.runner(&pair.task)?;
-        let runner = String::from_utf8_lossy(&runner);
+        let [one, two] = pair
+            .features
+            .map(|feature| self.dataset_file(&pair.task, feature, "feature.patch"));
+        let runner = steering::harness(&String::from_utf8_lossy(&runner), &[&one?, &two?]);
         let (mut files, mut rest, mut is_known) = (Vec::new(), Vec::new(), true);
         for patch in patches {
             if steering::named(&patch.bytes, &runner).is_empty() {

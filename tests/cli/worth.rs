@@ -268,3 +268,21 @@ fn a_report_counts_flagged_passes_and_strictly_takes_the_void_ones_for_failures(
     let junit = report(&["--strict-verdicts", "--format", "junit"]).stdout;
     assert!(junit.contains("failures=\"1\""), "{junit}");
 }
+
+/// What the task's runner names is its own, unless the features' own patches change it.
+#[test]
+fn the_runners_own_settings_go_back() {
+    let runner = SETTINGS.runner.replace("conftest.py", "etc/quay.cfg");
+    let made = Made {
+        runner: &runner,
+        ..PLAIN
+    };
+    let bench = Bench::new(&made);
+    let file = bench.judged("mkdir etc; echo 'run() { true; }' > etc/quay.cfg", &[]);
+    assert_eq!(file["both_passed"], true);
+    assert_eq!(suite(&file, 0)["steering_files"], json!(["etc/quay.cfg"]));
+    assert_eq!(suite(&file, 0)["verdict_without_steering"], false);
+    // The runner names quay.sh as well, and that is the work.
+    let file = bench.judged(&both(&made), &[]);
+    assert_eq!(suite(&file, 0)["steering_files"], json!([]));
+}

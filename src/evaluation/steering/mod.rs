@@ -61,6 +61,9 @@ patterns! {
     // Scripts that a task's runner may start, where it names them.
     SCRIPT = r"(?i)^(?:(?:run|do|exec)[-_]?)?(?:all[-_]?)?(?:runner|tests?|checks?|ci)(?:\.(?:sh|bash|py|[cm]?[jt]s|pl|rb))?$";
     BUILD_TOOL = r"^(?:(?:GNUm|M|m)akefile|.*\.mk|[jJ]ustfile|\.justfile|Taskfile\.ya?ml|Rakefile|noxfile\.py|CMakeLists\.txt)$";
+    // Files of a runner's own, where it names them; not those with dependencies.
+    SETTINGS = r"\.(?:sh|bash|bats|py|pl|rb|[cm]?[jt]s|env|cfg|conf|ini|ya?ml|mk|awk|sed)$";
+    DEPENDENCIES = r"^(?:requirements.*|setup\.py|pnpm-.*|environment\.ya?ml|tsconfig.*)$";
     STARTS_ONE = r"\b(?:g?make|just|task|rake|nox|cmake|ctest)\b";
 }
 
@@ -111,9 +114,31 @@ pub fn steers(path: &str, runner: &str) -> Option<Steers> {
         Some(Steers::Saying(TEST_MAIN))
     } else if ends(".go") {
         Some(Steers::NewSaying(TEST_FLAGS))
+    } else if SETTINGS.is_match(name) && !DEPENDENCIES.is_match(name) && says_word(runner, path) {
+        Some(Steers::Whole)
     } else {
         None
     }
+}
+
+/// The text of a runner without the files that the features' own patches change: what it names of
+/// those is the work, and what else it names is its own.
+#[must_use]
+pub fn harness(runner: &str, features: &[&[u8]]) -> String {
+    let mut text = runner.to_owned();
+    for patch in features {
+        for line in patch.split(|byte| *byte == b'\n') {
+            let line = String::from_utf8_lossy(line);
+            let path = line
+                .strip_prefix("+++ b/")
+                .or_else(|| line.strip_prefix("--- a/"))
+                .or_else(|| line.strip_prefix("rename to "));
+            if let Some(path) = path.filter(|path| !path.is_empty()) {
+                text = text.replace(path, "");
+            }
+        }
+    }
+    text
 }
 
 /// A file with what steers in it as in the base.
@@ -266,7 +291,19 @@ mod tests {
             steers("scripts/run_tests.sh", "bash scripts/run_tests.sh"),
             Some(Steers::Whole)
         );
-        assert_eq!(ALL.len(), 8);
+        assert_eq!(
+            steers("etc/quay.cfg", "./run etc/quay.cfg"),
+            Some(Steers::Whole)
+        );
+        assert_eq!(
+            steers("requirements.txt", "pip install -r requirements.txt"),
+            None
+        );
+        // But what the features' own patches change is the work.
+        let rest = harness(". ./quay.sh; . ./all.sh", &[b"+++ b/quay.sh\n"]);
+        assert_eq!(steers("quay.sh", &rest), None);
+        assert_eq!(steers("all.sh", &rest), Some(Steers::Whole));
+        assert_eq!(ALL.len(), 10);
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn toml_key(before: Option<&Table>, after: &mut Table, path: &[&str]) -> bool {
 
 type Keys = IndexMap<String, Box<RawValue>>;
 
-/// As [`toml`]; the other keys stay as they are, and in their order, which has a meaning.
+/// `None` where it cannot be read; the other keys stay as they are, and in their order, which has a meaning.
 fn package(before: &str, after: &str) -> Option<Edited> {
     let read = |text: &str| -> Option<Keys> {
         match text.trim() {
