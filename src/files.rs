@@ -4,10 +4,15 @@ mod read;
 mod temporary;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::{Error, Result};
+use crate::text::hex;
 pub use read::{MAX_INPUT, open, open_to_write, read, read_end, read_lines, read_text, read_up_to};
 pub use temporary::{left_behind, left_behind_in, remove_all};
 
@@ -278,6 +283,56 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
+/// A digest of a directory's files: their paths below it, modes, contents and links, but for the
+/// paths in `skips` and what is below them. Of what is no file, only the path counts.
+pub fn tree_digest(dir: &Path, skips: &[&str]) -> Result<String> {
+    let mut digest = Sha256::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir_of_it) = open.pop() {
+        for path in list(&dir_of_it)? {
+            let inner = path.strip_prefix(dir).unwrap_or(&path);
+            if skips.iter().any(|skip| inner == Path::new(skip)) {
+                continue;
+            }
+            let meta = path
+                .symlink_metadata()
+                .map_err(|error| failed("read", &path, &error))?;
+            let content = if meta.is_dir() {
+                open.push(path.clone());
+                Vec::new()
+            } else if meta.is_symlink() {
+                let link = fs::read_link(&path).map_err(|error| failed("read", &path, &error))?;
+                link.as_os_str().as_bytes().to_vec()
+            } else if meta.is_file() {
+                digest_of(&path)?.to_vec()
+            } else {
+                Vec::new()
+            };
+            for part in [inner.as_os_str().as_bytes(), &content] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part);
+            }
+            digest.update(meta.mode().to_le_bytes());
+        }
+    }
+    Ok(hex(&digest.finalize()))
+}
+
+fn digest_of(path: &Path) -> Result<[u8; 32]> {
+    let read = || -> io::Result<[u8; 32]> {
+        let mut file = open(path)?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(digest.finalize().into()),
+                n => digest.update(&buffer[..n]),
+            }
+        }
+    };
+    read().map_err(|error| failed("read", path, &error))
+}
+
 /// Removes a directory with everything in it: it is gone at once, under its name, and then in fact.
 pub fn remove_tree(dir: &Path) -> Result<()> {
     let aside = temporary::ours()
@@ -318,6 +373,43 @@ pub fn check_writable(dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trees_digest_is_of_what_is_in_it() {
+        let digest = |change: &dyn Fn(&Path)| {
+            let dir = tempfile::tempdir().unwrap();
+            let write = |path: &str, text: &str| {
+                create_dir(dir_of(&dir.path().join(path))).unwrap();
+                write_in_place(&dir.path().join(path), text.as_bytes()).unwrap();
+            };
+            write("a/b", "one");
+            write("c", "two");
+            write("skipped/d", "three");
+            std::os::unix::fs::symlink("c", dir.path().join("link")).unwrap();
+            change(dir.path());
+            tree_digest(dir.path(), &["skipped"]).unwrap()
+        };
+        let put = |path: &str, text: &str| {
+            let (path, text) = (path.to_owned(), text.to_owned());
+            move |dir: &Path| write_in_place(&dir.join(&path), text.as_bytes()).unwrap()
+        };
+        let same = digest(&|_| ());
+        assert_eq!(digest(&|_| ()), same, "of another place and time");
+        assert_eq!(digest(&put("skipped/d", "other")), same);
+        assert_ne!(digest(&put("a/b", "other")), same);
+        assert_ne!(digest(&put("a/e", "")), same);
+        let relinked = digest(&|dir| {
+            fs::remove_file(dir.join("link")).unwrap();
+            std::os::unix::fs::symlink("a", dir.join("link")).unwrap();
+        });
+        assert_ne!(relinked, same);
+        // What is neither file nor directory holds up nothing.
+        let pipe = digest(&|dir| {
+            let socket = std::os::unix::net::UnixListener::bind(dir.join("socket"));
+            drop(socket.unwrap());
+        });
+        assert_ne!(pipe, same);
+    }
 
     #[test]
     fn an_atomic_write_replaces_the_file_and_leaves_nothing_beside_it() {

@@ -28,6 +28,10 @@ pub struct ReportArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Count a pass as a failure where hidden tests did not run, or where it fails without what
+    /// steers its tests
+    #[arg(long)]
+    strict_verdicts: bool,
     #[command(flatten)]
     selection: RunSelection,
 }
@@ -42,7 +46,8 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
     let mut summaries = Vec::new();
     for run in &found.runs {
-        summaries.push(summarise(run, &found.rules, &found.prices)?);
+        let stand = Stand::read(run, &found.rules, &found.prices)?;
+        summaries.push(summary_of(run, stand, args.strict_verdicts)?);
     }
     summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
     let text = args.format.render(&summaries);
@@ -110,8 +115,19 @@ fn asked_the_provider(manifest: Option<&Manifest>) -> bool {
 
 /// The numbers of one run, from disk.
 pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Summary> {
-    let stand = Stand::read(run, rules, prices)?;
+    summary_of(run, Stand::read(run, rules, prices)?, false)
+}
+
+/// The numbers of a run; strictly, where flagged passes are no passes.
+fn summary_of(run: &RunDir, mut stand: Stand, is_strict: bool) -> Result<Summary> {
+    let void = is_strict.then(|| {
+        let surveyed = stand.surveyed.iter_mut();
+        surveyed
+            .filter_map(|pair| pair.make_strict().then_some(()))
+            .count()
+    });
     let mut summary = stand.summary(run);
+    summary.strict_verdicts = void;
     if let Some(logs) = run.path().parent()
         && let Some(gold) = Gold::read(logs)?
     {

@@ -13,6 +13,7 @@ use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
+use crate::store::eval::Worth;
 
 /// How many characters of a merged patch upstream keeps.
 const SHOWN_DIFF: usize = 5000;
@@ -68,6 +69,8 @@ pub struct Judgement {
     pub left_out: Vec<String>,
     /// Why there is no verdict although nothing broke (0.0.11's failed merge).
     pub error: Option<String>,
+    /// What the features' passes are worth, where both pass.
+    pub worth: Option<[Worth; 2]>,
 }
 
 /// A merge as upstream tells of it.
@@ -110,21 +113,40 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         self.venue.ready(&pair.task, asking.note).await?;
-        match work {
-            Work::Solo(patch) => {
-                let patch = Prepared::of(patch, self.rules);
+        let patches: Vec<Prepared> = match work {
+            Work::Solo(patch) => vec![Prepared::of(patch, self.rules)],
+            Work::Coop(patches) => patches
+                .iter()
+                .map(|patch| Prepared::of(patch, self.rules))
+                .collect(),
+        };
+        let mut judgement = self.verdict(pair, &patches, asking).await?;
+        if judgement.both_passed() {
+            let worth = self.worth(pair, &patches, &judgement.suites, asking);
+            judgement.worth = Some(Box::pin(worth).await?);
+        }
+        Ok(judgement)
+    }
+
+    /// The verdict of the rules on one agent's patch, or on two agents'.
+    pub(super) async fn verdict(
+        &self,
+        pair: &Pair,
+        patches: &[Prepared],
+        asking: &Asking<'_>,
+    ) -> Result<Judgement, Trouble> {
+        match patches {
+            [one, two] => self.coop(pair, one, two, asking).await,
+            alone => {
+                let none = Prepared::default();
+                let patch = alone.first().unwrap_or(&none);
                 Ok(Judgement {
                     merge: None,
-                    suites: self.both(pair, &patch, asking).await?,
-                    left_out: patch.dropped,
+                    suites: self.both(pair, patch, asking).await?,
+                    left_out: patch.dropped.clone(),
                     error: None,
+                    worth: None,
                 })
-            }
-            Work::Coop(patches) => {
-                let [one, two] = patches
-                    .each_ref()
-                    .map(|patch| Prepared::of(patch, self.rules));
-                self.coop(pair, one, two, asking).await
             }
         }
     }
@@ -132,8 +154,8 @@ impl Judge {
     async fn coop(
         &self,
         pair: &Pair,
-        one: Prepared,
-        two: Prepared,
+        one: &Prepared,
+        two: &Prepared,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         let Merge {
@@ -185,7 +207,7 @@ impl Judge {
             }
             None if self.rules == RuleSet::V0_0_29 => {
                 let alone = match applied[0] {
-                    Applied::Applied => Some(self.alone(pair, &one, asking).await?),
+                    Applied::Applied => Some(self.alone(pair, one, asking).await?),
                     Applied::Skipped | Applied::Failed => None,
                 };
                 match alone {
@@ -204,13 +226,13 @@ impl Judge {
                 [Suite::not_tested(why), Suite::not_tested(why)]
             }
         };
-        let mut left_out = one.dropped;
-        left_out.extend(two.dropped);
+        let left_out = [one, two].map(|patch| patch.dropped.clone()).concat();
         Ok(Judgement {
             merge: Some(merging),
             suites,
             left_out,
             error,
+            worth: None,
         })
     }
 
@@ -339,7 +361,7 @@ impl Judge {
     }
 
     /// What a feature's suite shows on a patch, or on the base.
-    async fn seen(
+    pub(super) async fn seen(
         &self,
         task: &TaskKey,
         feature: u64,
@@ -367,7 +389,12 @@ impl Judge {
         self.cache.once(key, Box::pin(work)).await
     }
 
-    fn dataset_file(&self, task: &TaskKey, feature: u64, name: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn dataset_file(
+        &self,
+        task: &TaskKey,
+        feature: u64,
+        name: &str,
+    ) -> Result<Vec<u8>, Trouble> {
         let dir = self.venue.task_dir(task).join(format!("feature{feature}"));
         let bytes = files::read(&dir.join(name)).map_err(|error| Trouble::dataset(&error))?;
         // Mended as agents' patches are, but nothing is left out: these are the tests.
@@ -395,6 +422,8 @@ impl Judge {
                 suite.reason
             )));
         }
+        // Kept for the pairs that pass.
+        self.gold(task, feature, asking).await?;
         let base = self.seen(task, feature, None, asking).await?;
         let (Seen::Judged(suite) | Seen::Unclear(suite)) = &base;
         Ok(suite

@@ -53,7 +53,7 @@ pub enum Joined {
 }
 
 /// Bytes as a text of as many characters (Latin-1), which in JSON are no list of numbers.
-mod as_text {
+pub(super) mod as_text {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 

@@ -5,14 +5,17 @@
 //! another try.
 
 pub mod cache;
+pub mod census;
 pub mod clones;
 pub mod judge;
 pub mod merge;
 pub mod output;
 pub mod patch;
+pub mod steering;
 pub mod suite;
 pub mod venue;
 pub mod verdict;
+mod worth;
 
 pub use crate::bench::RuleSet;
 pub use judge::{Asking, Judge, Judgement, Work};
@@ -30,6 +33,8 @@ pub struct Trouble {
     pub rule: String,
     /// What happened.
     pub text: String,
+    /// Whether it is the sandbox that failed, whatever ran in it.
+    pub of_sandbox: bool,
 }
 
 impl Trouble {
@@ -39,6 +44,7 @@ impl Trouble {
         Self {
             rule: rule.to_owned(),
             text: text.into(),
+            of_sandbox: false,
         }
     }
 
@@ -51,6 +57,9 @@ impl Trouble {
 
 impl From<SandboxError> for Trouble {
     fn from(error: SandboxError) -> Self {
-        Self::new(error.rule(), error.to_string())
+        Self {
+            of_sandbox: true,
+            ..Self::new(error.rule(), error.to_string())
+        }
     }
 }

@@ -32,6 +32,8 @@ pub enum TestEnd {
     Failed,
     /// It was left out.
     Skipped,
+    /// It failed, as it was marked to.
+    ExpectedFailure,
 }
 
 /// A test and how it ended.
@@ -44,7 +46,7 @@ pub struct Test {
 }
 
 /// More tests than this are not listed by name.
-const MAX_TESTS: usize = 5_000;
+pub const MAX_TESTS: usize = 5_000;
 
 macro_rules! patterns {
     ($($name:ident = $pattern:literal;)*) => {
@@ -69,8 +71,15 @@ patterns! {
     PYTEST_VERBOSE = r"(?m)^(?:\[gw\d+\] \[ *\d+%\] )?(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+::.+?)(?: - .*)?$";
     PYTEST_TRAILING = r"(?m)^(\S+::.+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: +\(.*\))?(?: +\[ *\d+%\])?$";
     GO_TEST = r"(?m)^\s*--- (PASS|FAIL|SKIP): (\S+)";
-    CARGO_TEST = r"(?m)^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)";
+    CARGO_TEST = r"(?m)^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)";
     CHECK_MARK = r"(?m)^\s*([✓✔√✕✗×]) (.+?)(?: \(?\d+(?:\.\d+)? ?m?s\)?)?$";
+    // What could not be built or loaded, and tests that failed.
+    GO_NOT_BUILT = r"(?m)^FAIL\s+\S+ \[(?:build|setup) failed\]";
+    CARGO_NOT_BUILT = r"(?m)^error: could not compile `";
+    CARGO_FAILED = r"(?m)^test result: FAILED\.";
+    JS_NOT_LOADED = r"(?m)Test suite failed to run|^\s*Test Files\s+\d+ failed";
+    JS_FAILED = r"(?m)^\s*Tests:?\s+\d+ failed";
+    PYTEST_NOT_LOADED = r"(?m)^E\s+fixture '\S+' not found|^(?:=+ )?ERROR collecting ";
     PLAIN = r"(?m)^(ok|PASS|FAIL|FAILED|not ok)(?::| \d+ -| -)? +(\S.*)$";
 }
 
@@ -109,6 +118,17 @@ pub fn upstream_counts(output: &str) -> Counts {
         passed: if failed == 0 { passed } else { 0 },
         failed,
     }
+}
+
+/// Whether what failed could not be built or loaded, and no test itself failed.
+#[must_use]
+pub fn not_loaded(output: &str) -> bool {
+    let says = |pattern: &Regex| pattern.is_match(output);
+    let is_go = says(&GO_NOT_BUILT) && !says(&GO_FAIL);
+    let is_cargo = says(&CARGO_NOT_BUILT) && !says(&CARGO_FAILED);
+    let is_js = says(&JS_NOT_LOADED) && !says(&JS_FAILED);
+    let is_pytest = says(&PYTEST_NOT_LOADED) && !says(&FAILED);
+    is_go || is_cargo || is_js || is_pytest
 }
 
 fn digits(text: &str) -> u64 {
@@ -160,10 +180,9 @@ fn named(pattern: &Regex, output: &str, name: usize, end: usize) -> Vec<Test> {
         .map(|found| Test {
             name: found[name].trim().to_owned(),
             end: match &found[end] {
-                "PASSED" | "XPASS" | "XFAIL" | "PASS" | "ok" | "✓" | "✔" | "√" => {
-                    TestEnd::Passed
-                }
+                "PASSED" | "XPASS" | "PASS" | "ok" | "✓" | "✔" | "√" => TestEnd::Passed,
                 "SKIPPED" | "SKIP" | "ignored" => TestEnd::Skipped,
+                "XFAIL" => TestEnd::ExpectedFailure,
                 _ => TestEnd::Failed,
             },
         })
@@ -215,6 +234,48 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_built_or_loaded_is_no_failed_test() {
+        for (output, is_not_loaded) in [
+            ("FAIL\texample.org/a [build failed]\nFAIL\n", true),
+            (
+                "--- FAIL: TestA (0.00s)\nFAIL\texample.org/b [build failed]\n",
+                false,
+            ),
+            (
+                "error: could not compile `quay` (lib) due to 1 previous error",
+                true,
+            ),
+            (
+                "error: could not compile `quay`\ntest result: FAILED. 1 passed; 1 failed;",
+                false,
+            ),
+            (
+                "  ● Test suite failed to run\nTests:       3 passed, 3 total",
+                true,
+            ),
+            (
+                "  ● Test suite failed to run\nTests:       1 failed, 3 passed, 4 total",
+                false,
+            ),
+            (
+                " Test Files  1 failed | 1 passed (2)\n      Tests  3 passed (3)",
+                true,
+            ),
+            (
+                "E       fixture 'boat' not found\n== 2 passed, 1 error in 0.1s ==",
+                true,
+            ),
+            (
+                "E       fixture 'boat' not found\n== 1 failed, 1 error in 0.1s ==",
+                false,
+            ),
+            ("1 failed, 7 passed", false),
+        ] {
+            assert_eq!(not_loaded(output), is_not_loaded, "{output}");
+        }
+    }
+
+    #[test]
     fn tests_have_names_where_the_framework_prints_them() {
         let listed = |output: &str| {
             let tests = tests(output);
@@ -250,6 +311,6 @@ mod tests {
             listed("ok: lists all\nFAILED: from a port\nwanted: x\n"),
             ["lists all Passed", "from a port Failed"]
         );
-        assert_eq!(ALL.len(), 15);
+        assert_eq!(ALL.len(), 21);
     }
 }

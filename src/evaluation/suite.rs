@@ -160,7 +160,8 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         .iter()
         .filter(|test| test.end == TestEnd::Failed)
         .count();
-    let named = tests.iter().any(|test| test.end == TestEnd::Passed) || failed > 0;
+    let has_passed = |test: &Test| matches!(test.end, TestEnd::Passed | TestEnd::ExpectedFailure);
+    let named = tests.iter().any(has_passed) || failed > 0;
     // Where upstream's reading is known to miss.
     let real = match output::cargo_counts(&output) {
         Some(all) => all,

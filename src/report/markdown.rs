@@ -53,6 +53,7 @@ pub fn render(summaries: &[Summary]) -> String {
         }
     }
     out.push_str(&rates(summaries));
+    out.push_str(&flagged(summaries));
     for summary in summaries {
         let open = summary
             .lines
@@ -157,6 +158,35 @@ fn rates(summaries: &[Summary]) -> String {
         );
     }
     out
+}
+
+/// The passes that are worth another look, and those that do not count; nothing where there are none.
+fn flagged(summaries: &[Summary]) -> String {
+    let mut rows = String::new();
+    for summary in summaries {
+        let flags = summary.flagged;
+        if flags.passes == 0 && summary.strict_verdicts.is_none() {
+            continue;
+        }
+        let void = summary.strict_verdicts;
+        let void = void.map_or_else(|| "—".to_owned(), |void| void.to_string());
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {} | {} | {} | {} | {void} |",
+            cell(summary.run.as_str()),
+            flags.passes,
+            flags.tests_missing,
+            flags.steering_files,
+            flags.failing_without,
+            flags.unknown_without
+        );
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\n| run | flagged passes | tests missing | files that steer tests | failing without them | not known without them | counted as failed |\n|---|--:|--:|--:|--:|--:|--:|\n{rows}"
+    )
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::flags::{Flagged, Flags};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use crate::bench::{Pair, RunName, Setting, Usage};
@@ -140,6 +141,8 @@ pub struct PairLine {
     pub merge: Option<String>,
     /// The rule set that judged it; `unknown` where an evaluation does not say.
     pub rules: Option<String>,
+    /// What a pass that is flagged is worth; none of any other pair.
+    pub flagged: Option<Flagged>,
 }
 
 /// What the verdicts of a run come to.
@@ -198,6 +201,11 @@ pub struct Summary {
     pub unreadable_ledger_lines: usize,
     /// What the verdicts come to.
     pub rates: Rates,
+    /// Passes that are worth another look.
+    pub flagged: Flags,
+    /// How many passes count as failures, where flagged ones are taken for none; `None` where they
+    /// are not.
+    pub strict_verdicts: Option<usize>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -238,6 +246,8 @@ impl Summary {
             trials: ledger.len(),
             unreadable_ledger_lines: 0,
             rates: Rates::default(),
+            flagged: Flags::default(),
+            strict_verdicts: None,
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -309,6 +319,7 @@ impl Summary {
             features_passed: None,
             merge: None,
             rules: None,
+            flagged: None,
         };
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
@@ -319,6 +330,10 @@ impl Summary {
                 && let Some(own) = &file.regatta
             {
                 line.why = Some(eval::why_not(&own.suites)).filter(|why| !why.is_empty());
+            }
+            if outcome == Outcome::Pass {
+                line.flagged = Flagged::of(file);
+                self.flagged.count(line.flagged.as_ref());
             }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
             let own = file.regatta.as_ref();

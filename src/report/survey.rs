@@ -79,6 +79,19 @@ pub struct Surveyed {
     pub evaluation: Option<EvalFile>,
 }
 
+impl Surveyed {
+    /// Takes a pass that is void for a failure; says whether it is one.
+    pub fn make_strict(&mut self) -> bool {
+        let file = self.evaluation.as_mut();
+        let is_void =
+            self.verdict == Some(Verdict::Pass) && file.is_some_and(EvalFile::make_strict);
+        if is_void {
+            self.verdict = Some(Verdict::Fail);
+        }
+        is_void
+    }
+}
+
 /// What stands at a pair.
 #[derive(Clone, Debug)]
 pub enum Standing {

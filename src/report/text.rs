@@ -16,6 +16,7 @@ pub fn render(summaries: &[Summary]) -> String {
         let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
+        out.push_str(&flagged(summary));
         if !summary.ungradeable.is_empty() {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(
@@ -82,6 +83,34 @@ fn rates(summary: &Summary) -> String {
             out,
             "  WARNING: judged by different rules, which are not comparable: {rules}; `regatta eval --force` judges all by one"
         );
+    }
+    out
+}
+
+/// The passes that are worth another look, and those that do not count.
+fn flagged(summary: &Summary) -> String {
+    let mut out = String::new();
+    if let Some(void) = summary.strict_verdicts {
+        let _ = writeln!(
+            out,
+            "  --strict-verdicts: {void} of the passes counted as failed"
+        );
+    }
+    let Some(told) = summary.flagged.told(summary.count_of(Outcome::Pass)) else {
+        return out;
+    };
+    let _ = writeln!(out, "  flagged passes: {told}");
+    let flagged = summary.lines.iter();
+    let flagged: Vec<_> = flagged
+        .filter_map(|line| Some((&line.pair, line.flagged.as_ref()?)))
+        .collect();
+    for (pair, flagged) in flagged.iter().take(TOLD) {
+        let why = one_line(&flagged.why, 300);
+        let _ = writeln!(out, "  flagged · {pair}\n    {why}");
+    }
+    if flagged.len() > TOLD {
+        let more = plural(flagged.len() - TOLD, "more flagged pair");
+        let _ = writeln!(out, "  {more}: --format json has them all");
     }
     out
 }

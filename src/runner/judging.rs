@@ -67,7 +67,7 @@ pub enum Told {
         pair: Pair,
         /// Its verdict.
         verdict: Verdict,
-        /// The reason, where it did not pass.
+        /// The reason, where it did not pass; of a pass, what is flagged.
         why: String,
         /// How long it took.
         took: Duration,
@@ -219,6 +219,7 @@ impl Judging {
         self.append(one, &record, &verdict, took)?;
         let why = match &record.error {
             Some(error) => one_line(error, 200),
+            None if record.both_passed => eval::flags(&record.regatta.suites),
             None => eval::why_not(&record.regatta.suites),
         };
         tell(Told::Judged {
@@ -375,7 +376,12 @@ impl Judging {
                 reason: suite.reason.clone(),
                 failed_tests: failed.map(|test| test.name.clone()).collect(),
                 named_tests: suite.tests.len(),
+                worth: None,
             });
+        }
+        let worth = judgement.worth.iter().flatten();
+        for (note, worth) in record.regatta.suites.iter_mut().zip(worth) {
+            note.worth = Some(worth.clone());
         }
         record.both_passed = judgement.both_passed();
         record.error.clone_from(&judgement.error);

@@ -35,6 +35,40 @@ impl EvalFile {
     pub const fn is_verdict(&self) -> bool {
         self.error.is_none() && self.both_passed.is_some()
     }
+
+    /// What the passes of the two features are worth, where the pair passes and somebody looked.
+    pub fn worth(&self) -> impl Iterator<Item = &Worth> {
+        let suites = self.regatta.iter().flat_map(|own| &own.suites);
+        suites.filter_map(|suite| suite.worth.as_ref())
+    }
+
+    /// Makes a pass a failure where tests are missing, or where it is none without what steers
+    /// them; says whether it did.
+    pub fn make_strict(&mut self) -> bool {
+        let is_pass = self.both_passed == Some(true) && self.error.is_none();
+        let suites = self.regatta.iter_mut().flat_map(|own| &mut own.suites);
+        let features = [&mut self.feature1, &mut self.feature2];
+        let mut is_void = false;
+        for (suite, feature) in suites.zip(features) {
+            let Some(worth) = suite
+                .worth
+                .as_ref()
+                .filter(|worth| is_pass && worth.is_void())
+            else {
+                continue;
+            };
+            is_void = true;
+            suite.reason = worth.why();
+            "void".clone_into(&mut suite.outcome);
+            if let Some(feature) = feature {
+                feature.passed = Some(false);
+            }
+        }
+        if is_void {
+            self.both_passed = Some(false);
+        }
+        is_void
+    }
 }
 
 /// The part of [`MergeRecord`] that is read again.
@@ -179,6 +213,94 @@ pub struct SuiteNote {
     pub failed_tests: Vec<String>,
     /// How many tests there are by name.
     pub named_tests: usize,
+    /// What its pass is worth; none where the pair does not pass, or nobody looked.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+}
+
+/// What a pass is worth that upstream's rules give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worth {
+    /// What of the dataset's own patch's run was compared with this one's.
+    pub tests_compared: Compared,
+    /// What ran with the dataset's own patch and did not run here: names of tests, or a file,
+    /// package or binary with two numbers.
+    pub tests_missing: Vec<String>,
+    /// The files of the submission that steer tests.
+    pub steering_files: Vec<String>,
+    /// Whether the hidden tests pass with these files as in the base; none where there are no such
+    /// files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict_without_steering: Option<Known>,
+    /// The same in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_steering: Option<String>,
+}
+
+/// What two runs of a suite were compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// The names of the tests.
+    Names,
+    /// How many ran, of each file, package or binary, or in all.
+    Counts,
+    /// Nothing: one of them prints neither, or the dataset's own patch could not be run.
+    Nothing,
+}
+
+/// A verdict that may not be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Known {
+    /// It is known.
+    Verdict(bool),
+    /// It is not (`null`).
+    Unknown(()),
+}
+
+impl Worth {
+    /// Whether the pass is none when looked at strictly: tests are missing, or without the files
+    /// that steer them they fail.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        !self.tests_missing.is_empty()
+            || self.verdict_without_steering == Some(Known::Verdict(false))
+    }
+
+    /// Whether there is anything to say about it.
+    #[must_use]
+    pub fn is_flagged(&self) -> bool {
+        self.is_void() || !self.steering_files.is_empty()
+    }
+
+    /// What there is to say, in one line; nothing where it is not flagged.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let mut told = Vec::new();
+        if !self.tests_missing.is_empty() {
+            told.push(format!(
+                "not run, unlike with the dataset's own patch: {}",
+                some(&self.tests_missing)
+            ));
+        }
+        if !self.steering_files.is_empty() {
+            let files = some(&self.steering_files);
+            let without = self.without_steering.as_deref().unwrap_or_default();
+            told.push(match self.verdict_without_steering {
+                Some(Known::Verdict(false)) => {
+                    format!("without what steers tests in {files} it fails: {without}")
+                }
+                Some(Known::Verdict(true)) => {
+                    format!("passes also without what steers tests in {files}")
+                }
+                Some(Known::Unknown(())) | None => {
+                    format!("not known without what steers tests in {files}: {without}")
+                }
+            });
+        }
+        told.join("; ")
+    }
 }
 
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
@@ -188,6 +310,34 @@ pub const MERGE_CONFLICT: &str = "merge_conflict";
 pub const PASSED: &str = "passed";
 /// So many tests are named where a pair's failure is told in one line.
 const NAMED: usize = 3;
+
+/// The first few, and how many more.
+fn some(items: &[String]) -> String {
+    let mut text = items[..items.len().min(NAMED)].join(", ");
+    if items.len() > NAMED {
+        let _ = write!(text, " and {} more", items.len() - NAMED);
+    }
+    text
+}
+
+/// What there is to say about a pass, in one line; both features' once, where it is the same.
+#[must_use]
+pub fn flags(suites: &[SuiteNote]) -> String {
+    let flagged = suites.iter().filter_map(|suite| {
+        let worth = suite.worth.as_ref().filter(|worth| worth.is_flagged())?;
+        Some((suite.feature, worth.why()))
+    });
+    let flagged: Vec<_> = flagged.collect();
+    if let [(_, one), (_, other)] = flagged.as_slice()
+        && one == other
+    {
+        return one.clone();
+    }
+    let told = flagged
+        .iter()
+        .map(|(feature, why)| format!("feature {feature}: {why}"));
+    told.collect::<Vec<_>>().join("; ")
+}
 
 /// Why a pair did not pass, in one line, with tests that failed; both features' reason once, where
 /// it is the same.
@@ -207,12 +357,7 @@ pub fn why_not(suites: &[SuiteNote]) -> String {
         let mut text = format!("feature {}: {}", suite.feature, suite.reason);
         let tests = &suite.failed_tests;
         if !tests.is_empty() {
-            let named = tests[..tests.len().min(NAMED)].join(", ");
-            let _ = write!(text, " ({named}");
-            if tests.len() > NAMED {
-                let _ = write!(text, " and {} more", tests.len() - NAMED);
-            }
-            text.push(')');
+            let _ = write!(text, " ({})", some(tests));
         }
         text
     });
@@ -256,6 +401,7 @@ mod tests {
             reason: reason.to_owned(),
             failed_tests: failed.iter().map(ToString::to_string).collect(),
             named_tests: 9,
+            worth: None,
         }
     }
 

@@ -22,3 +22,4 @@ mod restore;
 mod runner;
 mod spending;
 mod triage;
+mod worth;

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cheats;
 mod daemon;
 mod evaluation;
 mod faults;

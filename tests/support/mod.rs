@@ -5,6 +5,8 @@
     reason = "a test that cannot read its file may panic"
 )]
 
+pub mod quay;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
