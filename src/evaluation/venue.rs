@@ -65,9 +65,11 @@ impl Venue {
     /// What names the task's world: the image's id, or else a digest of the workspace. What else is
     /// on this machine is not in the latter. `None` where it cannot be read.
     pub async fn world(&self, task: &TaskKey) -> Option<String> {
-        if matches!(self.backend, Backend::Docker(_)) {
-            return self.ground(task).await;
-        }
+        let rootfs = match &self.backend {
+            Backend::Docker(_) => return self.ground(task).await,
+            Backend::Namespace(place) => place.rootfs.clone(),
+            Backend::Process(_) | Backend::Fake(_) => PathBuf::new(),
+        };
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
         let digest = tokio::task::spawn_blocking(move || {
             // Git's objects follow from its refs; logs and index change without a meaning here.
@@ -75,7 +77,8 @@ impl Venue {
             files::tree_digest(&workspace, &skips)
         });
         let digest = digest.await.ok()?.ok()?;
-        Some(format!("{} {digest}", self.backend.name()))
+        let name = self.backend.name();
+        Some(format!("{name} {} {digest}", rootfs.display()))
     }
 
     /// Pulls a task's image where it is not there; `note` is told of it.

@@ -170,6 +170,12 @@ echo "$n passed""#,
     let work = format!("{}\ntouch needed conftest.py", both(&PLAIN));
     let file = bench.judged(&work, &[]);
     assert_eq!(file["both_passed"], true, "{file:#}");
+    // Flagged, and no failure.
+    bench
+        .regatta(&["report", "--strict-verdicts"])
+        .code(0)
+        .prints("passed 1 of 1")
+        .prints("1 with files that steer tests, 1 not known without them");
     let suite = suite(&file, 0).as_object().unwrap();
     assert_eq!(suite["verdict_without_steering"], json!(null));
     assert!(
