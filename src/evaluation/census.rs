@@ -2,12 +2,11 @@
 //! and what of it did not run elsewhere. Pure.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::output::{self, MAX_TESTS, TestEnd};
+use super::patterns::patterns;
 use crate::store::eval::Compared;
 
 /// The tests of a suite that ran.
@@ -27,14 +26,6 @@ pub struct Census {
 pub struct Own {
     words: HashSet<String>,
     tests: u64,
-}
-
-macro_rules! patterns {
-    ($($name:ident = $pattern:literal;)*) => {
-        $(static $name: LazyLock<Regex> = LazyLock::new(|| shipped($pattern));)*
-        #[cfg(test)]
-        const ALL: &[&LazyLock<Regex>] = &[$(&$name),*];
-    };
 }
 
 patterns! {
@@ -57,11 +48,6 @@ patterns! {
     CARGO_RESULT = r"^test result: \w+\. (\d+) passed; (\d+) failed";
     OWN_TEST = r"^\+\s*(?:#\[(?:\w+::)*test\b|def test_\w|async def test_\w|func Test\w|(?:it|test)(?:\.\w+)?\()";
     WORD = r"\w+";
-}
-
-#[expect(clippy::expect_used, reason = "constants that a test compiles")]
-fn shipped(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
 }
 
 fn number(text: &str) -> u64 {

@@ -11,6 +11,7 @@ pub mod judge;
 pub mod merge;
 pub mod output;
 pub mod patch;
+mod patterns;
 pub mod steering;
 pub mod suite;
 pub mod venue;

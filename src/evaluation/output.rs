@@ -1,9 +1,9 @@
 //! What a suite printed: how many tests passed and failed, and which. Pure.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+use super::patterns::patterns;
 
 /// How many tests passed and failed, errors among the failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +48,6 @@ pub struct Test {
 /// More tests than this are not listed by name.
 pub const MAX_TESTS: usize = 5_000;
 
-macro_rules! patterns {
-    ($($name:ident = $pattern:literal;)*) => {
-        $(static $name: LazyLock<Regex> = LazyLock::new(|| shipped($pattern));)*
-        #[cfg(test)]
-        const ALL: &[&LazyLock<Regex>] = &[$(&$name),*];
-    };
-}
-
 patterns! {
     // Upstream's five, in its order: the first that finds something decides.
     JEST = r"Tests:\s*(?:(\d+)\s*failed,\s*)?(\d+)\s*passed";
@@ -81,11 +73,6 @@ patterns! {
     JS_FAILED = r"(?m)^\s*Tests:?\s+\d+ failed";
     PYTEST_NOT_LOADED = r"(?m)^E\s+fixture '\S+' not found|^(?:=+ )?ERROR collecting ";
     PLAIN = r"(?m)^(ok|PASS|FAIL|FAILED|not ok)(?::| \d+ -| -)? +(\S.*)$";
-}
-
-#[expect(clippy::expect_used, reason = "constants that a test compiles")]
-fn shipped(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
 }
 
 /// The counts as upstream reads them, quirks and all: these are what its `eval.json` holds.

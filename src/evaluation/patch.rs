@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::RuleSet;
+use super::patterns::shipped;
 
 /// A patch that can be applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,11 +123,6 @@ static FILES: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:^|/)(?:test_[^/]+|[^/]+_test\.[A-Za-z0-9]+|[^/]+\.(?:test|spec)\.[A-Za-z0-9]+|[^/]*Tests?\.(?:java|kt|cs|scala)|tests?\.py)$",
     )
 });
-
-#[expect(clippy::expect_used, reason = "constants that a test compiles")]
-fn shipped(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
-}
 
 fn is_test(header: &str, rules: RuleSet) -> bool {
     match rules {

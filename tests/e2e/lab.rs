@@ -1,12 +1,11 @@
 //! A place with everything real in it.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
 use regatta::sandbox::docker::{Docker, Endpoint, Relay};
 
-use crate::support::{Place, REGATTA, Ran, wait_until};
+use crate::support::{Model, Place, Ran, wait_until};
 
 /// The versions of upstream that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +47,7 @@ impl Version {
 pub struct Lab {
     pub place: Place,
     pub version: Version,
-    model: Child,
-    base: String,
+    model: Model,
     /// Extra environment for regatta.
     pub env: Vec<(String, String)>,
 }
@@ -58,23 +56,11 @@ impl Lab {
     pub fn new(version: Version) -> Self {
         let place = Place::new();
         let fault = place.join("fault");
-        let mut model = Command::new(REGATTA)
-            .args(["__model", "--dataset"])
-            .arg(place.join("cb/dataset"))
-            .arg("--fault-file")
-            .arg(&fault)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut base = String::new();
-        BufReader::new(model.stdout.take().unwrap())
-            .read_line(&mut base)
-            .unwrap();
+        let model = Model::serve(&place.join("cb/dataset"), &fault);
         let lab = Self {
             place,
             version,
             model,
-            base: base.trim().to_owned(),
             env: Vec::new(),
         };
         lab.configure("");
@@ -84,9 +70,9 @@ impl Lab {
     /// Writes the configuration; `more` is TOML that goes before the tables of the rest.
     pub fn configure(&self, more: &str) {
         let (model, api_base) = match self.version {
-            Version::V11 => ("openai/scripted", format!("{}/v1", self.base)),
+            Version::V11 => ("openai/scripted", format!("{}/v1", self.model.base)),
             Version::V29 | Version::Native => {
-                ("command-a-03-2025", format!("{}/v2/chat", self.base))
+                ("command-a-03-2025", format!("{}/v2/chat", self.model.base))
             }
         };
         let engine = match self.version {
@@ -220,13 +206,6 @@ call_tries = 1
     pub fn result(&self, run: &str, tree: &str, pair: &str) -> serde_json::Value {
         self.place
             .json(&format!("cb/logs/{run}/{tree}/{pair}/result.json"))
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.model.kill();
-        let _ = self.model.wait();
     }
 }
 

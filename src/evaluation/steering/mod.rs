@@ -7,10 +7,7 @@
 mod sections;
 pub mod strip;
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
+use super::patterns::patterns;
 use sections::Format;
 
 /// How a path steers.
@@ -26,14 +23,6 @@ pub enum Steers {
     NewSaying(&'static [&'static str]),
     /// Sections or keys of it do.
     Parts(Format),
-}
-
-macro_rules! patterns {
-    ($($name:ident = $pattern:literal;)*) => {
-        $(static $name: LazyLock<Regex> = LazyLock::new(|| shipped($pattern));)*
-        #[cfg(test)]
-        const ALL: &[&LazyLock<Regex>] = &[$(&$name),*];
-    };
 }
 
 patterns! {
@@ -65,11 +54,6 @@ patterns! {
     SETTINGS = r"\.(?:sh|bash|bats|py|pl|rb|[cm]?[jt]s|env|cfg|conf|ini|ya?ml|mk|awk|sed)$";
     DEPENDENCIES = r"^(?:requirements.*|setup\.py|pnpm-.*|environment\.ya?ml|tsconfig.*)$";
     STARTS_ONE = r"\b(?:g?make|just|task|rake|nox|cmake|ctest)\b";
-}
-
-#[expect(clippy::expect_used, reason = "constants that a test compiles")]
-fn shipped(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
 }
 
 /// Vite's configuration is the build's, and vitest's where it has a section for it.
