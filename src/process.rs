@@ -112,6 +112,8 @@ pub fn processors() -> usize {
 pub struct Stat {
     /// The process number of its parent.
     pub parent: u32,
+    /// The number of the process that leads its group; 0 for one outside of our process namespace.
+    pub group: u32,
     /// The number of the process that leads its session.
     pub session: u32,
     /// The device of its session's terminal; 0 where there is none.
@@ -136,7 +138,7 @@ pub fn about(process: impl std::fmt::Display, file: &str) -> PathBuf {
     table.join(process.to_string()).join(file)
 }
 
-/// What `/proc/<pid>/stat` says (fields 4, 6, 7 and 22); `None` when there is no such process, or only
+/// What `/proc/<pid>/stat` says (fields 4 to 7 and 22); `None` when there is no such process, or only
 /// its corpse is left.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
@@ -149,6 +151,7 @@ pub fn stat(pid: u32) -> Option<Stat> {
     }
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         terminal: fields.get(4)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
@@ -197,8 +200,8 @@ pub fn child(program: impl AsRef<OsStr>) -> Result<Command> {
         .arg(EXEC_COMMAND)
         .arg(program)
         .env(OWNER_VAR, Owner::this().label())
-        .process_group(0)
         .kill_on_drop(true);
+    keep_out_of_our_group(&mut command);
     Ok(command)
 }
 
@@ -232,13 +235,13 @@ pub fn exec_as_child(command: &[OsString]) -> Error {
 /// # Errors
 /// Where we lead a session that has a terminal: it cannot be left.
 pub fn leave_session() -> io::Result<()> {
-    use rustix::process::{getpgid, getppid, setpgid, setsid};
+    use rustix::process::{getppid, setpgid, setsid};
     if setsid().is_ok() {
         return Ok(());
     }
     // The leader of a process group must not (setsid(2)): it joins its parent's for that moment.
     let joined = getppid()
-        .and_then(|parent| getpgid(Some(parent)).ok())
+        .and_then(|parent| group_of(parent.as_raw_nonzero().get().cast_unsigned()))
         .is_some_and(|group| setpgid(None, Some(group)).is_ok());
     if joined {
         setsid()?;
@@ -249,6 +252,19 @@ pub fn leave_session() -> io::Result<()> {
     match stat(us) {
         Some(stat) if stat.session == us && stat.terminal == 0 => Ok(()),
         _ => Err(io::Error::other("this process leads a session of its own")),
+    }
+}
+
+/// The group of a process, where it can be seen from our process namespace.
+fn group_of(process: u32) -> Option<Pid> {
+    Pid::from_raw(stat(process)?.group.try_into().ok()?)
+}
+
+/// Keeps the terminal's signals from a child until it has left the session ([`leave_session`]): in a
+/// group of its own. To leave that again it has to join ours, which we must be able to name.
+pub fn keep_out_of_our_group(command: &mut Command) {
+    if group_of(std::process::id()).is_some() {
+        command.process_group(0);
     }
 }
 

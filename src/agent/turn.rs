@@ -268,6 +268,9 @@ const TIME_LIMIT: &str = "time_limit";
 /// The triage rule of a sandbox that ended while a command of the agent ran, nobody knows why.
 pub const SANDBOX_ENDED: &str = "sandbox_ended";
 
+/// How a recording names the end of an agent that ended its own sandbox.
+const OWN_END: &str = "own_sandbox_ended";
+
 /// The triage rule of an agent whose peer was lost.
 const PEER_LOST: &str = "peer_lost";
 
@@ -632,7 +635,8 @@ impl Turn {
     /// the trial is made again; one that does so again is the agent's own doing. Otherwise an agent
     /// that fails could buy another trial, and take its peer's along.
     fn ended_by(&self, failure: Failure) -> Status {
-        if failure.rule == SANDBOX_ENDED && self.agent.ended_before {
+        let is_own = failure.rule == SANDBOX_ENDED && self.agent.ended_before;
+        if is_own || failure.rule == OWN_END {
             Status::SandboxEnded(failure.text)
         } else {
             Status::Failed(failure)
@@ -706,7 +710,7 @@ impl Turn {
                     error: text.clone(),
                 },
                 Status::SandboxEnded(how) => Ended::Failed {
-                    rule: SANDBOX_ENDED.to_owned(),
+                    rule: OWN_END.to_owned(),
                     error: how.clone(),
                 },
                 Status::TimeLimit => Ended::Failed {

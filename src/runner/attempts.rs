@@ -19,7 +19,7 @@ use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
-use crate::store::{AgentRecord, Ledger, Pass, RunDir};
+use crate::store::{AgentRecord, Ledger, LedgerEntry, Pass, RunDir};
 use crate::text::one_line;
 use crate::triage::Rules;
 
@@ -106,9 +106,14 @@ impl Runner {
             let error = agent.error.as_deref().and_then(parse_harness_error);
             error.is_some_and(|(rule, _)| rule == SANDBOX_ENDED)
         };
+        // Trials that came to a result are another story: only those since the last one count.
+        let is_open = |entry: &&LedgerEntry| entry.void || entry.diagnosis.is_some();
         let has_ended = |pair: &&Pair| {
-            let mut entries = self.ledger.entries().iter();
-            entries.any(|entry| entry.pair == **pair && entry.agents.iter().any(ended))
+            let entries = self.ledger.entries().iter().rev();
+            let mut since = entries
+                .filter(|entry| entry.pair == **pair)
+                .take_while(is_open);
+            since.any(|entry| entry.agents.iter().any(ended))
         };
         plan.to_run.iter().filter(has_ended).cloned().collect()
     }

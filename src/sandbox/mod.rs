@@ -334,7 +334,7 @@ impl Sandbox {
             real.killed = true;
             match &mut real.body {
                 Body::Container(container) => container.kill().await,
-                Body::Process(guest) => guest.kill(),
+                Body::Process(guest) => guest.kill_and_wait().await,
             }
         }
     }
@@ -369,9 +369,15 @@ impl Real {
             }
             Repository::AsItIs => repo::open_script(&self.repo, !has_image),
         };
-        let ran = self
-            .run_own(&script, spec.limits.setup_timeout, 1 << 20)
-            .await?;
+        let ran = self.run_own(&script, spec.limits.setup_timeout, 1 << 20);
+        let ran = ran.await.map_err(|error| match error {
+            // Nothing has run in it yet: it has no shell.
+            SandboxError::Crippled(why) => SandboxError::Start {
+                why,
+                cause: StartFailure::Repo,
+            },
+            other => other,
+        })?;
         self.repo
             .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
             .map_err(|why| SandboxError::Start {

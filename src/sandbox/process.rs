@@ -16,6 +16,9 @@ use crate::{files, process};
 /// How long a guest may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The exit code of what was ended with SIGKILL: 128 and the signal's number.
+const KILLED: i64 = 137;
+
 /// What commands without isolation see of our environment: never a key.
 const INHERITED: [&str; 5] = ["PATH", "LANG", "LC_ALL", "USER", "TMPDIR"];
 
@@ -49,7 +52,6 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
     // killed one would leave behind. The mark of ownership is for the reaper, should it come to that.
     command
         .args(&words[1..])
-        .process_group(0)
         .env_clear()
         .env(process::OWNER_VAR, process::Owner::this().label())
         .env("HOME", dir.path())
@@ -63,6 +65,7 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
                 .filter_map(|name| Some((name, std::env::var_os(name)?))),
         )
         .envs(&spec.env);
+    process::keep_out_of_our_group(&mut command);
     Guest::spawn(command, tools, Some(dir)).await
 }
 
@@ -131,6 +134,13 @@ impl Guest {
         process::signal_group(self.pid, Signal::KILL);
     }
 
+    /// The same, and waits until it is so: its last word is said.
+    pub async fn kill_and_wait(&mut self) {
+        self.kill();
+        // In a namespace the kernel ends the guest with the process that we wait for.
+        let _ = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+    }
+
     /// What became of it, when its channel broke.
     pub async fn post_mortem(&mut self, broken: &Broken) -> SandboxError {
         // A guest that is silent, or talks nonsense, is of no use: it ends here.
@@ -150,7 +160,11 @@ impl Guest {
         SandboxError::Died {
             oom: false,
             exit_code,
-            from_outside: false,
+            // In a namespace no command can send this signal: the host's lack of memory did, or
+            // somebody there.
+            from_outside: self.dir.is_none()
+                && matches!(broken, Broken::Closed(_))
+                && exit_code == Some(KILLED),
             detail: if words.is_empty() {
                 format!(": {broken}")
             } else {

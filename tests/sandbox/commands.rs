@@ -274,6 +274,19 @@ mod isolated {
         .unwrap()
     }
 
+    /// What keeps a command from starting there does not keep others from it elsewhere: the sandbox is
+    /// not dead, and the next command is answered.
+    #[test]
+    fn a_directory_that_cannot_be_entered_is_the_commands_problem() {
+        let mut sandbox = Box_::start(Kind::Namespace);
+        sandbox.run("chmod 000 .");
+        for _ in 0..2 {
+            let output = sandbox.try_run("true").unwrap();
+            assert_eq!(output.end, CommandEnd::Exited(126), "{}", text(&output));
+        }
+        sandbox.close();
+    }
+
     /// Files cost the kernel memory that no size of a file system counts.
     #[test]
     fn empty_files_are_limited_too() {
@@ -302,6 +315,9 @@ mod isolated {
         let tries = [
             "m = mmap.mmap(-1, size)\nfor n in range(size >> 20): m.write(chunk)\n".to_owned(),
             format!("f = os.memfd_create('a')\n{fill}"),
+            // One whose name is no text: PR_SET_NAME.
+            format!("libc.prctl(15, b'\\xff\\xfe')\nf = os.memfd_create('a')\n{fill}"),
+            "libc.prctl(15, b'\\xff\\xfe')\nh = bytearray(size)\nfor n in range(0, size, 4096): h[n] = 1\n".to_owned(),
             // One that lets nobody look at it: PR_SET_DUMPABLE.
             format!("libc.prctl(4, 0)\nf = os.memfd_create('a')\n{fill}"),
             format!("f = os.memfd_create('a')\nm = mmap.mmap(f, 4096) if os.ftruncate(f, 4096) is None else 0\n{fill}"),
@@ -330,6 +346,11 @@ mod isolated {
         );
         let made: u64 = sandbox.run(&segment).trim().parse().unwrap();
         assert!(made * (16 << 20) <= (128 << 20) / 8, "{made}");
+        let semaphores = format!(
+            "python3 -c \"\n{begin}print(sum(1 for n in range(500) if libc.semget(0, 250, 0o1600) >= 0))\n\""
+        );
+        let sets: u64 = sandbox.run(&semaphores).trim().parse().unwrap();
+        assert!(sets <= 128, "{sets}");
         sandbox.close();
     }
 

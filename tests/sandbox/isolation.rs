@@ -124,3 +124,18 @@ fn no_command_can_name_the_guest() {
     sandbox.run("kill -0 $(cat /tmp/pid) && kill $(cat /tmp/pid)");
     sandbox.close();
 }
+
+/// A link in the root could be removed, a mount cannot: without `/lib64` no program starts any more.
+#[test]
+fn no_command_can_take_the_programs_away() {
+    let mut sandbox = Box_::start(Kind::Namespace);
+    for script in [
+        "rm -rf /lib64 /bin /lib /sbin 2> /dev/null",
+        "mv /lib64 /gone 2> /dev/null; mv /bin /gone2 2> /dev/null",
+        "ln -sfn /tmp /lib64 2> /dev/null; rm -f /lib64/tmp 2> /dev/null",
+    ] {
+        sandbox.try_run(script).unwrap();
+        assert_eq!(sandbox.run("ls /bin/sh"), "/bin/sh\n", "after {script}");
+    }
+    sandbox.close();
+}

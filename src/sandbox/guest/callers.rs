@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sandbox::call::{Door, Head, MAX_BODY};
 
@@ -109,17 +109,34 @@ impl Callers {
             if caller.call != Some(call) {
                 return true;
             }
-            let _ = caller.stream.set_nonblocking(false);
-            // One that is there and does not read must not hold up the others for good.
-            let _ = caller.stream.set_write_timeout(Some(WRITE_TIMEOUT));
-            let _ = caller.stream.write_all(&[code]);
-            let _ = caller.stream.write_all(text);
+            // One that is gone, or does not read, is told no more.
+            let _ = caller.answer(&[&[code], text].concat());
             false
         });
     }
 }
 
 impl Caller {
+    /// Writes within [`WRITE_TIMEOUT`] in all: one that reads a little now and then must not hold up the
+    /// others, and the deadline of a command.
+    fn answer(&mut self, mut rest: &[u8]) -> io::Result<()> {
+        self.stream.set_nonblocking(false)?;
+        let deadline = Instant::now() + WRITE_TIMEOUT;
+        while !rest.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.set_write_timeout(Some(left))?;
+            match self.stream.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn has_hung_up(&mut self) -> bool {
         match self.stream.read(&mut [0; 256]) {
             Ok(count) => count == 0,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, open, readlinkat, statat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::tree::Tree;
@@ -19,6 +20,8 @@ const EVERY: Duration = Duration::from_millis(100);
 pub struct Watch {
     limit: u64,
     looked: Instant,
+    /// Which process a look begins with.
+    first: usize,
 }
 
 impl Watch {
@@ -27,6 +30,7 @@ impl Watch {
         Self {
             limit,
             looked: Instant::now(),
+            first: 0,
         }
     }
 
@@ -40,8 +44,17 @@ impl Watch {
         if !self.rest().is_zero() {
             return;
         }
-        let processes = tree.descendants(0);
-        let files = unnamed_files(&processes);
+        let mut processes = tree.descendants(0);
+        let count = processes.len();
+        processes.rotate_left(self.first.checked_rem(count).unwrap_or(0));
+        let mut links = LINKS;
+        let files = unnamed_files(&processes, &mut links);
+        // Those at the end were not come to: with the next look they are nearer to the beginning.
+        self.first = if links == 0 {
+            self.first.wrapping_add(1)
+        } else {
+            0
+        };
         let of_files: u64 = files.values().map(|file| file.bytes).sum();
         // What processes share is counted for each of them, so this is the most it can be.
         let most: u64 = processes.iter().filter_map(|pid| mapped_bytes(*pid)).sum();
@@ -79,42 +92,66 @@ struct Unnamed {
 /// Device and inode number of a file.
 type FileId = (u64, u64);
 
-/// The unnamed files that processes hold open, each once.
-fn unnamed_files(processes: &[Pid]) -> HashMap<FileId, Unnamed> {
-    use std::os::unix::fs::MetadataExt as _;
+/// The unnamed files that processes hold open, each once. At most `links` descriptors are looked at,
+/// and as many as were are taken off: a look must not take longer than the time between two.
+fn unnamed_files(processes: &[Pid], links: &mut usize) -> HashMap<FileId, Unnamed> {
     let mut files = HashMap::new();
     for pid in processes {
-        let dir = process::about(pid.as_raw_nonzero(), "fd");
-        for link in files::list(&dir).unwrap_or_default() {
-            let target = link.read_link().unwrap_or_default();
-            if !target
-                .as_os_str()
-                .as_encoded_bytes()
-                .starts_with(MEMFD.as_bytes())
-            {
-                continue;
-            }
-            // Through the link: the file itself.
-            if let Ok(meta) = link.metadata() {
-                files.entry((meta.dev(), meta.ino())).or_insert(Unnamed {
-                    // Of `st_blocks`: 512 bytes each, whatever the file system (stat(2)).
-                    bytes: meta.blocks() * 512,
-                    holder: *pid,
-                });
-            }
-        }
+        // One that has just ended has nothing open; without any left, none is looked at.
+        let _ = unnamed_files_of(*pid, links, &mut files);
     }
     files
 }
 
+fn unnamed_files_of(
+    pid: Pid,
+    links: &mut usize,
+    files: &mut HashMap<FileId, Unnamed>,
+) -> rustix::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = open(
+        process::about(pid.as_raw_nonzero(), "fd"),
+        flags,
+        Mode::empty(),
+    )?;
+    for entry in Dir::read_from(&dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if *links == 0 {
+            break;
+        }
+        *links -= 1;
+        let is_unnamed = readlinkat(&dir, name, Vec::new())
+            .is_ok_and(|target| target.as_bytes().starts_with(MEMFD.as_bytes()));
+        if !is_unnamed {
+            continue;
+        }
+        // Through the link: the file itself.
+        if let Ok(stat) = statat(&dir, name, AtFlags::empty()) {
+            files.entry((stat.st_dev, stat.st_ino)).or_insert(Unnamed {
+                // Of 512 bytes each, whatever the file system (stat(2)).
+                bytes: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
+                holder: pid,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// So many descriptors are looked at in one look: about 50 ms of work. Where processes have more,
+/// the next look goes on with the next process.
+const LINKS: usize = 50_000;
+
 /// How the kernel calls a file without a name.
 const MEMFD: &str = "/memfd:";
 
-/// Resident memory that is no file's, and what is shared without a file (`RssAnon` and `RssShmem` of
-/// `/proc/<pid>/status`, proc(5)).
+/// Resident memory that is no file's, what is shared without a file, what of it is swapped out, and the
+/// tables of its pages (`/proc/<pid>/status`, proc(5)).
 fn mapped_bytes(pid: Pid) -> Option<u64> {
     let text = read(pid, "status")?;
-    Some(kilobytes(&text, "RssAnon:")? + kilobytes(&text, "RssShmem:")?)
+    let more = ["RssShmem:", "VmSwap:", "VmPTE:"];
+    let more = more.iter().filter_map(|name| kilobytes(&text, name));
+    Some(kilobytes(&text, "RssAnon:")? + more.sum::<u64>())
 }
 
 /// The same, with what several processes share divided among them, and without what is a file's:
@@ -122,19 +159,27 @@ fn mapped_bytes(pid: Pid) -> Option<u64> {
 /// there. Exact, but the kernel has to walk all of the process's pages (`/proc/<pid>/smaps_rollup` and
 /// `smaps`).
 fn shared_out_bytes(pid: Pid, files: &HashMap<FileId, Unnamed>) -> Option<u64> {
-    let anonymous = kilobytes(&read(pid, "smaps_rollup")?, "Pss_Anon:")?;
-    let maps = read(pid, "smaps")?;
+    let rollup = read(pid, "smaps_rollup")?;
+    let own = kilobytes(&rollup, "Pss_Anon:")? + kilobytes(&rollup, "SwapPss:").unwrap_or(0);
+    let tables = kilobytes(&read(pid, "status")?, "VmPTE:").unwrap_or(0);
     let mut shared = 0;
     let mut counts = false;
-    for line in maps.lines() {
-        if let Some(map) = Map::of_line(line) {
+    let maps = process::about(pid.as_raw_nonzero(), "smaps");
+    let read = files::read_lines(&maps, 0, MAX_MAPS, |line, _| {
+        let line = String::from_utf8_lossy(line);
+        if let Some(map) = Map::of_line(&line) {
             counts = map.is_unnamed() && !files.keys().any(|(_, inode)| *inode == map.inode);
-        } else if counts && line.starts_with("Pss:") {
-            shared += kilobytes(line, "Pss:")?;
+        } else if counts && let Some(bytes) = kilobytes(&line, "Pss:") {
+            shared += bytes;
         }
-    }
-    Some(anonymous + shared)
+    });
+    // A process that ends meanwhile holds nothing.
+    read.ok()?;
+    Some(own + tables + shared)
 }
+
+/// Of the list of mappings so much is read: of 700 bytes each, all that the kernel allows (65,530).
+const MAX_MAPS: u64 = 64 << 20;
 
 /// The first line of a mapping in `smaps`: `begin-end flags offset device inode path`.
 struct Map<'a> {
@@ -166,8 +211,10 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// A file of some lines. The name of a process is in it, which may be any bytes.
 fn read(pid: Pid, file: &str) -> Option<String> {
-    files::read_text(&process::about(pid.as_raw_nonzero(), file)).ok()
+    let bytes = files::read(&process::about(pid.as_raw_nonzero(), file)).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -202,8 +249,15 @@ mod tests {
             rest = &rest[count..];
         }
         let stat = rustix::fs::fstat(&again).unwrap();
-        let files = unnamed_files(&[us(), us()]);
+        let files = unnamed_files(&[us(), us()], &mut 10_000);
         assert_eq!(files[&(stat.st_dev, stat.st_ino)].bytes, 8 << 20);
+    }
+
+    #[test]
+    fn a_look_at_descriptors_has_an_end() {
+        let mut links = 2;
+        unnamed_files(&[us()], &mut links);
+        assert_eq!(links, 0);
     }
 
     #[test]

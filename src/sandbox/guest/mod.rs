@@ -13,6 +13,7 @@ mod tree;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -229,8 +230,7 @@ impl Guest {
                 };
                 match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
-                    Err(error) if Path::new(&cwd).is_dir() => {
-                        // Neither will the next one start.
+                    Err(error) if !can_start_anything() => {
                         let why = format!("bash cannot be started: {error}");
                         return say(&Reply::Crippled { id, why }, &[]);
                     }
@@ -350,6 +350,19 @@ impl Guest {
         self.running = None;
         self.tree.kill(None);
     }
+}
+
+/// Whether bash starts where nothing keeps it from it; the end of it is collected with the others'.
+fn can_start_anything() -> bool {
+    let mut command = std::process::Command::new("bash");
+    command
+        .args(["--noprofile", "--norc", "-c", ":"])
+        .current_dir("/");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn().is_ok()
 }
 
 fn is_special(path: &Path) -> bool {

@@ -251,8 +251,8 @@ fn keep_only(capabilities: CapabilitySet) -> io::Result<()> {
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
-/// Whether System V's shared memory and message queues, which outlive processes and stand in nobody's
-/// memory, are limited.
+/// Whether System V's shared memory, semaphores and message queues, which outlive processes and stand
+/// in nobody's memory, are limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segments {
     /// By the limits of their own namespace.
@@ -267,14 +267,16 @@ pub fn limit_segments(memory: u64) -> Segments {
     let share = memory / 8;
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
     let limits = [
-        ("shmmax", share),
-        ("shmall", share / page),
-        ("msgmni", 64),
-        ("msgmnb", 16 << 10),
+        ("shmmax", share.to_string()),
+        ("shmall", (share / page).to_string()),
+        ("msgmni", "64".to_owned()),
+        ("msgmnb", "16384".to_owned()),
+        // Semaphores a set, in all, operations a call, sets: 32,000 take about 2 MB.
+        ("sem", "250 32000 32 128".to_owned()),
     ];
-    let write = |(name, value): (&str, u64)| {
+    let write = |(name, value): (&str, String)| {
         let path = process::about("sys/kernel", name);
-        files::write_in_place(&path, value.to_string().as_bytes()).is_ok()
+        files::write_in_place(&path, value.as_bytes()).is_ok()
     };
     if limits.into_iter().all(write) {
         Segments::Limited

@@ -100,7 +100,7 @@ fn make(dir: &Path) -> io::Result<()> {
     files::create_dir(dir).map_err(io::Error::other)
 }
 
-/// Binds what is wanted of one directory into another; links are made anew.
+/// Binds what is wanted of one directory into another; other links are made anew.
 fn show(from: &Path, to: &Path, is_wanted: impl Fn(&str) -> bool) -> io::Result<()> {
     for path in files::list(from).map_err(io::Error::other)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -111,9 +111,13 @@ fn show(from: &Path, to: &Path, is_wanted: impl Fn(&str) -> bool) -> io::Result<
         }
         let target = to.join(name);
         let kind = path.symlink_metadata()?.file_type();
-        if kind.is_symlink() {
-            symlink(path.read_link()?, &target)?;
-        } else if kind.is_dir() {
+        let link = kind.is_symlink().then(|| path.read_link()).transpose()?;
+        // A mount cannot be removed, and a link can: without `/lib64` no program starts any more.
+        let is_mountable =
+            kind.is_dir() || link.as_ref().is_some_and(|to| to.is_relative()) && path.is_dir();
+        if let (Some(link), false) = (link, is_mountable) {
+            symlink(link, &target)?;
+        } else if is_mountable {
             make(&target)?;
             // A mount that we may not see through stays empty.
             let _ = mount_bind_recursive(&path, &target);

@@ -77,8 +77,8 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_sysfs,
 ];
 
-/// System V's shared memory and queues, where nothing limits them.
-const SEGMENTS: [libc::c_long; 2] = [libc::SYS_shmget, libc::SYS_msgget];
+/// System V's shared memory, semaphores and queues, where nothing limits them.
+const SEGMENTS: [libc::c_long; 3] = [libc::SYS_shmget, libc::SYS_semget, libc::SYS_msgget];
 
 /// Answered with `ENOSYS`, as a kernel without them would: libraries fall back to what they did
 /// before. The flags of `clone3` lie in memory, where no filter can read them.
