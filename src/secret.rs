@@ -56,6 +56,12 @@ pub struct Mask {
     writings: Vec<String>,
 }
 
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mask").finish_non_exhaustive()
+    }
+}
+
 impl Mask {
     /// The mask for a secret, if there is one.
     #[must_use]

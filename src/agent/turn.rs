@@ -613,12 +613,7 @@ impl Turn {
             timeout,
         };
         match sandbox.run(script, Some(&self.desks)).await {
-            Ok(output) => {
-                let mut observation = Observation::of(&output, timeout);
-                // No sandbox is given the key, but a repository or a careless environment may hold it.
-                observation.output = self.agent.client.hide(&observation.output);
-                Ok(observation)
-            }
+            Ok(output) => Ok(Observation::of(&output, timeout)),
             Err(error) => Err(self.sandbox_failed(error)),
         }
     }

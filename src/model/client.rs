@@ -126,12 +126,6 @@ impl Client {
         self.reply(self.exchange(&request).await?)
     }
 
-    /// A text without the endpoint's key.
-    #[must_use]
-    pub fn hide(&self, text: &str) -> String {
-        self.endpoint.hide(text)
-    }
-
     /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
     #[must_use]
     pub fn slowed(&self) -> Duration {
@@ -326,33 +320,13 @@ mod tests {
         assert!(!text.contains("sk-secret"), "{text}");
     }
 
-    /// Everything that is written comes from the reply or the exchange: trajectory and tape.
+    /// A key may be an ordinary word, where the endpoint asks for none.
     #[tokio::test]
-    async fn a_key_that_a_good_answer_echoes_is_masked_before_anything_is_made_of_it() {
-        for echo in [
-            "sk-secret-123",
-            r"\u0073k\u002dsecret-123",
-            r"\\u0073k-secret\\u002d123",
-            "sk%2Dsecret%2D123",
-        ] {
-            let body = format!(
-                r#"{{"id":"{echo}","{echo}":1,"choices":[{{"message":{{"role":"assistant","content":"it is {echo}.",
-                "tool_calls":[{{"id":"1","function":{{"name":"bash","arguments":"{{\"command\":\"echo {echo}\"}}"}}}}]}}}}]}}"#
-            );
-            let server = Canned::serve(vec![answer(200, "", &body)]).await;
-            let client = server.client();
-            let exchange = client.exchange(&client.request(&question(), &[])).await;
-            let exchange = exchange.unwrap();
-            let written = exchange.response.to_string();
-            let reply = client.reply(exchange).unwrap();
-            assert_eq!(reply.message.content, "it is ****.");
-            let call = &reply.message.tool_calls[0];
-            assert_eq!(call.arguments, r#"{"command":"echo ****"}"#);
-            let written = format!("{written}{reply:?}").to_lowercase();
-            for part in ["secret", "u0073", "%2d"] {
-                assert!(!written.contains(part), "{part} in {written}");
-            }
-        }
+    async fn what_the_model_says_is_used_as_it_is_said() {
+        let body = r#"{"choices":[{"message":{"role":"assistant","content":"SK-secret-123 and sk-secret-123"}}]}"#;
+        let server = Canned::serve(vec![answer(200, "", body)]).await;
+        let reply = ask(&server).await.unwrap();
+        assert_eq!(reply.message.content, "SK-secret-123 and sk-secret-123");
     }
 
     #[tokio::test]

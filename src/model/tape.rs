@@ -1,5 +1,6 @@
 //! Recording what an agent asked and was answered, and playing it back without a network.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::chat::{ChatError, Message, Reply, Tool};
 use super::client::{Client, Exchange};
 use crate::error::{self, Error};
 use crate::files;
+use crate::secret::Mask;
 
 /// The most that a recording may have, in bytes: each exchange repeats the conversation before it.
 const MAX_BYTES: u64 = 1_000_000_000;
@@ -34,6 +36,7 @@ pub enum Tape {
 #[derive(Debug)]
 pub struct Recorder {
     path: PathBuf,
+    mask: Mask,
 }
 
 /// Plays a recording back.
@@ -89,14 +92,16 @@ pub enum Ended {
 }
 
 impl Tape {
-    /// Begins a recording at this path, in the place of an older one.
-    pub fn record(path: &Path) -> error::Result<Self> {
+    /// Begins a recording at this path, in the place of an older one. The key that `mask` knows is in
+    /// none of it.
+    pub fn record(path: &Path, mask: Mask) -> error::Result<Self> {
         if let Some(dir) = path.parent() {
             files::create_dir(dir)?;
         }
         files::write_atomic(path, b"")?;
         Ok(Self::Record(Recorder {
             path: path.to_owned(),
+            mask,
         }))
     }
 
@@ -217,7 +222,12 @@ impl Recorder {
     }
 
     fn append(&self, entry: &Entry) -> Result<(), ChatError> {
-        let line = serde_json::to_string(entry).map_err(|error| self.failed(&error))?;
+        let mut line = serde_json::to_string(entry).map_err(|error| self.failed(&error))?;
+        if let Cow::Owned(_) = self.mask.hide(&line) {
+            let mut value = serde_json::to_value(entry).map_err(|error| self.failed(&error))?;
+            self.mask.hide_in(&mut value);
+            line = value.to_string();
+        }
         files::append_line(&self.path, &line).map_err(|error| self.failed(&error))
     }
 
@@ -415,7 +425,7 @@ mod tests {
         let messages = [say(Role::User, "Hello?")];
 
         let client = server.client();
-        let mut tape = Tape::record(&path).unwrap();
+        let mut tape = Tape::record(&path, Mask::default()).unwrap();
         let reply = tape.chat(&client, &messages, &[]).await.unwrap();
         tape.record_note("inbox", &["psst"]).unwrap();
         let failure = tape.chat(&client, &messages, &[]).await.unwrap_err();
@@ -445,7 +455,7 @@ mod tests {
         let server = Canned::serve(vec![chat_response("Hi.")]).await;
         let client = server.client();
         let mut messages = [say(Role::System, "You help."), say(Role::User, "b")];
-        let mut tape = Tape::record(&path).unwrap();
+        let mut tape = Tape::record(&path, Mask::default()).unwrap();
         tape.chat(&client, &messages, &[]).await.unwrap();
 
         messages[1] = say(Role::User, "a");
@@ -464,7 +474,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("agent1.jsonl");
         let server = Canned::serve(vec![chat_response("Hi.")]).await;
-        let mut tape = Tape::record(&path).unwrap();
+        let mut tape = Tape::record(&path, Mask::default()).unwrap();
         tape.record_note("inbox", &0).unwrap();
         let client = server.client();
         tape.chat(&client, &[], &[]).await.unwrap();
@@ -502,7 +512,8 @@ mod tests {
     #[test]
     fn a_recording_that_cannot_be_written_is_not_passed_over() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tape = Tape::record(&dir.path().join("tapes/agent1.jsonl")).unwrap();
+        let mut tape =
+            Tape::record(&dir.path().join("tapes/agent1.jsonl"), Mask::default()).unwrap();
         drop(dir);
         let error = tape.record_note("inbox", &1).unwrap_err();
         assert_eq!(error.rule(), "host_io");
@@ -527,7 +538,7 @@ mod tests {
     async fn an_agent_that_something_else_ended_is_ended_by_it_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("solo-1.jsonl");
-        let mut tape = Tape::record(&path).unwrap();
+        let mut tape = Tape::record(&path, Mask::default()).unwrap();
         tape.record_note("inbox", &"nothing").unwrap();
         assert!(!Tape::is_whole(&path));
         let ended = Ended::Failed {

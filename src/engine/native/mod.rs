@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
 use crate::model::pace::{Pace, PaceChange};
 use crate::sandbox::Backend;
+use crate::secret::Mask;
 use crate::triage::Rules;
 
 pub use options::{BackendKind, Options, TapeMode};
@@ -52,6 +53,13 @@ struct Shared {
     report: Reporter,
     /// How many trials of each pair a replay has played.
     played: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Shared {
+    /// What takes the endpoint's key out of whatever is written.
+    fn mask(&self) -> Mask {
+        Mask::of(self.client.key.as_ref())
+    }
 }
 
 impl Native {

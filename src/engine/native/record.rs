@@ -121,18 +121,25 @@ pub async fn write(
         trajectory["messages"] = Value::Array(end.log);
         works.push((feature(index), end.patch, trajectory));
     }
+    // An endpoint may echo the key, and a repository hold it: it is in nothing that is written, but
+    // in a patch, whose bytes are the agent's.
+    let mask = shared.mask();
     // Formatting takes the processor, and writing waits for the disk; the other agents need not.
     let done = tokio::task::spawn_blocking(move || {
+        let pretty = |mut value: Value| {
+            mask.hide_in(&mut value);
+            pretty(&value)
+        };
         let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         if let Some(conversation) = conversation {
             let path = dir.path().join("conversation.json");
-            files.push((path, pretty(&conversation)));
+            files.push((path, pretty(conversation)));
         }
         for (feature, patch, trajectory) in works {
             files.push((dir.patch(feature), patch));
-            files.push((dir.trajectory(feature), pretty(&trajectory)));
+            files.push((dir.trajectory(feature), pretty(trajectory)));
         }
-        files.push((dir.result(), pretty(&result)));
+        files.push((dir.result(), pretty(result)));
         files::create_dir(dir.path())?;
         files::write_in_order(&files)
     });

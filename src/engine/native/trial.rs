@@ -359,7 +359,7 @@ fn tape(shared: &Shared, pair: &Pair, id: &str, nth: usize) -> Result<Tape> {
     let path = |dir: &Path| tape_path(dir, shared, pair, id, nth);
     match &shared.options.tape {
         TapeMode::Off => Ok(Tape::Off),
-        TapeMode::Record(dir) => Tape::record(&path(dir)),
+        TapeMode::Record(dir) => Tape::record(&path(dir), shared.mask()),
         TapeMode::Replay(dir) => Tape::replay(&path(dir)),
     }
 }
