@@ -94,6 +94,8 @@ pub struct Own {
     pub trial: String,
     /// What broke the evaluation.
     pub broken_by: Option<Broken>,
+    /// What broke the look at what the pass is worth.
+    pub worth_broken_by: Option<Broken>,
     /// The verdict on each feature.
     #[serde(default)]
     pub suites: Vec<SuiteNote>,
@@ -185,6 +187,10 @@ pub struct Note {
     /// What broke it; none where there is a verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broken_by: Option<Broken>,
+    /// What broke the look at what the pass is worth; the verdict stands, and the next evaluation
+    /// looks again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worth_broken_by: Option<Broken>,
     /// The verdict on each feature in one sentence, with the tests by name.
     pub suites: Vec<SuiteNote>,
     /// The headers of what was left out of the patches, as it changes test files.
