@@ -42,6 +42,18 @@ impl EvalFile {
         suites.filter_map(|suite| suite.worth.as_ref())
     }
 
+    /// Whether both features' suites were compared with the dataset's own: otherwise a pass says
+    /// nothing of tests that did not run.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        let mut suites = self.regatta.iter().flat_map(|own| &own.suites).peekable();
+        suites.peek().is_some()
+            && suites.all(|suite| {
+                let worth = suite.worth.as_ref();
+                worth.is_some_and(|worth| worth.tests_compared != Compared::Nothing)
+            })
+    }
+
     /// Makes a pass a failure where tests are missing, or where it is none without what steers
     /// them; says whether it did.
     pub fn make_strict(&mut self) -> bool {

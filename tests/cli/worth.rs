@@ -333,6 +333,50 @@ fn a_report_counts_flagged_passes_and_strictly_takes_the_void_ones_for_failures(
     assert!(junit.contains("failures=\"1\""), "{junit}");
 }
 
+/// Upstream's verdicts and those of before say nothing of what a pass is worth; nor does a comparison
+/// by nothing.
+#[test]
+fn passes_that_nobody_looked_at_are_counted() {
+    let bench = Bench::new(&PLAIN);
+    let report = |args: &[&str]| bench.regatta(&[&["report"], args].concat()).code(0);
+    let looked = bench.judged(&both(&PLAIN), &[]);
+    let told = "1 of 1 passes were not looked at; `regatta eval --force` looks";
+    let strict = report(&["--strict-verdicts"]).stdout;
+    assert!(!strict.contains("not looked at"), "{strict}");
+    let mut upstreams = looked.clone();
+    upstreams.as_object_mut().unwrap().remove("regatta");
+    let mut before = looked.clone();
+    let mut by_nothing = looked;
+    for n in [0, 1] {
+        let suite = &mut before["regatta"]["suites"][n];
+        for field in ["tests_compared", "tests_missing", "steering_files"] {
+            suite.as_object_mut().unwrap().remove(field);
+        }
+    }
+    by_nothing["regatta"]["suites"][1]["tests_compared"] = json!("nothing");
+    for file in [upstreams, before, by_nothing.clone()] {
+        let eval = format!("logs/x-solo/solo/{PAIR}/eval.json");
+        bench.place.write(&eval, file.to_string());
+        report(&["--strict-verdicts"])
+            .prints("--strict-verdicts: 0 of the passes counted as failed\n")
+            .prints(&format!("  {told}\n"));
+        report(&["--strict-verdicts", "--format", "markdown"])
+            .prints(&format!("x-solo: {told}.\n"));
+        let json = report(&["--format", "json"]).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["runs"][0]["not_looked_at"], 1, "{file:#}");
+        // Nobody asked, and nothing is flagged.
+        assert!(!report(&[]).stdout.contains("not looked at"));
+    }
+    // Beside a flag it is said.
+    by_nothing["regatta"]["suites"][0]["steering_files"] = json!(["conftest.py"]);
+    bench.place.write(
+        &format!("logs/x-solo/solo/{PAIR}/eval.json"),
+        by_nothing.to_string(),
+    );
+    report(&[]).prints(told);
+}
+
 /// What the task's runner names is its own, unless the features' own patches change it.
 #[test]
 fn the_runners_own_settings_go_back() {
