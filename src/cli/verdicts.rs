@@ -103,11 +103,15 @@ impl Task {
                 && pass.covers(&surveyed.pair)
                 && identity(&dir)?.is_some_and(|now| pass.replaces(&surveyed.pair, &now));
             plan.again += usize::from(is_replaced);
-            if let (Some(file), false) = (&file, is_replaced) {
+            let own = file.as_ref().and_then(|file| file.regatta.as_ref());
+            let rules = self.config.evaluation.rules.name();
+            // Not by other rules: the verdict would be another one as well.
+            let is_half =
+                own.is_some_and(|own| own.worth_broken_by.is_some() && own.rules == rules);
+            let worth_only = is_half && !is_replaced;
+            if file.is_some() && !is_replaced && !worth_only {
                 plan.judged += 1;
                 plan.pairs_judged.push((surveyed.tree, surveyed.pair));
-                let own = file.regatta.as_ref();
-                let rules = self.config.evaluation.rules.name();
                 plan.others += usize::from(own.is_some_and(|own| own.rules != rules));
                 continue;
             }
@@ -115,7 +119,8 @@ impl Task {
                 pair: surveyed.pair,
                 tree: surveyed.tree,
                 record: finished,
-                has_verdict: is_replaced,
+                has_verdict: is_replaced || worth_only,
+                worth_only,
             });
         }
         Ok(plan)
@@ -172,11 +177,14 @@ impl Task {
         let mut pairs = Vec::new();
         for (run, pass) in runs.iter().zip(&passes) {
             let plan = self.plan(run, pass)?;
-            if plan.open.iter().any(|one| pass.covers(&one.pair)) {
+            let (half, open): (Vec<_>, Vec<_>) =
+                plan.open.into_iter().partition(|one| one.worth_only);
+            if open.iter().any(|one| pass.covers(&one.pair)) {
                 return Ok(());
             }
             let judged = plan.pairs_judged.into_iter().map(|(_, pair)| pair);
-            pairs.push(judged.collect::<Vec<_>>());
+            let half = half.into_iter().map(|one| one.pair);
+            pairs.push(judged.chain(half).collect::<Vec<_>>());
         }
         for ((run, mut pass), pairs) in runs.iter().zip(passes).zip(pairs) {
             if !pass.pairs.is_empty() {

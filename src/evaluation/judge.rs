@@ -69,8 +69,9 @@ pub struct Judgement {
     pub left_out: Vec<String>,
     /// Why there is no verdict although nothing broke (0.0.11's failed merge).
     pub error: Option<String>,
-    /// What the features' passes are worth, where both pass.
-    pub worth: Option<[Worth; 2]>,
+    /// What the features' passes are worth, where both pass; or what broke while that was looked
+    /// at, which takes no verdict away.
+    pub worth: Option<Result<[Worth; 2], Trouble>>,
 }
 
 /// A merge as upstream tells of it.
@@ -93,6 +94,12 @@ impl Judgement {
     #[must_use]
     pub fn both_passed(&self) -> bool {
         self.error.is_none() && self.suites.iter().all(Suite::passed)
+    }
+
+    /// What broke while it was looked at what the passes are worth.
+    #[must_use]
+    pub fn worth_trouble(&self) -> Option<&Trouble> {
+        self.worth.as_ref()?.as_ref().err()
     }
 }
 
@@ -123,7 +130,7 @@ impl Judge {
         let mut judgement = self.verdict(pair, &patches, asking).await?;
         if judgement.both_passed() {
             let worth = self.worth(pair, &patches, &judgement.suites, asking);
-            judgement.worth = Some(Box::pin(worth).await?);
+            judgement.worth = Some(Box::pin(worth).await);
         }
         Ok(judgement)
     }

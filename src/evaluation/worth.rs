@@ -115,12 +115,13 @@ impl Judge {
         };
         match suites {
             Ok(suites) => Ok(suites.map(|suite| (verdict_of(&suite), suite.reason))),
-            Err(trouble) if trouble.of_sandbox => Err(trouble),
             // The suite does not run: that it did with them is upstream's verdict.
-            Err(trouble) => {
+            Err(trouble) if trouble.rule == SUITE_BROKEN => {
                 let unknown = || (Known::Unknown(()), trouble.text.clone());
                 Ok([unknown(), unknown()])
             }
+            // Nothing follows from what broke, and another look may tell.
+            Err(trouble) => Err(trouble),
         }
     }
 
@@ -159,9 +160,11 @@ impl Judge {
     ) -> Result<(Compared, Vec<String>), Trouble> {
         let gold = match self.gold(task, feature, asking).await {
             Ok(gold) => gold,
-            Err(trouble) if trouble.of_sandbox => return Err(trouble),
             // The suite itself: that it did run with the submission is upstream's verdict.
-            Err(_) => return Ok((Compared::Nothing, Vec::new())),
+            Err(trouble) if trouble.rule == SUITE_BROKEN => {
+                return Ok((Compared::Nothing, Vec::new()));
+            }
+            Err(trouble) => return Err(trouble),
         };
         let own = Own::of(
             &self.dataset_file(task, feature, "feature.patch")?,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
-use super::text::duration;
+use super::text::{duration, not_looked_at};
 use crate::text::{NAME, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -183,6 +183,11 @@ fn flagged(summaries: &[Summary]) -> String {
     }
     if rows.is_empty() {
         return rows;
+    }
+    for summary in summaries {
+        if let Some(told) = not_looked_at(summary) {
+            let _ = writeln!(rows, "\n{}: {told}.", cell(summary.run.as_str()));
+        }
     }
     format!(
         "\n| run | flagged passes | tests missing | files that steer tests | failing without them | not known without them | counted as failed |\n|---|--:|--:|--:|--:|--:|--:|\n{rows}"

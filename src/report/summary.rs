@@ -206,6 +206,8 @@ pub struct Summary {
     /// How many passes count as failures, where flagged ones are taken for none; `None` where they
     /// are not.
     pub strict_verdicts: Option<usize>,
+    /// Passes, as the evaluation gave them, of which nobody looked whether all tests ran.
+    pub not_looked_at: usize,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -248,6 +250,7 @@ impl Summary {
             rates: Rates::default(),
             flagged: Flags::default(),
             strict_verdicts: None,
+            not_looked_at: 0,
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -334,6 +337,7 @@ impl Summary {
             if outcome == Outcome::Pass {
                 line.flagged = Flagged::of(file);
                 self.flagged.count(line.flagged.as_ref());
+                self.not_looked_at += usize::from(!file.is_looked_at());
             }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
             let own = file.regatta.as_ref();

@@ -96,6 +96,9 @@ fn flagged(summary: &Summary) -> String {
             "  --strict-verdicts: {void} of the passes counted as failed"
         );
     }
+    if let Some(told) = not_looked_at(summary) {
+        let _ = writeln!(out, "  {told}");
+    }
     let Some(told) = summary.flagged.told(summary.count_of(Outcome::Pass)) else {
         return out;
     };
@@ -113,6 +116,16 @@ fn flagged(summary: &Summary) -> String {
         let _ = writeln!(out, "  {more}: --format json has them all");
     }
     out
+}
+
+/// How many passes nobody looked at, where that is of importance: strictly, or beside flagged ones.
+pub(super) fn not_looked_at(summary: &Summary) -> Option<String> {
+    let is_told = summary.strict_verdicts.is_some() || summary.flagged.passes > 0;
+    let n = summary.not_looked_at;
+    (is_told && n > 0).then(|| {
+        let passes = summary.count_of(Outcome::Pass);
+        format!("{n} of {passes} passes were not looked at; `regatta eval --force` looks")
+    })
 }
 
 /// `8 of 9, 88.9% (95% interval 52.0 to 98.2)`.

@@ -39,6 +39,8 @@ pub struct Finished {
     pub record: TrialRecord,
     /// Whether a verdict stands, which this one replaces.
     pub has_verdict: bool,
+    /// Whether only what its pass is worth is asked for: the verdict stands otherwise.
+    pub worth_only: bool,
 }
 
 /// Judges the finished pairs of one run.
@@ -186,8 +188,8 @@ impl Judging {
         let mut tries = 1;
         let judged = loop {
             let judged = self.attempt(one, tell).await;
-            match judged {
-                Err(trouble) if self.is_worth_another(&trouble) && tries < self.tries => {
+            match trouble(&judged) {
+                Some(trouble) if self.is_worth_another(trouble) && tries < self.tries => {
                     tell(Told::Again {
                         pair: one.pair.clone(),
                         why: one_line(&trouble.text, 300),
@@ -197,7 +199,7 @@ impl Judging {
                     tokio::time::sleep(wait).await;
                     tries += 1;
                 }
-                judged => break judged,
+                _ => break judged,
             }
         };
         let took = begun.elapsed();
@@ -208,8 +210,9 @@ impl Judging {
             (None, false) => Verdict::Fail,
         };
         let dir = self.run.pair(one.tree, &one.pair);
-        // Trouble is no verdict, and does not take the place of one.
-        if !(one.has_verdict && judged.is_err()) {
+        // Trouble is no verdict, and does not take the place of one; nor does one that says no more.
+        let says_more = judged.is_ok() && !(one.worth_only && trouble(&judged).is_some());
+        if says_more || !one.has_verdict {
             // Also one of another trial, which upstream left there.
             if eval::read(&dir.eval()).is_some_and(|file| file.is_ok_and(|it| it.is_verdict())) {
                 aside::verdict(&dir)?;
@@ -217,10 +220,13 @@ impl Judging {
             write(&dir.eval(), &record)?;
         }
         self.append(one, &record, &verdict, took)?;
-        let why = match &record.error {
-            Some(error) => one_line(error, 200),
-            None if record.both_passed => eval::flags(&record.regatta.suites),
-            None => eval::why_not(&record.regatta.suites),
+        let why = match (&record.error, trouble(&judged)) {
+            (Some(error), _) => one_line(error, 200),
+            (None, Some(trouble)) => format!(
+                "what it is worth is not known, and the next `regatta eval` looks again: {trouble}"
+            ),
+            (None, None) if record.both_passed => eval::flags(&record.regatta.suites),
+            (None, None) => eval::why_not(&record.regatta.suites),
         };
         tell(Told::Judged {
             pair: one.pair.clone(),
@@ -228,8 +234,8 @@ impl Judging {
             why: one_line(&why, 300),
             took,
         });
-        let daemon_gone = match &judged {
-            Err(trouble) if trouble.rule == "daemon_unreachable" => Some(trouble.text.clone()),
+        let daemon_gone = match trouble(&judged) {
+            Some(trouble) if trouble.rule == "daemon_unreachable" => Some(trouble.text.clone()),
             _ => None,
         };
         Ok(Outcome {
@@ -278,6 +284,13 @@ impl Judging {
         self.rules.get(rule).map_or(Cause::Infra, |rule| rule.cause)
     }
 
+    fn broken(&self, trouble: &Trouble) -> Broken {
+        Broken {
+            cause: self.cause(&trouble.rule),
+            rule: trouble.rule.clone(),
+        }
+    }
+
     fn is_worth_another(&self, trouble: &Trouble) -> bool {
         self.cause(&trouble.rule) == Cause::Infra && trouble.rule != "daemon_unreachable"
     }
@@ -309,6 +322,7 @@ impl Judging {
                 backend: self.judge.venue.backend.name().to_owned(),
                 tries,
                 broken_by: None,
+                worth_broken_by: None,
                 suites: Vec::new(),
                 left_out: Vec::new(),
                 merged_in: None,
@@ -321,10 +335,7 @@ impl Judging {
         let judgement = match judged {
             Ok(judgement) => judgement,
             Err(trouble) => {
-                record.regatta.broken_by = Some(Broken {
-                    cause: self.cause(&trouble.rule),
-                    rule: trouble.rule.clone(),
-                });
+                record.regatta.broken_by = Some(self.broken(trouble));
                 if !alone {
                     record.apply_status = Some(status("unknown", "unknown"));
                     record.merge = Some(MergeRecord {
@@ -379,7 +390,9 @@ impl Judging {
                 worth: None,
             });
         }
-        let worth = judgement.worth.iter().flatten();
+        let trouble = judgement.worth_trouble();
+        record.regatta.worth_broken_by = trouble.map(|trouble| self.broken(trouble));
+        let worth = judgement.worth.iter().flatten().flatten();
         for (note, worth) in record.regatta.suites.iter_mut().zip(worth) {
             note.worth = Some(worth.clone());
         }
@@ -415,6 +428,14 @@ impl Judging {
             .map_err(|error| Error::world(format!("a line of evaluations.jsonl: {error}")))?;
         files::create_dir(&self.run.own())?;
         files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
+    }
+}
+
+/// What broke an evaluation, or the look at what a pass is worth.
+fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble> {
+    match judged {
+        Ok(judgement) => judgement.worth_trouble(),
+        Err(trouble) => Some(trouble),
     }
 }
 

@@ -42,6 +42,18 @@ impl EvalFile {
         suites.filter_map(|suite| suite.worth.as_ref())
     }
 
+    /// Whether both features' suites were compared with the dataset's own: otherwise a pass says
+    /// nothing of tests that did not run.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        let mut suites = self.regatta.iter().flat_map(|own| &own.suites).peekable();
+        suites.peek().is_some()
+            && suites.all(|suite| {
+                let worth = suite.worth.as_ref();
+                worth.is_some_and(|worth| worth.tests_compared != Compared::Nothing)
+            })
+    }
+
     /// Makes a pass a failure where tests are missing, or where it is none without what steers
     /// them; says whether it did.
     pub fn make_strict(&mut self) -> bool {
@@ -94,6 +106,8 @@ pub struct Own {
     pub trial: String,
     /// What broke the evaluation.
     pub broken_by: Option<Broken>,
+    /// What broke the look at what the pass is worth.
+    pub worth_broken_by: Option<Broken>,
     /// The verdict on each feature.
     #[serde(default)]
     pub suites: Vec<SuiteNote>,
@@ -185,6 +199,10 @@ pub struct Note {
     /// What broke it; none where there is a verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broken_by: Option<Broken>,
+    /// What broke the look at what the pass is worth; the verdict stands, and the next evaluation
+    /// looks again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worth_broken_by: Option<Broken>,
     /// The verdict on each feature in one sentence, with the tests by name.
     pub suites: Vec<SuiteNote>,
     /// The headers of what was left out of the patches, as it changes test files.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::quay::{Bench, Made, PLAIN, both, suite};
+use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, suite};
 
 #[test]
 fn an_honest_pass_has_no_flag() {
@@ -186,6 +186,64 @@ echo "$n passed""#,
     );
 }
 
+/// A line of a runner that fails to download where the condition does not hold.
+fn unless(condition: &str, runner: &str) -> String {
+    format!(
+        "{condition} || {{ echo 'curl: (6) Could not resolve host: mirror.example'; exit 6; }}\n{runner}"
+    )
+}
+
+/// Judges with a runner that cannot download in one of the runs that only the worth of a pass needs,
+/// and again when it can.
+fn looked_at_again(work: &str, condition: &str) -> (serde_json::Value, serde_json::Value) {
+    let broken = unless(condition, SETTINGS.runner);
+    let bench = Bench::new(&Made {
+        runner: &broken,
+        ..SETTINGS
+    });
+    let config = bench.place.read("regatta.toml");
+    let waits = "max_attempts = 3\nbackoff = \"1ms\"\nbackoff_max = \"1ms\"";
+    let config = config.replace("max_attempts = 1", waits);
+    bench.place.write("regatta.toml", config);
+    let before = bench.judged(work, &[]);
+    bench
+        .regatta(&["eval"])
+        .code(0)
+        .says("1 pair to judge")
+        .says("what it is worth is not known");
+    let eval = format!("logs/x-solo/solo/{PAIR}/eval.json");
+    assert_eq!(bench.place.json(&eval), before, "it says no more");
+    let runner = format!("ds/{TASK}/runner.sh");
+    let mended = bench.place.read(&runner).replace(&broken, SETTINGS.runner);
+    bench.place.write(&runner, mended);
+    bench.regatta(&["eval", "--rules", "0.0.11"]).code(0);
+    assert_eq!(bench.place.json(&eval), before, "that is another verdict");
+    bench.regatta(&["eval"]).code(0);
+    let after = bench.place.json(&eval);
+    bench.regatta(&["eval"]).code(0).says("nothing to judge");
+    (before, after)
+}
+
+#[test]
+fn trouble_where_only_the_worth_is_looked_at_is_tried_again_and_takes_no_pass_away() {
+    let cheat = "touch mine; echo 'run() { $1 2>/dev/null; true; }' > conftest.py";
+    for (of, condition) in [
+        ("gold", "[[ -e mine ]]"),
+        ("without steering", "[[ -e conftest.py || ! -e mine ]]"),
+    ] {
+        let (before, after) = looked_at_again(cheat, condition);
+        assert_eq!(before["both_passed"], true, "{of}: {before:#}");
+        assert_eq!(before["error"], json!(null), "{of}");
+        assert_eq!(before["regatta"]["tries"], 3, "{of}");
+        let broken = &before["regatta"]["worth_broken_by"];
+        assert_eq!(broken["cause"], "infra", "{of}: {before:#}");
+        assert!(suite(&before, 0).get("tests_compared").is_none(), "{of}");
+        assert!(after["regatta"].get("worth_broken_by").is_none(), "{of}");
+        assert_eq!(suite(&after, 0)["tests_compared"], "names", "{of}");
+        assert_eq!(suite(&after, 0)["verdict_without_steering"], false, "{of}");
+    }
+}
+
 /// Git's attributes are taken from what was submitted, so a conflict can be settled by them.
 #[test]
 fn a_merge_that_only_attributes_make_clean_is_none_without_them() {
@@ -273,6 +331,50 @@ fn a_report_counts_flagged_passes_and_strictly_takes_the_void_ones_for_failures(
         .prints("not run, unlike with the dataset's own patch: adds");
     let junit = report(&["--strict-verdicts", "--format", "junit"]).stdout;
     assert!(junit.contains("failures=\"1\""), "{junit}");
+}
+
+/// Upstream's verdicts and those of before say nothing of what a pass is worth; nor does a comparison
+/// by nothing.
+#[test]
+fn passes_that_nobody_looked_at_are_counted() {
+    let bench = Bench::new(&PLAIN);
+    let report = |args: &[&str]| bench.regatta(&[&["report"], args].concat()).code(0);
+    let looked = bench.judged(&both(&PLAIN), &[]);
+    let told = "1 of 1 passes were not looked at; `regatta eval --force` looks";
+    let strict = report(&["--strict-verdicts"]).stdout;
+    assert!(!strict.contains("not looked at"), "{strict}");
+    let mut upstreams = looked.clone();
+    upstreams.as_object_mut().unwrap().remove("regatta");
+    let mut before = looked.clone();
+    let mut by_nothing = looked;
+    for n in [0, 1] {
+        let suite = &mut before["regatta"]["suites"][n];
+        for field in ["tests_compared", "tests_missing", "steering_files"] {
+            suite.as_object_mut().unwrap().remove(field);
+        }
+    }
+    by_nothing["regatta"]["suites"][1]["tests_compared"] = json!("nothing");
+    for file in [upstreams, before, by_nothing.clone()] {
+        let eval = format!("logs/x-solo/solo/{PAIR}/eval.json");
+        bench.place.write(&eval, file.to_string());
+        report(&["--strict-verdicts"])
+            .prints("--strict-verdicts: 0 of the passes counted as failed\n")
+            .prints(&format!("  {told}\n"));
+        report(&["--strict-verdicts", "--format", "markdown"])
+            .prints(&format!("x-solo: {told}.\n"));
+        let json = report(&["--format", "json"]).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["runs"][0]["not_looked_at"], 1, "{file:#}");
+        // Nobody asked, and nothing is flagged.
+        assert!(!report(&[]).stdout.contains("not looked at"));
+    }
+    // Beside a flag it is said.
+    by_nothing["regatta"]["suites"][0]["steering_files"] = json!(["conftest.py"]);
+    bench.place.write(
+        &format!("logs/x-solo/solo/{PAIR}/eval.json"),
+        by_nothing.to_string(),
+    );
+    report(&[]).prints(told);
 }
 
 /// What the task's runner names is its own, unless the features' own patches change it.
