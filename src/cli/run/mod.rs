@@ -60,7 +60,8 @@ pub struct RunArgs {
     #[arg(long)]
     eval: bool,
     /// Begin anew: results that stand are set aside first. Until every pair has finished, --force
-    /// goes on with what it has begun; `regatta restore` brings back what was set aside
+    /// goes on with what it has begun; without it, no result that stands is replaced. `regatta
+    /// restore` brings back what was set aside
     #[arg(long)]
     force: bool,
     /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
