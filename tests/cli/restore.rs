@@ -275,6 +275,30 @@ fn a_verdict_that_is_restored_is_still_replaced_by_an_open_forced_evaluation() {
     assert_eq!(place.json(file)["pairs"][0]["was"], digest);
 }
 
+/// A run of a profile is in another log tree than the one that is looked at without it.
+#[test]
+fn where_there_are_no_runs_the_flags_that_lead_to_another_tree_are_named() {
+    let place = Place::new();
+    place
+        .run(&["restore", "weir-solo"])
+        .code(2)
+        .says("there are no runs yet there; give the --profile, --config, --logs-dir");
+}
+
+/// What `--force` or `restore` did is no sign of a flaky pair.
+#[test]
+fn a_finished_trial_that_another_one_replaced_makes_no_flaky_pair() {
+    let place = place();
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    let ran = place.run(&["report", "weir-solo"]).code(0);
+    assert!(
+        !ran.stdout.contains("more than one trial"),
+        "{}",
+        ran.stdout
+    );
+}
+
 #[test]
 fn books_that_cannot_be_read_are_named_and_nothing_is_moved() {
     let place = place();
