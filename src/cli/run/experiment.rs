@@ -10,6 +10,7 @@ use crate::cli::options;
 use crate::cli::progress;
 use crate::cli::report::summarise;
 use crate::cli::ui::Ui;
+use crate::cli::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
@@ -380,8 +381,8 @@ impl Experiment {
         })
     }
 
-    /// Judges what finished; gives the exit code.
-    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+    /// Judges what finished.
+    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<Ended> {
         let task = Task {
             config: self.config.clone(),
             rules: self.rules.clone(),
