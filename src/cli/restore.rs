@@ -183,15 +183,13 @@ fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Choices> 
     }
     let mut chosen = Choices::default();
     for Found { tree, pair, kept } in found {
-        let one = match &args.trial {
-            Some(id) => kept
-                .iter()
+        let one = if let Some(id) = &args.trial {
+            kept.iter()
                 .find(|one| one.record.trial == *id || one.name == *id)
-                .map_or(Choice::Nothing, Choice::Back),
-            None => {
-                let standing = result::trial(&run.pair(*tree, pair).result());
-                restore::choose_under(&pass, kept, pair, standing.as_deref(), &ledger)
-            }
+                .map_or(Choice::Nothing, Choice::Back)
+        } else {
+            let standing = result::trial(&run.pair(*tree, pair).result());
+            restore::choose_under(&pass, kept, pair, standing.as_deref(), &ledger)
         };
         match one {
             Choice::Stays => chosen.stay.push(pair.clone()),
