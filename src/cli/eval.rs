@@ -13,7 +13,7 @@ use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
 use super::report::summarise;
 use super::ui::Ui;
-use super::verdicts::Plan;
+use super::verdicts::{Ended, Plan};
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RuleSet, Setting};
 use crate::config::{Config, Native};
@@ -161,7 +161,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         }
         return Ok(exit::OK);
     }
-    let code = task.judge(&runs, &mut interrupt, ui).await?;
+    let code = task.judge(&runs, &mut interrupt, ui).await?.code;
     let summaries: Vec<_> = runs
         .iter()
         .map(|run| summarise(run, &task.rules, &task.prices))
@@ -181,8 +181,13 @@ pub struct Task {
 }
 
 impl Task {
-    /// Judges runs one after the other; gives the exit code.
-    pub async fn judge(&self, runs: &[RunDir], interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+    /// Judges runs one after the other.
+    pub async fn judge(
+        &self,
+        runs: &[RunDir],
+        interrupt: &mut Interrupt,
+        ui: &Ui,
+    ) -> Result<Ended> {
         reap(&self.config, ui).await?;
         let mut plans = Vec::new();
         let passes = self.passes(runs, self.force)?;
@@ -203,13 +208,17 @@ impl Task {
         }
         if plans.iter().all(|plan| plan.open.is_empty()) {
             if is_anew {
-                self.close(runs, ui)?;
+                self.close(runs, &HashMap::new(), ui)?;
             }
             ui.say("nothing to judge");
-            return Ok(exit::OK);
+            return Ok(Ended {
+                code: exit::OK,
+                is_over: true,
+            });
         }
         let cache = cache(!is_anew);
-        let mut code = exit::OK;
+        let (mut code, mut is_over) = (exit::OK, true);
+        let mut settled = HashMap::new();
         // All of the passes are written before any verdict is replaced: killed at any moment, the
         // same command goes on with what it had begun.
         let mut locks = HashMap::new();
@@ -250,18 +259,20 @@ impl Task {
             }
             if ended.stopped {
                 ui.say("interrupted; the same command goes on");
-                code = exit::INTERRUPTED;
+                (code, is_over) = (exit::INTERRUPTED, false);
                 break;
             }
             if ended.troubles > 0 {
                 code = exit::ERRORS;
             }
+            is_over &= ended.troubles == ended.settled.len();
+            settled.insert(run.name(), ended.settled);
         }
         drop(locks);
-        if is_anew && code == exit::OK {
-            self.close(runs, ui)?;
+        if is_anew && is_over {
+            self.close(runs, &settled, ui)?;
         }
-        Ok(code)
+        Ok(Ended { code, is_over })
     }
 
     /// Says how far a forced pass is that goes on, and that one by other rules is not done.
@@ -300,8 +311,12 @@ impl Task {
         ui: &Ui,
     ) -> Result<Judged> {
         let total = plan.open.len();
+        let again = match plan.again {
+            0 => String::new(),
+            again => format!(" ({again} of them again)"),
+        };
         ui.say(format!(
-            "{}: {} to judge by the rules of {}, {} judged already",
+            "{}: {} to judge by the rules of {}{again}, {} judged already",
             run.name(),
             plural(total, "pair"),
             self.config.evaluation.rules,

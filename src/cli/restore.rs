@@ -16,8 +16,10 @@ use crate::report::survey::setting_of_run;
 use crate::report::text::plural;
 use crate::report::{Standing, Surveyed};
 use crate::runner::forced::Worth;
+use crate::runner::restore::Choice;
 use crate::runner::{record, restore};
 use crate::store::aside::{self, Kept};
+use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::restore::{Wanted, bring_back, finish};
 use crate::store::{Ledger, Pass, RunDir, result};
@@ -25,7 +27,8 @@ use crate::store::{Ledger, Pass, RunDir, result};
 /// Bring back results that were set aside, with their patches and verdicts
 ///
 /// Of each pair the latest trial comes back whose result would stand; one that infrastructure broke
-/// only by --trial. The result that stands now is set aside in turn: the same command again swaps
+/// only by --trial. Under a forced pass that is open it is what stood before the pass, or what still
+/// stands stays; the pass then leaves the pair alone. The result that stands now is set aside in turn: the same command again swaps
 /// them back. No trial is paid or counted twice.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
@@ -59,6 +62,14 @@ struct Found {
 
 /// What comes back, and what is known of it.
 type Chosen = (Wanted, Kept);
+
+/// What is done.
+#[derive(Default)]
+struct Choices {
+    back: Vec<Chosen>,
+    /// Pairs whose result stays, which an open forced pass only leaves.
+    stay: Vec<Pair>,
+}
 
 pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
     let reading = reading(args)?;
@@ -95,11 +106,25 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
     }
     let chosen = chosen?;
     let stand = Stand::read(run, &reading.rules, &reading.prices)?;
-    let displaced = displaced(&stand, run, &reading, &chosen);
+    let displaced = displaced(&stand, run, &reading, &chosen.back);
     if !args.dry_run {
-        perform(run, &stand, &displaced, &chosen)?;
+        perform(run, &stand, &displaced, &chosen, args.pairs.is_empty())?;
     }
-    ui.data(&told(run, &chosen, &displaced, args.dry_run))?;
+    if !chosen.stay.is_empty() {
+        let verb = if args.dry_run {
+            "would no longer replace"
+        } else {
+            "no longer replaces"
+        };
+        ui.data(&format!(
+            "{}: the forced pass {verb} {}: what stands there stays\n",
+            run.name(),
+            plural(chosen.stay.len(), "result")
+        ))?;
+    }
+    if !chosen.back.is_empty() {
+        ui.data(&told(run, &chosen.back, &displaced, args.dry_run))?;
+    }
     Ok(exit::OK)
 }
 
@@ -147,24 +172,28 @@ fn find(run: &RunDir, args: &RestoreArgs) -> Result<Vec<Found>> {
 }
 
 /// What comes back, or why nothing does.
-fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Vec<Chosen>> {
+fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Choices> {
     let ledger = Ledger::open_readonly(run)?;
+    let pass = Pass::read_open(&run.pass())?;
     if let (Some(_), [_, _, ..]) = (&args.trial, args.pairs.as_slice()) {
         return Err(
             Error::usage("--trial names a trial of one pair, and several pairs are given")
                 .hint("give one PAIR, or leave --trial out"),
         );
     }
-    let mut chosen = Vec::new();
+    let mut chosen = Choices::default();
     for Found { tree, pair, kept } in found {
-        let one = match &args.trial {
-            Some(id) => kept
-                .iter()
-                .find(|one| one.record.trial == *id || one.name == *id),
-            None => restore::choose(kept, pair, &ledger),
+        let one = if let Some(id) = &args.trial {
+            kept.iter()
+                .find(|one| one.record.trial == *id || one.name == *id)
+                .map_or(Choice::Nothing, Choice::Back)
+        } else {
+            let standing = result::trial(&run.pair(*tree, pair).result());
+            restore::choose_under(&pass, kept, pair, standing.as_deref(), &ledger)
         };
         match one {
-            Some(one) => chosen.push((
+            Choice::Stays => chosen.stay.push(pair.clone()),
+            Choice::Back(one) => chosen.back.push((
                 Wanted {
                     pair: pair.clone(),
                     tree: *tree,
@@ -172,11 +201,11 @@ fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Vec<Chose
                 },
                 one.clone(),
             )),
-            None if args.pairs.is_empty() => {}
-            None => return Err(nothing(run, args, pair, kept)),
+            Choice::Nothing if args.pairs.is_empty() => {}
+            Choice::Nothing => return Err(nothing(run, args, pair, kept)),
         }
     }
-    if chosen.is_empty() {
+    if chosen.back.is_empty() && chosen.stay.is_empty() {
         return Err(Error::usage(format!(
             "nothing to restore in run `{}`: no result that would stand was set aside",
             run.name()
@@ -215,20 +244,50 @@ fn displaced(stand: &Stand, run: &RunDir, reading: &Reading, chosen: &[Chosen]) 
 
 /// Brings them back. What is displaced is recorded first, so that its cost is not forgotten; and a
 /// forced pass that is open leaves these pairs alone, as it would set them aside again.
-fn perform(run: &RunDir, stand: &Stand, displaced: &[Surveyed], chosen: &[Chosen]) -> Result<()> {
-    // Before anything is written: it may be unreadable.
+fn perform(
+    run: &RunDir,
+    stand: &Stand,
+    displaced: &[Surveyed],
+    chosen: &Choices,
+    is_whole_run: bool,
+) -> Result<()> {
+    // Before anything is written: they may be unreadable.
     let mut pass = Pass::read_open(&run.pass())?;
+    Pass::read_open(&run.eval_pass())?;
+    let open = History::of_run(run)?.open;
+    // As an attempt's own results are recorded: it is not taken for one that was cut off.
+    let attempt = |pair: &Pair| {
+        let open = open.as_ref()?;
+        open.pairs
+            .contains(&pair.to_string())
+            .then_some(open.attempt)
+    };
     let setting = setting_of_run(run, stand.manifest.as_ref());
     let entries = displaced.iter().filter_map(|one| match &one.standing {
-        Standing::Result(judged) => Some(record::of_result(&one.pair, setting, None, judged)),
+        Standing::Result(judged) => {
+            let attempt = attempt(&one.pair);
+            Some(record::of_result(&one.pair, setting, attempt, judged))
+        }
         _ => None,
     });
     Ledger::open(run)?.record_all(entries.collect())?;
-    let wanted: Vec<Wanted> = chosen.iter().map(|(wanted, _)| wanted.clone()).collect();
-    if wanted.iter().any(|one| pass.covers(&one.pair)) {
-        let pairs: Vec<Pair> = wanted.iter().map(|one| one.pair.clone()).collect();
+    let wanted: Vec<Wanted> = chosen
+        .back
+        .iter()
+        .map(|(wanted, _)| wanted.clone())
+        .collect();
+    let mut pairs = chosen.stay.clone();
+    pairs.extend(wanted.iter().map(|one| one.pair.clone()));
+    if is_whole_run {
+        // Of the rest nothing is there to restore: the pass is called off.
+        pairs.extend(pass.pairs.iter().map(|covered| covered.pair.clone()));
+    }
+    if pairs.iter().any(|pair| pass.covers(pair)) {
         pass.leave(&pairs, Timestamp::now());
         pass.write(&run.pass())?;
+    }
+    if wanted.is_empty() {
+        return Ok(());
     }
     bring_back(run, &wanted)
 }
@@ -267,15 +326,19 @@ fn told(run: &RunDir, chosen: &[Chosen], displaced: &[Surveyed], is_dry: bool) -
 
 fn list(run: &RunDir, found: &[Found], prices: &PriceTable) -> Result<String> {
     let ledger = Ledger::open_readonly(run)?;
+    let pass = Pass::read_open(&run.pass())?;
     let mut text = String::new();
     for Found { tree, pair, kept } in found.iter().filter(|one| !one.kept.is_empty()) {
         let now = result::trial(&run.pair(*tree, pair).result());
+        let chosen = match restore::choose_under(&pass, kept, pair, now.as_deref(), &ledger) {
+            Choice::Back(one) => Some(&one.name),
+            Choice::Stays | Choice::Nothing => None,
+        };
         let now = now.map_or_else(
             || "no result stands".to_owned(),
             |id| format!("{id} stands"),
         );
         let _ = writeln!(text, "{pair}: {now}");
-        let chosen = restore::choose(kept, pair, &ledger).map(|one| &one.name);
         for one in kept {
             let mut cost = Total::default();
             cost.add(match ledger.find(pair, &one.record.trial) {

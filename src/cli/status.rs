@@ -46,11 +46,15 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
     let holder = RunLock::holder(run);
     let mut text = String::new();
     let left = summary.unfinished();
+    let is_forced = !Pass::read_open(&run.pass())?.pairs.is_empty();
     let state = match &holder {
         Some(holder) => format!(
             "running, by {holder}, attempt {}",
             history.last_attempt.max(1)
         ),
+        None if left == 0 && is_forced => {
+            "every pair has finished; a forced pass is open".to_owned()
+        }
         None if left == 0 => "complete".to_owned(),
         None if stand.manifest.is_none() => {
             format!("not running, {left} left; the cooperbench command that began it resumes")
@@ -109,7 +113,7 @@ fn of_pass(run: &RunDir, stand: &Stand) -> Result<String> {
     let to_run = Plan::of(&stand.surveyed, true, &pass).to_run;
     let left = to_run.iter().filter(|pair| pass.covers(pair)).count();
     Ok(format!(
-        "  a forced pass begun at {:.0} is not closed: {left} of its {} left; the same command goes on with it\n",
+        "  a forced pass begun at {:.0} is not closed: {left} of its {} left; --force goes on with it\n",
         pass.begun_at,
         plural(pass.pairs.len(), "pair")
     ))

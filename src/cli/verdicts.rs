@@ -1,6 +1,7 @@
 //! Which pairs an evaluation judges: those without a verdict that stands, and with `--force` those
 //! whose verdict is of before the forced pass.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -10,8 +11,8 @@ use jiff::Timestamp;
 use super::eval::Task;
 use super::report::Stand;
 use super::ui::Ui;
-use crate::bench::Pair;
 use crate::bench::setting::Tree;
+use crate::bench::{Pair, RunName};
 use crate::error::Result;
 use crate::report::Standing;
 use crate::report::text::plural;
@@ -21,6 +22,15 @@ use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
 use crate::store::{PairDir, Pass, RunDir};
 use crate::triage::Finding;
+
+/// How the judging of runs ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// The exit code.
+    pub code: u8,
+    /// Whether no pair is left that infrastructure, or an interrupt, left without its verdict.
+    pub is_over: bool,
+}
 
 /// What there is to judge in a run.
 pub struct Plan {
@@ -171,20 +181,30 @@ impl Task {
         covered.collect()
     }
 
-    /// Closes the passes when no pair of them is left; until then `--force` goes on with them.
-    pub fn close(&self, runs: &[RunDir], ui: &Ui) -> Result<()> {
+    /// Closes the passes when no pair of them is left; until then `--force` goes on with them. A pair
+    /// is not left that was judged just now and is `settled`: only mending changes it, and then
+    /// another pass is asked for.
+    pub fn close(
+        &self,
+        runs: &[RunDir],
+        settled: &HashMap<&RunName, Vec<Pair>>,
+        ui: &Ui,
+    ) -> Result<()> {
         let passes = self.passes(runs, false)?;
         let mut pairs = Vec::new();
         for (run, pass) in runs.iter().zip(&passes) {
             let plan = self.plan(run, pass)?;
             let (half, open): (Vec<_>, Vec<_>) =
                 plan.open.into_iter().partition(|one| one.worth_only);
-            if open.iter().any(|one| pass.covers(&one.pair)) {
+            let settled = settled.get(run.name()).map_or(&[][..], Vec::as_slice);
+            let is_left = |one: &Finished| pass.covers(&one.pair) && !settled.contains(&one.pair);
+            if open.iter().any(is_left) {
                 return Ok(());
             }
             let judged = plan.pairs_judged.into_iter().map(|(_, pair)| pair);
             let half = half.into_iter().map(|one| one.pair);
-            pairs.push(judged.chain(half).collect::<Vec<_>>());
+            let settled = settled.iter().cloned();
+            pairs.push(judged.chain(half).chain(settled).collect::<Vec<_>>());
         }
         for ((run, mut pass), pairs) in runs.iter().zip(passes).zip(pairs) {
             if !pass.pairs.is_empty() {

@@ -135,6 +135,9 @@ pub struct PairLine {
     pub duration_seconds: Option<f64>,
     /// How many trials it took, as far as the ledger knows.
     pub trials: usize,
+    /// How many of them failed, were cut off or are void. What a forced pass replaced did not fail.
+    #[serde(skip)]
+    pub failed_trials: usize,
     /// How many of the two features' hidden tests pass, where they were judged.
     pub features_passed: Option<usize>,
     /// How the two patches merged, in the evaluation's word.
@@ -254,15 +257,17 @@ impl Summary {
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
-        let mut trials: BTreeMap<&Pair, usize> = BTreeMap::new();
+        let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
         let mut recorded = HashSet::new();
         for entry in ledger {
-            *trials.entry(&entry.pair).or_default() += 1;
+            let (all, failed) = trials.entry(&entry.pair).or_default();
+            *all += 1;
+            *failed += usize::from(entry.void || entry.diagnosis.is_some());
             recorded.insert(entry.trial.as_str());
             summary.total_spent.add(entry.cost());
         }
         for pair in surveyed {
-            let count = trials.get(&pair.pair).copied().unwrap_or(0);
+            let count = trials.get(&pair.pair).copied().unwrap_or_default();
             let line = summary.count(pair, count, &recorded);
             summary.lines.push(line);
         }
@@ -303,7 +308,12 @@ impl Summary {
         }
     }
 
-    fn count(&mut self, surveyed: &Surveyed, trials: usize, recorded: &HashSet<&str>) -> PairLine {
+    fn count(
+        &mut self,
+        surveyed: &Surveyed,
+        (trials, failed_trials): (usize, usize),
+        recorded: &HashSet<&str>,
+    ) -> PairLine {
         let outcome = Outcome::of(surveyed);
         *self.outcomes.entry(outcome).or_default() += 1;
         self.finished += usize::from(outcome.is_finished());
@@ -319,6 +329,7 @@ impl Summary {
             usage_unknown: false,
             duration_seconds: None,
             trials,
+            failed_trials,
             features_passed: None,
             merge: None,
             rules: None,

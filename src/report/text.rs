@@ -334,8 +334,8 @@ fn flaky(summary: &Summary) -> String {
     let flaky: Vec<String> = summary
         .lines
         .iter()
-        .filter(|line| line.trials > 1 && line.outcome.is_finished())
-        .map(|line| format!("{} ({} trials)", line.pair, line.trials))
+        .filter(|line| line.failed_trials > 0 && line.outcome.is_finished())
+        .map(|line| format!("{} ({} trials)", line.pair, line.failed_trials + 1))
         .collect();
     if flaky.is_empty() {
         return String::new();

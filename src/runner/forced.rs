@@ -79,3 +79,16 @@ pub fn set_aside(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<St
         format!("{run}: --force sets aside {worth}; `regatta restore {run}` brings them back")
     })
 }
+
+/// What is said where a pass is open and `--force` is not given: what it has still to replace stands.
+#[must_use]
+pub fn held(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<String> {
+    let left = surveyed.iter().filter(|one| is_replaced(pass, one)).count();
+    (left > 0).then(|| {
+        format!(
+            "{run}: a forced pass begun at {:.0} is open: {left} of its {} left, whose results stand; --force goes on with it",
+            pass.begun_at,
+            plural(pass.pairs.len(), "pair"),
+        )
+    })
+}

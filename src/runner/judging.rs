@@ -96,6 +96,8 @@ pub struct Judged {
     pub errors: usize,
     /// Those of them that another evaluation may mend.
     pub troubles: usize,
+    /// The pairs of these that nothing but mending changes: their trouble is not of infrastructure.
+    pub settled: Vec<Pair>,
     /// Whether it was stopped before all were judged.
     pub stopped: bool,
     /// The daemon is gone: nothing more was begun.
@@ -175,6 +177,7 @@ impl Judging {
                         Verdict::Error(_) => ended.errors += 1,
                     }
                     ended.troubles += usize::from(outcome.is_trouble);
+                    ended.settled.extend(outcome.settled);
                     ended.daemon_gone = ended.daemon_gone.or(outcome.daemon_gone);
                 }
                 () = interrupt.changed() => {}
@@ -238,7 +241,12 @@ impl Judging {
             Some(trouble) if trouble.rule == "daemon_unreachable" => Some(trouble.text.clone()),
             _ => None,
         };
+        let settled = match &judged {
+            Err(trouble) if self.cause(&trouble.rule) != Cause::Infra => Some(one.pair.clone()),
+            _ => None,
+        };
         Ok(Outcome {
+            settled,
             verdict,
             is_trouble: judged.is_err(),
             daemon_gone,
@@ -440,6 +448,7 @@ fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble>
 }
 
 struct Outcome {
+    settled: Option<Pair>,
     verdict: Verdict,
     is_trouble: bool,
     daemon_gone: Option<String>,

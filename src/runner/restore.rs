@@ -2,7 +2,7 @@
 
 use crate::bench::Pair;
 use crate::store::aside::Kept;
-use crate::store::{Ledger, LedgerEntry};
+use crate::store::{Ledger, LedgerEntry, Pass};
 use crate::triage::Cause;
 
 /// The trial to bring back: the latest whose result would stand. One that infrastructure or the
@@ -12,6 +12,45 @@ pub fn choose<'a>(kept: &'a [Kept], pair: &Pair, ledger: &Ledger) -> Option<&'a 
     kept.iter()
         .filter(|one| would_stand(one, pair, ledger))
         .max_by_key(|one| recorded(one, pair, ledger))
+}
+
+/// What is done about one pair.
+#[derive(Clone, Debug)]
+pub enum Choice<'a> {
+    /// This trial comes back.
+    Back(&'a Kept),
+    /// What stands stays, and an open forced pass no longer covers it.
+    Stays,
+    /// There is nothing to bring back.
+    Nothing,
+}
+
+/// What is done about a pair where `standing` is the trial that stands.
+///
+/// Under an open forced pass it is called off: what stood when it was begun comes back, or stays.
+/// Where that was nothing, or would only run again, a result that stands by now is not displaced.
+#[must_use]
+pub fn choose_under<'a>(
+    pass: &Pass,
+    kept: &'a [Kept],
+    pair: &Pair,
+    standing: Option<&str>,
+    ledger: &Ledger,
+) -> Choice<'a> {
+    if pass.covers(pair) {
+        if standing.is_some_and(|now| pass.replaces(pair, now)) {
+            return Choice::Stays;
+        }
+        let was = |one: &&Kept| pass.replaces(pair, &one.record.trial);
+        let mut before = kept.iter().filter(was);
+        if let Some(one) = before.find(|one| would_stand(one, pair, ledger)) {
+            return Choice::Back(one);
+        }
+        if standing.is_some() {
+            return Choice::Stays;
+        }
+    }
+    choose(kept, pair, ledger).map_or(Choice::Nothing, Choice::Back)
 }
 
 /// Whether a trial's result is one that another attempt would leave alone.

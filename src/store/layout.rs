@@ -72,7 +72,7 @@ impl LogTree {
                 let error = Error::usage(format!("no run `{name}` under {}", self.root.display()));
                 Err(match nearest(name.as_str(), known.iter().copied()) {
                     Some(near) => error.hint(format!("did you mean `{near}`?")),
-                    None if known.is_empty() => error.hint("there are no runs yet"),
+                    None if known.is_empty() => error.hint("there are no runs yet there; give the --profile, --config, --logs-dir or --cooperbench-dir that the run was made with"),
                     None => error.hint(format!("there are: {}", known.join(", "))),
                 })
             })

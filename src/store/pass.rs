@@ -97,6 +97,14 @@ impl Pass {
         covered.is_some_and(|covered| covered.was.as_deref() == Some(now))
     }
 
+    /// Has it replace this at a pair that it covers.
+    pub fn begin_at(&mut self, pair: &Pair, was: Option<String>) {
+        let mut covered = self.pairs.iter_mut();
+        if let Some(covered) = covered.find(|covered| covered.pair == *pair) {
+            covered.was = was;
+        }
+    }
+
     fn find(&self, pair: &Pair) -> Option<&Covered> {
         // A closed one covers nothing any more.
         let open = self.closed_at.is_none().then_some(&self.pairs)?;

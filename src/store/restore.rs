@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunDir, aside};
+use super::{Pass, RunDir, aside, eval};
 use crate::bench::Pair;
 use crate::bench::setting::Tree;
 use crate::error::{Error, Result};
@@ -53,8 +53,28 @@ pub fn finish(run: &RunDir) -> Result<Vec<Wanted>> {
             ))
             .hint("remove the file; `regatta restore --list` shows what is there"));
         }
+    }
+    spare_verdicts(run, &wanted)?;
+    for one in &wanted {
         aside::bring_back(&run.pair(one.tree, &one.pair), &one.name)?;
     }
     files::remove(&path)?;
     Ok(wanted)
+}
+
+/// A verdict that comes back is not one that an open forced evaluation has made: it is named there as
+/// what is to be replaced. Of those that are back already nothing is left to do.
+fn spare_verdicts(run: &RunDir, wanted: &[Wanted]) -> Result<()> {
+    let mut pass = Pass::read_open(&run.eval_pass())?;
+    let before = pass.clone();
+    for one in wanted {
+        let dir = run.pair(one.tree, &one.pair).aside().join(&one.name);
+        if dir.join("result.json").is_file() {
+            pass.begin_at(&one.pair, eval::digest(&dir.join("eval.json"))?);
+        }
+    }
+    if pass == before {
+        return Ok(());
+    }
+    pass.write(&run.eval_pass())
 }

@@ -442,6 +442,25 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     assert_eq!(evaluated(&place).len(), 9);
 }
 
+/// What only mending changes keeps no pass open: after it, `--force` judges all of them.
+#[test]
+fn a_forced_evaluation_ends_although_one_pair_never_gets_a_verdict() {
+    let place = place();
+    three_judged(&place);
+    let tests = "ds/tide_task/task1/feature1/tests.patch";
+    let sound = std::fs::read(place.join(tests)).unwrap();
+    std::fs::remove_file(place.join(tests)).unwrap();
+    eval(&place, &["--force"])
+        .code(1)
+        .says("3 pairs to judge by the rules of 0.0.29 (3 of them again), 0 judged already");
+    assert_eq!(evaluated(&place).len(), 6);
+    let pass = place.json("logs/x-solo/regatta/eval-pass.json");
+    assert!(pass["closed_at"].is_string(), "{pass}");
+    std::fs::write(place.join(tests), sound).unwrap();
+    eval(&place, &["--force"]).code(0);
+    assert_eq!(evaluated(&place).len(), 9);
+}
+
 #[test]
 fn trouble_of_a_forced_evaluation_takes_no_verdict_away() {
     let place = place();
@@ -449,7 +468,10 @@ fn trouble_of_a_forced_evaluation_takes_no_verdict_away() {
     let old = place.read(&files[2]);
     let runner = "ds/tide_task/task1/runner.sh";
     let sound = place.read(runner);
-    place.write(runner, "exit 5");
+    place.write(
+        runner,
+        "echo 'curl: (6) Could not resolve host: example.org'; exit 5",
+    );
     eval(&place, &["--force"]).code(1);
     assert_eq!(place.read(&files[2]), old);
     place.write(runner, sound);

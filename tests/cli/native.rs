@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Model, Place, Ran, wait_until};
 
@@ -525,9 +525,10 @@ fn a_forced_run_that_spent_its_budget_goes_on_with_a_larger_one() {
         let args = ["--setting", "solo", "--force", "--concurrency", concurrency];
         demo(&place, &[&args[..], &["--budget", &budget]].concat())
     };
-    // Spent before it begins: nothing is set aside.
-    forced(spent / 2.0, "9").code(4);
+    // Spent before it begins: nothing is set aside, and no pass begins.
+    forced(spent / 2.0, "9").code(4).says("the budget is spent");
     assert_eq!(trials(&place, "demo-solo"), before);
+    assert!(!place.join("logs/demo-solo/regatta/pass.json").exists());
     // With all pairs at once, all may finish although the budget is spent by the first.
     forced(spent + 0.0001, "9").code(4);
     let made = trials(&place, "demo-solo");
@@ -536,4 +537,49 @@ fn a_forced_run_that_spent_its_budget_goes_on_with_a_larger_one() {
     let now = trials(&place, "demo-solo");
     assert_eq!(now.len(), 9);
     assert!(made.iter().all(|(dir, id)| now.get(dir) == Some(id)));
+}
+
+/// Who leaves `--force` out has not asked for anything to be replaced, whatever was begun before.
+#[test]
+fn without_force_no_result_that_stands_is_replaced() {
+    let place = Place::new();
+    demo(&place, &["--setting", "solo"]).code(0);
+    let before = trials(&place, "demo-solo");
+    let ledger = lines(&place, "demo-solo/regatta/ledger.jsonl");
+    let covered = |line: &Value| {
+        json!({"repo": line["repo"], "task_id": line["task_id"], "features": line["features"],
+            "was": line["trial"]})
+    };
+    let covered: Vec<Value> = ledger.iter().map(covered).collect();
+    let pass = json!({"begun_at": "2026-11-25T12:00:00Z", "pairs": covered});
+    place.write("logs/demo-solo/regatta/pass.json", pass.to_string());
+    // Stopped when it had set one pair aside, and run nothing.
+    let (missing, _) = before.first_key_value().unwrap();
+    std::fs::remove_dir_all(place.join(&format!("logs/{missing}"))).unwrap();
+    let held = "a forced pass begun at 2026-11-25T12:00:00Z is open: 8 of its 9 pairs left, whose results stand; --force goes on with it";
+    demo(&place, &["--setting", "solo", "--dry-run"])
+        .code(0)
+        .prints("8 finished, 0 in an error of the agent's own, 1 to run")
+        .prints(held);
+    demo(&place, &["--setting", "solo"]).code(0).says(held);
+    let filled = trials(&place, "demo-solo");
+    assert_eq!(filled.len(), 9);
+    for (dir, id) in &filled {
+        let is_kept = before.get(dir) == Some(id);
+        assert_eq!(is_kept, dir != missing, "{dir}");
+    }
+    let paid = || lines(&place, "demo-solo/regatta/ledger.jsonl").len();
+    assert_eq!(paid(), 10);
+    place
+        .run(&["status", "--profile", "demo"])
+        .code(0)
+        .prints("every pair has finished; a forced pass is open")
+        .prints("8 of its 9 pairs left; --force goes on with it");
+    // Asked for, the rest goes, and what the pass has made already does not.
+    demo(&place, &["--setting", "solo", "--force"]).code(0);
+    let last = trials(&place, "demo-solo");
+    for (dir, id) in &filled {
+        assert_eq!(last.get(dir) == Some(id), dir == missing, "{dir}");
+    }
+    assert_eq!(paid(), 18);
 }

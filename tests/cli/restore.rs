@@ -207,6 +207,98 @@ fn what_is_restored_is_no_longer_replaced_by_an_open_pass() {
     assert_eq!(standing(&place, PAIR).0, "aaaa1111");
 }
 
+/// What the pass has not reached stays, although something older was set aside long before.
+#[test]
+fn a_pass_is_called_off_also_where_it_has_not_come() {
+    let place = place();
+    let covered = |task: u64, features: [u64; 2], was: &str| json!({"repo": "lock_task", "task_id": task, "features": features, "was": was});
+    let pairs = [
+        covered(3, [2, 5], "bbbb2222"),
+        covered(4, [1, 2], "cccc3333"),
+    ];
+    let pass = json!({"begun_at": "2026-11-25T12:00:00Z", "pairs": pairs});
+    let file = "logs/weir-solo/regatta/pass.json";
+    place.write(file, pass.to_string());
+    place
+        .run(&["restore", "weir-solo", "--dry-run"])
+        .code(0)
+        .prints("the forced pass would no longer replace 2 results: what stands there stays");
+    place
+        .run(&["restore", "weir-solo"])
+        .code(0)
+        .prints("weir-solo: the forced pass no longer replaces 2 results: what stands there stays");
+    assert_eq!(standing(&place, PAIR).0, "bbbb2222");
+    assert_eq!(standing(&place, OTHER).0, "cccc3333");
+    assert!(place.json(file)["closed_at"].is_string());
+}
+
+/// Where it has come, what it replaced comes back, and not what another one replaced before.
+#[test]
+fn a_pass_is_called_off_to_what_stood_before_it() {
+    let place = place();
+    let aside = format!("{PAIR}/regatta/dddd4444");
+    trial(&place, &aside, "dddd4444", true);
+    let covered = json!({"repo": "lock_task", "task_id": 3, "features": [2, 5], "was": "aaaa1111"});
+    let pass = json!({"begun_at": "2026-11-25T12:00:00Z", "pairs": [covered]});
+    place.write("logs/weir-solo/regatta/pass.json", pass.to_string());
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    assert_eq!(standing(&place, PAIR).0, "aaaa1111");
+}
+
+/// What an attempt left that was killed is that attempt's trial, and no other one was cut off.
+#[test]
+fn what_a_killed_attempt_left_is_recorded_as_of_that_attempt() {
+    let place = place();
+    let begun = json!({"at": "2026-11-25T12:00:00Z", "event": "attempt_started", "attempt": 4,
+        "nth": 1, "of": 3, "completed": 0, "remaining": 1, "pairs": [PAIR], "log": "x"});
+    place.write("logs/weir-solo/regatta/events.jsonl", format!("{begun}\n"));
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    let ledger = place.read("logs/weir-solo/regatta/ledger.jsonl");
+    let entry: Value = serde_json::from_str(ledger.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&entry["trial"], &entry["attempt"]),
+        (&json!("bbbb2222"), &json!(4))
+    );
+}
+
+/// The old verdict is not one that the forced evaluation has made.
+#[test]
+fn a_verdict_that_is_restored_is_still_replaced_by_an_open_forced_evaluation() {
+    let place = place();
+    let covered = json!({"repo": "lock_task", "task_id": 3, "features": [2, 5], "was": "0000"});
+    let pass = json!({"begun_at": "2026-11-25T12:00:00Z", "rules": "0.0.29", "pairs": [covered]});
+    let file = "logs/weir-solo/regatta/eval-pass.json";
+    place.write(file, pass.to_string());
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    let eval = place.join(&format!("logs/weir-solo/solo/{PAIR}/eval.json"));
+    let digest = regatta::store::eval::digest(&eval).unwrap().unwrap();
+    assert_eq!(place.json(file)["pairs"][0]["was"], digest);
+}
+
+/// A run of a profile is in another log tree than the one that is looked at without it.
+#[test]
+fn where_there_are_no_runs_the_flags_that_lead_to_another_tree_are_named() {
+    let place = Place::new();
+    place
+        .run(&["restore", "weir-solo"])
+        .code(2)
+        .says("there are no runs yet there; give the --profile, --config, --logs-dir");
+}
+
+/// What `--force` or `restore` did is no sign of a flaky pair.
+#[test]
+fn a_finished_trial_that_another_one_replaced_makes_no_flaky_pair() {
+    let place = place();
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    place.run(&["restore", "weir-solo", PAIR]).code(0);
+    let ran = place.run(&["report", "weir-solo"]).code(0);
+    assert!(
+        !ran.stdout.contains("more than one trial"),
+        "{}",
+        ran.stdout
+    );
+}
+
 #[test]
 fn books_that_cannot_be_read_are_named_and_nothing_is_moved() {
     let place = place();

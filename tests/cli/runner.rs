@@ -336,7 +336,7 @@ fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
     let (end, _) = bench.run(fake);
     assert_eq!(end, RunEnd::Errors);
     let first = bench.result(1)["run_id"].clone();
-    // With --force or without, it goes on with what is left of it.
+    // It goes on with what is left of it.
     bench.force();
     let (end, ran) = bench.run(Fake::default());
     assert_eq!(end, RunEnd::Complete);
@@ -349,7 +349,7 @@ fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
 }
 
 #[test]
-fn a_pass_that_was_killed_while_it_set_aside_goes_on_without_force() {
+fn a_pass_that_was_killed_while_it_set_aside_goes_on() {
     let bench = Bench::new(2);
     bench.run(Fake::default());
     let old = bench.trials();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::passes::spent_on;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::cli::eval::Task;
@@ -9,6 +10,7 @@ use crate::cli::options;
 use crate::cli::progress;
 use crate::cli::report::summarise;
 use crate::cli::ui::Ui;
+use crate::cli::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
@@ -21,7 +23,6 @@ use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
-use crate::store::events::History;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{Accepted, digest, digest_of_pairs};
@@ -254,8 +255,6 @@ impl Experiment {
         for note in &self.notes {
             ui.warn(note);
         }
-        let (observer, events) = tokio::sync::mpsc::unbounded_channel();
-        let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut worst = RunEnd::Complete;
         let local = Local::new(&self.config, self.options.clone(), self.rules.clone());
         for open in &runs {
@@ -266,12 +265,24 @@ impl Experiment {
         }
         // All of them before anything is set aside in any: killed at any moment, the same command
         // goes on with what it had begun.
-        let passes = self.passes(force)?;
+        let passes = self.passes_in_force(force)?;
         if force {
+            // A pass that can do nothing is not begun.
+            if self.is_spent_before(&passes)? {
+                return Ok(RunEnd::Budget);
+            }
             for (open, pass) in runs.iter().zip(&passes) {
                 pass.write(&open.run.pass())?;
             }
+        } else {
+            for (setting, run) in &self.runs {
+                if let Some(held) = self.held(*setting, run)? {
+                    ui.say(held);
+                }
+            }
         }
+        let (observer, events) = tokio::sync::mpsc::unbounded_channel();
+        let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
             let sink = Sink::new(open.run.clone(), observer.clone());
@@ -349,10 +360,7 @@ impl Experiment {
             .iter()
             .filter(|(_, other)| other.name() != run.name())
         {
-            let ledger = Ledger::open_readonly(other)?;
-            // What a run that died had spent and has not booked yet counts too.
-            let open = History::of_run(other)?.open;
-            elsewhere += ledger.known_cost() + open.map_or(0.0, |open| open.unbooked(&ledger));
+            elsewhere += spent_on(other)?;
         }
         let config = &self.config;
         #[expect(
@@ -373,8 +381,8 @@ impl Experiment {
         })
     }
 
-    /// Judges what finished; gives the exit code.
-    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+    /// Judges what finished.
+    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<Ended> {
         let task = Task {
             config: self.config.clone(),
             rules: self.rules.clone(),

@@ -11,6 +11,7 @@ use super::clean::reap;
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
+use super::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
@@ -60,7 +61,8 @@ pub struct RunArgs {
     #[arg(long)]
     eval: bool,
     /// Begin anew: results that stand are set aside first. Until every pair has finished, --force
-    /// goes on with what it has begun; `regatta restore` brings back what was set aside
+    /// goes on with what it has begun; without it, no result that stands is replaced. `regatta
+    /// restore` brings back what was set aside
     #[arg(long)]
     force: bool,
     /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
@@ -164,17 +166,20 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {
             experiment.judge(args.force, &mut interrupt, ui).await
         }
-        _ => Ok(exit::OK),
+        _ => Ok(Ended {
+            code: exit::OK,
+            is_over: true,
+        }),
     };
     // Judging is a part of what was asked for: a pass is not over before it. Nor is one whose command
     // is told to be given again, though its last pair may have finished.
     let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
-    if is_over && matches!(judged, Ok(exit::OK)) {
+    if is_over && matches!(judged, Ok(Ended { is_over: true, .. })) {
         experiment.close_passes(ui)?;
     }
     let code = experiment.conclude(&end, ui)?;
     // What ran is reported also where it could not be judged.
-    let code = match judged? {
+    let code = match judged?.code {
         exit::OK => code,
         other => other,
     };

@@ -9,9 +9,10 @@ use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::report::Surveyed;
 use crate::report::survey::Books;
-use crate::runner::Plan;
+use crate::runner::{Plan, forced};
+use crate::store::events::History;
 use crate::store::pass::{self, Covered};
-use crate::store::{Pass, RunDir, result};
+use crate::store::{Ledger, Pass, RunDir, result};
 
 impl Experiment {
     /// The forced passes that are open, or would be with `--force`; reads only. Empty ones where
@@ -33,6 +34,38 @@ impl Experiment {
         Ok(pass::forced(runs, Timestamp::now()))
     }
 
+    /// The passes that the runs are run with. Without `--force` none replaces anything: a result that
+    /// stands is set aside only by who asks for it.
+    pub fn passes_in_force(&self, force: bool) -> Result<Vec<Pass>> {
+        let passes = self.passes(force)?;
+        Ok(if force {
+            passes
+        } else {
+            passes.iter().map(|_| Pass::default()).collect()
+        })
+    }
+
+    /// What is said, without `--force`, of a pass that has results still to replace.
+    pub fn held(&self, setting: Setting, run: &RunDir) -> Result<Option<String>> {
+        let pass = Pass::read_open(&run.pass())?;
+        let surveyed = self.survey(setting, run)?;
+        Ok(forced::held(run.name(), &pass, &surveyed))
+    }
+
+    /// Whether the budget is spent already, and something would run all the same.
+    pub fn is_spent_before(&self, passes: &[Pass]) -> Result<bool> {
+        let Some(budget) = self.config.limits.budget else {
+            return Ok(false);
+        };
+        let (mut spent, mut is_left) = (0.0, false);
+        for ((setting, run), pass) in self.runs.iter().zip(passes) {
+            let surveyed = self.survey(*setting, run)?;
+            is_left |= !Plan::of(&surveyed, true, pass).to_run.is_empty();
+            spent += spent_on(run)?;
+        }
+        Ok(is_left && spent >= budget)
+    }
+
     /// Closes the forced passes of this command when they are all done: until then, `--force` goes
     /// on with each of them.
     pub fn close_passes(&self, ui: &Ui) -> Result<()> {
@@ -40,7 +73,8 @@ impl Experiment {
         let mut is_done = true;
         for ((setting, run), pass) in self.runs.iter().zip(&passes) {
             let surveyed = self.survey(*setting, run)?;
-            let left = Plan::of(&surveyed, true, pass).to_run;
+            // An error of the configuration is one that only mending changes: it keeps no pass open.
+            let left = Plan::of(&surveyed, false, pass).to_run;
             is_done &= !left.iter().any(|pair| pass.covers(pair));
         }
         if !is_done {
@@ -71,4 +105,11 @@ impl Experiment {
             .map(|pair| survey.pair(tree, pair))
             .collect())
     }
+}
+
+/// What a run has cost so far, in US dollars; with what one that died had spent and did not book.
+pub fn spent_on(run: &RunDir) -> Result<f64> {
+    let ledger = Ledger::open_readonly(run)?;
+    let open = History::of_run(run)?.open;
+    Ok(ledger.known_cost() + open.map_or(0.0, |open| open.unbooked(&ledger)))
 }

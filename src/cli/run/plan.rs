@@ -63,9 +63,16 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         Options::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
         Options::Native(_) => Choice::None,
     };
-    for ((setting, run), pass) in experiment.runs.iter().zip(experiment.passes(force)?) {
+    for ((setting, run), pass) in experiment
+        .runs
+        .iter()
+        .zip(experiment.passes_in_force(force)?)
+    {
         text.push('\n');
         text.push_str(&render_run(experiment, *setting, run, &redis, &pass)?);
+        if let (false, Some(held)) = (force, experiment.held(*setting, run)?) {
+            let _ = writeln!(text, "  {held}");
+        }
     }
     Ok(text)
 }
