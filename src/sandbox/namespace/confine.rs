@@ -145,7 +145,7 @@ pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
     Ok(child.id())
 }
 
-/// The other half of [`start_init`]: process 1 of the commands' namespace, which shows them their own
+/// The other half of `start_init`: process 1 of the commands' namespace, which shows them their own
 /// process table and takes in orphans, for as long as the guest lives.
 ///
 /// The kernel itself collects children whose parent ignores their end (wait(2)). So this process
