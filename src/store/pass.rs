@@ -87,28 +87,32 @@ impl Pass {
     /// Whether it is still to be done and covers this pair.
     #[must_use]
     pub fn covers(&self, pair: &Pair) -> bool {
-        self.find(pair).is_some()
+        self.open().iter().any(|covered| covered.pair == *pair)
     }
 
     /// Whether what stands at a pair is what it was begun to replace.
     #[must_use]
     pub fn replaces(&self, pair: &Pair, now: &str) -> bool {
-        let covered = self.find(pair);
-        covered.is_some_and(|covered| covered.was.as_deref() == Some(now))
+        // A run of upstream's may have a pair twice, of one agent and of two: each with its own.
+        let mut open = self.open().iter();
+        open.any(|covered| covered.pair == *pair && covered.was.as_deref() == Some(now))
     }
 
     /// Has it replace this at a pair that it covers.
     pub fn begin_at(&mut self, pair: &Pair, was: Option<String>) {
-        let mut covered = self.pairs.iter_mut();
-        if let Some(covered) = covered.find(|covered| covered.pair == *pair) {
-            covered.was = was;
+        if self.covers(pair) {
+            let pair = pair.clone();
+            self.pairs.push(Covered { pair, was });
         }
     }
 
-    fn find(&self, pair: &Pair) -> Option<&Covered> {
-        // A closed one covers nothing any more.
-        let open = self.closed_at.is_none().then_some(&self.pairs)?;
-        open.iter().find(|covered| covered.pair == *pair)
+    /// What it covers: a closed one nothing any more.
+    fn open(&self) -> &[Covered] {
+        if self.closed_at.is_none() {
+            &self.pairs
+        } else {
+            &[]
+        }
     }
 
     /// Whether it is open and covers any of these pairs.
@@ -174,6 +178,22 @@ pub fn forced(runs: Vec<(Option<Pass>, Vec<Covered>)>, now: Timestamp) -> Vec<Pa
 mod tests {
     use super::*;
     use crate::bench::TaskKey;
+
+    /// In a run of upstream's, one pair can have a verdict of one agent and one of two.
+    #[test]
+    fn a_pair_that_is_there_twice_is_replaced_twice() {
+        let pair = Pair::new(TaskKey::new("a_task", 1), 1, 2);
+        let of = |was: &str| Covered {
+            pair: pair.clone(),
+            was: Some(was.to_owned()),
+        };
+        let pass = Pass {
+            pairs: vec![of("solo"), of("coop")],
+            ..Pass::default()
+        };
+        assert!(pass.replaces(&pair, "solo") && pass.replaces(&pair, "coop"));
+        assert!(!pass.replaces(&pair, "new"));
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
