@@ -98,9 +98,10 @@ impl Pass {
         open.any(|covered| covered.pair == *pair && covered.was.as_deref() == Some(now))
     }
 
-    /// Has it replace this at a pair that it covers.
+    /// Has it replace this too at a pair that it covers.
     pub fn begin_at(&mut self, pair: &Pair, was: Option<String>) {
-        if self.covers(pair) {
+        let is_known = was.as_ref().is_some_and(|was| self.replaces(pair, was));
+        if self.covers(pair) && !is_known {
             let pair = pair.clone();
             self.pairs.push(Covered { pair, was });
         }

@@ -272,7 +272,9 @@ fn a_verdict_that_is_restored_is_still_replaced_by_an_open_forced_evaluation() {
     place.run(&["restore", "weir-solo", PAIR]).code(0);
     let eval = place.join(&format!("logs/weir-solo/solo/{PAIR}/eval.json"));
     let digest = regatta::store::eval::digest(&eval).unwrap().unwrap();
-    assert_eq!(place.json(file)["pairs"][0]["was"], digest);
+    let pass = place.json(file);
+    let mut covered = pass["pairs"].as_array().unwrap().iter();
+    assert!(covered.any(|covered| covered["was"] == digest), "{pass:#}");
 }
 
 /// A run of a profile is in another log tree than the one that is looked at without it.
