@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use regatta::sandbox::{Answer, Call, Callee, Command, CommandEnd};
+use regatta::sandbox::{Answer, Call, Callee, Command, CommandEnd, Output};
 
 use crate::place::{Box_, Kind, text};
 
@@ -22,17 +22,24 @@ impl Callee for Recorder {
     }
 }
 
+impl Recorder {
+    /// Runs a script and answers its calls; what it printed, and the calls.
+    fn run(&self, sandbox: &mut Box_, script: &str) -> (Output, Vec<Call>) {
+        let timeout = Duration::from_mins(1);
+        let Box_ {
+            runtime, sandbox, ..
+        } = sandbox;
+        let ran = sandbox.run(Command { script, timeout }, Some(self));
+        let output = runtime.block_on(ran).unwrap();
+        (output, std::mem::take(&mut *self.0.lock().unwrap()))
+    }
+}
+
 fn calls(kind: Kind) {
     let mut sandbox = Box_::with(kind, |spec| spec.messaging = true).unwrap();
     let recorder = Recorder::default();
     let mut run = |script: &str| {
-        let timeout = Duration::from_mins(1);
-        let Box_ {
-            runtime, sandbox, ..
-        } = &mut sandbox;
-        let ran = sandbox.run(Command { script, timeout }, Some(&recorder));
-        let output = runtime.block_on(ran).unwrap();
-        let calls = std::mem::take(&mut *recorder.0.lock().unwrap());
+        let (output, calls) = recorder.run(&mut sandbox, script);
         let calls: Vec<_> = calls
             .into_iter()
             .map(|call| (call.args.join(" "), String::from_utf8(call.body).unwrap()))
@@ -132,13 +139,7 @@ fn only_who_is_in_the_sandbox_may_call(kind: Kind) {
     .unwrap();
     let recorder = Recorder::default();
     let mut run = |script: &str| {
-        let timeout = Duration::from_mins(1);
-        let Box_ {
-            runtime, sandbox, ..
-        } = &mut sandbox;
-        let ran = sandbox.run(Command { script, timeout }, Some(&recorder));
-        let output = runtime.block_on(ran).unwrap();
-        let calls = std::mem::take(&mut *recorder.0.lock().unwrap());
+        let (output, calls) = recorder.run(&mut sandbox, script);
         (output.end, text(&output), calls.len())
     };
     for secret in ["", "0", "00000000000000000000000000000000"] {

@@ -73,6 +73,17 @@ pub fn stop_being_root() -> io::Result<()> {
 /// The user and group `nobody` on every Linux: the kernel's `overflowuid`.
 const NOBODY: u32 = 65534;
 
+/// Goes into new namespaces of these kinds; of a process namespace, only our children do.
+fn leave(namespaces: UnshareFlags) -> io::Result<()> {
+    #[expect(
+        unsafe_code,
+        reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
+    )]
+    // SAFETY: without `UnshareFlags::FILES` no descriptor table is unshared.
+    let left = unsafe { rustix::thread::unshare_unsafe(namespaces) };
+    Ok(left?)
+}
+
 /// Leaves the host's namespaces. The user becomes root of the new user namespace, which has no
 /// power outside of it.
 pub fn unshare(network: bool) -> io::Result<()> {
@@ -85,14 +96,7 @@ pub fn unshare(network: bool) -> io::Result<()> {
     if !network {
         flags |= UnshareFlags::NEWNET;
     }
-    #[expect(
-        unsafe_code,
-        reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
-    )]
-    // SAFETY: without `UnshareFlags::FILES` no descriptor table is unshared.
-    unsafe {
-        rustix::thread::unshare_unsafe(flags)?;
-    }
+    leave(flags)?;
     let write = |file: &str, text: &str| {
         files::write_in_place(&Path::new("/proc/self").join(file), text.as_bytes())
             .map_err(io::Error::other)
@@ -116,14 +120,7 @@ const READY: u8 = b'.';
 /// A process's children are in the new namespace, it itself stays (unshare(2)).
 pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
     use std::io::Read as _;
-    #[expect(
-        unsafe_code,
-        reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
-    )]
-    // SAFETY: without `UnshareFlags::FILES` no descriptor table is unshared.
-    unsafe {
-        rustix::thread::unshare_unsafe(UnshareFlags::NEWPID)?;
-    }
+    leave(UnshareFlags::NEWPID)?;
     let (program, args) = words
         .split_first()
         .ok_or_else(|| io::Error::other("nothing to start"))?;
