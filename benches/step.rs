@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use regatta::sandbox::docker::{Docker, Endpoint, Place};
+use regatta::sandbox::group::Groups;
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, Limits, Repository, Sandbox, Spec};
@@ -25,6 +26,7 @@ fn main() {
         Arc::new(HostPlace {
             rootfs: PathBuf::from("/"),
             tools: Arc::clone(&tools),
+            groups: Groups::ours().ok(),
         })
     };
     let mut backends = vec![Backend::Namespace(host())];

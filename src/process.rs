@@ -82,12 +82,29 @@ impl Owner {
         format!("{}_{}_{}", self.pid, self.started, self.boot_id)
     }
 
+    /// How the names of its private directories begin: `regatta-<directory label>-`.
+    #[must_use]
+    pub fn dir_prefix(&self) -> String {
+        format!("{DIR_PREFIX}{}-", self.dir_label())
+    }
+
+    /// The owner of a private directory, by its name.
+    #[must_use]
+    pub fn of_dir(dir: &Path) -> Option<Self> {
+        let name = dir.file_name()?.to_str()?;
+        let (label, _) = name.strip_prefix(DIR_PREFIX)?.rsplit_once('-')?;
+        Self::parse(&label.replace('_', ":"))
+    }
+
     /// For people: the process and its host.
     #[must_use]
     pub fn describe(&self) -> String {
         format!("process {} on {}", self.pid, self.host)
     }
 }
+
+/// The beginning of the name of a private directory, before its owner's process number.
+const DIR_PREFIX: &str = "regatta-";
 
 fn host() -> String {
     rustix::system::uname()
@@ -378,6 +395,8 @@ mod tests {
         let us = Owner::this();
         assert!(us.is_alive());
         assert_eq!(Owner::parse(&us.label()), Some(us.clone()));
+        let dir = PathBuf::from("/tmp").join(format!("{}12", us.dir_prefix()));
+        assert_eq!(Owner::of_dir(&dir), Some(us.clone()));
         let other = Owner {
             boot_id: "another".to_owned(),
             ..us.clone()

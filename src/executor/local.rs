@@ -16,6 +16,7 @@ use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::model::script::Script;
 use crate::sandbox::docker::{Docker, Endpoint, Place};
+use crate::sandbox::group::Groups;
 use crate::sandbox::spec::HostPlace;
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake};
@@ -110,6 +111,9 @@ pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
         Ok(Arc::new(HostPlace {
             rootfs: rootfs.to_owned(),
             tools: tools()?,
+            groups: (kind == BackendKind::Namespace)
+                .then(|| Groups::ours().ok())
+                .flatten(),
         }))
     };
     Ok(match kind {

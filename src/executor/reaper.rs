@@ -21,9 +21,6 @@ pub struct Leftovers {
     pub temporary: Vec<PathBuf>,
 }
 
-/// The beginning of the name of a private directory, before its owner's process number.
-const DIR_PREFIX: &str = "regatta-";
-
 impl Leftovers {
     /// Looks for leftovers, also below these places; without a daemon there are no containers to be
     /// found.
@@ -102,7 +99,7 @@ impl Leftovers {
 /// The prefix for a private directory of this process.
 #[must_use]
 pub fn dir_prefix() -> String {
-    format!("{DIR_PREFIX}{}-", Owner::this().dir_label())
+    Owner::this().dir_prefix()
 }
 
 /// Where private directories are made: the first that leaves room for a socket's path, which is
@@ -124,19 +121,6 @@ fn dead_dirs(temp: &Path) -> Vec<PathBuf> {
     let dirs = files::list(temp).unwrap_or_default();
     dirs.into_iter()
         .filter(|dir| dir.is_dir())
-        .filter(|dir| {
-            let name = dir
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let Some(rest) = name.strip_prefix(DIR_PREFIX) else {
-                return false;
-            };
-            let label = rest
-                .rsplit_once('-')
-                .map(|(label, _)| label.replace('_', ":"));
-            let owner = label.and_then(|label| Owner::parse(&label));
-            owner.is_some_and(|owner| !owner.is_alive())
-        })
+        .filter(|dir| Owner::of_dir(dir).is_some_and(|owner| !owner.is_alive()))
         .collect()
 }

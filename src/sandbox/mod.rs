@@ -9,6 +9,7 @@ pub mod channel;
 pub mod docker;
 pub mod fake;
 pub mod frame;
+pub mod group;
 pub mod guest;
 pub mod namespace;
 pub mod process;

@@ -8,6 +8,7 @@ use tokio::process::Child;
 
 use super::call::Door;
 use super::channel::{Broken, Channel};
+use super::group::Group;
 use super::spec::HostPlace;
 use super::tools::{GUEST_COMMAND, guest_options, own_limits};
 use super::{SandboxError, Spec};
@@ -30,6 +31,8 @@ pub struct Guest {
     tools: String,
     /// The workspace, where it is a directory of this machine.
     dir: Option<tempfile::TempDir>,
+    /// The control group that it is in, where it has one of its own; goes after it.
+    group: Option<Group>,
 }
 
 /// Starts a guest without isolation, over a copy of the workspace.
@@ -92,6 +95,7 @@ impl Guest {
             pid,
             tools,
             dir,
+            group: None,
         };
         match channel.ready(PATIENCE).await {
             Ok(()) => Ok((guest, channel)),
@@ -106,6 +110,11 @@ impl Guest {
                 }))
             }
         }
+    }
+
+    /// Keeps its control group for as long as it lives.
+    pub fn keep(&mut self, group: Option<Group>) {
+        self.group = group;
     }
 
     /// Its process number on this machine.
@@ -158,7 +167,7 @@ impl Guest {
         };
         let words = self.last_words().await;
         SandboxError::Died {
-            oom: false,
+            oom: exit_code == Some(KILLED) && self.group.as_ref().is_some_and(Group::lacked_memory),
             exit_code,
             // In a namespace no command can send this signal: the host's lack of memory did, or
             // somebody there.

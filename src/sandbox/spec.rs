@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::docker::Place as DockerPlace;
 use super::fake::Script;
+use super::group::Groups;
 use super::tools::Tools;
 use crate::config;
 
@@ -125,6 +126,8 @@ pub struct HostPlace {
     pub rootfs: PathBuf,
     /// The guest.
     pub tools: Arc<Tools>,
+    /// The control group that was delegated to us, for namespaces.
+    pub groups: Option<&'static Groups>,
 }
 
 impl Backend {

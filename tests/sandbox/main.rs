@@ -11,6 +11,7 @@ mod support;
 
 mod calls;
 mod commands;
+mod groups;
 mod history;
 mod isolation;
 mod merging;

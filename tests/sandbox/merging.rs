@@ -107,6 +107,7 @@ impl Lab {
         let bare = HostPlace {
             rootfs: self.place.path().join("repo/dir"),
             tools: Arc::clone(&place.tools),
+            groups: None,
         };
         let dir = self.place.path().join("clones");
         Clones::new(dir, Backend::Namespace(Arc::new(bare)), &limits())

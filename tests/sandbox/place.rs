@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use regatta::sandbox::docker::{Docker, Endpoint, Place as DockerPlace};
+use regatta::sandbox::group::Groups;
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, CommandEnd, Limits, Output, Sandbox, SandboxError, Spec};
@@ -39,6 +40,7 @@ pub fn backend(kind: Kind) -> Backend {
         Arc::new(HostPlace {
             rootfs: PathBuf::from("/"),
             tools: tools(),
+            groups: Groups::ours().ok(),
         })
     };
     match kind {

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::engine::Options;
 use crate::engine::native::{BackendKind, Options as NativeOptions};
 use crate::error::Error;
+use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
 
 pub use model::{endpoint, model};
@@ -102,10 +103,21 @@ async fn native(options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
     match options.backend {
         BackendKind::Docker => docker::docker(pairs, false).await,
         BackendKind::Namespace => vec![match namespace::check().await {
-            Ok(()) => Check::pass("namespaces", "this user may make them"),
+            Ok(()) => Check::pass(
+                "namespaces",
+                format!("this user may make them; {}", memory()),
+            ),
             Err(error) => Check::failed("namespaces", &error),
         }],
         BackendKind::Process | BackendKind::Fake => Vec::new(),
+    }
+}
+
+/// What holds a namespace to its memory.
+fn memory() -> String {
+    match Groups::ours() {
+        Ok(groups) => format!("control groups in {} limit memory", groups.dir().display()),
+        Err(why) => format!("memory is only looked after: {why}"),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The memory of a sandbox's processes, where no control group limits it.
+//! The memory of a sandbox's processes.
 //!
-//! An ordinary user has no control group to give away. So the guest itself looks at what its
-//! descendants hold, and ends the largest when it is too much, as the kernel would.
+//! Most users have no control group to give away. So the guest itself looks at what its descendants
+//! hold, and ends the largest when it is too much, as the kernel would.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

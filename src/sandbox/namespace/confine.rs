@@ -260,9 +260,9 @@ pub enum Segments {
 
 /// Limits segments and queues together to an eighth of the memory, and a small sum (`proc(5)`,
 /// `/proc/sys/kernel`). Kernels before 5.19 let only the host's root set this.
-pub fn limit_segments(memory: u64) -> Segments {
+pub fn limit_segments(memory: u64, page: usize) -> Segments {
     let share = memory / 8;
-    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let page = u64::try_from(page.max(1)).unwrap_or(4096);
     let limits = [
         ("shmmax", share.to_string()),
         ("shmall", (share / page).to_string()),

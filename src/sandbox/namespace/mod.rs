@@ -1,6 +1,7 @@
 //! Linux namespaces: a sandbox without a daemon and without root.
 
 mod confine;
+
 mod root;
 mod syscalls;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Door;
 use super::channel::Channel;
+use super::group::{self, Group};
 use super::process::Guest;
 use super::spec::HostPlace;
 use super::tools::{GUEST_COMMAND, INSIDE, guest_options, own_limits};
@@ -43,10 +45,15 @@ pub struct Plan {
     workspace: Option<PathBuf>,
     /// How many bytes may be written in all.
     space: u64,
+    /// The size of a page, in bytes. Kernels before 6.4 tell it in `/proc/self` only, which is gone
+    /// inside.
+    page: usize,
     /// Processes at the same time.
     pids: u32,
     /// Whether the network is kept.
     network: bool,
+    /// The file by which it joins its control group, where it has one.
+    group: Option<PathBuf>,
 }
 
 /// Starts a guest in namespaces of its own.
@@ -59,6 +66,11 @@ pub async fn start(
     let door = Door::in_directory("/run").map_err(SandboxError::start)?;
     guest.extend(guest_options(&door, spec));
     guest.extend(own_limits(&spec.limits));
+    let group = place.groups.map(|groups| groups.group(&spec.limits));
+    let group = group.transpose().map_err(|error| {
+        SandboxError::start(format!("its control group cannot be made: {error}"))
+    })?;
+    let group = group.flatten();
     let plan = Plan {
         rootfs: place.rootfs.clone(),
         tools: place.tools.dir().to_owned(),
@@ -66,8 +78,10 @@ pub async fn start(
         init: place.tools.command(INSIDE, INIT_COMMAND),
         workspace: Some(spec.workspace.clone()),
         space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
+        page: rustix::param::page_size(),
         pids: spec.limits.pids,
         network: spec.limits.network,
+        group: group.as_ref().map(Group::door),
     };
     let plan = serde_json::to_string(&plan).map_err(SandboxError::start)?;
     let program = place.tools.dir().join("regatta");
@@ -89,7 +103,9 @@ pub async fn start(
                 .then(|| (super::call::SOCKET_VAR, door.to_string())),
         )
         .envs(&spec.env);
-    Guest::spawn(command, INSIDE.to_owned(), None).await
+    let (mut guest, channel) = Guest::spawn(command, INSIDE.to_owned(), None).await?;
+    guest.keep(group);
+    Ok((guest, channel))
 }
 
 /// The other half of [`start`]: becomes the namespace, then waits for the guest in it.
@@ -98,6 +114,10 @@ pub fn become_namespace(plan: &str) -> Result<u8> {
         .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
     process::leave_session()
         .map_err(|error| Error::world(format!("cannot leave the terminal's session: {error}")))?;
+    if let Some(door) = &plan.group {
+        group::join(door)
+            .map_err(|error| Error::world(format!("cannot join {}: {error}", door.display())))?;
+    }
     let no_namespace =
         |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
     // Opened while we still are who may read it.
@@ -149,7 +169,7 @@ fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::
     if plan.network {
         confine::forbid_abstract_sockets().map_err(of("sockets"))?;
     }
-    let segments = confine::limit_segments(plan.space);
+    let segments = confine::limit_segments(plan.space, plan.page);
     let keeps = if plan.init.is_empty() {
         CapabilitySet::empty()
     } else {
@@ -174,8 +194,10 @@ pub async fn check() -> Result<()> {
         init: Vec::new(),
         workspace: None,
         space: 1 << 20,
+        page: rustix::param::page_size(),
         pids: 64,
         network: false,
+        group: None,
     };
     let plan = serde_json::to_string(&probe).unwrap_or_default();
     let deadline = std::time::Duration::from_secs(20);
