@@ -13,6 +13,7 @@ use crate::error::{Result, exit};
 use crate::executor::reaper::Leftovers;
 use crate::files;
 use crate::sandbox::docker::{Docker, Endpoint};
+use crate::store::RunDir;
 
 /// Remove the containers, processes and directories that dead runs of ours left behind
 ///
@@ -62,7 +63,9 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     if args.cache {
         empty_cache(args.dry_run, verb, ui)?;
     }
-    let places = places(&args.config()?);
+    let config = args.config()?;
+    let mut places = places(&config);
+    places.push((log_tree(&config).path().to_owned(), files::OF_A_TREE));
     let found = Leftovers::find(docker.as_ref(), &places).await?;
     if found.is_empty() {
         ui.say(if docker.is_some() {
@@ -105,19 +108,25 @@ async fn reach() -> Result<Docker> {
     Ok(docker)
 }
 
-/// Where we write: the log tree, recordings and what is kept.
-fn places(config: &Config) -> Vec<PathBuf> {
-    let mut places = vec![log_tree(config).path().to_owned()];
-    places.extend(config.native.record.clone());
-    places.extend(demo::cache_dir().map(|dir| dir.join("regatta")));
-    places
+/// Where we write beside the runs, and how far below: recordings and what is kept. What is kept are
+/// clones too, whose own files are none of these.
+fn places(config: &Config) -> Vec<(PathBuf, usize)> {
+    let cache = demo::cache_dir().map(|dir| (dir.join("regatta"), 0));
+    let kept = KEPT.into_iter().filter_map(kept).map(|dir| (dir, 1));
+    let record = config.native.record.iter();
+    let record = record.map(|dir| (dir.clone(), files::OF_A_TREE));
+    cache.into_iter().chain(kept).chain(record).collect()
 }
 
-/// Removes what dead runs of ours left behind; each start does.
-pub async fn reap(config: &Config, ui: &Ui) -> Result<()> {
+/// Removes what dead runs of ours left behind; each start does. Of the log tree only these runs are
+/// looked through: it may be a study's, with a hundred thousand files.
+pub async fn reap(config: &Config, runs: impl Iterator<Item = &RunDir>, ui: &Ui) -> Result<()> {
+    let mut places = places(config);
+    places.push((log_tree(config).path().to_owned(), 0));
+    places.extend(runs.map(|run| (run.path().to_owned(), files::OF_A_TREE)));
     // Without a daemon there is no container to look for.
     let docker = reach().await.ok();
-    let found = Leftovers::find(docker.as_ref(), &places(config)).await?;
+    let found = Leftovers::find(docker.as_ref(), &places).await?;
     found.remove(docker.as_ref()).await?;
     for line in found.describe() {
         ui.say(format!("removed, left by a dead run: {line}"));

@@ -113,7 +113,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
     if args.gold {
-        reap(&config, ui).await?;
+        reap(&config, std::iter::empty(), ui).await?;
         let rules = options::rules(&config)?;
         let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
         let grading = Grading {
@@ -188,7 +188,7 @@ impl Task {
         interrupt: &mut Interrupt,
         ui: &Ui,
     ) -> Result<Ended> {
-        reap(&self.config, ui).await?;
+        reap(&self.config, runs.iter(), ui).await?;
         let mut plans = Vec::new();
         let passes = self.passes(runs, self.force)?;
         // Who finishes a forced pass asks as little of what was known before.

@@ -22,11 +22,14 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
-    /// Looks for leftovers, also below these places; without a daemon there are no containers to be
-    /// found.
-    pub async fn find(docker: Option<&Docker>, places: &[PathBuf]) -> Result<Self> {
-        let mut temporary = files::left_behind_in(&std::env::temp_dir());
-        temporary.extend(places.iter().flat_map(|place| files::left_behind(place)));
+    /// Looks for leftovers, also in these places and so many levels below each; without a daemon
+    /// there are no containers to be found.
+    pub async fn find(docker: Option<&Docker>, places: &[(PathBuf, usize)]) -> Result<Self> {
+        let mut temporary = files::left_behind(&std::env::temp_dir(), 0);
+        let below = places
+            .iter()
+            .flat_map(|(dir, deeper)| files::left_behind(dir, *deeper));
+        temporary.extend(below);
         temporary.sort();
         temporary.dedup();
         let mut containers = Vec::new();

@@ -20,6 +20,10 @@ pub const MAX_INPUT: u64 = 16_000_000;
 /// The most of a file that is shown to people from its end.
 const MAX_TAIL: u64 = 1 << 20;
 
+/// The most room that is made for a file before it is read, in bytes: what it says to have may be a
+/// hole.
+const ROOM: usize = 1 << 20;
+
 /// The longest line of our own `jsonl` files that is read. A line lists at most every pair of the
 /// dataset, or a trial's error texts, which are cut: 100 kB is much.
 const MAX_LINE: u64 = 8_000_000;
@@ -27,14 +31,20 @@ const MAX_LINE: u64 = 8_000_000;
 /// Opens an ordinary file to read. Nothing else is even opened: that of a pipe waits for its other
 /// end, and that of a device may do something.
 pub fn open(path: &Path) -> io::Result<File> {
+    Ok(open_with_size(path)?.0)
+}
+
+/// The same, with how many bytes it says to have.
+fn open_with_size(path: &Path) -> io::Result<(File, u64)> {
     // What is there now is told apart by name; what is there a moment later by its descriptor.
     refuse_special(&fs::metadata(path)?)?;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(not_waiting())
         .open(path)?;
-    refuse_special(&file.metadata()?)?;
-    Ok(file)
+    let meta = file.metadata()?;
+    refuse_special(&meta)?;
+    Ok((file, meta.len()))
 }
 
 /// Opens an ordinary file, made when it is not there, in the way that `options` say.
@@ -86,10 +96,10 @@ fn kind(it: FileType) -> Option<&'static str> {
     }
 }
 
-/// Like [`open`]; `None` when there is no such file.
-fn open_if_there(path: &Path) -> Result<Option<File>> {
-    match open(path) {
-        Ok(file) => Ok(Some(file)),
+/// Like [`open_with_size`]; `None` when there is no such file.
+fn open_if_there(path: &Path) -> Result<Option<(File, u64)>> {
+    match open_with_size(path) {
+        Ok(opened) => Ok(Some(opened)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path, &error)),
     }
@@ -97,8 +107,8 @@ fn open_if_there(path: &Path) -> Result<Option<File>> {
 
 /// The bytes of a file of at most [`MAX_INPUT`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    let file = open(path).map_err(|error| failed("read", path, &error))?;
-    whole(file, path, MAX_INPUT)
+    let opened = open_with_size(path).map_err(|error| failed("read", path, &error))?;
+    whole(opened, path, MAX_INPUT)
 }
 
 /// The bytes of a file of at most `limit` bytes; `Ok(None)` when there is no such file.
@@ -106,15 +116,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// A longer file is an error: what we read whole is small by design.
 pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     open_if_there(path)?
-        .map(|file| whole(file, path, limit))
+        .map(|opened| whole(opened, path, limit))
         .transpose()
 }
 
-fn whole(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
+fn whole((file, says): (File, u64), path: &Path, limit: u64) -> Result<Vec<u8>> {
     // Refused before a byte of it is in memory; a file that grows meanwhile is cut off below.
-    let says = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();
     if says <= limit {
+        // Room for all of it and for the look for more, so that it comes in one piece.
+        bytes.reserve(usize::try_from(says).unwrap_or(0).min(ROOM) + 32);
         file.take(limit + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| failed("read", path, &error))?;
@@ -140,11 +151,10 @@ fn too_large(path: &Path, limit: u64) -> Error {
 
 /// The last bytes of a file, for people: at most 1 MiB; nothing when there is no such file.
 pub fn read_end(path: &Path) -> Result<Vec<u8>> {
-    let Some(mut file) = open_if_there(path)? else {
+    let Some((mut file, size)) = open_if_there(path)? else {
         return Ok(Vec::new());
     };
     let mut bytes = Vec::new();
-    let size = file.metadata().map_or(0, |meta| meta.len());
     file.seek(io::SeekFrom::Start(size.saturating_sub(MAX_TAIL)))
         .and_then(|_| file.take(MAX_TAIL).read_to_end(&mut bytes))
         .map_err(|error| failed("read", path, &error))?;
@@ -162,10 +172,10 @@ pub fn read_lines(
     limit: u64,
     mut take_in: impl FnMut(&[u8], bool),
 ) -> Result<u64> {
-    let Some(mut file) = open_if_there(path)? else {
+    let Some((mut file, size)) = open_if_there(path)? else {
         return Ok(offset);
     };
-    if file.metadata().is_ok_and(|meta| meta.len() > limit) {
+    if size > limit {
         return Err(too_large(path, limit));
     }
     let mut read = offset;

@@ -15,7 +15,7 @@ const PREFIX: &str = ".regatta-";
 
 /// How deep below a log tree its files are (run, tree, repository, task, pair, `regatta`, trial),
 /// and one more.
-const DEEPEST: usize = 8;
+pub const OF_A_TREE: usize = 8;
 
 /// A maker of temporary files and directories that are this process's. They are made beside what
 /// they become, often on a disk that several hosts share: their names have the host too.
@@ -35,21 +35,12 @@ fn owner(name: &str) -> Option<Owner> {
     Owner::parse(&label).filter(|_| label.matches(':').count() >= 3)
 }
 
-/// What dead processes of ours left below a directory, at any depth of a log tree. Links are not
-/// followed, and what cannot be listed is passed over.
+/// What dead processes of ours left in a directory, and so many levels below it ([`OF_A_TREE`]).
+/// Links are not followed, and what cannot be listed is passed over.
 #[must_use]
-pub fn left_behind(dir: &Path) -> Vec<PathBuf> {
+pub fn left_behind(dir: &Path, deeper: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    look(dir, DEEPEST, &mut found);
-    found.sort();
-    found
-}
-
-/// Like [`left_behind`], of the directory's own entries alone.
-#[must_use]
-pub fn left_behind_in(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    look(dir, 0, &mut found);
+    look(dir, deeper, &mut found);
     found.sort();
     found
 }
@@ -115,12 +106,12 @@ mod tests {
         write_atomic(&outside.path().join(&names[0].0), b"x").unwrap();
         std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
         expected.sort();
-        assert_eq!(left_behind(dir.path()), expected);
-        assert_eq!(left_behind_in(&pair).len(), 1);
-        for path in left_behind(dir.path()) {
+        assert_eq!(left_behind(dir.path(), OF_A_TREE), expected);
+        assert_eq!(left_behind(&pair, 0).len(), 1);
+        for path in left_behind(dir.path(), OF_A_TREE) {
             remove_all(&path);
         }
-        assert_eq!(left_behind(dir.path()), Vec::<PathBuf>::new());
+        assert_eq!(left_behind(dir.path(), OF_A_TREE), Vec::<PathBuf>::new());
         assert!(pair.join("result.json").exists());
     }
 

@@ -160,7 +160,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     if !args.no_preflight {
         experiment.preflight(ui).await?;
     }
-    reap(&config, ui).await?;
+    reap(&config, experiment.runs.iter().map(|(_, run)| run), ui).await?;
     let end = experiment.run(runs, args.force, &interrupt, ui).await?;
     let judged = match end {
         RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {
