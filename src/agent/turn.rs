@@ -596,15 +596,19 @@ impl Turn {
     }
 
     async fn execute(&mut self, command: &str, timeout: Duration) -> Result<Observation, Failure> {
+        self.ready().await?;
+        let Place::Ready(sandbox) = &mut self.place else {
+            return Err(Failure::new("container_lost", "the sandbox is gone"));
+        };
+        if self.commands == 0 {
+            // What ended it before its first command is not the agent's doing.
+            sandbox.check().await?;
+        }
         self.commands += 1;
         let is_last = self
             .agent
             .dies_after
             .is_some_and(|last| self.commands > last);
-        self.ready().await?;
-        let Place::Ready(sandbox) = &mut self.place else {
-            return Err(Failure::new("container_lost", "the sandbox is gone"));
-        };
         if is_last {
             sandbox.kill().await;
         }

@@ -285,6 +285,20 @@ impl Sandbox {
         }
     }
 
+    /// Whether it still answers.
+    pub async fn check(&mut self) -> Result<(), SandboxError> {
+        let Self::Real(real) = self else {
+            return Ok(());
+        };
+        // A directory is refused as a file, which is an answer and costs no process.
+        let home = real.repo.home.clone();
+        let answer = real.channel.read(&home, 0).await;
+        match real.settled(answer).await {
+            Ok(_) | Err(SandboxError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a file of at most `limit` bytes; paths are taken from the repository.
     pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, SandboxError> {
         match self {

@@ -7,6 +7,7 @@ use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName, Setting, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
+use crate::hint;
 
 /// The root of the log tree, `logs/`.
 #[derive(Clone, Debug)]
@@ -52,8 +53,10 @@ impl LogTree {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
             return Err(
-                Error::usage(format!("no runs under {}", self.root.display()))
-                    .hint("`regatta run` makes them; --logs-dir names another tree"),
+                Error::usage(format!("no runs under {}", self.root.display())).hint(format!(
+                    "`{}` makes them; --logs-dir names another tree",
+                    hint::command("run")
+                )),
             );
         }
         if names.is_empty() {
