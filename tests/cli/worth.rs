@@ -206,6 +206,12 @@ fn looked_at_again(work: &str, condition: &str) -> (serde_json::Value, serde_jso
     let config = config.replace("max_attempts = 1", waits);
     bench.place.write("regatta.toml", config);
     let before = bench.judged(work, &[]);
+    let lines = bench.place.read("logs/x-solo/regatta/evaluations.jsonl");
+    let line: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
+    assert_eq!(
+        line["worth_broken_by"],
+        before["regatta"]["worth_broken_by"]
+    );
     bench
         .regatta(&["eval"])
         .code(0)
