@@ -9,11 +9,13 @@ pub mod channel;
 pub mod docker;
 pub mod fake;
 pub mod frame;
+mod git_file;
 pub mod guest;
 pub mod namespace;
 pub mod process;
 mod repo;
 pub mod spec;
+mod submodules;
 pub mod tools;
 
 use std::time::Duration;
@@ -98,6 +100,8 @@ pub enum StartFailure {
     Image,
     /// The repository in it could not be made ready.
     Repo,
+    /// There is no repository in it that could be: another try finds none either.
+    NoRepo,
     /// Anything else.
     Other,
 }
@@ -110,6 +114,7 @@ impl SandboxError {
             Self::Start { cause, .. } => match cause {
                 StartFailure::Image => "image_pull",
                 StartFailure::Repo => "sandbox_setup",
+                StartFailure::NoRepo => "repository_unusable",
                 StartFailure::Other => "sandbox_start",
             },
             Self::Died { oom: true, .. } => "container_oom",
@@ -394,10 +399,7 @@ impl Real {
         })?;
         self.repo
             .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
-            .map_err(|why| SandboxError::Start {
-                why,
-                cause: StartFailure::Repo,
-            })
+            .map_err(|(why, cause)| SandboxError::Start { why, cause })
     }
 
     async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {

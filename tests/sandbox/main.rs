@@ -14,6 +14,7 @@ mod commands;
 mod history;
 mod isolation;
 mod merging;
+mod oddities;
 mod place;
 mod team;
 mod terminal;
