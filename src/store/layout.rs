@@ -270,6 +270,14 @@ impl PairDir {
         self.path.join(format!("{}_traj.json", self.stem(feature)))
     }
 
+    /// The trajectory of an agent while its trial runs, or was killed:
+    /// `regatta/<trial>/solo_traj.jsonl`, or `agent<feature>_traj.jsonl`.
+    #[must_use]
+    pub fn running_trajectory(&self, trial: &str, feature: Option<u64>) -> PathBuf {
+        let name = format!("{}_traj.jsonl", self.stem(feature));
+        self.aside().join(trial).join(name)
+    }
+
     /// The patch of an agent: `solo.patch`, or `agent<feature>.patch`.
     #[must_use]
     pub fn patch(&self, feature: Option<u64>) -> PathBuf {
