@@ -116,6 +116,21 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a directory in which there is nothing; any other stays.
+pub fn remove_empty_dir(dir: &Path) -> Result<()> {
+    match fs::remove_dir(dir) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Err(failed("remove", dir, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Gives a file a second name in the place of what is there: times and bytes are the same. Where
 /// the file system has no second names it is a copy.
 pub fn second_name(from: &Path, to: &Path) -> Result<()> {

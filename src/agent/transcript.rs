@@ -1,19 +1,24 @@
 //! What an agent said and saw: the conversation that the model is sent, and the whole of it for
 //! the trajectory.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::mailbox::now;
 use super::observation::Observation;
 use crate::model::chat::{Message, Reply, Role, ToolCall};
 
+/// Told each entry of a log as it comes.
+pub type Told = Arc<dyn Fn(&Value) + Send + Sync>;
+
 /// A conversation.
-#[derive(Debug, Default)]
 pub struct Transcript {
     /// What the model is sent.
     pub history: Vec<Message>,
     /// Everything, in upstream's form.
-    pub log: Vec<Value>,
+    log: Vec<Value>,
+    told: Told,
 }
 
 /// A message without tools.
@@ -27,10 +32,29 @@ pub fn message(role: Role, content: impl Into<String>) -> Message {
 }
 
 impl Transcript {
+    /// One in which nothing was said yet.
+    pub fn new(told: Told) -> Self {
+        Self {
+            history: Vec::new(),
+            log: Vec::new(),
+            told,
+        }
+    }
+
+    /// Adds an entry to the log alone.
+    pub fn note(&mut self, entry: Value) {
+        (self.told)(&entry);
+        self.log.push(entry);
+    }
+
+    /// The whole log.
+    pub fn into_log(self) -> Vec<Value> {
+        self.log
+    }
+
     /// Adds a message of the harness's.
     pub fn say(&mut self, role: Role, content: String) {
-        self.log
-            .push(json!({"role": role, "content": content, "extra": {"timestamp": now()}}));
+        self.note(json!({"role": role, "content": content, "extra": {"timestamp": now()}}));
         self.history.push(message(role, content));
     }
 
@@ -56,7 +80,7 @@ impl Transcript {
         if !usable {
             entry["extra"]["format_error"] = Value::Bool(true);
         }
-        self.log.push(entry);
+        self.note(entry);
         if usable {
             self.history.push(reply.message.clone());
         } else if !reply.message.content.trim().is_empty() {
@@ -87,7 +111,7 @@ impl Transcript {
             entry["tool_call_id"] = json!(id);
             message.tool_call_id = Some(id.to_owned());
         }
-        self.log.push(entry);
+        self.note(entry);
         self.history.push(message);
     }
 
@@ -99,8 +123,7 @@ impl Transcript {
         }
         extra["timestamp"] = json!(now());
         let content = error.unwrap_or(status);
-        self.log
-            .push(json!({"role": "exit", "content": content, "extra": extra}));
+        self.note(json!({"role": "exit", "content": content, "extra": extra}));
     }
 }
 
@@ -122,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_cannot_be_used_leaves_no_call_unanswered() {
-        let mut transcript = Transcript::default();
+        let mut transcript = Transcript::new(Arc::new(|_| {}));
         let mut message = message(Role::Assistant, "I look.");
         message.tool_calls.push(ToolCall {
             id: "call_1".to_owned(),

@@ -15,7 +15,7 @@ use super::mailbox::Mailbox;
 use super::observation::Observation;
 use super::post::Desk;
 use super::prompt::Prompts;
-use super::transcript::Transcript;
+use super::transcript::{Told, Transcript};
 use crate::bench::{Spending, Usage};
 use crate::model::chat::{Reply, Role, Tool};
 use crate::model::client::Client;
@@ -57,6 +57,8 @@ pub struct Agent {
     pub ended_before: bool,
     /// Told all that it has spent so far, after each call that was answered or may be billed.
     pub on_spent: Arc<dyn Fn(Spending) + Send + Sync>,
+    /// Told each entry of its trajectory as it comes.
+    pub on_log: Told,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -307,7 +309,7 @@ impl Turn {
             tape,
             prompts,
             place: Place::Starting(starting),
-            transcript: Transcript::default(),
+            transcript: Transcript::new(Arc::clone(&agent.on_log)),
             announced: Vec::new(),
             begun: Instant::now(),
             not_counted: Duration::ZERO,
@@ -404,7 +406,7 @@ impl Turn {
                 return Ok(None);
             };
             let summary = reply.message.content.clone();
-            self.transcript.log.push(json!({
+            self.transcript.note(json!({
                 "role": "assistant",
                 "content": summary,
                 "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
@@ -596,15 +598,19 @@ impl Turn {
     }
 
     async fn execute(&mut self, command: &str, timeout: Duration) -> Result<Observation, Failure> {
+        self.ready().await?;
+        let Place::Ready(sandbox) = &mut self.place else {
+            return Err(Failure::new("container_lost", "the sandbox is gone"));
+        };
+        if self.commands == 0 {
+            // What ended it before its first command is not the agent's doing.
+            sandbox.check().await?;
+        }
         self.commands += 1;
         let is_last = self
             .agent
             .dies_after
             .is_some_and(|last| self.commands > last);
-        self.ready().await?;
-        let Place::Ready(sandbox) = &mut self.place else {
-            return Err(Failure::new("container_lost", "the sandbox is gone"));
-        };
         if is_last {
             sandbox.kill().await;
         }
@@ -737,7 +743,7 @@ impl Turn {
             steps: self.steps,
             usage: self.usage,
             rate_limited: self.rate_limited,
-            log: self.transcript.log,
+            log: self.transcript.into_log(),
             base: self.base,
             closing,
         }

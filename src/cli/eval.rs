@@ -24,6 +24,7 @@ use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
 use crate::evaluation::{Judge, Venue, Verdict};
 use crate::executor::local;
+use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::Format;
 use crate::report::survey::setting_of_run;
@@ -294,9 +295,10 @@ impl Task {
         let other = Pass::read_open(&run.eval_pass())?;
         let ours = self.config.evaluation.rules.name();
         if let Some(rules) = other.rules.filter(|rules| rules != ours) {
+            let name = run.name();
+            let rest = hint::command(&format!("eval {name} --rules {rules}"));
             ui.warn(format!(
-                "{}: a forced evaluation by the rules of {rules} is not finished; `regatta eval --rules {rules}` finishes it",
-                run.name()
+                "{name}: a forced evaluation by the rules of {rules} is not finished; `{rest}` finishes it"
             ));
         }
         Ok(())

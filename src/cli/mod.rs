@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod engine_flags;
 mod eval;
+mod given;
 mod gold;
 mod internal;
 mod options;
@@ -21,7 +22,7 @@ mod verdicts;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use ui::{Ui, UiArgs};
@@ -80,13 +81,21 @@ enum Command {
 /// The program: parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let ui = Ui::new(&cli.ui);
     let code = dispatch(cli.command, &ui).unwrap_or_else(|error| {
         ui.error(&error);
         error.kind().exit_code()
     });
     ExitCode::from(code)
+}
+
+/// Reads the command line, and keeps what of it is repeated in hints.
+fn parse() -> Cli {
+    let mut program = Cli::command();
+    let matches = program.get_matches_mut();
+    crate::hint::remember(given::of(&program, &matches));
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut program).exit())
 }
 
 fn dispatch(command: Command, ui: &Ui) -> Result<u8> {

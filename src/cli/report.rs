@@ -66,6 +66,8 @@ pub struct Stand {
     pub manifest: Option<Manifest>,
     pub books: Books,
     pub surveyed: Vec<Surveyed>,
+    /// As they are where the run asked its model.
+    pub prices: PriceTable,
 }
 
 impl Stand {
@@ -79,6 +81,7 @@ impl Stand {
             manifest,
             books,
             surveyed,
+            prices,
         })
     }
 

@@ -11,6 +11,7 @@ use super::ui::Ui;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
+use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
 use crate::report::survey::setting_of_run;
 use crate::report::text::plural;
@@ -155,8 +156,8 @@ fn find(run: &RunDir, args: &RestoreArgs) -> Result<Vec<Found>> {
             return Err(match nearest(typed, names.iter().map(String::as_str)) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint(format!(
-                    "a pair is written as in `dspy_task/8394/f3_f5`; `regatta restore {} --list` shows those with something set aside",
-                    run.name()
+                    "a pair is written as in `dspy_task/8394/f3_f5`; `{}` shows those with something set aside",
+                    listing(run)
                 )),
             });
         }
@@ -211,11 +212,16 @@ fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Choices> 
             run.name()
         ))
         .hint(format!(
-            "`regatta restore {} --list` shows what is there; `--trial ID` brings back any of it",
-            run.name()
+            "`{}` shows what is there; `--trial ID` brings back any of it",
+            listing(run)
         )));
     }
     Ok(chosen)
+}
+
+/// The command that lists what was set aside.
+fn listing(run: &RunDir) -> String {
+    hint::command(&format!("restore {} --list", run.name()))
 }
 
 fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[Kept]) -> Error {
@@ -237,7 +243,7 @@ fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[Kept]) -> Erro
 
 /// What stands where results come back.
 fn displaced(stand: &Stand, run: &RunDir, reading: &Reading, chosen: &[Chosen]) -> Vec<Surveyed> {
-    let survey = stand.books.survey(run, &reading.rules, &reading.prices);
+    let survey = stand.books.survey(run, &reading.rules, &stand.prices);
     let one = |(wanted, _): &Chosen| survey.pair(wanted.tree, &wanted.pair);
     chosen.iter().map(one).collect()
 }

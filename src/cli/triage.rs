@@ -9,7 +9,6 @@ use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
-use crate::model::price::PriceTable;
 use crate::report::Standing;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
@@ -40,7 +39,7 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
             Some(RunLock::take(run)?)
         };
         let stand = Stand::read(run, &found.rules, &found.prices)?;
-        let changed = triage(run, args, &found.rules, &found.prices, &stand, ui)?;
+        let changed = triage(run, args, &found.rules, &stand, ui)?;
         let verb = if args.dry_run {
             "would change"
         } else {
@@ -55,15 +54,8 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
     Ok(exit::OK)
 }
 
-fn triage(
-    run: &RunDir,
-    args: &TriageArgs,
-    rules: &Rules,
-    prices: &PriceTable,
-    stand: &Stand,
-    ui: &Ui,
-) -> Result<usize> {
-    let survey = stand.books.survey(run, rules, prices);
+fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui) -> Result<usize> {
+    let survey = stand.books.survey(run, rules, &stand.prices);
     let mut changed = 0;
     for surveyed in &stand.surveyed {
         let judged = match &surveyed.standing {

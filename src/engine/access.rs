@@ -3,19 +3,22 @@
 //! Each engine has its own sources, and they are ranked here only. What a run uses is what `doctor`
 //! asks, what a dry run shows and what the manifest keeps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::dotenv::Dotenv;
 use crate::agent::config::ModelAccess;
 use crate::config::Config;
 use crate::demo::BUILTIN;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::model::provider::{Provider, of_model};
 use crate::secret::{Secret, masked_url};
 
 /// The variables that mini-swe-agent's first version reads.
 const MSWEA_BASE: &str = "MSWEA_MODEL_API_BASE";
 const MSWEA_KEY: &str = "MSWEA_MODEL_API_KEY";
+
+/// Names the directory of its global configuration.
+const MSWEA_GLOBAL: &str = "MSWEA_GLOBAL_CONFIG_DIR";
 
 /// The key of the configuration that names the endpoint; `--api-base` sets it.
 const CONFIGURED: &str = "upstream.api_base";
@@ -50,6 +53,9 @@ pub struct Beside {
     pub unreadable: Option<String>,
     /// A file of variables that the asker loads beneath its environment.
     pub dotenv: Option<PathBuf>,
+    /// Whether the asker is one of upstream's copies of mini-swe-agent, which load the `.env` of its
+    /// global configuration beneath that.
+    pub is_mini_swe: bool,
 }
 
 /// A value, and who named it.
@@ -92,14 +98,18 @@ impl Access {
     ) -> Result<Self> {
         // `[upstream.env]` is set over our environment, also with an empty value, which to all who
         // read these variables is none.
+        let set = |name: &str| {
+            let own = config.upstream.env.get(name).cloned();
+            own.or_else(|| environment(name))
+        };
+        let loaded = Loaded::by(&beside, set);
         let variable = |name: &str| {
-            let set = config.upstream.env.get(name).cloned();
-            set.or_else(|| environment(name))
-                .filter(|value| !value.trim().is_empty())
-                .map(|value| Named {
-                    value,
-                    by: name.to_owned(),
-                })
+            // One that is set, and be it to nothing, is not loaded.
+            let (value, by) = match set(name) {
+                Some(value) => (value, name.to_owned()),
+                None => loaded.get(name)?,
+            };
+            (!value.trim().is_empty()).then_some(Named { value, by })
         };
         let model = config.experiment.model.clone();
         let provider = of_model(&model);
@@ -149,18 +159,10 @@ impl Access {
         if let Some(endpoint) = &endpoint {
             check_url(endpoint)?;
         }
-        if let (Some(dotenv), Some(endpoint)) = (&beside.dotenv, &endpoint) {
-            let names = provider.map_or(&[][..], |provider| provider.base_variables);
-            let own = reads_own_variables(asker).then_some(&MSWEA_BASE);
-            let weaker = names.iter().chain(own);
-            let is_stronger = [CONFIGURED, AGENT_CONFIG, MSWEA_BASE].contains(&&*endpoint.by);
-            let mut unset = weaker.filter(|name| !is_stronger && variable(name).is_none());
-            let text = files::read_text(dotenv).unwrap_or_default();
-            if let Some(name) = unset.find(|name| sets(&text, name)) {
-                unclear = Some(format!(
-                    "{} sets {name}, and cooperbench loads it",
-                    dotenv.display()
-                ));
+        if let Some(why) = &loaded.unreadable {
+            let by = endpoint.as_ref().map_or("", |endpoint| &endpoint.by);
+            if ![CONFIGURED, AGENT_CONFIG, MSWEA_BASE].contains(&by) {
+                unclear = Some(format!("upstream loads a file that cannot be read: {why}"));
             }
         }
         let mut access = Self {
@@ -184,8 +186,9 @@ impl Access {
     ) -> Option<Named<Secret>> {
         let by = self.endpoint.as_ref()?.by.as_str();
         let own = || {
-            let goes_there =
-                asker == Asker::FirstAgent || by == MSWEA_BASE || variable(MSWEA_BASE).is_none();
+            let goes_there = asker == Asker::FirstAgent
+                || is_of(by, MSWEA_BASE)
+                || variable(MSWEA_BASE).is_none();
             variable(MSWEA_KEY).filter(|_| reads_own_variables(asker) && goes_there)
         };
         let of_provider = || {
@@ -275,14 +278,64 @@ fn unread(
         .collect()
 }
 
-/// Whether a file of variables sets this one.
-fn sets(dotenv: &str, name: &str) -> bool {
-    dotenv.lines().any(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        line.strip_prefix(name)
-            .is_some_and(|rest| rest.trim_start().starts_with('='))
-    })
+/// The variables that the asker's process loads beneath its environment, the stronger file first.
+#[derive(Default)]
+struct Loaded {
+    files: Vec<Dotenv>,
+    unreadable: Option<String>,
+}
+
+impl Loaded {
+    fn by(beside: &Beside, set: impl Fn(&str) -> Option<String>) -> Self {
+        let mut loaded = Self::default();
+        if let Some(path) = &beside.dotenv {
+            loaded.add(path, &set);
+        }
+        if beside.is_mini_swe {
+            let variable = |name: &str| set(name).or_else(|| Some(loaded.get(name)?.0));
+            if let Some(path) = global_file(variable) {
+                loaded.add(&path, &set);
+            }
+        }
+        loaded
+    }
+
+    fn add(&mut self, path: &Path, set: impl Fn(&str) -> Option<String>) {
+        let outer = |name: &str| set(name).or_else(|| Some(self.get(name)?.0));
+        match Dotenv::read(path, outer) {
+            Ok(found) => self.files.extend(found),
+            Err(error) => self.unreadable = Some(error.to_string()),
+        }
+    }
+
+    /// A variable's value, and who sets it.
+    fn get(&self, name: &str) -> Option<(String, String)> {
+        let mut files = self.files.iter();
+        files.find_map(|file| {
+            let by = format!("{name} in {}", file.path.display());
+            Some((file.get(name)?.to_owned(), by))
+        })
+    }
+}
+
+/// Whether this variable is meant, wherever it is set.
+fn is_of(by: &str, name: &str) -> bool {
+    by.strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(" in "))
+}
+
+/// The `.env` of mini-swe-agent's global configuration, as it finds it (its `__init__.py`, and
+/// `platformdirs` for Linux).
+fn global_file(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let some = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    let dir = match variable(MSWEA_GLOBAL).filter(|value| !value.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => some("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(some("HOME")?).join(".config")))?
+            .join("mini-swe-agent"),
+    };
+    Some(dir.join(".env"))
 }
 
 fn check_url(endpoint: &Named<String>) -> Result<()> {

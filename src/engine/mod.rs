@@ -1,6 +1,7 @@
 //! Who executes trials.
 
 pub mod access;
+pub mod dotenv;
 pub mod fake;
 pub mod native;
 pub mod upstream;

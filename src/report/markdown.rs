@@ -186,7 +186,11 @@ fn flagged(summaries: &[Summary]) -> String {
     }
     for summary in summaries {
         if let Some(told) = not_looked_at(summary) {
-            let _ = writeln!(rows, "\n{}: {told}.", cell(summary.run.as_str()));
+            let _ = writeln!(
+                rows,
+                "\n{}: {told}; `regatta eval --force` looks.",
+                cell(summary.run.as_str())
+            );
         }
     }
     format!(

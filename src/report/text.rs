@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
+use crate::hint;
 use crate::model::price::Total;
 use crate::text::one_line;
 
@@ -21,8 +22,9 @@ pub fn render(summaries: &[Summary]) -> String {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(
                 out,
-                "  {} with a feature that cannot be graded (`regatta eval --gold`): {}",
+                "  {} with a feature that cannot be graded (`{}`): {}",
                 plural(pairs.len(), "pair"),
+                hint::command("eval --gold"),
                 some(&pairs, 6)
             );
         }
@@ -79,9 +81,10 @@ fn rates(summary: &Summary) -> String {
     if rules.len() > 1 {
         let rules = rules.iter().map(|(rules, n)| format!("{n} by {rules}"));
         let rules = rules.collect::<Vec<_>>().join(", ");
+        let again = hint::command(&format!("eval {} --force", summary.run));
         let _ = writeln!(
             out,
-            "  WARNING: judged by different rules, which are not comparable: {rules}; `regatta eval --force` judges all by one"
+            "  WARNING: judged by different rules, which are not comparable: {rules}; `{again}` judges all by one"
         );
     }
     out
@@ -97,7 +100,8 @@ fn flagged(summary: &Summary) -> String {
         );
     }
     if let Some(told) = not_looked_at(summary) {
-        let _ = writeln!(out, "  {told}");
+        let look = hint::command(&format!("eval {} --force", summary.run));
+        let _ = writeln!(out, "  {told}; `{look}` looks");
     }
     let Some(told) = summary.flagged.told(summary.count_of(Outcome::Pass)) else {
         return out;
@@ -124,7 +128,7 @@ pub(super) fn not_looked_at(summary: &Summary) -> Option<String> {
     let n = summary.not_looked_at;
     (is_told && n > 0).then(|| {
         let passes = summary.count_of(Outcome::Pass);
-        format!("{n} of {passes} passes were not looked at; `regatta eval --force` looks")
+        format!("{n} of {passes} passes were not looked at")
     })
 }
 

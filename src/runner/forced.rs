@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Plan;
 use crate::bench::RunName;
+use crate::hint;
 use crate::model::price::Total;
 use crate::report::text::plural;
 use crate::report::{Standing, Surveyed};
@@ -76,7 +77,8 @@ pub fn progress(run: &RunName, pass: &Pass, surveyed: &[Surveyed], plan: &Plan) 
 pub fn set_aside(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<String> {
     let worth = Worth::of(surveyed.iter().filter(|one| is_replaced(pass, one)));
     (worth.pairs > 0).then(|| {
-        format!("{run}: --force sets aside {worth}; `regatta restore {run}` brings them back")
+        let back = hint::command(&format!("restore {run}"));
+        format!("{run}: --force sets aside {worth}; `{back}` brings them back")
     })
 }
 

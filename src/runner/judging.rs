@@ -18,6 +18,7 @@ use crate::evaluation::merge::Applied;
 use crate::evaluation::output::TestEnd;
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
+use crate::hint;
 use crate::store::eval::{
     self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
 };
@@ -116,6 +117,8 @@ struct Line<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_by: Option<Broken>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worth_broken_by: Option<Broken>,
     tries: u32,
     seconds: f64,
 }
@@ -223,10 +226,11 @@ impl Judging {
             write(&dir.eval(), &record)?;
         }
         self.append(one, &record, &verdict, took)?;
+        let again = hint::command(&format!("eval {}", self.run.name()));
         let why = match (&record.error, trouble(&judged)) {
             (Some(error), _) => one_line(error, 200),
             (None, Some(trouble)) => format!(
-                "what it is worth is not known, and the next `regatta eval` looks again: {trouble}"
+                "what it is worth is not known, and the next `{again}` looks again: {trouble}"
             ),
             (None, None) if record.both_passed => eval::flags(&record.regatta.suites),
             (None, None) => eval::why_not(&record.regatta.suites),
@@ -429,6 +433,7 @@ impl Judging {
             },
             error: record.error.as_deref(),
             broken_by: record.regatta.broken_by.clone(),
+            worth_broken_by: record.regatta.worth_broken_by.clone(),
             tries: record.regatta.tries,
             seconds: took.as_secs_f64(),
         };

@@ -9,12 +9,14 @@ pub mod channel;
 pub mod docker;
 pub mod fake;
 pub mod frame;
+mod git_file;
 pub mod group;
 pub mod guest;
 pub mod namespace;
 pub mod process;
 mod repo;
 pub mod spec;
+mod submodules;
 pub mod tools;
 
 use std::time::Duration;
@@ -99,6 +101,8 @@ pub enum StartFailure {
     Image,
     /// The repository in it could not be made ready.
     Repo,
+    /// There is no repository in it that could be: another try finds none either.
+    NoRepo,
     /// Anything else.
     Other,
 }
@@ -111,6 +115,7 @@ impl SandboxError {
             Self::Start { cause, .. } => match cause {
                 StartFailure::Image => "image_pull",
                 StartFailure::Repo => "sandbox_setup",
+                StartFailure::NoRepo => "repository_unusable",
                 StartFailure::Other => "sandbox_start",
             },
             Self::Died { oom: true, .. } => "container_oom",
@@ -286,6 +291,20 @@ impl Sandbox {
         }
     }
 
+    /// Whether it still answers.
+    pub async fn check(&mut self) -> Result<(), SandboxError> {
+        let Self::Real(real) = self else {
+            return Ok(());
+        };
+        // A directory is refused as a file, which is an answer and costs no process.
+        let home = real.repo.home.clone();
+        let answer = real.channel.read(&home, 0).await;
+        match real.settled(answer).await {
+            Ok(_) | Err(SandboxError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a file of at most `limit` bytes; paths are taken from the repository.
     pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, SandboxError> {
         match self {
@@ -381,10 +400,7 @@ impl Real {
         })?;
         self.repo
             .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
-            .map_err(|why| SandboxError::Start {
-                why,
-                cause: StartFailure::Repo,
-            })
+            .map_err(|(why, cause)| SandboxError::Start { why, cause })
     }
 
     async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {

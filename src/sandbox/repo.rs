@@ -3,6 +3,8 @@
 
 use super::channel::Output;
 use super::frame::CommandEnd;
+use super::git_file::{OWN_GIT, UNUSABLE, follow_script};
+use super::{StartFailure, submodules};
 
 /// The repository.
 #[derive(Clone, Debug)]
@@ -13,7 +15,7 @@ pub struct Repo {
     pub dir: String,
     /// A second set of git's own files, which the agent's git never uses: whatever it does to
     /// `.git`, its work can still be compared with the base.
-    twin: String,
+    pub twin: String,
     /// The base commit.
     pub base: String,
     /// The tree that the agent found: the base's, unless the image had changes of its own, which
@@ -51,7 +53,7 @@ impl Repo {
         ran: &Output,
         image_path: &str,
         tools: Option<String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), (String, StartFailure)> {
         let text = String::from_utf8_lossy(&ran.head);
         let found = |name: &str| {
             let mut lines = text.lines().rev();
@@ -63,10 +65,15 @@ impl Repo {
                 self.found = found("regatta-found=").unwrap_or_default();
             }
             (end, _) => {
-                return Err(format!(
+                let cause = match end {
+                    CommandEnd::Exited(UNUSABLE) => StartFailure::NoRepo,
+                    _ => StartFailure::Repo,
+                };
+                let why = format!(
                     "its repository could not be made ready ({end:?}): {}",
                     ran.excerpt(500).trim()
-                ));
+                );
+                return Err((why, cause));
             }
         }
         let login_path = found("regatta-path=").unwrap_or_default();
@@ -97,21 +104,38 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
 }
 
 /// Makes a plain tree a repository of one commit, with dates that make its hash the same everywhere.
-const MAKE_ONE: &str = r"  export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
-  git init -q -b main
-  git add -A
-  git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'";
+const MAKE_ONE: &str = r"  (
+    export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
+    # Filters that are set for this machine have no say in the base.
+    export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+    git init -q -b main
+    git add -A
+    git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
+  )";
+
+/// Takes filters out of the twin's configuration, and files that it includes: where their programs
+/// are missing no file could be compared, and what they would make of one is not what was done.
+fn without_filters(twin: &str) -> String {
+    format!(
+        r#"case $(< '{twin}/config') in *[Ff][Ii][Ll][Tt][Ee][Rr]*|*[Ii][Nn][Cc][Ll][Uu][Dd][Ee]*)
+  git config --file '{twin}/config' --name-only --get-regexp '^(filter|include|includeif)\.' | sed 's/\.[^.]*$//' | sort -u |
+    while IFS= read -r section; do git config --file '{twin}/config' --remove-section "$section" || true; done ;;
+esac
+"#
+    )
+}
 
 /// Leaves the repository as it is, and prints its base commit; a plain tree becomes a repository
 /// with a detached HEAD, as a task's image has it.
 pub fn open_script(repo: &Repo, may_make_one: bool) -> String {
     let dir = &repo.dir;
     let make = if may_make_one { "true" } else { "false" };
+    let follow = follow_script(&repo.dir, may_make_one);
     format!(
         r#"set -e
 cd '{dir}'
-[ -e .git ] || {{
-  {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
+{follow}[ -e .git ] || {{
+  {make} || unusable "there is no git repository in {dir}"
 {MAKE_ONE}
   git checkout -q --detach
 }}
@@ -128,6 +152,9 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
     let Repo { dir, twin, .. } = repo;
     let make = if may_make_one { "true" } else { "false" };
     let environment = environment(repo);
+    let follow = follow_script(&repo.dir, may_make_one);
+    let without_filters = without_filters(twin);
+    let note_submodules = submodules::note_script(repo);
     // Every login shell has these; only others have to be asked after.
     let login_path = if image_path
         .split(':')
@@ -145,11 +172,12 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
 cd '{dir}'
 {login_path}
 export GIT_CONFIG_NOSYSTEM=1
-[ -e .git ] || {{
-  {make} || {{ echo "there is no git repository in {dir}"; exit 1; }}
+{follow}{OWN_GIT}[ -e .git ] || {{
+  {make} || unusable "there is no git repository in {dir}"
 {MAKE_ONE}
 }}
-{{ read -r dir; read -r base; }} <<< "$(git rev-parse --absolute-git-dir HEAD)"
+found=$(git rev-parse --absolute-git-dir HEAD) || unusable "no commit can be read in {dir}: $found"
+{{ read -r dir; read -r base; }} <<< "$found"
 case $(< "$dir/config") in
   *'[remote'*) for remote in $(git remote); do git remote remove "$remote"; done ;;
 esac
@@ -179,11 +207,12 @@ for name in HEAD config index info packed-refs refs reftable shallow; do
   [ ! -e "$dir/$name" ] || own+=("$dir/$name")
 done
 cp -a "${{own[@]}}" '{twin}/'
-# Room for the submission, should the agent fill the disk.
+{without_filters}# Room for the submission, should the agent fill the disk.
 fallocate -l {BALLAST} '{twin}/ballast' 2>/dev/null || head -c {BALLAST} /dev/zero > '{twin}/ballast'
 {environment}
+listed=$(git "$@" ls-files -v -s | grep -aE '^([a-zS]|. 160000) ') || true
 # Paths that the image's index is told not to look at would be missing from a submission.
-if git "$@" ls-files -v | grep -q '^[a-zS]'; then
+if grep -q '^[a-zS]' <<< "$listed"; then
   rm -f '{twin}/index'
   git "$@" read-tree "$base"
 fi
@@ -192,6 +221,9 @@ if [ -n "$(git "$@" status --porcelain 2>&1)" ]; then
   git "$@" add -A -- . > /dev/null 2>&1 || true
   found=$(git "$@" write-tree)
 fi
+case $listed in *' 160000 '*)
+{note_submodules};;
+esac
 echo "regatta-found=$found"
 echo "regatta-base=$base"
 "#
@@ -237,6 +269,8 @@ pub fn diff_script(repo: &Repo) -> String {
         ..
     } = repo;
     let environment = environment(repo);
+    let read_submodules = submodules::read_script(repo);
+    let diff_submodules = submodules::DIFF;
     format!(
         r#"cd '{dir}' || exit
 {environment}
@@ -250,11 +284,8 @@ if [ -n "$inner" ]; then
     case $links in *$'\n'"$path"$'\n'*) ;; *) rm -rf "$inner" ;; esac
   done <<< "$inner"
 fi
-# What git says of its trouble is for us; of a success it is no part of the patch.
-if ! git "$@" add -A -- . > /dev/null 2>&1; then
-  chmod -R u+rwX . 2>/dev/null
-  said=$(git "$@" add -A -- . 2>&1 >/dev/null) || {{ echo "$said"; exit 1; }}
-fi
+{read_submodules}without 0 ''
+add
 if [ -n '{found}' ]; then
   git "$@" diff --name-only -z {base} '{found}' | while IFS= read -r -d '' path; do
     if git "$@" diff --cached --quiet '{found}' -- ":(literal)$path"; then
@@ -263,8 +294,8 @@ if [ -n '{found}' ]; then
   done
 fi
 git "$@" --no-pager diff --cached --binary --no-color --no-ext-diff --no-textconv \
-  --src-prefix=a/ --dst-prefix=b/ {base} 2>/dev/null
-"#
+  --src-prefix=a/ --dst-prefix=b/ {base} 2>/dev/null || exit
+{diff_submodules}"#
     )
 }
 
@@ -283,5 +314,72 @@ mod tests {
         assert_eq!(path_prefix(login, login, None), "");
         let with_tools = path_prefix(login, login, Some("/.regatta/bin"));
         assert_eq!(with_tools, "export PATH=/.regatta/bin:\"$PATH\"; ");
+    }
+
+    /// Runs a script as a container would, over `repo/` in this directory; how it ended and what it
+    /// printed.
+    fn ran(home: &std::path::Path, script: &str) -> Output {
+        let output = std::process::Command::new("bash")
+            .args([
+                "--noprofile",
+                "--norc",
+                "-c",
+                &format!("{{ {script}\n}} 2>&1"),
+            ])
+            .current_dir(home)
+            .output()
+            .unwrap();
+        Output {
+            end: CommandEnd::Exited(output.status.code().unwrap_or(-1)),
+            head: output.stdout,
+            tail: Vec::new(),
+            elided: 0,
+        }
+    }
+
+    /// In an image there is nothing to make a repository of; what a `.git` leads to is the image's.
+    #[test]
+    fn a_git_file_of_an_image_is_followed_or_refused_for_good() {
+        let home = tempfile::tempdir().unwrap();
+        let mut repo = Repo::at(&home.path().display().to_string());
+        let commit = "git -c user.name=t -c user.email=t@localhost commit -qm";
+        let made = ran(
+            home.path(),
+            &format!(
+                "mkdir own && cd own && git init -q -b main && echo x > file && git add -A && {commit} base
+git worktree add -q --detach ../repo && echo future > file && {commit} future -a && cd ../repo && git rev-parse HEAD"
+            ),
+        );
+        let base = String::from_utf8_lossy(&made.head).trim().to_owned();
+        let setup = setup_script(&repo, "agent1", false, "/bin");
+        repo.set_up(&ran(home.path(), &setup), "/bin", None)
+            .unwrap();
+        assert_eq!(repo.base, base);
+        let seen = ran(
+            home.path(),
+            "cd repo; echo more >> file; git status --short; git log --all --format=%s; git -C ../own log --all --format=%s",
+        );
+        let seen = String::from_utf8_lossy(&seen.head).into_owned();
+        assert!(
+            seen.starts_with(" M file\nbase\n") && !seen.contains("future"),
+            "{seen}"
+        );
+        let diff = ran(home.path(), &diff_script(&repo));
+        assert!(
+            String::from_utf8_lossy(&diff.head).contains("+more"),
+            "{diff:?}"
+        );
+
+        for broken in [
+            "rm -rf repo/.git; echo 'gitdir: ../gone' > repo/.git",
+            "rm -rf repo/.git",
+        ] {
+            ran(home.path(), broken);
+            let setup = setup_script(&repo, "agent1", false, "/bin");
+            let (why, cause) = repo
+                .set_up(&ran(home.path(), &setup), "/bin", None)
+                .unwrap_err();
+            assert_eq!(cause, StartFailure::NoRepo, "{why}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::{Pair, TaskKey};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hint;
 
 /// A dataset has hundreds of features; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
@@ -57,7 +58,7 @@ impl Gold {
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| {
             Error::usage(format!("{} cannot be read: {error}", path.display()))
-                .hint("`regatta eval --gold` writes it anew")
+                .hint(format!("`{}` writes it anew", hint::command("eval --gold")))
         })
     }
 

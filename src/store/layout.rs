@@ -7,6 +7,7 @@ use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName, Setting, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
+use crate::hint;
 
 /// The root of the log tree, `logs/`.
 #[derive(Clone, Debug)]
@@ -52,8 +53,10 @@ impl LogTree {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
             return Err(
-                Error::usage(format!("no runs under {}", self.root.display()))
-                    .hint("`regatta run` makes them; --logs-dir names another tree"),
+                Error::usage(format!("no runs under {}", self.root.display())).hint(format!(
+                    "`{}` makes them; --logs-dir names another tree",
+                    hint::command("run")
+                )),
             );
         }
         if names.is_empty() {
@@ -265,6 +268,14 @@ impl PairDir {
     #[must_use]
     pub fn trajectory(&self, feature: Option<u64>) -> PathBuf {
         self.path.join(format!("{}_traj.json", self.stem(feature)))
+    }
+
+    /// The trajectory of an agent while its trial runs, or was killed:
+    /// `regatta/<trial>/solo_traj.jsonl`, or `agent<feature>_traj.jsonl`.
+    #[must_use]
+    pub fn running_trajectory(&self, trial: &str, feature: Option<u64>) -> PathBuf {
+        let name = format!("{}_traj.jsonl", self.stem(feature));
+        self.aside().join(trial).join(name)
     }
 
     /// The patch of an agent: `solo.patch`, or `agent<feature>.patch`.

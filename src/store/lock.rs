@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use super::RunDir;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hint;
 use crate::process::Owner;
 
 /// A held lock; the kernel lets go of it when the process ends, however it ends.
@@ -36,7 +37,10 @@ impl RunLock {
                     path.display(),
                     holder.trim()
                 ))
-                .hint("wait for it, stop it, or use another --name; `regatta status` shows its progress"));
+                .hint(format!(
+                    "wait for it, stop it, or use another --name; `{}` shows its progress",
+                    hint::command(&format!("status {}", run.name()))
+                )));
             }
             Err(TryLockError::Error(error)) => return Err(cannot(&error)),
         }

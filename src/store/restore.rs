@@ -7,6 +7,7 @@ use crate::bench::Pair;
 use crate::bench::setting::Tree;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hint;
 
 /// One line a pair of the dataset is far below that.
 const MAX_BYTES: u64 = 64_000_000;
@@ -41,7 +42,7 @@ pub fn finish(run: &RunDir) -> Result<Vec<Wanted>> {
     };
     let wanted: Vec<Wanted> = serde_json::from_slice(&bytes).map_err(|error| {
         Error::usage(format!("{} cannot be read: {error}", path.display()))
-            .hint("it says what a restore was bringing back when it was killed; remove it, and `regatta restore --list` shows what is there")
+            .hint(format!("it says what a restore was bringing back when it was killed; remove it, and `{}` shows what is there", listing(run)))
     })?;
     for one in &wanted {
         // It is joined to a path: a name, and nothing that leads elsewhere.
@@ -51,7 +52,10 @@ pub fn finish(run: &RunDir) -> Result<Vec<Wanted>> {
                 path.display(),
                 one.name
             ))
-            .hint("remove the file; `regatta restore --list` shows what is there"));
+            .hint(format!(
+                "remove the file; `{}` shows what is there",
+                listing(run)
+            )));
         }
     }
     spare_verdicts(run, &wanted)?;
@@ -60,6 +64,11 @@ pub fn finish(run: &RunDir) -> Result<Vec<Wanted>> {
     }
     files::remove(&path)?;
     Ok(wanted)
+}
+
+/// The command that lists what was set aside.
+fn listing(run: &RunDir) -> String {
+    hint::command(&format!("restore {} --list", run.name()))
 }
 
 /// A verdict that comes back is not one that an open forced evaluation has made: it is named there as

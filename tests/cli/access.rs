@@ -479,3 +479,61 @@ fn a_dotenv_that_cooperbench_loads_is_not_guessed_over() {
     assert_eq!(set.doctor(&place)("model")["level"], "pass");
     assert_eq!(own.keys(), [Some("Bearer sk-own".to_owned())]);
 }
+
+/// Upstream's copies of mini-swe-agent load it beneath the environment; nobody else does.
+#[test]
+fn the_global_env_file_of_mini_swe_agent_counts_for_its_agents() {
+    let (own, home) = (Listener::new(), Place::new());
+    let base = v1(&own);
+    home.write(
+        ".config/mini-swe-agent/.env",
+        format!("export MSWEA_MODEL_API_BASE = '{base}'\nOPENAI_API_KEY=sk-file # mine\n"),
+    );
+    home.write(
+        "elsewhere/.env",
+        format!("OPENAI_BASE_URL=\"{base}\"\nOPENAI_API_KEY=${{MINE:-sk-file}}\n"),
+    );
+    let at_home = home.path().display().to_string();
+    let elsewhere = home.join("elsewhere").display().to_string();
+    let home_env = ("HOME", &*at_home);
+    let none = ("XDG_CONFIG_HOME", "");
+    let first = "[experiment]\nmodel = \"openai/m\"\n";
+    let second = "[experiment]\nmodel = \"openai/m\"\nagent = \"mini_swe_agent_v2\"\n";
+    let global = ("MSWEA_GLOBAL_CONFIG_DIR", &*elsewhere);
+    let stronger = ("OPENAI_API_KEY", "sk-environment");
+    let xdg = ("XDG_CONFIG_HOME", &*format!("{at_home}/.config"));
+    for (config, env, key) in [
+        (first, vec![home_env, none], "sk-file"),
+        (first, vec![xdg], "sk-file"),
+        (first, vec![home_env, none, stronger], "sk-environment"),
+        (second, vec![home_env, global], "sk-file"),
+        (second, vec![global, ("MINE", "sk-mine")], "sk-mine"),
+    ] {
+        let set = Set {
+            env: &env,
+            config,
+            ..Set::default()
+        };
+        let before = own.asked().len();
+        let (place, place_again) = (Place::new(), Place::new());
+        assert_eq!(set.doctor(&place)("model")["level"], "pass", "{env:?}");
+        let asked = &own.asked()[before..];
+        let bearer = Some(format!("Bearer {key}"));
+        assert!(
+            asked.len() == 1 && asked[0].authorization == bearer,
+            "{asked:?}"
+        );
+        let shown = set.command(&place_again, &["doctor"]).stdout;
+        assert!(!shown.contains(key), "{shown}");
+    }
+    let asked = own.asked().len();
+    let native = Set {
+        env: &[home_env, none, global],
+        config: NATIVE,
+        args: &["--no-model-call"],
+        ..Set::default()
+    };
+    let key = native.doctor(&Place::new())("key");
+    assert_eq!(key["level"], "fail", "{key:#}");
+    assert_eq!(own.asked().len(), asked);
+}

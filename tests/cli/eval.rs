@@ -484,3 +484,41 @@ fn trouble_of_a_forced_evaluation_takes_no_verdict_away() {
     assert_ne!(place.read(&files[2]), old);
     assert_eq!(evaluated(&place).len(), 7);
 }
+
+/// What a killed evaluation made in the directory for temporary files goes with the next one.
+#[test]
+fn the_private_directory_of_a_killed_evaluation_is_removed() {
+    let place = place();
+    let file = solo(&place, F12, Some(combined()));
+    let temporary = place.join("t");
+    std::fs::create_dir(&temporary).unwrap();
+    let runner = "ds/ferry_task/task1/runner.sh";
+    let sound = place.read(runner);
+    place.write(runner, "exec sleep 10000");
+    let eval = || {
+        let mut command = place.regatta(&["eval"]);
+        command.env("TMPDIR", &temporary);
+        command.env("DOCKER_HOST", place.empty_daemon());
+        command
+    };
+    let private = || {
+        let names = std::fs::read_dir(&temporary).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("regatta-")).count()
+    };
+    let mut killed = eval()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("it has a private directory", || private() > 0);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(private(), 1);
+    place.write(runner, sound);
+    Ran::of(&eval().output().unwrap())
+        .code(0)
+        .says("removed, left by a dead run: directory");
+    assert_eq!(private(), 0);
+    assert_eq!(place.json(&file)["both_passed"], true);
+}

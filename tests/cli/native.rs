@@ -583,3 +583,88 @@ fn without_force_no_result_that_stands_is_replaced() {
     }
     assert_eq!(paid(), 18);
 }
+
+/// What only mending changes keeps no pass open, though the run asks for verdicts as well.
+#[test]
+fn a_forced_run_whose_pair_never_gets_a_verdict_is_done() {
+    let place = Place::new();
+    let demo_set = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
+    crate::support::copy_tree(&demo_set, &place.join("ds"));
+    std::fs::remove_file(place.join("ds/ferry_task/task1/feature1/tests.patch")).unwrap();
+    let faults = place.write("faults", "");
+    let model = Model::serve(&place.join("ds"), &faults);
+    let base = format!("{}/v1", model.base);
+    let args = ["--dataset-dir", "ds", "--api-base", &base, "--eval"];
+    let one = ["--setting", "solo", "--smoke", "1"];
+    let args = [&args[..], &one].concat();
+    demo(&place, &args).code(1);
+    let run = "demo-smoke1-solo";
+    let paid = || lines(&place, &format!("{run}/regatta/ledger.jsonl")).len();
+    assert_eq!(paid(), 1);
+    for pass in 2..=3 {
+        demo(&place, &[&args[..], &["--force"]].concat())
+            .code(1)
+            .says(&format!("{run}: --force sets aside 1 result"))
+            .says("is done; --force begins another");
+        assert_eq!(paid(), pass);
+        let file = read(&place, &format!("{run}/regatta/pass.json"));
+        assert!(file["closed_at"].is_string(), "{file:#}");
+    }
+}
+
+/// The process that serves a sandbox made in this directory, once its repository is ready.
+fn guest_below(dir: &Path) -> Option<i32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let mut numbers = processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers.find(|number| {
+        let about = Path::new("/proc").join(number.to_string());
+        let read = |name: &str| std::fs::read(about.join(name)).unwrap_or_default();
+        let command = String::from_utf8_lossy(&read("cmdline")).into_owned();
+        let home = String::from_utf8_lossy(&read("environ")).into_owned();
+        let home = home.split('\0').find_map(|it| it.strip_prefix("HOME="));
+        command.contains("__guest")
+            && command.contains(dir.to_str().unwrap())
+            && home.is_some_and(|home| Path::new(home).join(".base.git/ballast").exists())
+            && read(&format!("task/{number}/children")).is_empty()
+    })
+}
+
+/// Nobody's command was under way: it is no first of two ends that count as the agent's.
+#[test]
+fn a_sandbox_that_ends_before_its_first_command_is_not_the_agents_doing() {
+    let place = Place::new();
+    let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
+    let faults = place.write("faults", "hold\n");
+    let model = Model::serve(&dataset, &faults);
+    let base = format!("{}/v1", model.base);
+    let temporary = place.join("t");
+    std::fs::create_dir(&temporary).unwrap();
+    let run = "demo-smoke1-solo";
+    let args = "run --profile demo --no-progress --backend process --setting solo --smoke 1";
+    let args: Vec<&str> = args.split(' ').chain(["--api-base", &base]).collect();
+    let started = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .env("TMPDIR", &temporary)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut found = None;
+    wait_until("a sandbox", || {
+        found = guest_below(&temporary);
+        found.is_some()
+    });
+    let guest = found.unwrap().to_string();
+    let killed = Command::new("kill").args(["-9", &guest]).status().unwrap();
+    assert!(killed.success());
+    place.write("faults", "");
+    Ran::of(&started.wait_with_output().unwrap()).code(0);
+    let ledger = lines(&place, &format!("{run}/regatta/ledger.jsonl"));
+    assert_eq!(ledger.len(), 2, "{ledger:#?}");
+    let error = ledger[0]["agents"][0]["error"].as_str().unwrap();
+    assert!(error.starts_with("regatta/container_lost: "), "{error}");
+    assert_eq!(ledger[1]["status"], "Submitted");
+}

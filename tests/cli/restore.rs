@@ -327,3 +327,31 @@ fn books_that_cannot_be_read_are_named_and_nothing_is_moved() {
     assert_eq!(all_files(&place.join("logs/weir-solo/solo")), before);
     assert!(!place.join(&format!("{own}/ledger.jsonl")).exists());
 }
+
+/// What the table says is the provider's own price: at another endpoint nobody knows it.
+#[test]
+fn what_is_displaced_is_booked_by_whose_endpoint_the_run_asked() {
+    for (endpoint, is_known) in [(Value::Null, true), (json!("http://10.1.2.3/v1"), false)] {
+        let place = place();
+        let manifest = json!({"run": "weir-solo", "setting": "solo", "engine": "upstream",
+            "engine_version": null, "agent": "mini_swe_agent", "model": "openai/gpt-4o",
+            "backend": "docker", "api_base": endpoint, "agent_config": null, "subset": "weir",
+            "subset_digest": "", "pairs": [], "prices": "regatta", "regatta": "0",
+            "created_at": "2026-11-25T12:00:00Z"});
+        place.write("logs/weir-solo/regatta/manifest.json", manifest.to_string());
+        let dir = format!("logs/weir-solo/solo/{PAIR}");
+        let unpriced = json!({"run_id": "bbbb2222", "model": "openai/gpt-4o",
+            "agent": {"status": "Submitted", "cost": 0, "steps": 1}});
+        place.write(&format!("{dir}/result.json"), unpriced.to_string());
+        let usage = json!({"prompt_tokens": 1000, "completion_tokens": 100});
+        let trajectory = json!({"messages": [
+            {"role": "assistant", "content": "Done.", "extra": {"response": {"usage": usage}}},
+        ]});
+        place.write(&format!("{dir}/solo_traj.json"), trajectory.to_string());
+        place.run(&["restore", "weir-solo", PAIR]).code(0);
+        let ledger = place.read("logs/weir-solo/regatta/ledger.jsonl");
+        let entry: Value = serde_json::from_str(ledger.lines().next().unwrap()).unwrap();
+        assert_eq!(entry["trial"], "bbbb2222");
+        assert_eq!(entry["cost"].is_f64(), is_known, "{endpoint}: {entry:#}");
+    }
+}

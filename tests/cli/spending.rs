@@ -344,3 +344,55 @@ fn a_pair_of_which_one_agents_cost_is_known_has_that_as_a_part() {
         .code(0)
         .prints("total spent on every trial:     $0.25 + 1 unknown");
 }
+
+/// What the agent said and saw is there while it runs, in whole lines, and after it was killed; where
+/// a result stands, the whole trajectory does.
+#[test]
+fn the_trajectory_of_a_running_trial_is_on_disk_and_stays_when_it_is_killed() {
+    let place = Place::new();
+    let listener = Listener::answering(|number| {
+        let echoes = reply("echo sk-test-123456; : step");
+        (number != 3).then_some(echoes)
+    });
+    configure(&place, &listener, "command-a-03-2025", "");
+    let mut started = until_the_fourth_call(&place, &[], &listener);
+    let pair = place.join(&format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2"));
+    let kept = || {
+        let trials = std::fs::read_dir(pair.join("regatta")).ok()?;
+        let mut files = trials.flatten().map(|it| it.path().join("solo_traj.jsonl"));
+        std::fs::read_to_string(files.next()?).ok()
+    };
+    wait_until("the third command's result is written", || {
+        kept().is_some_and(|text| text.lines().count() == 9)
+    });
+    assert!(!pair.join("solo_traj.json").exists());
+    started.kill().unwrap();
+    started.wait().unwrap();
+    let text = kept().unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&lines[0]["agent_id"], &lines[0]["task_id"]),
+        (&json!("solo"), &json!(7))
+    );
+    let roles: Vec<&str> = lines[1..]
+        .iter()
+        .map(|line| line["role"].as_str().unwrap())
+        .collect();
+    let turn = ["assistant", "tool"];
+    assert_eq!(
+        roles,
+        [&["system", "user"][..], &turn, &turn, &turn].concat()
+    );
+    assert!(text.contains(": step") && !text.contains("sk-test-123456"));
+    // The next trial is another one: it leaves a result, and nothing beside.
+    run(&place, &RUN_ONE).code(0);
+    assert!(pair.join("solo_traj.json").exists());
+    assert_eq!(kept(), Some(text));
+    let trial = lines[0]["run_id"].as_str().unwrap();
+    let kept_in = pair.join("regatta").join(trial).join("solo_traj.jsonl");
+    assert!(kept_in.exists());
+    assert_eq!(std::fs::read_dir(pair.join("regatta")).unwrap().count(), 1);
+}

@@ -206,6 +206,12 @@ fn looked_at_again(work: &str, condition: &str) -> (serde_json::Value, serde_jso
     let config = config.replace("max_attempts = 1", waits);
     bench.place.write("regatta.toml", config);
     let before = bench.judged(work, &[]);
+    let lines = bench.place.read("logs/x-solo/regatta/evaluations.jsonl");
+    let line: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
+    assert_eq!(
+        line["worth_broken_by"],
+        before["regatta"]["worth_broken_by"]
+    );
     bench
         .regatta(&["eval"])
         .code(0)
@@ -340,7 +346,8 @@ fn passes_that_nobody_looked_at_are_counted() {
     let bench = Bench::new(&PLAIN);
     let report = |args: &[&str]| bench.regatta(&[&["report"], args].concat()).code(0);
     let looked = bench.judged(&both(&PLAIN), &[]);
-    let told = "1 of 1 passes were not looked at; `regatta eval --force` looks";
+    let told = "1 of 1 passes were not looked at; `regatta eval x-solo --force` looks";
+    let in_markdown = "1 of 1 passes were not looked at; `regatta eval --force` looks";
     let strict = report(&["--strict-verdicts"]).stdout;
     assert!(!strict.contains("not looked at"), "{strict}");
     let mut upstreams = looked.clone();
@@ -361,7 +368,7 @@ fn passes_that_nobody_looked_at_are_counted() {
             .prints("--strict-verdicts: 0 of the passes counted as failed\n")
             .prints(&format!("  {told}\n"));
         report(&["--strict-verdicts", "--format", "markdown"])
-            .prints(&format!("x-solo: {told}.\n"));
+            .prints(&format!("x-solo: {in_markdown}.\n"));
         let json = report(&["--format", "json"]).stdout;
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["runs"][0]["not_looked_at"], 1, "{file:#}");

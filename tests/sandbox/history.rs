@@ -297,7 +297,7 @@ fn a_repository_that_cannot_be_readied_says_so_before_the_agent_starts() {
     let Err(error) = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace) else {
         panic!("a repository without anything in it was readied");
     };
-    assert_eq!(error.rule(), "sandbox_setup");
+    assert_eq!(error.rule(), "repository_unusable");
     assert!(
         error.to_string().contains("not a git repository"),
         "{error}"

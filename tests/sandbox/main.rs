@@ -15,6 +15,7 @@ mod groups;
 mod history;
 mod isolation;
 mod merging;
+mod oddities;
 mod place;
 mod team;
 mod terminal;

@@ -16,6 +16,7 @@ use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
 use crate::executor::Local;
 use crate::files;
+use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::summary::Outcome;
 use crate::report::text::plural;
@@ -239,8 +240,10 @@ impl Experiment {
             return Ok(());
         }
         Err(
-            Error::world(format!("preflight found:\n  {}", failed.join("\n  ")))
-                .hint("`regatta doctor` shows every check; --no-preflight starts all the same"),
+            Error::world(format!("preflight found:\n  {}", failed.join("\n  "))).hint(format!(
+                "`{}` shows every check; --no-preflight starts all the same",
+                hint::command("doctor")
+            )),
         )
     }
 
@@ -414,9 +417,10 @@ impl Experiment {
                     .iter()
                     .map(|summary| summary.count_of(Outcome::InfraError))
                     .sum();
+                let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
+                let why = hint::command(&format!("triage --explain {}", names.join(" ")));
                 ui.warn(format!(
-                    "{} did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
-                ,
+                    "{} did not finish, {infra} of them for infrastructure; `{why}` says why, and the same command tries again",
                     plural(open, "pair")
                 ));
                 exit::ERRORS

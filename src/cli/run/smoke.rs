@@ -6,6 +6,7 @@ use super::experiment::Experiment;
 use crate::cli::ui::{Ui, mark};
 use crate::engine::Options;
 use crate::error::{Result, exit};
+use crate::hint;
 use crate::process::Owner;
 use crate::report::summary::{Outcome, Summary};
 use crate::sandbox::docker::{Docker, Endpoint};
@@ -22,7 +23,7 @@ fn look_at(experiment: &Experiment) -> String {
     if matches!(experiment.options, Options::Upstream(_)) {
         what.push_str(", is --cooperbench-dir right");
     }
-    what.push_str("; `regatta doctor` with the same flags checks each");
+    let _ = write!(what, "; `{}` checks each", hint::command("doctor"));
     what
 }
 

@@ -1,5 +1,6 @@
 //! Our own engine: agents, sandboxes, mailbox and model client in this process.
 
+mod journal;
 pub mod options;
 mod record;
 mod trial;

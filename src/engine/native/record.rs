@@ -1,12 +1,14 @@
 //! What trials leave in the log tree, in upstream's form.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Zoned;
 use serde_json::{Map, Value, json};
 
 use super::Shared;
+use super::journal::Journal;
 use crate::agent::{AgentEnd, Letter, Status};
 use crate::bench::Pair;
 use crate::error::{Error, Result};
@@ -90,6 +92,33 @@ pub fn end(shared: &Shared) -> Result<()> {
     files::write_atomic(&batch.run.path().join("summary.json"), &pretty(&summary))
 }
 
+/// Begins the running trajectory of an agent, with what tells whose it is.
+pub fn journal(shared: &Shared, pair: &Pair, made: &Made, id: &str, features: &[u64]) -> Journal {
+    let batch = &shared.batch;
+    let dir = batch.run.pair(batch.setting.tree(), pair);
+    let feature = match features {
+        [feature] => Some(*feature),
+        _ => None,
+    };
+    let mut head = about(shared, pair, id, feature);
+    head["run_id"] = json!(made.trial);
+    head["started_at"] = json!(local(&made.started));
+    let path = dir.running_trajectory(&made.trial, feature);
+    Journal::begin(path, head, shared.mask(), Arc::clone(&shared.report))
+}
+
+/// Whose trajectory it is.
+fn about(shared: &Shared, pair: &Pair, id: &str, feature: Option<u64>) -> Value {
+    let mut about = json!({"repo": pair.task.repo, "task_id": pair.task.task_id});
+    match feature {
+        None => about["features"] = json!(pair.features),
+        Some(feature) => about["feature_id"] = json!(feature),
+    }
+    about["agent_id"] = json!(id);
+    about["model"] = json!(shared.options.model);
+    about
+}
+
 /// Writes a trial: the result last, so that where it is, everything is.
 pub async fn write(
     shared: &Shared,
@@ -108,13 +137,7 @@ pub async fn write(
     let mut works = Vec::new();
     for (index, end) in ends.into_iter().enumerate() {
         let id = id(alone, index);
-        let mut trajectory = json!({"repo": pair.task.repo, "task_id": pair.task.task_id});
-        match feature(index) {
-            None => trajectory["features"] = json!(pair.features),
-            Some(feature) => trajectory["feature_id"] = json!(feature),
-        }
-        trajectory["agent_id"] = json!(id);
-        trajectory["model"] = json!(shared.options.model);
+        let mut trajectory = about(shared, pair, &id, feature(index));
         trajectory["status"] = json!(end.status.word());
         trajectory["cost"] = json!(end.cost);
         trajectory["steps"] = json!(end.steps);

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::journal;
 use super::options::TapeMode;
 use super::record::{self, Made};
 use super::{Report, Shared};
@@ -45,11 +46,15 @@ pub async fn run(
     let made = Made::now();
     let crew = Crew::of(shared);
     let nth = tape_number(shared, pair, &crew.all_ids());
-    let mut agents = Vec::new();
+    let (mut agents, mut journals) = (Vec::new(), Vec::new());
     for (index, features) in crew.features(pair).into_iter().enumerate() {
         let id = crew.all_ids()[index];
         let tape = tape(shared, pair, id, nth)?;
-        agents.push(agent(shared, pair, &made, id, &crew, &features, tape)?);
+        let journal = record::journal(shared, pair, &made, id, &features);
+        let mut agent = agent(shared, pair, &made, id, &crew, &features, tape)?;
+        agent.on_log = journal.teller();
+        agents.push(agent);
+        journals.push(journal);
     }
     let pulled = tokio::select! {
         pulled = pull(shared, pair) => pulled,
@@ -89,6 +94,10 @@ pub async fn run(
             }
         }
     }
+    let mut kept = Vec::new();
+    for journal in journals {
+        kept.push(journal.end().await);
+    }
     let mut ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
     for end in &mut ends {
         if let Status::Failed(failure) = &mut end.status {
@@ -116,6 +125,7 @@ pub async fn run(
     let held = daemon_gone.is_some().then_some(permit);
     let letters = crew.mailbox.map(|mailbox| mailbox.conversation());
     record::write(shared, pair, &made, ends, letters.unwrap_or_default()).await?;
+    journal::remove(&kept)?;
     drop(held);
     Ok(TrialEnd {
         daemon_gone,
@@ -281,6 +291,7 @@ fn agent(
             });
         }),
         on_spent: spent,
+        on_log: Arc::new(|_| {}),
         id: id.to_owned(),
         team: crew.ids.clone(),
         task: parts.join("\n\n---\n\n"),

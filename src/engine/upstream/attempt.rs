@@ -12,6 +12,7 @@ use super::Upstream;
 use super::command::{Cover, upstream_would_run};
 use crate::engine::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::error::{Error, Result};
+use crate::hint;
 use crate::process;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
 use crate::sandbox::docker::relay::Seen;
@@ -125,7 +126,8 @@ impl Upstream {
             (AttemptEnd::DaemonGone(_), _) | (_, Ok(())) => Ok(end),
             (_, Err(error)) => {
                 report(Report::Note(format!(
-                    "containers may be left: {error}; `regatta clean` removes them"
+                    "containers may be left: {error}; `{}` removes them",
+                    hint::command("clean")
                 )));
                 // Upstream may have ended by itself just before its daemon did.
                 if by_itself && watched.docker.version().await.is_err() {

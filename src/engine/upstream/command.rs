@@ -283,6 +283,7 @@ fn access(config: &Config, agent: &str, version: Version, bin: Option<&Path>) ->
         Some(path) if path.is_file() => ModelAccess::read(path),
         _ => Ok(ModelAccess::default()),
     };
+    let named_agent = agent;
     let (agent, unreadable) = match named {
         Ok(named) => (named, None),
         Err(why) => (ModelAccess::default(), Some(why)),
@@ -291,6 +292,7 @@ fn access(config: &Config, agent: &str, version: Version, bin: Option<&Path>) ->
         agent,
         unreadable,
         dotenv: bin.and_then(dotenv),
+        is_mini_swe: named_agent.starts_with("mini_swe_agent"),
     };
     Access::of_config(config, asker, beside)
 }

@@ -4,6 +4,7 @@ use super::{Check, Level};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::executor::reaper::Leftovers;
+use crate::hint;
 use crate::process;
 use crate::sandbox::docker::{Docker, Endpoint};
 
@@ -33,7 +34,10 @@ pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
             "leftovers",
             Level::Warn,
             found.describe().join("; "),
-            "`regatta clean` removes them; so does the next run",
+            format!(
+                "`{}` removes them; so does the next run",
+                hint::command("clean")
+            ),
         ),
         Err(error) => Check::failed("leftovers", &error),
     });

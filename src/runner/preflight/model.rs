@@ -3,6 +3,7 @@
 use super::{Check, Level};
 use crate::engine::native::TapeMode;
 use crate::engine::{Access, Options};
+use crate::hint;
 use crate::model::probe::{ProbeError, probe};
 
 /// Whether a key for the model is set.
@@ -88,7 +89,7 @@ pub async fn model(options: &Options) -> Check {
             "model",
             Level::Warn,
             evidence,
-            "try one pair with `regatta run --smoke 1`",
+            format!("try one pair with `{}`", hint::command("run --smoke 1")),
         )
     };
     if let Some(why) = &access.unclear {
