@@ -266,6 +266,24 @@ fn of_a_stream_only_the_end_is_read() {
 }
 
 #[test]
+fn a_stream_that_an_earlier_trial_left_says_nothing_of_this_one() {
+    let place = with_second(
+        &json!({"feature_id": 9, "status": "Error", "cost": 0.0, "steps": 0, "error": "flux"}),
+    );
+    stream(&place, &[result_event(&json!(401), "no")]);
+    let source = "agent2_stream.jsonl (result, api_error_status 401)";
+    assert_cause(&place, "config", "authentication", source);
+    // As before a rerun: copies are kept, and the files stay until they are overwritten.
+    let earlier = json!({"run_id": "e0", "agents": {"agent2": {"status": "Error", "error": null}}});
+    place.write(&format!("{PAIR}/regatta/e0/result.json"), earlier.to_string());
+    place.write(
+        &format!("{PAIR}/regatta/e0/agent2_stream.jsonl"),
+        place.read(&format!("{PAIR}/agent2_stream.jsonl")),
+    );
+    assert_unknown(&place, "text: flux", "agents.agent2.error");
+}
+
+#[test]
 fn an_agents_name_leads_to_no_other_file() {
     let place = Place::new();
     let pair = "cb/logs/w-solo/solo/harbor_task/5/f3_f9";
