@@ -157,7 +157,8 @@ impl PairLine {
     #[must_use]
     pub fn source_to_show(&self) -> Option<&str> {
         let source = self.source.as_deref()?;
-        (!source.ends_with(".error") && source != "eval.json").then_some(source)
+        let is_error = source.rsplit('.').next() == Some("error");
+        (!is_error && source != "eval.json").then_some(source)
     }
 
     fn tell(&mut self, told: &Told) {

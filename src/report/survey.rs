@@ -13,8 +13,8 @@ use crate::store::result::ERROR;
 use crate::store::trajectory::Trajectory;
 use crate::store::words::Words;
 use crate::store::{
-    AgentRecord, Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result, stream,
-    trajectory,
+    AgentRecord, Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result,
+    stream, trajectory,
 };
 use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, told};
 

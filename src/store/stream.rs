@@ -128,8 +128,8 @@ impl Seen {
             "assistant" => {
                 self.retry = None;
                 let text = blocks(&event["message"]["content"]);
-                let is_programs =
-                    event["message"]["model"] == "<synthetic>" || event["isApiErrorMessage"] == true;
+                let is_programs = event["message"]["model"] == "<synthetic>"
+                    || event["isApiErrorMessage"] == true;
                 // What comes after it takes it back.
                 self.synthetic = (is_programs && !text.is_empty())
                     .then(|| (status(&event["apiErrorStatus"]), text));
@@ -156,9 +156,8 @@ impl Seen {
 
     fn into_end(self, file: &str) -> StreamEnd {
         let mut words = Vec::new();
-        let client = |what: &str, text: String| {
-            Words::new(format!("{file} ({what})"), text, Author::Client)
-        };
+        let client =
+            |what: &str, text: String| Words::new(format!("{file} ({what})"), text, Author::Client);
         if let Some(result) = &self.result {
             words.push(self.of_result(result, file));
         }
@@ -209,7 +208,10 @@ impl Seen {
             .or_else(|| Some(self.synthetic.as_ref()?.1.clone()));
         let mut text = said.unwrap_or_else(|| match status {
             Some(status) => format!("a call was answered with status {status}"),
-            None => format!("ended with {}", result["subtype"].as_str().unwrap_or("an error")),
+            None => format!(
+                "ended with {}",
+                result["subtype"].as_str().unwrap_or("an error")
+            ),
         });
         // A time of day in words is one of the agent's machine, unless a zone stands beside it.
         if let Some(limit) = &self.limit
@@ -323,7 +325,9 @@ mod tests {
 
     #[test]
     fn an_agent_that_finished_says_nothing() {
-        let found = end(&[r#"{"type":"result","subtype":"success","is_error":false,"result":"API Error: 401 {}"}"#]);
+        let found = end(&[
+            r#"{"type":"result","subtype":"success","is_error":false,"result":"API Error: 401 {}"}"#,
+        ]);
         assert_eq!((found.words.len(), found.is_told), (0, true));
         let found = end(&[r#"{"type":"turn.completed","usage":{}}"#]);
         assert_eq!((found.words.len(), found.is_told), (0, true));
@@ -376,7 +380,10 @@ mod tests {
 
     #[test]
     fn of_a_log_the_last_error_near_its_end_counts() {
-        let found = of_log("ERROR: old\nwork\nERROR: Quota exceeded.\ntokens used: 7\n", "f");
+        let found = of_log(
+            "ERROR: old\nwork\nERROR: Quota exceeded.\ntokens used: 7\n",
+            "f",
+        );
         assert_eq!(found.words[0].text, "Quota exceeded.");
         let far = format!("ERROR: old\n{}", "work\n".repeat(20));
         assert_eq!(of_log(&far, "f"), StreamEnd::default());

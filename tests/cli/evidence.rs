@@ -9,7 +9,9 @@ const PAIR: &str = "cb/logs/w-coop-comm/coop/harbor_task/5/f3_f9";
 
 /// One agent that submitted, and one that ended in an error that upstream gave no words.
 fn place() -> Place {
-    with_second(&json!({"feature_id": 9, "status": "Error", "cost": 0.0, "steps": 1, "error": null}))
+    with_second(
+        &json!({"feature_id": 9, "status": "Error", "cost": 0.0, "steps": 1, "error": null}),
+    )
 }
 
 fn with_second(agent2: &Value) -> Place {
@@ -40,7 +42,13 @@ fn last_message(place: &Place, text: &str) {
 
 fn explained(place: &Place) -> String {
     place
-        .run(&["triage", "--cooperbench-dir", "cb", "--explain", "--dry-run"])
+        .run(&[
+            "triage",
+            "--cooperbench-dir",
+            "cb",
+            "--explain",
+            "--dry-run",
+        ])
         .code(0)
         .stdout
 }
@@ -77,17 +85,57 @@ fn result_event(status: &Value, words: &str) -> Value {
 #[test]
 fn the_cause_is_read_where_the_agents_program_says_it() {
     for (status, words, cause, rule) in [
-        (json!(401), "Failed to authenticate. API Error: 401 This login has ended", "config", "login_expired"),
+        (
+            json!(401),
+            "Failed to authenticate. API Error: 401 This login has ended",
+            "config",
+            "login_expired",
+        ),
         (json!(401), "No entry for you", "config", "authentication"),
-        (json!(429), "You've hit your weekly limit · resets Mar 3, 4am (UTC)", "infra", "weekly_limit"),
-        (json!(429), "You've hit your session limit · resets 3pm (Asia/Tokyo)", "infra", "session_limit"),
-        (json!(429), "Claude AI usage limit reached|1751230800", "infra", "usage_limit"),
+        (
+            json!(429),
+            "You've hit your weekly limit · resets Mar 3, 4am (UTC)",
+            "infra",
+            "weekly_limit",
+        ),
+        (
+            json!(429),
+            "You've hit your session limit · resets 3pm (Asia/Tokyo)",
+            "infra",
+            "session_limit",
+        ),
+        (
+            json!(429),
+            "Claude AI usage limit reached|1751230800",
+            "infra",
+            "usage_limit",
+        ),
         (json!(429), "Slowly, please", "infra", "rate_limit"),
-        (json!(529), "API Error: 529 Overloaded. Come again", "infra", "overloaded_status"),
-        (json!(400), "Credit balance is too low", "config", "quota_exhausted"),
-        (json!(413), "Prompt is too long", "agent", "context_window_text"),
+        (
+            json!(529),
+            "API Error: 529 Overloaded. Come again",
+            "infra",
+            "overloaded_status",
+        ),
+        (
+            json!(400),
+            "Credit balance is too low",
+            "config",
+            "quota_exhausted",
+        ),
+        (
+            json!(413),
+            "Prompt is too long",
+            "agent",
+            "context_window_text",
+        ),
         (json!(502), "A bad gateway", "infra", "server_error"),
-        (Value::Null, "API Error: Server error mid-response. It may be cut.", "infra", "answer_cut_off"),
+        (
+            Value::Null,
+            "API Error: Server error mid-response. It may be cut.",
+            "infra",
+            "answer_cut_off",
+        ),
     ] {
         let place = place();
         stream(
@@ -111,8 +159,16 @@ fn the_cause_is_read_where_the_agents_program_says_it() {
 #[test]
 fn without_a_stream_the_last_message_of_an_agent_in_error_counts() {
     let place = place();
-    last_message(&place, "You've hit your weekly limit · resets Mar 3, 4am (UTC)");
-    assert_cause(&place, "infra", "weekly_limit", "agent9_traj.json (last message)");
+    last_message(
+        &place,
+        "You've hit your weekly limit · resets Mar 3, 4am (UTC)",
+    );
+    assert_cause(
+        &place,
+        "infra",
+        "weekly_limit",
+        "agent9_traj.json (last message)",
+    );
     // Its partner's file is not its own, nor is one by the feature's number.
     for name in ["agent1_stream.jsonl", "agent9_stream.jsonl"] {
         place.write(
@@ -120,7 +176,12 @@ fn without_a_stream_the_last_message_of_an_agent_in_error_counts() {
             result_event(&json!(401), "no").to_string(),
         );
     }
-    assert_cause(&place, "infra", "weekly_limit", "agent9_traj.json (last message)");
+    assert_cause(
+        &place,
+        "infra",
+        "weekly_limit",
+        "agent9_traj.json (last message)",
+    );
 }
 
 #[test]
@@ -152,10 +213,20 @@ fn codex_and_a_program_that_never_began_are_heard_too() {
             json!({"type": "turn.failed", "error": {"message": failed}}),
         ],
     );
-    assert_cause(&place, "infra", "usage_limit", "agent2_stream.jsonl (turn.failed)");
+    assert_cause(
+        &place,
+        "infra",
+        "usage_limit",
+        "agent2_stream.jsonl (turn.failed)",
+    );
     let path = format!("{PAIR}/agent2_stream.jsonl");
     place.write(&path, "bash: line 1: codex: command not found\n");
-    assert_cause(&place, "infra", "agent_install", "agent2_stream.jsonl (last line)");
+    assert_cause(
+        &place,
+        "infra",
+        "agent_install",
+        "agent2_stream.jsonl (last line)",
+    );
     // Where Codex writes no events, its log.
     std::fs::remove_file(place.join(&path)).unwrap();
     place.write(
@@ -204,14 +275,21 @@ fn an_agents_own_end_stays_its_own_whatever_it_says_last() {
     let place = with_second(
         &json!({"feature_id": 9, "status": "Error", "cost": 0.1, "steps": 5, "error": "litellm.ContextWindowExceededError: too long"}),
     );
-    last_message(&place, "Failed to authenticate. API Error: 401 This login has ended");
+    last_message(
+        &place,
+        "Failed to authenticate. API Error: 401 This login has ended",
+    );
     assert_cause(&place, "agent", "context_window", "agents.agent2.error");
 
     // An error without words, and such words within its own sentence: not believed, but shown.
     let prose = "The suite of the mock server prints 401 Unauthorized and \"rate limit exceeded\"; I left it so.";
     let place = self::place();
     last_message(&place, prose);
-    assert_unknown(&place, "The suite of the mock server", "agent9_traj.json (last message)");
+    assert_unknown(
+        &place,
+        "The suite of the mock server",
+        "agent9_traj.json (last message)",
+    );
 
     // Its program says that it ended, and not by what its last message speaks of.
     stream(
@@ -222,17 +300,27 @@ fn an_agents_own_end_stays_its_own_whatever_it_says_last() {
         ],
     );
     last_message(&place, "API Error: 401 Unauthorized");
-    assert_unknown(&place, "ended with error_during_execution", "agent2_stream.jsonl (result)");
+    assert_unknown(
+        &place,
+        "ended with error_during_execution",
+        "agent2_stream.jsonl (result)",
+    );
 
     // And the words of a result that no field vouches for.
     stream(&place, &[result_event(&Value::Null, prose)]);
-    assert_unknown(&place, "The suite of the mock server", "agent2_stream.jsonl (result)");
+    assert_unknown(
+        &place,
+        "The suite of the mock server",
+        "agent2_stream.jsonl (result)",
+    );
 }
 
 #[test]
 fn a_users_rules_see_the_same_texts() {
     let rule = |pattern: &str| {
-        format!("[[rule]]\nid = \"ours\"\ncause = \"agent\"\npattern = '{pattern}'\nabout = \"x\"\nadvice = \"y\"\n")
+        format!(
+            "[[rule]]\nid = \"ours\"\ncause = \"agent\"\npattern = '{pattern}'\nabout = \"x\"\nadvice = \"y\"\n"
+        )
     };
     let place = place();
     place.write("regatta.toml", "[triage]\nrules_file = \"ours.toml\"\n");
@@ -249,7 +337,10 @@ fn a_users_rules_see_the_same_texts() {
 
 #[test]
 fn of_a_stream_only_the_end_is_read() {
-    let line = format!("{}\n", json!({"type": "user", "message": {"content": "x".repeat(500)}}));
+    let line = format!(
+        "{}\n",
+        json!({"type": "user", "message": {"content": "x".repeat(500)}})
+    );
     let ended = format!("{}\n", result_event(&json!(401), "no"));
     let path = format!("{PAIR}/agent2_stream.jsonl");
     let place = place();
@@ -275,7 +366,10 @@ fn a_stream_that_an_earlier_trial_left_says_nothing_of_this_one() {
     assert_cause(&place, "config", "authentication", source);
     // As before a rerun: copies are kept, and the files stay until they are overwritten.
     let earlier = json!({"run_id": "e0", "agents": {"agent2": {"status": "Error", "error": null}}});
-    place.write(&format!("{PAIR}/regatta/e0/result.json"), earlier.to_string());
+    place.write(
+        &format!("{PAIR}/regatta/e0/result.json"),
+        earlier.to_string(),
+    );
     place.write(
         &format!("{PAIR}/regatta/e0/agent2_stream.jsonl"),
         place.read(&format!("{PAIR}/agent2_stream.jsonl")),
