@@ -56,7 +56,13 @@ impl Trajectory {
             let source = format!("{file} (exception)");
             return Some(Words::new(source, text, Author::Harness));
         }
-        let last = self.messages.last()?;
+        // SWE-agent ends with what its submission printed, or with nothing.
+        let is_more = |message: &&Message| {
+            let text = message.content.trim();
+            let is_none = text.is_empty() || text.ends_with("Exited (autosubmitted)");
+            message.role == "assistant" || !is_none
+        };
+        let last = self.messages.iter().rev().find(is_more)?;
         let text = last.content.trim();
         (last.role == "assistant" && !text.is_empty())
             .then(|| Words::new(format!("{file} (last message)"), text, Author::Agent))

@@ -33,11 +33,12 @@ pub struct Words {
 static STATUS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)^\s*(?:Failed\ to\ authenticate\.\ )?
-          (?: API\ Error:\ (?:Repeated\ )?(?P<api>[45]\d\d)\b
-            | API\ Error:\ Request\ rejected\ \((?P<rejected>[45]\d\d)\)
-            | unexpected\ status\ (?P<unexpected>[45]\d\d)\b
-            | exceeded\ retry\ limit,\ last\ status:\ (?P<last>[45]\d\d)\b
-            | Error\ code:\ (?P<code>[45]\d\d)\ -
+          (?: API\ Error:\ (?:Repeated\ )?([45]\d\d)\b
+            | API\ Error:\ Request\ rejected\ \(([45]\d\d)\)
+            | API\ Error\ \(([45]\d\d)\b
+            | unexpected\ status\ ([45]\d\d)\b
+            | exceeded\ retry\ limit,\ last\ status:\ ([45]\d\d)\b
+            | Error\ code:\ ([45]\d\d)\ -
           )",
     )
     .expect("tested")
@@ -87,6 +88,7 @@ mod tests {
                 Some(429),
             ),
             ("Error code: 400 - {'error': {}}", Some(400)),
+            ("API Error (503 upstream gone) · Retrying", Some(503)),
             ("The API Error: 401 came from my own server", None),
             ("API Error: 12 of 401 tests fail", None),
         ] {

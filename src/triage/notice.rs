@@ -27,8 +27,9 @@ static OPENING: LazyLock<Regex> = LazyLock::new(|| {
         r"(?x)^(?:
             API\ Error:\ (?:[45]\d\d\ (?:[{A-Z]|due\ to\ )
                 | [A-Z][a-z]+\ (?:[45]\d\d|error|timed|is|rejected)\b | Claude\ Code\ is\ unable | \{)
+          | API\ Error\ \([45]\d\d\b
           | Failed\ to\ authenticate[.:]
-          | You(?:'ve|’ve|\ have)?\ (?:hit|reached)\ your\ (?:[\w-]+\ ){0,3}(?:limit|cap)\b
+          | You(?:'ve|’ve|\ have)?\ (?:hit|reached)\ your\ (?:[\w'’-]+\ ){0,4}(?:limit|cap)\b
           | You(?:'re|’re|\ are)\ out\ of\ extra\ usage\b
           | Claude\ (?:AI\ )?usage\ limit\ reached\b
           | (?:[A-Z][\w-]*|5-hour)\ (?:weekly\ )?limit\ reached\b

@@ -19,10 +19,6 @@ pub struct Rules {
 
 /// One rule. Every condition it has must hold.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a key of its own in the file"
-)]
 pub struct Rule {
     /// Its stable name.
     pub id: String,
@@ -36,12 +32,22 @@ pub struct Rule {
     pub refused: bool,
     /// Whether it says where something broke, not why: words that come later may say more.
     pub vague: bool,
-    is_users: bool,
+    origin: Origin,
     exceptions: Vec<String>,
     statuses: Vec<u16>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
     harness: bool,
+}
+
+/// Whose rule it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Shipped,
+    /// A user's in the place of a shipped one.
+    Replaced,
+    /// A user's own.
+    Users,
 }
 
 #[derive(Deserialize)]
@@ -94,10 +100,15 @@ impl Rules {
         let mut rules = Self::shipped().rules;
         let mut first = Vec::new();
         for mut rule in parse(text, path)? {
-            rule.is_users = true;
             match rules.iter_mut().find(|shipped| shipped.id == rule.id) {
-                Some(shipped) => *shipped = rule,
-                None => first.push(rule),
+                Some(shipped) => {
+                    rule.origin = Origin::Replaced;
+                    *shipped = rule;
+                }
+                None => {
+                    rule.origin = Origin::Users;
+                    first.push(rule);
+                }
             }
         }
         first.append(&mut rules);
@@ -122,7 +133,11 @@ impl Rules {
         classes.extend(asked.class);
         let mut rules = self.rules.iter();
         rules.find(|rule| {
-            let may_speak = rule.is_users || (!asked.is_own && asked.allows(rule.cause));
+            let may_speak = match rule.origin {
+                Origin::Shipped => !asked.is_own && asked.allows(rule.cause),
+                Origin::Replaced => !asked.is_own,
+                Origin::Users => true,
+            };
             may_speak && rule.matches(text, &classes, asked.status)
         })
     }
@@ -193,7 +208,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 advice: rule.advice,
                 exceptions: rule.exception,
                 statuses: rule.status,
-                is_users: false,
+                origin: Origin::Shipped,
                 vague: rule.vague,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,

@@ -124,6 +124,18 @@ fn the_cause_is_read_where_the_agents_program_says_it() {
             "quota_exhausted",
         ),
         (
+            json!(400),
+            "A block is not where it should be",
+            "infra",
+            "client_request",
+        ),
+        (
+            json!(429),
+            "You've hit your org's monthly usage limit",
+            "infra",
+            "usage_limit",
+        ),
+        (
             json!(413),
             "Prompt is too long",
             "agent",
@@ -198,6 +210,38 @@ fn the_harnesss_error_comes_first_and_one_that_says_only_where_does_not_decide()
     let in_stream = "agent2_stream.jsonl (result, api_error_status 401)";
     for vague in ["Exit status: exit_api", "codex exited with code 1"] {
         assert_cause(&error(vague), "config", "authentication", in_stream);
+    }
+}
+
+#[test]
+fn swe_agents_last_step_tells_what_its_status_does_not() {
+    for (status, words, cause, rule) in [
+        (
+            "exit_error",
+            "Exit due to unknown error: litellm.AuthenticationError: AuthenticationError: no",
+            "config",
+            "authentication",
+        ),
+        (
+            "submitted (exit_api)",
+            "Exit due to retry error: RetryError[<Future at 0x7f state=finished raised NotFoundError>]",
+            "config",
+            "unknown_model",
+        ),
+        (
+            "exit_api",
+            "Exit due to retry error: RetryError[<Future at 0x7f state=finished raised RateLimitError>]",
+            "infra",
+            "rate_limit",
+        ),
+    ] {
+        let error = format!("Exit status: {status}");
+        let place = with_second(
+            &json!({"feature_id": 9, "status": "Error", "cost": 0.1, "steps": 4, "error": error}),
+        );
+        let messages = json!({"messages": [{"role": "assistant", "content": words}, {"role": "user", "content": "Exited (autosubmitted)"}]});
+        place.write(&format!("{PAIR}/agent9_traj.json"), messages.to_string());
+        assert_cause(&place, cause, rule, "agent9_traj.json (last message)");
     }
 }
 
