@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::{duration, not_looked_at};
-use crate::text::{NAME, one_line};
+use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
 #[must_use]
@@ -69,7 +69,7 @@ pub fn render(summaries: &[Summary]) -> String {
             let why = line
                 .why
                 .as_deref()
-                .map(|why| format!(": {}", cell(&one_line(why, 200))))
+                .map(|why| format!(": {}", cell(&ends_in_one_line(why, 200))))
                 .unwrap_or_default();
             let _ = writeln!(
                 listed,

@@ -311,6 +311,7 @@ impl Runner {
             facts: &facts,
             rules: &self.rules,
             prices: &self.prices,
+            reasons: None,
         })
     }
 

@@ -180,14 +180,9 @@ impl Runner {
                 .is_some_and(|diagnosis| diagnosis.cause == Cause::Infra)
         };
         running.infra += usize::from(is_infra(&judged.finding));
-        let text = judged
-            .record
-            .agents
-            .iter()
-            .find_map(|agent| agent.error.as_deref());
         let trip = running
             .breaker
-            .look(&judged.finding, text.unwrap_or_default());
+            .look(&judged.finding, judged.error_text().unwrap_or_default());
         self.sink.emit(event);
         if let (None, Some(trip)) = (&running.trip, trip) {
             self.sink.emit(Event::BreakerTripped {
