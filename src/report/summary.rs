@@ -31,6 +31,8 @@ pub enum Outcome {
     AgentError,
     /// Ended by infrastructure.
     InfraError,
+    /// Ended by a limit of the account that passes.
+    LimitError,
     /// Ended by the experiment's set-up.
     ConfigError,
     /// Ended in an error that no rule knows.
@@ -43,13 +45,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in a table's order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pass,
         Self::Fail,
         Self::Unjudged,
         Self::EvalError,
         Self::AgentError,
         Self::InfraError,
+        Self::LimitError,
         Self::ConfigError,
         Self::UnknownError,
         Self::Unreadable,
@@ -66,6 +69,7 @@ impl Outcome {
             Self::EvalError => "eval_error",
             Self::AgentError => "agent_error",
             Self::InfraError => "infra_error",
+            Self::LimitError => "limit_error",
             Self::ConfigError => "config_error",
             Self::UnknownError => "unknown_error",
             Self::Unreadable => "unreadable",
@@ -102,6 +106,7 @@ impl Outcome {
             Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => {
                 match diagnosis.cause {
                     Cause::Infra => Self::InfraError,
+                    Cause::Limit => Self::LimitError,
                     Cause::Config => Self::ConfigError,
                     Cause::Agent => Self::AgentError,
                 }

@@ -293,7 +293,7 @@ impl Survey<'_> {
         let Some(now) = judged.finding.diagnosis() else {
             return record.infra_error || record.tag.is_some();
         };
-        let is_infra = now.cause == crate::triage::Cause::Infra;
+        let is_infra = now.cause.passes();
         let says = |tag: &Tag| tag.cause == now.cause && tag.evidence == now.evidence;
         !record.tag.as_ref().is_some_and(says) || record.infra_error != is_infra
     }

@@ -1,5 +1,6 @@
 //! Events: where running and reporting meet.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -99,6 +100,16 @@ pub enum Event {
         errors: usize,
     },
     BackOff {
+        seconds: f64,
+        why: String,
+    },
+    LimitMet {
+        rule: String,
+        text: String,
+        resets_at: Timestamp,
+    },
+    WaitingForReset {
+        until: Timestamp,
         seconds: f64,
         why: String,
     },

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Whose failure it was.
@@ -12,8 +13,19 @@ pub enum Cause {
     Infra,
     /// The experiment's set-up: the same for every pair, another attempt only costs.
     Config,
+    /// A limit of the account that passes by itself, at a time that the provider may say: worth
+    /// another attempt then, and no mark against the agent.
+    Limit,
     /// The agent's own: a result like any other.
     Agent,
+}
+
+impl Cause {
+    /// Whether the pair is to run again: it was neither the agent nor the set-up.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Infra | Self::Limit)
+    }
 }
 
 impl fmt::Display for Cause {
@@ -21,6 +33,7 @@ impl fmt::Display for Cause {
         f.pad(match self {
             Self::Infra => "infra",
             Self::Config => "config",
+            Self::Limit => "limit",
             Self::Agent => "agent",
         })
     }
@@ -64,6 +77,9 @@ pub struct Diagnosis {
     pub cause: Cause,
     /// What that rests on.
     pub evidence: Evidence,
+    /// When the limit that was met resets, where the text says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<Timestamp>,
 }
 
 impl Diagnosis {
@@ -73,6 +89,7 @@ impl Diagnosis {
         Self {
             cause,
             evidence: Evidence::new(rule, source, text),
+            resets_at: None,
         }
     }
 }

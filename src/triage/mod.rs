@@ -4,6 +4,7 @@
 //! ask here. It reads the error that the harness saw, never what an agent's command printed.
 
 pub mod lost;
+pub mod reset;
 pub mod rules;
 pub mod trial;
 

@@ -29,6 +29,8 @@ pub struct Rule {
     pub advice: String,
     /// Whether the provider refused the call, or never got it, so that it bills nothing for it.
     pub refused: bool,
+    /// Whether its texts may say when what they refuse is let through again.
+    pub resets: bool,
     exceptions: Vec<String>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
@@ -57,6 +59,8 @@ struct FileRule {
     advice: String,
     #[serde(default)]
     refused: bool,
+    #[serde(default)]
+    resets: bool,
     /// Decided by what the harness saw happen, never by a text.
     #[serde(default)]
     harness: bool,
@@ -170,6 +174,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 unless: regex(rule.unless)?,
                 harness: rule.harness,
                 refused: rule.refused,
+                resets: rule.resets || rule.cause == Cause::Limit,
                 id: rule.id,
             })
         })

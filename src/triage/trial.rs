@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
+use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
-use super::{Cause, Diagnosis, Rules, lost};
+use super::{Cause, Diagnosis, Rules, lost, reset};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::store::TrialRecord;
@@ -52,7 +53,7 @@ impl Finding {
         match self {
             Self::Finished => false,
             Self::OnlyLooksFinished(_) | Self::Unmatched => true,
-            Self::Failed(diagnosis) => diagnosis.cause == Cause::Infra,
+            Self::Failed(diagnosis) => diagnosis.cause.passes(),
         }
     }
 }
@@ -97,11 +98,15 @@ pub fn examine(
             .map(|(class, _)| class);
         failures.push(gone.or_else(|| of_error(text, class, &source, facts, rules)));
     }
+    for diagnosis in failures.iter_mut().flatten() {
+        read_reset(diagnosis, record, rules);
+    }
     let found = |cause| {
         let mut known = failures.iter().flatten();
         known.find(|diagnosis| diagnosis.cause == cause).cloned()
     };
-    if let Some(diagnosis) = found(Cause::Config).or_else(|| found(Cause::Infra)) {
+    let first = [Cause::Config, Cause::Limit, Cause::Infra];
+    if let Some(diagnosis) = first.into_iter().find_map(found) {
         return Finding::Failed(diagnosis);
     }
     if let Some(diagnosis) = void {
@@ -115,6 +120,23 @@ pub fn examine(
         return Finding::Unmatched;
     }
     found(Cause::Agent).map_or(Finding::Finished, Finding::Failed)
+}
+
+/// Limits of a rate pass within so long, by themselves: one that resets later is an account's.
+const RATE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Reads when the limit that was met resets; a rate limit that lasts is a limit.
+fn read_reset(diagnosis: &mut Diagnosis, record: &TrialRecord, rules: &Rules) {
+    let rule = rules.get(&diagnosis.evidence.rule);
+    if !rule.is_some_and(|rule| rule.resets) {
+        return;
+    }
+    let said = record.ended();
+    diagnosis.resets_at = reset::resets_at(&diagnosis.evidence.text, said);
+    let lasts = |at: Timestamp| said.is_some_and(|said| at.duration_since(said) > RATE);
+    if diagnosis.cause == Cause::Infra && diagnosis.resets_at.is_some_and(lasts) {
+        diagnosis.cause = Cause::Limit;
+    }
 }
 
 /// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.

@@ -14,6 +14,7 @@ mod eval;
 mod hostile;
 mod in_force;
 mod layers;
+mod limits;
 mod listener;
 mod native;
 mod plan;
