@@ -184,7 +184,9 @@ impl View {
                 one_line(error, 120),
                 one_line(text, 200)
             ))),
-            Event::ContainerLost { container, lost } => self.line(&warning(format!(
+            Event::ContainerLost {
+                container, lost, ..
+            } => self.line(&warning(format!(
                 "container {} is gone ({}): {}",
                 &container[..12.min(container.len())],
                 lost.reason,

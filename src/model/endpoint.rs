@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 use super::pace::RETRY_AFTER_MAX;
@@ -73,7 +73,7 @@ impl Endpoint {
         let response = call.json(request).send().await;
         let response = response.map_err(|error| self.unanswered(&error))?;
         let status = response.status();
-        let retry_after = retry_after(response.headers(), Timestamp::now());
+        let retry_after = retry_after(response.headers(), now(response.headers()));
         let mut bytes = Vec::new();
         let whole = self.read(response, &mut bytes).await;
         if !status.is_success() {
@@ -154,6 +154,13 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// What time it is where a date in these headers is from; ours, where they do not say.
+fn now(headers: &HeaderMap) -> Timestamp {
+    let said = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let said = said.and_then(|date| DateTimeParser::new().parse_timestamp(date.trim()).ok());
+    said.unwrap_or_else(Timestamp::now)
+}
+
 /// How long to wait by a `Retry-After` of seconds (fractions too, which some send) or an HTTP
 /// date. `None` when it says nothing that helps: a wait of zero, or a date that has passed.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -187,6 +194,19 @@ mod tests {
             asked("Mon, 23 Nov 2026 12:00:30 GMT"),
             Some(Duration::from_secs(30))
         );
+    }
+
+    /// A date is of the endpoint's clock, which may be an hour from ours.
+    #[test]
+    fn a_retry_after_is_measured_by_the_endpoints_own_clock() {
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, "Mon, 23 Nov 2026 12:00:00 GMT".parse().unwrap());
+        headers.insert(
+            RETRY_AFTER,
+            "Mon, 23 Nov 2026 12:00:45 GMT".parse().unwrap(),
+        );
+        let wait = retry_after(&headers, now(&headers));
+        assert_eq!(wait, Some(Duration::from_secs(45)));
     }
 
     #[test]

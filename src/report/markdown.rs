@@ -54,6 +54,7 @@ pub fn render(summaries: &[Summary]) -> String {
     }
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
+    out.push_str(&unclear(summaries));
     for summary in summaries {
         let open = summary
             .lines
@@ -192,6 +193,24 @@ fn flagged(summaries: &[Summary]) -> String {
     format!(
         "\n| run | flagged passes | tests missing | files that steer tests | failing without them | not known without them | counted as failed |\n|---|--:|--:|--:|--:|--:|--:|\n{rows}"
     )
+}
+
+/// The pairs whose verdict may be of another trial, by the times alone.
+fn unclear(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    for summary in summaries {
+        let pairs = summary.verdict_time_unclear.iter();
+        let pairs = pairs.map(|pair| cell(pair)).collect::<Vec<_>>();
+        if !pairs.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n{}: verdict time unclear: {}.",
+                cell(summary.run.as_str()),
+                pairs.join(", ")
+            );
+        }
+    }
+    out
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.

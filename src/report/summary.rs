@@ -216,6 +216,9 @@ pub struct Summary {
     pub strict_verdicts: Option<usize>,
     /// Passes, as the evaluation gave them, of which nobody looked whether all tests ran.
     pub not_looked_at: usize,
+    /// Judged pairs whose result says that it ended after its verdict was made, by less than two
+    /// local times without a zone may differ.
+    pub verdict_time_unclear: Vec<String>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -259,6 +262,7 @@ impl Summary {
             flagged: Flags::default(),
             strict_verdicts: None,
             not_looked_at: 0,
+            verdict_time_unclear: Vec::new(),
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -341,14 +345,15 @@ impl Summary {
             flagged: None,
         };
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
+            if surveyed.is_time_unclear {
+                self.verdict_time_unclear.push(line.pair.clone());
+            }
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
             line.features_passed = passed(&file.feature1)
                 .zip(passed(&file.feature2))
                 .map(|(one, two)| usize::from(one) + usize::from(two));
-            if outcome == Outcome::Fail
-                && let Some(own) = &file.regatta
-            {
-                line.why = Some(eval::why_not(&own.suites)).filter(|why| !why.is_empty());
+            if outcome == Outcome::Fail {
+                line.why.clone_from(&surveyed.why_not);
             }
             if outcome == Outcome::Pass {
                 line.flagged = Flagged::of(file);

@@ -17,6 +17,19 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
+        if !summary.verdict_time_unclear.is_empty() {
+            let pairs: Vec<&str> = summary
+                .verdict_time_unclear
+                .iter()
+                .map(String::as_str)
+                .collect();
+            let _ = writeln!(
+                out,
+                "  verdict time unclear: {} judged before the result ended, by times without a zone; the verdicts count, and `regatta eval --force` judges again: {}",
+                plural(pairs.len(), "pair"),
+                some(&pairs, 6)
+            );
+        }
         if !summary.ungradeable.is_empty() {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(

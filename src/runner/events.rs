@@ -66,6 +66,7 @@ pub enum Event {
         container: String,
         #[serde(flatten)]
         lost: Lost,
+        local_at: jiff::civil::DateTime,
     },
     DaemonUnreachable {
         message: String,
@@ -161,7 +162,12 @@ impl From<Report> for Event {
                 Self::ContainerCreated { container, image }
             }
             Report::ContainerRefused { name, message } => Self::ContainerRefused { name, message },
-            Report::ContainerLost { container, lost } => Self::ContainerLost { container, lost },
+            Report::ContainerLost { container, lost } => Self::ContainerLost {
+                container,
+                lost,
+                // Results have such times: whoever reads them may live in another zone.
+                local_at: jiff::Zoned::now().datetime(),
+            },
             Report::DaemonUnreachable { message } => Self::DaemonUnreachable { message },
             Report::Note(text) => Self::Note { text },
         }

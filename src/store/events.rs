@@ -85,6 +85,7 @@ enum Known {
         container: String,
         #[serde(flatten)]
         lost: Lost,
+        local_at: Option<jiff::civil::DateTime>,
     },
     ContainerRefused {
         name: String,
@@ -118,9 +119,12 @@ impl ContainerFacts {
                     at,
                     container,
                     lost,
+                    local_at,
                 }) => {
                     let image = self.images.get(&container).cloned().unwrap_or_default();
-                    let at = at.to_zoned(jiff::tz::TimeZone::system()).datetime();
+                    // Earlier versions wrote no local time: then it is this machine's.
+                    let here = || at.to_zoned(jiff::tz::TimeZone::system()).datetime();
+                    let at = local_at.unwrap_or_else(here);
                     self.lost
                         .insert(container, LostContainer { image, at, lost });
                 }

@@ -23,4 +23,5 @@ mod restore;
 mod runner;
 mod spending;
 mod triage;
+mod verdicts;
 mod worth;
