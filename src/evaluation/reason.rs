@@ -84,16 +84,19 @@ const fn has_run(seen: &FeatureSeen) -> bool {
         || matches!(seen.tests_failed, Some(1..))
 }
 
+/// Whether a suite did not end in time, by what upstream keeps of one: an exit code that no program
+/// has, or nothing but these words where it keeps none.
+pub fn is_time_up(seen: &FeatureSeen, output: Option<&str>) -> bool {
+    seen.exit_code == Some(TIMED_OUT)
+        || seen.exit_code.is_none() && TIME_IS_UP.is_match(output.unwrap_or_default())
+}
+
 /// Why one suite did not pass, by its numbers and by what it printed.
 fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
-    if seen.exit_code == Some(TIMED_OUT) {
+    if is_time_up(seen, output) {
         return "the suite did not end in time".to_owned();
     }
     let output = output.unwrap_or_default();
-    // All that upstream keeps of such a suite, where it keeps no exit code.
-    if TIME_IS_UP.is_match(output) {
-        return "the suite did not end in time".to_owned();
-    }
     let read = output::upstream_counts(output);
     let count = |said: Option<i64>, read: u64| {
         said.and_then(|n| u64::try_from(n).ok())

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::{duration, not_looked_at};
+use super::time_limit;
 use crate::text::{NAME, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -55,6 +56,10 @@ pub fn render(summaries: &[Summary]) -> String {
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
     out.push_str(&unclear(summaries));
+    out.push_str(&damaged(summaries));
+    if let Some(warning) = time_limit::warning(summaries, cell) {
+        let _ = writeln!(out, "\n{warning}.");
+    }
     for summary in summaries {
         let open = summary
             .lines
@@ -211,6 +216,29 @@ fn unclear(summaries: &[Summary]) -> String {
         }
     }
     out
+}
+
+/// The judged results that are not what they look like.
+fn damaged(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    for summary in summaries {
+        for damaged in &summary.damaged {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                cell(summary.run.as_str()),
+                damaged.damage.name(),
+                damaged.pairs.len(),
+                damaged.counts(),
+                damaged.rates.join(", "),
+                cell(&damaged.named())
+            );
+        }
+    }
+    if out.is_empty() {
+        return out;
+    }
+    format!("\n| run | damaged results | pairs | count as | in the rates | which |\n|---|---|--:|---|---|---|\n{out}")
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::damage::{self, Damage, Damaged};
 use super::flags::{Flagged, Flags};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
+use super::time_limit::TimeLimit;
 use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
@@ -151,6 +153,9 @@ pub struct PairLine {
     pub rules: Option<String>,
     /// What a pass that is flagged is worth; none of any other pair.
     pub flagged: Option<Flagged>,
+    /// What is wrong with the result, where it was judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
 }
 
 /// What the verdicts of a run come to.
@@ -219,6 +224,10 @@ pub struct Summary {
     /// Judged pairs whose result says that it ended after its verdict was made, by less than two
     /// local times without a zone may differ.
     pub verdict_time_unclear: Vec<String>,
+    /// Judged results that are not what they look like, by what is wrong with them.
+    pub damaged: Vec<Damaged>,
+    /// Trials that the time limit ended.
+    pub time_limit: TimeLimit,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -263,6 +272,8 @@ impl Summary {
             strict_verdicts: None,
             not_looked_at: 0,
             verdict_time_unclear: Vec::new(),
+            damaged: Vec::new(),
+            time_limit: TimeLimit::of(surveyed, ledger),
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -343,7 +354,9 @@ impl Summary {
             merge: None,
             rules: None,
             flagged: None,
+            damage: damage_of(surveyed, outcome),
         };
+        damage::count(&mut self.damaged, &line.pair, outcome, &line.damage);
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             if surveyed.is_time_unclear {
                 self.verdict_time_unclear.push(line.pair.clone());
@@ -443,6 +456,15 @@ impl Summary {
             .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
         first.chain(rest).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What is wrong with a pair's result that the rates contain. Of one that counts as an error only
+/// that it passed is told: its patches are not taken for submissions.
+fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Damage> {
+    let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
+    let mut damage = surveyed.damage.clone();
+    damage.retain(|damage| is_judged || *damage == Damage::EndedByError);
+    damage
 }
 
 /// Two settings of one experiment, on the pairs that were judged in both.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::damage::Damage;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Setting, Usage};
 use crate::error::Result;
@@ -85,6 +86,8 @@ pub struct Surveyed {
     pub is_time_unclear: bool,
     /// Why it did not pass, where it was judged.
     pub why_not: Option<String>,
+    /// What is wrong with the result, where it was judged.
+    pub damage: Vec<Damage>,
 }
 
 impl Surveyed {
@@ -156,10 +159,17 @@ impl Survey<'_> {
             .as_ref()
             .filter(|_| verdict == Some(Verdict::Fail))
             .map(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
+        let damage = match (&standing, &evaluation, &verdict) {
+            (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
+                Damage::of(&dir, &judged.record, file, verdict)
+            }
+            _ => Vec::new(),
+        };
         Surveyed {
             pair: pair.clone(),
             tree,
             standing,
+            damage,
             verdict,
             evaluation,
             why_not,

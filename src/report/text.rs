@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::time_limit;
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
 use crate::model::price::Total;
@@ -39,11 +40,17 @@ pub fn render(summaries: &[Summary]) -> String {
                 some(&pairs, 6)
             );
         }
+        for damaged in &summary.damaged {
+            let _ = writeln!(out, "  {}\n    {}", damaged.told(), damaged.named());
+        }
         out.push_str(&failures(summary));
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }
     out.push_str(&compared(summaries));
+    if let Some(warning) = time_limit::warning(summaries, str::to_owned) {
+        let _ = writeln!(out, "\n{warning}");
+    }
     out.push('\n');
     out.push_str(&costs(summaries));
     out
@@ -399,7 +406,7 @@ pub fn plural(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
-fn some(items: &[&str], most: usize) -> String {
+pub(super) fn some(items: &[&str], most: usize) -> String {
     let mut shown = items[..items.len().min(most)].join(", ");
     if items.len() > most {
         let _ = write!(shown, " and {} more", items.len() - most);

@@ -102,6 +102,9 @@ pub struct Tag {
 /// The status that upstream gives an agent whose loop raised an exception.
 pub const ERROR: &str = "Error";
 
+/// The status of an agent of our own engine whose trial's time was up.
+pub const TIME_LIMIT: &str = "TimeLimitExceeded";
+
 impl TrialRecord {
     /// Whether any agent ended in an error, which is when upstream's resume runs the pair again.
     #[must_use]
