@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::text::hex;
-pub use read::{MAX_INPUT, open, open_to_write, read, read_end, read_lines, read_text, read_up_to};
+pub use read::{
+    MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_text, read_up_to,
+};
 pub use temporary::{left_behind, left_behind_in, remove_all};
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {

@@ -117,6 +117,27 @@ pub fn one_line(text: &str, limit: usize) -> String {
     format!("{cut}…")
 }
 
+/// A text of at most `limit` characters, of a longer one its beginning and its end: what went wrong
+/// often stands in the last line.
+#[must_use]
+pub fn head_and_tail(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        return text.to_owned();
+    }
+    let tail = limit / 2;
+    let head = limit.saturating_sub(tail + 3);
+    let begin = text.chars().take(head);
+    let end = text.chars().skip(count - tail);
+    begin.chain(" … ".chars()).chain(end).collect()
+}
+
+/// Like [`one_line`], with beginning and end of a longer text.
+#[must_use]
+pub fn ends_in_one_line(text: &str, limit: usize) -> String {
+    head_and_tail(&one_line(&head_and_tail(text, limit * 4), limit * 5), limit)
+}
+
 /// How large a user's regular expression may be when it is compiled, in bytes: twice what the
 /// largest of ours needs.
 const REGEX_SIZE: usize = 512 << 10;
@@ -195,6 +216,19 @@ mod tests {
         let text = format!("what\n{}\nwhy", "[".repeat(1_000_000));
         let expected = format!("what\n{}…\nwhy", "[".repeat(80));
         assert_eq!(shown_within(&text, 80), expected);
+    }
+
+    #[test]
+    fn of_a_long_text_both_ends_stay() {
+        let text = format!("begin {} end", "é ".repeat(5000));
+        for shown in [head_and_tail(&text, 40), ends_in_one_line(&text, 40)] {
+            assert!(
+                shown.starts_with("begin") && shown.ends_with("end"),
+                "{shown}"
+            );
+            assert_eq!(shown.chars().count(), 40);
+        }
+        assert_eq!(ends_in_one_line(" a\nb ", 40), "a b");
     }
 
     #[test]

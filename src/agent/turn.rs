@@ -22,7 +22,7 @@ use crate::model::client::Client;
 use crate::model::tape::{Ended, Tape};
 use crate::sandbox::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
-use crate::store::result::TIME_LIMIT;
+use crate::store::result;
 
 /// An agent that is to run.
 pub struct Agent {
@@ -131,7 +131,7 @@ impl Status {
             Self::Submitted => "Submitted",
             Self::StepLimit => "LimitsExceeded",
             Self::CostLimit => "CostLimitExceeded",
-            Self::TimeLimit => TIME_LIMIT,
+            Self::TimeLimit => result::TIME_LIMIT,
             Self::SandboxEnded(_) => "SandboxEnded",
             Self::Failed(_) | Self::Aborted => "Error",
         }

@@ -10,7 +10,7 @@ use crate::model::price::Total;
 use crate::report::text::{duration, plural};
 use crate::runner::Event;
 use crate::runner::limit::local;
-use crate::text::one_line;
+use crate::text::{ends_in_one_line, one_line};
 
 /// Shows events until no more can come.
 pub async fn show(ui: Ui, mut events: UnboundedReceiver<Event>) {
@@ -236,7 +236,7 @@ impl View {
                 "  {} ({}): {}",
                 diagnosis.cause,
                 diagnosis.evidence.rule,
-                one_line(&diagnosis.evidence.text, 100)
+                ends_in_one_line(&diagnosis.evidence.text, 120)
             ),
             None => String::new(),
         };

@@ -11,10 +11,11 @@ use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::Standing;
+use crate::report::survey::Judged;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
-use crate::text::one_line;
-use crate::triage::{Finding, Rules};
+use crate::text::{NAME, ends_in_one_line, one_line};
+use crate::triage::{Finding, Rules, Told};
 
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
@@ -70,23 +71,24 @@ fn triage(
             Standing::Result(judged) => judged,
             other => {
                 if args.explain {
-                    ui.data(&explain_none(&surveyed.pair, other, &stand.books.ledger))?;
+                    let ledger = &stand.books.ledger;
+                    let mut text = explain_none(&surveyed.pair, other, ledger);
+                    text.push_str(&say(surveyed.told.as_ref()));
+                    ui.data(&text)?;
                 }
                 continue;
             }
         };
-        if args.explain && judged.finding != Finding::Finished {
-            let error = judged
-                .record
-                .agents
-                .iter()
-                .find_map(|agent| agent.error.as_deref());
-            ui.data(&explain(
-                &surveyed.pair.to_string(),
-                &judged.finding,
-                error,
-                rules,
-            ))?;
+        if args.explain {
+            let name = surveyed.pair.to_string();
+            ui.data(&match (&judged.finding, &surveyed.told) {
+                (Finding::Finished, None) => String::new(),
+                (Finding::Finished, told) => format!(
+                    "{name}: finished, and its evaluation broke\n{}",
+                    say(told.as_ref())
+                ),
+                _ => explain(&name, judged, rules),
+            })?;
         }
         changed += usize::from(if args.dry_run {
             survey.would_tag(judged)
@@ -112,24 +114,42 @@ fn explain_none(pair: &Pair, standing: &Standing, ledger: &Ledger) -> String {
         None => format!("{pair}: missing\n  it was not run yet\n"),
         Some(diagnosis) => format!(
             "{pair}: missing\n  its last trial left no result that stands: {} ({})\n",
-            one_line(&diagnosis.evidence.text, 300),
+            ends_in_one_line(&diagnosis.evidence.text, SHOWN),
             diagnosis.evidence.rule
         ),
     }
 }
 
-fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) -> String {
+/// A text that stands for a pair without a result or without a verdict.
+fn say(told: Option<&Told>) -> String {
+    let Some(told) = told else {
+        return String::new();
+    };
+    let rule = told.rule.as_deref().unwrap_or("no rule matches");
+    let text = ends_in_one_line(&told.text, SHOWN);
+    format!(
+        "  rule: {rule} (from {})\n  text: {text}\n",
+        one_line(&told.source, NAME)
+    )
+}
+
+/// The most of a text that is shown, in characters: `report --format json` has all of it.
+const SHOWN: usize = 400;
+
+fn explain(pair: &str, judged: &Judged, rules: &Rules) -> String {
     let mut text = String::new();
-    let Some(diagnosis) = finding.diagnosis() else {
-        let error = one_line(error.unwrap_or("no error text"), 300);
-        let _ = writeln!(
-            text,
-            "{pair}: no rule matches\n  text: {error}\n  it stays as it is; a rule of yours can decide it ([triage] rules_file)"
-        );
+    let Some(diagnosis) = judged.finding.diagnosis() else {
+        let _ = writeln!(text, "{pair}: no rule matches");
+        if let Some(told) = &judged.told {
+            let source = one_line(&told.source, NAME);
+            let error = ends_in_one_line(&told.text, SHOWN);
+            let _ = writeln!(text, "  text: {error}\n  from: {source}");
+        }
+        text.push_str("  it stays as it is; a rule of yours can decide it ([triage] rules_file)\n");
         return text;
     };
     let evidence = &diagnosis.evidence;
-    let void = if matches!(finding, Finding::OnlyLooksFinished(_)) {
+    let void = if matches!(judged.finding, Finding::OnlyLooksFinished(_)) {
         ", though its status says that it finished"
     } else {
         ""
@@ -139,8 +159,8 @@ fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) ->
         "{pair}: {}{void}\n  rule: {} (from {})\n  text: {}",
         diagnosis.cause,
         evidence.rule,
-        evidence.source,
-        one_line(&evidence.text, 300)
+        one_line(&evidence.source, NAME),
+        ends_in_one_line(&evidence.text, SHOWN)
     );
     if let Some(rule) = rules.get(&evidence.rule) {
         let _ = writeln!(text, "  that is: {}\n  do: {}", rule.about, rule.advice);

@@ -140,13 +140,18 @@ fn too_large(path: &Path, limit: u64) -> Error {
 
 /// The last bytes of a file, for people: at most 1 MiB; nothing when there is no such file.
 pub fn read_end(path: &Path) -> Result<Vec<u8>> {
+    read_last(path, MAX_TAIL)
+}
+
+/// The last bytes of a file, at most so many; nothing when there is no such file.
+pub fn read_last(path: &Path, most: u64) -> Result<Vec<u8>> {
     let Some(mut file) = open_if_there(path)? else {
         return Ok(Vec::new());
     };
     let mut bytes = Vec::new();
     let size = file.metadata().map_or(0, |meta| meta.len());
-    file.seek(io::SeekFrom::Start(size.saturating_sub(MAX_TAIL)))
-        .and_then(|_| file.take(MAX_TAIL).read_to_end(&mut bytes))
+    file.seek(io::SeekFrom::Start(size.saturating_sub(most)))
+        .and_then(|_| file.take(most).read_to_end(&mut bytes))
         .map_err(|error| failed("read", path, &error))?;
     Ok(bytes)
 }
@@ -271,6 +276,7 @@ mod tests {
                 read_text(&path).map(drop),
                 read_up_to(&path, 100).map(drop),
                 read_end(&path).map(drop),
+                read_last(&path, 100).map(drop),
                 read_lines(&path, 0, 100, |_, _| {}).map(drop),
                 append_line(&path, "x"),
                 copy(&path, &dir.path().join("copy")).map(drop),
@@ -299,6 +305,7 @@ mod tests {
             assert_eq!(error.hints().len(), 1);
         }
         assert_eq!(read_end(&path).unwrap().len() as u64, MAX_TAIL);
+        assert_eq!(read_last(&path, 7).unwrap().len(), 7);
     }
 
     #[test]

@@ -63,7 +63,12 @@ impl Damage {
 
     /// What is wrong with a result that was judged.
     #[must_use]
-    pub fn of(dir: &PairDir, record: &TrialRecord, file: &EvalFile, verdict: &Verdict) -> Vec<Self> {
+    pub fn of(
+        dir: &PairDir,
+        record: &TrialRecord,
+        file: &EvalFile,
+        verdict: &Verdict,
+    ) -> Vec<Self> {
         let mut found = Vec::new();
         let submitted = record.agents.iter().filter(|agent| agent.status != ERROR);
         if submitted.into_iter().any(|agent| is_empty(dir, agent)) {
@@ -83,7 +88,8 @@ impl Damage {
 fn is_empty(dir: &PairDir, agent: &AgentRecord) -> bool {
     let path = dir.patch(agent.feature);
     let is_short = path.metadata().is_ok_and(|meta| meta.len() <= BLANK);
-    is_short && matches!(files::read_up_to(&path, BLANK), Ok(Some(bytes)) if bytes.trim_ascii().is_empty())
+    is_short
+        && matches!(files::read_up_to(&path, BLANK), Ok(Some(bytes)) if bytes.trim_ascii().is_empty())
 }
 
 /// Whether a suite of upstream's evaluation did not end in time.
@@ -93,7 +99,11 @@ fn is_time_up(dir: &PairDir, file: &EvalFile) -> bool {
     let may_be = |seen: &&FeatureSeen| {
         seen.passed != Some(true) && seen.exit_code.is_none_or(|code| code < 0)
     };
-    if !seen.iter().filter_map(|it| it.as_ref()).any(|it| may_be(&it)) {
+    if !seen
+        .iter()
+        .filter_map(|it| it.as_ref())
+        .any(|it| may_be(&it))
+    {
         return false;
     }
     let outputs = eval::outputs(&dir.eval());

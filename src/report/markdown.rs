@@ -7,7 +7,7 @@ use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::{duration, not_looked_at};
 use super::time_limit;
-use crate::text::{NAME, one_line};
+use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
 #[must_use]
@@ -75,7 +75,7 @@ pub fn render(summaries: &[Summary]) -> String {
             let why = line
                 .why
                 .as_deref()
-                .map(|why| format!(": {}", cell(&one_line(why, 200))))
+                .map(|why| format!(": {}", cell(&ends_in_one_line(why, 200))))
                 .unwrap_or_default();
             let _ = writeln!(
                 listed,
@@ -238,7 +238,9 @@ fn damaged(summaries: &[Summary]) -> String {
     if out.is_empty() {
         return out;
     }
-    format!("\n| run | damaged results | pairs | count as | in the rates | which |\n|---|---|--:|---|---|---|\n{out}")
+    format!(
+        "\n| run | damaged results | pairs | count as | in the rates | which |\n|---|---|--:|---|---|---|\n{out}"
+    )
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.

@@ -15,7 +15,7 @@ use crate::model::price::Total;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
-use crate::triage::{Cause, Finding};
+use crate::triage::{Cause, Finding, Told};
 
 /// What a pair counts as: exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -99,6 +99,8 @@ impl Outcome {
         };
         match &judged.finding {
             Finding::Finished => match &surveyed.verdict {
+                // Its evaluation left no file and broke: the run's summary says how.
+                None if surveyed.told.is_some() => Self::EvalError,
                 None => Self::Unjudged,
                 Some(Verdict::Pass) => Self::Pass,
                 Some(Verdict::Fail) => Self::Fail,
@@ -132,6 +134,8 @@ pub struct PairLine {
     pub why: Option<String>,
     /// The rule that decided.
     pub rule: Option<String>,
+    /// Where the text of `why` stands, where it is an error's.
+    pub source: Option<String>,
     /// Whether the result names a cost, be it zero.
     pub names_cost: bool,
     /// What is known of the cost of the result that stands, in USD; `None` when nothing is.
@@ -156,6 +160,14 @@ pub struct PairLine {
     /// What is wrong with the result, where it was judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<Damage>,
+}
+
+impl PairLine {
+    fn tell(&mut self, told: &Told) {
+        self.rule.clone_from(&told.rule);
+        self.source = Some(told.source.clone());
+        self.why = Some(told.text.clone());
+    }
 }
 
 /// What the verdicts of a run come to.
@@ -344,6 +356,7 @@ impl Summary {
             status: None,
             why: None,
             rule: None,
+            source: None,
             names_cost: false,
             cost: None,
             usage_unknown: false,
@@ -377,6 +390,9 @@ impl Summary {
             let own = file.regatta.as_ref();
             line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
         }
+        if let Some(told) = &surveyed.told {
+            line.tell(told);
+        }
         let judged = match &surveyed.standing {
             Standing::Missing => return line,
             Standing::Unreadable(why) => {
@@ -408,6 +424,7 @@ impl Summary {
         if let Some(diagnosis) = judged.finding.diagnosis() {
             line.rule = Some(diagnosis.evidence.rule.clone());
             line.why = Some(diagnosis.evidence.text.clone());
+            line.source = Some(diagnosis.evidence.source.clone());
         } else if let Some(Verdict::Error(why)) = &surveyed.verdict {
             let own = surveyed
                 .evaluation
@@ -418,8 +435,9 @@ impl Summary {
                 None => eval::MERGE_CONFLICT.to_owned(),
             });
             line.why = Some(why.clone());
-        } else if judged.finding == Finding::Unmatched {
-            line.why = record.agents.iter().find_map(|agent| agent.error.clone());
+            line.source = Some("eval.json".to_owned());
+        } else if let Some(told) = &judged.told {
+            line.tell(told);
         }
         line
     }

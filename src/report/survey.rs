@@ -13,11 +13,15 @@ use crate::model::price::{PriceTable, cost_of};
 use crate::store::eval::EvalFile;
 use crate::store::events::ContainerFacts;
 use crate::store::layout::setting_of;
+use crate::store::reasons::Reasons;
 use crate::store::result::ERROR;
+use crate::store::trajectory::Trajectory;
+use crate::store::words::Words;
 use crate::store::{
-    Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result, trajectory,
+    AgentRecord, Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result,
+    stream, trajectory,
 };
-use crate::triage::{Case, Diagnosis, Finding, Rules, examine};
+use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, told};
 
 /// What is needed to judge the pairs of one run.
 #[derive(Debug)]
@@ -32,6 +36,9 @@ pub struct Survey<'a> {
     pub rules: &'a Rules,
     /// Prices for what upstream has none for.
     pub prices: &'a PriceTable,
+    /// What the run's summaries and its console say, for what stands without a reason; who acts
+    /// while a run goes on needs none.
+    pub reasons: Option<&'a Reasons>,
 }
 
 /// What a run's own files hold, as judging its pairs needs it; reading them touches nothing.
@@ -40,6 +47,7 @@ pub struct Books {
     /// The ledger.
     pub ledger: Ledger,
     facts: ContainerFacts,
+    reasons: Reasons,
 }
 
 impl Books {
@@ -48,6 +56,7 @@ impl Books {
         Ok(Self {
             ledger: Ledger::open_readonly(run)?,
             facts: ContainerFacts::of_run(run)?,
+            reasons: Reasons::of_run(run),
         })
     }
 
@@ -65,6 +74,7 @@ impl Books {
             facts: &self.facts,
             rules,
             prices,
+            reasons: Some(&self.reasons),
         }
     }
 }
@@ -88,6 +98,8 @@ pub struct Surveyed {
     pub why_not: Option<String>,
     /// What is wrong with the result, where it was judged.
     pub damage: Vec<Damage>,
+    /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
+    pub told: Option<Told>,
 }
 
 impl Surveyed {
@@ -123,12 +135,26 @@ pub struct Judged {
     pub record: TrialRecord,
     /// Triage's finding.
     pub finding: Finding,
+    /// What there is to read, where the finding is an error that no rule knows.
+    pub told: Option<Told>,
     /// Tokens, as far as the trajectories tell.
     pub usage: Option<Usage>,
     /// What it cost.
     pub cost: Cost,
     /// The name by which a price was found, where it is not the model's own.
     pub priced_as: Option<String>,
+}
+
+impl Judged {
+    /// The text that says how the trial failed: what triage decided by, or what no rule knows.
+    #[must_use]
+    pub fn error_text(&self) -> Option<&str> {
+        let told = || self.told.as_ref().map(|told| told.text.as_str());
+        let diagnosis = self.finding.diagnosis();
+        diagnosis
+            .map(|diagnosis| diagnosis.evidence.text.as_str())
+            .or_else(told)
+    }
 }
 
 /// A patch shorter than this may be no patch: only then is a submitted trial's tail looked at.
@@ -153,6 +179,10 @@ impl Survey<'_> {
             _ => OfTrial::Yes,
         };
         let evaluation = evaluation.filter(|_| of_trial != OfTrial::No);
+        let told = evaluation
+            .is_none()
+            .then(|| self.told(pair, &standing))
+            .flatten();
         let verdict = evaluation.as_ref().map(Verdict::of);
         let evaluation = evaluation.and_then(std::result::Result::ok);
         let why_not = evaluation
@@ -168,6 +198,7 @@ impl Survey<'_> {
         Surveyed {
             pair: pair.clone(),
             tree,
+            told,
             standing,
             damage,
             verdict,
@@ -191,6 +222,44 @@ impl Survey<'_> {
         };
         let written = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
         evidence.decide(file, || [dir.result(), dir.eval()].map(written))
+    }
+
+    /// Why a pair has no result, or a finished one no verdict, by the run's own files.
+    fn told(&self, pair: &Pair, standing: &Standing) -> Option<Told> {
+        let reasons = self.reasons?;
+        let words = match standing {
+            Standing::Missing => reasons.missing(pair),
+            Standing::Result(judged) if judged.finding == Finding::Finished => {
+                reasons.unjudged(pair, judged.record.ended_at.as_deref())
+            }
+            Standing::Unreadable(_) | Standing::Result(_) => None,
+        }?;
+        let rule = self.rules.ask(&Asked::of(&words, None));
+        Some(Told {
+            rule: rule.map(|rule| rule.id.clone()),
+            source: words.source,
+            text: words.text,
+        })
+    }
+
+    /// What is said of the end of an agent that ended in an error, beside its result.
+    fn said(
+        &self,
+        pair: &Pair,
+        dir: &PairDir,
+        agent: &AgentRecord,
+        trajectory: Option<&Trajectory>,
+    ) -> Vec<Words> {
+        let stream = stream::read(dir, &agent.id);
+        let mut said = stream.words;
+        // Where its program tells how it ended, its last message is only that.
+        if !stream.is_told {
+            let path = dir.trajectory(agent.feature);
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            said.extend(trajectory.and_then(|trajectory| trajectory.last_words(&file)));
+        }
+        said.extend(self.reasons.and_then(|reasons| reasons.missing(pair)));
+        said
     }
 
     /// Judges one result.
@@ -231,6 +300,12 @@ impl Survey<'_> {
             } else {
                 None
             };
+            let is_error = agent.status == ERROR && !is_native;
+            case.said.push(if is_error {
+                self.said(pair, &dir, agent, trajectory.as_ref())
+            } else {
+                Vec::new()
+            });
             case.trajectories.push(trajectory);
             case.patches.push(patch);
         }
@@ -244,11 +319,13 @@ impl Survey<'_> {
             || examine(pair, &record, &case, self.facts, self.rules),
             Finding::OnlyLooksFinished,
         );
+        let told = (finding == Finding::Unmatched).then(|| told(&record, &case));
         let billed = self.as_billed(&record, &case, &finding);
         let (cost, priced_as) = cost_of(&billed, usage, self.prices);
         Judged {
             record,
             finding,
+            told,
             usage,
             cost,
             priced_as,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::time_limit;
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
+use super::time_limit;
 use crate::model::price::Total;
-use crate::text::one_line;
+use crate::text::{ends_in_one_line, one_line};
 
 /// A table and what there is to know about the pairs that did not finish.
 #[must_use]
@@ -334,7 +334,7 @@ fn errors(summary: &Summary) -> String {
         for (rule, why, pairs) in groups {
             let name = outcome.name();
             let _ = writeln!(out, "  {name} · {rule} · {}", plural(pairs.len(), "pair"));
-            let _ = writeln!(out, "    {}", one_line(why, 160));
+            let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
             let _ = writeln!(out, "    {}", some(&pairs, 6));
         }
     }

@@ -31,9 +31,9 @@ impl TimeLimit {
         }
         for pair in surveyed {
             if let Standing::Result(judged) = &pair.standing
-                && !ledger.iter().any(|entry| {
-                    entry.trial == judged.record.trial && entry.pair == pair.pair
-                })
+                && !ledger
+                    .iter()
+                    .any(|entry| entry.trial == judged.record.trial && entry.pair == pair.pair)
             {
                 limit.count(&judged.record.agents, judged.finding.diagnosis());
             }
@@ -59,7 +59,10 @@ impl TimeLimit {
 /// How many trials the time limit ended in each arm, and what that may do; nothing where it ended
 /// none. `name` writes a run's name for where it is shown.
 pub(super) fn warning(summaries: &[Summary], name: impl Fn(&str) -> String) -> Option<String> {
-    if summaries.iter().all(|summary| summary.time_limit.trials == 0) {
+    if summaries
+        .iter()
+        .all(|summary| summary.time_limit.trials == 0)
+    {
         return None;
     }
     let arms = summaries.iter().map(|summary| {

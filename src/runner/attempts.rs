@@ -348,6 +348,7 @@ impl Runner {
             facts: &facts,
             rules: &self.rules,
             prices: &self.prices,
+            reasons: None,
         })
     }
 

@@ -195,14 +195,9 @@ impl Runner {
         running.paced_until = running
             .paced_until
             .max(diagnosis.and_then(|it| it.resets_at));
-        let text = judged
-            .record
-            .agents
-            .iter()
-            .find_map(|agent| agent.error.as_deref());
         let trip = running
             .breaker
-            .look(&judged.finding, text.unwrap_or_default());
+            .look(&judged.finding, judged.error_text().unwrap_or_default());
         self.sink.emit(event);
         if let Some(limit) = diagnosis.and_then(|it| Limit::of(it, Timestamp::now())) {
             if running.limit.is_none() {

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::text::head_and_tail;
+
 /// Whose failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,27 +48,34 @@ pub struct Evidence {
     pub rule: String,
     /// Where the text came from, e.g. `agents.agent1.error`.
     pub source: String,
-    /// The text, cut to its first [`Evidence::MAX_CHARS`] characters.
+    /// The text; of one of more than [`Evidence::MAX_CHARS`] characters its head and its tail.
     pub text: String,
 }
 
 impl Evidence {
-    /// Evidence is to be read by people: more than this is in the trajectory.
-    pub const MAX_CHARS: usize = 400;
+    /// No error that says something is longer: an installer's has 2,000.
+    pub const MAX_CHARS: usize = 20_000;
 
     /// Evidence with its text cut to size.
     #[must_use]
     pub fn new(rule: &str, source: &str, text: &str) -> Self {
-        let text = text.trim();
-        let mut cut: String = text.chars().take(Self::MAX_CHARS).collect();
-        if cut.len() < text.len() {
-            cut.push('…');
-        }
         Self {
             rule: rule.to_owned(),
             source: source.to_owned(),
-            text: cut,
+            text: head_and_tail(text.trim(), Self::MAX_CHARS),
         }
+    }
+
+    /// Whether it says the same as another one, which an earlier version may have cut short.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let begins = |whole: &str, cut: &str| {
+            let head = cut.strip_suffix('…');
+            head.is_some_and(|head| whole.starts_with(head))
+        };
+        self.rule == other.rule
+            && self.source == other.source
+            && (self.text == other.text || begins(&self.text, &other.text))
     }
 }
 

@@ -114,6 +114,18 @@ impl RunDir {
         self.path.join("config.json")
     }
 
+    /// Upstream's `summary.json`: what became of each pair of its last invocation.
+    #[must_use]
+    pub fn summary_json(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+
+    /// Upstream's `eval_summary.json`: the same of its last evaluation.
+    #[must_use]
+    pub fn eval_summary_json(&self) -> PathBuf {
+        self.path.join("eval_summary.json")
+    }
+
     /// The directory of one of upstream's settings.
     #[must_use]
     pub fn tree(&self, tree: Tree) -> PathBuf {
@@ -271,6 +283,15 @@ impl PairDir {
     #[must_use]
     pub fn patch(&self, feature: Option<u64>) -> PathBuf {
         self.path.join(format!("{}.patch", self.stem(feature)))
+    }
+
+    /// What an agent's own program printed while it ran, by the agent's id and not its feature:
+    /// `agent<number>_stream.<kind>`. None for an id that is no plain name: results name agents.
+    #[must_use]
+    pub fn stream(&self, agent: &str, kind: &str) -> Option<PathBuf> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        (!agent.is_empty() && agent.len() <= 100 && agent.chars().all(is_plain))
+            .then(|| self.path.join(format!("{agent}_stream.{kind}")))
     }
 
     fn stem(&self, feature: Option<u64>) -> String {

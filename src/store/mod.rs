@@ -11,10 +11,13 @@ pub mod ledger;
 pub mod lock;
 pub mod manifest;
 pub mod pass;
+pub mod reasons;
 pub mod restore;
 pub mod result;
 pub mod scan;
+pub mod stream;
 pub mod trajectory;
+pub mod words;
 
 pub use diagnosis::{Cause, Diagnosis, Evidence};
 pub use layout::{LogTree, PairDir, RunDir};

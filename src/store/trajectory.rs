@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::words::{Author, Words};
 use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::files;
 
@@ -44,6 +45,21 @@ impl Trajectory {
     pub fn exception(&self) -> Option<(&str, &str)> {
         let last = self.messages.last()?;
         Some((last.exit_status.as_deref()?, last.exception.as_deref()?))
+    }
+
+    /// What it says last, of an agent whose status says that it ended in an error: the exception
+    /// that ended it, or its last message, which may be the agent's own.
+    #[must_use]
+    pub fn last_words(&self, file: &str) -> Option<Words> {
+        if let Some((class, text)) = self.exception() {
+            let text = if text.trim().is_empty() { class } else { text };
+            let source = format!("{file} (exception)");
+            return Some(Words::new(source, text, Author::Harness));
+        }
+        let last = self.messages.last()?;
+        let text = last.content.trim();
+        (last.role == "assistant" && !text.is_empty())
+            .then(|| Words::new(format!("{file} (last message)"), text, Author::Agent))
     }
 
     /// Reads a trajectory from its bytes.

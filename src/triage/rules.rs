@@ -3,7 +3,8 @@
 use regex::Regex;
 use serde::Deserialize;
 
-use super::Cause;
+use super::notice::{leading_classes, unframed};
+use super::{Asked, Cause};
 use crate::error::{Error, Result};
 use crate::text::{searched, users_regex};
 
@@ -31,7 +32,11 @@ pub struct Rule {
     pub refused: bool,
     /// Whether its texts may say when what they refuse is let through again.
     pub resets: bool,
+    /// Whether it says where something broke, not why: words that come later may say more.
+    pub vague: bool,
+    is_users: bool,
     exceptions: Vec<String>,
+    statuses: Vec<u16>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
     harness: bool,
@@ -51,6 +56,8 @@ struct FileRule {
     cause: Cause,
     #[serde(default)]
     exception: Vec<String>,
+    #[serde(default)]
+    status: Vec<u16>,
     pattern: Option<String>,
     unless: Option<String>,
     #[serde(default)]
@@ -61,6 +68,8 @@ struct FileRule {
     refused: bool,
     #[serde(default)]
     resets: bool,
+    #[serde(default)]
+    vague: bool,
     /// Decided by what the harness saw happen, never by a text.
     #[serde(default)]
     harness: bool,
@@ -84,7 +93,8 @@ impl Rules {
     pub fn with_user(text: &str, path: &str) -> Result<Self> {
         let mut rules = Self::shipped().rules;
         let mut first = Vec::new();
-        for rule in parse(text, path)? {
+        for mut rule in parse(text, path)? {
+            rule.is_users = true;
             match rules.iter_mut().find(|shipped| shipped.id == rule.id) {
                 Some(shipped) => *shipped = rule,
                 None => first.push(rule),
@@ -97,10 +107,24 @@ impl Rules {
     /// The first rule that matches an error's text and, where it is known, its exception class.
     #[must_use]
     pub fn find(&self, text: &str, class: Option<&str>) -> Option<&Rule> {
-        let text = &*searched(text);
+        self.ask(&Asked {
+            text,
+            class,
+            ..Asked::default()
+        })
+    }
+
+    /// The first rule that matches what is known of an error.
+    #[must_use]
+    pub fn ask(&self, asked: &Asked<'_>) -> Option<&Rule> {
+        let text = &*searched(asked.text);
         let mut classes = leading_classes(text);
-        classes.extend(class);
-        self.rules.iter().find(|rule| rule.matches(text, &classes))
+        classes.extend(asked.class);
+        let mut rules = self.rules.iter();
+        rules.find(|rule| {
+            let may_speak = rule.is_users || (!asked.is_own && asked.allows(rule.cause));
+            may_speak && rule.matches(text, &classes, asked.status)
+        })
     }
 
     /// A rule by its id.
@@ -120,24 +144,21 @@ impl Rules {
 const MOST: usize = 200;
 
 impl Rule {
-    fn matches(&self, text: &str, classes: &[&str]) -> bool {
+    fn matches(&self, text: &str, classes: &[&str], status: Option<u16>) -> bool {
         if self.harness {
             return false;
         }
-        let by_class = self.exceptions.is_empty()
-            || self
-                .exceptions
-                .iter()
-                .any(|name| classes.contains(&name.as_str()));
-        by_class
-            && self
-                .pattern
-                .as_ref()
-                .is_none_or(|pattern| pattern.is_match(text))
-            && !self
-                .unless
-                .as_ref()
-                .is_some_and(|unless| unless.is_match(text))
+        let is_typed = self
+            .exceptions
+            .iter()
+            .any(|name| classes.contains(&name.as_str()))
+            || status.is_some_and(|status| self.statuses.contains(&status));
+        let asks_for_type = !self.exceptions.is_empty() || !self.statuses.is_empty();
+        // A rule may mean the words alone, or with what the program wrote before them.
+        let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
+        (is_typed || !asks_for_type)
+            && self.pattern.as_ref().is_none_or(is_in)
+            && !self.unless.as_ref().is_some_and(is_in)
     }
 }
 
@@ -159,9 +180,10 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                     .transpose()
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
-            if rule.exception.is_empty() && rule.pattern.is_none() && !rule.harness {
+            let is_open = rule.exception.is_empty() && rule.status.is_empty();
+            if is_open && rule.pattern.is_none() && !rule.harness {
                 return Err(bad(format!(
-                    "rule `{}` has neither `exception` nor `pattern` and would match everything",
+                    "rule `{}` has neither `exception`, `status` nor `pattern` and would match everything",
                     rule.id
                 )));
             }
@@ -170,6 +192,9 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 about: rule.about,
                 advice: rule.advice,
                 exceptions: rule.exception,
+                statuses: rule.status,
+                is_users: false,
+                vague: rule.vague,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
                 harness: rule.harness,
@@ -181,47 +206,9 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
         .collect()
 }
 
-/// The exception classes an error's text begins with: `litellm.RateLimitError: RateLimitError:
-/// OpenAIException - …` gives `RateLimitError` and `OpenAIException`. A text that is nothing but a
-/// class is that class.
-fn leading_classes(text: &str) -> Vec<&str> {
-    let mut classes = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
-            .unwrap_or(rest.len());
-        let (name, after) = rest.split_at(end);
-        let class = name.rsplit('.').next().unwrap_or_default();
-        if !class.starts_with(|c: char| c.is_ascii_uppercase()) {
-            return classes;
-        }
-        if let Some(next) = after.strip_prefix(':') {
-            classes.push(class);
-            rest = next.trim_start();
-            continue;
-        }
-        if after.starts_with(" - ") || (after.is_empty() && name == text.trim()) {
-            classes.push(class);
-        }
-        return classes;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn classes_are_read_from_the_front_of_the_text_only() {
-        assert_eq!(
-            leading_classes("litellm.RateLimitError: RateLimitError: OpenAIException - slow"),
-            ["RateLimitError", "RateLimitError", "OpenAIException"]
-        );
-        assert_eq!(leading_classes("docker.errors.NotFound: 404"), ["NotFound"]);
-        assert!(leading_classes("'container_name'").is_empty());
-        assert!(leading_classes("the RateLimitError: was not raised").is_empty());
-    }
 
     #[test]
     fn a_users_rule_replaces_or_goes_first() {

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
-use super::{Cause, Diagnosis, Rules, lost, reset};
+use super::{Asked, Cause, Diagnosis, Rules, lost, reset};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
-use crate::store::TrialRecord;
 use crate::store::events::ContainerFacts;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
+use crate::store::words::{Author, Words};
+use crate::store::{AgentRecord, TrialRecord};
 
 /// What triage is given of a trial.
 #[derive(Debug, Default)]
@@ -20,6 +21,20 @@ pub struct Case {
     pub trajectories: Vec<Option<Trajectory>>,
     /// The agents' patches, likewise.
     pub patches: Vec<Option<String>>,
+    /// What else was said of each agent's end, in the order in which it is believed: by its program's
+    /// stream, by its trajectory, by the console. Only of agents whose status is an error.
+    pub said: Vec<Vec<Words>>,
+}
+
+/// What there is to read where no rule decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The rule that knows the text, where one does.
+    pub rule: Option<String>,
+    /// Where it stands.
+    pub source: String,
+    /// The text.
+    pub text: String,
 }
 
 /// What triage found.
@@ -87,16 +102,11 @@ pub fn examine(
             void = void.or(gone);
             continue;
         }
-        let source = if record.agents.len() == 1 {
-            "agent.error".to_owned()
-        } else {
-            format!("agents.{}.error", agent.id)
-        };
-        let text = agent.error.as_deref().unwrap_or_default();
         let class = trajectory
             .and_then(Trajectory::exception)
             .map(|(class, _)| class);
-        failures.push(gone.or_else(|| of_error(text, class, &source, facts, rules)));
+        let words = words(record, index, case);
+        failures.push(gone.or_else(|| why(&words, class, facts, rules)));
     }
     for diagnosis in failures.iter_mut().flatten() {
         read_reset(diagnosis, record, rules);
@@ -134,26 +144,90 @@ fn read_reset(diagnosis: &mut Diagnosis, record: &TrialRecord, rules: &Rules) {
     let said = record.ended();
     diagnosis.resets_at = reset::resets_at(&diagnosis.evidence.text, said);
     let lasts = |at: Timestamp| said.is_some_and(|said| at.duration_since(said) > RATE);
-    if diagnosis.cause == Cause::Infra && diagnosis.resets_at.is_some_and(lasts) {
+    if diagnosis.cause != Cause::Limit && diagnosis.resets_at.is_some_and(lasts) {
         diagnosis.cause = Cause::Limit;
     }
+}
+
+/// What is said of an agent's end, the most trustworthy first.
+fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Words> {
+    let agent: &AgentRecord = &record.agents[index];
+    let source = if record.agents.len() == 1 {
+        "agent.error".to_owned()
+    } else {
+        format!("agents.{}.error", agent.id)
+    };
+    let error = agent.error.as_deref().unwrap_or_default();
+    let mut words = vec![Words::new(source, error, Author::Harness)];
+    words.extend(case.said.get(index).into_iter().flatten().cloned());
+    words
+}
+
+/// The cause that the first words give which say why; where none do, which say where.
+fn why(
+    words: &[Words],
+    class: Option<&str>,
+    facts: &ContainerFacts,
+    rules: &Rules,
+) -> Option<Diagnosis> {
+    let mut vague = None;
+    for said in words {
+        // The class was recorded with the harness's error.
+        let class = class.filter(|_| said.author == Author::Harness);
+        let Some(found) = of_words(said, class, facts, rules) else {
+            continue;
+        };
+        let rule = rules.get(&found.evidence.rule);
+        if !rule.is_some_and(|rule| rule.vague) {
+            return Some(found);
+        }
+        vague = vague.or(Some(found));
+    }
+    vague
+}
+
+/// What there is to read of a trial that no rule knows: its first words, or that there are none.
+#[must_use]
+pub fn told(record: &TrialRecord, case: &Case) -> Told {
+    let errors = (0..record.agents.len()).filter(|index| record.agents[*index].status == ERROR);
+    let mut said = errors.flat_map(|index| words(record, index, case));
+    let first = said.find(|words| !words.text.trim().is_empty());
+    first.map_or_else(
+        || Told {
+            rule: None,
+            source: "regatta".to_owned(),
+            text: "nothing says why: no error in result.json, none in the agent's stream or log, and its trajectory does not end with words".to_owned(),
+        },
+        |words| Told {
+            rule: None,
+            source: words.source,
+            text: words.text,
+        },
+    )
 }
 
 /// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.
 static CONTAINER_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\bminisweagent-[0-9a-f]{8}\b").expect("tested"));
 
-fn of_error(
-    text: &str,
+fn of_words(
+    words: &Words,
     class: Option<&str>,
-    source: &str,
     facts: &ContainerFacts,
     rules: &Rules,
 ) -> Option<Diagnosis> {
+    let text = words.text.as_str();
+    let found = |rule: &super::Rule, source: &str, text: &str| {
+        Diagnosis::new(rule.cause, &rule.id, source, text)
+    };
+    if words.author != Author::Harness {
+        let rule = rules.ask(&Asked::of(words, None))?;
+        return Some(found(rule, &words.source, text));
+    }
     if let Some((rule, text)) = parse_harness_error(text)
         && let Some(rule) = rules.get(rule)
     {
-        return Some(Diagnosis::new(rule.cause, &rule.id, source, text));
+        return Some(found(rule, &words.source, text));
     }
     if let Some(diagnosis) = lost::known(text, facts) {
         return Some(diagnosis);
@@ -165,16 +239,13 @@ fn of_error(
     if let Some(message) = daemon
         && let Some(rule) = rules.find(message, None)
     {
-        return Some(Diagnosis::new(
-            rule.cause,
-            &rule.id,
-            "docker daemon",
-            message,
-        ));
+        return Some(found(rule, "docker daemon", message));
     }
     let rule = rules.find(text, class)?;
-    let (source, shown) = daemon.map_or((source, text), |message| ("docker daemon", message));
-    Some(Diagnosis::new(rule.cause, &rule.id, source, shown))
+    let (source, shown) = daemon.map_or((words.source.as_str(), text), |message| {
+        ("docker daemon", message.as_str())
+    });
+    Some(found(rule, source, shown))
 }
 
 #[cfg(test)]

@@ -1,0 +1,100 @@
+//! Texts that may say why an agent ended, and who wrote them.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Who wrote a text: the less an agent can imitate it, the earlier it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Author {
+    /// The harness: an exception that it caught, a file of its own.
+    Harness,
+    /// The agent's program, in a field in which the model has no say.
+    Client,
+    /// The agent, or its program where an agent could have written it.
+    Agent,
+}
+
+/// A text with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Where it stands, e.g. `agent2_stream.jsonl (result)`.
+    pub source: String,
+    /// The text.
+    pub text: String,
+    /// The HTTP status that the agent's program recorded with it.
+    pub status: Option<u16>,
+    /// Who wrote it.
+    pub author: Author,
+}
+
+/// The status that programs write before their provider's words, in the forms of Claude Code,
+/// Codex and the providers' own libraries.
+static STATUS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)^\s*(?:Failed\ to\ authenticate\.\ )?
+          (?: API\ Error:\ (?:Repeated\ )?(?P<api>[45]\d\d)\b
+            | API\ Error:\ Request\ rejected\ \((?P<rejected>[45]\d\d)\)
+            | unexpected\ status\ (?P<unexpected>[45]\d\d)\b
+            | exceeded\ retry\ limit,\ last\ status:\ (?P<last>[45]\d\d)\b
+            | Error\ code:\ (?P<code>[45]\d\d)\ -
+          )",
+    )
+    .expect("tested")
+});
+
+impl Words {
+    /// A text of which its first words tell the status, where they do.
+    #[must_use]
+    pub fn new(source: impl Into<String>, text: impl Into<String>, author: Author) -> Self {
+        let text = text.into();
+        // The harness's own texts have rules of their own, by class and phrase.
+        let status = (author != Author::Harness)
+            .then(|| status_of(&text))
+            .flatten();
+        Self {
+            source: source.into(),
+            text,
+            status,
+            author,
+        }
+    }
+}
+
+fn status_of(text: &str) -> Option<u16> {
+    let found = STATUS.captures(text)?;
+    let number = found.iter().skip(1).flatten().next()?;
+    number.as_str().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_where_a_program_writes_it_and_nowhere_else() {
+        for (text, status) in [
+            ("API Error: 529 Overloaded. Try again", Some(529)),
+            ("API Error: Repeated 529 Overloaded errors", Some(529)),
+            ("API Error: Request rejected (429) · busy", Some(429)),
+            ("Failed to authenticate. API Error: 401 no", Some(401)),
+            (
+                "unexpected status 403 Forbidden: no, url: https://a.b",
+                Some(403),
+            ),
+            (
+                "exceeded retry limit, last status: 429 Too Many Requests",
+                Some(429),
+            ),
+            ("Error code: 400 - {'error': {}}", Some(400)),
+            ("The API Error: 401 came from my own server", None),
+            ("API Error: 12 of 401 tests fail", None),
+        ] {
+            assert_eq!(
+                Words::new("x", text, Author::Client).status,
+                status,
+                "{text}"
+            );
+        }
+    }
+}
