@@ -163,6 +163,14 @@ pub struct PairLine {
 }
 
 impl PairLine {
+    /// Where the text stands, unless it is where everybody looks first.
+    #[must_use]
+    pub fn source_to_show(&self) -> Option<&str> {
+        let source = self.source.as_deref()?;
+        let is_error = source.rsplit('.').next() == Some("error");
+        (!is_error && source != "eval.json").then_some(source)
+    }
+
     fn tell(&mut self, told: &Told) {
         self.rule.clone_from(&told.rule);
         self.source = Some(told.source.clone());

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
+use super::summary::{Comparison, Outcome, PairLine, Rates, Summary, columns, comparisons};
 use super::time_limit;
 use crate::model::price::Total;
-use crate::text::{ends_in_one_line, one_line};
+use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table and what there is to know about the pairs that did not finish.
 #[must_use]
@@ -315,7 +315,7 @@ fn errors(summary: &Summary) -> String {
             Outcome::Pass | Outcome::Fail | Outcome::Unjudged | Outcome::Missing
         )
     }) {
-        let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        let mut groups: Vec<(&str, &PairLine, Vec<&str>)> = Vec::new();
         for line in summary.lines.iter().filter(|line| line.outcome == outcome) {
             let rule = match (&line.rule, outcome) {
                 (Some(rule), _) => rule,
@@ -324,17 +324,17 @@ fn errors(summary: &Summary) -> String {
             };
             match groups.iter_mut().find(|(known, ..)| *known == rule) {
                 Some((_, _, pairs)) => pairs.push(&line.pair),
-                None => groups.push((
-                    rule,
-                    line.why.as_deref().unwrap_or("no text"),
-                    vec![&line.pair],
-                )),
+                None => groups.push((rule, line, vec![&line.pair])),
             }
         }
-        for (rule, why, pairs) in groups {
+        for (rule, first, pairs) in groups {
             let name = outcome.name();
+            let why = first.why.as_deref().unwrap_or("no text");
             let _ = writeln!(out, "  {name} · {rule} · {}", plural(pairs.len(), "pair"));
             let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
+            if let Some(source) = first.source_to_show() {
+                let _ = writeln!(out, "    from {}", one_line(source, NAME));
+            }
             let _ = writeln!(out, "    {}", some(&pairs, 6));
         }
     }

@@ -285,13 +285,13 @@ impl PairDir {
         self.path.join(format!("{}.patch", self.stem(feature)))
     }
 
-    /// What an agent's own program printed while it ran, by the agent's id and not its feature:
-    /// `agent<number>_stream.<kind>`. None for an id that is no plain name: results name agents.
+    /// A file of an agent's own program, by the agent's id and not its feature:
+    /// `agent<number>_<what>`. None for an id that is no plain name: results name agents.
     #[must_use]
-    pub fn stream(&self, agent: &str, kind: &str) -> Option<PathBuf> {
+    pub fn of_program(&self, agent: &str, what: &str) -> Option<PathBuf> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         (!agent.is_empty() && agent.len() <= 100 && agent.chars().all(is_plain))
-            .then(|| self.path.join(format!("{agent}_stream.{kind}")))
+            .then(|| self.path.join(format!("{agent}_{what}")))
     }
 
     fn stem(&self, feature: Option<u64>) -> String {

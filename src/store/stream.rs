@@ -1,10 +1,12 @@
-//! `agent<number>_stream.jsonl`: what the program of an agent printed. Claude Code and Codex write an
-//! event a line, and say in it how they ended; upstream keeps the file and drops that.
+//! `agent<number>_stream.jsonl` and its like: what the program of an agent printed. Claude Code and
+//! Codex write an event a line, and say in it how they ended; upstream keeps the file and drops that.
+
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::PairDir;
 use super::words::{Author, Words};
+use super::{PairDir, aside};
 use crate::files;
 
 /// The most of a stream that is read, from its end: what ended the agent stands in the last lines,
@@ -20,28 +22,63 @@ pub struct StreamEnd {
     pub is_told: bool,
 }
 
-/// Reads the end of an agent's stream; nothing is said where there is none that can be read.
+/// A program's files, in the order in which they are asked, with how each is read.
+const FILES: [(&str, Parse); 3] = [
+    ("stream.jsonl", of_events),
+    ("session.jsonl", of_events),
+    ("stream.log", of_log),
+];
+
+type Parse = fn(&str, &str) -> StreamEnd;
+
+/// Reads the end of an agent's stream, or of what else its program left; nothing is said where there
+/// is none that can be read.
 #[must_use]
 pub fn read(dir: &PairDir, agent: &str) -> StreamEnd {
-    for (kind, parse) in [("jsonl", of_events as fn(&str, &str) -> _), ("log", of_log)] {
-        let Some(path) = dir.stream(agent, kind) else {
-            continue;
-        };
-        let tail = files::read_last(&path, MOST).unwrap_or_default();
-        if tail.is_empty() {
-            continue;
+    let mut end = StreamEnd::default();
+    for (what, parse) in FILES {
+        let found = dir
+            .of_program(agent, what)
+            .and_then(|path| Some((tail(dir, &path)?, path)));
+        if let Some((tail, path)) = found {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let more = parse(&tail, &name);
+            end.words.extend(more.words);
+            end.is_told |= more.is_told;
         }
-        let text = String::from_utf8_lossy(&tail);
-        // Of a longer file the first line is half a line.
-        let is_cut = tail.len() as u64 == MOST;
-        let whole = match text.split_once('\n') {
-            _ if !is_cut => &text,
-            Some((_, rest)) => rest,
-            None => "",
-        };
-        return parse(whole, &format!("{agent}_stream.{kind}"));
+        if end.is_told || !end.words.is_empty() {
+            break;
+        }
     }
-    StreamEnd::default()
+    end
+}
+
+/// The whole lines at a file's end.
+fn tail(dir: &PairDir, path: &Path) -> Option<String> {
+    let bytes = files::read_last(path, MOST).ok()?;
+    if bytes.is_empty() || is_anothers(dir, path, &bytes) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    // Of a longer file the first line is half a line.
+    let is_cut = bytes.len() as u64 == MOST;
+    let whole = match text.split_once('\n') {
+        _ if !is_cut => &text,
+        Some((_, rest)) => rest,
+        None => "",
+    };
+    Some(whole.to_owned())
+}
+
+/// Whether a file is of a trial that was set aside: one that runs again writes its own late, and not
+/// at all where it breaks before its program runs.
+fn is_anothers(dir: &PairDir, path: &Path, tail: &[u8]) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    let others = aside::kept(dir).unwrap_or_default();
+    others.iter().any(|other| {
+        let copy = dir.aside().join(&other.name).join(name);
+        files::read_last(&copy, MOST).is_ok_and(|copy| copy == tail)
+    })
 }
 
 /// What the last lines of a stream hold.
@@ -51,8 +88,8 @@ struct Seen {
     result: Option<Value>,
     /// A limit of the account that refused a call.
     limit: Option<String>,
-    /// The last message that the program wrote in its model's place.
-    synthetic: Option<String>,
+    /// The last message that the program wrote in its model's place, with its status.
+    synthetic: Option<(Option<u16>, String)>,
     /// The last failed call that was to be tried again, with nothing after it.
     retry: Option<(Option<u16>, String)>,
     /// Codex's `turn.failed`, and its last `error`.
@@ -90,9 +127,12 @@ impl Seen {
             }
             "assistant" => {
                 self.retry = None;
-                if event["message"]["model"] == "<synthetic>" || event["error"].is_string() {
-                    self.synthetic = Some(blocks(&event["message"]["content"]));
-                }
+                let text = blocks(&event["message"]["content"]);
+                let is_programs = event["message"]["model"] == "<synthetic>"
+                    || event["isApiErrorMessage"] == true;
+                // What comes after it takes it back.
+                self.synthetic = (is_programs && !text.is_empty())
+                    .then(|| (status(&event["apiErrorStatus"]), text));
             }
             "system" if event["subtype"] == "api_retry" => {
                 let why = event["error"].as_str().unwrap_or("a call failed");
@@ -124,8 +164,11 @@ impl Seen {
         words.extend(self.failed.map(|text| client("turn.failed", text)));
         words.extend(self.error.map(|text| client("error", text)));
         if self.result.is_none() {
-            let synthetic = self.synthetic.filter(|text| !text.is_empty());
-            words.extend(synthetic.map(|text| client("assistant, <synthetic>", text)));
+            words.extend(self.synthetic.map(|(status, text)| {
+                let mut words = client("assistant, <synthetic>", text);
+                words.status = status.or(words.status);
+                words
+            }));
             words.extend(self.limit.map(|text| client("rate_limit_event", text)));
             if let Some((status, why)) = self.retry {
                 let mut last = client("api_retry", format!("{why}, to be tried again"));
@@ -162,7 +205,7 @@ impl Seen {
         let errors: Vec<&str> = errors.filter_map(Value::as_str).collect();
         let said = text_of(&result["result"])
             .or_else(|| Some(errors.join("; ")).filter(|text| !text.is_empty()))
-            .or_else(|| self.synthetic.clone().filter(|text| !text.is_empty()));
+            .or_else(|| Some(self.synthetic.as_ref()?.1.clone()));
         let mut text = said.unwrap_or_else(|| match status {
             Some(status) => format!("a call was answered with status {status}"),
             None => format!(
@@ -314,6 +357,15 @@ mod tests {
             r#"{"type":"assist"#,
         ]);
         assert_eq!((found.words[0].status, found.is_told), (Some(529), false));
+    }
+
+    #[test]
+    fn a_session_has_the_programs_message_and_what_follows_takes_it_back() {
+        let error = r#"{"type":"assistant","isApiErrorMessage":true,"apiErrorStatus":429,"message":{"content":[{"type":"text","text":"Later."}]}}"#;
+        let found = end(&[error, r#"{"type":"last-prompt"}"#]);
+        assert_eq!((found.words[0].status, found.is_told), (Some(429), false));
+        let answer = r#"{"type":"assistant","message":{"model":"m","content":"I go on"}}"#;
+        assert!(end(&[error, answer]).words.is_empty());
     }
 
     #[test]

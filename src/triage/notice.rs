@@ -24,7 +24,7 @@ static FRAME: LazyLock<Regex> = LazyLock::new(|| {
 /// the same words stand.
 static OPENING: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?x)^(?:
+        r"(?x)^(?:
             API\ Error:\ (?:[45]\d\d\ (?:[{A-Z]|due\ to\ )
                 | [A-Z][a-z]+\ (?:[45]\d\d|error|timed|is|rejected)\b | Claude\ Code\ is\ unable | \{)
           | Failed\ to\ authenticate[.:]
@@ -54,7 +54,7 @@ static OPENING: LazyLock<Regex> = LazyLock::new(|| {
           | Exit\ due\ to\ [a-z/ ]+\b
           | Error\ code:\ [45]\d\d\ -
           | (?:[a-z_]\w*\.)+[A-Z]\w*(?:Error|Exceeded|Timeout|Exception):\s
-        )"#,
+        )",
     )
     .expect("tested")
 });

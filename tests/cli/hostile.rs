@@ -40,12 +40,16 @@ fn run_tree() -> Place {
 }
 
 /// The files of a run that commands read.
-const FILES: [&str; 10] = [
+const FILES: [&str; 14] = [
     "result.json",
     "eval.json",
     "solo.patch",
     "solo_traj.json",
+    "solo_stream.jsonl",
     "config.json",
+    "summary.json",
+    "eval_summary.json",
+    "h-solo_console.log",
     "events.jsonl",
     "ledger.jsonl",
     "lock",
@@ -55,8 +59,8 @@ const FILES: [&str; 10] = [
 
 fn path_of(place: &Place, file: &str) -> std::path::PathBuf {
     place.join(&match file {
-        "ungradeable.json" => format!("cb/logs/{file}"),
-        "config.json" => format!("{SOLO}/{file}"),
+        "ungradeable.json" | "h-solo_console.log" => format!("cb/logs/{file}"),
+        "config.json" | "summary.json" | "eval_summary.json" => format!("{SOLO}/{file}"),
         "events.jsonl" | "ledger.jsonl" | "lock" | "manifest.json" => {
             format!("{SOLO}/regatta/{file}")
         }

@@ -11,6 +11,7 @@ mod access;
 mod bad_input;
 mod config;
 mod eval;
+mod evidence;
 mod hostile;
 mod in_force;
 mod layers;
