@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::Cause;
 use crate::error::{Error, Result};
+use crate::model::refusal::Words;
 use crate::text::{searched, users_regex};
 
 /// The rules that ship.
@@ -30,6 +31,7 @@ pub struct Rule {
     /// Whether the provider refused the call, or never got it, so that it bills nothing for it.
     pub refused: bool,
     exceptions: Vec<String>,
+    words: Option<Words>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
     harness: bool,
@@ -49,6 +51,7 @@ struct FileRule {
     cause: Cause,
     #[serde(default)]
     exception: Vec<String>,
+    words: Option<Words>,
     pattern: Option<String>,
     unless: Option<String>,
     #[serde(default)]
@@ -126,14 +129,22 @@ impl Rule {
                 .iter()
                 .any(|name| classes.contains(&name.as_str()));
         by_class
-            && self
-                .pattern
-                .as_ref()
-                .is_none_or(|pattern| pattern.is_match(text))
+            && self.says(text)
             && !self
                 .unless
                 .as_ref()
                 .is_some_and(|unless| unless.is_match(text))
+    }
+}
+
+impl Rule {
+    /// Whether a text has the rule's words or its pattern; one of them suffices.
+    fn says(&self, text: &str) -> bool {
+        let by_pattern = self.pattern.as_ref().map(|pattern| pattern.is_match(text));
+        match self.words {
+            None => by_pattern.unwrap_or(true),
+            Some(words) => by_pattern.unwrap_or(false) || words.are_in(text),
+        }
     }
 }
 
@@ -155,9 +166,10 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                     .transpose()
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
-            if rule.exception.is_empty() && rule.pattern.is_none() && !rule.harness {
+            let has_text = rule.pattern.is_some() || rule.words.is_some();
+            if rule.exception.is_empty() && !has_text && !rule.harness {
                 return Err(bad(format!(
-                    "rule `{}` has neither `exception` nor `pattern` and would match everything",
+                    "rule `{}` has neither `exception` nor `pattern` nor `words` and would match everything",
                     rule.id
                 )));
             }
@@ -166,6 +178,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 about: rule.about,
                 advice: rule.advice,
                 exceptions: rule.exception,
+                words: rule.words,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
                 harness: rule.harness,

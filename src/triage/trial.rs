@@ -7,6 +7,7 @@ use regex::Regex;
 use super::{Cause, Diagnosis, Rules, lost};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::model::refusal;
 use crate::store::TrialRecord;
 use crate::store::events::ContainerFacts;
 use crate::store::result::{ERROR, parse_harness_error};
@@ -95,7 +96,9 @@ pub fn examine(
         let class = trajectory
             .and_then(Trajectory::exception)
             .map(|(class, _)| class);
-        failures.push(gone.or_else(|| of_error(text, class, &source, facts, rules)));
+        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), Trajectory::spoke);
+        let known = gone.or_else(|| of_error(text, class, &source, facts, rules));
+        failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
     }
     let found = |cause| {
         let mut known = failures.iter().flatten();
@@ -115,6 +118,26 @@ pub fn examine(
         return Finding::Unmatched;
     }
     found(Cause::Agent).map_or(Finding::Finished, Finding::Failed)
+}
+
+/// A refusal as the conversation puts it: one of the first request says nothing about an agent, and
+/// one after others were answered nothing about a setting.
+fn in_its_place(diagnosis: Diagnosis, spoke: bool, rules: &Rules) -> Diagnosis {
+    let rule = &diagnosis.evidence.rule;
+    let meant = match diagnosis.cause {
+        Cause::Agent if !spoke => refusal::at_first(rule),
+        Cause::Config if spoke => refusal::later(rule),
+        _ => None,
+    };
+    match meant.and_then(|rule| rules.get(rule)) {
+        Some(rule) => Diagnosis::new(
+            rule.cause,
+            &rule.id,
+            &diagnosis.evidence.source,
+            &diagnosis.evidence.text,
+        ),
+        None => diagnosis,
+    }
 }
 
 /// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.

@@ -17,6 +17,8 @@ mod layers;
 mod listener;
 mod native;
 mod plan;
+mod refusals;
+mod replies;
 mod report;
 mod restore;
 mod runner;
