@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::notice::{leading_classes, unframed};
 use super::{Asked, Cause};
 use crate::error::{Error, Result};
+use crate::model::refusal::Words;
 use crate::text::{searched, users_regex};
 
 /// The rules that ship.
@@ -41,6 +42,7 @@ pub struct Rule {
     is_users: bool,
     exceptions: Vec<String>,
     statuses: Vec<u16>,
+    words: Option<Words>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
     harness: bool,
@@ -62,6 +64,7 @@ struct FileRule {
     exception: Vec<String>,
     #[serde(default)]
     status: Vec<u16>,
+    words: Option<Words>,
     pattern: Option<String>,
     unless: Option<String>,
     #[serde(default)]
@@ -161,8 +164,21 @@ impl Rule {
         // A rule may mean the words alone, or with what the program wrote before them.
         let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
         (is_typed || !asks_for_type)
-            && self.pattern.as_ref().is_none_or(is_in)
+            && self.says(text)
             && !self.unless.as_ref().is_some_and(is_in)
+    }
+}
+
+impl Rule {
+    /// Whether a text has the rule's words or its pattern; one of them suffices.
+    fn says(&self, text: &str) -> bool {
+        // A rule may mean the words alone, or with what the program wrote before them.
+        let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
+        let by_pattern = self.pattern.as_ref().map(is_in);
+        match self.words {
+            None => by_pattern.unwrap_or(true),
+            Some(words) => by_pattern.unwrap_or(false) || words.are_in(text),
+        }
     }
 }
 
@@ -185,9 +201,10 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
             let is_open = rule.exception.is_empty() && rule.status.is_empty();
-            if is_open && rule.pattern.is_none() && !rule.harness {
+            let has_text = rule.pattern.is_some() || rule.words.is_some();
+            if is_open && !has_text && !rule.harness {
                 return Err(bad(format!(
-                    "rule `{}` has neither `exception`, `status` nor `pattern` and would match everything",
+                    "rule `{}` has neither `exception`, `status`, `pattern` nor `words` and would match everything",
                     rule.id
                 )));
             }
@@ -199,6 +216,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 statuses: rule.status,
                 is_users: false,
                 vague: rule.vague,
+                words: rule.words,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
                 harness: rule.harness,

@@ -8,6 +8,7 @@ use regex::Regex;
 use super::{Asked, Cause, Diagnosis, Rules, lost, reset};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::model::refusal;
 use crate::store::events::ContainerFacts;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
@@ -106,7 +107,9 @@ pub fn examine(
             .and_then(Trajectory::exception)
             .map(|(class, _)| class);
         let words = words(record, index, case);
-        failures.push(gone.or_else(|| why(&words, class, facts, rules)));
+        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), Trajectory::spoke);
+        let known = gone.or_else(|| why(&words, class, facts, rules));
+        failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
     }
     for diagnosis in failures.iter_mut().flatten() {
         read_reset(diagnosis, record, rules);
@@ -204,6 +207,26 @@ pub fn told(record: &TrialRecord, case: &Case) -> Told {
             text: words.text,
         },
     )
+}
+
+/// A refusal as the conversation puts it: one of the first request says nothing about an agent, and
+/// one after others were answered nothing about a setting.
+fn in_its_place(diagnosis: Diagnosis, spoke: bool, rules: &Rules) -> Diagnosis {
+    let rule = &diagnosis.evidence.rule;
+    let meant = match diagnosis.cause {
+        Cause::Agent if !spoke => refusal::at_first(rule),
+        Cause::Config if spoke => refusal::later(rule),
+        _ => None,
+    };
+    match meant.and_then(|rule| rules.get(rule)) {
+        Some(rule) => Diagnosis::new(
+            rule.cause,
+            &rule.id,
+            &diagnosis.evidence.source,
+            &diagnosis.evidence.text,
+        ),
+        None => diagnosis,
+    }
 }
 
 /// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.

@@ -19,6 +19,8 @@ mod limits;
 mod listener;
 mod native;
 mod plan;
+mod refusals;
+mod replies;
 mod report;
 mod restore;
 mod runner;
