@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -385,6 +386,21 @@ pub fn check_writable(dir: &Path) -> Result<()> {
         .tempfile_in(dir)
         .map(drop)
         .map_err(|error| failed("write in", dir, &error))
+}
+
+/// What time it is by the clock that files in this directory get their times from: that of another
+/// machine, on a disk that hosts share. Ours, where no file can be made.
+#[must_use]
+pub fn clock_of(dir: &Path) -> SystemTime {
+    let file = create_dir(dir).and_then(|()| {
+        let made = temporary::ours().tempfile_in(dir);
+        made.map_err(|error| failed("write in", dir, &error))
+    });
+    let time = file.ok().and_then(|file| {
+        let meta = file.as_file().metadata();
+        meta.and_then(|meta| meta.modified()).ok()
+    });
+    time.unwrap_or_else(SystemTime::now)
 }
 
 #[cfg(test)]

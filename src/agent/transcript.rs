@@ -159,6 +159,7 @@ mod tests {
             raw: Value::Null,
             rate_limited: Duration::ZERO,
             discarded: false,
+            is_cut: false,
         };
         transcript.reply(&reply, false);
         assert!(transcript.history[0].tool_calls.is_empty());

@@ -15,13 +15,15 @@ use super::mailbox::Mailbox;
 use super::observation::Observation;
 use super::post::Desk;
 use super::prompt::Prompts;
-use super::transcript::{Told, Transcript};
+use super::transcript::{Told, Transcript, message};
 use crate::bench::{Spending, Usage};
-use crate::model::chat::{Reply, Role, Tool};
+use crate::model::chat::{ChatError, Reply, Role, Tool};
 use crate::model::client::Client;
+use crate::model::refusal::{self, FAILED_TOOL_CALL};
 use crate::model::tape::{Ended, Tape};
 use crate::sandbox::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
+use crate::store::result;
 
 /// An agent that is to run.
 pub struct Agent {
@@ -132,7 +134,7 @@ impl Status {
             Self::Submitted => "Submitted",
             Self::StepLimit => "LimitsExceeded",
             Self::CostLimit => "CostLimitExceeded",
-            Self::TimeLimit => "TimeLimitExceeded",
+            Self::TimeLimit => result::TIME_LIMIT,
             Self::SandboxEnded(_) => "SandboxEnded",
             Self::Failed(_) | Self::Aborted => "Error",
         }
@@ -228,6 +230,8 @@ struct Turn {
     last_prompt: u64,
     steps: u64,
     commands: u64,
+    /// Tool calls in a row that the endpoint could not read.
+    unread: u32,
     base: String,
 }
 
@@ -263,6 +267,12 @@ impl Agent {
 /// The longest reply that is searched for a fenced block, in bytes: the expression is the user's,
 /// and the time to search may grow with its size times this. Models write 128,000 tokens at most.
 const LONGEST_FENCED: usize = 512 << 10;
+
+/// What the model is told of a reply that ends in the middle.
+const CUT: &str = "it was cut off at the limit of output tokens, before it was complete. Say less at once: write a long file in several commands";
+
+/// How many tool calls in a row that the endpoint cannot read the model is told of.
+const MOST_UNREAD: u32 = 2;
 
 /// How a recording names the end of an agent whose time was up.
 const TIME_LIMIT: &str = "time_limit";
@@ -322,6 +332,7 @@ impl Turn {
             last_prompt: 0,
             steps: 0,
             commands: 0,
+            unread: 0,
             base: String::new(),
             agent,
         }
@@ -353,10 +364,19 @@ impl Turn {
                     self.transcript.say(Role::User, news);
                 }
             }
-            let Some(reply) = self.ask().await? else {
-                return Ok(Status::TimeLimit);
+            let (reply, actions) = match self.ask().await {
+                Ok(Some(reply)) => {
+                    self.unread = 0;
+                    let actions = self.actions(&reply);
+                    (reply, actions)
+                }
+                Ok(None) => return Ok(Status::TimeLimit),
+                Err(failure) => {
+                    let why = self.told_of(failure)?;
+                    (unread(), Err(why))
+                }
             };
-            match self.actions(&reply) {
+            match actions {
                 Err(why) => {
                     self.transcript.reply(&reply, false);
                     let more = Map::from_iter([
@@ -478,7 +498,7 @@ impl Turn {
                     self.has_unknown_usage = true;
                     (self.agent.on_spent)(self.spending());
                 }
-                return Err(error.into());
+                return Err(self.failed(error));
             }
         };
         self.has_unknown_usage |= reply.discarded || reply.usage.is_none();
@@ -492,6 +512,35 @@ impl Turn {
         }
         (self.agent.on_spent)(self.spending());
         Ok(Some(reply))
+    }
+
+    /// A failed call, as this conversation puts it: the same refusal means something else before
+    /// the model has said anything, and after it was answered with the same settings.
+    fn failed(&self, error: ChatError) -> Failure {
+        let rule = error.rule();
+        let meant = if self.steps == 0 {
+            refusal::at_first(rule)
+        } else {
+            refusal::later(rule)
+        };
+        let mut failure = Failure::from(error);
+        if let Some(rule) = meant {
+            rule.clone_into(&mut failure.rule);
+        }
+        failure
+    }
+
+    /// What the model is told of a tool call that the endpoint could not read, up to so many in a
+    /// row; every other failure, and one more, ends the agent.
+    fn told_of(&mut self, failure: Failure) -> Result<String, Failure> {
+        if failure.rule != FAILED_TOOL_CALL || self.unread >= MOST_UNREAD {
+            return Err(failure);
+        }
+        self.unread += 1;
+        self.steps += 1;
+        // The rest names the endpoint, which is none of the model's business.
+        let body = failure.text.split_once("): ").map_or("", |(_, body)| body);
+        Ok(format!("its tool call could not be read: {body}"))
     }
 
     /// What is known of all calls so far.
@@ -526,6 +575,12 @@ impl Turn {
 
     /// The commands that a reply asks for, or what is wrong with it.
     fn actions(&self, reply: &Reply) -> Result<Vec<Action>, String> {
+        // What is wrong with half a reply is that it is half.
+        self.commands_of(reply)
+            .map_err(|why| if reply.is_cut { CUT.to_owned() } else { why })
+    }
+
+    fn commands_of(&self, reply: &Reply) -> Result<Vec<Action>, String> {
         if let Protocol::Fenced(regex) = &self.agent.config.protocol {
             let length = reply.message.content.len();
             if length > LONGEST_FENCED {
@@ -771,6 +826,19 @@ impl Turn {
             _ => sandbox.diff().await,
         };
         work.map_err(|error| self.sandbox_failed(error))
+    }
+}
+
+/// What stands for a reply that the endpoint kept to itself.
+fn unread() -> Reply {
+    Reply {
+        message: message(Role::Assistant, ""),
+        usage: None,
+        cost: None,
+        raw: Value::Null,
+        rate_limited: Duration::ZERO,
+        discarded: false,
+        is_cut: false,
     }
 }
 

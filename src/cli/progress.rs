@@ -9,6 +9,7 @@ use crate::bench::cost::dollars;
 use crate::model::price::Total;
 use crate::report::text::{duration, plural};
 use crate::runner::Event;
+use crate::runner::limit::local;
 use crate::text::{ends_in_one_line, one_line};
 
 /// Shows events until no more can come.
@@ -114,6 +115,19 @@ impl View {
                     duration(*seconds)
                 ));
             }
+            Event::LimitMet {
+                text, resets_at, ..
+            } => self.always(&warning(format!(
+                "a limit is reached, which resets at {}: nothing new is begun. {}",
+                local(*resets_at),
+                one_line(text, 160)
+            ))),
+            Event::WaitingForReset { until, seconds, .. } => self.always(&format!(
+                "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
+                clock(),
+                local(*until),
+                duration(*seconds)
+            )),
             Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
                 "{} of the budget of {} are spent: nothing new is begun",
                 dollars(*spent),
@@ -170,7 +184,9 @@ impl View {
                 one_line(error, 120),
                 one_line(text, 200)
             ))),
-            Event::ContainerLost { container, lost } => self.line(&warning(format!(
+            Event::ContainerLost {
+                container, lost, ..
+            } => self.line(&warning(format!(
                 "container {} is gone ({}): {}",
                 &container[..12.min(container.len())],
                 lost.reason,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::options::RunSelection;
 use super::report::Stand;
@@ -16,6 +17,7 @@ use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
 use crate::runner::Plan;
+use crate::runner::limit::local;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, Manifest, Pass, RunDir};
@@ -47,7 +49,12 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
     let mut text = String::new();
     let left = summary.unfinished();
     let is_forced = !Pass::read_open(&run.pass())?.pairs.is_empty();
+    let waits = history.waits_until.filter(|at| *at > Timestamp::now());
     let state = match &holder {
+        Some(holder) if waits.is_some() => format!(
+            "waiting until {} for a limit to reset, by {holder}",
+            waits.map(local).unwrap_or_default()
+        ),
         Some(holder) => format!(
             "running, by {holder}, attempt {}",
             history.last_attempt.max(1)

@@ -18,7 +18,7 @@ use crate::triage::{Finding, Rules, Told};
 
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
-/// A result whose cause is `infra` gets `"infra_error": true`; one that no longer applies loses it.
+/// A result whose cause is `infra` or `limit` gets `"infra_error": true`; one that no longer applies loses it.
 #[derive(Debug, Args)]
 pub struct TriageArgs {
     /// Show what would be tagged, write nothing

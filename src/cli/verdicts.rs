@@ -3,8 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 
@@ -101,14 +99,8 @@ impl Task {
                 }
             };
             let dir = run.pair(surveyed.tree, &surveyed.pair);
-            let result_is_newer = || {
-                let time = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
-                time(dir.result()) > time(dir.eval()).or(Some(SystemTime::UNIX_EPOCH))
-            };
             // The survey has read it, and knows whether it is of this trial.
-            let file = surveyed
-                .evaluation
-                .filter(|file| stands(file, result_is_newer));
+            let file = surveyed.evaluation.filter(stands);
             let is_replaced = file.is_some()
                 && pass.covers(&surveyed.pair)
                 && identity(&dir)?.is_some_and(|now| pass.replaces(&surveyed.pair, &now));
@@ -224,11 +216,11 @@ fn identity(dir: &PairDir) -> Result<Option<String>> {
 }
 
 /// Whether what an `eval.json` says needs not be asked again.
-fn stands(file: &EvalFile, result_is_newer: impl Fn() -> bool) -> bool {
+fn stands(file: &EvalFile) -> bool {
     match &file.regatta {
         // A verdict, or a merge that cannot be had.
         Some(own) => own.broken_by.is_none(),
-        // Upstream's: it keeps errors of its world like verdicts, and does not say of which trial.
-        None => file.is_verdict() && !result_is_newer(),
+        // Upstream's: it keeps errors of its world like verdicts.
+        None => file.is_verdict(),
     }
 }

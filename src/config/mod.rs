@@ -64,6 +64,8 @@ pub struct Attempts {
     pub backoff: Duration,
     #[serde(deserialize_with = "duration")]
     pub backoff_max: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub max_wait: Duration,
 }
 
 /// `[limits]`.

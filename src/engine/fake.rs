@@ -112,7 +112,7 @@ impl Fake {
         let mut result = json!({
             "repo": pair.task.repo, "task_id": pair.task.task_id, "features": pair.features,
             "run_id": format!("{:08x}", fastrand::u32(..)), "run_name": batch.run.name(),
-            "model": "scripted", "started_at": "2026-01-01T00:00:00", "duration_seconds": 1.0,
+            "model": "scripted", "started_at": "2026-01-01T00:00:00", "ended_at": jiff::Zoned::now().datetime().to_string(), "duration_seconds": 1.0,
         });
         if batch.setting.agents() == 1 {
             result["agent"] = agent(status, &error);

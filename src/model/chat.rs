@@ -75,13 +75,23 @@ pub struct Reply {
     /// Whether earlier tries may have been billed as well: answers that were none, or that came too
     /// late.
     pub discarded: bool,
+    /// Whether it ends where the limit of output is, and not where the model wanted to.
+    pub is_cut: bool,
 }
 
 impl ChatError {
     /// Whether the call that failed may be billed all the same.
     #[must_use]
     pub const fn may_be_billed(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Malformed { .. })
+        matches!(
+            self,
+            Self::TimedOut { .. }
+                | Self::Malformed { .. }
+                | Self::Status {
+                    may_be_billed: true,
+                    ..
+                }
+        )
     }
 }
 
@@ -111,16 +121,22 @@ pub enum ChatError {
         tries: u32,
     },
     /// An HTTP error: one that retrying does not mend, or one that stayed.
-    #[error("{url} answered {status} (tried {tries} times): {body}")]
+    #[error("{url} answered {}{status} (tried {tries} times): {body}", if *.in_200 { "200 with an error that is a " } else { "" })]
     Status {
         /// The endpoint.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The body's beginning.
+        /// The body's beginning and end.
         body: String,
         /// How often it was tried.
         tries: u32,
+        /// The triage rule that status and body come to.
+        rule: &'static str,
+        /// Whether the error was in the body of a 200.
+        in_200: bool,
+        /// Whether the call may be billed all the same.
+        may_be_billed: bool,
     },
     /// The endpoint answered something that is no chat response, to the last try.
     #[error("{url} answered what is no chat response: {why} (tried {tries} times): {body}")]
@@ -129,10 +145,12 @@ pub enum ChatError {
         url: String,
         /// What is wrong with it.
         why: String,
-        /// The body's beginning.
+        /// The body's beginning and end.
         body: String,
         /// How often it was tried.
         tries: u32,
+        /// The triage rule it falls under.
+        rule: &'static str,
     },
     /// A replay does not go on as the recording does.
     #[error("replay of {tape}, exchange {exchange}: {difference}")]

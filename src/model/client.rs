@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::answer::{NoReply, Said};
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
@@ -162,6 +163,7 @@ impl Client {
             let pause = if let Failure::Status {
                 status: 429,
                 retry_after,
+                rule: "rate_limit",
                 ..
             } = &failure
             {
@@ -172,10 +174,10 @@ impl Client {
                 permit.held();
                 self.pause(tried, &failure)
             };
-            if tried >= self.tries || !failure.may_pass() {
+            if tried >= failure.tries(self.tries) || !failure.may_pass() {
                 return Err(self.error(failure, tried));
             }
-            discarded |= matches!(failure, Failure::TimedOut | Failure::Malformed { .. });
+            discarded |= failure.may_be_billed();
             tokio::time::sleep(pause).await;
         }
     }
@@ -187,10 +189,11 @@ impl Client {
             rate_limited,
             discarded,
         } = exchange;
-        let (message, usage) = self
-            .wire
-            .parse(&raw)
-            .map_err(|why| self.error(self.no_chat(why, &raw), 1))?;
+        let Said {
+            message,
+            usage,
+            is_cut,
+        } = self.read(&raw).map_err(|failure| self.error(failure, 1))?;
         Ok(Reply {
             message,
             usage,
@@ -201,20 +204,23 @@ impl Client {
             raw,
             rate_limited,
             discarded,
+            is_cut,
         })
     }
 
     async fn attempt(&self, request: &Value) -> Result<Value, Failure> {
         let response = self.endpoint.post(request).await?;
-        match self.wire.parse(&response) {
-            Ok(_) => Ok(response),
-            Err(why) => Err(self.no_chat(why, &response)),
-        }
+        self.read(&response).map(|_| response)
     }
 
-    fn no_chat(&self, why: String, response: &Value) -> Failure {
-        self.endpoint
-            .malformed(why, response.to_string().as_bytes())
+    fn read(&self, response: &Value) -> Result<Said, Failure> {
+        Said::of(self.wire, response).map_err(|none| match none {
+            NoReply::Failed { why, rule } => {
+                let body = response.to_string();
+                self.endpoint.malformed(why, body.as_bytes(), rule)
+            }
+            NoReply::Refused { status } => self.endpoint.refused_in_200(status, response),
+        })
     }
 
     /// The wait after a failed try, counted from 1; at least what the endpoint asks for.
@@ -234,6 +240,7 @@ impl Client {
 
     fn error(&self, failure: Failure, tries: u32) -> ChatError {
         let url = self.shown.clone();
+        let may_be_billed = failure.may_be_billed();
         match failure {
             Failure::Unreachable { why, .. } => ChatError::Unreachable { url, why, tries },
             Failure::TimedOut => ChatError::TimedOut {
@@ -241,17 +248,27 @@ impl Client {
                 seconds: self.endpoint.timeout.as_secs(),
                 tries,
             },
-            Failure::Status { status, body, .. } => ChatError::Status {
+            Failure::Status {
+                status,
+                body,
+                rule,
+                in_200,
+                ..
+            } => ChatError::Status {
                 url,
                 status,
                 body,
                 tries,
+                rule,
+                in_200,
+                may_be_billed,
             },
-            Failure::Malformed { why, body } => ChatError::Malformed {
+            Failure::Malformed { why, body, rule } => ChatError::Malformed {
                 url,
                 why,
                 body,
                 tries,
+                rule,
             },
         }
     }

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::json;
 use super::pace::RETRY_AFTER_MAX;
+use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
 use crate::secret::{Mask, Secret};
 
-/// How much of a body an error shows, in characters.
-const EXCERPT: usize = 300;
+/// How much of a body's beginning an error shows, in characters; it says what the body is.
+const EXCERPT: usize = 700;
+/// How much of its end; a cause may come last.
+const TAIL: usize = 300;
 
 /// Where calls go.
 pub(super) struct Endpoint {
@@ -42,22 +46,76 @@ pub(super) enum Failure {
         status: u16,
         body: String,
         retry_after: Option<Duration>,
+        /// The triage rule that the status and the whole body come to.
+        rule: &'static str,
+        /// Whether the response was a 200, with the error in its body.
+        in_200: bool,
     },
-    /// What came is no chat response.
-    Malformed { why: String, body: String },
+    /// What came is no chat response, or a reply that is none.
+    Malformed {
+        why: String,
+        body: String,
+        /// The triage rule it falls under.
+        rule: &'static str,
+    },
 }
+
+/// The rules of refusals that may not come again a little later.
+const PASSES: [&str; 7] = [
+    "rate_limit",
+    "overloaded",
+    "server_error",
+    "timeout",
+    "request_cancelled",
+    MALFORMED,
+    FAILED_TOOL_CALL,
+];
+
+/// How often a generation is asked for that its endpoint could not use.
+const GENERATIONS: u32 = 3;
 
 impl Failure {
     /// Whether the same call may succeed a little later.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { hopeless, .. } => !hopeless,
+            Self::TimedOut | Self::Status { status: 409, .. } => true,
+            // A conversation that fills the window fills it the next time too.
+            Self::Malformed { rule, .. } => *rule != CONTEXT_WINDOW,
+            // A spent quota is no pace, and a server that fails on a conversation's length fails
+            // again.
+            Self::Status { rule, .. } => PASSES.contains(rule),
+        }
+    }
+
+    /// How often a call is made at most that may be made so often: a generation that went wrong
+    /// costs as much as one that did not.
+    pub fn tries(&self, most: u32) -> u32 {
+        let is_generation = [FAILED_TOOL_CALL, CONTENT_POLICY].contains(&self.rule());
+        if is_generation {
+            most.min(GENERATIONS)
+        } else {
+            most
+        }
+    }
+
+    /// Whether the try may be billed all the same.
+    pub fn may_be_billed(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => false,
             Self::TimedOut | Self::Malformed { .. } => true,
-            // A spent quota is no pace: it stays spent.
-            Self::Status {
-                status: 429, body, ..
-            } => !body.contains("insufficient_quota"),
-            Self::Status { status, .. } => matches!(status, 408 | 409 | 500..=599),
+            Self::Status { rule, in_200, .. } => {
+                *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule)
+            }
+        }
+    }
+
+    /// The triage rule it falls under.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "connection",
+            Self::TimedOut => "timeout",
+            Self::Status { rule, .. } | Self::Malformed { rule, .. } => rule,
         }
     }
 }
@@ -73,19 +131,38 @@ impl Endpoint {
         let response = call.json(request).send().await;
         let response = response.map_err(|error| self.unanswered(&error))?;
         let status = response.status();
-        let retry_after = retry_after(response.headers(), Timestamp::now());
+        let retry_after = retry_after(response.headers(), now(response.headers()));
         let mut bytes = Vec::new();
         let whole = self.read(response, &mut bytes).await;
         if !status.is_success() {
-            return Err(Failure::Status {
-                status: status.as_u16(),
-                body: self.excerpt(&bytes),
-                retry_after,
-            });
+            return Err(self.refused(status.as_u16(), &bytes, retry_after));
         }
         whole?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes))
+        json::read(&bytes)
+            .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes, MALFORMED))
+    }
+
+    /// A refusal with what its whole body says.
+    fn refused(&self, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+        Failure::Status {
+            status,
+            rule: refusal::rule_of(status, &String::from_utf8_lossy(body)),
+            body: self.excerpt(body),
+            retry_after,
+            in_200: false,
+        }
+    }
+
+    /// A refusal in the body of a 200, with the status that stands for it.
+    pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
+        let text = body.to_string();
+        Failure::Status {
+            status,
+            rule: refusal::rule_of(status, &text),
+            body: self.excerpt(text.as_bytes()),
+            retry_after: None,
+            in_200: true,
+        }
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -100,7 +177,7 @@ impl Endpoint {
                 Ok(Some(chunk)) => {
                     if (bytes.len() + chunk.len()) as u64 > self.max_body {
                         let why = format!("it is larger than {} bytes", self.max_body);
-                        return Err(self.malformed(why, bytes));
+                        return Err(self.malformed(why, bytes, MALFORMED));
                     }
                     bytes.extend_from_slice(&chunk);
                 }
@@ -108,7 +185,7 @@ impl Endpoint {
                 Err(error) => {
                     let cause = innermost(&error);
                     let why = format!("it broke off after {} bytes: {cause}", bytes.len());
-                    return Err(self.malformed(self.hide(&why), bytes));
+                    return Err(self.malformed(self.hide(&why), bytes, MALFORMED));
                 }
             }
         }
@@ -125,18 +202,25 @@ impl Endpoint {
     }
 
     /// A response that is none, with the beginning of its body.
-    pub fn malformed(&self, why: String, body: &[u8]) -> Failure {
+    pub fn malformed(&self, why: String, body: &[u8], rule: &'static str) -> Failure {
         Failure::Malformed {
             why,
             body: self.excerpt(body),
+            rule,
         }
     }
 
-    /// The beginning of a body, without the key.
+    /// A body's beginning and end, without the key.
     pub fn excerpt(&self, body: &[u8]) -> String {
         // The key goes first: a cut through it would leave a part that is not recognised.
         let text = self.hide(&String::from_utf8_lossy(body));
-        text.chars().take(EXCERPT).collect()
+        let length = text.chars().count();
+        if length <= EXCERPT + TAIL {
+            return text;
+        }
+        let head = text.chars().take(EXCERPT);
+        let tail = text.chars().skip(length - TAIL);
+        head.chain(" … ".chars()).chain(tail).collect()
     }
 
     /// A text with every occurrence of the key masked: endpoints like to echo it.
@@ -154,10 +238,29 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// How long to wait by a `Retry-After` of seconds (fractions too, which some send) or an HTTP
-/// date. `None` when it says nothing that helps: a wait of zero, or a date that has passed.
+/// What time it is where a date in these headers is from; ours, where they do not say.
+fn now(headers: &HeaderMap) -> Timestamp {
+    let said = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let said = said.and_then(|date| DateTimeParser::new().parse_timestamp(date.trim()).ok());
+    said.unwrap_or_else(Timestamp::now)
+}
+
+/// `OpenAI`'s and Azure's own header beside `Retry-After`: the same wait, more exactly.
+const RETRY_AFTER_MS: &str = "retry-after-ms";
+
+/// How long to wait by a `retry-after-ms`, or by a `Retry-After` of seconds (fractions too, which
+/// some send) or an HTTP date. `None` when they say nothing that helps: a wait of zero, or a date
+/// that has passed.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let given = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let milliseconds = given(RETRY_AFTER_MS).and_then(|text| text.parse::<f64>().ok());
+    let wait = milliseconds
+        .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
+        .filter(|wait| !wait.is_zero());
+    if let Some(wait) = wait {
+        return Some(wait.min(RETRY_AFTER_MAX));
+    }
+    let text = given(RETRY_AFTER.as_str())?;
     let wait = if let Ok(seconds) = text.parse::<f64>() {
         Duration::try_from_secs_f64(seconds).ok()?
     } else {
@@ -189,6 +292,19 @@ mod tests {
         );
     }
 
+    /// A date is of the endpoint's clock, which may be an hour from ours.
+    #[test]
+    fn a_retry_after_is_measured_by_the_endpoints_own_clock() {
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, "Mon, 23 Nov 2026 12:00:00 GMT".parse().unwrap());
+        headers.insert(
+            RETRY_AFTER,
+            "Mon, 23 Nov 2026 12:00:45 GMT".parse().unwrap(),
+        );
+        let wait = retry_after(&headers, now(&headers));
+        assert_eq!(wait, Some(Duration::from_secs(45)));
+    }
+
     #[test]
     fn a_retry_after_that_says_nothing_is_none() {
         for text in ["0", "-1", "soon", "", "Mon, 23 Nov 2026 11:00:00 GMT"] {
@@ -198,13 +314,32 @@ mod tests {
     }
 
     #[test]
+    fn milliseconds_come_before_seconds_and_say_nothing_where_they_are_none() {
+        let now = Timestamp::now();
+        for (milliseconds, wanted) in [
+            ("1500", Duration::from_millis(1500)),
+            ("86400000", RETRY_AFTER_MAX),
+            ("0", Duration::from_secs(9)),
+            ("-3", Duration::from_secs(9)),
+            ("soon", Duration::from_secs(9)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER_MS, milliseconds.parse().unwrap());
+            headers.insert(RETRY_AFTER, "9".parse().unwrap());
+            assert_eq!(retry_after(&headers, now), Some(wanted), "{milliseconds}");
+        }
+    }
+
+    #[test]
     fn what_may_pass_is_tried_again_and_what_is_refused_is_not() {
         let refused = |status| Failure::Status {
             status,
             body: String::new(),
             retry_after: None,
+            rule: refusal::rule_of(status, ""),
+            in_200: false,
         };
-        for status in [408, 409, 429, 500, 502, 503, 529] {
+        for status in [408, 409, 424, 429, 499, 500, 502, 503, 529] {
             assert!(refused(status).may_pass(), "{status}");
         }
         for status in [301, 400, 401, 402, 403, 404, 413, 422] {
@@ -223,10 +358,11 @@ mod tests {
             timeout: Duration::ZERO,
             max_body: 0,
         };
-        let body = format!("{}sk-secret-123", "x".repeat(EXCERPT - 2));
+        let (head, tail) = ("x".repeat(EXCERPT - 2), "y".repeat(TAIL));
+        let body = format!("{head}sk-secret-123 and more{tail}");
         assert_eq!(
             endpoint.excerpt(body.as_bytes()),
-            format!("{}**", "x".repeat(EXCERPT - 2))
+            format!("{head}** … {tail}")
         );
     }
 }

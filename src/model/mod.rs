@@ -2,15 +2,18 @@
 //! recording; a call to see whether an endpoint answers, and a scripted endpoint for trying things
 //! without a key.
 
+mod answer;
 #[cfg(test)]
 mod canned;
 pub mod chat;
 pub mod client;
 mod endpoint;
+mod json;
 pub mod pace;
 pub mod price;
 pub mod probe;
 pub mod provider;
+pub mod refusal;
 mod rule;
 pub mod script;
 pub mod tape;

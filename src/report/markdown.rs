@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
 use super::text::{duration, not_looked_at};
+use super::time_limit;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -54,6 +55,11 @@ pub fn render(summaries: &[Summary]) -> String {
     }
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
+    out.push_str(&unclear(summaries));
+    out.push_str(&damaged(summaries));
+    if let Some(warning) = time_limit::warning(summaries, cell) {
+        let _ = writeln!(out, "\n{warning}.");
+    }
     for summary in summaries {
         let open = summary
             .lines
@@ -195,6 +201,49 @@ fn flagged(summaries: &[Summary]) -> String {
     }
     format!(
         "\n| run | flagged passes | tests missing | files that steer tests | failing without them | not known without them | counted as failed |\n|---|--:|--:|--:|--:|--:|--:|\n{rows}"
+    )
+}
+
+/// The pairs whose verdict may be of another trial, by the times alone.
+fn unclear(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    for summary in summaries {
+        let pairs = summary.verdict_time_unclear.iter();
+        let pairs = pairs.map(|pair| cell(pair)).collect::<Vec<_>>();
+        if !pairs.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n{}: verdict time unclear: {}.",
+                cell(summary.run.as_str()),
+                pairs.join(", ")
+            );
+        }
+    }
+    out
+}
+
+/// The judged results that are not what they look like.
+fn damaged(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    for summary in summaries {
+        for damaged in &summary.damaged {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                cell(summary.run.as_str()),
+                damaged.damage.name(),
+                damaged.pairs.len(),
+                damaged.counts(),
+                damaged.rates.join(", "),
+                cell(&damaged.named())
+            );
+        }
+    }
+    if out.is_empty() {
+        return out;
+    }
+    format!(
+        "\n| run | damaged results | pairs | count as | in the rates | which |\n|---|---|--:|---|---|---|\n{out}"
     )
 }
 

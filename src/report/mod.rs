@@ -1,5 +1,6 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
+pub mod damage;
 pub mod flags;
 pub mod json;
 pub mod junit;
@@ -8,6 +9,7 @@ pub mod statistics;
 pub mod summary;
 pub mod survey;
 pub mod text;
+pub mod time_limit;
 
 pub use summary::{Comparison, Outcome, Summary, comparisons};
 pub use survey::{Standing, Survey, Surveyed};

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::damage::{self, Damage, Damaged};
 use super::flags::{Flagged, Flags};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
+use super::time_limit::TimeLimit;
 use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
@@ -31,6 +33,8 @@ pub enum Outcome {
     AgentError,
     /// Ended by infrastructure.
     InfraError,
+    /// Ended by a limit of the account that passes.
+    LimitError,
     /// Ended by the experiment's set-up.
     ConfigError,
     /// Ended in an error that no rule knows.
@@ -43,13 +47,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in a table's order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pass,
         Self::Fail,
         Self::Unjudged,
         Self::EvalError,
         Self::AgentError,
         Self::InfraError,
+        Self::LimitError,
         Self::ConfigError,
         Self::UnknownError,
         Self::Unreadable,
@@ -66,6 +71,7 @@ impl Outcome {
             Self::EvalError => "eval_error",
             Self::AgentError => "agent_error",
             Self::InfraError => "infra_error",
+            Self::LimitError => "limit_error",
             Self::ConfigError => "config_error",
             Self::UnknownError => "unknown_error",
             Self::Unreadable => "unreadable",
@@ -104,6 +110,7 @@ impl Outcome {
             Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => {
                 match diagnosis.cause {
                     Cause::Infra => Self::InfraError,
+                    Cause::Limit => Self::LimitError,
                     Cause::Config => Self::ConfigError,
                     Cause::Agent => Self::AgentError,
                 }
@@ -150,6 +157,9 @@ pub struct PairLine {
     pub rules: Option<String>,
     /// What a pass that is flagged is worth; none of any other pair.
     pub flagged: Option<Flagged>,
+    /// What is wrong with the result, where it was judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
 }
 
 impl PairLine {
@@ -231,6 +241,13 @@ pub struct Summary {
     pub strict_verdicts: Option<usize>,
     /// Passes, as the evaluation gave them, of which nobody looked whether all tests ran.
     pub not_looked_at: usize,
+    /// Judged pairs whose result says that it ended after its verdict was made, by less than two
+    /// local times without a zone may differ.
+    pub verdict_time_unclear: Vec<String>,
+    /// Judged results that are not what they look like, by what is wrong with them.
+    pub damaged: Vec<Damaged>,
+    /// Trials that the time limit ended.
+    pub time_limit: TimeLimit,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -274,6 +291,9 @@ impl Summary {
             flagged: Flags::default(),
             strict_verdicts: None,
             not_looked_at: 0,
+            verdict_time_unclear: Vec::new(),
+            damaged: Vec::new(),
+            time_limit: TimeLimit::of(surveyed, ledger),
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -355,16 +375,19 @@ impl Summary {
             merge: None,
             rules: None,
             flagged: None,
+            damage: damage_of(surveyed, outcome),
         };
+        damage::count(&mut self.damaged, &line.pair, outcome, &line.damage);
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
+            if surveyed.is_time_unclear {
+                self.verdict_time_unclear.push(line.pair.clone());
+            }
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
             line.features_passed = passed(&file.feature1)
                 .zip(passed(&file.feature2))
                 .map(|(one, two)| usize::from(one) + usize::from(two));
-            if outcome == Outcome::Fail
-                && let Some(own) = &file.regatta
-            {
-                line.why = Some(eval::why_not(&own.suites)).filter(|why| !why.is_empty());
+            if outcome == Outcome::Fail {
+                line.why.clone_from(&surveyed.why_not);
             }
             if outcome == Outcome::Pass {
                 line.flagged = Flagged::of(file);
@@ -459,6 +482,15 @@ impl Summary {
             .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
         first.chain(rest).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What is wrong with a pair's result that the rates contain. Of one that counts as an error only
+/// that it passed is told: its patches are not taken for submissions.
+fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Damage> {
+    let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
+    let mut damage = surveyed.damage.clone();
+    damage.retain(|damage| is_judged || *damage == Damage::EndedByError);
+    damage
 }
 
 /// Two settings of one experiment, on the pairs that were judged in both.

@@ -1,9 +1,14 @@
 //! What stands for each pair of a run: the store is read, triage is asked.
 
+use std::path::PathBuf;
+
+use super::damage::Damage;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Setting, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
+use crate::evaluation::of_trial::{Evidence, OfTrial};
+use crate::evaluation::reason;
 use crate::model::price::{PriceTable, cost_of};
 use crate::store::eval::EvalFile;
 use crate::store::events::ContainerFacts;
@@ -87,6 +92,12 @@ pub struct Surveyed {
     pub verdict: Option<Verdict>,
     /// What the evaluation wrote, when it can be read.
     pub evaluation: Option<EvalFile>,
+    /// Whether its time contradicts the result's, by so little that it stands all the same.
+    pub is_time_unclear: bool,
+    /// Why it did not pass, where it was judged.
+    pub why_not: Option<String>,
+    /// What is wrong with the result, where it was judged.
+    pub damage: Vec<Damage>,
     /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
     pub told: Option<Told>,
 }
@@ -99,6 +110,8 @@ impl Surveyed {
             self.verdict == Some(Verdict::Pass) && file.is_some_and(EvalFile::make_strict);
         if is_void {
             self.verdict = Some(Verdict::Fail);
+            let own = self.evaluation.as_ref().and_then(|it| it.regatta.as_ref());
+            self.why_not = own.map(|own| eval::why_not(&own.suites));
         }
         is_void
     }
@@ -158,25 +171,57 @@ impl Survey<'_> {
             ResultFile::Read(record) => Standing::Result(Box::new(self.judge(tree, pair, *record))),
         };
         // A verdict on a trial that no longer stands is none.
-        let evaluation = eval::read(&dir.eval()).filter(|file| match (file, &standing) {
-            (Ok(file), Standing::Result(judged)) => file
-                .regatta
-                .as_ref()
-                .is_none_or(|own| own.trial == judged.record.trial),
-            _ => true,
-        });
+        let evaluation = eval::read(&dir.eval());
+        let of_trial = match (&evaluation, &standing) {
+            (Some(Ok(file)), Standing::Result(judged)) => {
+                self.of_trial(&dir, pair, &judged.record, file)
+            }
+            _ => OfTrial::Yes,
+        };
+        let evaluation = evaluation.filter(|_| of_trial != OfTrial::No);
         let told = evaluation
             .is_none()
             .then(|| self.told(pair, &standing))
             .flatten();
+        let verdict = evaluation.as_ref().map(Verdict::of);
+        let evaluation = evaluation.and_then(std::result::Result::ok);
+        let why_not = evaluation
+            .as_ref()
+            .filter(|_| verdict == Some(Verdict::Fail))
+            .map(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
+        let damage = match (&standing, &evaluation, &verdict) {
+            (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
+                Damage::of(&dir, &judged.record, file, verdict)
+            }
+            _ => Vec::new(),
+        };
         Surveyed {
             pair: pair.clone(),
             tree,
             told,
             standing,
-            verdict: evaluation.as_ref().map(Verdict::of),
-            evaluation: evaluation.and_then(std::result::Result::ok),
+            damage,
+            verdict,
+            evaluation,
+            why_not,
+            is_time_unclear: of_trial == OfTrial::Unclear,
         }
+    }
+
+    /// Whether a verdict is of the trial whose result stands beside it.
+    fn of_trial(
+        &self,
+        dir: &PairDir,
+        pair: &Pair,
+        record: &TrialRecord,
+        file: &EvalFile,
+    ) -> OfTrial {
+        let evidence = Evidence {
+            record,
+            known: self.ledger.find(pair, &record.trial),
+        };
+        let written = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
+        evidence.decide(file, || [dir.result(), dir.eval()].map(written))
     }
 
     /// Why a pair has no result, or a finished one no verdict, by the run's own files.
@@ -370,8 +415,8 @@ impl Survey<'_> {
         let Some(now) = judged.finding.diagnosis() else {
             return record.infra_error || record.tag.is_some();
         };
-        let is_infra = now.cause == crate::triage::Cause::Infra;
-        let says = |tag: &Tag| tag.cause == now.cause && now.evidence.agrees_with(&tag.evidence);
+        let is_infra = now.cause.passes();
+        let says = |tag: &Tag| tag.cause == now.cause && tag.evidence == now.evidence;
         !record.tag.as_ref().is_some_and(says) || record.infra_error != is_infra
     }
 }

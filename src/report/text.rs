@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Outcome, PairLine, Rates, Summary, columns, comparisons};
+use super::time_limit;
 use crate::hint;
 use crate::model::price::Total;
 use crate::text::{NAME, ends_in_one_line, one_line};
@@ -18,6 +19,19 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
+        if !summary.verdict_time_unclear.is_empty() {
+            let pairs: Vec<&str> = summary
+                .verdict_time_unclear
+                .iter()
+                .map(String::as_str)
+                .collect();
+            let _ = writeln!(
+                out,
+                "  verdict time unclear: {} judged before the result ended, by times without a zone; the verdicts count, and `regatta eval --force` judges again: {}",
+                plural(pairs.len(), "pair"),
+                some(&pairs, 6)
+            );
+        }
         if !summary.ungradeable.is_empty() {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(
@@ -28,11 +42,17 @@ pub fn render(summaries: &[Summary]) -> String {
                 some(&pairs, 6)
             );
         }
+        for damaged in &summary.damaged {
+            let _ = writeln!(out, "  {}\n    {}", damaged.told(), damaged.named());
+        }
         out.push_str(&failures(summary));
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }
     out.push_str(&compared(summaries));
+    if let Some(warning) = time_limit::warning(summaries, str::to_owned) {
+        let _ = writeln!(out, "\n{warning}");
+    }
     out.push('\n');
     out.push_str(&costs(summaries));
     out
@@ -390,7 +410,7 @@ pub fn plural(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
-fn some(items: &[&str], most: usize) -> String {
+pub(super) fn some(items: &[&str], most: usize) -> String {
     let mut shown = items[..items.len().min(most)].join(", ");
     if items.len() > most {
         let _ = write!(shown, " and {} more", items.len() - most);

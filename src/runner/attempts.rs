@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::events::{Event, Sink};
@@ -25,6 +27,10 @@ use crate::triage::Rules;
 
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.
 const NO_SPACE: &str = "No space left on device";
+
+/// The longest that a back-off is drawn out to where a rate limit says when it passes; what lasts
+/// longer is a limit of its own.
+const RATE_MAX: Duration = Duration::from_mins(10);
 
 /// One run with everything its attempts need.
 #[derive(Debug)]
@@ -59,13 +65,15 @@ impl Runner {
         let history = History::of_run(&self.run)?;
         self.take_stock(&history)?;
         self.announce()?;
-        for nth in 1..=self.policy.max_attempts {
+        let (mut made, mut nth) = (0, 1);
+        while nth <= self.policy.max_attempts {
             if self.interrupt.came().stop > Stop::No {
                 return Ok(RunEnd::Interrupted);
             }
             let surveyed = self.survey()?;
-            let plan = Plan::of(&surveyed, nth == 1, &self.pass);
-            if nth == 1 {
+            let is_first = made == 0;
+            let plan = Plan::of(&surveyed, is_first, &self.pass);
+            if is_first {
                 self.tell_of_pass(&surveyed, &plan);
             }
             if plan.to_run.is_empty() {
@@ -75,18 +83,31 @@ impl Runner {
                 return Ok(RunEnd::Budget);
             }
             self.clear_the_way(&surveyed, &plan)?;
-            let attempt = history.last_attempt + nth;
+            made += 1;
+            let attempt = history.last_attempt + made;
             let (end, running) = self.attempt(engine, &plan, attempt, nth).await?;
-            if let Some(end) = self.after(&end, &running, attempt) {
+            let is_last = nth == self.policy.max_attempts;
+            if let Some(end) = self.after(&end, &running, attempt, is_last) {
                 // What ran may have been all there was.
                 if end == RunEnd::Interrupted && self.is_complete()? {
                     return Ok(RunEnd::Complete);
                 }
                 return Ok(end);
             }
-            if running.infra > 0 || end != AttemptEnd::Done {
-                self.wait(nth, running.infra).await?;
+            if let Some(limit) = &running.limit {
+                // What a limit ended is no try of the pairs, unless nothing ever comes of it.
+                let has_progress = running.finished > 0;
+                nth += u32::from(!has_progress);
+                let is_last = is_last && !has_progress;
+                if let Some(end) = self.wait_for_reset(limit, is_last).await? {
+                    return Ok(end);
+                }
+                continue;
             }
+            if running.infra > 0 || end != AttemptEnd::Done {
+                self.wait(nth, running.infra, running.paced_until).await?;
+            }
+            nth += 1;
         }
         Ok(if self.is_complete()? {
             RunEnd::Complete
@@ -216,8 +237,16 @@ impl Runner {
     }
 
     /// Whether the run ends here, after an attempt that ended so.
-    fn after(&self, end: &AttemptEnd, running: &Running, attempt: u32) -> Option<RunEnd> {
-        if let Some(trip) = &running.trip {
+    fn after(
+        &self,
+        end: &AttemptEnd,
+        running: &Running,
+        attempt: u32,
+        is_last: bool,
+    ) -> Option<RunEnd> {
+        // A row of limits that don't say when they reset is backed off from while there are attempts.
+        let trip = running.trip.as_ref();
+        if let Some(trip) = trip.filter(|trip| is_last || !trip.passes) {
             return Some(RunEnd::World(format!(
                 "stopped after {} ended in `{}`: {}",
                 plural(trip.trials, "trial"),
@@ -263,7 +292,12 @@ impl Runner {
     }
 
     /// Waits before the next attempt, if there is one and something is left to run.
-    async fn wait(&self, nth: u32, infra: usize) -> Result<()> {
+    pub(super) async fn wait(
+        &self,
+        nth: u32,
+        infra: usize,
+        at_least_until: Option<Timestamp>,
+    ) -> Result<()> {
         let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
         if nth == self.policy.max_attempts || left == 0 {
             return Ok(());
@@ -274,6 +308,9 @@ impl Runner {
             nth,
             fastrand::f64(),
         );
+        let asked = at_least_until.map(|at| at.duration_since(Timestamp::now()));
+        let asked: Option<Duration> = asked.and_then(|asked| asked.try_into().ok());
+        let pause = pause.max(asked.unwrap_or_default().min(RATE_MAX));
         self.sink.emit(Event::BackOff {
             seconds: pause.as_secs_f64(),
             why: format!(

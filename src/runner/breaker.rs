@@ -3,6 +3,9 @@
 use crate::triage::{Cause, Finding};
 
 /// Watches the trials of one attempt as they end.
+///
+/// It takes as many as run at once for a row: one event of the world ends all that are under way,
+/// and they are counted once each.
 #[derive(Debug)]
 pub struct Breaker {
     threshold: usize,
@@ -10,7 +13,15 @@ pub struct Breaker {
     ended: usize,
     first: Option<String>,
     same: usize,
-    config_in_a_row: usize,
+    rows: Rows,
+}
+
+/// Trials that ended alike, with none between them that the agent brought to an end.
+#[derive(Debug, Default)]
+struct Rows {
+    config: usize,
+    limits: usize,
+    unknown: (String, usize),
 }
 
 /// Why the breaker tripped.
@@ -22,6 +33,8 @@ pub struct Trip {
     pub text: String,
     /// How many trials ended in it.
     pub trials: usize,
+    /// Whether it passes by itself: a limit of the account.
+    pub passes: bool,
 }
 
 impl Breaker {
@@ -38,7 +51,11 @@ impl Breaker {
             ended: 0,
             first: None,
             same: 0,
-            config_in_a_row: 0,
+            rows: Rows {
+                config: 0,
+                limits: 0,
+                unknown: (String::new(), 0),
+            },
         }
     }
 
@@ -46,43 +63,64 @@ impl Breaker {
     ///
     /// It trips when the first trials of the attempt all end in the same error; at the first
     /// configuration error while nothing has finished yet, as every other pair would meet it too;
-    /// and at a row of configuration errors later on (a key that is revoked, credits that run out).
-    /// One configuration error among finished trials may be that one conversation's.
+    /// and at any time at a row of configuration errors (a login that expires, credits that run
+    /// out), of limits of the account, or of equal errors that no rule knows. One such error among
+    /// finished trials may be that one conversation's.
     pub fn look(&mut self, finding: &Finding, error_text: &str) -> Option<Trip> {
         self.ended += 1;
         let Some(error) = error_of(finding, error_text) else {
             self.finished += 1;
-            self.config_in_a_row = 0;
+            self.rows = Rows::default();
+            return None;
+        };
+        let cause = finding.diagnosis().map(|diagnosis| diagnosis.cause);
+        let row = self.rows.count(cause, &error);
+        if *self.first.get_or_insert_with(|| error.clone()) == error {
+            self.same += 1;
+        }
+        let is_first_config = cause == Some(Cause::Config) && self.finished == 0;
+        let trials = if row >= self.threshold || is_first_config {
+            row
+        } else if self.same == self.ended && self.same >= self.threshold {
+            self.same
+        } else {
             return None;
         };
         let text = finding
             .diagnosis()
             .map_or(error_text, |diagnosis| &diagnosis.evidence.text);
-        let trip = |trials| {
-            Some(Trip {
-                error: error.clone(),
-                text: text.to_owned(),
-                trials,
-            })
-        };
-        let is_config = finding
-            .diagnosis()
-            .is_some_and(|diagnosis| diagnosis.cause == Cause::Config);
-        self.config_in_a_row = if is_config {
-            self.config_in_a_row + 1
-        } else {
-            0
-        };
-        if is_config && (self.finished == 0 || self.config_in_a_row >= self.threshold) {
-            return trip(self.config_in_a_row);
+        Some(Trip {
+            error,
+            text: text.to_owned(),
+            trials,
+            passes: cause == Some(Cause::Limit),
+        })
+    }
+}
+
+impl Rows {
+    /// Counts a trial; the length of the row that it makes longer. What infrastructure broke makes
+    /// none, and ends none: it says nothing of a login or a limit.
+    fn count(&mut self, cause: Option<Cause>, error: &str) -> usize {
+        match cause {
+            Some(Cause::Config) => {
+                self.config += 1;
+                self.config
+            }
+            Some(Cause::Limit) => {
+                self.limits += 1;
+                self.limits
+            }
+            None if self.unknown.0 == error => {
+                self.unknown.1 += 1;
+                self.unknown.1
+            }
+            None => {
+                self.unknown = (error.to_owned(), 1);
+                1
+            }
+            Some(Cause::Infra | Cause::Agent) => 0,
         }
-        if *self.first.get_or_insert_with(|| error.clone()) == error {
-            self.same += 1;
-        }
-        if self.same == self.ended && self.same >= self.threshold {
-            return trip(self.same);
-        }
-        None
     }
 }
 
@@ -91,7 +129,10 @@ impl Breaker {
 fn error_of(finding: &Finding, text: &str) -> Option<String> {
     match finding {
         Finding::Finished => None,
-        Finding::Unmatched => Some(normalised(text)),
+        Finding::Unmatched => Some(match normalised(text) {
+            none if none.is_empty() => "an error without a text".to_owned(),
+            text => text,
+        }),
         Finding::Failed(diagnosis) | Finding::OnlyLooksFinished(diagnosis) => {
             (diagnosis.cause != Cause::Agent).then(|| diagnosis.evidence.rule.clone())
         }
@@ -178,5 +219,63 @@ mod tests {
                 .look(&Finding::Unmatched, "flux at 0x2 broke")
                 .is_some()
         );
+    }
+
+    fn trips_at(errors: &[(Finding, &str)]) -> Option<(usize, Trip)> {
+        let mut breaker = Breaker::new(3, 2);
+        breaker.look(&Finding::Finished, "");
+        let mut looks = errors.iter().enumerate();
+        looks.find_map(|(n, (finding, text))| Some((n + 1, breaker.look(finding, text)?)))
+    }
+
+    #[test]
+    fn a_row_is_seen_at_any_time_whatever_the_rules_of_its_cause() {
+        let (login, credit) = (
+            failed(Cause::Config, "authentication"),
+            failed(Cause::Config, "quota_exhausted"),
+        );
+        let row = [(login.clone(), ""), (credit, ""), (login, "")];
+        let (n, trip) = trips_at(&row).unwrap();
+        assert_eq!((n, trip.trials, trip.passes), (3, 3, false));
+        let limits = ["session_limit", "weekly_limit", "session_limit"];
+        let row = limits.map(|rule| (failed(Cause::Limit, rule), ""));
+        let (n, trip) = trips_at(&row).unwrap();
+        assert_eq!((n, trip.trials, trip.passes), (3, 3, true));
+        let row = ["odd 1", "odd 2", "odd 3"].map(|text| (Finding::Unmatched, text));
+        let (n, trip) = trips_at(&row).unwrap();
+        assert_eq!((n, trip.error.as_str()), (3, "odd"));
+        let row = [(); 3].map(|()| (Finding::Unmatched, ""));
+        assert_eq!(trips_at(&row).unwrap().1.error, "an error without a text");
+    }
+
+    #[test]
+    fn a_finished_trial_or_another_unknown_error_ends_a_row_and_broken_infrastructure_does_not() {
+        let login = || (failed(Cause::Config, "authentication"), "");
+        let dns = || (failed(Cause::Infra, "dns"), "");
+        let unknown = |text| (Finding::Unmatched, text);
+        let done = || (Finding::Finished, "");
+        assert_eq!(trips_at(&[login(), dns(), login(), login()]).unwrap().0, 4);
+        assert_eq!(
+            trips_at(&[login(), login(), done(), login(), login()]),
+            None
+        );
+        let mixed = [
+            unknown("odd"),
+            unknown("odd"),
+            unknown("even"),
+            unknown("odd"),
+        ];
+        assert_eq!(trips_at(&mixed), None);
+        // Equal errors of infrastructure are the attempt's only where it began with them.
+        assert_eq!(trips_at(&[dns(), dns(), dns(), dns()]), None);
+    }
+
+    #[test]
+    fn what_runs_at_once_is_no_row_before_all_of_it_has_ended() {
+        let mut breaker = Breaker::new(3, 5);
+        breaker.look(&Finding::Finished, "");
+        let limit = failed(Cause::Limit, "weekly_limit");
+        let trips = [(); 5].map(|()| breaker.look(&limit, "").is_some());
+        assert_eq!(trips, [false, false, false, false, true]);
     }
 }

@@ -1,5 +1,6 @@
 //! Events: where running and reporting meet.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -65,6 +66,7 @@ pub enum Event {
         container: String,
         #[serde(flatten)]
         lost: Lost,
+        local_at: jiff::civil::DateTime,
     },
     DaemonUnreachable {
         message: String,
@@ -99,6 +101,16 @@ pub enum Event {
         errors: usize,
     },
     BackOff {
+        seconds: f64,
+        why: String,
+    },
+    LimitMet {
+        rule: String,
+        text: String,
+        resets_at: Timestamp,
+    },
+    WaitingForReset {
+        until: Timestamp,
         seconds: f64,
         why: String,
     },
@@ -150,7 +162,12 @@ impl From<Report> for Event {
                 Self::ContainerCreated { container, image }
             }
             Report::ContainerRefused { name, message } => Self::ContainerRefused { name, message },
-            Report::ContainerLost { container, lost } => Self::ContainerLost { container, lost },
+            Report::ContainerLost { container, lost } => Self::ContainerLost {
+                container,
+                lost,
+                // Results have such times: whoever reads them may live in another zone.
+                local_at: jiff::Zoned::now().datetime(),
+            },
             Report::DaemonUnreachable { message } => Self::DaemonUnreachable { message },
             Report::Note(text) => Self::Note { text },
         }

@@ -7,6 +7,7 @@ pub mod events;
 pub mod forced;
 pub mod interrupt;
 pub mod judging;
+pub mod limit;
 pub mod plan;
 pub mod policy;
 pub mod preflight;

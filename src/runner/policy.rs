@@ -13,6 +13,8 @@ pub struct Policy {
     pub backoff: Duration,
     /// The longest.
     pub backoff_max: Duration,
+    /// The longest wait for a limit of the account to reset.
+    pub max_wait: Duration,
     /// Equal errors that trip the breaker.
     pub breaker_trials: usize,
     /// The budget in USD, and what other runs of the experiment have spent of it.
@@ -32,6 +34,8 @@ pub enum RunEnd {
     Errors,
     /// The world is not fit; what to mend.
     World(String),
+    /// A limit of the account resets only later than the run may wait for; what and when.
+    Limit(String),
     /// The budget is spent.
     Budget,
     /// The user stopped it.
@@ -46,6 +50,7 @@ impl RunEnd {
             Self::Complete => "complete",
             Self::Errors => "errors",
             Self::World(_) => "world",
+            Self::Limit(_) => "limit",
             Self::Budget => "budget",
             Self::Interrupted => "interrupted",
         }

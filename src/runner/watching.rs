@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+
 use super::breaker::{Breaker, Trip};
 use super::events::Event;
+use super::limit::Limit;
 use super::spending::Underway;
 use super::{Interrupt, Runner, record};
 use crate::bench::Pair;
@@ -22,10 +25,15 @@ pub(super) struct Running {
     pub killed_at: Option<SystemTime>,
     pub breaker: Breaker,
     pub trip: Option<Trip>,
+    /// The limit of the account that was met, if it says when it resets.
+    pub limit: Option<Limit>,
+    /// When the last of the rate limits that trials ended in lets through again.
+    pub paced_until: Option<Timestamp>,
     pub budget_spent: bool,
     pub warned: bool,
     pub disk_full: Option<String>,
     pub new_results: usize,
+    pub finished: usize,
     pub submitted: usize,
     pub errors: usize,
     pub infra: usize,
@@ -42,10 +50,13 @@ impl Running {
             killed_at: None,
             breaker: Breaker::new(runner.policy.breaker_trials, runner.policy.concurrency),
             trip: None,
+            limit: None,
+            paced_until: None,
             budget_spent: false,
             warned: false,
             disk_full: None,
             new_results: 0,
+            finished: 0,
             submitted: 0,
             errors: 0,
             infra: 0,
@@ -54,10 +65,14 @@ impl Running {
     }
 
     /// Whether the engine should stop.
-    const fn wanted(&self) -> Stop {
-        if self.trip.is_some() {
+    fn wanted(&self) -> Stop {
+        if self.trip.as_ref().is_some_and(|trip| !trip.passes) {
             Stop::Now
-        } else if self.budget_spent || self.disk_full.is_some() {
+        } else if self.budget_spent
+            || self.disk_full.is_some()
+            || self.limit.is_some()
+            || self.trip.is_some()
+        {
             Stop::Drain
         } else {
             Stop::No
@@ -170,20 +185,28 @@ impl Runner {
         self.with_survey(|survey| survey.tag(tree, pair, judged, Some(attempt)))?;
         running.new_results += 1;
         if judged.finding == Finding::Finished {
+            running.finished += 1;
             running.submitted += usize::from(judged.record.is_submitted());
         } else {
             running.errors += 1;
         }
-        let is_infra = |finding: &Finding| {
-            finding
-                .diagnosis()
-                .is_some_and(|diagnosis| diagnosis.cause == Cause::Infra)
-        };
-        running.infra += usize::from(is_infra(&judged.finding));
+        let diagnosis = judged.finding.diagnosis();
+        running.infra += usize::from(diagnosis.is_some_and(|it| it.cause.passes()));
+        running.paced_until = running
+            .paced_until
+            .max(diagnosis.and_then(|it| it.resets_at));
         let trip = running
             .breaker
             .look(&judged.finding, judged.error_text().unwrap_or_default());
         self.sink.emit(event);
+        if let Some(limit) = diagnosis.and_then(|it| Limit::of(it, Timestamp::now())) {
+            if running.limit.is_none() {
+                self.sink.emit(limit.event());
+            }
+            running.limit = Some(limit.later(running.limit.take()));
+        }
+        // Trials that were under way when a limit with its time was met say nothing new.
+        let trip = trip.filter(|trip| !(trip.passes && running.limit.is_some()));
         if let (None, Some(trip)) = (&running.trip, trip) {
             self.sink.emit(Event::BreakerTripped {
                 error: trip.error.clone(),

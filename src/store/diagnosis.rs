@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::text::head_and_tail;
@@ -14,8 +15,19 @@ pub enum Cause {
     Infra,
     /// The experiment's set-up: the same for every pair, another attempt only costs.
     Config,
+    /// A limit of the account that passes by itself, at a time that the provider may say: worth
+    /// another attempt then, and no mark against the agent.
+    Limit,
     /// The agent's own: a result like any other.
     Agent,
+}
+
+impl Cause {
+    /// Whether the pair is to run again: it was neither the agent nor the set-up.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Infra | Self::Limit)
+    }
 }
 
 impl fmt::Display for Cause {
@@ -23,6 +35,7 @@ impl fmt::Display for Cause {
         f.pad(match self {
             Self::Infra => "infra",
             Self::Config => "config",
+            Self::Limit => "limit",
             Self::Agent => "agent",
         })
     }
@@ -73,6 +86,9 @@ pub struct Diagnosis {
     pub cause: Cause,
     /// What that rests on.
     pub evidence: Evidence,
+    /// When the limit that was met resets, where the text says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<Timestamp>,
 }
 
 impl Diagnosis {
@@ -82,6 +98,7 @@ impl Diagnosis {
         Self {
             cause,
             evidence: Evidence::new(rule, source, text),
+            resets_at: None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::diagnosis::Cause;
 use crate::error::{Error, Result};
@@ -19,14 +20,42 @@ pub struct EvalFile {
     pub both_passed: Option<bool>,
     /// What broke the evaluation, when something did.
     pub error: Option<String>,
-    /// The merge of two patches, of which the status is read.
+    /// What became of each agent's patch.
+    #[serde(default, deserialize_with = "status_or_nothing")]
+    pub apply_status: Option<ApplyStatus>,
+    /// The merge of two patches, of which status and strategy are read.
     pub merge: Option<MergeSeen>,
     /// The first feature.
     pub feature1: Option<FeatureSeen>,
     /// The second.
     pub feature2: Option<FeatureSeen>,
+    /// When it was written: local time without a zone.
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    pub evaluated_at: Option<String>,
     /// What only we write.
     pub regatta: Option<Own>,
+}
+
+/// Like [`text_or_nothing`].
+fn status_or_nothing<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<ApplyStatus>, D::Error> {
+    Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// Like [`text_or_nothing`].
+fn number_or_nothing<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<i64>, D::Error> {
+    Ok(Value::deserialize(from)?.as_i64())
+}
+
+/// A text; what is none is nobody's reason to call the file unreadable.
+fn text_or_nothing<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value.as_str().map(str::to_owned))
 }
 
 impl EvalFile {
@@ -88,6 +117,9 @@ impl EvalFile {
 pub struct MergeSeen {
     /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
     pub status: Option<String>,
+    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    pub strategy: Option<String>,
 }
 
 /// The part of [`FeatureRecord`] that is read again.
@@ -95,6 +127,15 @@ pub struct MergeSeen {
 pub struct FeatureSeen {
     /// Whether its hidden tests pass.
     pub passed: Option<bool>,
+    /// The suite's exit code; none where none ran.
+    #[serde(default, deserialize_with = "number_or_nothing")]
+    pub exit_code: Option<i64>,
+    /// How many tests passed, as upstream counts them.
+    #[serde(default, deserialize_with = "number_or_nothing")]
+    pub tests_passed: Option<i64>,
+    /// How many failed.
+    #[serde(default, deserialize_with = "number_or_nothing")]
+    pub tests_failed: Option<i64>,
 }
 
 /// The part of [`Note`] that is read again.
@@ -330,7 +371,8 @@ pub const PASSED: &str = "passed";
 const NAMED: usize = 3;
 
 /// The first few, and how many more.
-fn some(items: &[String]) -> String {
+#[must_use]
+pub fn some(items: &[String]) -> String {
     let mut text = items[..items.len().min(NAMED)].join(", ");
     if items.len() > NAMED {
         let _ = write!(text, " and {} more", items.len() - NAMED);
@@ -393,6 +435,25 @@ pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
         ),
         Err(error) => Some(Err(error.to_string())),
     }
+}
+
+/// What the two suites printed, as the file at `path` has it.
+#[must_use]
+pub fn outputs(path: &Path) -> [Option<String>; 2] {
+    #[derive(Default, Deserialize)]
+    struct Outputs {
+        feature1: Option<Printed>,
+        feature2: Option<Printed>,
+    }
+    #[derive(Deserialize)]
+    struct Printed {
+        #[serde(default, alias = "output", deserialize_with = "text_or_nothing")]
+        test_output: Option<String>,
+    }
+    let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
+    let read = bytes.and_then(|bytes| serde_json::from_slice::<Outputs>(&bytes).ok());
+    let read = read.unwrap_or_default();
+    [read.feature1, read.feature2].map(|feature| feature?.test_output)
 }
 
 /// The SHA-256 of the file at `path`; `None` when there is none.

@@ -85,6 +85,7 @@ enum Known {
         container: String,
         #[serde(flatten)]
         lost: Lost,
+        local_at: Option<jiff::civil::DateTime>,
     },
     ContainerRefused {
         name: String,
@@ -118,9 +119,12 @@ impl ContainerFacts {
                     at,
                     container,
                     lost,
+                    local_at,
                 }) => {
                     let image = self.images.get(&container).cloned().unwrap_or_default();
-                    let at = at.to_zoned(jiff::tz::TimeZone::system()).datetime();
+                    // Earlier versions wrote no local time: then it is this machine's.
+                    let here = || at.to_zoned(jiff::tz::TimeZone::system()).datetime();
+                    let at = local_at.unwrap_or_else(here);
                     self.lost
                         .insert(container, LostContainer { image, at, lost });
                 }
@@ -192,6 +196,8 @@ pub struct History {
     pub last_attempt: u32,
     /// The last attempt, when regatta died in it.
     pub open: Option<OpenAttempt>,
+    /// Until when the last attempt's limit is waited for, where no attempt was begun since.
+    pub waits_until: Option<jiff::Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -213,6 +219,8 @@ enum Attempt {
     },
     #[serde(rename = "attempt_ended")]
     Ended { attempt: u32 },
+    #[serde(rename = "waiting_for_reset")]
+    Waiting { until: jiff::Timestamp },
     #[serde(other)]
     Other,
 }
@@ -228,6 +236,7 @@ impl History {
             |line, _| match serde_json::from_slice(line) {
                 Ok(Attempt::Started { attempt, pairs }) => {
                     history.last_attempt = history.last_attempt.max(attempt);
+                    history.waits_until = None;
                     history.open = Some(OpenAttempt {
                         attempt,
                         pairs,
@@ -236,6 +245,7 @@ impl History {
                         spent: HashMap::new(),
                     });
                 }
+                Ok(Attempt::Waiting { until }) => history.waits_until = Some(until),
                 Ok(Attempt::Ended { attempt }) => {
                     history.open.take_if(|open| open.attempt == attempt);
                 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -99,11 +102,25 @@ pub struct Tag {
 /// The status that upstream gives an agent whose loop raised an exception.
 pub const ERROR: &str = "Error";
 
+/// The status of an agent of our own engine whose trial's time was up.
+pub const TIME_LIMIT: &str = "TimeLimitExceeded";
+
 impl TrialRecord {
     /// Whether any agent ended in an error, which is when upstream's resume runs the pair again.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.agents.iter().any(|agent| agent.status == ERROR)
+    }
+
+    /// When it ended; results have local times without a zone.
+    #[must_use]
+    pub fn ended(&self) -> Option<Timestamp> {
+        let text = self.ended_at.as_deref()?;
+        if let Ok(at) = text.parse() {
+            return Some(at);
+        }
+        let local: DateTime = text.parse().ok()?;
+        Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
     }
 
     /// Whether every agent submitted.
@@ -211,7 +228,7 @@ fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
         keys.shift_remove("regatta");
         return written(&keys);
     };
-    if tag.cause == Cause::Infra {
+    if tag.cause.passes() {
         keys.insert(
             "infra_error".to_owned(),
             RawValue::from_string("true".to_owned())?,

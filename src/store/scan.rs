@@ -1,6 +1,7 @@
 //! One look at a pair: result, verdict, and whether it changed since the last look.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -11,11 +12,11 @@ use crate::bench::setting::Tree;
 /// How often the store is looked at while an engine runs.
 pub const POLL: Duration = Duration::from_millis(250);
 
-/// Remembers each result's time and size, so that a look at an unchanged tree costs one `stat`
+/// Remembers what `stat` says of each result, so that a look at an unchanged tree costs one call
 /// a pair.
 #[derive(Debug, Default)]
 pub struct Watch {
-    seen: HashMap<Pair, (SystemTime, u64)>,
+    seen: HashMap<Pair, Stamp>,
 }
 
 impl Watch {
@@ -47,7 +48,7 @@ impl Watch {
                 changes.push(Change {
                     pair: pair.clone(),
                     record,
-                    written: stamp.0,
+                    written: stamp.written,
                 });
             }
         }
@@ -66,7 +67,57 @@ pub struct Change {
     pub written: SystemTime,
 }
 
-fn stamp(dir: &PairDir) -> Option<(SystemTime, u64)> {
+/// What tells a file from the one that was there before. Its time alone may be the old one's: they
+/// are as coarse as the file system makes them, and anybody can set them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    written: SystemTime,
+    len: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+fn stamp(dir: &PairDir) -> Option<Stamp> {
     let meta = dir.result().metadata().ok()?;
-    Some((meta.modified().ok()?, meta.len()))
+    Some(Stamp {
+        written: meta.modified().ok()?,
+        len: meta.len(),
+        inode: meta.ino(),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{FileTimes, OpenOptions};
+
+    use super::*;
+    use crate::bench::TaskKey;
+    use crate::files;
+    use crate::store::LogTree;
+
+    #[test]
+    fn a_result_with_the_time_and_size_of_the_old_one_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let run = LogTree::at(root.path()).run(&"r".parse().unwrap());
+        let pair = Pair::new(TaskKey::new("a_task", 1), 1, 2);
+        let path = run.pair(Tree::Solo, &pair).result();
+        let write = |trial: &str| {
+            let result = format!(r#"{{"run_id": "{trial}", "agent": {{"status": "Error"}}}}"#);
+            files::create_dir(path.parent().unwrap()).unwrap();
+            files::write_atomic(&path, result.as_bytes()).unwrap();
+            let mut options = OpenOptions::new();
+            let file = files::open_to_write(&path, options.write(true)).unwrap();
+            let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+            file.set_times(times).unwrap();
+        };
+        write("ebb1");
+        let pairs = [pair];
+        let mut watch = Watch::from_now(&run, Tree::Solo, &pairs);
+        assert!(watch.changed(&run, Tree::Solo, &pairs).is_empty());
+        write("ebb2");
+        let changes = watch.changed(&run, Tree::Solo, &pairs);
+        assert_eq!(changes[0].record.trial, "ebb2");
+        assert!(watch.changed(&run, Tree::Solo, &pairs).is_empty());
+    }
 }

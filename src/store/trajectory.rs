@@ -68,6 +68,14 @@ impl Trajectory {
             .then(|| Words::new(format!("{file} (last message)"), text, Author::Agent))
     }
 
+    /// Whether the model answered at all.
+    #[must_use]
+    pub fn spoke(&self) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.role == "assistant")
+    }
+
     /// Reads a trajectory from its bytes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let file: File = serde_json::from_slice(bytes)?;

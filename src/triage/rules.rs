@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::notice::{leading_classes, unframed};
 use super::{Asked, Cause};
 use crate::error::{Error, Result};
+use crate::model::refusal::Words;
 use crate::text::{searched, users_regex};
 
 /// The rules that ship.
@@ -30,11 +31,14 @@ pub struct Rule {
     pub advice: String,
     /// Whether the provider refused the call, or never got it, so that it bills nothing for it.
     pub refused: bool,
+    /// Whether its texts may say when what they refuse is let through again.
+    pub resets: bool,
     /// Whether it says where something broke, not why: words that come later may say more.
     pub vague: bool,
     origin: Origin,
     exceptions: Vec<String>,
     statuses: Vec<u16>,
+    words: Option<Words>,
     pattern: Option<Regex>,
     unless: Option<Regex>,
     harness: bool,
@@ -66,6 +70,7 @@ struct FileRule {
     exception: Vec<String>,
     #[serde(default)]
     status: Vec<u16>,
+    words: Option<Words>,
     pattern: Option<String>,
     unless: Option<String>,
     #[serde(default)]
@@ -74,6 +79,8 @@ struct FileRule {
     advice: String,
     #[serde(default)]
     refused: bool,
+    #[serde(default)]
+    resets: bool,
     #[serde(default)]
     vague: bool,
     /// Decided by what the harness saw happen, never by a text.
@@ -171,9 +178,20 @@ impl Rule {
         let asks_for_type = !self.exceptions.is_empty() || !self.statuses.is_empty();
         // A rule may mean the words alone, or with what the program wrote before them.
         let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
-        (is_typed || !asks_for_type)
-            && self.pattern.as_ref().is_none_or(is_in)
-            && !self.unless.as_ref().is_some_and(is_in)
+        (is_typed || !asks_for_type) && self.says(text) && !self.unless.as_ref().is_some_and(is_in)
+    }
+}
+
+impl Rule {
+    /// Whether a text has the rule's words or its pattern; one of them suffices.
+    fn says(&self, text: &str) -> bool {
+        // A rule may mean the words alone, or with what the program wrote before them.
+        let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
+        let by_pattern = self.pattern.as_ref().map(is_in);
+        match self.words {
+            None => by_pattern.unwrap_or(true),
+            Some(words) => by_pattern.unwrap_or(false) || words.are_in(text),
+        }
     }
 }
 
@@ -196,9 +214,10 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
             let is_open = rule.exception.is_empty() && rule.status.is_empty();
-            if is_open && rule.pattern.is_none() && !rule.harness {
+            let has_text = rule.pattern.is_some() || rule.words.is_some();
+            if is_open && !has_text && !rule.harness {
                 return Err(bad(format!(
-                    "rule `{}` has neither `exception`, `status` nor `pattern` and would match everything",
+                    "rule `{}` has neither `exception`, `status`, `pattern` nor `words` and would match everything",
                     rule.id
                 )));
             }
@@ -210,10 +229,12 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
                 statuses: rule.status,
                 origin: Origin::Shipped,
                 vague: rule.vague,
+                words: rule.words,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,
                 harness: rule.harness,
                 refused: rule.refused,
+                resets: rule.resets || rule.cause == Cause::Limit,
                 id: rule.id,
             })
         })

@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
-use super::{Asked, Cause, Diagnosis, Rules, lost};
+use super::{Asked, Cause, Diagnosis, Rules, lost, reset};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::model::refusal;
 use crate::store::events::ContainerFacts;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
@@ -67,7 +69,7 @@ impl Finding {
         match self {
             Self::Finished => false,
             Self::OnlyLooksFinished(_) | Self::Unmatched => true,
-            Self::Failed(diagnosis) => diagnosis.cause == Cause::Infra,
+            Self::Failed(diagnosis) => diagnosis.cause.passes(),
         }
     }
 }
@@ -105,13 +107,19 @@ pub fn examine(
             .and_then(Trajectory::exception)
             .map(|(class, _)| class);
         let words = words(record, index, case);
-        failures.push(gone.or_else(|| why(&words, class, facts, rules)));
+        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), Trajectory::spoke);
+        let known = gone.or_else(|| why(&words, class, facts, rules));
+        failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
+    }
+    for diagnosis in failures.iter_mut().flatten() {
+        read_reset(diagnosis, record, rules);
     }
     let found = |cause| {
         let mut known = failures.iter().flatten();
         known.find(|diagnosis| diagnosis.cause == cause).cloned()
     };
-    if let Some(diagnosis) = found(Cause::Config).or_else(|| found(Cause::Infra)) {
+    let first = [Cause::Config, Cause::Limit, Cause::Infra];
+    if let Some(diagnosis) = first.into_iter().find_map(found) {
         return Finding::Failed(diagnosis);
     }
     if let Some(diagnosis) = void {
@@ -125,6 +133,23 @@ pub fn examine(
         return Finding::Unmatched;
     }
     found(Cause::Agent).map_or(Finding::Finished, Finding::Failed)
+}
+
+/// Limits of a rate pass within so long, by themselves: one that resets later is an account's.
+const RATE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Reads when the limit that was met resets; a rate limit that lasts is a limit.
+fn read_reset(diagnosis: &mut Diagnosis, record: &TrialRecord, rules: &Rules) {
+    let rule = rules.get(&diagnosis.evidence.rule);
+    if !rule.is_some_and(|rule| rule.resets) {
+        return;
+    }
+    let said = record.ended();
+    diagnosis.resets_at = reset::resets_at(&diagnosis.evidence.text, said);
+    let lasts = |at: Timestamp| said.is_some_and(|said| at.duration_since(said) > RATE);
+    if diagnosis.cause != Cause::Limit && diagnosis.resets_at.is_some_and(lasts) {
+        diagnosis.cause = Cause::Limit;
+    }
 }
 
 /// What is said of an agent's end, the most trustworthy first.
@@ -182,6 +207,26 @@ pub fn told(record: &TrialRecord, case: &Case) -> Told {
             text: words.text,
         },
     )
+}
+
+/// A refusal as the conversation puts it: one of the first request says nothing about an agent, and
+/// one after others were answered nothing about a setting.
+fn in_its_place(diagnosis: Diagnosis, spoke: bool, rules: &Rules) -> Diagnosis {
+    let rule = &diagnosis.evidence.rule;
+    let meant = match diagnosis.cause {
+        Cause::Agent if !spoke => refusal::at_first(rule),
+        Cause::Config if spoke => refusal::later(rule),
+        _ => None,
+    };
+    match meant.and_then(|rule| rules.get(rule)) {
+        Some(rule) => Diagnosis::new(
+            rule.cause,
+            &rule.id,
+            &diagnosis.evidence.source,
+            &diagnosis.evidence.text,
+        ),
+        None => diagnosis,
+    }
 }
 
 /// The name upstream's v2 gives a container, as it stands in a failed `docker run`'s text.

@@ -133,9 +133,15 @@ pub fn reply(command: &str) -> String {
 }
 
 fn ok(body: &Value) -> String {
-    let body = body.to_string();
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    answer(200, "", &body.to_string())
+}
+
+/// A response; `headers` are further lines, each with its line end.
+pub fn answer(status: u16, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 /// A redirect to another place.

@@ -16,16 +16,17 @@ const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - sl
 const KEY: &str = "litellm.AuthenticationError: AuthenticationError: OpenAIException - bad key";
 const WINDOW: &str = "litellm.ContextWindowExceededError: too long";
 
-struct Bench {
+pub struct Bench {
     _dir: tempfile::TempDir,
-    run: RunDir,
-    pairs: Vec<Pair>,
-    policy: Policy,
-    setting: Setting,
+    pub run: RunDir,
+    pub pairs: Vec<Pair>,
+    pub policy: Policy,
+    pub setting: Setting,
+    pub rules: Rules,
 }
 
 impl Bench {
-    fn new(pairs: u64) -> Self {
+    pub fn new(pairs: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let run = LogTree::at(dir.path()).run(&"t-solo".parse().unwrap());
         std::fs::create_dir_all(run.own()).unwrap();
@@ -37,6 +38,7 @@ impl Bench {
             concurrency: 1,
             backoff: Duration::ZERO,
             backoff_max: Duration::ZERO,
+            max_wait: Duration::from_hours(6),
             breaker_trials: 3,
             budget: None,
             min_free_bytes: 0,
@@ -48,10 +50,11 @@ impl Bench {
             pairs,
             policy,
             setting: Setting::Solo,
+            rules: Rules::shipped(),
         }
     }
 
-    fn run(&self, fake: Fake) -> (RunEnd, Vec<Vec<String>>) {
+    pub fn run(&self, fake: Fake) -> (RunEnd, Vec<Vec<String>>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -62,7 +65,7 @@ impl Bench {
             setting: self.setting,
             pairs: self.pairs.clone(),
             policy: self.policy.clone(),
-            rules: Rules::shipped(),
+            rules: self.rules.clone(),
             prices: PriceTable::default(),
             ledger: Ledger::open(&self.run).unwrap(),
             sink: Sink::new(self.run.clone(), observer),
@@ -95,18 +98,26 @@ impl Bench {
         (1..=self.pairs.len() as u64).map(id).collect()
     }
 
-    fn ledger(&self) -> Ledger {
+    pub fn ledger(&self) -> Ledger {
         Ledger::open_readonly(&self.run).unwrap()
     }
 
-    fn result(&self, n: u64) -> serde_json::Value {
+    /// The events of this kind.
+    pub fn events(&self, kind: &str) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.run.events()).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let of_kind = |event: &serde_json::Value| event["event"] == kind;
+        events.filter(of_kind).collect()
+    }
+
+    pub fn result(&self, n: u64) -> serde_json::Value {
         let pair = &self.pairs[usize::try_from(n - 1).unwrap()];
         let path = self.run.pair(self.setting.tree(), pair).result();
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 }
 
-fn outcomes(pairs: &[(u64, &[Outcome])]) -> Fake {
+pub fn outcomes(pairs: &[(u64, &[Outcome])]) -> Fake {
     let outcomes: HashMap<_, _> = pairs
         .iter()
         .map(|(n, outcomes)| (format!("a_task/{n}/f1_f2"), outcomes.to_vec()))
@@ -117,11 +128,11 @@ fn outcomes(pairs: &[(u64, &[Outcome])]) -> Fake {
     }
 }
 
-fn error(text: &str, cost: f64) -> Outcome {
+pub fn error(text: &str, cost: f64) -> Outcome {
     Outcome::Error(text.to_owned(), cost)
 }
 
-fn name(n: u64) -> String {
+pub fn name(n: u64) -> String {
     format!("a_task/{n}/f1_f2")
 }
 

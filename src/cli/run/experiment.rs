@@ -377,6 +377,7 @@ impl Experiment {
             concurrency: self.options.concurrency(),
             backoff: config.attempts.backoff,
             backoff_max: config.attempts.backoff_max,
+            max_wait: config.attempts.max_wait,
             breaker_trials: config.breaker.breaker_trials,
             budget: config.limits.budget.map(|budget| (budget, elsewhere)),
             min_free_bytes,
@@ -415,7 +416,10 @@ impl Experiment {
                 let open: usize = summaries.iter().map(Summary::unfinished).sum();
                 let infra: usize = summaries
                     .iter()
-                    .map(|summary| summary.count_of(Outcome::InfraError))
+                    .map(|summary| {
+                        summary.count_of(Outcome::InfraError)
+                            + summary.count_of(Outcome::LimitError)
+                    })
                     .sum();
                 let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
                 let why = hint::command(&format!("triage --explain {}", names.join(" ")));
@@ -430,6 +434,12 @@ impl Experiment {
                     &Error::world(why)
                         .hint("what ran is kept; mend this, and the same command goes on (with --accept-changes when it was the model or the endpoint)"),
                 );
+                exit::WORLD
+            }
+            RunEnd::Limit(why) => {
+                ui.error(&Error::world(why).hint(
+                    "what ran is kept; the same command goes on from then, or --max-wait waits longer",
+                ));
                 exit::WORLD
             }
             RunEnd::Budget => {

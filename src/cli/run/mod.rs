@@ -89,6 +89,10 @@ struct Limits {
     /// Passes over the pairs that are not finished [default: 3]
     #[arg(long, value_name = "N")]
     max_attempts: Option<String>,
+    /// Wait at most this long for an account's limit to reset; one that resets later ends the run
+    /// [default: 6h]
+    #[arg(long, value_name = "TIME")]
+    max_wait: Option<String>,
     /// End a trial after this long, e.g. 10m; 0s never does [default: 10m]
     #[arg(long, value_name = "TIME")]
     task_timeout: Option<String>,
@@ -118,6 +122,7 @@ impl RunArgs {
                 "--max-attempts",
                 &self.limits.max_attempts,
             ),
+            ("attempts.max_wait", "--max-wait", &self.limits.max_wait),
             (
                 "limits.task_timeout",
                 "--task-timeout",

@@ -16,6 +16,7 @@ use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
+use crate::model::refusal;
 use crate::model::tape::Tape;
 use crate::sandbox::{Backend, Repository, Spec};
 use crate::triage::{Cause, Rules};
@@ -229,11 +230,18 @@ fn lost(rules: &Rules, status: &Status) -> Option<String> {
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
 /// words tell more.
 fn refined(rules: &Rules, failure: &Failure) -> String {
-    const VAGUE: [&str; 3] = ["bad_request", "permission_denied", "rate_limit"];
+    const VAGUE: [&str; 4] = [
+        "bad_request",
+        "conversation_refused",
+        "permission_denied",
+        "rate_limit",
+    ];
     let by_words = VAGUE
         .contains(&failure.rule.as_str())
         .then(|| rules.find(&failure.text, None))
-        .flatten();
+        .flatten()
+        // That a request is bad is no more than is known.
+        .filter(|rule| refusal::later(&rule.id).is_none());
     by_words.map_or_else(|| failure.rule.clone(), |rule| rule.id.clone())
 }
 

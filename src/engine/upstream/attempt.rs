@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::process::Child;
@@ -12,6 +12,7 @@ use super::Upstream;
 use super::command::{Cover, upstream_would_run};
 use crate::engine::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::hint;
 use crate::process;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
@@ -115,7 +116,8 @@ impl Upstream {
         let how = watched.or_daemon_gone(end).await;
         let by_itself = matches!(how, AttemptEnd::Done | AttemptEnd::Broke { .. });
         let mut end = Ended {
-            killed_at: (!by_itself).then(SystemTime::now),
+            // Compared with the times of results: by the clock that those have.
+            killed_at: (!by_itself).then(|| files::clock_of(&batch.run.own())),
             how,
         };
         end_group(&mut child, leader, &end.how).await;

@@ -3,6 +3,7 @@
 //! Here is what both have in common, one file has what each does its own way.
 
 mod cohere;
+mod finish;
 mod openai;
 
 use serde_json::{Map, Value, json};
@@ -10,6 +11,8 @@ use serde_json::{Map, Value, json};
 use super::chat::{Message, Tool, ToolCall};
 use super::provider::Wire;
 use crate::bench::Usage;
+
+pub(super) use finish::{Finish, finish_behind};
 
 /// Parameters that are litellm's own, and those that would ask for a stream, which is not read
 /// here.

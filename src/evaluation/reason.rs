@@ -1,0 +1,133 @@
+//! Why a judged pair did not pass, in one line, whoever judged it. Pure but for what it asks.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::merge::last_line;
+use super::output::{self, TestEnd};
+use super::patterns::shipped;
+use crate::store::eval::{self, ApplyStatus, EvalFile, FeatureSeen, some};
+
+/// The exit code that upstream gives a suite whose time was up.
+const TIMED_OUT: i64 = -1;
+
+/// Upstream's words for it, as a whole output.
+static TIME_IS_UP: LazyLock<Regex> =
+    LazyLock::new(|| shipped(r"^\s*(?:Command |Suite )?timed out after \d+ seconds\s*$"));
+
+/// The reason of a pair that failed. `outputs` gives what the suites printed; it is asked only where
+/// an evaluation gives no reason itself.
+pub fn of(
+    file: &EvalFile,
+    features: [u64; 2],
+    outputs: impl FnOnce() -> [Option<String>; 2],
+) -> String {
+    if let Some(own) = &file.regatta {
+        let why = eval::why_not(&own.suites);
+        if !why.is_empty() {
+            return why;
+        }
+    }
+    let mut told: Vec<String> = file.apply_status.iter().flat_map(of_patches).collect();
+    let seen = [&file.feature1, &file.feature2];
+    let is_tested = |seen: &Option<FeatureSeen>| seen.as_ref().is_some_and(has_run);
+    let merge = file.merge.as_ref();
+    let is_conflict = merge.is_some_and(|merge| merge.status.as_deref() == Some("conflicts"));
+    if is_conflict {
+        told.push("the patches conflict".to_owned());
+    }
+    let outputs = outputs();
+    if outputs.iter().flatten().all(String::is_empty) && !seen.iter().any(|seen| is_tested(seen)) {
+        let nothing = match merge {
+            Some(_) => "no merged work was tested",
+            None => "no suite is known to have run",
+        };
+        told.push(nothing.to_owned());
+        return told.join("; ");
+    }
+    let mut suites: Vec<(u64, String)> = Vec::new();
+    for ((feature, seen), output) in features.into_iter().zip(seen).zip(&outputs) {
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.passed != Some(true)) {
+            suites.push((feature, of_suite(seen, output.as_deref())));
+        }
+    }
+    match suites.as_slice() {
+        [(_, one), (_, other)] if one == other => told.push(format!("both features: {one}")),
+        suites => told.extend(
+            suites
+                .iter()
+                .map(|(feature, why)| format!("feature {feature}: {why}")),
+        ),
+    }
+    told.join("; ")
+}
+
+/// What is to be said of patches that are not on their branches.
+fn of_patches(status: &ApplyStatus) -> Vec<String> {
+    let words = [("agent1", &status.agent1), ("agent2", &status.agent2)];
+    let told = words.into_iter().filter_map(|(agent, word)| {
+        let what = match word.as_str() {
+            "skipped" => "is empty",
+            "failed" => "does not apply",
+            _ => return None,
+        };
+        Some(format!("the patch of {agent} {what}"))
+    });
+    told.collect()
+}
+
+/// Whether a suite ran, as far as its numbers tell.
+const fn has_run(seen: &FeatureSeen) -> bool {
+    seen.exit_code.is_some()
+        || matches!(seen.tests_passed, Some(1..))
+        || matches!(seen.tests_failed, Some(1..))
+}
+
+/// Whether a suite did not end in time, by what upstream keeps of one: an exit code that no program
+/// has, or nothing but these words where it keeps none.
+pub fn is_time_up(seen: &FeatureSeen, output: Option<&str>) -> bool {
+    seen.exit_code == Some(TIMED_OUT)
+        || seen.exit_code.is_none() && TIME_IS_UP.is_match(output.unwrap_or_default())
+}
+
+/// Why one suite did not pass, by its numbers and by what it printed.
+fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
+    if is_time_up(seen, output) {
+        return "the suite did not end in time".to_owned();
+    }
+    let output = output.unwrap_or_default();
+    let read = output::upstream_counts(output);
+    let count = |said: Option<i64>, read: u64| {
+        said.and_then(|n| u64::try_from(n).ok())
+            .filter(|n| *n > 0)
+            .unwrap_or(read)
+    };
+    let passed = count(seen.tests_passed, read.passed);
+    let failed = count(seen.tests_failed, read.failed);
+    let names: Vec<String> = output::tests(output)
+        .into_iter()
+        .filter(|test| test.end == TestEnd::Failed)
+        .map(|test| test.name)
+        .collect();
+    let code = seen.exit_code.map(|code| format!("exit code {code}"));
+    let named = if names.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", some(&names))
+    };
+    if failed > 0 {
+        format!(
+            "{failed} of {} tests failed{named}",
+            passed.saturating_add(failed)
+        )
+    } else if !names.is_empty() {
+        format!("tests failed{named}")
+    } else if passed > 0 {
+        let code = code.map(|code| format!(", {code}")).unwrap_or_default();
+        format!("{passed} tests passed, and the suite did not{code}")
+    } else {
+        let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+        format!("no test is known to have run{code}: {}", last_line(output))
+    }
+}

@@ -1,0 +1,224 @@
+//! What a response says: a reply, or one of the things that come with status 200 and are none.
+
+use serde_json::Value;
+
+use super::chat::Message;
+use super::json;
+use super::provider::Wire;
+use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
+use super::wire::{Finish, finish_behind};
+use crate::bench::Usage;
+
+/// A reply.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub message: Message,
+    pub usage: Option<Usage>,
+    /// Whether it ends where the endpoint's limit of output was, and not where the model wanted to.
+    pub is_cut: bool,
+}
+
+/// What is no reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoReply {
+    /// No chat response, or a generation that failed.
+    Failed {
+        why: String,
+        /// The triage rule it falls under.
+        rule: &'static str,
+    },
+    /// An error, which other endpoints put into the status.
+    Refused {
+        /// The status that its code stands for; 200 where it has none.
+        status: u16,
+    },
+}
+
+impl Said {
+    /// Reads a response.
+    pub fn of(wire: Wire, body: &Value) -> Result<Self, NoReply> {
+        let failed = |why: String, rule| NoReply::Failed { why, rule };
+        let error = refusal::error_of(body);
+        let (mut message, usage) = match (wire.parse(body), error) {
+            (Ok(read), _) => read,
+            (Err(_), Some(error)) => return Err(refused(error, body)),
+            (Err(why), None) => return Err(failed(why, MALFORMED)),
+        };
+        let is_silent = message.content.trim().is_empty() && message.tool_calls.is_empty();
+        let finish = wire.finish(body);
+        // What a proxy calls a stop may be none, where nothing came.
+        let behind = finish_behind(body).filter(|_| is_silent);
+        for (finish, word) in finish.into_iter().chain(behind) {
+            let named = |what: &str| format!("{what} (finish_reason {word})");
+            match finish {
+                Finish::Failed => {
+                    return Err(error.map_or_else(
+                        || failed(named("its generation failed"), MALFORMED),
+                        |error| refused(error, body),
+                    ));
+                }
+                Finish::Filtered => {
+                    return Err(failed(
+                        named("a content filter took the reply away"),
+                        CONTENT_POLICY,
+                    ));
+                }
+                Finish::BrokenCall => {
+                    return Err(failed(
+                        named("the model's tool call could not be read there"),
+                        FAILED_TOOL_CALL,
+                    ));
+                }
+                Finish::WindowFull if is_silent => {
+                    return Err(failed(named("the model's window is full"), CONTEXT_WINDOW));
+                }
+                Finish::Whole | Finish::Cut | Finish::WindowFull => {}
+            }
+        }
+        // A model that only thinks has said nothing either, but it has been at work.
+        let was_at_work = usage.is_some_and(|usage| usage.output_tokens > 0) || thinks(body);
+        if is_silent && !was_at_work {
+            return Err(match error {
+                Some(error) => refused(error, body),
+                None => failed("it is empty, and no tokens were used".to_owned(), MALFORMED),
+            });
+        }
+        for call in &mut message.tool_calls {
+            if let std::borrow::Cow::Owned(mended) = json::mended(&call.arguments) {
+                call.arguments = mended;
+            }
+        }
+        let is_cut =
+            finish.is_some_and(|(finish, _)| matches!(finish, Finish::Cut | Finish::WindowFull));
+        Ok(Self {
+            message,
+            usage,
+            is_cut,
+        })
+    }
+}
+
+fn refused(error: &Value, body: &Value) -> NoReply {
+    NoReply::Refused {
+        status: refusal::code_of(error, body).unwrap_or(200),
+    }
+}
+
+/// Whether a response holds the model's thoughts, by the names that servers have for them.
+fn thinks(body: &Value) -> bool {
+    let message = if body["message"].is_object() {
+        &body["message"]
+    } else {
+        &body["choices"][0]["message"]
+    };
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let names = [
+        "reasoning_content",
+        "reasoning",
+        "thinking",
+        "reasoning_text",
+    ];
+    names.iter().any(|name| is_text(&message[name]))
+        || message["content"]
+            .as_array()
+            .is_some_and(|parts| parts.iter().any(|part| is_text(&part["thinking"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn openai(choice: &Value) -> Result<Said, NoReply> {
+        Said::of(Wire::OpenAi, &json!({"choices": [choice]}))
+    }
+
+    fn rule(answer: Result<Said, NoReply>) -> &'static str {
+        match answer.unwrap_err() {
+            NoReply::Failed { rule, .. } => rule,
+            other @ NoReply::Refused { .. } => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_generation_that_failed_is_no_reply_whatever_came_of_it() {
+        let message = json!({"role": "assistant", "content": "I will now"});
+        let failed = rule(openai(
+            &json!({"finish_reason": "error", "message": message}),
+        ));
+        assert_eq!(failed, MALFORMED);
+        let body = json!({"finish_reason": "TIMEOUT", "usage": null,
+            "message": {"role": "assistant", "content": []}});
+        let NoReply::Failed { why, .. } = Said::of(Wire::CohereV2, &body).unwrap_err() else {
+            panic!();
+        };
+        assert_eq!(why, "its generation failed (finish_reason TIMEOUT)");
+    }
+
+    #[test]
+    fn an_empty_answer_is_a_reply_only_where_the_model_was_at_work() {
+        let message = json!({"role": "assistant", "content": ""});
+        let silent = json!({"finish_reason": "stop", "message": message});
+        assert_eq!(rule(openai(&silent)), MALFORMED);
+        let with = |tokens: u64| json!({"choices": [silent], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}});
+        assert!(Said::of(Wire::OpenAi, &with(0)).is_err());
+        assert!(Said::of(Wire::OpenAi, &with(7)).is_ok());
+        let message = json!({"role": "assistant", "content": null, "reasoning_content": "Hm."});
+        assert!(openai(&json!({"finish_reason": "stop", "message": message})).is_ok());
+        let message = json!({"content": [{"type": "thinking", "thinking": "Hm."}]});
+        let body = json!({"finish_reason": "COMPLETE", "message": message});
+        assert!(Said::of(Wire::CohereV2, &body).is_ok());
+    }
+
+    #[test]
+    fn the_word_of_the_provider_behind_a_proxy_counts_where_nothing_came() {
+        let choice = |text: &str| {
+            json!({"finish_reason": "stop", "message": {"content": text},
+                "provider_specific_fields": {"native_finish_reason": "MALFORMED_FUNCTION_CALL"}})
+        };
+        assert_eq!(rule(openai(&choice(""))), FAILED_TOOL_CALL);
+        assert!(openai(&choice("Here it is.")).is_ok());
+    }
+
+    #[test]
+    fn what_was_cut_is_a_reply_that_says_so() {
+        let choice = json!({"finish_reason": "length", "message": {"content": "I look at"}});
+        assert!(openai(&choice).unwrap().is_cut);
+        let choice = json!({"finish_reason": "model_length", "message": {"content": ""}});
+        assert_eq!(rule(openai(&choice)), CONTEXT_WINDOW);
+    }
+
+    #[test]
+    fn an_error_in_a_200_has_its_codes_meaning() {
+        let status = |body: Value| match Said::of(Wire::OpenAi, &body).unwrap_err() {
+            NoReply::Refused { status } => status,
+            other @ NoReply::Failed { .. } => panic!("{other:?}"),
+        };
+        assert_eq!(
+            status(json!({"error": {"code": 429, "message": "slow"}})),
+            429
+        );
+        assert_eq!(
+            status(json!({"error": {"message": "busy"}, "choices": null})),
+            200
+        );
+        let choice = json!({"finish_reason": "error", "message": {"content": ""},
+            "error": {"code": 502, "message": "the provider went away"}});
+        assert_eq!(status(json!({"choices": [choice]})), 502);
+        // An error beside a reply is none of the reply's.
+        let body = json!({"error": null, "choices": [{"message": {"content": "Hi."}}]});
+        assert!(Said::of(Wire::OpenAi, &body).is_ok());
+    }
+
+    #[test]
+    fn half_a_character_in_arguments_is_mended() {
+        let call = json!({"id": "c", "function": {"name": "bash",
+            "arguments": r#"{"command": "echo \ud83d"}"#}});
+        let said = openai(&json!({"message": {"content": null, "tool_calls": [call]}})).unwrap();
+        assert_eq!(
+            said.message.tool_calls[0].arguments,
+            r#"{"command": "echo \ufffd"}"#
+        );
+    }
+}

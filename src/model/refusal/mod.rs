@@ -1,0 +1,224 @@
+//! What a refusal means: by the endpoint's words, then by its status. Pure.
+//!
+//! The words are here once, for the native engine's calls and for triage, which meets the same texts
+//! inside litellm's.
+
+mod said;
+mod words;
+
+use serde_json::Value;
+
+pub use words::Words;
+
+/// The triage rule of a conversation that is longer than the model's window.
+pub(super) const CONTEXT_WINDOW: &str = "context_window";
+/// That of a content filter.
+pub(super) const CONTENT_POLICY: &str = "content_policy";
+/// That of a tool call which the endpoint could not read although its own model wrote it.
+pub const FAILED_TOOL_CALL: &str = "failed_tool_call";
+/// That of a response which is no reply.
+pub(super) const MALFORMED: &str = "malformed_response";
+const BAD_REQUEST: &str = "bad_request";
+
+/// The triage rule of a refusal with this status and body.
+pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
+    let said = said::by_the_endpoint(body);
+    Words::read_at(status)
+        .iter()
+        .find(|words| words.are_in_said(&said))
+        .map_or_else(|| of_status(status), |words| words.rule())
+}
+
+fn of_status(status: u16) -> &'static str {
+    match status {
+        200 => MALFORMED,
+        401 => "authentication",
+        402 => "payment_required",
+        403 => "permission_denied",
+        404 => "unknown_model",
+        408 => "timeout",
+        413 => "request_too_large",
+        429 => "rate_limit",
+        499 => "request_cancelled",
+        503 | 529 => "overloaded",
+        // 424: a model's server that failed behind the endpoint, Hugging Face's and Bedrock's.
+        424 | 500..=599 => "server_error",
+        _ => BAD_REQUEST,
+    }
+}
+
+/// What a rule means for a request before which the endpoint answered none of its conversation: all
+/// of it is the harness's and the task's, so that it says nothing about the agent.
+#[must_use]
+pub fn at_first(rule: &str) -> Option<&'static str> {
+    match rule {
+        "context_window" | "context_window_text" | "request_too_large" => {
+            Some("first_prompt_too_long")
+        }
+        "content_policy" | "content_policy_class" => Some("first_prompt_filtered"),
+        _ => None,
+    }
+}
+
+/// What a rule means for a request after others of its conversation, with the same settings, were
+/// answered: what is new in it is the conversation.
+#[must_use]
+pub fn later(rule: &str) -> Option<&'static str> {
+    matches!(rule, "bad_request" | "bad_request_text").then_some("conversation_refused")
+}
+
+/// The error in a response that is none, in one of the shapes that endpoints have for it.
+pub(super) fn error_of(body: &Value) -> Option<&Value> {
+    let is_there = |value: &&Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    };
+    let is_error = body["object"] == "error" || body["type"] == "error";
+    [
+        &body["error"],
+        &body["choices"][0]["error"],
+        &body["choices"][0]["message"]["error"],
+        &body["errors"],
+        &body["detail"],
+    ]
+    .into_iter()
+    .find(is_there)
+    .or_else(|| {
+        let failed = &body["base_resp"];
+        (failed["status_code"].as_i64().unwrap_or(0) != 0).then_some(failed)
+    })
+    .or_else(|| (is_error || body["message"].is_string()).then_some(body))
+}
+
+/// The HTTP status that an error's code stands for.
+pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
+    let names = ["code", "status", "status_code", "http_code", "type"];
+    let told = [error, &error["error"], body];
+    let codes = || {
+        told.iter()
+            .flat_map(|value| names.iter().map(|name| &value[*name]))
+    };
+    codes().find_map(number).or_else(|| codes().find_map(word))
+}
+
+fn number(code: &Value) -> Option<u16> {
+    let number = match code {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let status = match number {
+        400..=599 => number,
+        // FastChat's begin with the status.
+        40_000..=59_999 => number / 100,
+        // MiniMax's own.
+        1000 | 1013 => 500,
+        1001 => 408,
+        1002 => 429,
+        1004 => 401,
+        1008 => 402,
+        _ => return None,
+    };
+    u16::try_from(status).ok()
+}
+
+/// The names that providers have for what others say by a status.
+fn word(code: &Value) -> Option<u16> {
+    let word = code.as_str()?.to_lowercase().replace([' ', '-'], "_");
+    let word = word.strip_suffix("error").unwrap_or(&word);
+    let word = word.trim_end_matches('_');
+    Some(match word {
+        "authentication" | "invalid_api_key" | "unauthorized" | "unauthenticated" | "auth" => 401,
+        "billing" | "payment_required" | "insufficient_balance" | "insufficient_credits" => 402,
+        "permission" | "permission_denied" | "forbidden" | "access_denied" => 403,
+        "not_found" | "model_not_found" | "notfound" => 404,
+        "rate_limit"
+        | "rate_limit_exceeded"
+        | "rate_limited"
+        | "too_many_requests"
+        | "resource_exhausted"
+        | "insufficient_quota" => 429,
+        "overloaded" | "unavailable" | "service_unavailable" => 503,
+        "timeout" | "deadline_exceeded" | "gateway_timeout" => 504,
+        "api" | "server" | "internal" | "internal_server" | "internalserver" | "bad_gateway"
+        | "upstream" | "provider" => 500,
+        "invalid_request" | "invalid_argument" | "badrequest" | "bad_request" | "validation" => 400,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_status_without_known_words_has_its_own_meaning() {
+        for (status, rule) in [
+            (301, BAD_REQUEST),
+            (400, BAD_REQUEST),
+            (401, "authentication"),
+            (402, "payment_required"),
+            (403, "permission_denied"),
+            (404, "unknown_model"),
+            (413, "request_too_large"),
+            (422, BAD_REQUEST),
+            (424, "server_error"),
+            (429, "rate_limit"),
+            (499, "request_cancelled"),
+            (500, "server_error"),
+            (529, "overloaded"),
+        ] {
+            assert_eq!(rule_of(status, ""), rule, "{status}");
+            assert_eq!(rule_of(status, "<html>no</html>"), rule, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_found_in_every_shape_with_its_code() {
+        for (body, code) in [
+            (json!({"error": {"code": "429"}}), Some(429)),
+            (
+                json!({"error": {"type": "authentication_error"}}),
+                Some(401),
+            ),
+            (json!({"error": "out of memory"}), None),
+            (json!({"error": "busy", "code": 503}), Some(503)),
+            (
+                json!({"object": "error", "message": "x", "code": 40303}),
+                Some(403),
+            ),
+            (
+                json!({"object": "error", "message": "x", "type": "BadRequestError"}),
+                Some(400),
+            ),
+            (
+                json!({"type": "error", "error": {"type": "overloaded_error"}}),
+                Some(503),
+            ),
+            (
+                json!({"base_resp": {"status_code": 1008, "status_msg": "x"}}),
+                Some(402),
+            ),
+            (json!({"message": "invalid api token"}), None),
+            (json!({"choices": [{"error": {"code": 502}}]}), Some(502)),
+            (
+                json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
+                Some(429),
+            ),
+        ] {
+            let error = error_of(&body).unwrap_or_else(|| panic!("{body}"));
+            assert_eq!(code_of(error, &body), code, "{body}");
+        }
+        for body in [
+            json!({"choices": [], "error": null}),
+            json!({"message": {"content": []}, "error": {}}),
+            json!({"base_resp": {"status_code": 0}}),
+        ] {
+            assert_eq!(error_of(&body), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The words of refusals, gathered from what providers, servers and proxies document or are reported
+//! to answer. A family of wordings is one expression, so that the next server's is likely in it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, said};
+
+/// What a refusal speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// The endpoint could not read the tool call that its model wrote.
+    FailedToolCall,
+    /// A key that is none, or no longer one.
+    Authentication,
+    /// A single request over what may be used in a minute.
+    RequestOverRate,
+    /// Money or an allowance that is used up.
+    QuotaExhausted,
+    /// A conversation that is longer than the model's window.
+    ContextWindow,
+    /// A content filter.
+    ContentPolicy,
+    /// A model that is not there.
+    UnknownModel,
+}
+
+/// The refusals of an ordinary request, in the order in which they are looked for.
+const ALL: [Words; 7] = [
+    Words::FailedToolCall,
+    Words::Authentication,
+    Words::RequestOverRate,
+    Words::QuotaExhausted,
+    Words::ContextWindow,
+    Words::ContentPolicy,
+    Words::UnknownModel,
+];
+
+impl Words {
+    /// What is looked for in a refusal with this status: some statuses say it themselves, and a
+    /// server that failed says less of keys and models than of itself.
+    pub(super) fn read_at(status: u16) -> &'static [Self] {
+        match status {
+            401 | 402 | 404 | 408 => &[],
+            429 => &[Self::RequestOverRate, Self::QuotaExhausted],
+            500..=599 => &[
+                Self::FailedToolCall,
+                Self::QuotaExhausted,
+                Self::ContextWindow,
+                Self::ContentPolicy,
+            ],
+            _ => &ALL,
+        }
+    }
+
+    /// The native engine's rule for it.
+    pub(super) const fn rule(self) -> &'static str {
+        match self {
+            Self::FailedToolCall => FAILED_TOOL_CALL,
+            Self::Authentication => "authentication",
+            Self::RequestOverRate => "request_over_rate",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::ContextWindow => CONTEXT_WINDOW,
+            Self::ContentPolicy => CONTENT_POLICY,
+            Self::UnknownModel => "unknown_model",
+        }
+    }
+
+    /// Whether a text says it, apart from what it quotes of the request.
+    #[must_use]
+    pub fn are_in(self, text: &str) -> bool {
+        self.are_in_said(&said::by_the_endpoint(text))
+    }
+
+    pub(super) fn are_in_said(self, said: &str) -> bool {
+        match self {
+            Self::FailedToolCall => TOOL_CALL.is_match(said),
+            Self::Authentication => KEY.is_match(said),
+            Self::RequestOverRate => LARGE.is_match(said) && PER_TIME.is_match(said),
+            Self::QuotaExhausted => QUOTA.is_match(said) && !PER_TIME.is_match(said),
+            Self::ContextWindow => {
+                LONG_CODE.is_match(said)
+                    || LONG.is_match(said) && !RATE.is_match(said) && !is_of_output(said)
+            }
+            Self::ContentPolicy => FILTER.is_match(said) && !BANNED.is_match(said),
+            Self::UnknownModel => MODEL.is_match(said),
+        }
+    }
+}
+
+/// Whether a text speaks of the output alone: `max_tokens` over what the model may write is a
+/// setting.
+fn is_of_output(said: &str) -> bool {
+    OUTPUT.is_match(said) && !INPUT.is_match(said)
+}
+
+fn any(alternatives: &[&str]) -> Regex {
+    Regex::new(&format!("(?i){}", alternatives.join("|"))).expect("tested")
+}
+
+macro_rules! words {
+    ($($name:ident = [$($alternative:literal),* $(,)?];)*) => {
+        $(static $name: LazyLock<Regex> = LazyLock::new(|| any(&[$($alternative),*]));)*
+    };
+}
+
+words! {
+    // Codes and class names.
+    LONG_CODE = [
+        r"context[_ -]?(?:length|window|size|limit)[_ -]?(?:is[_ -])?exceeded",
+        r"exceeds?_context",
+        r"(?:prompt|input|context|conversation|messages)_(?:is_)?too_(?:long|large)",
+        r"max_prompt_tokens_exceeded",
+        r"tokens_limit_reached",
+        r"context[_ -]?overflow",
+        // Older vLLM: the prompt leaves less than nothing.
+        r"\bmax_tokens must be at least 1, got -",
+    ];
+
+    LONG = [
+        // "This model's maximum context length is …", "maximum prompt length is …".
+        r"\bmax(?:imum)?[ _](?:allowed |supported |total )?(?:context|prompt|input|model|sequence|seq|session)[ _-]?(?:length|len|limit|size|window|tokens?)\b",
+        r"\b(?:session_len|n_ctx|num_ctx)\b",
+        // "… exceeds the model's context window", "longer than …", "model token limit".
+        r"(?:exceed\w*|(?:long|larg|great|bigg)er than|more than|\bover|overflow\w*|beyond|surpass\w*|outgr\w+|too (?:long|large|big) for|fits? (?:in|into|within))\b[^.\n]{0,60}?(?:\bcontext[ _-]?(?:length|window|size|limit|budget)|\bmodel token limit|\b(?:token|input|prompt) limit|\bprompt (?:size|length))",
+        r"\bcontext[ _-]?(?:length|window|size) (?:has |have )?exceed",
+        r"\btoo (?:large|long|big)\b[^\n]{0,60}\b[1-9][\d,_]* tokens\b",
+        r"\b(?:not|n't) fit (?:in|into|within)\b[^.\n]{0,30}\b(?:context|window)\b",
+        // "prompt is too long", "Your input is too long for …".
+        r"\b(?:prompt|input|inputs|context|conversation|history|messages|sequence|request)(?: (?:text|length|size|tokens?))?(?: (?:is|are|was|were|became|got))?(?: (?:far|much|way))? too (?:long|large|big)\b",
+        r"\btoo many (?:input |prompt |total |context )?tokens\b",
+        r"\btoo (?:long|large|big) (?:a |an |of a )?(?:prompt|input|context|conversation)\b",
+        // "input token count (N) exceeds …", "Range of input length should be [1, N]",
+        // "`inputs` tokens + `max_new_tokens` must be <= N".
+        r#"\b(?:input|prompt|context|message|total|request|requested|sequence|conversation)s?[`'"]?[ _](?:token|length|size|len|character)s?\b[^.\n]{0,80}?(?:exceed|\bcannot (?:exceed|be (?:more|greater|larger|longer))|must (?:be (?:<|less|at most|no more|smaller|under|below|within|shorter)|have (?:less|fewer|at most)|not exceed)|should be (?:\[|<|less|at most|no more|within|smaller)|\b(?:over|above|beyond) |greater|longer|larger|more than|only supports|out of range|limit is|[\d)] ?> ?\d)"#,
+        r#"[`'"]inputs[`'"] must have (?:less|fewer|at most)"#,
+        r"\b(?:prompt|input|inputs|conversation|context|messages)(?: (?:text|token count|tokens|length|size))?(?: ?\([^)\n]{0,40}\))? (?:has |have )?exceed(?:s|ed)?\b",
+        // "exceeds the maximum number of tokens allowed", "token limit exceeded".
+        r"(?:exceed\w*|more than|\bover) (?:the )?max(?:imum)?\b[^.\n]{0,40}\btokens?\b",
+        r"\btokens?[ _](?:count |window )?limits? (?:(?:is|was|has been) )?(?:exceeded|reached|hit)\b",
+        r"\bexceed\w* (?:the |its |this )?(?:model'?s? )?token (?:limit|window|budget)\b",
+        r"\bmaximum number of (?:input |prompt |context )?tokens\b",
+        // What to do about it.
+        r"\breduc(?:e|ing) (?:the |your )?(?:length|size|number of tokens|token count) (?:of|in) (?:the |your )?(?:\w+ )?(?:input|prompt|messages?|conversation|context|history|request)\b",
+        r"\breduc(?:e|ing) (?:the |your )(?:prompt|input|messages|context|conversation)\b",
+        r"\b(?:shorten|truncat|trimm?|compact)(?:e|ing)? (?:the |your )?(?:input|prompt|messages?|conversation|context|history)\b",
+        r"\bshorter or fewer inputs\b|\bmiddle-out\b|\bstart a new (?:chat|conversation|thread)\b",
+        // LM Studio, Ollama.
+        r"\binitial prompt is greater\b|\bcontext the overflows\b",
+        r"\bcontext[ _-](?:length|size|window)(?: is| of|:)?(?: only)? \(?\d",
+        // "… but the request contains N tokens".
+        r"\b(?:request|prompt|input|messages|conversation)s? (?:has|have|had|contains?|containing|uses?|used|needs?|requires?|resulted in|results in|is|are|of|with)(?: about| at least| approximately| roughly| over| a total of)* \(?[1-9][\d,_.]*[km]? ?(?:input |prompt |total |text )?tokens\b",
+        r"\b[1-9][\d,_]* tokens? (?:>|exceeds?|(?:is |are )?(?:over|above|more than|greater than)) (?:the )?(?:\w+ )?[1-9]",
+        r#"\bmessages(?:\[\d+\])?(?:\.content)?(?:\[\d+\])?(?:\.text)?['"`]?\W{1,4}(?:string|array|content|value) (?:is )?too long\b"#,
+        r"\bexpected maxLength: \d+, actual\b",
+        r"(?:上下文|输入|提示词?|对话|prompt|tokens?).{0,20}(?:超出|超过|超长|过长|太长|超限)|(?:超出|超过).{0,20}(?:上下文|最大长度|长度限制|token)",
+    ];
+
+    // A rate is no length, although tokens are counted in both.
+    RATE = [
+        r"per[ _-]?(?:minute|min|day|hour|second)(?:\b|_)|\bTP[MD]\b|\bRP[MD]\b|Per(?:Minute|Day)",
+        r"\brate[ _-]?limit|throttl|\bquota\b|\bplease wait\b|\b(?:try again|retry) (?:in|after) \d",
+    ];
+
+    OUTPUT = [
+        r"\b(?:completion|output|generated|new) tokens?\b|\bmax_(?:completion_|output_|new_)?tokens\b",
+    ];
+    INPUT = [
+        r"\b(?:prompt|inputs?|messages|context|conversation|history|sequence)(?:\b|_)",
+    ];
+
+    LARGE = [r"\brequest too large for "];
+
+    FILTER = [
+        r"\bcontent[_ -]?(?:filter|policy|management|moderation|safety|inspection|security|violat|exists risk)",
+        r"\bContentPolicy|\bResponsibleAI|\bDataInspectionFailed\b|\bdata_inspection_failed\b",
+        r"\bsafety (?:system|filter|setting|check|reason|polic|guideline)|\bsafety_(?:check|filter|violation)",
+        r"\b(?:requires?|by|failed|input|output|prompt) moderation\b|\bmoderation[ _](?:error|fail|block|flag|reason|refus)|\bflagged_input\b",
+        r"\b(?:prompt|input|content|request|messages?|output|response|text)\b[^.\n]{0,40}\b(?:was|were|been|is|are|got) (?:flagged|filtered|moderated)\b",
+        r"\bflagged (?:as|for|by)\b",
+        r"\bblocked[ _](?:input|output|prompt|content|by (?:the |our |a )?(?:content|safety|filter|guardrail|moderation))",
+        r"\b(?:prompt|input|output|response|content) (?:was |is |has been )?blocked\b",
+        r"\bguardrails?\b[^.\n]{0,40}\b(?:interven|block|violat|trigger)|\bviolat\w+ guardrail|\bguardrail_intervened\b",
+        r"\bviolat\w+\b[^.\n]{0,30}\b(?:acceptable|ai|community|content|safety|usage|use)\b[^.\n]{0,15}\b(?:polic(?:y|ies)|guidelines|terms)\b",
+        r"\b(?:inappropriate|prohibited|harmful|sensitive|unsafe|offensive|objectionable|disallowed)[_ ](?:content|input|output|information|words?|text|prompt|material)\b",
+        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive)\b|\b(?:input|output)_sensitive\b",
+        r"\bjailbreak",
+        r"敏感|不安全|违规|违禁|内容安全",
+    ];
+    // An account that was closed for what it asked is nobody's conversation.
+    BANNED = [
+        r"\b(?:account|organi[sz]ation|project|api key|user)\b[^.\n]{0,40}\b(?:suspended|disabled|deactivated|banned|blocked|terminated|restricted)\b",
+    ];
+
+    TOOL_CALL = [
+        r"\btool_use_failed\b|\bfailed_generation\b|\boutput_parse_failed\b",
+        r"\b(?:error|failed|failure|unable|could not|cannot|can't)(?: \w+){0,3} pars(?:e|ing)\b[^.\n]{0,40}\b(?:tool|function)[ _-]?calls?",
+        r"\bpars(?:e|ing) (?:the )?(?:tool|function)[ _-]?calls?\b[^.\n]{0,20}\b(?:error|failed)|\b(?:tool|function)[ _-]?call (?:parse|parsing|parser) (?:error|failed)",
+        r"\bfailed to parse (?:input at pos|(?:the )?(?:model'?s? )?(?:output|response|generation))\b",
+        r"\boutput (?:that )?could not be parsed\b|\bfailed to call a function\b",
+        r"\btool call validation failed\b|\battempted to call tool\b",
+        r"\binvalid tool (?:call )?generation\b|\bno valid response generated\b",
+        r"\b(?:model|generation) (?:has )?(?:produced|generated) (?:an )?(?:invalid|malformed) (?:content|tool|function|output|json|response)",
+        r"\b(?:malformed|invalid|unexpected)[_ ](?:function|tool)[_ ]call\b",
+        r"\bHarmonyError\b|\bunexpected tokens? \d+ while expecting\b|\bunexpected tokens remaining in message header\b",
+        r"\bXML syntax error on line \d",
+    ];
+
+    KEY = [
+        r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-](?:x-)?api[ _-](?:key|token)\b|\bincorrect api key\b",
+        r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found|incorrect|wrong)\b|\bAPI_KEY_INVALID\b",
+        r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
+        r"\bno connected db\b|\bno_db_connection\b",
+        r"\bauthentication[ _]?(?:error|failed|failure)\b|\binvalid (?:authentication|credentials)\b|\bunauthorized\b",
+    ];
+
+    QUOTA = [
+        r"\binsufficient_(?:quota|balance|credits?|funds)\b|exceeded(?: your)? current quota|exceeded_current_quota",
+        r"\binsufficient (?:account |user )?(?:balance|credits?|funds|quota)\b|\b(?:balance|credits?) (?:is |are )?(?:too low|insufficient|not enough|exhausted|depleted|used up)\b",
+        r"\bpayment required\b|\bbilling[_ ]hard[_ ]limit|\brequires more credits\b|\blimited to \d+ API calls / month",
+        r"\b(?:out of|no more|no remaining|ran out of|run out of) credits?\b|\bcredits? (?:have |has )been (?:exhausted|depleted|used up)\b",
+        r"\bbudget has been exceeded\b|\bbudget_exceeded\b|\b(?:spend(?:ing)?|monthly|billing) (?:limit|quota|allowance|cap) (?:has been |was |is )?(?:reached|exceeded|used up|exhausted|hit)\b",
+        r"\bquota (?:has been |is |was )?(?:exhausted|used up|exceeded|insufficient|spent)\b",
+        r"\bArrearage\b|\boverdue[ -]payment\b|\baccount is in good standing\b",
+        r"余额不足|欠费|额度",
+    ];
+    PER_TIME = [
+        r"per[ _-]?(?:minute|min|second|hour)(?:\b|_)|Per(?:Minute|Hour)|\bTP[MD]\b|\b(?:try again|retry) (?:in|after) \d",
+    ];
+
+    MODEL = [
+        r"\bmodel_not_found\b|\bLLM Provider NOT provided\b|\binvalid model name passed\b",
+        r#"\bmodel [`'"][^`'"\n]*[`'"] (?:does not exist|not found|is not found)"#,
+        r"\bnot a valid model(?: id| name)?\b",
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_expression_is_one() {
+        for words in ALL {
+            assert!(!words.are_in(""), "{words:?}");
+            assert!(!words.are_in("It works as it should."), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_resemble_a_full_window_are_none() {
+        for text in [
+            "max_tokens is too large: 100000. This model supports at most 8192 completion tokens.",
+            "max_tokens: 90000 > 64000, which is the maximum allowed number of output tokens",
+            "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 4100",
+            "Too many tokens, please wait before trying again.",
+            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            "Range of max_tokens should be [1, 8192]",
+            "Invalid 'user': string too long. Expected a string with maximum length 64",
+            "prompt length must be at least 1",
+            "temperature must be at most 2",
+        ] {
+            assert!(!Words::ContextWindow.are_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_resemble_a_filter_or_a_spent_account_are_none() {
+        for text in [
+            "Your account has been suspended for violating our usage policies.",
+            "No endpoints found matching your data policy.",
+            "This parameter was blocked list only.",
+        ] {
+            assert!(!Words::ContentPolicy.are_in(text), "{text}");
+        }
+        for text in [
+            "Your input was flagged for \"violence\". No credits were charged.",
+            "Quota exceeded for requests_per_minute_per_model",
+            "You exceeded your current quota. Please retry in 12.5s.",
+        ] {
+            assert!(!Words::QuotaExhausted.are_in(text), "{text}");
+        }
+    }
+}

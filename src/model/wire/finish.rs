@@ -1,0 +1,194 @@
+//! Why a generation ended, in the words of the providers.
+//!
+//! Sources: the API references of `OpenAI` and Mistral, Cohere's SDK (`ChatFinishReason`), and what
+//! servers that speak their formats say beside these: vLLM, `SGLang`, llama.cpp, `OpenRouter`,
+//! `DeepSeek`, Z.ai, Gemini and watsonx.
+
+use serde_json::Value;
+
+use crate::model::provider::Wire;
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::model) enum Finish {
+    /// The model had said what it wanted to, or the endpoint does not say, or in words of its own.
+    Whole,
+    /// It said as much as it may.
+    Cut,
+    /// The model's window was full.
+    WindowFull,
+    /// A content filter took it away.
+    Filtered,
+    /// The endpoint could not read the model's tool call.
+    BrokenCall,
+    /// The endpoint failed in the middle of it.
+    Failed,
+}
+
+const CUT: [&str; 6] = [
+    "length",
+    "max_tokens",
+    "max_new_tokens",
+    "max_output_tokens",
+    "token_limit",
+    "continuation",
+];
+
+/// Mistral's, Z.ai's and, the last, of Cohere's first chat.
+const WINDOW_FULL: [&str; 4] = [
+    "model_length",
+    "model_context_window_exceeded",
+    "context_length_exceeded",
+    "error_limit",
+];
+
+const FILTERED: [&str; 16] = [
+    "content_filter",
+    "content_filtered",
+    "content_policy",
+    "error_toxic",
+    "guardrail_intervened",
+    "refusal",
+    "safety",
+    "sensitive",
+    "recitation",
+    "language",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+    "moderation",
+    "content_moderation",
+    "risk_control",
+];
+
+const FAILED: [&str; 20] = [
+    "abort",
+    "aborted",
+    "cancel",
+    "cancelled",
+    "canceled",
+    "user_cancel",
+    "error",
+    "failed",
+    "failure",
+    "incomplete",
+    "insufficient_system_resource",
+    "internal_error",
+    "malformed_response",
+    "network_error",
+    "not_finished",
+    "other",
+    "server_error",
+    "time_limit",
+    "timeout",
+    "unavailable",
+];
+
+impl Finish {
+    fn of(word: &str) -> Self {
+        let word = word.trim().to_lowercase().replace([' ', '-'], "_");
+        // Gemini's compatible endpoint says `function_call_filter: MALFORMED_FUNCTION_CALL`.
+        if ["function_call", "tool_call"].iter().any(|call| {
+            word.contains(&format!("malformed_{call}"))
+                || word.contains(&format!("unexpected_{call}"))
+                || word.contains(&format!("invalid_{call}"))
+        }) {
+            return Self::BrokenCall;
+        }
+        let is_in = |words: &[&str]| words.contains(&word.as_str());
+        if is_in(&CUT) {
+            Self::Cut
+        } else if is_in(&WINDOW_FULL) {
+            Self::WindowFull
+        } else if is_in(&FILTERED) {
+            Self::Filtered
+        } else if is_in(&FAILED) {
+            Self::Failed
+        } else {
+            Self::Whole
+        }
+    }
+}
+
+impl Wire {
+    /// How a generation ended, in the endpoint's word; `None` where it names none.
+    pub(in crate::model) fn finish(self, body: &Value) -> Option<(Finish, &str)> {
+        let word = match self {
+            Self::OpenAi => &body["choices"][0]["finish_reason"],
+            Self::CohereV2 => &body["finish_reason"],
+        };
+        word.as_str().map(|word| (Finish::of(word), word))
+    }
+}
+
+/// The same by the word of the provider behind a proxy, which turns what it does not know into
+/// `stop`: `OpenRouter` and `LiteLLM` keep it.
+pub(in crate::model) fn finish_behind(body: &Value) -> Option<(Finish, &str)> {
+    let choice = &body["choices"][0];
+    [
+        &choice["native_finish_reason"],
+        &choice["provider_specific_fields"]["native_finish_reason"],
+    ]
+    .into_iter()
+    .find_map(Value::as_str)
+    .map(|word| (Finish::of(word), word))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_providers_has_its_meaning() {
+        use Finish::{BrokenCall, Cut, Failed, Filtered, Whole, WindowFull};
+        let openai = |word: &str| {
+            let body = json!({"choices": [{"finish_reason": word}]});
+            Wire::OpenAi.finish(&body).unwrap().0
+        };
+        for (word, meaning) in [
+            ("stop", Whole),
+            ("tool_calls", Whole),
+            ("function_call", Whole),
+            ("length", Cut),
+            ("content_filter", Filtered),
+            // Of others.
+            ("eos", Whole),
+            ("end_turn", Whole),
+            ("error", Failed),
+            ("abort", Failed),
+            ("cancelled", Failed),
+            ("time_limit", Failed),
+            ("model_length", WindowFull),
+            ("insufficient_system_resource", Failed),
+            ("network_error", Failed),
+            ("content-filter", Filtered),
+            ("sensitive", Filtered),
+            ("MAX_TOKENS", Cut),
+            ("SAFETY", Filtered),
+            ("MALFORMED_FUNCTION_CALL", BrokenCall),
+            ("function_call_filter: MALFORMED_FUNCTION_CALL", BrokenCall),
+        ] {
+            assert_eq!(openai(word), meaning, "{word}");
+        }
+        let cohere = |word: &str| {
+            let body = json!({"finish_reason": word});
+            Wire::CohereV2.finish(&body).unwrap().0
+        };
+        for (word, meaning) in [
+            ("COMPLETE", Whole),
+            ("STOP_SEQUENCE", Whole),
+            ("TOOL_CALL", Whole),
+            ("MAX_TOKENS", Cut),
+            ("ERROR", Failed),
+            ("TIMEOUT", Failed),
+            ("ERROR_TOXIC", Filtered),
+            ("ERROR_LIMIT", WindowFull),
+            ("USER_CANCEL", Failed),
+        ] {
+            assert_eq!(cohere(word), meaning, "{word}");
+        }
+        assert!(Wire::OpenAi.finish(&json!({"choices": [{}]})).is_none());
+    }
+}

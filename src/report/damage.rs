@@ -1,0 +1,169 @@
+//! Judged results that are not what they look like: upstream's verdict stands, and is named.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::summary::Outcome;
+use super::text::{plural, some};
+use crate::evaluation::{Verdict, reason};
+use crate::files;
+use crate::store::eval::{self, EvalFile, FeatureSeen};
+use crate::store::result::ERROR;
+use crate::store::{AgentRecord, PairDir, TrialRecord};
+
+/// What is wrong with a judged result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// An agent submitted an empty patch.
+    EmptySubmission,
+    /// A suite did not end in time, and upstream counts that as tests that failed.
+    SuiteTimeout,
+    /// An agent was ended by an error in a pair that passed.
+    EndedByError,
+}
+
+/// Results that are damaged in one way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Damaged {
+    /// In which.
+    pub damage: Damage,
+    /// By what they count as.
+    pub outcomes: BTreeMap<Outcome, usize>,
+    /// The rates that contain them.
+    pub rates: Vec<&'static str>,
+    /// The pairs.
+    pub pairs: Vec<String>,
+}
+
+/// A patch of more bytes than this is not looked at: blanks are no work, and nobody writes so many.
+const BLANK: u64 = 64;
+
+impl Damage {
+    /// Its name, as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EmptySubmission => "empty_submission",
+            Self::SuiteTimeout => "suite_timeout",
+            Self::EndedByError => "ended_by_error",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::EmptySubmission => "an agent submitted an empty patch",
+            Self::SuiteTimeout => "a suite did not end in time, and counts as failed",
+            Self::EndedByError => "an agent was ended by an error, and the hidden tests pass",
+        }
+    }
+
+    /// What is wrong with a result that was judged.
+    #[must_use]
+    pub fn of(
+        dir: &PairDir,
+        record: &TrialRecord,
+        file: &EvalFile,
+        verdict: &Verdict,
+    ) -> Vec<Self> {
+        let mut found = Vec::new();
+        let submitted = record.agents.iter().filter(|agent| agent.status != ERROR);
+        if submitted.into_iter().any(|agent| is_empty(dir, agent)) {
+            found.push(Self::EmptySubmission);
+        }
+        if file.regatta.is_none() && is_time_up(dir, file) {
+            found.push(Self::SuiteTimeout);
+        }
+        if *verdict == Verdict::Pass && record.is_error() {
+            found.push(Self::EndedByError);
+        }
+        found
+    }
+}
+
+/// Whether an agent's patch is there and holds nothing.
+fn is_empty(dir: &PairDir, agent: &AgentRecord) -> bool {
+    let path = dir.patch(agent.feature);
+    let is_short = path.metadata().is_ok_and(|meta| meta.len() <= BLANK);
+    is_short
+        && matches!(files::read_up_to(&path, BLANK), Ok(Some(bytes)) if bytes.trim_ascii().is_empty())
+}
+
+/// Whether a suite of upstream's evaluation did not end in time.
+fn is_time_up(dir: &PairDir, file: &EvalFile) -> bool {
+    let seen = [&file.feature1, &file.feature2];
+    // Only of these does the code not say that a suite came to its end; outputs may be large.
+    let may_be = |seen: &&FeatureSeen| {
+        seen.passed != Some(true) && seen.exit_code.is_none_or(|code| code < 0)
+    };
+    if !seen
+        .iter()
+        .filter_map(|it| it.as_ref())
+        .any(|it| may_be(&it))
+    {
+        return false;
+    }
+    let outputs = eval::outputs(&dir.eval());
+    seen.into_iter().zip(&outputs).any(|(seen, output)| {
+        let seen = seen.as_ref().filter(may_be);
+        seen.is_some_and(|seen| reason::is_time_up(seen, output.as_deref()))
+    })
+}
+
+/// Counts a pair under each way in which it is damaged.
+pub(super) fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, damage: &[Damage]) {
+    for damage in damage {
+        let known = all.iter().position(|it| it.damage == *damage);
+        let at = known.unwrap_or_else(|| {
+            all.push(Damaged {
+                damage: *damage,
+                outcomes: BTreeMap::new(),
+                rates: vec!["strict"],
+                pairs: Vec::new(),
+            });
+            all.len() - 1
+        });
+        let damaged = &mut all[at];
+        *damaged.outcomes.entry(outcome).or_default() += 1;
+        damaged.pairs.push(pair.to_owned());
+        let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
+        if is_judged && damaged.rates.len() == 1 {
+            damaged.rates.extend(["judged", "features"]);
+        }
+    }
+}
+
+impl Damaged {
+    /// `2 pass, 32 fail`.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        let counts = self.outcomes.iter();
+        let counts: Vec<_> = counts
+            .map(|(outcome, n)| format!("{n} {}", outcome.name()))
+            .collect();
+        counts.join(", ")
+    }
+
+    /// What it is, how many, what they count as and in which rates, in one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!(
+            "{} · {}: {} ({}); in the rates {}",
+            self.damage.name(),
+            plural(self.pairs.len(), "pair"),
+            self.damage.about(),
+            self.counts(),
+            self.rates.join(", ")
+        )
+    }
+
+    /// The first of its pairs.
+    #[must_use]
+    pub fn named(&self) -> String {
+        let pairs: Vec<&str> = self.pairs.iter().map(String::as_str).collect();
+        some(&pairs, 6)
+    }
+}

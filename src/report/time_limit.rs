@@ -1,0 +1,76 @@
+//! Trials that the time limit ended, arm by arm: where it cuts one more than another, it takes part
+//! in the comparison. Pure.
+
+use serde::Serialize;
+
+use super::summary::Summary;
+use super::survey::{Standing, Surveyed};
+use crate::store::result::TIME_LIMIT;
+use crate::store::{AgentRecord, LedgerEntry};
+use crate::triage::Diagnosis;
+
+/// How many of a run's trials the time limit ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TimeLimit {
+    /// Those.
+    pub trials: usize,
+    /// Of all that came to an end, those that no longer stand included.
+    pub of: usize,
+}
+
+/// The rule of a trial whose container outlived the time limit.
+const RULE: &str = "task_timeout";
+
+impl TimeLimit {
+    /// Counts the trials of the ledger, and results that it does not have.
+    #[must_use]
+    pub fn of(surveyed: &[Surveyed], ledger: &[LedgerEntry]) -> Self {
+        let mut limit = Self::default();
+        for entry in ledger {
+            limit.count(&entry.agents, entry.diagnosis.as_ref());
+        }
+        for pair in surveyed {
+            if let Standing::Result(judged) = &pair.standing
+                && !ledger
+                    .iter()
+                    .any(|entry| entry.trial == judged.record.trial && entry.pair == pair.pair)
+            {
+                limit.count(&judged.record.agents, judged.finding.diagnosis());
+            }
+        }
+        limit
+    }
+
+    fn count(&mut self, agents: &[AgentRecord], diagnosis: Option<&Diagnosis>) {
+        let by_rule = diagnosis.is_some_and(|it| it.evidence.rule == RULE);
+        let by_status = agents.iter().any(|agent| agent.status == TIME_LIMIT);
+        self.trials += usize::from(by_rule || by_status);
+        self.of += 1;
+    }
+
+    /// `18 of 100 (18.0%)`.
+    #[must_use]
+    fn told(self) -> String {
+        let share = 100.0 * self.trials as f64 / self.of.max(1) as f64;
+        format!("{} of {} ({share:.1}%)", self.trials, self.of)
+    }
+}
+
+/// How many trials the time limit ended in each arm, and what that may do; nothing where it ended
+/// none. `name` writes a run's name for where it is shown.
+pub(super) fn warning(summaries: &[Summary], name: impl Fn(&str) -> String) -> Option<String> {
+    if summaries
+        .iter()
+        .all(|summary| summary.time_limit.trials == 0)
+    {
+        return None;
+    }
+    let arms = summaries.iter().map(|summary| {
+        let arm = name(summary.run.as_str());
+        format!("{arm} {}", summary.time_limit.told())
+    });
+    Some(format!(
+        "trials that the time limit ended: {}. This may bias the comparison of the arms: what was cut off counts as it was left, or was run again",
+        arms.collect::<Vec<_>>().join(", ")
+    ))
+}

@@ -1,0 +1,135 @@
+//! A limit of the account: nothing new is begun, and the run goes on when it has reset.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+use super::attempts::Runner;
+use super::events::Event;
+use super::policy::RunEnd;
+use super::{Plan, backoff};
+use crate::error::Result;
+use crate::report::text::duration;
+use crate::text::one_line;
+use crate::triage::{Cause, Diagnosis};
+
+/// A limit that an attempt met, with the time at which it resets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Limit {
+    rule: String,
+    text: String,
+    resets_at: Timestamp,
+}
+
+/// A clock may be set while we wait, or the machine sleep: it is looked at this often.
+const LOOK: Duration = Duration::from_secs(20);
+
+impl Limit {
+    /// The limit that a trial ended in, if it resets later than now.
+    pub fn of(diagnosis: &Diagnosis, now: Timestamp) -> Option<Self> {
+        let resets_at = diagnosis.resets_at.filter(|at| *at > now)?;
+        (diagnosis.cause == Cause::Limit).then(|| Self {
+            rule: diagnosis.evidence.rule.clone(),
+            text: diagnosis.evidence.text.clone(),
+            resets_at,
+        })
+    }
+
+    /// Of two, the one that resets later.
+    pub fn later(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other.resets_at >= self.resets_at => other,
+            _ => self,
+        }
+    }
+
+    /// That it was met.
+    pub fn event(&self) -> Event {
+        Event::LimitMet {
+            rule: self.rule.clone(),
+            text: self.text.clone(),
+            resets_at: self.resets_at,
+        }
+    }
+
+    /// How the run ends that does not wait for it.
+    fn end(&self, why: &str) -> RunEnd {
+        RunEnd::Limit(format!(
+            "`{}`: {}; it resets at {}, {why}",
+            self.rule,
+            one_line(&self.text, 200),
+            local(self.resets_at)
+        ))
+    }
+}
+
+impl Runner {
+    /// Waits until a limit has reset; how the run ends, where it is not to wait.
+    pub(super) async fn wait_for_reset(
+        &self,
+        limit: &Limit,
+        is_last: bool,
+    ) -> Result<Option<RunEnd>> {
+        let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
+        let now = Timestamp::now();
+        if left == 0 || self.is_budget_spent() {
+            return Ok(None);
+        }
+        let Ok(ahead) = Duration::try_from(limit.resets_at.duration_since(now)) else {
+            // It reset while what ran came to its end: the back-off alone.
+            self.wait(1, 1, None).await?;
+            return Ok(None);
+        };
+        if ahead > self.policy.max_wait {
+            let longest = duration(self.policy.max_wait.as_secs_f64());
+            return Ok(Some(limit.end(&format!(
+                "which is further away than --max-wait ({longest})"
+            ))));
+        }
+        if is_last {
+            return Ok(Some(limit.end("and this was the last attempt")));
+        }
+        // Clocks differ: who comes back on the second may be refused once more.
+        let pause = backoff::wait(
+            self.policy.backoff,
+            self.policy.backoff_max,
+            1,
+            fastrand::f64(),
+        );
+        let until = SignedDuration::try_from(pause)
+            .ok()
+            .and_then(|pause| limit.resets_at.checked_add(pause).ok());
+        self.sleep_until(until.unwrap_or(limit.resets_at), limit)
+            .await;
+        Ok(None)
+    }
+
+    /// Sleeps until this time by the clock, or until the user interrupts.
+    async fn sleep_until(&self, until: Timestamp, limit: &Limit) {
+        self.sink.emit(Event::WaitingForReset {
+            until,
+            seconds: until
+                .duration_since(Timestamp::now())
+                .as_secs_f64()
+                .max(0.0),
+            why: one_line(&limit.text, 200),
+        });
+        let mut interrupt = self.interrupt.clone();
+        while let Ok(left) = Duration::try_from(until.duration_since(Timestamp::now())) {
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(left.min(LOOK)) => {}
+                () = interrupt.changed() => return,
+            }
+        }
+    }
+}
+
+/// A time for people: theirs.
+#[must_use]
+pub fn local(at: Timestamp) -> String {
+    let zoned: Zoned = at.to_zoned(jiff::tz::TimeZone::system());
+    zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}

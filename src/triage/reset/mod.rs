@@ -1,0 +1,323 @@
+//! When a limit resets, by the words of the error that it gave. Pure.
+
+mod clock;
+mod zone;
+
+use std::sync::LazyLock;
+
+use jiff::{SignedDuration, Timestamp};
+use regex::{Captures, Regex};
+
+use crate::text::searched;
+
+/// A time further away than this is no reset that anybody meant.
+const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+/// The words after which a time stands: `resets 3am`, `Try again in 2h`, `"resets_at": 1764500000`,
+/// `retry-after: 60`, `limit reached|1764500000`.
+static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\bresets?(?:[ _-](?:in|at|after|on|time|date))?(?:[ _-](?:ms|secs?|seconds))?\b|\bratelimit-reset(?:-\w+)*|\b(?:try|retry|trying|retrying) again\b|\bretry(?:[ _-]?after|[ _-]?in)?(?:[ _-](?:ms|secs?|seconds))?\b|\bretry_?delay\b|\bregain access\b|\bavailable(?: again)?\b|\brenews?\b|\buntil\b|\bwait\b|\blimit reached\|",
+    )
+});
+
+/// What may stand between such words and their time.
+static GAP: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"^(?:["'\\\s:=|(,\[>-]|\b(?:at|in|on|after|by|is|the|about|approximately|around|for|again|please|another|date|time)\b)*"#,
+    )
+});
+
+/// A number with its unit, and what separates it from one before.
+static PART: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(?:[\s,]*(?:and\s+)?)(\d{1,12}(?:\.\d+)?)\s*([a-z]+)"));
+
+static NUMBER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"^(\d{1,13}(?:\.\d+)?)(?:["'\s,;.)}\]\\]|$)"#));
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(&format!("(?i){pattern}")).expect("tested")
+}
+
+/// When the limit that this text speaks of resets, if it can be read and lies after `said`, when
+/// the text was written. Without that, only what names a whole date can be read.
+///
+/// A time without a zone is UTC's: agents run in containers, whose clocks have no other.
+#[must_use]
+pub fn resets_at(text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
+    let text = &*searched(text);
+    ANCHOR.find_iter(text).find_map(|anchor| {
+        let rest = &text[anchor.end()..];
+        let gap = GAP.find(rest).map_or(0, |gap| gap.end());
+        let at = time(anchor.as_str(), &rest[gap..], said)?;
+        let is_ahead = said.is_none_or(|said| at > said && at.duration_since(said) <= FURTHEST);
+        is_ahead.then_some(at)
+    })
+}
+
+/// The time that a text begins with.
+fn time(anchor: &str, text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
+    if let Some(at) = clock::dated(text, said) {
+        return Some(at);
+    }
+    if let Some(span) = span(text) {
+        return said?.checked_add(span).ok();
+    }
+    if let Some(number) = NUMBER.captures(text) {
+        return of_number(&anchor.to_lowercase(), &number, said);
+    }
+    clock::of_day(text, said?)
+}
+
+/// A bare number: seconds or milliseconds since 1970, or seconds from now where the words say so.
+fn of_number(anchor: &str, number: &Captures<'_>, said: Option<Timestamp>) -> Option<Timestamp> {
+    let value: f64 = number[1].parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "13 digits at most")]
+    let millis = |value: f64| value.round() as i64;
+    if value >= 1e12 {
+        return Timestamp::from_millisecond(millis(value)).ok();
+    }
+    if value >= 1e9 {
+        return Timestamp::from_millisecond(millis(value * 1e3)).ok();
+    }
+    let is_span = [
+        "retry",
+        "reset in",
+        "reset_in",
+        "resets_in",
+        "resets in",
+        "seconds",
+        "after",
+        "ratelimit",
+        "wait",
+    ];
+    if !is_span.iter().any(|word| anchor.contains(word)) {
+        return None;
+    }
+    let unit = if anchor.ends_with("ms") { 1.0 } else { 1e3 };
+    said?
+        .checked_add(SignedDuration::from_millis(millis(value * unit)))
+        .ok()
+}
+
+/// The sum that a text begins with: `2h 13m`, `3 days, 4 hours and 12 minutes`, `7m12.9s`.
+fn span(text: &str) -> Option<SignedDuration> {
+    let mut seconds = None;
+    let mut rest = text;
+    while let Some(found) = PART.captures(rest) {
+        let Some(unit) = unit(&found[2].to_lowercase()) else {
+            break;
+        };
+        let value: f64 = found[1].parse().ok()?;
+        seconds = Some(seconds.unwrap_or(0.0) + value * unit);
+        rest = &rest[found[0].len()..];
+    }
+    SignedDuration::try_from_secs_f64(seconds?).ok()
+}
+
+/// A unit's seconds.
+fn unit(name: &str) -> Option<f64> {
+    Some(match name {
+        "ms" | "millisecond" | "milliseconds" => 1e-3,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        "w" | "week" | "weeks" => 604_800.0,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Saturday.
+    const SAID: &str = "2026-11-28T03:25:00Z";
+
+    fn read(text: &str) -> Option<String> {
+        let said = SAID.parse().unwrap();
+        resets_at(text, Some(said)).map(|at| at.to_string())
+    }
+
+    #[track_caller]
+    fn all(cases: &[(&str, &str)]) {
+        for (text, at) in cases {
+            assert_eq!(read(text).as_deref(), Some(*at), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_a_day_are_the_next_such_time() {
+        all(&[
+            (
+                "You've hit your session limit · resets 5am (UTC)",
+                "2026-11-28T05:00:00Z",
+            ),
+            (
+                "session limit reached ∙ resets 12am (UTC)",
+                "2026-11-29T00:00:00Z",
+            ),
+            (
+                "5-hour limit reached - resets 6:30 PM (Europe/Berlin)",
+                "2026-11-28T17:30:00Z",
+            ),
+            (
+                "Your limit will reset at 8pm (America/Los_Angeles).",
+                "2026-11-28T04:00:00Z",
+            ),
+            (
+                "Your limit will reset at 6pm (America/Los_Angeles).",
+                "2026-11-29T02:00:00Z",
+            ),
+            ("Quota resets at midnight UTC", "2026-11-29T00:00:00Z"),
+            ("limit reached, resets at 14:05 UTC", "2026-11-28T14:05:00Z"),
+            ("usage limit. Try again at 9:15 AM.", "2026-11-28T09:15:00Z"),
+            ("try again tomorrow at 3am PST", "2026-11-28T11:00:00Z"),
+        ]);
+    }
+
+    #[test]
+    fn dates_are_read_with_and_without_year_and_zone() {
+        all(&[
+            (
+                "You've hit your weekly limit · resets Nov 30, 4pm (UTC)",
+                "2026-11-30T16:00:00Z",
+            ),
+            (
+                "weekly limit · resets Dec 1 at 4:30am (Asia/Tokyo)",
+                "2026-11-30T19:30:00Z",
+            ),
+            (
+                "weekly limit reached ∙ resets Jan 2, 9am",
+                "2027-01-02T09:00:00Z",
+            ),
+            (
+                "Try again at Dec 2nd, 2026 9:15 AM.",
+                "2026-12-02T09:15:00Z",
+            ),
+            (
+                "or try again at November 29th, 2026 at 21:00",
+                "2026-11-29T21:00:00Z",
+            ),
+            (
+                "available again on 3 December 2026, 10:00 GMT",
+                "2026-12-03T10:00:00Z",
+            ),
+            ("resets Nov 30", "2026-11-30T00:00:00Z"),
+            ("resets Monday at 9am (UTC)", "2026-11-30T09:00:00Z"),
+            (
+                "You will regain access on 2026-12-01 at 00:00 UTC.",
+                "2026-12-01T00:00:00Z",
+            ),
+            (
+                "usage limit until 2026-11-28T06:00:00+02:00",
+                "2026-11-28T04:00:00Z",
+            ),
+            (
+                "limit resets at 2026-11-28T04:00:00.250Z",
+                "2026-11-28T04:00:00.25Z",
+            ),
+            ("quota resets 2026-11-29 05:30", "2026-11-29T05:30:00Z"),
+            (
+                "retry-after: Mon, 30 Nov 2026 12:00:30 GMT",
+                "2026-11-30T12:00:30Z",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn spans_are_counted_from_when_it_was_said() {
+        all(&[
+            ("Please try again in 2h 13m", "2026-11-28T05:38:00Z"),
+            (
+                "or try again in 3 days 4 hours 12 minutes.",
+                "2026-12-01T07:37:00Z",
+            ),
+            (
+                "Try again in 1 day, 2 hours and 5 seconds",
+                "2026-11-29T05:25:05Z",
+            ),
+            (
+                "on tokens per day (TPD): Limit 9, Used 9. Please try again in 7m12.5s.",
+                "2026-11-28T03:32:12.5Z",
+            ),
+            (
+                "Your quota will reset after 18h31m10s.",
+                "2026-11-28T21:56:10Z",
+            ),
+            ("Please retry after 86400 seconds.", "2026-11-29T03:25:00Z"),
+            ("Retry after 90", "2026-11-28T03:26:30Z"),
+            (r#"{"retryDelay": "39s"}"#, "2026-11-28T03:25:39Z"),
+            (
+                r#"{"type":"usage_limit_reached","resets_in_seconds":7200}"#,
+                "2026-11-28T05:25:00Z",
+            ),
+            ("retry-after-ms: 1500", "2026-11-28T03:25:01.5Z"),
+            ("wait 20 minutes", "2026-11-28T03:45:00Z"),
+        ]);
+    }
+
+    #[test]
+    fn seconds_and_milliseconds_since_1970() {
+        all(&[
+            (
+                "Claude AI usage limit reached|1795845600",
+                "2026-11-28T06:00:00Z",
+            ),
+            (
+                r#"{"resets_at":1795845600,"plan":"pro"}"#,
+                "2026-11-28T06:00:00Z",
+            ),
+            (
+                r#""X-RateLimit-Reset":"1795845600000""#,
+                "2026-11-28T06:00:00Z",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_lies_in_the_past_or_cannot_be_read_is_none() {
+        for text in [
+            "resets Nov 27, 4pm (UTC)",
+            "limit reached|1764300000",
+            "resets at 2025-12-01T00:00:00Z",
+            // Just passed: the next one is not meant.
+            "You've hit your session limit · resets 3:20am (UTC)",
+            "resets soon",
+            "resets 25pm",
+            "resets 3am (Middle/Earth)",
+            "resets Feb 31, 4pm",
+            "resets_at: 17",
+            "try again in 99999999 days",
+            "try again in 3 months",
+            "please try again later",
+            "rate limit reached for 300 requests in 10 minutes",
+            "",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_time_that_lies_ahead_counts() {
+        let text = "resets Nov 2, 4pm (UTC); retry after 60";
+        assert_eq!(read(text).as_deref(), Some("2026-11-28T03:26:00Z"));
+    }
+
+    #[test]
+    fn without_the_time_it_was_said_only_whole_dates_count() {
+        let at = resets_at("try again at Dec 2nd, 2026 9:15 AM", None);
+        assert_eq!(at.unwrap().to_string(), "2026-12-02T09:15:00Z");
+        assert_eq!(resets_at("try again in 2h", None), None);
+        assert_eq!(resets_at("resets 4am (UTC)", None), None);
+    }
+
+    #[test]
+    fn hostile_texts_are_read_in_bounded_time() {
+        let text = "retry after 1h ".repeat(400_000);
+        assert!(resets_at(&text, Some(SAID.parse().unwrap())).is_some());
+        let text = format!("resets {}", "9".repeat(1_000_000));
+        assert_eq!(resets_at(&text, Some(SAID.parse().unwrap())), None);
+    }
+}

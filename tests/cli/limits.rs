@@ -1,0 +1,186 @@
+//! Limits of the account that reset, and rows of errors in the midst of an attempt.
+
+use std::time::Duration;
+
+use regatta::engine::fake::{Fake, Outcome};
+use regatta::runner::RunEnd;
+use regatta::triage::Rules;
+
+use crate::runner::{Bench, error, name, outcomes};
+
+/// A rule as a user writes it, whose errors end at a time of their own.
+const HOURGLASS: &str = r#"
+[[rule]]
+id = "hourglass"
+cause = "limit"
+pattern = "hourglass is empty"
+about = "The account's sand ran out."
+advice = "Wait until it is turned."
+"#;
+
+fn bench(pairs: u64) -> Bench {
+    let mut bench = Bench::new(pairs);
+    bench.rules = Rules::with_user(HOURGLASS, "rules.toml").unwrap();
+    bench
+}
+
+fn empty(reset: &str) -> Outcome {
+    error(&format!("the hourglass is empty, {reset}"), 0.0)
+}
+
+/// Every pair from this one on ends so.
+fn from(first: u64, pairs: u64, outcomes: &[Outcome]) -> Fake {
+    let mut fake = Fake::default();
+    for n in first..=pairs {
+        fake.outcomes.insert(name(n), outcomes.to_vec());
+    }
+    fake
+}
+
+#[test]
+fn a_limit_is_waited_for_and_costs_no_attempt() {
+    let mut bench = bench(8);
+    bench.policy.max_attempts = 1;
+    let fake = outcomes(&[(3, &[empty("and resets in 4s"), Outcome::Submitted(1.0)])]);
+    let (end, ran) = bench.run(fake);
+    assert_eq!(end, RunEnd::Complete);
+    // Nothing new was begun after the trial that met it, but for what the engine had in hand.
+    assert!(ran.len() == 2 && ran[0].len() <= 5, "{ran:?}");
+    assert_eq!(ran[1][0], name(3));
+    let met = bench.events("limit_met");
+    assert_eq!((met.len(), &met[0]["rule"]), (1, &"hourglass".into()));
+    let waited = bench.events("waiting_for_reset");
+    assert_eq!(waited.len(), 1);
+    let time = |event: &serde_json::Value, key: &str| -> jiff::Timestamp {
+        event[key].as_str().unwrap().parse().unwrap()
+    };
+    assert!(time(&waited[0], "until") >= time(&met[0], "resets_at"));
+    let second = bench.events("attempt_started").remove(1);
+    assert!(time(&second, "at") >= time(&met[0], "resets_at"));
+    let ledger = bench.ledger();
+    let diagnosis = ledger.entries().iter().find_map(|it| it.diagnosis.as_ref());
+    let diagnosis = diagnosis.unwrap();
+    assert_eq!(diagnosis.cause.to_string(), "limit");
+    assert_eq!(diagnosis.resets_at, Some(time(&met[0], "resets_at")));
+}
+
+#[test]
+fn a_limit_that_resets_too_late_ends_the_run_with_its_time() {
+    let mut bench = bench(9);
+    bench.policy.max_wait = Duration::from_hours(1);
+    let (end, ran) = bench.run(from(3, 9, &[empty("try again in 61 minutes and 1 day")]));
+    let RunEnd::Limit(why) = &end else {
+        panic!("{end:?}")
+    };
+    assert!(why.contains("--max-wait (1h 00m)"), "{why}");
+    assert!(
+        why.contains("hourglass is empty") && why.contains("resets at 20"),
+        "{why}"
+    );
+    assert!(ran.len() == 1 && ran[0].len() <= 5, "{ran:?}");
+    assert_eq!(bench.result(3)["infra_error"], true);
+    assert_eq!(bench.result(3)["regatta"]["cause"], "limit");
+    assert!(bench.events("waiting_for_reset").is_empty());
+    // What ran is kept, and the same command goes on.
+    let (end, ran) = bench.run(Fake::default());
+    assert_eq!(end, RunEnd::Complete);
+    assert!(!ran[0].contains(&name(1)) && ran[0].contains(&name(3)));
+}
+
+#[test]
+fn a_reset_that_is_past_or_cannot_be_read_is_a_plain_back_off() {
+    for reset in [
+        "resets soon",
+        "which resets at 2026-01-01T00:00:00Z",
+        "resets at 31:99",
+    ] {
+        let bench = bench(2);
+        let fake = outcomes(&[(1, &[empty(reset), Outcome::Submitted(1.0)])]);
+        let (end, ran) = bench.run(fake);
+        assert_eq!(end, RunEnd::Complete, "{reset}");
+        assert_eq!(ran, [vec![name(1), name(2)], vec![name(1)]], "{reset}");
+        assert!(bench.events("waiting_for_reset").is_empty(), "{reset}");
+        assert_eq!(bench.events("back_off").len(), 1, "{reset}");
+    }
+}
+
+#[test]
+fn a_limit_that_comes_again_and_again_ends_with_the_attempts() {
+    let mut bench = bench(2);
+    bench.policy.max_attempts = 2;
+    let (end, ran) = bench.run(from(1, 2, &[empty("resets in 3s")]));
+    let is_its = matches!(&end, RunEnd::Limit(why) if why.contains("last attempt"));
+    // On a machine so slow that it reset meanwhile, an error like another.
+    assert!(is_its || end == RunEnd::Errors, "{end:?}");
+    assert_eq!(ran.len(), 2, "{ran:?}");
+}
+
+#[test]
+fn a_row_of_limits_without_a_time_stops_the_attempt_and_not_the_run() {
+    let bench = bench(12);
+    let later = [empty("come back later"), Outcome::Submitted(1.0)];
+    let (end, ran) = bench.run(from(5, 8, &later));
+    assert_eq!(end, RunEnd::Complete);
+    assert!(ran[0].len() <= 8, "{ran:?}");
+    assert_eq!(bench.events("breaker_tripped").len(), 1);
+    assert_eq!(bench.events("back_off").len(), ran.len() - 1);
+}
+
+#[test]
+fn a_rate_limit_that_lasts_is_a_limit_and_one_of_a_minute_is_not() {
+    let rate = |reset: &str| {
+        let text = format!(
+            "litellm.RateLimitError: RateLimitError: OpenAIException - tokens per day: {reset}"
+        );
+        let mut bench = Bench::new(1);
+        (bench.policy.max_wait, bench.policy.max_attempts) = (Duration::ZERO, 1);
+        let (end, _) = bench.run(outcomes(&[(1, &[error(&text, 0.0)])]));
+        (end, bench.result(1)["regatta"]["cause"].clone())
+    };
+    let (end, cause) = rate("Please try again in 2h 13m6.5s");
+    assert!(matches!(end, RunEnd::Limit(_)), "{end:?}");
+    assert_eq!(cause, "limit");
+    let (end, cause) = rate("Please try again in 25.4s");
+    assert_eq!((end, cause), (RunEnd::Errors, "infra".into()));
+}
+
+#[test]
+fn a_login_that_expires_in_the_midst_stops_the_attempt() {
+    const EXPIRED: &str =
+        "litellm.AuthenticationError: AuthenticationError: OpenAIException - expired";
+    let bench = Bench::new(20);
+    let (end, ran) = bench.run(from(6, 20, &[error(EXPIRED, 0.0)]));
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("authentication")),
+        "{end:?}"
+    );
+    assert!(ran.len() == 1 && ran[0].len() <= 9, "{ran:?}");
+    // Unknown errors that are all the same are no better.
+    let bench = Bench::new(20);
+    let (end, ran) = bench.run(from(6, 20, &[error("the tide of 7 o'clock is out", 0.0)]));
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("the tide of")),
+        "{end:?}"
+    );
+    assert!(ran.len() == 1 && ran[0].len() <= 9, "{ran:?}");
+}
+
+#[test]
+fn trials_that_were_under_way_trip_the_breaker_once_and_end_with_what_they_are() {
+    const REVOKED: &str =
+        "litellm.AuthenticationError: AuthenticationError: OpenAIException - revoked";
+    let mut bench = Bench::new(10);
+    bench.policy.concurrency = 4;
+    let fake = Fake {
+        at_once: true,
+        ..from(3, 10, &[error(REVOKED, 0.0)])
+    };
+    let (end, _) = bench.run(fake);
+    // Of eight that ended at once it takes as many as run at once, and tells of it once.
+    assert!(
+        matches!(&end, RunEnd::World(why) if why.contains("4 trials")),
+        "{end:?}"
+    );
+    assert_eq!(bench.events("breaker_tripped").len(), 1);
+    assert_eq!(bench.ledger().entries().len(), 10);
+}

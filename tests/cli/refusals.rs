@@ -1,0 +1,285 @@
+//! What an endpoint's refusals mean, in the words of many: for the native engine's agents, which
+//! meet them themselves, and for triage, which reads them in litellm's texts.
+
+use std::fmt::Write as _;
+
+use regatta::triage::Rules;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::listener::{Listener, answer, reply};
+use crate::support::{Place, Ran};
+
+#[derive(Deserialize)]
+struct Corpus {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    status: u16,
+    body: String,
+    rule: String,
+    triage: Option<String>,
+    like: String,
+}
+
+fn corpus() -> Vec<Case> {
+    let corpus: Corpus = toml::from_str(include_str!("../data/refusals.toml")).unwrap();
+    let mut cases = corpus.case;
+    let pad = "It says other things at length first. ".repeat(24);
+    for case in &mut cases {
+        case.body = case.body.replace("PAD", &pad);
+        serde_json::from_str::<Value>(&case.body).unwrap_or_else(|_| panic!("{}", case.like));
+    }
+    assert!(cases.len() >= 55);
+    cases
+}
+
+/// A checkout whose one task has so many pairs at least.
+fn pairs(place: &Place, number: usize) -> Vec<String> {
+    let mut features = 2;
+    while features * (features - 1) / 2 < number {
+        features += 1;
+    }
+    let task = "own/dataset/pier_task/task1";
+    for file in ["runner.sh", "combined.patch", "Dockerfile"] {
+        place.write(&format!("{task}/{file}"), "");
+    }
+    let subset = json!({"name": "lite", "tasks": [{"repo": "pier_task", "task_id": 1}]});
+    place.write("own/dataset/subsets/lite.json", subset.to_string());
+    let mut names = Vec::new();
+    for feature in 1..=features {
+        let dir = format!("{task}/feature{feature}");
+        place.write(
+            &format!("{dir}/feature.md"),
+            format!("Build pier {feature}."),
+        );
+        place.write(&format!("{dir}/feature.patch"), "");
+        place.write(&format!("{dir}/tests.patch"), "");
+        names.extend((feature + 1..=features).map(|other| format!("f{feature}_f{other}")));
+    }
+    names.truncate(number);
+    names
+}
+
+const RUN: &str = "own/logs/t-smokeN-solo";
+
+fn configure(place: &Place, listener: &Listener, tries: u32) {
+    let text = format!(
+        r#"
+[experiment]
+name = "t"
+engine = "native"
+backend = "fake"
+model = "openai/m"
+concurrency = 1
+[attempts]
+max_attempts = 1
+[breaker]
+breaker_trials = 1000
+[upstream]
+cooperbench_dir = "own"
+api_base = "{}/v1"
+[upstream.env]
+OPENAI_API_KEY = "sk-test-123456"
+[native]
+call_tries = {tries}
+"#,
+        listener.base
+    );
+    place.write("regatta.toml", text);
+}
+
+/// Runs the first pairs, and gives the error of each.
+fn run(place: &Place, pairs: &[String]) -> (Ran, Vec<String>) {
+    let number = pairs.len().to_string();
+    let args = [
+        "run",
+        "--setting",
+        "solo",
+        "--no-progress",
+        "--smoke",
+        &number,
+    ];
+    let output = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output()
+        .unwrap();
+    let ran = Ran::of(&output);
+    let run = RUN.replace('N', &number);
+    let errors = pairs.iter().map(|pair| {
+        let path = format!("{run}/solo/pier_task/1/{pair}/result.json");
+        assert!(place.join(&path).exists(), "{path}\n{}", ran.stderr);
+        let error = &place.json(&path)["agent"]["error"];
+        error.as_str().unwrap_or_default().to_owned()
+    });
+    let errors = errors.collect();
+    (ran, errors)
+}
+
+fn refused(status: u16, body: impl std::fmt::Display) -> String {
+    answer(status, "", &body.to_string())
+}
+
+#[test]
+fn a_conversation_that_is_refused_is_refused_for_what_the_endpoint_says() {
+    let cases = corpus();
+    let answers: Vec<String> = cases
+        .iter()
+        .map(|case| refused(case.status, &case.body))
+        .collect();
+    // Each agent gives a command, and its next request is refused.
+    let listener = Listener::answering(move |number| {
+        let case = number / 2;
+        Some(if number % 2 == 0 {
+            reply("ls")
+        } else {
+            answers[case].clone()
+        })
+    });
+    let place = Place::new();
+    let pairs = pairs(&place, cases.len());
+    configure(&place, &listener, 1);
+    let (_, errors) = run(&place, &pairs);
+    let mut wrong = String::new();
+    for (case, error) in cases.iter().zip(&errors) {
+        // After an answer to the same settings, a setting is not what it says.
+        let rule = match case.rule.as_str() {
+            "bad_request" => "conversation_refused",
+            rule => rule,
+        };
+        if !error.starts_with(&format!("regatta/{rule}: ")) {
+            let _ = writeln!(wrong, "{} ({}): {error:.200}", case.like, case.rule);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    // None was asked again.
+    assert_eq!(listener.asked().len(), 2 * cases.len());
+}
+
+/// litellm's texts for a refusal: with Cohere's wire it quotes the body, with `OpenAI`'s the message.
+fn litellms(case: &Case) -> Vec<String> {
+    let body: Value = serde_json::from_str(&case.body).unwrap();
+    let (quoting, telling) = match case.status {
+        400 | 422 => ("BadRequestError", "BadRequestError: "),
+        403 => ("PermissionDeniedError", "APIError: APIError: "),
+        429 => ("RateLimitError", "RateLimitError: RateLimitError: "),
+        500 => (
+            "InternalServerError",
+            "InternalServerError: InternalServerError: ",
+        ),
+        _ => ("BadRequestError", "APIError: APIError: "),
+    };
+    let mut texts = vec![format!(
+        "litellm.{quoting}: CohereException - {}",
+        case.body
+    )];
+    let messages = [&body["error"]["message"], &body["message"]];
+    if let Some(message) = messages.into_iter().find_map(Value::as_str) {
+        texts.push(format!("litellm.{telling}OpenAIException - {message}"));
+    }
+    texts
+}
+
+#[test]
+fn triage_reads_the_same_refusals_in_litellms_texts() {
+    let rules = Rules::shipped();
+    let mut wrong = String::new();
+    // litellm loses what comes with a 200.
+    for case in corpus().iter().filter(|case| case.status != 200) {
+        let cause = case.triage.clone().unwrap_or_else(|| {
+            let rule = rules
+                .get(&case.rule)
+                .unwrap_or_else(|| panic!("{}", case.rule));
+            rule.cause.to_string()
+        });
+        for text in litellms(case) {
+            // It tells nothing else of a text within the provider's.
+            if text.ends_with("Provider returned error") {
+                continue;
+            }
+            let found = rules.find(&text, None);
+            if found.is_none_or(|rule| rule.cause.to_string() != cause) {
+                let found = found.map(|rule| &rule.id);
+                let _ = writeln!(wrong, "{found:?}, not {cause}: {text:.300}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The first request holds the prompt and the settings, and nothing of the agent's.
+#[test]
+fn a_refusal_of_the_first_request_is_never_the_agents() {
+    let long = json!({"error": {"message": "max_tokens is too large: 64000. This model's maximum context length is 32768 tokens and your request has 900 input tokens."}});
+    let filtered = json!({"error": {"code": "content_filter", "message": "It was filtered."}});
+    for (status, body, rule, code) in [
+        (400, &long, "first_prompt_too_long", 3),
+        (413, &json!("Payload Too Large"), "first_prompt_too_long", 3),
+        (400, &filtered, "first_prompt_filtered", 1),
+    ] {
+        let answered = refused(status, body);
+        let listener = Listener::answering(move |_| Some(answered.clone()));
+        let place = Place::new();
+        let pairs = pairs(&place, 1);
+        configure(&place, &listener, 1);
+        let (ran, errors) = run(&place, &pairs);
+        assert!(
+            errors[0].starts_with(&format!("regatta/{rule}: ")),
+            "{errors:?}"
+        );
+        ran.code(code);
+        assert_eq!(listener.asked().len(), 1);
+    }
+}
+
+/// Upstream's results say the same of their first requests, by the trajectory.
+#[test]
+fn a_first_request_of_upstreams_that_is_refused_is_not_the_agents_either() {
+    let place = Place::new();
+    let text =
+        "litellm.ContextWindowExceededError: OpenAIException - maximum context length is 8192";
+    let refused = "litellm.BadRequestError: OpenAIException - Error code: 400";
+    for (pair, error, replies, tag) in [
+        ("f1_f2", text, 0, "first_prompt_too_long"),
+        ("f1_f3", text, 3, "context_window"),
+        ("f2_f3", refused, 3, "conversation_refused"),
+    ] {
+        let dir = format!("cb/logs/u-solo/solo/harbor_task/1/{pair}");
+        let result = json!({"run_id": pair, "agent": {"status": "Error", "cost": 0.1,
+            "steps": replies + 1, "error": error}});
+        place.write(&format!("{dir}/result.json"), result.to_string());
+        let mut messages = vec![json!({"role": "user", "content": "Build it."})];
+        messages.resize(
+            1 + replies,
+            json!({"role": "assistant", "content": "I look."}),
+        );
+        let trajectory = json!({"messages": messages});
+        place.write(&format!("{dir}/solo_traj.json"), trajectory.to_string());
+        place.run(&["triage", "--cooperbench-dir", "cb"]).code(0);
+        let tagged = place.json(&format!("{dir}/result.json"));
+        assert_eq!(tagged["regatta"]["evidence"]["rule"], tag, "{tagged:#}");
+    }
+}
+
+/// A code in the body of a 200 means what it means as a status.
+#[test]
+fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {
+    let body = json!({"error": {"code": 429, "message": "slow down"}});
+    let listener = Listener::answering(move |number| {
+        Some(match number {
+            0 => reply("ls"),
+            1 => refused(200, &body),
+            _ => reply(crate::listener::SUBMITS),
+        })
+    });
+    let place = Place::new();
+    let pairs = pairs(&place, 1);
+    configure(&place, &listener, 2);
+    run(&place, &pairs).0.code(0);
+    let result = place.json("own/logs/t-smoke1-solo/solo/pier_task/1/f1_f2/result.json");
+    assert_eq!(result["agent"]["status"], "Submitted");
+    assert!(result["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
+}

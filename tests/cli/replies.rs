@@ -1,0 +1,286 @@
+//! What becomes of a reply that is none, or half of one: the native engine with an endpoint that
+//! answers so.
+
+use serde_json::{Value, json};
+
+use crate::listener::{Listener, SUBMITS, answer, reply};
+use crate::support::{Place, Ran};
+
+const DIR: &str = "cb/logs/t-smoke1-solo/solo/lighthouse_task/7/f1_f2";
+
+/// One trial against this listener; every call is tried so often at most.
+fn run(place: &Place, listener: &Listener, model: &str, tries: u32) -> Ran {
+    let text = format!(
+        r#"
+[experiment]
+name = "t"
+engine = "native"
+backend = "fake"
+model = "{model}"
+[attempts]
+max_attempts = 1
+[upstream]
+cooperbench_dir = "cb"
+api_base = "{}/v1/chat/completions"
+[upstream.env]
+COHERE_API_KEY = "sk-test-123456"
+OPENAI_API_KEY = "sk-test-123456"
+[native]
+call_tries = {tries}
+step_limit = 20
+"#,
+        listener.base
+    );
+    place.write("regatta.toml", text);
+    let args = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
+    let output = place
+        .regatta(&args)
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output()
+        .unwrap();
+    Ran::of(&output)
+}
+
+fn agent(place: &Place) -> Value {
+    place.json(&format!("{DIR}/result.json"))["agent"].clone()
+}
+
+#[track_caller]
+fn failed_with(place: &Place, rule: &str, text: &str) {
+    let agent = agent(place);
+    let error = agent["error"].as_str().unwrap_or_default();
+    let begin = format!("regatta/{rule}: ");
+    assert!(
+        error.starts_with(&begin) && error.contains(text),
+        "{agent:#}"
+    );
+}
+
+/// What the harness said to the model, beside the task.
+fn told(place: &Place) -> Vec<String> {
+    let trajectory = place.json(&format!("{DIR}/solo_traj.json"));
+    let messages = trajectory["messages"].as_array().unwrap();
+    let said = messages.iter().filter(|message| message["role"] == "user");
+    let said = said.map(|message| message["content"].as_str().unwrap().to_owned());
+    said.skip(1).collect()
+}
+
+fn cohere(finish: &str, text: &str, usage: &Value) -> String {
+    let content = if text.is_empty() {
+        json!([])
+    } else {
+        json!([{"type": "text", "text": text}])
+    };
+    let body = json!({"id": "x", "finish_reason": finish, "usage": usage,
+        "message": {"role": "assistant", "content": content}});
+    answer(200, "", &body.to_string())
+}
+
+fn openai(choice: &Value) -> String {
+    let body = json!({"choices": [choice],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    answer(200, "", &body.to_string())
+}
+
+/// A choice whose message calls `bash` with these arguments.
+fn calls(finish: &str, arguments: &str) -> Value {
+    json!({"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": "",
+        "tool_calls": [{"id": "c", "type": "function",
+            "function": {"name": "bash", "arguments": arguments}}]}})
+}
+
+#[test]
+fn a_generation_that_failed_in_a_200_is_tried_again_and_infrastructures_in_the_end() {
+    for (finish, text) in [("TIMEOUT", ""), ("ERROR", "I began to")] {
+        let answered = cohere(finish, text, &Value::Null);
+        let listener = Listener::answering(move |number| {
+            Some(if number == 0 {
+                reply("ls")
+            } else {
+                answered.clone()
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "command-a-03-2025", 2).code(1);
+        failed_with(
+            &place,
+            "malformed_response",
+            &format!("(finish_reason {finish})"),
+        );
+        assert_eq!(listener.asked().len(), 3);
+        // It may have been paid for.
+        assert_eq!(agent(&place)["usage_unknown"], true);
+    }
+}
+
+#[test]
+fn a_generation_that_failed_once_is_made_again() {
+    let failed = cohere("TIMEOUT", "", &Value::Null);
+    let listener = Listener::answering(move |number| {
+        Some(if number == 0 {
+            failed.clone()
+        } else {
+            reply(SUBMITS)
+        })
+    });
+    let place = Place::new();
+    run(&place, &listener, "command-a-03-2025", 2).code(0);
+    assert_eq!(agent(&place)["status"], "Submitted");
+    assert_eq!(agent(&place)["steps"], 1);
+}
+
+#[test]
+fn a_row_of_empty_answers_is_no_work_of_an_agents() {
+    let silent = json!({"finish_reason": "stop", "message": {"role": "assistant", "content": ""}});
+    let silent = answer(200, "", &json!({"choices": [silent]}).to_string());
+    for (model, answered) in [
+        ("openai/m", silent),
+        ("command-a-03-2025", cohere("COMPLETE", "", &Value::Null)),
+    ] {
+        let listener = Listener::answering(move |_| Some(answered.clone()));
+        let place = Place::new();
+        run(&place, &listener, model, 2).code(1);
+        failed_with(
+            &place,
+            "malformed_response",
+            "it is empty, and no tokens were used",
+        );
+        assert_eq!(listener.asked().len(), 2);
+    }
+}
+
+#[test]
+fn a_reply_that_a_filter_took_away_is_tried_again_and_the_agents_in_the_end() {
+    let filtered = openai(&json!({"finish_reason": "content_filter",
+        "message": {"role": "assistant", "content": "I would"}}));
+    let listener = Listener::answering(move |number| {
+        Some(if number == 0 {
+            reply("ls")
+        } else {
+            filtered.clone()
+        })
+    });
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 2).code(1);
+    failed_with(&place, "content_policy", "(finish_reason content_filter)");
+    assert_eq!(listener.asked().len(), 3);
+}
+
+#[test]
+fn the_model_is_told_that_its_reply_was_cut() {
+    let cut = openai(&calls(
+        "length",
+        "{\"command\": \"cat > a.py <<EOF\\nimport",
+    ));
+    let listener = Listener::answering(move |number| {
+        Some(if number == 0 {
+            cut.clone()
+        } else {
+            reply(SUBMITS)
+        })
+    });
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 1).code(0);
+    let told = told(&place).remove(0);
+    assert!(
+        told.contains("cut off at the limit of output tokens"),
+        "{told}"
+    );
+    assert!(!told.contains("EOF while parsing"), "{told}");
+    assert_eq!(agent(&place)["steps"], 2);
+}
+
+#[test]
+fn half_a_character_costs_no_second_call() {
+    let arguments = r#"{"command": "echo \ud83d"}"#;
+    let mut choice = calls("tool_calls", arguments);
+    choice["message"]["content"] = json!("HALF");
+    let half = openai(&choice).replace("HALF", r"a\ud83d");
+    // Two bytes more than the word it stands for.
+    let length = |text: &str| text.split_once("\r\n\r\n").unwrap().1.len();
+    let (before, after) = (length(&openai(&choice)), length(&half));
+    let half = half.replace(
+        &format!("Content-Length: {before}"),
+        &format!("Content-Length: {after}"),
+    );
+    let listener = Listener::answering(move |number| {
+        Some(if number == 0 {
+            half.clone()
+        } else {
+            reply(SUBMITS)
+        })
+    });
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 3).code(0);
+    assert_eq!(listener.asked().len(), 2);
+    assert_eq!(told(&place), Vec::<String>::new());
+    let trajectory = place.read(&format!("{DIR}/solo_traj.json"));
+    assert!(trajectory.contains("echo \u{fffd}"), "{trajectory}");
+}
+
+/// The answers with which servers refuse what their own model wrote.
+fn unreadable() -> Vec<String> {
+    let generation = r#"<function=bash>{"command": "ls""#;
+    [
+        (400, json!({"error": {"message": "Failed to call a function. See 'failed_generation'.",
+            "code": "tool_use_failed", "failed_generation": generation}})),
+        (500, json!({"error": {"message": format!("error parsing tool call: raw='{generation}', err=unexpected end")}})),
+        (500, json!({"error": {"code": 500, "message": format!("Failed to parse input at pos 12: {generation}")}})),
+    ]
+    .into_iter()
+    .map(|(status, body)| answer(status, "", &body.to_string()))
+    .collect()
+}
+
+#[test]
+fn a_tool_call_that_its_server_cannot_read_is_told_to_the_model() {
+    for refused in unreadable() {
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                1 => refused.clone(),
+                2 => reply(SUBMITS),
+                _ => reply("ls"),
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(0);
+        let told = told(&place).remove(0);
+        assert!(told.contains("its tool call could not be read: "), "{told}");
+        // What it wrote, and not where it was sent to.
+        assert!(told.contains("<function=bash>"), "{told}");
+        assert!(!told.contains(&listener.base), "{told}");
+        assert_eq!(agent(&place)["status"], "Submitted");
+        assert_eq!(agent(&place)["usage_unknown"], true);
+    }
+}
+
+#[test]
+fn a_server_that_never_reads_its_models_calls_ends_the_agent_after_a_few() {
+    for refused in unreadable() {
+        let listener = Listener::answering(move |_| Some(refused.clone()));
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(1);
+        failed_with(&place, "failed_tool_call", "answered");
+        assert_eq!(told(&place).len(), 2);
+        assert_eq!(listener.asked().len(), 3);
+        // It is a result: the same command pays for nothing again.
+        run(&place, &listener, "openai/m", 1).code(1);
+        assert_eq!(listener.asked().len(), 3);
+    }
+}
+
+#[test]
+fn a_tool_call_that_its_server_cannot_read_is_tried_three_times_in_place() {
+    let refused = unreadable().remove(1);
+    let listener = Listener::answering(move |number| {
+        Some(if number < 3 {
+            refused.clone()
+        } else {
+            reply(SUBMITS)
+        })
+    });
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 10).code(0);
+    assert_eq!(told(&place).len(), 1);
+    assert_eq!(listener.asked().len(), 4);
+}
