@@ -57,6 +57,8 @@ pub struct Agent {
     pub ended_before: bool,
     /// Told all that it has spent so far, after each call that was answered or may be billed.
     pub on_spent: Arc<dyn Fn(Spending) + Send + Sync>,
+    /// Told what the endpoint refused of earlier replies, so that it is sent no more.
+    pub on_left_out: Arc<dyn Fn(&[String]) + Send + Sync>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -334,8 +336,7 @@ impl Turn {
         let task = self
             .prompts
             .render("instance", &config.instance_template, &none)?;
-        self.transcript.say(Role::System, system);
-        self.transcript.say(Role::User, task);
+        self.transcript.begin(system, task);
         loop {
             if config.step_limit > 0 && self.steps >= config.step_limit {
                 return Ok(Status::StepLimit);
@@ -351,9 +352,13 @@ impl Turn {
                     self.transcript.say(Role::User, news);
                 }
             }
-            let Some(reply) = self.ask().await? else {
+            let Some(mut reply) = self.ask().await? else {
                 return Ok(Status::TimeLimit);
             };
+            if matches!(config.protocol, Protocol::Fenced(_)) {
+                // None was offered, and nothing would answer it.
+                reply.message.tool_calls.clear();
+            }
             match self.actions(&reply) {
                 Err(why) => {
                     self.transcript.reply(&reply, false);
@@ -403,13 +408,8 @@ impl Turn {
             let Some(reply) = self.call(&question, &[]).await? else {
                 return Ok(None);
             };
-            let summary = reply.message.content.clone();
-            self.transcript.log.push(json!({
-                "role": "assistant",
-                "content": summary,
-                "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
-            }));
-            self.transcript.history = plan.shortened(&summary, &self.transcript.history);
+            let summary = &reply.message.content;
+            self.transcript.shorten(&plan, summary, &reply);
         }
         let tools: &[Tool] = match self.agent.config.protocol {
             Protocol::Tools => &[bash_tool()],
@@ -426,7 +426,7 @@ impl Turn {
                     self.transcript
                         .history
                         .iter()
-                        .map(|m| m.content.len() as u64)
+                        .map(|message| message.length() as u64)
                         .sum::<u64>()
                         / 4
                 },
@@ -479,6 +479,9 @@ impl Turn {
                 return Err(error.into());
             }
         };
+        if !reply.left_out.is_empty() {
+            (self.agent.on_left_out)(&reply.left_out);
+        }
         self.has_unknown_usage |= reply.discarded || reply.usage.is_none();
         self.rate_limited += reply.rate_limited;
         match reply.cost {
