@@ -193,3 +193,53 @@ pub fn in_order(request: &Value) -> Result<(), (u16, String)> {
     }
     Err((400, format!("the last message is of role '{before}'")))
 }
+
+/// The reasoning that goes with a text.
+fn reasoning(text: &str) -> String {
+    format!("Before I say `{text}`, I think.")
+}
+
+/// Makes a reply one of a model that thinks: reasoning beside the text (in parts, where the content
+/// is in parts), and a signature with each call.
+pub fn think(_: &Value, message: &mut Value) {
+    let thought = reasoning(&text(message));
+    match &mut message["content"] {
+        Value::Array(parts) => parts.insert(0, json!({"type": "thinking", "thinking": thought})),
+        _ => message["reasoning_content"] = json!(thought),
+    }
+    message["annotations"] = json!([]);
+    message["refusal"] = Value::Null;
+    for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
+        call["extra_content"] = json!({"vendor": {"thought_signature": "c2lnbmVk"}});
+    }
+}
+
+/// Refuses replies that came back without what they carried, or with what says nothing.
+pub fn wants_thoughts(request: &Value) -> Result<(), (u16, String)> {
+    in_order(request)?;
+    for message in messages(request)
+        .iter()
+        .filter(|it| it["role"] == "assistant")
+    {
+        let thought = match message.pointer("/content/0/thinking") {
+            Some(thought) => thought,
+            None => &message["reasoning_content"],
+        };
+        if *thought != reasoning(&text(message)) {
+            return Err((400, format!("its reasoning is missing: {message}")));
+        }
+        if message.get("annotations").is_some() || message.get("refusal").is_some() {
+            return Err((400, format!("it has empty fields: {message}")));
+        }
+        let signed =
+            |call: &Value| call["extra_content"]["vendor"]["thought_signature"] == "c2lnbmVk";
+        let calls = message["tool_calls"].as_array();
+        if !calls.is_some_and(|calls| calls.iter().all(signed)) {
+            return Err((
+                400,
+                format!("its call lacks a thought_signature: {message}"),
+            ));
+        }
+    }
+    Ok(())
+}
