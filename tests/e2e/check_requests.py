@@ -1,6 +1,6 @@
-"""Checks recorded requests, one JSON a line on standard input, against others' own types.
+"""Checks requests, one JSON a line, against others' own types.
 
-Usage: check_requests.py cohere|mistral
+Usage: check_requests.py cohere|mistral FILE
 """
 
 import inspect
@@ -44,7 +44,7 @@ def by_mistral(request):
     )
 
     # What OpenAI's form has beside it is for servers; the order of messages is what is asked here.
-    asked = {name: request[name] for name in ("messages", "tools") if name in request}
+    asked = {name: request[name] for name in ("model", "messages", "tools") if name in request}
     asked = ChatCompletionRequest.from_openai(**asked)
     MistralRequestValidatorV13(ValidationMode.serving).validate_request(asked)
     return []
@@ -53,7 +53,7 @@ def by_mistral(request):
 def main():
     check = {"cohere": by_cohere, "mistral": by_mistral}[sys.argv[1]]
     count = 0
-    for line in sys.stdin:
+    for line in open(sys.argv[2], encoding="utf-8"):
         request = json.loads(line)
         found = check(request)
         if found:
