@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
@@ -87,11 +88,13 @@ impl Drop for Proxy {
     }
 }
 
-/// A port that nothing has, outside of those that the system hands out by itself.
+/// A port that nothing has, outside of those that the system hands out by itself; each once.
 fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 15_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..30_000).find(is_free).unwrap()
+    ports.take(1000).find(is_free).unwrap()
 }
 
 fn demo() -> PathBuf {
@@ -141,9 +144,12 @@ fn checked(place: &Place, tapes: &str, by: &str) -> usize {
     }
     let file = place.write("requests.jsonl", &requests);
     let mut python = Command::new(program("python"));
+    let script = include_str!("check_requests.py");
+    // What the model itself gave is none of ours.
     python
-        .args(["-c", include_str!("check_requests.py"), by])
-        .arg(file);
+        .args(["-c", script, by])
+        .arg(file)
+        .arg("extra_content");
     let ran = Ran::of(&python.output().unwrap()).code(0);
     let count = ran.stdout.trim().parse().unwrap();
     assert_eq!(count, requests.lines().count());
