@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use super::config::Compaction;
-use super::transcript::message;
 use crate::model::chat::{Message, Role};
 
 /// The part of the model's window from which a conversation is shortened.
@@ -62,18 +61,20 @@ impl Plan {
         }
         let text =
             format!("{prompt}\n\n--- BEGIN TRANSCRIPT ---\n{transcript}\n--- END TRANSCRIPT ---");
-        vec![message(Role::User, text)]
+        vec![Message::text(Role::User, text)]
     }
 
-    /// The shortened conversation.
-    pub fn shortened(&self, summary: &str, history: &[Message]) -> Vec<Message> {
-        let mut short = history[..KEPT].to_vec();
-        short.push(message(
-            Role::User,
-            format!("[A summary of your work so far, made because the conversation was long]\n\n{summary}"),
-        ));
-        short.extend_from_slice(&history[self.recent..]);
-        short
+    /// The shortened conversation: the summary is a part of the task's message, since two of a
+    /// user's in a row are refused by strict templates.
+    pub fn shortened(&self, task: &str, summary: &str, history: &[Message]) -> Vec<Message> {
+        let task = format!(
+            "{task}\n\n[A summary of your work so far, made because the conversation was long]\n\n{summary}"
+        );
+        let system = history.iter().take(1).cloned();
+        system
+            .chain([Message::text(Role::User, task)])
+            .chain(history[self.recent..].iter().cloned())
+            .collect()
     }
 }
 
@@ -91,10 +92,16 @@ mod tests {
     }
 
     fn history(turns: usize) -> Vec<Message> {
-        let mut history = vec![message(Role::System, "S"), message(Role::User, "T")];
+        let mut history = vec![
+            Message::text(Role::System, "S"),
+            Message::text(Role::User, "T"),
+        ];
         for turn in 0..turns {
-            history.push(message(Role::Assistant, format!("a{turn}")));
-            history.push(message(Role::Tool, format!("t{turn}")));
+            let mut reply = Message::text(Role::Assistant, format!("a{turn}"));
+            let thought = ("reasoning".to_owned(), turn.into());
+            reply.extras.extend([thought]);
+            history.push(reply);
+            history.push(Message::text(Role::Tool, format!("t{turn}")));
         }
         history
     }
@@ -108,14 +115,18 @@ mod tests {
             question.contains("t4") && !question.contains("a5"),
             "{question}"
         );
-        let texts: Vec<_> = plan
-            .shortened("sum", &history)
-            .into_iter()
-            .map(|message| message.content)
-            .collect();
-        assert_eq!((texts[0].as_str(), texts[1].as_str()), ("S", "T"));
-        assert!(texts[2].ends_with("sum"));
-        assert_eq!(texts[3..], ["a5", "t5", "a6", "t6"]);
+        let short = plan.shortened("T", "sum", &history);
+        let texts: Vec<_> = short.iter().map(|it| it.content.as_str()).collect();
+        assert_eq!(texts[0], "S");
+        assert!(texts[1].starts_with("T\n\n[A summary"), "{}", texts[1]);
+        assert!(texts[1].ends_with("sum"));
+        assert_eq!(texts[2..], ["a5", "t5", "a6", "t6"]);
+        assert_eq!(short[2].extras["reasoning"], 5);
+        // The next summary takes the place of this one.
+        let again = Plan { recent: 4 }.shortened("T", "more", &short);
+        let texts: Vec<_> = again.iter().map(|it| it.content.as_str()).collect();
+        assert!(!texts[1].contains("sum\n") && texts[1].ends_with("more"));
+        assert_eq!(texts[2..], ["a6", "t6"]);
     }
 
     #[test]

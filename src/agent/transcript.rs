@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::compaction::Plan;
 use super::mailbox::now;
 use super::observation::Observation;
 use crate::model::chat::{Message, Reply, Role, ToolCall};
@@ -12,8 +13,15 @@ use crate::model::chat::{Message, Reply, Role, ToolCall};
 /// Told each entry of a log as it comes.
 pub type Told = Arc<dyn Fn(&Value) + Send + Sync>;
 
-/// A conversation.
+/// What stands in the place of a reply that has no text and no call that could be used.
+const NO_REPLY: &str = "(no usable reply)";
+
+/// A conversation, in the one order of roles that every endpoint takes: after the task, replies and
+/// what follows them take turns. Strict templates refuse two messages of one role in a row, and a
+/// user's after a tool's.
 pub struct Transcript {
+    /// The task, as it was given first.
+    task: String,
     /// What the model is sent.
     pub history: Vec<Message>,
     /// Everything, in upstream's form.
@@ -21,24 +29,22 @@ pub struct Transcript {
     told: Told,
 }
 
-/// A message without tools.
-pub fn message(role: Role, content: impl Into<String>) -> Message {
-    Message {
-        role,
-        content: content.into(),
-        tool_calls: Vec::new(),
-        tool_call_id: None,
-    }
-}
-
 impl Transcript {
     /// One in which nothing was said yet.
     pub fn new(told: Told) -> Self {
         Self {
+            task: String::new(),
             history: Vec::new(),
             log: Vec::new(),
             told,
         }
+    }
+
+    /// Begins it.
+    pub fn begin(&mut self, system: String, task: String) {
+        self.task.clone_from(&task);
+        self.say(Role::System, system);
+        self.say(Role::User, task);
     }
 
     /// Adds an entry to the log alone.
@@ -52,14 +58,33 @@ impl Transcript {
         self.log
     }
 
-    /// Adds a message of the harness's.
+    /// Adds a message of the harness's. Of the conversation it is a part of the tool's result, or of
+    /// the harness's own message, that it comes after.
     pub fn say(&mut self, role: Role, content: String) {
         self.note(json!({"role": role, "content": content, "extra": {"timestamp": now()}}));
-        self.history.push(message(role, content));
+        match self.history.last_mut() {
+            Some(last) if role == Role::User && matches!(last.role, Role::User | Role::Tool) => {
+                if !last.content.is_empty() {
+                    last.content.push_str("\n\n");
+                }
+                last.content.push_str(&content);
+            }
+            _ => self.history.push(Message::text(role, content)),
+        }
+    }
+
+    /// Puts a summary in the place of all but the task and the recent turns.
+    pub fn shorten(&mut self, plan: &Plan, summary: &str, reply: &Reply) {
+        self.note(json!({
+            "role": "assistant",
+            "content": summary,
+            "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
+        }));
+        self.history = plan.shortened(&self.task, summary, &self.history);
     }
 
     /// Adds a reply. One whose calls cannot be used stays in the log; of the conversation, which
-    /// providers check, only its text does.
+    /// providers check, all but its calls does.
     pub fn reply(&mut self, reply: &Reply, usable: bool) {
         let calls: Vec<Value> = reply.message.tool_calls.iter().map(call).collect();
         let commands: Vec<Value> = reply.message.tool_calls.iter().map(action).collect();
@@ -81,12 +106,14 @@ impl Transcript {
             entry["extra"]["format_error"] = Value::Bool(true);
         }
         self.note(entry);
-        if usable {
-            self.history.push(reply.message.clone());
-        } else if !reply.message.content.trim().is_empty() {
-            self.history
-                .push(message(Role::Assistant, reply.message.content.clone()));
+        let mut message = reply.message.clone();
+        if !usable {
+            message.tool_calls.clear();
+            if message.content.trim().is_empty() {
+                NO_REPLY.clone_into(&mut message.content);
+            }
         }
+        self.history.push(message);
     }
 
     /// Adds a command's result, as the answer to a tool's call or as a message.
@@ -106,7 +133,7 @@ impl Transcript {
                 "timestamp": now(),
             },
         });
-        let mut message = message(role, content);
+        let mut message = Message::text(role, content);
         if let Some(id) = call {
             entry["tool_call_id"] = json!(id);
             message.tool_call_id = Some(id.to_owned());
@@ -141,18 +168,20 @@ fn action(call: &ToolCall) -> Value {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::Map;
+
     use super::*;
 
-    #[test]
-    fn a_reply_that_cannot_be_used_leaves_no_call_unanswered() {
-        let mut transcript = Transcript::new(Arc::new(|_| {}));
-        let mut message = message(Role::Assistant, "I look.");
+    fn reply(content: &str, arguments: &str) -> Reply {
+        let mut message = Message::text(Role::Assistant, content);
+        message.extras = Map::from_iter([("reasoning_content".to_owned(), json!("Hm."))]);
         message.tool_calls.push(ToolCall {
             id: "call_1".to_owned(),
             name: "bash".to_owned(),
-            arguments: "{\"command\": \"ls".to_owned(),
+            arguments: arguments.to_owned(),
+            extras: Map::new(),
         });
-        let reply = Reply {
+        Reply {
             message,
             usage: None,
             cost: None,
@@ -160,12 +189,55 @@ mod tests {
             rate_limited: Duration::ZERO,
             discarded: false,
             is_cut: false,
+            left_out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_used_leaves_a_turn_and_no_call_unanswered() {
+        let mut transcript = Transcript::new(Arc::new(|_| {}));
+        transcript.reply(&reply("I look.", "{\"command\": \"ls"), false);
+        transcript.reply(&reply(" \n", "{}"), false);
+        let [said, silent] = transcript.history.as_slice() else {
+            panic!("{:?}", transcript.history);
         };
-        transcript.reply(&reply, false);
-        assert!(transcript.history[0].tool_calls.is_empty());
-        assert_eq!(transcript.history[0].content, "I look.");
+        assert!(said.tool_calls.is_empty() && silent.tool_calls.is_empty());
+        assert_eq!(said.content, "I look.");
+        assert_eq!(said.extras["reasoning_content"], "Hm.");
+        // An empty turn would be refused.
+        assert_eq!(silent.content, NO_REPLY);
         // The trajectory has all of it.
         assert_eq!(transcript.log[0]["extra"]["format_error"], true);
         assert_eq!(transcript.log[0]["tool_calls"][0]["id"], "call_1");
+    }
+
+    #[test]
+    fn what_arrives_after_a_result_is_a_part_of_it() {
+        let mut transcript = Transcript::new(Arc::new(|_| {}));
+        transcript.begin("You write code.".to_owned(), "Mend it.".to_owned());
+        transcript.say(Role::User, "[Message from agent2]: hello".to_owned());
+        transcript.reply(&reply("", "{\"command\": \"ls\"}"), true);
+        let observation = Observation::not_run("not run");
+        transcript.observe(Some("call_1"), "a.py".to_owned(), &observation);
+        transcript.say(Role::User, "[Message from agent2]: one".to_owned());
+        transcript.say(Role::User, "[Message from agent2]: two".to_owned());
+        let said: Vec<_> = transcript
+            .history
+            .iter()
+            .map(|message| (message.role, message.content.as_str()))
+            .collect();
+        let result = "a.py\n\n[Message from agent2]: one\n\n[Message from agent2]: two";
+        assert_eq!(
+            said,
+            [
+                (Role::System, "You write code."),
+                (Role::User, "Mend it.\n\n[Message from agent2]: hello"),
+                (Role::Assistant, ""),
+                (Role::Tool, result),
+            ]
+        );
+        // In the trajectory they are messages of their own.
+        assert_eq!(transcript.log.len(), 7);
+        assert_eq!(transcript.log[6]["role"], "user");
     }
 }

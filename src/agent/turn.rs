@@ -15,9 +15,9 @@ use super::mailbox::Mailbox;
 use super::observation::Observation;
 use super::post::Desk;
 use super::prompt::Prompts;
-use super::transcript::{Told, Transcript, message};
+use super::transcript::{Told, Transcript};
 use crate::bench::{Spending, Usage};
-use crate::model::chat::{ChatError, Reply, Role, Tool};
+use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
 use crate::model::tape::{Ended, Tape};
@@ -61,6 +61,8 @@ pub struct Agent {
     pub on_spent: Arc<dyn Fn(Spending) + Send + Sync>,
     /// Told each entry of its trajectory as it comes.
     pub on_log: Told,
+    /// Told what the endpoint refused of earlier replies, so that it is sent no more.
+    pub on_left_out: Arc<dyn Fn(&[String]) + Send + Sync>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
@@ -347,8 +349,7 @@ impl Turn {
         let task = self
             .prompts
             .render("instance", &config.instance_template, &none)?;
-        self.transcript.say(Role::System, system);
-        self.transcript.say(Role::User, task);
+        self.transcript.begin(system, task);
         loop {
             if config.step_limit > 0 && self.steps >= config.step_limit {
                 return Ok(Status::StepLimit);
@@ -364,7 +365,7 @@ impl Turn {
                     self.transcript.say(Role::User, news);
                 }
             }
-            let (reply, actions) = match self.ask().await {
+            let (mut reply, actions) = match self.ask().await {
                 Ok(Some(reply)) => {
                     self.unread = 0;
                     let actions = self.actions(&reply);
@@ -376,6 +377,10 @@ impl Turn {
                     (unread(), Err(why))
                 }
             };
+            if matches!(config.protocol, Protocol::Fenced(_)) {
+                // None was offered, and nothing would answer it.
+                reply.message.tool_calls.clear();
+            }
             match actions {
                 Err(why) => {
                     self.transcript.reply(&reply, false);
@@ -425,13 +430,8 @@ impl Turn {
             let Some(reply) = self.call(&question, &[]).await? else {
                 return Ok(None);
             };
-            let summary = reply.message.content.clone();
-            self.transcript.note(json!({
-                "role": "assistant",
-                "content": summary,
-                "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
-            }));
-            self.transcript.history = plan.shortened(&summary, &self.transcript.history);
+            let summary = &reply.message.content;
+            self.transcript.shorten(&plan, summary, &reply);
         }
         let tools: &[Tool] = match self.agent.config.protocol {
             Protocol::Tools => &[bash_tool()],
@@ -448,7 +448,7 @@ impl Turn {
                     self.transcript
                         .history
                         .iter()
-                        .map(|m| m.content.len() as u64)
+                        .map(|message| message.length() as u64)
                         .sum::<u64>()
                         / 4
                 },
@@ -501,6 +501,9 @@ impl Turn {
                 return Err(self.failed(error));
             }
         };
+        if !reply.left_out.is_empty() {
+            (self.agent.on_left_out)(&reply.left_out);
+        }
         self.has_unknown_usage |= reply.discarded || reply.usage.is_none();
         self.rate_limited += reply.rate_limited;
         match reply.cost {
@@ -832,9 +835,10 @@ impl Turn {
 /// What stands for a reply that the endpoint kept to itself.
 fn unread() -> Reply {
     Reply {
-        message: message(Role::Assistant, ""),
+        message: Message::text(Role::Assistant, ""),
         usage: None,
         cost: None,
+        left_out: Vec::new(),
         raw: Value::Null,
         rate_limited: Duration::ZERO,
         discarded: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::bench::Usage;
 
@@ -34,6 +34,10 @@ pub struct Message {
     /// The call that a tool's result answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
+    /// What else came with a reply, such as its reasoning, by the endpoint's own names: it goes back
+    /// as it came, since some endpoints refuse a conversation without it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extras: Map<String, Value>,
 }
 
 /// A call of a tool, as the model wrote it.
@@ -45,6 +49,37 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments: JSON, if the model kept to it.
     pub arguments: String,
+    /// What else came with it, such as a signature; see [`Message::extras`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extras: Map<String, Value>,
+}
+
+impl Message {
+    /// A message of text alone.
+    #[must_use]
+    pub fn text(role: Role, content: impl Into<String>) -> Self {
+        Self {
+            role,
+            content: content.into(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            extras: Map::new(),
+        }
+    }
+
+    /// About how long it is as it is sent, in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        let of_extras = |extras: &Map<String, Value>| {
+            let lengths = extras.values().map(|value| value.to_string().len());
+            lengths.sum::<usize>()
+        };
+        let calls = self.tool_calls.iter();
+        let calls: usize = calls
+            .map(|call| call.arguments.len() + of_extras(&call.extras))
+            .sum();
+        self.content.len() + calls + of_extras(&self.extras)
+    }
 }
 
 /// A tool that the model may call.
@@ -77,6 +112,8 @@ pub struct Reply {
     pub discarded: bool,
     /// Whether it ends where the limit of output is, and not where the model wanted to.
     pub is_cut: bool,
+    /// The extras that this call was the first to go without, because the endpoint refused them.
+    pub left_out: Vec<String>,
 }
 
 impl ChatError {

@@ -1,6 +1,8 @@
 //! The chat client: it asks, tries again what may pass, and keeps to the endpoint's pace.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,6 +12,7 @@ use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
+use super::wire;
 use crate::bench::Price;
 use crate::error::{self, Error};
 use crate::secret::{Mask, Secret, masked_url};
@@ -63,6 +66,19 @@ pub struct Client {
     backoff: Duration,
     backoff_max: Duration,
     pace: Arc<Pace>,
+    /// The extras of messages that the endpoint refused: they are sent no more.
+    left_out: Mutex<BTreeSet<String>>,
+}
+
+/// What was asked in the end, and what became of it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The body of the last request.
+    pub request: Value,
+    /// The response, or how the call failed.
+    pub outcome: Result<Exchange, ChatError>,
+    /// See [`Reply::left_out`].
+    pub left_out: Vec<String>,
 }
 
 /// What an endpoint answered in the end.
@@ -118,13 +134,66 @@ impl Client {
             backoff: options.backoff,
             backoff_max: options.backoff_max,
             pace: options.pace,
+            left_out: Mutex::default(),
         }
     }
 
     /// Asks the model to go on with a conversation.
     pub async fn chat(&self, messages: &[Message], tools: &[Tool]) -> Result<Reply, ChatError> {
-        let request = self.request(messages, tools);
-        self.reply(self.exchange(&request).await?)
+        let asked = self.ask(messages, tools).await;
+        self.reply(asked.outcome?, asked.left_out)
+    }
+
+    /// The call of [`Client::chat`]. A request that the endpoint refuses for extras of its messages,
+    /// which it names, goes again without these, and so does every later one.
+    pub async fn ask(&self, messages: &[Message], tools: &[Tool]) -> Asked {
+        let mut left_out = Vec::new();
+        loop {
+            let request = self.request(messages, tools);
+            let outcome = self.exchange(&request).await;
+            // Every name is left out once, so this ends.
+            let refused = match &outcome {
+                Err(error) => self.refused(error, messages),
+                Ok(_) => BTreeSet::new(),
+            };
+            if refused.is_empty() {
+                return Asked {
+                    request,
+                    outcome,
+                    left_out,
+                };
+            }
+            self.leave_out(&refused);
+            left_out.extend(refused);
+        }
+    }
+
+    /// Sends extras of these names no more.
+    pub fn leave_out<'a>(&self, names: impl IntoIterator<Item = &'a String>) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.extend(names.into_iter().cloned());
+    }
+
+    /// The extras that a refusal names, of those that are sent.
+    fn refused(&self, error: &ChatError, messages: &[Message]) -> BTreeSet<String> {
+        match error {
+            ChatError::Status {
+                status: 400 | 422,
+                body,
+                ..
+            } if error.rule() == "bad_request" => wire::named(&self.sent(messages), body),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// A conversation as it is sent.
+    fn sent<'a>(&self, messages: &'a [Message]) -> Cow<'a, [Message]> {
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if left_out.is_empty() {
+            Cow::Borrowed(messages)
+        } else {
+            Cow::Owned(wire::leave_out(messages, &left_out))
+        }
     }
 
     /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
@@ -136,12 +205,13 @@ impl Client {
     /// The body of the call that [`Client::chat`] makes.
     #[must_use]
     pub fn request(&self, messages: &[Message], tools: &[Tool]) -> Value {
-        self.wire.request(&self.model, messages, tools, &self.extra)
+        let messages = self.sent(messages);
+        self.wire
+            .request(&self.model, &messages, tools, &self.extra)
     }
 
     /// Sends a request until a chat response comes or trying again makes no sense.
-    ///
-    pub async fn exchange(&self, request: &Value) -> Result<Exchange, ChatError> {
+    async fn exchange(&self, request: &Value) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
         let mut discarded = false;
         let mut tried = 0;
@@ -182,8 +252,8 @@ impl Client {
         }
     }
 
-    /// The reply that an exchange ended in.
-    pub fn reply(&self, exchange: Exchange) -> Result<Reply, ChatError> {
+    /// The reply that an exchange ended in, with what it was the first to go without.
+    pub fn reply(&self, exchange: Exchange, left_out: Vec<String>) -> Result<Reply, ChatError> {
         let Exchange {
             response: raw,
             rate_limited,
@@ -205,6 +275,7 @@ impl Client {
             rate_limited,
             discarded,
             is_cut,
+            left_out,
         })
     }
 
@@ -283,12 +354,7 @@ mod tests {
     use crate::model::chat::Role;
 
     fn question() -> Vec<Message> {
-        vec![Message {
-            role: Role::User,
-            content: "Hello?".to_owned(),
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-        }]
+        vec![Message::text(Role::User, "Hello?")]
     }
 
     async fn ask(server: &Canned) -> Result<Reply, ChatError> {
@@ -297,6 +363,52 @@ mod tests {
 
     fn unavailable() -> Answer {
         answer(500, "", "oops")
+    }
+
+    /// A conversation with a reply that has reasoning beside its text.
+    fn thoughtful() -> Vec<Message> {
+        let mut reply = Message::text(Role::Assistant, "Hi.");
+        reply.extras = Map::from_iter([("reasoning_content".to_owned(), json!("They greet."))]);
+        let more = Message::text(Role::User, "More?");
+        [question(), vec![reply, more]].concat()
+    }
+
+    #[tokio::test]
+    async fn an_extra_that_the_endpoint_refuses_by_its_name_is_sent_no_more() {
+        for status in [400, 422] {
+            let refused = r#"{"detail": [{"loc": ["body", "messages", 1, "reasoning_content"]}]}"#;
+            let answers = vec![answer(status, "", refused), chat_response("Ok.")];
+            let server = Canned::serve(answers).await;
+            let client = server.client();
+            let first = client.chat(&thoughtful(), &[]).await.unwrap();
+            let next = client.chat(&thoughtful(), &[]).await.unwrap();
+            assert_eq!(first.left_out, ["reasoning_content"]);
+            assert!(next.left_out.is_empty());
+            let had_it: Vec<bool> = server
+                .requests()
+                .iter()
+                .map(|request| request.contains("They greet."))
+                .collect();
+            assert_eq!(had_it, [true, false, false]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_for_anything_else_is_not_tried_without_extras() {
+        for (status, body) in [
+            (400, "messages must alternate"),
+            (401, "reasoning_content"),
+            (400, "reasoning_content and all: the prompt is too long"),
+        ] {
+            let server = Canned::serve(vec![answer(status, "", body)]).await;
+            server.client().chat(&thoughtful(), &[]).await.unwrap_err();
+            assert_eq!(server.requests().len(), 1, "{status} {body}");
+        }
+        // It is given up on when it is refused without as well.
+        let server = Canned::serve(vec![answer(400, "", "no reasoning_content")]).await;
+        let error = server.client().chat(&thoughtful(), &[]).await.unwrap_err();
+        assert_eq!(error.rule(), "bad_request");
+        assert_eq!(server.requests().len(), 2);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::chat::{ChatError, Message, Reply, Tool};
-use super::client::{Client, Exchange};
+use super::client::{Asked, Client, Exchange};
 use crate::error::{self, Error};
 use crate::files;
 use crate::secret::Mask;
@@ -61,17 +61,58 @@ enum Entry {
         rate_limited_seconds: f64,
         #[serde(default)]
         discarded: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
     },
     /// A call that failed for good.
     Failed {
         request: Value,
         rule: String,
         error: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
     },
     /// What else the agent's next step depended on.
     Note { name: String, value: Value },
     /// The agent ended here.
     End { ended: Ended },
+}
+
+/// How a conversation is put into requests; a replay must do as the recording did. It goes up with
+/// each change of that.
+const REQUESTS: u32 = 2;
+
+/// The last version that plays recordings without a [`Format`], whose requests are of the first.
+const PLAYS_THE_FIRST: &str = "0.1.0 (a7706eea9a, of 25 November 2026)";
+
+/// The first line of a recording.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename = "format")]
+struct Format {
+    /// The form of its requests; see [`REQUESTS`].
+    requests: u32,
+    /// The version that recorded it, which plays it.
+    regatta: String,
+}
+
+impl Format {
+    fn ours() -> Self {
+        let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("GIT_REVISION"));
+        Self {
+            requests: REQUESTS,
+            regatta: format!("{version} ({revision})"),
+        }
+    }
+
+    /// That of a recording with this first line; the error says why it is none.
+    fn of(line: &str) -> std::result::Result<Self, serde_json::Error> {
+        serde_json::from_str(line).or_else(|_| {
+            serde_json::from_str::<Entry>(line).map(|_| Self {
+                requests: 1,
+                regatta: PLAYS_THE_FIRST.to_owned(),
+            })
+        })
+    }
 }
 
 /// How an agent ended, as far as a replay cannot find out again.
@@ -98,7 +139,9 @@ impl Tape {
         if let Some(dir) = path.parent() {
             files::create_dir(dir)?;
         }
-        files::write_atomic(path, b"")?;
+        let format = serde_json::to_string(&Format::ours())
+            .map_err(|error| Error::world(format!("cannot begin a recording: {error}")))?;
+        files::write_atomic(path, format!("{format}\n").as_bytes())?;
         Ok(Self::Record(Recorder {
             path: path.to_owned(),
             mask,
@@ -119,12 +162,22 @@ impl Tape {
             .collect();
         let first = lines.first().ok_or_else(|| unusable("it is empty"))?;
         // Only the last line can be torn; what stands before it is read when its turn comes.
-        serde_json::from_str::<Entry>(first)
+        let Format { requests, regatta } = Format::of(first)
             .map_err(|error| unusable(&format!("its first line is no exchange: {error}")))?;
+        if requests != REQUESTS {
+            let why = format!(
+                "its requests are of form {requests}, and this version makes those of form {REQUESTS}"
+            );
+            return Err(
+                Error::usage(format!("cannot replay {}: {why}", path.display())).hint(format!(
+                    "Regatta {regatta} plays it; to play it with this one, record anew"
+                )),
+            );
+        }
         Ok(Self::Replay(Player {
             path: path.to_owned(),
             lines,
-            read: 0,
+            read: 1,
             played: 0,
         }))
     }
@@ -138,10 +191,10 @@ impl Tape {
     ) -> Result<Reply, ChatError> {
         match self {
             Self::Off => client.chat(messages, tools).await,
-            Self::Record(recorder) => recorder.chat(client, client.request(messages, tools)).await,
+            Self::Record(recorder) => recorder.chat(client.ask(messages, tools).await, client),
             Self::Replay(player) => {
                 player.halt_here().await;
-                player.chat(client, &client.request(messages, tools))
+                player.chat(client, messages, tools)
             }
         }
     }
@@ -197,22 +250,29 @@ impl Tape {
 }
 
 impl Recorder {
-    async fn chat(&self, client: &Client, request: Value) -> Result<Reply, ChatError> {
-        let (entry, outcome) = match client.exchange(&request).await {
+    fn chat(&self, asked: Asked, client: &Client) -> Result<Reply, ChatError> {
+        let Asked {
+            request,
+            outcome,
+            left_out,
+        } = asked;
+        let (entry, outcome) = match outcome {
             Ok(exchange) => {
                 let entry = Entry::Chat {
                     request,
                     response: exchange.response.clone(),
                     rate_limited_seconds: exchange.rate_limited.as_secs_f64(),
                     discarded: exchange.discarded,
+                    left_out: left_out.clone(),
                 };
-                (entry, client.reply(exchange))
+                (entry, client.reply(exchange, left_out))
             }
             Err(error) => {
                 let entry = Entry::Failed {
                     request,
                     rule: error.rule().to_owned(),
                     error: error.to_string(),
+                    left_out,
                 };
                 (entry, Err(error))
             }
@@ -252,27 +312,39 @@ impl Player {
         }
     }
 
-    fn chat(&mut self, client: &Client, request: &Value) -> Result<Reply, ChatError> {
+    fn chat(
+        &mut self,
+        client: &Client,
+        messages: &[Message],
+        tools: &[Tool],
+    ) -> Result<Reply, ChatError> {
         let (recorded, outcome) = match self.advance()? {
             Entry::Chat {
                 request,
                 response,
                 rate_limited_seconds,
                 discarded,
+                left_out,
             } => {
+                // What the endpoint refused then is not sent now either.
+                client.leave_out(&left_out);
                 let rate_limited = Duration::try_from_secs_f64(rate_limited_seconds);
                 let exchange = Exchange {
                     response,
                     rate_limited: rate_limited.unwrap_or_default(),
                     discarded,
                 };
-                (request, client.reply(exchange))
+                (request, client.reply(exchange, left_out))
             }
             Entry::Failed {
                 request,
                 rule,
                 error,
-            } => (request, Err(ChatError::Recorded { rule, error })),
+                left_out,
+            } => {
+                client.leave_out(&left_out);
+                (request, Err(ChatError::Recorded { rule, error }))
+            }
             Entry::Note { name, .. } => {
                 return Err(self.differs(format!(
                     "the agent asks the model here and reads `{name}` in the recording"
@@ -288,7 +360,8 @@ impl Player {
                 )));
             }
         };
-        if let Some(difference) = difference("", Some(&as_written(request)), Some(&recorded)) {
+        let request = as_written(&client.request(messages, tools));
+        if let Some(difference) = difference("", Some(&request), Some(&recorded)) {
             return Err(self.differs(difference));
         }
         self.played += 1;
@@ -399,12 +472,7 @@ mod tests {
     use crate::model::chat::Role;
 
     fn say(role: Role, content: &str) -> Message {
-        Message {
-            role,
-            content: content.to_owned(),
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-        }
+        Message::text(role, content)
     }
 
     /// A client of an endpoint that is gone.
@@ -446,6 +514,30 @@ mod tests {
             "{end}"
         );
         assert_eq!(server.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_left_out_is_left_out_of_the_replay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent1.jsonl");
+        let refused = answer(400, "", "messages.0: unknown field `thoughts`");
+        let broken = answer(401, "", "no");
+        let answers = vec![refused, chat_response("Hi."), broken];
+        let server = Canned::serve(answers).await;
+        let mut reply = say(Role::Assistant, "Hello?");
+        reply.extras.extend([("thoughts".to_owned(), json!("x"))]);
+
+        let client = server.client();
+        let mut tape = Tape::record(&path, Mask::default()).unwrap();
+        let said = tape.chat(&client, &[reply.clone()], &[]).await.unwrap();
+        let failed = tape.chat(&client, &[reply.clone()], &[]).await;
+        assert_eq!(said.left_out, ["thoughts"]);
+
+        let client = offline(&server);
+        let mut tape = Tape::replay(&path).unwrap();
+        assert_eq!(tape.chat(&client, &[reply.clone()], &[]).await, Ok(said));
+        let replayed = tape.chat(&client, &[reply], &[]).await.unwrap_err();
+        assert_eq!(replayed.to_string(), failed.unwrap_err().to_string());
     }
 
     #[tokio::test]
@@ -507,6 +599,24 @@ mod tests {
         let error = refused();
         assert!(error.to_string().contains("its first line is no exchange"));
         assert_eq!(error.hints().len(), 1);
+    }
+
+    #[test]
+    fn a_recording_of_another_form_is_refused_with_the_version_that_plays_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("solo-1.jsonl");
+        let refused = |first: &str| {
+            files::write_atomic(&path, format!("{first}\n").as_bytes()).unwrap();
+            let error = Tape::replay(&path).unwrap_err();
+            format!("{error}: {:?}", error.hints())
+        };
+        // As they were before they named their form.
+        let first = refused(r#"{"kind":"note","name":"inbox","value":1}"#);
+        assert!(first.contains("of form 1, and this version"), "{first}");
+        assert!(first.contains("Regatta 0.1.0 (a7706eea9a"), "{first}");
+        let newer = refused(r#"{"kind":"format","requests":99,"regatta":"7.0.1 (b9)"}"#);
+        assert!(newer.contains("of form 99"), "{newer}");
+        assert!(newer.contains("Regatta 7.0.1 (b9) plays it"), "{newer}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod bad_input;
 mod config;
+mod conversation;
 mod eval;
 mod evidence;
 mod hints;

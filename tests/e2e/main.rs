@@ -17,6 +17,7 @@ mod evaluation;
 mod faults;
 mod lab;
 mod native;
+mod proxy;
 mod relay;
 mod settings;
 mod stopping;

@@ -6,6 +6,7 @@
 )]
 
 pub mod quay;
+pub mod strict;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

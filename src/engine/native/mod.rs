@@ -5,7 +5,7 @@ pub mod options;
 mod record;
 mod trial;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ struct Shared {
     report: Reporter,
     /// How many trials of each pair a replay has played.
     played: Arc<Mutex<HashMap<String, usize>>>,
+    /// What the endpoint refused of its own replies, as far as it was said.
+    left_out: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Shared {
@@ -174,6 +176,7 @@ impl Native {
             batch: batch.clone(),
             report: Arc::clone(report),
             played: Arc::clone(&self.played),
+            left_out: Arc::default(),
         })
     }
 }

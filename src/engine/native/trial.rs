@@ -300,6 +300,7 @@ fn agent(
         }),
         on_spent: spent,
         on_log: Arc::new(|_| {}),
+        on_left_out: left_out(shared),
         id: id.to_owned(),
         team: crew.ids.clone(),
         task: parts.join("\n\n---\n\n"),
@@ -344,6 +345,22 @@ fn spent(
             agent: agent.clone(),
             spending,
         });
+    })
+}
+
+/// Says once what an endpoint refuses of the replies that it gave.
+fn left_out(shared: &Shared) -> Arc<dyn Fn(&[String]) + Send + Sync> {
+    let (report, said) = (Arc::clone(&shared.report), Arc::clone(&shared.left_out));
+    Arc::new(move |names| {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = names.iter().filter(|name| said.insert((*name).clone()));
+        let new: Vec<_> = new.map(|name| format!("`{name}`")).collect();
+        if !new.is_empty() {
+            report(Report::Note(format!(
+                "the endpoint refuses {} of its own earlier replies: calls go on without",
+                new.join(", ")
+            )));
+        }
     })
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{calls, repeated, text};
+use super::{calls, content, extras, repeated, text};
 use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::model::chat::{Message, Role};
 
@@ -27,16 +27,23 @@ pub(super) fn adapt(parameters: &mut Map<String, Value>) {
 }
 
 pub(super) fn message(message: &Message) -> Value {
-    if message.tool_calls.is_empty() {
-        let mut value = json!({"role": message.role, "content": message.content});
-        if let Some(id) = &message.tool_call_id {
-            value["tool_call_id"] = json!(id);
-        }
-        return value;
+    let mut value = if message.tool_calls.is_empty() {
+        json!({"role": message.role, "content": content(message)})
+    } else {
+        calling(message)
+    };
+    if let Some(id) = &message.tool_call_id {
+        value["tool_call_id"] = json!(id);
     }
-    // A text beside tool calls is called the plan, and stands in the place of the content.
+    extras::add(&mut value, &message.extras);
+    value
+}
+
+/// A reply with tool calls. Its text is called the plan, and stands in the place of the content.
+fn calling(message: &Message) -> Value {
     let mut value = json!({"role": message.role, "tool_calls": repeated(&message.tool_calls)});
-    if !message.content.is_empty() {
+    let came = message.extras.get(extras::CONTENT);
+    if !message.content.is_empty() && came.map(text).as_deref() != Some(&message.content) {
         value["tool_plan"] = json!(message.content);
     }
     value
@@ -56,11 +63,19 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
     let plan = message["tool_plan"]
         .as_str()
         .filter(|plan| !plan.is_empty() && !tool_calls.is_empty());
+    let mut extras = extras::of_message(message);
+    extras.remove("tool_plan");
+    let said = text(&message["content"]);
+    if plan.is_some() && !said.is_empty() {
+        // A text beside the plan has no other place.
+        extras.insert(extras::CONTENT.to_owned(), message["content"].clone());
+    }
     let message = Message {
         role: Role::Assistant,
-        content: plan.map_or_else(|| text(&message["content"]), str::to_owned),
+        content: plan.map_or(said, str::to_owned),
         tool_calls,
         tool_call_id: None,
+        extras,
     };
     Ok((message, usage(&body["usage"])))
 }

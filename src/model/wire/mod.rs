@@ -3,7 +3,9 @@
 //! Here is what both have in common, one file has what each does its own way.
 
 mod cohere;
+mod extras;
 mod finish;
+mod ids;
 mod openai;
 
 use serde_json::{Map, Value, json};
@@ -12,6 +14,7 @@ use super::chat::{Message, Tool, ToolCall};
 use super::provider::Wire;
 use crate::bench::Usage;
 
+pub(super) use extras::{leave_out, named};
 pub(super) use finish::{Finish, finish_behind};
 
 /// Parameters that are litellm's own, and those that would ask for a stream, which is not read
@@ -102,10 +105,12 @@ fn repeated(calls: &[ToolCall]) -> Value {
     calls
         .iter()
         .map(|call| {
-            json!({"id": call.id, "type": "function", "function": {
+            let mut value = json!({"id": call.id, "type": "function", "function": {
                 "name": call.name,
                 "arguments": call.arguments,
-            }})
+            }});
+            extras::add(&mut value, &call.extras);
+            value
         })
         .collect()
 }
@@ -113,27 +118,42 @@ fn repeated(calls: &[ToolCall]) -> Value {
 /// The tool calls of a reply; none when there is no list of them.
 fn calls(value: &Value) -> Result<Vec<ToolCall>, String> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter()
-        .enumerate()
-        .map(|(at, call)| {
-            let nth = at + 1;
-            let function = &call["function"];
-            let Some(name) = function["name"].as_str() else {
-                return Err(format!("its tool call {nth} names no tool"));
-            };
-            let id = call["id"].as_str().filter(|id| !id.is_empty());
-            Ok(ToolCall {
-                id: id.map_or_else(|| format!("call_{nth}"), str::to_owned),
-                name: name.to_owned(),
-                arguments: match &function["arguments"] {
-                    Value::String(text) => text.clone(),
-                    Value::Null => "{}".to_owned(),
-                    // Some servers answer with the object that the string should hold.
-                    other => other.to_string(),
-                },
-            })
+    let calls = list.iter().enumerate().map(|(at, call)| {
+        let nth = at + 1;
+        let function = &call["function"];
+        let Some(name) = function["name"].as_str() else {
+            return Err(format!("its tool call {nth} names no tool"));
+        };
+        let id = call["id"].as_str().filter(|id| !id.is_empty());
+        Ok(ToolCall {
+            id: id.map_or_else(|| ids::made_up(nth), str::to_owned),
+            name: name.to_owned(),
+            arguments: match &function["arguments"] {
+                Value::String(text) => text.clone(),
+                Value::Null => "{}".to_owned(),
+                // Some servers answer with the object that the string should hold.
+                other => other.to_string(),
+            },
+            extras: extras::of_call(call),
         })
-        .collect()
+    });
+    let mut calls = calls.collect::<Result<Vec<_>, _>>()?;
+    ids::make_distinct(&mut calls);
+    Ok(calls)
+}
+
+/// The content of a message: the parts that it came in, where these have more than text.
+fn content(message: &Message) -> Value {
+    let Some(came) = message.extras.get(extras::CONTENT) else {
+        return json!(message.content);
+    };
+    if text(came) == message.content {
+        return came.clone();
+    }
+    // The reply had no text of its own, and was given one.
+    let mut parts = came.as_array().cloned().unwrap_or_default();
+    parts.push(json!({"type": "text", "text": message.content}));
+    Value::Array(parts)
 }
 
 /// The text of a content: none, a string, or parts of which some have text.
@@ -155,12 +175,7 @@ mod tests {
 
     /// A conversation with a tool call and its result.
     pub(super) fn conversation() -> Vec<Message> {
-        let say = |role, content: &str| Message {
-            role,
-            content: content.to_owned(),
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-        };
+        let say = Message::text;
         vec![
             say(Role::System, "You write code."),
             say(Role::User, "List the files."),
@@ -169,6 +184,7 @@ mod tests {
                     id: "bash_1".to_owned(),
                     name: "bash".to_owned(),
                     arguments: r#"{"command":"ls"}"#.to_owned(),
+                    extras: Map::new(),
                 }],
                 ..say(Role::Assistant, "I look first.")
             },
@@ -233,9 +249,9 @@ mod tests {
             {"id": "", "function": {"name": "submit"}},
         ]);
         let mended = calls(&odd).unwrap();
-        assert_eq!(mended[0].id, "call_1");
+        assert_eq!(mended[0].id, "call00001");
         assert_eq!(mended[0].arguments, r#"{"command":"ls"}"#);
-        assert_eq!(mended[1].id, "call_2");
+        assert_eq!(mended[1].id, "call00002");
         assert_eq!(mended[1].arguments, "{}");
         assert!(calls(&Value::Null).unwrap().is_empty());
         let nameless = calls(&json!([{"id": "x", "function": {}}])).unwrap_err();

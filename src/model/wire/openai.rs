@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{calls, repeated, text};
+use super::{calls, content, extras, repeated, text};
 use crate::bench::{Usage, tokens, tokens_if_given};
 use crate::model::chat::{Message, Role};
 
@@ -20,17 +20,18 @@ pub(super) fn url(base: &str) -> String {
 }
 
 pub(super) fn message(message: &Message) -> Value {
-    let mut value = json!({"role": message.role, "content": message.content});
+    let mut value = json!({"role": message.role, "content": content(message)});
     if !message.tool_calls.is_empty() {
         value["tool_calls"] = repeated(&message.tool_calls);
         // Some servers refuse an empty text beside tool calls; null is what they answer themselves.
-        if message.content.is_empty() {
+        if value["content"] == "" {
             value["content"] = Value::Null;
         }
     }
     if let Some(id) = &message.tool_call_id {
         value["tool_call_id"] = json!(id);
     }
+    extras::add(&mut value, &message.extras);
     value
 }
 
@@ -46,6 +47,7 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
         content: text(&message["content"]),
         tool_calls: calls(&message["tool_calls"])?,
         tool_call_id: None,
+        extras: extras::of_message(message),
     };
     Ok((message, usage(&body["usage"])))
 }
