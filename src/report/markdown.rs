@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
-use super::text::{duration, not_looked_at};
+use super::text::{doubts, duration, not_looked_at};
 use crate::text::{NAME, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -54,7 +54,7 @@ pub fn render(summaries: &[Summary]) -> String {
     }
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
-    out.push_str(&unclear(summaries));
+    out.push_str(&doubted(summaries));
     for summary in summaries {
         let open = summary
             .lines
@@ -195,19 +195,14 @@ fn flagged(summaries: &[Summary]) -> String {
     )
 }
 
-/// The pairs whose verdict may be of another trial, by the times alone.
-fn unclear(summaries: &[Summary]) -> String {
+/// The pairs whose verdict is not beyond doubt.
+fn doubted(summaries: &[Summary]) -> String {
     let mut out = String::new();
     for summary in summaries {
-        let pairs = summary.verdict_time_unclear.iter();
-        let pairs = pairs.map(|pair| cell(pair)).collect::<Vec<_>>();
-        if !pairs.is_empty() {
-            let _ = writeln!(
-                out,
-                "\n{}: verdict time unclear: {}.",
-                cell(summary.run.as_str()),
-                pairs.join(", ")
-            );
+        for (doubt, pairs) in doubts(summary) {
+            let pairs: Vec<String> = pairs.iter().map(|pair| cell(pair)).collect();
+            let run = cell(summary.run.as_str());
+            let _ = writeln!(out, "\n{run}: {doubt}: {}.", pairs.join(", "));
         }
     }
     out

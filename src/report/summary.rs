@@ -214,6 +214,8 @@ pub struct Summary {
     /// Judged pairs whose result says that it ended after its verdict was made, by less than two
     /// local times without a zone may differ.
     pub verdict_time_unclear: Vec<String>,
+    /// Judged pairs whose submission gets another verdict byte for byte than by upstream's rules.
+    pub verdict_not_by_bytes: Vec<String>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -258,6 +260,7 @@ impl Summary {
             strict_verdicts: None,
             not_looked_at: 0,
             verdict_time_unclear: Vec::new(),
+            verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -342,6 +345,9 @@ impl Summary {
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             if surveyed.is_time_unclear {
                 self.verdict_time_unclear.push(line.pair.clone());
+            }
+            if file.differs_by_bytes() {
+                self.verdict_not_by_bytes.push(line.pair.clone());
             }
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
             line.features_passed = passed(&file.feature1)
