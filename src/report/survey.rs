@@ -155,7 +155,7 @@ impl Survey<'_> {
         let why_not = evaluation
             .as_ref()
             .filter(|_| verdict == Some(Verdict::Fail))
-            .map(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
+            .and_then(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
         Surveyed {
             pair: pair.clone(),
             tree,

@@ -28,7 +28,7 @@ pub struct EvalFile {
     /// What became of each agent's patch.
     #[serde(default, deserialize_with = "lenient::apply_status")]
     pub apply_status: Option<ApplyStatus>,
-    /// The merge of two patches, of which status and strategy are read.
+    /// The merge of two patches, of which the status is read.
     pub merge: Option<MergeSeen>,
     /// The first feature.
     pub feature1: Option<FeatureSeen>,
@@ -114,9 +114,6 @@ impl EvalFile {
 pub struct MergeSeen {
     /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
     pub status: Option<String>,
-    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub strategy: Option<String>,
 }
 
 /// The part of [`FeatureRecord`] that is read again.
