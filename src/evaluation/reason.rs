@@ -16,51 +16,59 @@ const TIMED_OUT: i64 = -1;
 static TIME_IS_UP: LazyLock<Regex> =
     LazyLock::new(|| shipped(r"^\s*(?:Command |Suite )?timed out after \d+ seconds\s*$"));
 
-/// The reason of a pair that failed. `outputs` gives what the suites printed; it is asked only where
-/// an evaluation gives no reason itself.
+/// The reason of a pair that failed, as far as its file tells. `outputs` gives what the suites printed;
+/// it is asked only where an evaluation gives no reason itself.
 pub fn of(
     file: &EvalFile,
     features: [u64; 2],
     outputs: impl FnOnce() -> [Option<String>; 2],
-) -> String {
+) -> Option<String> {
     if let Some(own) = &file.regatta {
         let why = eval::why_not(&own.suites);
         if !why.is_empty() {
-            return why;
+            return Some(why);
         }
     }
     let mut told: Vec<String> = file.apply_status.iter().flat_map(of_patches).collect();
-    let seen = [&file.feature1, &file.feature2];
-    let is_tested = |seen: &Option<FeatureSeen>| seen.as_ref().is_some_and(has_run);
-    let merge = file.merge.as_ref();
-    let is_conflict = merge.is_some_and(|merge| merge.status.as_deref() == Some("conflicts"));
-    if is_conflict {
+    let status = file
+        .merge
+        .as_ref()
+        .and_then(|merge| merge.status.as_deref());
+    if status == Some("conflicts") {
         told.push("the patches conflict".to_owned());
     }
+    let seen = [&file.feature1, &file.feature2];
     let outputs = outputs();
-    if outputs.iter().flatten().all(String::is_empty) && !seen.iter().any(|seen| is_tested(seen)) {
-        let nothing = match merge {
-            Some(_) => "no merged work was tested",
-            None => "no suite is known to have run",
-        };
-        told.push(nothing.to_owned());
-        return told.join("; ");
+    let is_tested = seen.iter().any(|seen| seen.as_ref().is_some_and(has_run))
+        || outputs.iter().flatten().any(|output| !output.is_empty());
+    if is_tested {
+        told.extend(of_suites(features, seen, &outputs));
+    } else if status.is_some() {
+        told.push("no merged work was tested".to_owned());
     }
+    Some(told.join("; ")).filter(|why| !why.is_empty())
+}
+
+/// Why suites did not pass; both features' reason once, where it is the same.
+fn of_suites(
+    features: [u64; 2],
+    seen: [&Option<FeatureSeen>; 2],
+    outputs: &[Option<String>; 2],
+) -> Vec<String> {
     let mut suites: Vec<(u64, String)> = Vec::new();
-    for ((feature, seen), output) in features.into_iter().zip(seen).zip(&outputs) {
+    for ((feature, seen), output) in features.into_iter().zip(seen).zip(outputs) {
         if let Some(seen) = seen.as_ref().filter(|seen| seen.passed != Some(true)) {
             suites.push((feature, of_suite(seen, output.as_deref())));
         }
     }
-    match suites.as_slice() {
-        [(_, one), (_, other)] if one == other => told.push(format!("both features: {one}")),
-        suites => told.extend(
-            suites
-                .iter()
-                .map(|(feature, why)| format!("feature {feature}: {why}")),
-        ),
+    if let [(_, one), (_, other)] = suites.as_slice()
+        && one == other
+    {
+        return vec![format!("both features: {one}")];
     }
-    told.join("; ")
+    let told = suites.iter();
+    told.map(|(feature, why)| format!("feature {feature}: {why}"))
+        .collect()
 }
 
 /// What is to be said of patches that are not on their branches.
