@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::summary::{Comparison, Outcome, Rates, Summary, columns, comparisons};
-use crate::model::price::Total;
+use super::summary::{Comparison, Contrast, Outcome, Rates, Summary, columns, contrasts};
+use super::totals::Totals;
+use crate::bench::setting::RunSetting;
 use crate::text::one_line;
 
 /// A table and what there is to know about the pairs that did not finish.
@@ -13,7 +14,13 @@ pub fn render(summaries: &[Summary]) -> String {
     let mut out = table(summaries);
     for summary in summaries {
         out.push('\n');
-        let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
+        let _ = writeln!(
+            out,
+            "{}{}: {}",
+            summary.run,
+            setting(summary),
+            summary.counts()
+        );
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
@@ -34,6 +41,16 @@ pub fn render(summaries: &[Summary]) -> String {
     out.push('\n');
     out.push_str(&costs(summaries));
     out
+}
+
+/// The setting, where it is known and the run's name does not end with it.
+fn setting(summary: &Summary) -> String {
+    let name = summary.setting.map_or("", RunSetting::name);
+    if summary.run.as_str().ends_with(name) {
+        String::new()
+    } else {
+        format!(", {name}")
+    }
 }
 
 /// What was priced by another name than the model's.
@@ -144,20 +161,26 @@ fn share(rate: &Rate) -> String {
 
 /// How settings of one experiment differ.
 fn compared(summaries: &[Summary]) -> String {
-    let found = comparisons(summaries);
+    let found = contrasts(summaries);
     if found.is_empty() {
         return String::new();
     }
     let mut out =
         String::from("\ndifferences on the pairs judged in both, in percentage points:\n");
-    let mut rows = Vec::new();
-    for Comparison {
-        first,
-        second,
-        difference,
-        same_rules,
-    } in &found
-    {
+    let (mut rows, mut unshared) = (Vec::new(), String::new());
+    for contrast in &found {
+        let Comparison {
+            first,
+            second,
+            difference,
+            same_rules,
+        } = match contrast {
+            Contrast::Shown(comparison) => comparison,
+            Contrast::Unshared(nothing) => {
+                let _ = writeln!(unshared, "  {nothing}");
+                continue;
+            }
+        };
         let points = |share: f64| format!("{:+.1}", 100.0 * share);
         let interval = difference.interval.map_or_else(
             || match difference.tasks {
@@ -170,7 +193,7 @@ fn compared(summaries: &[Summary]) -> String {
             format!("  {first} less {second}"),
             points(difference.share),
             interval,
-            format!("McNemar p = {:.3}", difference.mcnemar_p),
+            format!("McNemar p {}", p_value(difference.mcnemar_p)),
             format!(
                 "{} passed in the first only, {} in the second, of {}",
                 difference.only_first,
@@ -185,7 +208,17 @@ fn compared(summaries: &[Summary]) -> String {
         ]);
     }
     out.push_str(&aligned(&rows));
+    out.push_str(&unshared);
     out
+}
+
+/// A p-value with its sign: one that rounds to zero is not zero.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("= {p:.3}")
+    }
 }
 
 /// A duration for people: `1h 02m`, `3m 20s`, `12s`.
@@ -230,6 +263,17 @@ fn table(summaries: &[Summary]) -> String {
         row.push(summary.headline_cost.to_string());
         row.push(summary.total_spent.to_string());
         row.push(duration(summary.trial_seconds));
+        rows.push(row);
+    }
+    if summaries.len() > 1 {
+        let totals = Totals::of(summaries);
+        let counts = [totals.pairs, totals.finished].into_iter();
+        let counts = counts.chain(columns.iter().map(|outcome| totals.count_of(*outcome)));
+        let mut row = vec![totals.name()];
+        row.extend(counts.map(|count| count.to_string()));
+        row.push(totals.headline_cost.to_string());
+        row.push(totals.total_spent.to_string());
+        row.push(duration(totals.trial_seconds));
         rows.push(row);
     }
     aligned(&rows)
@@ -348,12 +392,11 @@ fn flaky(summary: &Summary) -> String {
 }
 
 fn costs(summaries: &[Summary]) -> String {
-    let (mut headline, mut spent) = (Total::default(), Total::default());
-    for summary in summaries {
-        headline += summary.headline_cost;
-        spent += summary.total_spent;
-    }
-    let mut out = format!(
+    let totals = Totals::of(summaries);
+    let (headline, spent) = (totals.headline_cost, totals.total_spent);
+    let mut out = tokens(&totals);
+    let _ = write!(
+        out,
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
     );
     if headline.unknown > 0 || spent.unknown > 0 {
@@ -370,12 +413,69 @@ fn costs(summaries: &[Summary]) -> String {
             summary.run
         );
     }
-    for summary in summaries.iter().filter(|summary| !summary.has_ledger) {
-        let _ = writeln!(
-            out,
-            "  {} has no ledger: trials that were overwritten are not counted",
-            summary.run
-        );
+    let without: Vec<&str> = summaries
+        .iter()
+        .filter(|summary| !summary.has_ledger)
+        .map(|summary| summary.run.as_str())
+        .collect();
+    let whose = match without.as_slice() {
+        [] => return out,
+        [run] => format!("{run} has no ledger"),
+        runs if runs.len() == summaries.len() => {
+            format!("none of the {} runs has a ledger", runs.len())
+        }
+        runs => format!("{} runs have no ledger ({})", runs.len(), some(runs, 6)),
+    };
+    let _ = writeln!(
+        out,
+        "  {whose}: trials that were overwritten are not counted"
+    );
+    out
+}
+
+/// The tokens of the results that stand; nothing where none is known.
+fn tokens(totals: &Totals) -> String {
+    let Some(usage) = totals.usage else {
+        return String::new();
+    };
+    let parts = [
+        (usage.cached_tokens, "from a cache"),
+        (usage.cache_write_tokens, "written to one"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(*count)))
+        .collect();
+    let cache = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    };
+    let reasoning = match usage.reasoning_tokens {
+        0 => String::new(),
+        count => format!(" ({} of reasoning)", grouped(count)),
+    };
+    let unknown = match totals.usage_unknown {
+        0 => String::new(),
+        n => format!("; of {} unknown", plural(n, "result")),
+    };
+    format!(
+        "tokens of the results that stand: {} in{cache}, {} out{reasoning}{unknown}\n",
+        grouped(usage.input_tokens),
+        grouped(usage.output_tokens)
+    )
+}
+
+/// A number with its thousands apart: `4,503,120`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
     }
     out
 }

@@ -13,7 +13,9 @@ pub mod manifest;
 pub mod pass;
 pub mod restore;
 pub mod result;
+pub mod run_config;
 pub mod scan;
+mod tokens;
 pub mod trajectory;
 
 pub use diagnosis::{Cause, Diagnosis, Evidence};

@@ -410,13 +410,17 @@ impl Experiment {
             RunEnd::Complete => exit::OK,
             RunEnd::Errors => {
                 let open: usize = summaries.iter().map(Summary::unfinished).sum();
-                let infra: usize = summaries
-                    .iter()
-                    .map(|summary| summary.count_of(Outcome::InfraError))
-                    .sum();
+                let count =
+                    |outcome| -> usize { summaries.iter().map(|it| it.count_of(outcome)).sum() };
+                let infra = count(Outcome::InfraError);
+                // Another attempt changes nothing of what is the agents' own.
+                let what_next = if count(Outcome::AgentError) == open {
+                    "says why; they are the agents' own errors, and stay"
+                } else {
+                    "says why, and the same command tries again"
+                };
                 ui.warn(format!(
-                    "{} did not finish, {infra} of them for infrastructure; `regatta triage --explain` says why, and the same command tries again"
-                ,
+                    "{} did not finish, {infra} of them for infrastructure; `regatta triage --explain` {what_next}",
                     plural(open, "pair")
                 ));
                 exit::ERRORS
