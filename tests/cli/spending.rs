@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, SUBMITS, reply};
+use crate::listener::{Listener, SUBMITS, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-smoke1-solo";
@@ -215,6 +215,30 @@ fn a_cut_off_trial_of_which_nothing_is_known_costs_nothing_that_is_known() {
         (&line["cost"], &line["usage_unknown"]),
         (&Value::Null, &json!(true))
     );
+}
+
+/// Zero for a prompt that was there, or for an answer that is there, in both wire formats.
+#[test]
+fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
+    let priced = "[prices.models.\"openai/m\"]\ninput_cost_per_token = 2.5e-06\noutput_cost_per_token = 1e-05\n";
+    for model in ["command-a-03-2025", "openai/m"] {
+        for (input, output) in [(0, 0), (0, 100), (1000, 0)] {
+            let place = Place::new();
+            let listener = Listener::answering(move |number| {
+                Some(match number {
+                    0 => reply("ls"),
+                    _ => reply_of(SUBMITS, input, output),
+                })
+            });
+            configure(&place, &listener, model, priced);
+            run(&place, &RUN_ONE).code(0);
+            let line = place.lines(RUN, "ledger").remove(0);
+            is(&line["cost"], CALL);
+            assert_eq!(line["usage_unknown"], true, "{model} {input} {output}");
+            run(&place, &["report", RUN])
+                .prints("total spent on every trial:     $0.0035 + 1 unknown");
+        }
+    }
 }
 
 /// What a run costs whose agent submits in its first call.
