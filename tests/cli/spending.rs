@@ -217,6 +217,34 @@ fn a_cut_off_trial_of_which_nothing_is_known_costs_nothing_that_is_known() {
     );
 }
 
+/// An error of the agent's own is its result: no command runs it again, and none is offered.
+#[test]
+fn where_only_errors_of_agents_are_left_no_command_is_offered() {
+    let (place, full) = (
+        Place::new(),
+        r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.","code":"context_length_exceeded"}}"#,
+    );
+    let listener = Listener::answering(move |number| {
+        Some(match number {
+            0 => reply("ls"),
+            _ => format!(
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{full}",
+                full.len()
+            ),
+        })
+    });
+    configure(&place, &listener, "command-a-03-2025", "");
+    run(&place, &RUN_ONE)
+        .code(1)
+        .says("they are the agents' own errors, and stay");
+    let asked = listener.asked().len();
+    run(&place, &["status", RUN])
+        .code(0)
+        .prints("t-smoke1-solo: complete; 1 pair ended in an error of the agent's own\n");
+    run(&place, &RUN_ONE).code(1);
+    assert_eq!(listener.asked().len(), asked);
+}
+
 /// Zero for a prompt that was there, or for an answer that is there, in both wire formats.
 #[test]
 fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
