@@ -166,7 +166,7 @@ pub fn natural(a: &str, b: &str) -> Ordering {
         };
         let order = if one.is_ascii_digit() && other.is_ascii_digit() {
             let (one, other) = (number(&mut left), number(&mut right));
-            one.len().cmp(&other.len()).then_with(|| one.cmp(&other))
+            one.len().cmp(&other.len()).then_with(|| one.cmp(other))
         } else {
             (left, right) = (&left[one.len_utf8()..], &right[other.len_utf8()..]);
             one.cmp(&other)

@@ -127,12 +127,12 @@ pub fn cost_of(
         return (part(cost), None);
     }
     let found = record.model.as_deref().and_then(|model| prices.find(model));
-    let priced = |usage: Option<Usage>| found.and_then(|found| found.price.of(usage?));
+    let of_tokens = |usage: Option<Usage>| found.and_then(|found| found.price.of(usage?));
     let bare = found.and_then(|found| found.bare).map(str::to_owned);
     let costs = record
         .agents
         .iter()
-        .map(|agent| said(agent).or_else(|| priced(agent.usage)));
+        .map(|agent| said(agent).or_else(|| of_tokens(agent.usage)));
     let costs: Vec<Option<f64>> = costs.collect();
     let sum = costs.iter().flatten().fold(0.0, |sum, cost| sum + cost);
     let mut of_agents = record.agents.iter().zip(&costs);
@@ -146,7 +146,7 @@ pub fn cost_of(
             (part(sum), bare.filter(|_| is_priced))
         };
     }
-    match priced(usage) {
+    match of_tokens(usage) {
         Some(usd) => (part(usd), bare),
         None if sum > 0.0 => {
             let cost = Cost {

@@ -394,7 +394,7 @@ fn flaky(summary: &Summary) -> String {
 fn costs(summaries: &[Summary]) -> String {
     let totals = Totals::of(summaries);
     let (headline, spent) = (totals.headline_cost, totals.total_spent);
-    let mut out = tokens(&totals);
+    let mut out = totals.tokens();
     let _ = write!(
         out,
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
@@ -430,53 +430,6 @@ fn costs(summaries: &[Summary]) -> String {
         out,
         "  {whose}: trials that were overwritten are not counted"
     );
-    out
-}
-
-/// The tokens of the results that stand; nothing where none is known.
-fn tokens(totals: &Totals) -> String {
-    let Some(usage) = totals.usage else {
-        return String::new();
-    };
-    let parts = [
-        (usage.cached_tokens, "from a cache"),
-        (usage.cache_write_tokens, "written to one"),
-    ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", grouped(*count)))
-        .collect();
-    let cache = if parts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", parts.join(", "))
-    };
-    let reasoning = match usage.reasoning_tokens {
-        0 => String::new(),
-        count => format!(" ({} of reasoning)", grouped(count)),
-    };
-    let unknown = match totals.usage_unknown {
-        0 => String::new(),
-        n => format!("; of {} unknown", plural(n, "result")),
-    };
-    format!(
-        "tokens of the results that stand: {} in{cache}, {} out{reasoning}{unknown}\n",
-        grouped(usage.input_tokens),
-        grouped(usage.output_tokens)
-    )
-}
-
-/// A number with its thousands apart: `4,503,120`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
     out
 }
 

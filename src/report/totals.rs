@@ -1,10 +1,11 @@
-//! The sums over all runs of a report. Pure.
+//! The sums over all runs of a report.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::summary::{Outcome, Summary};
+use super::text::plural;
 use crate::bench::Usage;
 use crate::model::price::Total;
 
@@ -66,5 +67,78 @@ impl Totals {
     #[must_use]
     pub fn name(&self) -> String {
         format!("total ({} runs)", self.runs)
+    }
+
+    /// The tokens of the results that stand; nothing where none is known.
+    #[must_use]
+    pub fn tokens(&self) -> String {
+        let Some(usage) = self.usage else {
+            return String::new();
+        };
+        let parts = [
+            (usage.cached_tokens, "from a cache"),
+            (usage.cache_write_tokens, "written to one"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", grouped(*count)))
+            .collect();
+        let cache = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", parts.join(", "))
+        };
+        let reasoning = match usage.reasoning_tokens {
+            0 => String::new(),
+            count => format!(" ({} of reasoning)", grouped(count)),
+        };
+        let unknown = match self.usage_unknown {
+            0 => String::new(),
+            n => format!("; of {} unknown", plural(n, "result")),
+        };
+        format!(
+            "tokens of the results that stand: {} in{cache}, {} out{reasoning}{unknown}\n",
+            grouped(usage.input_tokens),
+            grouped(usage.output_tokens)
+        )
+    }
+}
+
+/// A number with its thousands apart: `4,503,120`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_with_those_of_the_cache_and_of_reasoning() {
+        let totals = Totals {
+            usage: Some(Usage {
+                input_tokens: 4_503_120,
+                output_tokens: 1_000,
+                cached_tokens: 4_000_000,
+                cache_write_tokens: 12,
+                reasoning_tokens: 999,
+            }),
+            usage_unknown: 1,
+            ..Totals::default()
+        };
+        assert_eq!(
+            totals.tokens(),
+            "tokens of the results that stand: 4,503,120 in (4,000,000 from a cache, 12 written to one), 1,000 out (999 of reasoning); of 1 result unknown\n"
+        );
+        assert_eq!(Totals::default().tokens(), "");
     }
 }

@@ -8,11 +8,16 @@ use crate::bench::Usage;
 /// The counts of one agent; any may be missing.
 #[derive(Debug, Default, Deserialize)]
 pub struct AgentTokens {
-    input_tokens: Option<Value>,
-    output_tokens: Option<Value>,
-    cache_read_tokens: Option<Value>,
-    cache_write_tokens: Option<Value>,
-    reasoning_tokens: Option<Value>,
+    #[serde(rename = "input_tokens")]
+    input: Option<Value>,
+    #[serde(rename = "output_tokens")]
+    output: Option<Value>,
+    #[serde(rename = "cache_read_tokens")]
+    cache_read: Option<Value>,
+    #[serde(rename = "cache_write_tokens")]
+    cache_write: Option<Value>,
+    #[serde(rename = "reasoning_tokens")]
+    reasoning: Option<Value>,
 }
 
 impl AgentTokens {
@@ -23,11 +28,11 @@ impl AgentTokens {
             Some(value) => value.as_u64(),
         };
         let used = Usage {
-            input_tokens: self.input_tokens.as_ref()?.as_u64()?,
-            output_tokens: self.output_tokens.as_ref()?.as_u64()?,
-            cached_tokens: if_given(&self.cache_read_tokens)?,
-            cache_write_tokens: if_given(&self.cache_write_tokens)?,
-            reasoning_tokens: if_given(&self.reasoning_tokens)?,
+            input_tokens: self.input.as_ref()?.as_u64()?,
+            output_tokens: self.output.as_ref()?.as_u64()?,
+            cached_tokens: if_given(&self.cache_read)?,
+            cache_write_tokens: if_given(&self.cache_write)?,
+            reasoning_tokens: if_given(&self.reasoning)?,
         };
         used.believable()
     }
