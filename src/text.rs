@@ -1,6 +1,7 @@
 //! Text for people, from what is not theirs.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use regex::{Regex, RegexBuilder};
@@ -165,6 +166,36 @@ pub fn searched(text: &str) -> Cow<'_, str> {
     let head = text.floor_char_boundary(SEARCHED / 2);
     let tail = text.ceil_char_boundary(text.len() - SEARCHED / 2);
     Cow::Owned(format!("{}\n…\n{}", &text[..head], &text[tail..]))
+}
+
+/// The number that a text begins with, without leading zeros; the text loses it.
+fn number<'a>(text: &mut &'a str) -> &'a str {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
+    *text = rest;
+    digits.trim_start_matches('0')
+}
+
+/// The order of two texts in which numbers count as numbers; equal ones in another writing (`1` and
+/// `01`) stay apart.
+#[must_use]
+pub fn natural(a: &str, b: &str) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    loop {
+        let (Some(one), Some(other)) = (left.chars().next(), right.chars().next()) else {
+            return left.len().cmp(&right.len()).then_with(|| a.cmp(b));
+        };
+        let order = if one.is_ascii_digit() && other.is_ascii_digit() {
+            let (one, other) = (number(&mut left), number(&mut right));
+            one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+        } else {
+            (left, right) = (&left[one.len_utf8()..], &right[other.len_utf8()..]);
+            one.cmp(&other)
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
 }
 
 /// Bytes as hexadecimal digits.

@@ -72,12 +72,32 @@ impl fmt::Display for Cost {
     }
 }
 
-/// An amount for people: cents, or finer below ten cents.
+/// An amount for people: cents, or finer below ten cents. What is not zero does not look like it.
 #[must_use]
 pub fn dollars(usd: f64) -> String {
-    if usd > 0.0 && usd < 0.1 {
+    if usd > 0.0 && usd < 0.000_05 {
+        "<$0.0001".to_owned()
+    } else if usd > 0.0 && usd < 0.1 {
         format!("${usd:.4}")
     } else {
         format!("${usd:.2}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dollars;
+
+    #[test]
+    fn an_amount_that_is_not_zero_does_not_look_like_it() {
+        for (usd, shown) in [
+            (0.0, "$0.00"),
+            (1e-9, "<$0.0001"),
+            (0.000_05, "$0.0001"),
+            (0.0125, "$0.0125"),
+            (2.656, "$2.66"),
+        ] {
+            assert_eq!(dollars(usd), shown, "{usd}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Names of runs, which are directory names below `logs/`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Setting;
 use crate::error::Error;
+use crate::text::natural;
 
 /// The name of a run: one directory name, safe to join to a path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunName(String);
 
@@ -23,6 +25,19 @@ impl RunName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As people count: `a-2` before `a-10`.
+impl Ord for RunName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        natural(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for RunName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -125,5 +140,15 @@ mod tests {
             assert!(name.parse::<RunName>().is_err(), "{name:?}");
         }
         assert!("command-a-solo".parse::<RunName>().is_ok());
+    }
+
+    #[test]
+    fn numbers_in_names_are_counted_and_no_two_names_are_equal() {
+        let mut names: Vec<RunName> = ["b-2", "a-10", "a-2", "a-2b", "a-02", "a-1-3", "a"]
+            .map(|name| name.parse().unwrap())
+            .to_vec();
+        names.sort();
+        let sorted: Vec<&str> = names.iter().map(RunName::as_str).collect();
+        assert_eq!(sorted, ["a", "a-1-3", "a-02", "a-2", "a-2b", "a-10", "b-2"]);
     }
 }

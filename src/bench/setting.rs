@@ -33,6 +33,16 @@ impl Setting {
         }
     }
 
+    /// Two agents, with or without messages.
+    #[must_use]
+    pub const fn coop(with_messages: bool) -> Self {
+        if with_messages {
+            Self::CoopComm
+        } else {
+            Self::CoopNocomm
+        }
+    }
+
     /// How many agents work on a pair.
     #[must_use]
     pub const fn agents(self) -> usize {
@@ -85,8 +95,50 @@ impl FromStr for Setting {
     }
 }
 
+/// What is known of the setting of a run that others began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "&'static str")]
+pub enum RunSetting {
+    /// All of it.
+    Of(Setting),
+    /// Two agents, and nothing says whether they could send messages.
+    Coop,
+}
+
+impl RunSetting {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Of(setting) => setting.name(),
+            Self::Coop => "coop (messaging unknown)",
+        }
+    }
+
+    /// The setting, if it is known.
+    #[must_use]
+    pub const fn known(self) -> Option<Setting> {
+        match self {
+            Self::Of(setting) => Some(setting),
+            Self::Coop => None,
+        }
+    }
+}
+
+impl From<RunSetting> for &'static str {
+    fn from(setting: RunSetting) -> Self {
+        setting.name()
+    }
+}
+
+impl fmt::Display for RunSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// The two shapes of a run's log tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tree {
     /// `solo/`: one `agent` per result.

@@ -1,4 +1,4 @@
-//! Tokens and what they cost.
+//! Tokens of model calls, and what of them can be believed.
 
 use std::ops::AddAssign;
 
@@ -8,21 +8,30 @@ use serde_json::Value;
 /// Tokens that model calls used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Prompt tokens, cached ones included.
+    /// Prompt tokens, those that a cache had or took included.
     pub input_tokens: u64,
-    /// Completion tokens.
+    /// Completion tokens, those of reasoning included.
     pub output_tokens: u64,
     /// Those of the prompt tokens that came from the provider's cache.
     #[serde(default)]
     pub cached_tokens: u64,
+    /// Those of the prompt tokens that were written to the provider's cache.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// Those of the completion tokens that were reasoning.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
 }
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         // Each is far below; a sum of what is believed never gets there.
-        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
-        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
-        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.input_tokens, other.input_tokens);
+        add(&mut self.output_tokens, other.output_tokens);
+        add(&mut self.cached_tokens, other.cached_tokens);
+        add(&mut self.cache_write_tokens, other.cache_write_tokens);
+        add(&mut self.reasoning_tokens, other.reasoning_tokens);
     }
 }
 
@@ -82,55 +91,33 @@ impl Usage {
     /// What a trial or an agent used, if it can have used so much.
     #[must_use]
     pub fn believable(self) -> Option<Self> {
-        let counts = [self.input_tokens, self.output_tokens, self.cached_tokens];
+        let counts = [
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.cache_write_tokens,
+            self.reasoning_tokens,
+        ];
         let is_so = counts.iter().all(|count| *count <= MOST_IN_A_TRIAL);
         is_so.then_some(self)
     }
-}
 
-/// The price of a model, in litellm's format (`model_prices_and_context_window.json`):
-/// USD per token, and the size of its context window.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Price {
-    /// USD per prompt token.
-    pub input_cost_per_token: f64,
-    /// USD per completion token.
-    pub output_cost_per_token: f64,
-    /// USD per prompt token read from the cache; the input price when it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_read_input_token_cost: Option<f64>,
-    /// The most tokens that a prompt may have; `None` when it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_input_tokens: Option<u64>,
-}
-
-/// The most that a token can cost, in USD: a thousand times the dearest of litellm's list.
-const DEAREST_TOKEN: f64 = 1.0;
-
-impl Price {
-    /// Whether tokens can cost so much: not negative, not infinite, and at most a dollar each.
+    /// Nothing was used.
     #[must_use]
-    pub fn is_believable(&self) -> bool {
-        let prices = [
-            Some(self.input_cost_per_token),
-            Some(self.output_cost_per_token),
-            self.cache_read_input_token_cost,
-        ];
-        let is_one = |usd: f64| (0.0..=DEAREST_TOKEN).contains(&usd);
-        prices.into_iter().flatten().all(is_one)
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
     }
 
-    /// What these tokens cost, in USD; `None` where the price makes it what nothing can cost.
+    /// With the cache's tokens among those of the prompt, whether they were counted there or beside:
+    /// Anthropic counts them beside, `OpenAI` among. Where they are more than the prompt's, they
+    /// were beside.
     #[must_use]
-    pub fn of(&self, usage: Usage) -> Option<f64> {
-        let cached = usage.cached_tokens.min(usage.input_tokens);
-        let cached_price = self
-            .cache_read_input_token_cost
-            .unwrap_or(self.input_cost_per_token);
-        let cost = (usage.input_tokens - cached) as f64 * self.input_cost_per_token
-            + cached as f64 * cached_price
-            + usage.output_tokens as f64 * self.output_cost_per_token;
-        believable_cost(cost)
+    pub const fn with_cache_in_prompt(mut self, is_beside: bool) -> Self {
+        let of_cache = self.cached_tokens.saturating_add(self.cache_write_tokens);
+        if is_beside || of_cache > self.input_tokens {
+            self.input_tokens = self.input_tokens.saturating_add(of_cache);
+        }
+        self
     }
 }
 
@@ -176,31 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn sums_do_not_wrap_and_a_mad_price_makes_no_cost() {
+    fn sums_do_not_wrap() {
         let most = Usage {
             input_tokens: u64::MAX - 1,
             output_tokens: 5,
             cached_tokens: u64::MAX,
+            ..Usage::default()
         };
         let mut sum = most;
         sum += most;
         assert_eq!((sum.input_tokens, sum.output_tokens), (u64::MAX, 10));
         assert_eq!(sum.believable(), None);
-        let price = |usd| Price {
-            input_cost_per_token: usd,
-            output_cost_per_token: 0.0,
-            cache_read_input_token_cost: None,
-            max_input_tokens: None,
-        };
-        let used = Usage {
-            input_tokens: 1000,
-            ..Usage::default()
-        };
-        assert_eq!(price(0.001).of(used), Some(1.0));
-        assert!(price(0.001).is_believable());
-        for mad in [-1.0, 1e300, f64::NAN, f64::INFINITY] {
-            assert_eq!(price(mad).of(used), None, "{mad}");
-            assert!(!price(mad).is_believable(), "{mad}");
-        }
     }
 }

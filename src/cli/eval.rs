@@ -14,7 +14,7 @@ use super::options::{self, RunSelection, set};
 use super::report::summarise;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
-use crate::bench::setting::Tree;
+use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RuleSet, Setting};
 use crate::config::{Config, Native};
 use crate::demo;
@@ -27,7 +27,7 @@ use crate::executor::local;
 use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::Format;
-use crate::report::survey::setting_of_run;
+use crate::report::setting::setting_of_run;
 use crate::report::text::{duration, plural};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
@@ -130,7 +130,8 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         None => found.runs,
         Some(wanted) => {
             let of = |run: &RunDir| -> Result<bool> {
-                Ok(setting_of_run(run, Manifest::read(run)?.as_ref()) == Some(wanted))
+                Ok(setting_of_run(run, Manifest::read(run)?.as_ref())
+                    == Some(RunSetting::Of(wanted)))
             };
             let mut chosen = Vec::new();
             for run in found.runs {

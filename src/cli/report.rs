@@ -11,9 +11,11 @@ use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
-use crate::report::survey::{Books, Surveyed, setting_of_run};
+use crate::report::setting::{Said, setting_by};
+use crate::report::survey::{Books, Standing, Surveyed};
 use crate::report::{Format, Summary};
 use crate::store::gold::Gold;
+use crate::store::run_config::RunConfig;
 use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
 
@@ -89,9 +91,13 @@ impl Stand {
     pub fn summary(&self, run: &RunDir) -> Summary {
         let manifest = self.manifest.as_ref();
         let ledger = &self.books.ledger;
+        let results = self.surveyed.iter().filter_map(|it| match &it.standing {
+            Standing::Result(judged) => Some(Said::of(&judged.record)),
+            Standing::Missing | Standing::Unreadable(_) => None,
+        });
         let mut summary = Summary::of(
             run.name().clone(),
-            setting_of_run(run, manifest),
+            setting_by(run, manifest, results),
             &self.surveyed,
             ledger.entries(),
             planned_by_upstream(run, manifest),
@@ -142,13 +148,8 @@ fn summary_of(run: &RunDir, mut stand: Stand, is_strict: bool) -> Result<Summary
 
 /// How many pairs upstream's `config.json` counted, for a run without a manifest.
 fn planned_by_upstream(run: &RunDir, manifest: Option<&Manifest>) -> Option<usize> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        total_tasks: usize,
-    }
     if manifest.is_some() {
         return None;
     }
-    let bytes = files::read_up_to(&run.config_json(), 1_000_000).ok()??;
-    Some(serde_json::from_slice::<Config>(&bytes).ok()?.total_tasks)
+    RunConfig::read(run)?.total_tasks()
 }

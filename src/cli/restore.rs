@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::options::{self, ConfigSource, Places, Reading};
 use super::report::Stand;
 use super::ui::Ui;
-use crate::bench::setting::Tree;
+use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
 use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
-use crate::report::survey::setting_of_run;
+use crate::report::setting::setting_of_run;
 use crate::report::text::plural;
 use crate::report::{Standing, Surveyed};
 use crate::runner::forced::Worth;
@@ -268,7 +268,7 @@ fn perform(
             .contains(&pair.to_string())
             .then_some(open.attempt)
     };
-    let setting = setting_of_run(run, stand.manifest.as_ref());
+    let setting = setting_of_run(run, stand.manifest.as_ref()).and_then(RunSetting::known);
     let entries = displaced.iter().filter_map(|one| match &one.standing {
         Standing::Result(judged) => {
             let attempt = attempt(&one.pair);

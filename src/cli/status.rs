@@ -12,15 +12,17 @@ use crate::bench::Pair;
 use crate::bench::cost::dollars;
 use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
-use crate::files;
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
+use crate::report::{Summary, Totals};
 use crate::runner::Plan;
 use crate::runner::limit::local;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
+use crate::store::run_config::RunConfig;
 use crate::store::{Ledger, Manifest, Pass, RunDir};
+use crate::text::{NAME, one_line};
 use crate::triage::Rules;
 
 /// Show what is finished, running and left, from disk
@@ -34,21 +36,45 @@ pub struct StatusArgs {
 
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    let mut summaries = Vec::new();
     for run in &found.runs {
-        ui.data(&status(run, &found.rules, &found.prices)?)?;
+        let (text, summary) = status(run, &found.rules, &found.prices)?;
+        ui.data(&text)?;
+        summaries.push(summary);
+    }
+    if summaries.len() > 1 {
+        ui.data(&of_all(&Totals::of(&summaries)))?;
     }
     Ok(exit::OK)
 }
 
-fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
+/// What all runs come to.
+fn of_all(totals: &Totals) -> String {
+    let missing = totals.count_of(Outcome::Missing);
+    format!(
+        "{}: {}, {} finished, {} in error, {missing} without a result\n  cost of the results that stand {}, spent on every trial {}\n",
+        totals.name(),
+        plural(totals.pairs, "pair"),
+        totals.finished,
+        totals.pairs - totals.finished - missing,
+        totals.headline_cost,
+        totals.total_spent
+    )
+}
+
+fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, Summary)> {
     let stand = Stand::read(run, rules, prices)?;
     let summary = stand.summary(run);
     let ledger = &stand.books.ledger;
     let history = History::of_run(run)?;
     let holder = RunLock::holder(run);
     let mut text = String::new();
-    let left = summary.unfinished();
-    let is_forced = !Pass::read_open(&run.pass())?.pairs.is_empty();
+    let pass = Pass::read_open(&run.pass())?;
+    let is_forced = !pass.pairs.is_empty();
+    // Another attempt does not change an error that is the agent's own: no command resumes it.
+    let plan = Plan::of(&stand.surveyed, true, &pass);
+    let settled = plan.settled.len();
+    let left = summary.unfinished() - settled;
     let waits = history.waits_until.filter(|at| *at > Timestamp::now());
     let state = match &holder {
         Some(holder) if waits.is_some() => format!(
@@ -62,6 +88,10 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
         None if left == 0 && is_forced => {
             "every pair has finished; a forced pass is open".to_owned()
         }
+        None if left == 0 && settled > 0 => format!(
+            "complete; {} ended in an error of the agent's own",
+            plural(settled, "pair")
+        ),
         None if left == 0 => "complete".to_owned(),
         None if stand.manifest.is_none() => {
             format!("not running, {left} left; the cooperbench command that began it resumes")
@@ -72,8 +102,11 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
         None => format!("not running, {left} left; the same command resumes"),
     };
     let _ = writeln!(text, "{}: {state}", bold(run.name()));
-    if let Some(manifest) = &stand.manifest {
-        let _ = writeln!(text, "  {}", in_force(manifest));
+    match &stand.manifest {
+        Some(manifest) => {
+            let _ = writeln!(text, "  {}", in_force(manifest));
+        }
+        None => text.push_str(&of_others(run, &summary)),
     }
     let errors = summary.unfinished() - summary.count_of(Outcome::Missing);
     let _ = writeln!(
@@ -96,7 +129,7 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
             );
         }
     }
-    text.push_str(&of_pass(run, &stand)?);
+    text.push_str(&of_pass(&pass, &plan));
     let _ = writeln!(
         text,
         "  cost of the results that stand {}, spent on {} {}{}",
@@ -108,22 +141,40 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<String> {
             n => format!(" ({n} cut off)"),
         }
     );
-    Ok(text)
+    Ok((text, summary))
+}
+
+/// What is known of a run that has no manifest.
+fn of_others(run: &RunDir, summary: &Summary) -> String {
+    let config = RunConfig::read(run).unwrap_or_default();
+    let agent = summary
+        .agent
+        .as_deref()
+        .or_else(|| config.agent_framework());
+    let model = summary.model.as_deref().or_else(|| config.model());
+    let known = [
+        summary.setting.map(|setting| setting.to_string()),
+        agent.map(|agent| format!("agent {}", one_line(agent, NAME))),
+        model.map(|model| format!("model {}", one_line(model, NAME))),
+    ];
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    format!("  {}\n", known.join(", "))
 }
 
 /// A line on a forced pass that is not done, whose pairs may look finished.
-fn of_pass(run: &RunDir, stand: &Stand) -> Result<String> {
-    let pass = Pass::read_open(&run.pass())?;
+fn of_pass(pass: &Pass, plan: &Plan) -> String {
     if pass.pairs.is_empty() {
-        return Ok(String::new());
+        return String::new();
     }
-    let to_run = Plan::of(&stand.surveyed, true, &pass).to_run;
-    let left = to_run.iter().filter(|pair| pass.covers(pair)).count();
-    Ok(format!(
+    let left = plan.to_run.iter().filter(|pair| pass.covers(pair)).count();
+    format!(
         "  a forced pass begun at {:.0} is not closed: {left} of its {} left; --force goes on with it\n",
         pass.begun_at,
         plural(pass.pairs.len(), "pair")
-    ))
+    )
 }
 
 /// What the run is made of, by its own manifest.
@@ -179,10 +230,5 @@ fn under_way(
 /// How many pairs upstream runs at once by its own `config.json`: of runs whose manifest is from
 /// before that was kept there.
 fn of_config_json(run: &RunDir) -> Option<usize> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        concurrency: usize,
-    }
-    let bytes = files::read_up_to(&run.config_json(), 1_000_000).ok()??;
-    Some(serde_json::from_slice::<Config>(&bytes).ok()?.concurrency)
+    RunConfig::read(run)?.concurrency()
 }

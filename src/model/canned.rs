@@ -98,8 +98,7 @@ impl Canned {
             price: Some(Price {
                 input_cost_per_token: 3e-6,
                 output_cost_per_token: 1e-5,
-                cache_read_input_token_cost: None,
-                max_input_tokens: None,
+                ..Price::default()
             }),
             timeout: Duration::from_mins(1),
             tries: 4,

@@ -107,8 +107,9 @@ fn priced(json: &str) -> serde_json::Result<impl Iterator<Item = (String, Price)
 /// What a trial cost, and the name that the price was found by where it is not the model's own.
 ///
 /// What a result says is taken where it says something. Zero for an agent that made model calls
-/// means that the tool had no price: then the tokens are priced from `prices`. Of what stays unknown
-/// the known part is the cost, marked as a part.
+/// means that the tool had no price: then its tokens are priced from `prices`, or, where only those
+/// of the trial are known, all of these. Of what stays unknown the known part is the cost, marked as
+/// a part.
 #[must_use]
 pub fn cost_of(
     record: &TrialRecord,
@@ -116,42 +117,57 @@ pub fn cost_of(
     prices: &PriceTable,
 ) -> (Cost, Option<String>) {
     let is_partial = record.agents.iter().any(|agent| agent.usage_unknown);
-    let from_tokens = || {
-        let found = prices.find(record.model.as_deref()?)?;
-        Some((found.price.of(usage?)?, found.bare.map(str::to_owned)))
-    };
     let part = |usd| Cost {
         usd: Some(usd),
         is_partial,
     };
     if let Some(cost) = record.whole_cost
-        && (cost != 0.0 || record.steps() == 0)
+        && (cost != 0.0 || record.agents.iter().all(used_nothing))
     {
         return (part(cost), None);
     }
-    let known = |agent: &AgentRecord| match (agent.cost, agent.steps) {
-        (Some(cost), _) if cost > 0.0 => Some(cost),
-        (Some(_), Some(0)) => Some(0.0),
-        _ => None,
-    };
-    let costs: Vec<Option<f64>> = record.agents.iter().map(known).collect();
+    let found = record.model.as_deref().and_then(|model| prices.find(model));
+    let of_tokens = |usage: Option<Usage>| found.and_then(|found| found.price.of(usage?));
+    let bare = found.and_then(|found| found.bare).map(str::to_owned);
+    let costs = record
+        .agents
+        .iter()
+        .map(|agent| said(agent).or_else(|| of_tokens(agent.usage)));
+    let costs: Vec<Option<f64>> = costs.collect();
     let sum = costs.iter().flatten().fold(0.0, |sum, cost| sum + cost);
-    if record.whole_cost.is_none() && costs.iter().all(Option::is_some) {
+    let mut of_agents = record.agents.iter().zip(&costs);
+    let is_priced = of_agents.any(|(agent, cost)| said(agent).is_none() && cost.is_some());
+    if costs.iter().all(Option::is_some) {
         // Calls whose usage nobody told, and no other: that is nothing known.
         let nothing = is_partial && sum == 0.0;
-        return (if nothing { Cost::UNKNOWN } else { part(sum) }, None);
+        return if nothing {
+            (Cost::UNKNOWN, None)
+        } else {
+            (part(sum), bare.filter(|_| is_priced))
+        };
     }
-    match from_tokens() {
-        Some((usd, bare)) => (part(usd), bare),
-        None if sum > 0.0 => (
-            Cost {
+    match of_tokens(usage) {
+        Some(usd) => (part(usd), bare),
+        None if sum > 0.0 => {
+            let cost = Cost {
                 usd: Some(sum),
                 is_partial: true,
-            },
-            None,
-        ),
+            };
+            (cost, bare.filter(|_| is_priced))
+        }
         None => (Cost::UNKNOWN, None),
     }
+}
+
+/// What a result says that an agent cost; zero is said by one that used nothing only.
+fn said(agent: &AgentRecord) -> Option<f64> {
+    let cost = agent.cost?;
+    (cost > 0.0 || used_nothing(agent)).then_some(cost)
+}
+
+/// Whether an agent called no model, or told that no tokens were used.
+fn used_nothing(agent: &AgentRecord) -> bool {
+    agent.steps == Some(0) || agent.usage.is_some_and(Usage::is_nothing)
 }
 
 /// A sum of costs, some of which may be unknown.
@@ -213,7 +229,7 @@ mod tests {
         let usage = Some(Usage {
             input_tokens: 1_000_000,
             output_tokens: 100_000,
-            cached_tokens: 0,
+            ..Usage::default()
         });
         let record = record(UNPRICED);
         assert_eq!(
@@ -230,7 +246,7 @@ mod tests {
         let used = |input_tokens, output_tokens| Usage {
             input_tokens,
             output_tokens,
-            cached_tokens: 0,
+            ..Usage::default()
         };
         let table = PriceTable::embedded();
         let price = table

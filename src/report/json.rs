@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::summary::{Comparison, Summary, comparisons};
+use super::summary::{Comparison, Contrast, Summary, Unshared, contrasts};
+use super::totals::Totals;
 use crate::model::price::Total;
 use crate::text::shown_json;
 
@@ -15,6 +16,8 @@ struct Report<'a> {
     regatta: &'static str,
     runs: &'a [Summary],
     comparisons: Vec<Comparison>,
+    not_compared: Vec<Unshared>,
+    totals: Totals,
     headline_cost: Total,
     total_spent: Total,
 }
@@ -22,18 +25,23 @@ struct Report<'a> {
 /// One JSON object, with all runs.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
-    let (mut headline_cost, mut total_spent) = (Total::default(), Total::default());
-    for summary in summaries {
-        headline_cost += summary.headline_cost;
-        total_spent += summary.total_spent;
+    let totals = Totals::of(summaries);
+    let (mut comparisons, mut not_compared) = (Vec::new(), Vec::new());
+    for contrast in contrasts(summaries) {
+        match contrast {
+            Contrast::Shown(comparison) => comparisons.push(comparison),
+            Contrast::Unshared(unshared) => not_compared.push(unshared),
+        }
     }
     let report = Report {
         format: FORMAT,
         regatta: env!("CARGO_PKG_VERSION"),
         runs: summaries,
-        comparisons: comparisons(summaries),
-        headline_cost,
-        total_spent,
+        comparisons,
+        not_compared,
+        headline_cost: totals.headline_cost,
+        total_spent: totals.total_spent,
+        totals,
     };
     let mut text = shown_json(&serde_json::to_string_pretty(&report).unwrap_or_default());
     text.push('\n');

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::statistics::Rate;
-use super::summary::{Outcome, Summary, columns, comparisons};
-use super::text::{doubts, duration, not_looked_at};
+use super::summary::{Contrast, Outcome, Summary, columns, contrasts};
+use super::text::{doubts, duration, not_looked_at, p_value};
 use super::time_limit;
+use super::totals::Totals;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -37,6 +38,23 @@ pub fn render(summaries: &[Summary]) -> String {
             summary.headline_cost,
             summary.total_spent,
             duration(summary.trial_seconds),
+        );
+    }
+    if summaries.len() > 1 {
+        let totals = Totals::of(summaries);
+        let counts = columns
+            .iter()
+            .map(|outcome| totals.count_of(*outcome).to_string());
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            totals.name(),
+            totals.pairs,
+            totals.finished,
+            counts.collect::<Vec<_>>().join(" | "),
+            totals.headline_cost,
+            totals.total_spent,
+            duration(totals.trial_seconds),
         );
     }
     for summary in summaries {
@@ -133,11 +151,19 @@ fn rates(summaries: &[Summary]) -> String {
             listed(&rates.rules)
         );
     }
-    let found = comparisons(summaries);
-    if !found.is_empty() {
+    let found = contrasts(summaries);
+    if found.iter().any(|it| matches!(it, Contrast::Shown(_))) {
         out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
     }
-    for comparison in &found {
+    let mut unshared = String::new();
+    for contrast in &found {
+        let comparison = match contrast {
+            Contrast::Shown(comparison) => comparison,
+            Contrast::Unshared(nothing) => {
+                let _ = writeln!(unshared, "\n{}", cell(&nothing.to_string()));
+                continue;
+            }
+        };
         let it = &comparison.difference;
         let interval = it.interval.map_or_else(String::new, |interval| {
             format!(
@@ -153,16 +179,17 @@ fn rates(summaries: &[Summary]) -> String {
         };
         let _ = writeln!(
             out,
-            "| {} less {}{rules} | {:+.1}{interval} | {:.3} | {} | {} | {} |",
+            "| {} less {}{rules} | {:+.1}{interval} | {} | {} | {} | {} |",
             cell(comparison.first.as_str()),
             cell(comparison.second.as_str()),
             100.0 * it.share,
-            it.mcnemar_p,
+            p_value(it.mcnemar_p).trim_start_matches("= "),
             it.only_first,
             it.only_second,
             it.pairs
         );
     }
+    out.push_str(&unshared);
     out
 }
 

@@ -5,14 +5,17 @@ pub mod flags;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod setting;
 pub mod statistics;
 pub mod summary;
 pub mod survey;
 pub mod text;
 pub mod time_limit;
+pub mod totals;
 
-pub use summary::{Comparison, Outcome, Summary, comparisons};
+pub use summary::{Comparison, Contrast, Outcome, Summary, contrasts};
 pub use survey::{Standing, Survey, Surveyed};
+pub use totals::Totals;
 
 use crate::error::Error;
 

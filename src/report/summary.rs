@@ -9,6 +9,7 @@ use super::flags::{Flagged, Flags};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use super::time_limit::TimeLimit;
+use crate::bench::setting::RunSetting;
 use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
@@ -200,7 +201,7 @@ pub struct Summary {
     /// The run.
     pub run: RunName,
     /// Its setting, when it is known.
-    pub setting: Option<Setting>,
+    pub setting: Option<RunSetting>,
     /// The model of its results.
     pub model: Option<String>,
     /// The agent framework of its results.
@@ -263,7 +264,7 @@ impl Summary {
     #[must_use]
     pub fn of(
         run: RunName,
-        setting: Option<Setting>,
+        setting: Option<RunSetting>,
         surveyed: &[Surveyed],
         ledger: &[LedgerEntry],
         planned: Option<usize>,
@@ -301,12 +302,13 @@ impl Summary {
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
+        // A result that names no trial of its own may have a namesake in another pair.
         let mut recorded = HashSet::new();
         for entry in ledger {
             let (all, failed) = trials.entry(&entry.pair).or_default();
             *all += 1;
             *failed += usize::from(entry.void || entry.diagnosis.is_some());
-            recorded.insert(entry.trial.as_str());
+            recorded.insert((&entry.pair, entry.trial.as_str()));
             summary.total_spent.add(entry.cost());
         }
         for pair in surveyed {
@@ -355,7 +357,7 @@ impl Summary {
         &mut self,
         surveyed: &Surveyed,
         (trials, failed_trials): (usize, usize),
-        recorded: &HashSet<&str>,
+        recorded: &HashSet<(&Pair, &str)>,
     ) -> PairLine {
         let outcome = Outcome::of(surveyed);
         *self.outcomes.entry(outcome).or_default() += 1;
@@ -420,7 +422,7 @@ impl Summary {
         self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
         self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
         self.headline_cost.add(judged.cost);
-        if !recorded.contains(record.trial.as_str()) {
+        if !recorded.contains(&(&surveyed.pair, record.trial.as_str())) {
             self.total_spent.add(judged.cost);
         }
         match judged.usage {
@@ -512,6 +514,38 @@ pub struct Comparison {
     pub same_rules: bool,
 }
 
+/// Two runs that a question is about and that share no judged pair.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unshared {
+    /// The run whose share would be the first.
+    pub first: RunName,
+    /// The run whose share would be taken from it.
+    pub second: RunName,
+    /// How many pairs were judged in the first.
+    pub judged_in_first: usize,
+    /// How many pairs were judged in the second.
+    pub judged_in_second: usize,
+}
+
+/// What a report says of two runs of one experiment.
+#[derive(Clone, Debug)]
+pub enum Contrast {
+    /// How they differ.
+    Shown(Comparison),
+    /// There is nothing to see it by.
+    Unshared(Unshared),
+}
+
+impl std::fmt::Display for Unshared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} less {}: no pair was judged in both ({} in the first, {} in the second)",
+            self.first, self.second, self.judged_in_first, self.judged_in_second
+        )
+    }
+}
+
 /// The outcomes that a table of these runs has a column for: those that people look for, and those
 /// that some pair has.
 #[must_use]
@@ -533,16 +567,16 @@ pub fn columns(summaries: &[Summary]) -> Vec<Outcome> {
 }
 
 /// The benchmark's questions, for runs of one experiment: does talking help, and what does a second
-/// agent cost.
+/// agent cost. Of two runs of which none was judged there is nothing to say.
 #[must_use]
-pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
+pub fn contrasts(summaries: &[Summary]) -> Vec<Contrast> {
     let questions = [
         (Setting::CoopComm, Setting::CoopNocomm),
         (Setting::CoopComm, Setting::Solo),
         (Setting::CoopNocomm, Setting::Solo),
     ];
     let experiment = |summary: &Summary| {
-        let setting = summary.setting?;
+        let setting = summary.setting?.known()?;
         let prefix = summary.run.as_str().strip_suffix(setting.name())?;
         Some((prefix.to_owned(), setting))
     };
@@ -582,13 +616,23 @@ pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
             let shared = shared
                 .iter()
                 .map(|(line, passed, _, other)| (line.task.as_str(), *passed, *other));
+            let judged = |of: &Summary| of.lines.iter().filter_map(verdict).count();
+            let [judged_in_first, judged_in_second] = [judged(first), judged(second)];
+            let (first, second) = (first.run.clone(), second.run.clone());
             if let Some(difference) = statistics::difference(shared) {
-                found.push(Comparison {
-                    first: first.run.clone(),
-                    second: second.run.clone(),
+                found.push(Contrast::Shown(Comparison {
+                    first,
+                    second,
                     difference,
                     same_rules: rules.len() == 1,
-                });
+                }));
+            } else if judged_in_first + judged_in_second > 0 {
+                found.push(Contrast::Unshared(Unshared {
+                    first,
+                    second,
+                    judged_in_first,
+                    judged_in_second,
+                }));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::damage::Damage;
 use crate::bench::setting::Tree;
-use crate::bench::{Cost, Pair, Setting, Usage};
+use crate::bench::{Cost, Pair, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
 use crate::evaluation::of_trial::{Evidence, OfTrial};
@@ -12,7 +12,6 @@ use crate::evaluation::reason;
 use crate::model::price::{PriceTable, cost_of};
 use crate::store::eval::EvalFile;
 use crate::store::events::ContainerFacts;
-use crate::store::layout::setting_of;
 use crate::store::reasons::Reasons;
 use crate::store::result::ERROR;
 use crate::store::trajectory::Trajectory;
@@ -275,23 +274,15 @@ impl Survey<'_> {
                 || (!is_native && patch.is_ok_and(|meta| meta.len() < SHORT_PATCH))
         };
         let mut case = Case::default();
-        let mut usage = known.and_then(|entry| entry.usage);
-        let mut is_partly_unknown = false;
         for agent in &record.agents {
             // Trajectories are large. One is read for its tokens, unless ledger or result have them,
             // and for its end, unless nothing there can change the finding.
-            let untold = known.is_none() && agent.usage.is_none();
+            let in_ledger = known.is_some_and(|entry| entry.usage.is_some());
+            let untold = agent.usage.is_none() && !in_ledger;
             let wanted = untold || record.is_error() || suspect(agent.feature);
             let trajectory = wanted
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
                 .flatten();
-            let in_trajectory = || trajectory.as_ref().and_then(|trajectory| trajectory.usage);
-            if known.is_none() {
-                match agent.usage.or_else(in_trajectory) {
-                    Some(used) => *usage.get_or_insert_default() += used,
-                    None => is_partly_unknown |= agent.steps != Some(0),
-                }
-            }
             let patch = if suspect(agent.feature) {
                 crate::files::read_up_to(&dir.patch(agent.feature), SHORT_PATCH)
                     .ok()
@@ -309,8 +300,6 @@ impl Survey<'_> {
             case.trajectories.push(trajectory);
             case.patches.push(patch);
         }
-        // One agent's tokens are not the pair's.
-        let usage = usage.filter(|_| !is_partly_unknown);
         // What the harness voided when it happened stays void: it is not in the files.
         let void = known
             .filter(|entry| entry.void)
@@ -321,6 +310,7 @@ impl Survey<'_> {
         );
         let told = (finding == Finding::Unmatched).then(|| told(&record, &case));
         let billed = self.as_billed(&record, &case, &finding);
+        let usage = used(&billed).or_else(|| known?.usage);
         let (cost, priced_as) = cost_of(&billed, usage, self.prices);
         Judged {
             record,
@@ -332,7 +322,8 @@ impl Survey<'_> {
         }
     }
 
-    /// The record with the steps that were billed, of agents that ended before any answer came.
+    /// The record with what was billed, as the trajectories tell it: the tokens of agents whose
+    /// result has none, and the steps of those that ended before any answer came.
     ///
     /// v2 counts a refused call as a step, v1 does not count one whose answer it could not read.
     /// Only the error tells: a call that was refused is free, of another the cost is unknown.
@@ -342,6 +333,7 @@ impl Survey<'_> {
             .and_then(|found| self.rules.get(&found.evidence.rule));
         let refused = rule.is_some_and(|rule| rule.refused);
         let mut billed = record.clone();
+        let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
         for (agent, trajectory) in billed.agents.iter_mut().zip(&case.trajectories) {
             let messages = trajectory
                 .as_ref()
@@ -350,6 +342,18 @@ impl Survey<'_> {
                 !messages.is_empty() && messages.iter().all(|message| message.role != "assistant");
             if agent.status == ERROR && agent.cost == Some(0.0) && unanswered {
                 agent.steps = Some(u64::from(!refused));
+            }
+            let Some(trajectory) = trajectory else {
+                continue;
+            };
+            if !is_native && says_nothing(agent) && trajectory.was_answered() {
+                // A CLI that is killed leaves its counts, steps included, at zero.
+                (agent.usage, agent.steps) = (None, None);
+            }
+            if agent.usage.is_none() {
+                agent.usage = trajectory.usage;
+                // The cost is that of the answers that told.
+                agent.usage_unknown |= trajectory.is_untold && agent.cost > Some(0.0);
             }
         }
         billed
@@ -421,6 +425,26 @@ impl Survey<'_> {
     }
 }
 
+/// Whether a result says that an agent cost nothing because it used nothing.
+fn says_nothing(agent: &AgentRecord) -> bool {
+    let used_nothing = agent.steps == Some(0) || agent.usage.is_some_and(Usage::is_nothing);
+    agent.status == ERROR && agent.cost == Some(0.0) && used_nothing
+}
+
+/// The tokens of a trial, where each of its agents that made calls tells its own: one agent's are not
+/// the pair's.
+fn used(record: &TrialRecord) -> Option<Usage> {
+    let mut sum = None;
+    for agent in &record.agents {
+        match agent.usage {
+            Some(used) => *sum.get_or_insert_default() += used,
+            None if agent.steps == Some(0) => {}
+            None => return None,
+        }
+    }
+    sum
+}
+
 fn tag_of(record: &TrialRecord, diagnosis: &Diagnosis, attempt: Option<u32>) -> Tag {
     Tag {
         cause: diagnosis.cause,
@@ -428,21 +452,5 @@ fn tag_of(record: &TrialRecord, diagnosis: &Diagnosis, attempt: Option<u32>) -> 
         attempt: attempt.or_else(|| record.tag.as_ref()?.attempt),
         trial: record.trial.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
-}
-
-/// The setting of a run: its manifest's, or what its name and trees tell.
-#[must_use]
-pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<Setting> {
-    if let Some(manifest) = manifest {
-        return Some(manifest.setting);
-    }
-    let trees: Vec<Tree> = Tree::ALL
-        .into_iter()
-        .filter(|tree| run.tree(*tree).is_dir())
-        .collect();
-    match trees.as_slice() {
-        [tree] => setting_of(run, *tree),
-        _ => None,
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::summary::{Comparison, Outcome, PairLine, Rates, Summary, columns, comparisons};
+use super::summary::{Comparison, Contrast, Outcome, PairLine, Rates, Summary, columns, contrasts};
 use super::time_limit;
+use super::totals::Totals;
+use crate::bench::setting::RunSetting;
 use crate::hint;
-use crate::model::price::Total;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table and what there is to know about the pairs that did not finish.
@@ -15,7 +16,13 @@ pub fn render(summaries: &[Summary]) -> String {
     let mut out = table(summaries);
     for summary in summaries {
         out.push('\n');
-        let _ = writeln!(out, "{}: {}", summary.run, summary.counts());
+        let _ = writeln!(
+            out,
+            "{}{}: {}",
+            summary.run,
+            setting(summary),
+            summary.counts()
+        );
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
@@ -69,6 +76,16 @@ fn doubted(summary: &Summary) -> String {
         let _ = writeln!(out, "  {doubt}: {count}: {}", some(&pairs, 6));
     }
     out
+}
+
+/// The setting, where it is known and the run's name does not end with it.
+fn setting(summary: &Summary) -> String {
+    let name = summary.setting.map_or("", RunSetting::name);
+    if summary.run.as_str().ends_with(name) {
+        String::new()
+    } else {
+        format!(", {name}")
+    }
 }
 
 /// What was priced by another name than the model's.
@@ -181,20 +198,26 @@ fn share(rate: &Rate) -> String {
 
 /// How settings of one experiment differ.
 fn compared(summaries: &[Summary]) -> String {
-    let found = comparisons(summaries);
+    let found = contrasts(summaries);
     if found.is_empty() {
         return String::new();
     }
     let mut out =
         String::from("\ndifferences on the pairs judged in both, in percentage points:\n");
-    let mut rows = Vec::new();
-    for Comparison {
-        first,
-        second,
-        difference,
-        same_rules,
-    } in &found
-    {
+    let (mut rows, mut unshared) = (Vec::new(), String::new());
+    for contrast in &found {
+        let Comparison {
+            first,
+            second,
+            difference,
+            same_rules,
+        } = match contrast {
+            Contrast::Shown(comparison) => comparison,
+            Contrast::Unshared(nothing) => {
+                let _ = writeln!(unshared, "  {nothing}");
+                continue;
+            }
+        };
         let points = |share: f64| format!("{:+.1}", 100.0 * share);
         let interval = difference.interval.map_or_else(
             || match difference.tasks {
@@ -207,7 +230,7 @@ fn compared(summaries: &[Summary]) -> String {
             format!("  {first} less {second}"),
             points(difference.share),
             interval,
-            format!("McNemar p = {:.3}", difference.mcnemar_p),
+            format!("McNemar p {}", p_value(difference.mcnemar_p)),
             format!(
                 "{} passed in the first only, {} in the second, of {}",
                 difference.only_first,
@@ -222,7 +245,17 @@ fn compared(summaries: &[Summary]) -> String {
         ]);
     }
     out.push_str(&aligned(&rows));
+    out.push_str(&unshared);
     out
+}
+
+/// A p-value with its sign: one that rounds to zero is not zero.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("= {p:.3}")
+    }
 }
 
 /// A duration for people: `1h 02m`, `3m 20s`, `12s`.
@@ -267,6 +300,17 @@ fn table(summaries: &[Summary]) -> String {
         row.push(summary.headline_cost.to_string());
         row.push(summary.total_spent.to_string());
         row.push(duration(summary.trial_seconds));
+        rows.push(row);
+    }
+    if summaries.len() > 1 {
+        let totals = Totals::of(summaries);
+        let counts = [totals.pairs, totals.finished].into_iter();
+        let counts = counts.chain(columns.iter().map(|outcome| totals.count_of(*outcome)));
+        let mut row = vec![totals.name()];
+        row.extend(counts.map(|count| count.to_string()));
+        row.push(totals.headline_cost.to_string());
+        row.push(totals.total_spent.to_string());
+        row.push(duration(totals.trial_seconds));
         rows.push(row);
     }
     aligned(&rows)
@@ -385,12 +429,11 @@ fn flaky(summary: &Summary) -> String {
 }
 
 fn costs(summaries: &[Summary]) -> String {
-    let (mut headline, mut spent) = (Total::default(), Total::default());
-    for summary in summaries {
-        headline += summary.headline_cost;
-        spent += summary.total_spent;
-    }
-    let mut out = format!(
+    let totals = Totals::of(summaries);
+    let (headline, spent) = (totals.headline_cost, totals.total_spent);
+    let mut out = totals.tokens();
+    let _ = write!(
+        out,
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
     );
     if headline.unknown > 0 || spent.unknown > 0 {
@@ -407,13 +450,23 @@ fn costs(summaries: &[Summary]) -> String {
             summary.run
         );
     }
-    for summary in summaries.iter().filter(|summary| !summary.has_ledger) {
-        let _ = writeln!(
-            out,
-            "  {} has no ledger: trials that were overwritten are not counted",
-            summary.run
-        );
-    }
+    let without: Vec<&str> = summaries
+        .iter()
+        .filter(|summary| !summary.has_ledger)
+        .map(|summary| summary.run.as_str())
+        .collect();
+    let whose = match without.as_slice() {
+        [] => return out,
+        [run] => format!("{run} has no ledger"),
+        runs if runs.len() == summaries.len() => {
+            format!("none of the {} runs has a ledger", runs.len())
+        }
+        runs => format!("{} runs have no ledger ({})", runs.len(), some(runs, 6)),
+    };
+    let _ = writeln!(
+        out,
+        "  {whose}: trials that were overwritten are not counted"
+    );
     out
 }
 

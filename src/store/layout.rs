@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, RunName, Setting, TaskKey};
+use crate::bench::{Pair, RunName, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
 use crate::hint;
@@ -39,12 +39,13 @@ impl LogTree {
 
     /// Every run there is: the directories that hold results or a configuration.
     pub fn runs(&self) -> Result<Vec<RunDir>> {
-        let runs = files::list(&self.root)?
+        let mut runs: Vec<RunDir> = files::list(&self.root)?
             .into_iter()
             .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
             .map(|name| self.run(&name))
             .filter(RunDir::exists)
             .collect();
+        runs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(runs)
     }
 
@@ -212,7 +213,7 @@ impl RunDir {
         self.own().join("agent-config.yaml")
     }
 
-    /// Every pair directory of the run, with the tree it stands in.
+    /// Every pair directory of the run, with the tree it stands in, in order.
     pub fn pairs(&self) -> Result<Vec<(Tree, Pair)>> {
         let mut found = Vec::new();
         for tree in Tree::ALL {
@@ -235,18 +236,9 @@ impl RunDir {
                 }
             }
         }
+        // By number: as text, task 10 comes before task 9.
+        found.sort();
         Ok(found)
-    }
-}
-
-/// The setting of a run, when its name or its one tree tells.
-#[must_use]
-pub fn setting_of(run: &RunDir, tree: Tree) -> Option<Setting> {
-    match tree {
-        Tree::Solo => Some(Setting::Solo),
-        Tree::Coop => [Setting::CoopNocomm, Setting::CoopComm]
-            .into_iter()
-            .find(|setting| run.name().as_str().ends_with(setting.name())),
     }
 }
 

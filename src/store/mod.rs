@@ -14,8 +14,10 @@ pub mod pass;
 pub mod reasons;
 pub mod restore;
 pub mod result;
+pub mod run_config;
 pub mod scan;
 pub mod stream;
+mod tokens;
 pub mod trajectory;
 pub mod words;
 

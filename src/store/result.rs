@@ -1,6 +1,7 @@
 //! `result.json`: reading it whatever wrote it, and adding our tag to it.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -12,6 +13,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::diagnosis::{Cause, Evidence};
+use super::manifest::digest;
+use super::tokens::AgentTokens;
 use crate::bench::{Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
@@ -33,7 +36,8 @@ pub enum ResultFile {
 /// One trial as its `result.json` tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialRecord {
-    /// Upstream's `run_id`, unique per trial; the start time where a file has none.
+    /// Upstream's `run_id`, unique per trial; the start time where a file has none, and a digest of
+    /// the file where it has neither.
     pub trial: String,
     /// The run's name when it was made.
     pub run_name: Option<String>,
@@ -41,6 +45,10 @@ pub struct TrialRecord {
     pub agent_framework: Option<String>,
     /// The model.
     pub model: Option<String>,
+    /// The setting in the file's own word: upstream's are `solo` and `coop`.
+    pub setting: Option<String>,
+    /// Messages that the agents sent each other.
+    pub messages_sent: Option<u64>,
     /// Local time without a zone, as upstream writes it.
     pub started_at: Option<String>,
     /// Local time without a zone.
@@ -77,8 +85,8 @@ pub struct AgentRecord {
     /// Whether it made calls of unknown usage, beside those that its cost and tokens tell of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub usage_unknown: bool,
-    /// Its tokens, where the result vouches for them: our own engine's does. Of others, and of what
-    /// is known in part, the trajectory tells.
+    /// Its tokens, where the result tells them. mini-swe-agent's does not, nor one that knows them in
+    /// part: of these the trajectory tells.
     #[serde(skip)]
     pub usage: Option<Usage>,
 }
@@ -137,13 +145,6 @@ impl TrialRecord {
         statuses.join("+")
     }
 
-    /// Model calls of all agents, as far as they are known.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        let steps = self.agents.iter().filter_map(|agent| agent.steps);
-        steps.fold(0, u64::saturating_add)
-    }
-
     /// Reads a result from its bytes; the error is the reason it is none.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         if bytes.is_empty() {
@@ -156,7 +157,7 @@ impl TrialRecord {
             serde_json::error::Category::Data => format!("it has another shape: {error}"),
             _ => format!("it is not JSON: {error}"),
         })?;
-        file.into_record()
+        file.into_record(text)
     }
 }
 
@@ -217,15 +218,19 @@ pub fn write_tag(path: &Path, tag: Option<&Tag>) -> Result<bool> {
     Ok(true)
 }
 
+/// The keys that are ours.
+const OURS: [&str; 2] = ["infra_error", "regatta"];
+
 fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
     let mut keys: IndexMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
-    let untagged = !keys.contains_key("infra_error") && !keys.contains_key("regatta");
+    let untagged = !OURS.iter().any(|key| keys.contains_key(*key));
     let Some(tag) = tag else {
         if untagged {
             return Ok(bytes.to_vec());
         }
-        keys.shift_remove("infra_error");
-        keys.shift_remove("regatta");
+        for key in OURS {
+            keys.shift_remove(key);
+        }
         return written(&keys);
     };
     if tag.cause.passes() {
@@ -263,10 +268,13 @@ struct File {
     run_name: Option<String>,
     agent_framework: Option<String>,
     model: Option<String>,
+    setting: Option<Value>,
+    messages_sent: Option<Value>,
     started_at: Option<String>,
     ended_at: Option<String>,
     duration_seconds: Option<Value>,
-    agent: Option<FileAgent>,
+    status: Option<Value>,
+    agent: Option<Value>,
     agents: Option<HashMap<String, FileAgent>>,
     cost: Option<Value>,
     total_cost: Option<Value>,
@@ -275,7 +283,7 @@ struct File {
     regatta: Option<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct FileAgent {
     feature_id: Option<u64>,
     status: Option<String>,
@@ -283,9 +291,8 @@ struct FileAgent {
     steps: Option<Value>,
     error: Option<String>,
     usage_unknown: Option<bool>,
-    input_tokens: Option<Value>,
-    output_tokens: Option<Value>,
-    cache_read_tokens: Option<Value>,
+    #[serde(flatten)]
+    tokens: AgentTokens,
 }
 
 /// The most model calls that an agent can make: one a second for a year is more.
@@ -297,31 +304,32 @@ fn usd(value: Option<&Value>) -> Option<f64> {
 }
 
 impl FileAgent {
-    fn into_record(self, id: String) -> std::result::Result<AgentRecord, String> {
+    fn into_record(
+        self,
+        id: String,
+        framework: Option<&str>,
+    ) -> std::result::Result<AgentRecord, String> {
         let Some(status) = self.status else {
             return Err(format!("its agent `{id}` has no status"));
         };
+        let cost = usd(self.cost.as_ref());
+        let steps = self.steps.and_then(|steps| steps.as_u64());
+        let steps = steps.filter(|steps| *steps <= MOST_STEPS);
         // Only our own engine says whether it knows.
-        let usage = (self.usage_unknown == Some(false))
-            .then(|| {
-                let cached = self.cache_read_tokens.as_ref();
-                Some(Usage {
-                    input_tokens: self.input_tokens?.as_u64()?,
-                    output_tokens: self.output_tokens?.as_u64()?,
-                    cached_tokens: cached.map_or(Some(0), Value::as_u64)?,
-                })
-            })
-            .flatten()
-            .and_then(Usage::believable);
+        let usage = match self.usage_unknown {
+            Some(true) => None,
+            Some(false) => self.tokens.read(),
+            None => {
+                let may_have_none = cost == Some(0.0) && (status == ERROR || steps == Some(0));
+                self.tokens.read_of(framework, may_have_none)
+            }
+        };
         Ok(AgentRecord {
             id,
             feature: self.feature_id,
             status,
-            cost: usd(self.cost.as_ref()),
-            steps: self
-                .steps
-                .and_then(|steps| steps.as_u64())
-                .filter(|steps| *steps <= MOST_STEPS),
+            cost,
+            steps,
             error: self.error,
             usage_unknown: self.usage_unknown == Some(true),
             usage,
@@ -329,33 +337,72 @@ impl FileAgent {
     }
 }
 
+/// The id of a trial to which its file gives none: a digest of what the file says, so that another
+/// result has another, and without our tag, which comes and goes.
+fn unnamed(text: &str) -> String {
+    let keys: IndexMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    let mut said = String::new();
+    for (key, value) in &keys {
+        if !OURS.contains(&key.as_str()) {
+            let _ = writeln!(said, "{key}: {value}");
+        }
+    }
+    format!("unnamed-{}", &digest(said.as_bytes())[..8])
+}
+
 impl File {
-    fn into_record(self) -> std::result::Result<TrialRecord, String> {
+    /// The agent of a result that has only one, and the framework's name where that is all that its
+    /// `agent` says. A hand-made file may have what is said of an agent beside it.
+    fn alone(
+        &self,
+        text: &str,
+    ) -> std::result::Result<(Option<FileAgent>, Option<String>), String> {
+        let another_shape = |error| format!("it has another shape: {error}");
+        match &self.agent {
+            None | Some(Value::Null) => Ok((None, None)),
+            Some(Value::String(name)) => {
+                let agent = serde_json::from_str(text).map_err(another_shape)?;
+                Ok((Some(agent), Some(name.clone())))
+            }
+            Some(agent) => {
+                let mut agent = FileAgent::deserialize(agent).map_err(another_shape)?;
+                let status = self.status.as_ref().and_then(Value::as_str);
+                agent.status = agent.status.or_else(|| status.map(str::to_owned));
+                Ok((Some(agent), None))
+            }
+        }
+    }
+
+    fn into_record(self, text: &str) -> std::result::Result<TrialRecord, String> {
+        let (alone, named) = self.alone(text)?;
+        let framework = self.agent_framework.or(named);
         // Also where it is none that is believed: the whole then is none either.
-        let of_agents = self
-            .agent
+        let of_agents = alone
             .iter()
             .chain(self.agents.iter().flat_map(HashMap::values));
         let per_agent = of_agents.into_iter().any(|agent| agent.cost.is_some());
-        let mut agents = match (self.agent, self.agents) {
-            (Some(agent), _) => vec![agent.into_record("solo".to_owned())?],
+        let name = framework.as_deref();
+        let mut agents = match (alone, self.agents) {
+            (Some(agent), _) => vec![agent.into_record("solo".to_owned(), name)?],
             (None, Some(agents)) if !agents.is_empty() => agents
                 .into_iter()
-                .map(|(id, agent)| agent.into_record(id))
+                .map(|(id, agent)| agent.into_record(id, name))
                 .collect::<std::result::Result<_, _>>()?,
             _ => return Err("it has neither `agent` nor `agents` (a legacy shape)".to_owned()),
         };
         // Upstream writes the agents in the order in which they finished.
         agents.sort_by(|a, b| a.id.cmp(&b.id));
-        let trial = self
-            .run_id
-            .or_else(|| self.started_at.clone())
-            .ok_or("it has neither `run_id` nor `started_at`")?;
+        let named = [self.run_id, self.started_at.clone()];
+        let trial = named.into_iter().flatten().find(|id| !id.is_empty());
         Ok(TrialRecord {
-            trial,
+            trial: trial.unwrap_or_else(|| unnamed(text)),
             run_name: self.run_name,
-            agent_framework: self.agent_framework,
+            agent_framework: framework,
             model: self.model,
+            setting: self
+                .setting
+                .and_then(|word| Some(word.as_str()?.to_owned())),
+            messages_sent: self.messages_sent.and_then(|count| count.as_u64()),
             started_at: self.started_at,
             ended_at: self.ended_at,
             duration_seconds: self
@@ -467,15 +514,13 @@ mod tests {
             assert_eq!(record.agents[0].steps, Some(3), "{cost}");
         }
         let steps = |steps: &str| {
-            let json = format!(
-                r#"{{"run_id":"x","agents":{{"agent1":{{"status":"Submitted","steps":{steps}}},
-                    "agent2":{{"status":"Submitted","steps":{steps}}}}}}}"#
-            );
-            TrialRecord::parse(json.as_bytes()).unwrap().steps()
+            let json =
+                format!(r#"{{"run_id":"x","agent":{{"status":"Submitted","steps":{steps}}}}}"#);
+            TrialRecord::parse(json.as_bytes()).unwrap().agents[0].steps
         };
-        assert_eq!(steps("7"), 14);
+        assert_eq!(steps("7"), Some(7));
         for mad in ["18446744073709551615", "-1", "1.5", "\"7\""] {
-            assert_eq!(steps(mad), 0, "{mad}");
+            assert_eq!(steps(mad), None, "{mad}");
         }
     }
 

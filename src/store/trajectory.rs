@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::words::{Author, Words};
-use crate::bench::{Usage, tokens, tokens_if_given};
+use crate::bench::{Usage, told};
 use crate::files;
 
 /// Trajectories are read whole up to this size; a longer one counts as unreadable.
@@ -20,6 +20,8 @@ pub struct Trajectory {
     /// Tokens of every model response that was kept; `None` when there is none, or one that does not
     /// tell its usage: a part of the tokens is not all of them.
     pub usage: Option<Usage>,
+    /// Whether there is a model response that does not tell its usage.
+    pub is_untold: bool,
 }
 
 /// One message, with the parts that triage reads.
@@ -76,20 +78,27 @@ impl Trajectory {
             .any(|message| message.role == "assistant")
     }
 
+    /// Whether a model answered before the end: the last message of an agent that ended in an error
+    /// may be the error's text.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        let before = self.messages.split_last().map_or(&[][..], |(_, rest)| rest);
+        before.iter().any(|message| message.role == "assistant")
+    }
+
     /// Reads a trajectory from its bytes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let file: File = serde_json::from_slice(bytes)?;
         let mut trajectory = Self::default();
-        let mut is_whole = true;
         for message in file.messages {
             let extra = message.extra.unwrap_or_default();
-            match extra.response.map(|response| response.usage) {
-                Some(Some(usage)) => match usage_of(&usage) {
+            if let Some(response) = extra.response {
+                let is_empty = message.content.as_ref().is_none_or(|text| text == "");
+                let told = response.usage.as_ref().and_then(told::of_either);
+                match told.filter(|usage| is_empty || usage.output_tokens > 0) {
                     Some(usage) => *trajectory.usage.get_or_insert_default() += usage,
-                    None => is_whole = false,
-                },
-                Some(None) => is_whole = false,
-                None => {}
+                    None => trajectory.is_untold = true,
+                }
             }
             trajectory.messages.push(Message {
                 role: message.role.unwrap_or_default(),
@@ -103,7 +112,7 @@ impl Trajectory {
                 exception: extra.exception_str,
             });
         }
-        let usage = trajectory.usage.filter(|_| is_whole);
+        let usage = trajectory.usage.filter(|_| !trajectory.is_untold);
         trajectory.usage = usage.and_then(Usage::believable);
         Ok(trajectory)
     }
@@ -141,24 +150,6 @@ struct Extra {
 #[derive(Deserialize)]
 struct Response {
     usage: Option<Value>,
-}
-
-/// Usage in `OpenAI`'s shape, to which litellm normalises every provider's, or in Cohere's own
-/// (`usage.tokens` of its v2 chat); `None` where it is none that a call can have.
-fn usage_of(usage: &Value) -> Option<Usage> {
-    let cohere = &usage["tokens"];
-    if cohere.is_object() {
-        return Some(Usage {
-            input_tokens: tokens(&cohere["input_tokens"])?,
-            output_tokens: tokens(&cohere["output_tokens"])?,
-            cached_tokens: tokens_if_given(&usage["cached_tokens"])?,
-        });
-    }
-    Some(Usage {
-        input_tokens: tokens(&usage["prompt_tokens"])?,
-        output_tokens: tokens(&usage["completion_tokens"])?,
-        cached_tokens: tokens_if_given(&usage["prompt_tokens_details"]["cached_tokens"])?,
-    })
 }
 
 #[cfg(test)]

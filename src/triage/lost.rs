@@ -131,7 +131,7 @@ mod tests {
     fn trajectory(outputs: &[String]) -> Trajectory {
         Trajectory {
             messages: outputs.iter().map(|output| tool(output)).collect(),
-            usage: None,
+            ..Trajectory::default()
         }
     }
 

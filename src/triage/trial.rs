@@ -301,6 +301,8 @@ mod tests {
             run_name: None,
             agent_framework: None,
             model: None,
+            setting: None,
+            messages_sent: None,
             started_at: None,
             ended_at: None,
             duration_seconds: None,

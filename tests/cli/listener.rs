@@ -118,6 +118,11 @@ fn serve(
 
 /// A response whose message calls `bash` with this command: 1000 tokens in, 100 out.
 pub fn reply(command: &str) -> String {
+    reply_of(command, 1000, 100)
+}
+
+/// The same with other counts of tokens.
+pub fn reply_of(command: &str, input: u64, output: u64) -> String {
     let arguments = json!({"command": command}).to_string();
     let message = json!({"role": "assistant", "content": "", "tool_calls": [
         {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": arguments}},
@@ -126,8 +131,8 @@ pub fn reply(command: &str) -> String {
         "message": message.clone(),
         "choices": [{"index": 0, "message": message}],
         "usage": {
-            "prompt_tokens": 1000, "completion_tokens": 100,
-            "tokens": {"input_tokens": 1000, "output_tokens": 100},
+            "prompt_tokens": input, "completion_tokens": output,
+            "tokens": {"input_tokens": input, "output_tokens": output},
         },
     }))
 }

@@ -21,6 +21,7 @@ mod layers;
 mod limits;
 mod listener;
 mod native;
+mod others;
 mod plan;
 mod refusals;
 mod replies;

@@ -172,3 +172,148 @@ fn a_report_goes_whole_into_a_file() {
         .code(2)
         .says("no/such/dir.json");
 }
+
+/// A run of finished pairs, each judged as this says.
+fn judged(place: &Place, run: &str, tree: &str, pairs: &[(&str, bool)]) {
+    for (pair, passed) in pairs {
+        let dir = format!("cb/logs/{run}/{tree}/{pair}");
+        let agent = serde_json::json!({"status": "Submitted", "cost": 0.5, "steps": 3});
+        let mut result =
+            serde_json::json!({"run_id": format!("{run}/{pair}"), "duration_seconds": 30});
+        if tree == "solo" {
+            result["agent"] = agent;
+        } else {
+            result["agents"] = serde_json::json!({"agent1": agent.clone(), "agent2": agent});
+        }
+        place.write(&format!("{dir}/result.json"), result.to_string());
+        let verdict = serde_json::json!({"both_passed": passed, "error": null});
+        place.write(&format!("{dir}/eval.json"), verdict.to_string());
+    }
+}
+
+#[test]
+fn runs_and_pairs_are_in_the_order_of_their_numbers_with_totals_below() {
+    let place = Place::new();
+    let pairs = [
+        ("a_task/10/f1_f2", true),
+        ("a_task/9/f2_f10", false),
+        ("a_task/9/f2_f3", true),
+    ];
+    for run in ["x_10", "x_9", "x_1"] {
+        judged(&place, run, "solo", &pairs);
+    }
+    let text = report(&place, &[]);
+    let first = |line: &str| line.split("  ").next().unwrap().to_owned();
+    let table: Vec<String> = text.lines().take(5).map(first).collect();
+    assert_eq!(table, ["run", "x_1", "x_9", "x_10", "total (3 runs)"]);
+    assert_eq!(
+        text.lines()
+            .nth(4)
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+        [
+            "total", "(3", "runs)", "9", "9", "6", "3", "0", "0", "$4.50", "$4.50", "4m", "30s"
+        ]
+    );
+    let markdown = report(&place, &["--format", "markdown"]);
+    assert!(
+        markdown.contains("| total (3 runs) | 9 | 9 | 6 | 3 | 0 | 0 | $4.50 | $4.50 | 4m 30s |"),
+        "{markdown}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
+    assert_eq!(
+        json["totals"]["outcomes"],
+        serde_json::json!({"pass": 6, "fail": 3})
+    );
+    let lines = json["runs"][0]["lines"].as_array().unwrap().iter();
+    let order: Vec<_> = lines.map(|line| line["pair"].as_str().unwrap()).collect();
+    assert_eq!(
+        order,
+        ["a_task/9/f2_f3", "a_task/9/f2_f10", "a_task/10/f1_f2"]
+    );
+    assert!(!report(&place, &["x_9"]).contains("total ("));
+    let status = place
+        .run(&["status", "--cooperbench-dir", "cb"])
+        .code(0)
+        .stdout;
+    let runs: Vec<&str> = status
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    assert_eq!(
+        runs,
+        [
+            "x_1: complete",
+            "x_9: complete",
+            "x_10: complete",
+            "total (3 runs): 9 pairs, 9 finished, 0 in error, 0 without a result"
+        ]
+    );
+}
+
+#[test]
+fn runs_without_a_ledger_share_a_line() {
+    let place = tree();
+    let text = report(&place, &[]);
+    assert!(
+        text.contains("none of the 2 runs has a ledger: trials"),
+        "{text}"
+    );
+    let one = report(&place, &["x-solo"]);
+    assert!(one.contains("  x-solo has no ledger: trials that were overwritten are not counted\n"));
+}
+
+#[test]
+fn a_p_value_that_is_not_zero_does_not_look_like_it() {
+    let place = Place::new();
+    let pairs: Vec<String> = (1..=16)
+        .map(|task| format!("a_task/{task}/f1_f2"))
+        .collect();
+    for (run, tree, passed) in [("y-solo", "solo", false), ("y-coop-comm", "coop", true)] {
+        let pairs: Vec<(&str, bool)> = pairs.iter().map(|pair| (pair.as_str(), passed)).collect();
+        judged(&place, run, tree, &pairs);
+    }
+    let text = report(&place, &[]);
+    assert!(
+        text.contains("McNemar p < 0.001  16 passed in the first only"),
+        "{text}"
+    );
+    let markdown = report(&place, &["--format", "markdown"]);
+    assert!(
+        markdown.contains("| +100.0 | < 0.001 | 16 | 0 | 16 |"),
+        "{markdown}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
+    let p = json["comparisons"][0]["difference"]["mcnemar_p"]
+        .as_f64()
+        .unwrap();
+    assert!((p - 2.0_f64.powi(-15)).abs() < 1e-12, "{p}");
+}
+
+#[test]
+fn runs_that_share_no_judged_pair_are_named() {
+    let place = Place::new();
+    judged(
+        &place,
+        "y-solo",
+        "solo",
+        &[("a_task/1/f1_f2", true), ("a_task/1/f1_f3", true)],
+    );
+    judged(&place, "y-coop-comm", "coop", &[("a_task/2/f1_f2", true)]);
+    let told =
+        "y-coop-comm less y-solo: no pair was judged in both (1 in the first, 2 in the second)";
+    for format in ["text", "markdown"] {
+        let text = report(&place, &["--format", format]);
+        assert!(text.contains(told), "{text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
+    assert_eq!(json["comparisons"], serde_json::json!([]));
+    assert_eq!(
+        json["not_compared"],
+        serde_json::json!([{"first": "y-coop-comm", "second": "y-solo", "judged_in_first": 1, "judged_in_second": 2}])
+    );
+}

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, SUBMITS, reply};
+use crate::listener::{Listener, SUBMITS, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-smoke1-solo";
@@ -215,6 +215,58 @@ fn a_cut_off_trial_of_which_nothing_is_known_costs_nothing_that_is_known() {
         (&line["cost"], &line["usage_unknown"]),
         (&Value::Null, &json!(true))
     );
+}
+
+/// An error of the agent's own is its result: no command runs it again, and none is offered.
+#[test]
+fn where_only_errors_of_agents_are_left_no_command_is_offered() {
+    let (place, full) = (
+        Place::new(),
+        r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.","code":"context_length_exceeded"}}"#,
+    );
+    let listener = Listener::answering(move |number| {
+        Some(match number {
+            0 => reply("ls"),
+            _ => format!(
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{full}",
+                full.len()
+            ),
+        })
+    });
+    configure(&place, &listener, "command-a-03-2025", "");
+    run(&place, &RUN_ONE)
+        .code(1)
+        .says("they are the agents' own errors, and stay");
+    let asked = listener.asked().len();
+    run(&place, &["status", RUN])
+        .code(0)
+        .prints("t-smoke1-solo: complete; 1 pair ended in an error of the agent's own\n");
+    run(&place, &RUN_ONE).code(1);
+    assert_eq!(listener.asked().len(), asked);
+}
+
+/// Zero for a prompt that was there, or for an answer that is there, in both wire formats.
+#[test]
+fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
+    let priced = "[prices.models.\"openai/m\"]\ninput_cost_per_token = 2.5e-06\noutput_cost_per_token = 1e-05\n";
+    for model in ["command-a-03-2025", "openai/m"] {
+        for (input, output) in [(0, 0), (0, 100), (1000, 0)] {
+            let place = Place::new();
+            let listener = Listener::answering(move |number| {
+                Some(match number {
+                    0 => reply("ls"),
+                    _ => reply_of(SUBMITS, input, output),
+                })
+            });
+            configure(&place, &listener, model, priced);
+            run(&place, &RUN_ONE).code(0);
+            let line = place.lines(RUN, "ledger").remove(0);
+            is(&line["cost"], CALL);
+            assert_eq!(line["usage_unknown"], true, "{model} {input} {output}");
+            run(&place, &["report", RUN])
+                .prints("total spent on every trial:     $0.0035 + 1 unknown");
+        }
+    }
 }
 
 /// What a run costs whose agent submits in its first call.

@@ -414,17 +414,19 @@ impl Experiment {
             RunEnd::Complete => exit::OK,
             RunEnd::Errors => {
                 let open: usize = summaries.iter().map(Summary::unfinished).sum();
-                let infra: usize = summaries
-                    .iter()
-                    .map(|summary| {
-                        summary.count_of(Outcome::InfraError)
-                            + summary.count_of(Outcome::LimitError)
-                    })
-                    .sum();
+                let count =
+                    |outcome| -> usize { summaries.iter().map(|it| it.count_of(outcome)).sum() };
+                let infra = count(Outcome::InfraError) + count(Outcome::LimitError);
+                // Another attempt changes nothing of what is the agents' own.
+                let what_next = if count(Outcome::AgentError) == open {
+                    "says why; they are the agents' own errors, and stay"
+                } else {
+                    "says why, and the same command tries again"
+                };
                 let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
                 let why = hint::command(&format!("triage --explain {}", names.join(" ")));
                 ui.warn(format!(
-                    "{} did not finish, {infra} of them for infrastructure; `{why}` says why, and the same command tries again",
+                    "{} did not finish, {infra} of them for infrastructure; `{why}` {what_next}",
                     plural(open, "pair")
                 ));
                 exit::ERRORS

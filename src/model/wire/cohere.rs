@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{calls, content, extras, repeated, text};
-use crate::bench::{Usage, tokens, tokens_if_given};
+use super::{answered, calls, content, extras, repeated, text};
+use crate::bench::{Usage, told};
 use crate::model::chat::{Message, Role};
 
 /// litellm's parameters that have another name here (its `cohere/chat/v2_transformation.py`).
@@ -77,20 +77,8 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
         tool_call_id: None,
         extras,
     };
-    Ok((message, usage(&body["usage"])))
-}
-
-/// The tokens that the model saw and wrote, as litellm counts them; the billed ones leave out what
-/// Cohere adds to a prompt.
-fn usage(usage: &Value) -> Option<Usage> {
-    ["tokens", "billed_units"].iter().find_map(|kind| {
-        let counts = &usage[kind];
-        Some(Usage {
-            input_tokens: tokens(&counts["input_tokens"])?,
-            output_tokens: tokens(&counts["output_tokens"])?,
-            cached_tokens: tokens_if_given(&usage["cached_tokens"])?,
-        })
-    })
+    let usage = answered(&message, told::of_cohere(&body["usage"]));
+    Ok((message, usage))
 }
 
 #[cfg(test)]
@@ -154,6 +142,7 @@ mod tests {
             input_tokens: 908,
             output_tokens: 54,
             cached_tokens: 512,
+            ..Usage::default()
         };
         assert_eq!(usage, Some(expected));
     }

@@ -156,6 +156,12 @@ fn content(message: &Message) -> Value {
     Value::Array(parts)
 }
 
+/// The usage of a reply, if it was told: one that says something was written with tokens.
+fn answered(reply: &Message, usage: Option<Usage>) -> Option<Usage> {
+    let is_empty = reply.content.is_empty() && reply.tool_calls.is_empty();
+    usage.filter(|usage| is_empty || usage.output_tokens > 0)
+}
+
 /// The text of a content: none, a string, or parts of which some have text.
 fn text(content: &Value) -> String {
     match content {

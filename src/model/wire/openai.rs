@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::{calls, content, extras, repeated, text};
-use crate::bench::{Usage, tokens, tokens_if_given};
+use super::{answered, calls, content, extras, repeated, text};
+use crate::bench::{Usage, told};
 use crate::model::chat::{Message, Role};
 
 const PATH: &str = "/chat/completions";
@@ -49,15 +49,8 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
         tool_call_id: None,
         extras: extras::of_message(message),
     };
-    Ok((message, usage(&body["usage"])))
-}
-
-fn usage(usage: &Value) -> Option<Usage> {
-    Some(Usage {
-        input_tokens: tokens(&usage["prompt_tokens"])?,
-        output_tokens: tokens(&usage["completion_tokens"])?,
-        cached_tokens: tokens_if_given(&usage["prompt_tokens_details"]["cached_tokens"])?,
-    })
+    let usage = answered(&message, told::of_openai(&body["usage"]));
+    Ok((message, usage))
 }
 
 #[cfg(test)]
@@ -132,6 +125,7 @@ mod tests {
             input_tokens: 1182,
             output_tokens: 17,
             cached_tokens: 1024,
+            ..Usage::default()
         };
         assert_eq!(usage, Some(expected));
     }

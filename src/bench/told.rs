@@ -1,0 +1,141 @@
+//! The usage that endpoints tell with an answer.
+
+use serde_json::Value;
+
+use super::{Usage, tokens, tokens_if_given};
+
+/// Usage in `OpenAI`'s shape, to which litellm normalises every provider's; `None` where it is none
+/// that a call can have. A call without a prompt is none: an endpoint that counts 0 does not count.
+///
+/// Beside `OpenAI`'s names are those under which litellm, `OpenRouter` and `DeepSeek` tell of the
+/// cache.
+#[must_use]
+pub fn of_openai(usage: &Value) -> Option<Usage> {
+    let prompt = &usage["prompt_tokens_details"];
+    let completion = &usage["completion_tokens_details"];
+    let told = Usage {
+        input_tokens: tokens(&usage["prompt_tokens"])?,
+        output_tokens: tokens(&usage["completion_tokens"])?,
+        cached_tokens: first(&[
+            &prompt["cached_tokens"],
+            &usage["cache_read_input_tokens"],
+            &usage["prompt_cache_hit_tokens"],
+        ])?,
+        cache_write_tokens: first(&[
+            &prompt["cache_creation_tokens"],
+            &prompt["cache_write_tokens"],
+            &usage["cache_creation_input_tokens"],
+        ])?,
+        reasoning_tokens: first(&[&completion["reasoning_tokens"], &usage["reasoning_tokens"]])?,
+    };
+    let told = with_reasoning(told, tokens(&usage["total_tokens"])).with_cache_in_prompt(false);
+    (told.input_tokens > 0).then_some(told)
+}
+
+/// Usage of Cohere's v2 chat: the tokens that the model saw and wrote, as litellm counts them. The
+/// billed ones stand in for them; they leave out what Cohere adds to a prompt.
+#[must_use]
+pub fn of_cohere(usage: &Value) -> Option<Usage> {
+    ["tokens", "billed_units"].iter().find_map(|kind| {
+        let counts = &usage[kind];
+        let told = Usage {
+            input_tokens: tokens(&counts["input_tokens"])?,
+            output_tokens: tokens(&counts["output_tokens"])?,
+            cached_tokens: tokens_if_given(&usage["cached_tokens"])?,
+            ..Usage::default()
+        };
+        (told.input_tokens > 0).then_some(told)
+    })
+}
+
+/// Usage in either shape, told apart by what is there.
+#[must_use]
+pub fn of_either(usage: &Value) -> Option<Usage> {
+    if usage["tokens"].is_object() || usage["billed_units"].is_object() {
+        of_cohere(usage)
+    } else {
+        of_openai(usage)
+    }
+}
+
+/// The first of the places that has a count; 0 where none is given, `None` where one is no count.
+fn first(places: &[&Value]) -> Option<u64> {
+    let counts: Option<Vec<u64>> = places.iter().map(|place| tokens_if_given(place)).collect();
+    Some(counts?.into_iter().find(|count| *count > 0).unwrap_or(0))
+}
+
+/// With the reasoning's tokens among the completion's. xAI counts them beside, as its total shows.
+fn with_reasoning(mut told: Usage, total: Option<u64>) -> Usage {
+    let beside = told.input_tokens + told.output_tokens + told.reasoning_tokens;
+    let is_beside = told.reasoning_tokens > told.output_tokens
+        || (told.reasoning_tokens > 0 && total == Some(beside));
+    if is_beside {
+        told.output_tokens += told.reasoning_tokens;
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn counts(usage: Usage) -> [u64; 5] {
+        [
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_tokens,
+            usage.cache_write_tokens,
+            usage.reasoning_tokens,
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_token_is_read_under_each_of_its_names() {
+        for (usage, wanted) in [
+            (
+                json!({"prompt_tokens": 900, "completion_tokens": 80, "total_tokens": 980,
+                    "prompt_tokens_details": {"cached_tokens": 500, "cache_creation_tokens": 300},
+                    "completion_tokens_details": {"reasoning_tokens": 60}}),
+                [900, 80, 500, 300, 60],
+            ),
+            (
+                json!({"prompt_tokens": 900, "completion_tokens": 80, "prompt_tokens_details": null,
+                    "cache_read_input_tokens": 500, "cache_creation_input_tokens": 300}),
+                [900, 80, 500, 300, 0],
+            ),
+            (
+                json!({"prompt_tokens": 900, "completion_tokens": 80,
+                    "prompt_cache_hit_tokens": 640, "prompt_cache_miss_tokens": 260}),
+                [900, 80, 640, 0, 0],
+            ),
+            // Counted beside the prompt and the completion.
+            (
+                json!({"prompt_tokens": 20, "completion_tokens": 80,
+                    "cache_read_input_tokens": 500, "cache_creation_input_tokens": 300}),
+                [820, 80, 500, 300, 0],
+            ),
+            (
+                json!({"prompt_tokens": 20, "completion_tokens": 80, "total_tokens": 150,
+                    "completion_tokens_details": {"reasoning_tokens": 50}}),
+                [20, 130, 0, 0, 50],
+            ),
+        ] {
+            assert_eq!(of_openai(&usage).map(counts), Some(wanted), "{usage}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_of_no_tokens_is_not_told() {
+        assert_eq!(
+            of_openai(&json!({"prompt_tokens": 0, "completion_tokens": 9})),
+            None
+        );
+        let cohere = json!({"tokens": {"input_tokens": 0, "output_tokens": 0}});
+        assert_eq!(of_either(&cohere), None);
+        let billed = json!({"tokens": {"input_tokens": 0, "output_tokens": 0},
+            "billed_units": {"input_tokens": 7, "output_tokens": 3}});
+        assert_eq!(of_either(&billed).map(counts), Some([7, 3, 0, 0, 0]));
+    }
+}

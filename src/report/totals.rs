@@ -1,0 +1,144 @@
+//! The sums over all runs of a report.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::summary::{Outcome, Summary};
+use super::text::plural;
+use crate::bench::Usage;
+use crate::model::price::Total;
+
+/// What the runs of a report come to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Totals {
+    /// How many runs.
+    pub runs: usize,
+    /// Their pairs.
+    pub pairs: usize,
+    /// Pairs whose trial finished.
+    pub finished: usize,
+    /// Pairs by outcome.
+    pub outcomes: BTreeMap<Outcome, usize>,
+    /// What the results that stand cost.
+    pub headline_cost: Total,
+    /// What every trial cost.
+    pub total_spent: Total,
+    /// Tokens of the results that stand, where they are known.
+    pub usage: Option<Usage>,
+    /// How many of the results that stand have unknown tokens.
+    pub usage_unknown: usize,
+    /// Wall-clock seconds of the results that stand, summed.
+    pub trial_seconds: f64,
+}
+
+impl Totals {
+    /// Sums up runs.
+    #[must_use]
+    pub fn of(summaries: &[Summary]) -> Self {
+        let mut totals = Self {
+            runs: summaries.len(),
+            ..Self::default()
+        };
+        for summary in summaries {
+            totals.pairs += summary.pairs;
+            totals.finished += summary.finished;
+            for (outcome, count) in &summary.outcomes {
+                *totals.outcomes.entry(*outcome).or_default() += count;
+            }
+            totals.headline_cost += summary.headline_cost;
+            totals.total_spent += summary.total_spent;
+            if let Some(usage) = summary.usage {
+                *totals.usage.get_or_insert_default() += usage;
+            }
+            totals.usage_unknown += summary.usage_unknown;
+            totals.trial_seconds += summary.trial_seconds;
+        }
+        totals
+    }
+
+    /// How many pairs count as this.
+    #[must_use]
+    pub fn count_of(&self, outcome: Outcome) -> usize {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// What the row with them is called: a run may be called `total` too.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("total ({} runs)", self.runs)
+    }
+
+    /// The tokens of the results that stand; nothing where none is known.
+    #[must_use]
+    pub fn tokens(&self) -> String {
+        let Some(usage) = self.usage else {
+            return String::new();
+        };
+        let parts = [
+            (usage.cached_tokens, "from a cache"),
+            (usage.cache_write_tokens, "written to one"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", grouped(*count)))
+            .collect();
+        let cache = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", parts.join(", "))
+        };
+        let reasoning = match usage.reasoning_tokens {
+            0 => String::new(),
+            count => format!(" ({} of reasoning)", grouped(count)),
+        };
+        let unknown = match self.usage_unknown {
+            0 => String::new(),
+            n => format!("; of {} unknown", plural(n, "result")),
+        };
+        format!(
+            "tokens of the results that stand: {} in{cache}, {} out{reasoning}{unknown}\n",
+            grouped(usage.input_tokens),
+            grouped(usage.output_tokens)
+        )
+    }
+}
+
+/// A number with its thousands apart: `4,503,120`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_with_those_of_the_cache_and_of_reasoning() {
+        let totals = Totals {
+            usage: Some(Usage {
+                input_tokens: 4_503_120,
+                output_tokens: 1_000,
+                cached_tokens: 4_000_000,
+                cache_write_tokens: 12,
+                reasoning_tokens: 999,
+            }),
+            usage_unknown: 1,
+            ..Totals::default()
+        };
+        assert_eq!(
+            totals.tokens(),
+            "tokens of the results that stand: 4,503,120 in (4,000,000 from a cache, 12 written to one), 1,000 out (999 of reasoning); of 1 result unknown\n"
+        );
+        assert_eq!(Totals::default().tokens(), "");
+    }
+}
