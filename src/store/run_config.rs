@@ -2,7 +2,7 @@
 //! invocation. All of it may be missing, or another's.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::RunDir;
 use crate::files;
@@ -27,7 +27,9 @@ impl RunConfig {
     #[must_use]
     pub fn read(run: &RunDir) -> Option<Self> {
         let bytes = files::read_up_to(&run.config_json(), MAX_BYTES).ok()??;
-        serde_json::from_slice(&bytes).ok()
+        // A list would be taken for the fields in their order.
+        let fields: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+        serde_json::from_value(Value::Object(fields)).ok()
     }
 
     /// The setting in its own word: upstream's are `solo` and `coop`.
@@ -40,10 +42,9 @@ impl RunConfig {
     #[must_use]
     pub fn messaging(&self) -> Option<bool> {
         match &self.messaging_mode {
-            Value::Null => None,
             Value::Bool(is_on) => Some(*is_on),
             Value::String(mode) => Some(!mode.eq_ignore_ascii_case("off")),
-            _ => Some(true),
+            _ => None,
         }
     }
 

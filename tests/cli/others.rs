@@ -230,9 +230,11 @@ fn what_a_run_is_stands_in_its_files_before_its_name() {
 fn without_a_word_on_messages_the_setting_is_not_guessed() {
     let unknown = "coop (messaging unknown)";
     let silent = json!({"setting": "coop", "messaging_mode": null});
+    let broken = json!([1, "off", "off"]);
     for sent in [[Some(0), Some(0)], [None, None]] {
-        assert_eq!(setting_of("tern_1", None, sent), unknown);
-        assert_eq!(setting_of("tern_1", Some(&silent), sent), unknown);
+        for config in [None, Some(&silent), Some(&broken)] {
+            assert_eq!(setting_of("tern_1", config, sent), unknown, "{config:?}");
+        }
     }
 }
 
@@ -263,7 +265,7 @@ fn a_run_that_has_only_begun_is_what_its_configuration_says() {
 }
 
 #[test]
-fn the_setting_stands_in_the_text_and_chooses_what_is_judged() {
+fn the_setting_stands_in_the_text_of_reports_and_status() {
     let place = Place::new();
     place.write(
         &format!("{LOGS}/tern_1/config.json"),
