@@ -83,12 +83,16 @@ impl Relay {
             }
             Ok(()) => {
                 let path = head.split(' ').nth(1)?;
-                let mut answer = self.ask(path, &body)?;
+                let (status, mut answer) = self.ask(path, &body)?;
                 let at = ["/choices/0/message", "/message"];
                 let at = at.into_iter().find(|at| answer.pointer(at).is_some());
-                (self.change)(&request, answer.pointer_mut(at?)?);
-                self.asked.lock().unwrap().push(request);
-                (200, answer)
+                if let Some(message) = at.and_then(|at| answer.pointer_mut(at))
+                    && status == 200
+                {
+                    (self.change)(&request, message);
+                    self.asked.lock().unwrap().push(request);
+                }
+                (status, answer)
             }
         };
         let body = answer.to_string();
@@ -100,7 +104,7 @@ impl Relay {
     }
 
     /// What the scripted model answers.
-    fn ask(&self, path: &str, body: &[u8]) -> Option<Value> {
+    fn ask(&self, path: &str, body: &[u8]) -> Option<(u16, Value)> {
         let mut stream = TcpStream::connect(&self.model).ok()?;
         let length = body.len();
         write!(
@@ -109,8 +113,9 @@ impl Relay {
         )
         .ok()?;
         stream.write_all(body).ok()?;
-        let (_, body) = read_message(&stream)?;
-        serde_json::from_slice(&body).ok()
+        let (status, body) = read_message(&stream)?;
+        let status = status.split(' ').nth(1)?.parse().ok()?;
+        Some((status, serde_json::from_slice(&body).ok()?))
     }
 }
 

@@ -15,7 +15,15 @@ const FUNCTION: &str = "function";
 
 /// The extras of a reply's message.
 pub(super) fn of_message(message: &Value) -> Map<String, Value> {
-    let mut extras = beside(message, &["role", CONTENT, "tool_calls", "tool_call_id"]);
+    // A function's call of the older form is one that nothing would answer.
+    let known = [
+        "role",
+        CONTENT,
+        "tool_calls",
+        "tool_call_id",
+        "function_call",
+    ];
+    let mut extras = beside(message, &known);
     if has_more_than_text(&message[CONTENT]) {
         extras.insert(CONTENT.to_owned(), message[CONTENT].clone());
     }
@@ -167,7 +175,7 @@ mod tests {
     fn what_came_beside_text_and_calls_goes_back_and_what_is_empty_does_not() {
         let came = json!({
             "role": "assistant", "content": "I list them.", "refusal": null, "annotations": [],
-            "audio": {}, "provider_specific_fields": {"refusal": null, "notes": [""]},
+            "audio": {}, "function_call": {"name": "old", "arguments": "{}"}, "provider_specific_fields": {"refusal": null, "notes": [""]},
             "reasoning_content": "They ask for files.",
             "reasoning_details": [{"type": "encrypted", "data": "9f3c", "index": 0}],
             "tool_calls": [{
