@@ -79,16 +79,17 @@ pub fn leave_out(messages: &[Message], names: &BTreeSet<String>) -> Vec<Message>
 /// The names that extras go by: their own, those of a function's, and the types of a content's parts.
 fn collect<'a>(extras: &'a Map<String, Value>, names: &mut BTreeSet<&'a str>) {
     for (name, extra) in extras {
-        match extra {
-            Value::Object(inner) if name == FUNCTION => collect(inner, names),
-            Value::Array(parts) if name == CONTENT => {
-                let types = parts.iter().filter_map(|part| part["type"].as_str());
-                names.extend(types.filter(|kind| *kind != "text"));
-            }
-            _ if name == CONTENT => {}
-            _ => {
-                names.insert(name);
-            }
+        if let Value::Object(inner) = extra
+            && name == FUNCTION
+        {
+            collect(inner, names);
+            continue;
+        }
+        names.insert(name);
+        if name == CONTENT {
+            let parts = extra.as_array().into_iter().flatten();
+            let types = parts.filter_map(|part| part["type"].as_str());
+            names.extend(types.filter(|kind| *kind != "text"));
         }
     }
 }
@@ -277,14 +278,10 @@ mod tests {
             of("messages[4].tool_calls[0].function.signed: unknown"),
             ["signed"]
         );
-        assert_eq!(
-            of("messages[4].content[0].type: `thinking` is none"),
-            ["thinking"]
-        );
-        assert_eq!(
-            of("role, content, tool_calls, name, arguments and function"),
-            [""; 0]
-        );
+        assert_eq!(of("message 4 has a `thinking` part"), ["thinking"]);
+        // One that takes texts only gets the text.
+        assert_eq!(of("messages[4].content: not a string"), ["content"]);
+        assert_eq!(of("role, tool_calls, name, arguments, function"), [""; 0]);
 
         let all = named(
             &messages,
