@@ -9,9 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::options::TapeMode;
 use super::record::{self, Made};
 use super::{Report, Shared};
-use crate::agent::{
-    Agent, AgentEnd, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team,
-};
+use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team};
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Spending};
 use crate::error::Result;
