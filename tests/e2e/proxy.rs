@@ -1,4 +1,4 @@
-//! LiteLLM's proxy between the native engine and its model, and others' own types for what is sent.
+//! `LiteLLM`'s proxy between the native engine and its model, and others' own types for what is sent.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;

@@ -74,26 +74,23 @@ impl Relay {
     fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let (head, body) = read_message(&stream)?;
         let request: Value = serde_json::from_slice(&body).ok()?;
-        let (status, answer) = match (self.check)(&request) {
-            Err((status, why)) => {
-                let answer = json!({"error": {"message": why, "type": "invalid_request_error"},
-                    "message": why});
-                self.refused.lock().unwrap().push(why);
-                (status, answer)
+        let (status, answer) = if let Err((status, why)) = (self.check)(&request) {
+            let answer = json!({"error": {"message": why, "type": "invalid_request_error"},
+                "message": why});
+            self.refused.lock().unwrap().push(why);
+            (status, answer)
+        } else {
+            let path = head.split(' ').nth(1)?;
+            let (status, mut answer) = self.ask(path, &body)?;
+            let at = ["/choices/0/message", "/message"];
+            let at = at.into_iter().find(|at| answer.pointer(at).is_some());
+            if let Some(message) = at.and_then(|at| answer.pointer_mut(at))
+                && status == 200
+            {
+                (self.change)(&request, message);
+                self.asked.lock().unwrap().push(request);
             }
-            Ok(()) => {
-                let path = head.split(' ').nth(1)?;
-                let (status, mut answer) = self.ask(path, &body)?;
-                let at = ["/choices/0/message", "/message"];
-                let at = at.into_iter().find(|at| answer.pointer(at).is_some());
-                if let Some(message) = at.and_then(|at| answer.pointer_mut(at))
-                    && status == 200
-                {
-                    (self.change)(&request, message);
-                    self.asked.lock().unwrap().push(request);
-                }
-                (status, answer)
-            }
+            (status, answer)
         };
         let body = answer.to_string();
         let length = body.len();
@@ -180,10 +177,8 @@ pub fn in_order(request: &Value) -> Result<(), (u16, String)> {
         if text(message).trim().is_empty() && calls(message).is_empty() {
             return refuse(format!("a message of role '{role}' that says nothing"));
         }
-        if role == "tool" {
-            if due.is_empty() || message["tool_call_id"] != *due.remove(0) {
-                return refuse("a result that answers no call, or not the next".to_owned());
-            }
+        if role == "tool" && (due.is_empty() || message["tool_call_id"] != *due.remove(0)) {
+            return refuse("a result that answers no call, or not the next".to_owned());
         }
         for call in calls(message) {
             if due.contains(&&call["id"]) {
