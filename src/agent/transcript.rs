@@ -16,6 +16,9 @@ pub type Told = Arc<dyn Fn(&Value) + Send + Sync>;
 /// What stands in the place of a reply that has no text and no call that could be used.
 const NO_REPLY: &str = "(no usable reply)";
 
+/// What stands in the place of a result that a template leaves empty.
+const NO_RESULT: &str = "(empty)";
+
 /// A conversation, in the one order of roles that every endpoint takes: after the task, replies and
 /// what follows them take turns. Strict templates refuse two messages of one role in a row, and a
 /// user's after a tool's.
@@ -64,9 +67,7 @@ impl Transcript {
         self.note(json!({"role": role, "content": content, "extra": {"timestamp": now()}}));
         match self.history.last_mut() {
             Some(last) if role == Role::User && matches!(last.role, Role::User | Role::Tool) => {
-                if !last.content.is_empty() {
-                    last.content.push_str("\n\n");
-                }
+                last.content.push_str("\n\n");
                 last.content.push_str(&content);
             }
             _ => self.history.push(Message::text(role, content)),
@@ -133,7 +134,8 @@ impl Transcript {
                 "timestamp": now(),
             },
         });
-        let mut message = Message::text(role, content);
+        let content = Some(content).filter(|content| !content.trim().is_empty());
+        let mut message = Message::text(role, content.unwrap_or_else(|| NO_RESULT.to_owned()));
         if let Some(id) = call {
             entry["tool_call_id"] = json!(id);
             message.tool_call_id = Some(id.to_owned());
@@ -236,8 +238,11 @@ mod tests {
                 (Role::Tool, result),
             ]
         );
+        // A result that says nothing would be refused.
+        transcript.observe(Some("call_2"), "\n".to_owned(), &observation);
+        assert_eq!(transcript.history[4].content, NO_RESULT);
         // In the trajectory they are messages of their own.
-        assert_eq!(transcript.log.len(), 7);
+        assert_eq!(transcript.log.len(), 8);
         assert_eq!(transcript.log[6]["role"], "user");
     }
 }

@@ -62,10 +62,13 @@ pub struct Agent {
     /// Told each entry of its trajectory as it comes.
     pub on_log: Told,
     /// Told what the endpoint refused of earlier replies, so that it is sent no more.
-    pub on_left_out: Arc<dyn Fn(&[String]) + Send + Sync>,
+    pub on_left_out: Arc<OnLeftOut>,
     /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
     pub dies_after: Option<u64>,
 }
+
+/// Told the names of fields that are sent no more.
+pub type OnLeftOut = dyn Fn(&[String]) + Send + Sync;
 
 /// Time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

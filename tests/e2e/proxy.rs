@@ -1,5 +1,6 @@
-//! LiteLLM's proxy between the native engine and its model, and others' own types for what is sent.
+//! `LiteLLM`'s proxy between the native engine and its model, and others' own types for what is sent.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -139,7 +140,7 @@ fn checked(place: &Place, tapes: &str, by: &str) -> usize {
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         for line in lines.filter(|line| line["kind"] == "chat") {
-            requests.push_str(&format!("{}\n", line["request"]));
+            writeln!(requests, "{}", line["request"]).unwrap();
         }
     }
     let file = place.write("requests.jsonl", &requests);

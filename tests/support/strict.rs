@@ -74,22 +74,23 @@ impl Relay {
     fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let (head, body) = read_message(&stream)?;
         let request: Value = serde_json::from_slice(&body).ok()?;
-        let (status, answer) = match (self.check)(&request) {
-            Err((status, why)) => {
-                let answer = json!({"error": {"message": why, "type": "invalid_request_error"},
-                    "message": why});
-                self.refused.lock().unwrap().push(why);
-                (status, answer)
-            }
-            Ok(()) => {
-                let path = head.split(' ').nth(1)?;
-                let mut answer = self.ask(path, &body)?;
-                let at = ["/choices/0/message", "/message"];
-                let at = at.into_iter().find(|at| answer.pointer(at).is_some());
-                (self.change)(&request, answer.pointer_mut(at?)?);
+        let (status, answer) = if let Err((status, why)) = (self.check)(&request) {
+            let answer = json!({"error": {"message": why, "type": "invalid_request_error"},
+                "message": why});
+            self.refused.lock().unwrap().push(why);
+            (status, answer)
+        } else {
+            let path = head.split(' ').nth(1)?;
+            let (status, mut answer) = self.ask(path, &body)?;
+            let at = ["/choices/0/message", "/message"];
+            let at = at.into_iter().find(|at| answer.pointer(at).is_some());
+            if let Some(message) = at.and_then(|at| answer.pointer_mut(at))
+                && status == 200
+            {
+                (self.change)(&request, message);
                 self.asked.lock().unwrap().push(request);
-                (200, answer)
             }
+            (status, answer)
         };
         let body = answer.to_string();
         let length = body.len();
@@ -100,7 +101,7 @@ impl Relay {
     }
 
     /// What the scripted model answers.
-    fn ask(&self, path: &str, body: &[u8]) -> Option<Value> {
+    fn ask(&self, path: &str, body: &[u8]) -> Option<(u16, Value)> {
         let mut stream = TcpStream::connect(&self.model).ok()?;
         let length = body.len();
         write!(
@@ -109,8 +110,9 @@ impl Relay {
         )
         .ok()?;
         stream.write_all(body).ok()?;
-        let (_, body) = read_message(&stream)?;
-        serde_json::from_slice(&body).ok()
+        let (status, body) = read_message(&stream)?;
+        let status = status.split(' ').nth(1)?.parse().ok()?;
+        Some((status, serde_json::from_slice(&body).ok()?))
     }
 }
 
@@ -175,10 +177,8 @@ pub fn in_order(request: &Value) -> Result<(), (u16, String)> {
         if text(message).trim().is_empty() && calls(message).is_empty() {
             return refuse(format!("a message of role '{role}' that says nothing"));
         }
-        if role == "tool" {
-            if due.is_empty() || message["tool_call_id"] != *due.remove(0) {
-                return refuse("a result that answers no call, or not the next".to_owned());
-            }
+        if role == "tool" && (due.is_empty() || message["tool_call_id"] != *due.remove(0)) {
+            return refuse("a result that answers no call, or not the next".to_owned());
         }
         for call in calls(message) {
             if due.contains(&&call["id"]) {

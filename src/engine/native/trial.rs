@@ -10,7 +10,7 @@ use super::journal;
 use super::options::TapeMode;
 use super::record::{self, Made};
 use super::{Report, Shared};
-use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, Status, Team};
+use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team};
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Spending};
 use crate::error::Result;
@@ -349,7 +349,7 @@ fn spent(
 }
 
 /// Says once what an endpoint refuses of the replies that it gave.
-fn left_out(shared: &Shared) -> Arc<dyn Fn(&[String]) + Send + Sync> {
+fn left_out(shared: &Shared) -> Arc<OnLeftOut> {
     let (report, said) = (Arc::clone(&shared.report), Arc::clone(&shared.left_out));
     Arc::new(move |names| {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);

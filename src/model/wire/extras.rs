@@ -15,7 +15,15 @@ const FUNCTION: &str = "function";
 
 /// The extras of a reply's message.
 pub(super) fn of_message(message: &Value) -> Map<String, Value> {
-    let mut extras = beside(message, &["role", CONTENT, "tool_calls", "tool_call_id"]);
+    // A function's call of the older form is one that nothing would answer.
+    let known = [
+        "role",
+        CONTENT,
+        "tool_calls",
+        "tool_call_id",
+        "function_call",
+    ];
+    let mut extras = beside(message, &known);
     if has_more_than_text(&message[CONTENT]) {
         extras.insert(CONTENT.to_owned(), message[CONTENT].clone());
     }
@@ -71,16 +79,17 @@ pub fn leave_out(messages: &[Message], names: &BTreeSet<String>) -> Vec<Message>
 /// The names that extras go by: their own, those of a function's, and the types of a content's parts.
 fn collect<'a>(extras: &'a Map<String, Value>, names: &mut BTreeSet<&'a str>) {
     for (name, extra) in extras {
-        match extra {
-            Value::Object(inner) if name == FUNCTION => collect(inner, names),
-            Value::Array(parts) if name == CONTENT => {
-                let types = parts.iter().filter_map(|part| part["type"].as_str());
-                names.extend(types.filter(|kind| *kind != "text"));
-            }
-            _ if name == CONTENT => {}
-            _ => {
-                names.insert(name);
-            }
+        if let Value::Object(inner) = extra
+            && name == FUNCTION
+        {
+            collect(inner, names);
+            continue;
+        }
+        names.insert(name);
+        if name == CONTENT {
+            let parts = extra.as_array().into_iter().flatten();
+            let types = parts.filter_map(|part| part["type"].as_str());
+            names.extend(types.filter(|kind| *kind != "text"));
         }
     }
 }
@@ -167,7 +176,7 @@ mod tests {
     fn what_came_beside_text_and_calls_goes_back_and_what_is_empty_does_not() {
         let came = json!({
             "role": "assistant", "content": "I list them.", "refusal": null, "annotations": [],
-            "audio": {}, "provider_specific_fields": {"refusal": null, "notes": [""]},
+            "audio": {}, "function_call": {"name": "old", "arguments": "{}"}, "provider_specific_fields": {"refusal": null, "notes": [""]},
             "reasoning_content": "They ask for files.",
             "reasoning_details": [{"type": "encrypted", "data": "9f3c", "index": 0}],
             "tool_calls": [{
@@ -269,14 +278,10 @@ mod tests {
             of("messages[4].tool_calls[0].function.signed: unknown"),
             ["signed"]
         );
-        assert_eq!(
-            of("messages[4].content[0].type: `thinking` is none"),
-            ["thinking"]
-        );
-        assert_eq!(
-            of("role, content, tool_calls, name, arguments and function"),
-            [""; 0]
-        );
+        assert_eq!(of("message 4 has a `thinking` part"), ["thinking"]);
+        // One that takes texts only gets the text.
+        assert_eq!(of("messages[4].content: not a string"), ["content"]);
+        assert_eq!(of("role, tool_calls, name, arguments, function"), [""; 0]);
 
         let all = named(
             &messages,
