@@ -61,6 +61,7 @@ impl Merging {
 }
 
 /// Whether git tells of files that are no text only that they differ.
+#[must_use]
 pub fn lacks_contents(patch: &[u8]) -> bool {
     let mut lines = patch.split(|byte| *byte == b'\n');
     lines.any(|line| line.starts_with(b"Binary files ") && line.ends_with(b" differ"))

@@ -12,7 +12,7 @@ use crate::store::eval::{self, ApplyStatus, EvalFile, FeatureSeen, some};
 /// The exit code that upstream gives a suite whose time was up.
 const TIMED_OUT: i64 = -1;
 
-/// Upstream's words for it, as a whole output.
+/// Upstream's words for it, as a whole output: of some it keeps no exit code.
 static TIME_IS_UP: LazyLock<Regex> =
     LazyLock::new(|| shipped(r"^\s*(?:Command |Suite )?timed out after \d+ seconds\s*$"));
 
@@ -107,35 +107,30 @@ fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
     let output = output.unwrap_or_default();
     let read = output::upstream_counts(output);
     let count = |said: Option<i64>, read: u64| {
-        said.and_then(|n| u64::try_from(n).ok())
-            .filter(|n| *n > 0)
-            .unwrap_or(read)
+        let said = said.and_then(|n| u64::try_from(n).ok());
+        said.filter(|n| *n > 0).unwrap_or(read)
     };
     let passed = count(seen.tests_passed, read.passed);
     let failed = count(seen.tests_failed, read.failed);
-    let names: Vec<String> = output::tests(output)
-        .into_iter()
-        .filter(|test| test.end == TestEnd::Failed)
-        .map(|test| test.name)
-        .collect();
-    let code = seen.exit_code.map(|code| format!("exit code {code}"));
-    let named = if names.is_empty() {
+    let tests = output::tests(output).into_iter();
+    let failing = tests.filter(|test| test.end == TestEnd::Failed);
+    let failing: Vec<String> = failing.map(|test| test.name).collect();
+    let brackets = |text: String| format!(" ({text})");
+    let which = if failing.is_empty() {
         String::new()
     } else {
-        format!(" ({})", some(&names))
+        brackets(some(&failing))
     };
+    let code = seen.exit_code.map(|code| format!("exit code {code}"));
+    let code = code.map(brackets).unwrap_or_default();
     if failed > 0 {
-        format!(
-            "{failed} of {} tests failed{named}",
-            passed.saturating_add(failed)
-        )
-    } else if !names.is_empty() {
-        format!("tests failed{named}")
+        let all = passed.saturating_add(failed);
+        format!("{failed} of {all} tests failed{which}")
+    } else if !failing.is_empty() {
+        format!("tests failed{which}")
     } else if passed > 0 {
-        let code = code.map(|code| format!(", {code}")).unwrap_or_default();
         format!("{passed} tests passed, and the suite did not{code}")
     } else {
-        let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
         format!("no test is known to have run{code}: {}", last_line(output))
     }
 }

@@ -1,9 +1,12 @@
 //! What a verdict rests on, from a judgement to the fields of `eval.json` that only we write.
 
 use crate::evaluation::Judgement;
+use crate::evaluation::merge::Applied;
 use crate::evaluation::merging::Merging;
 use crate::evaluation::suite::{Outcome, Suite};
-use crate::store::eval::{Alone, AloneSuite, ByBytes, Refused, SuiteNote};
+use crate::store::eval::{
+    Alone, AloneSuite, ApplyStatus, ByBytes, EvalRecord, MergeRecord, Refused, SuiteNote,
+};
 
 const AGENTS: [&str; 2] = ["agent1", "agent2"];
 
@@ -19,8 +22,34 @@ pub(super) fn note(feature: u64, suite: &Suite) -> SuiteNote {
     }
 }
 
+/// What became of each agent's patch.
+pub(super) fn status(words: [&str; 2]) -> ApplyStatus {
+    let [agent1, agent2] = words.map(str::to_owned);
+    ApplyStatus { agent1, agent2 }
+}
+
+/// Writes what became of two patches.
+pub(super) fn of_merge(record: &mut EvalRecord, merge: &Merging) {
+    record.apply_status = Some(status(merge.applied.map(Applied::name)));
+    let note = &mut record.regatta;
+    let place = if merge.in_clone {
+        "clone"
+    } else {
+        &note.backend
+    };
+    note.merged_in = Some(place.to_owned());
+    note.conflict.clone_from(&merge.conflict);
+    note.refused = refused(merge);
+    note.alone = alone(merge, record.features);
+    record.merge = Some(MergeRecord {
+        status: merge.status.to_owned(),
+        strategy: merge.strategy.map(str::to_owned),
+        diff: merge.diff.clone(),
+    });
+}
+
 /// What git said of the patches that it refused.
-pub(super) fn refused(merge: &Merging) -> Vec<Refused> {
+fn refused(merge: &Merging) -> Vec<Refused> {
     let words = AGENTS.into_iter().zip(&merge.refused);
     let refused = words.filter_map(|(agent, said)| {
         let said = said.clone()?;
@@ -30,7 +59,7 @@ pub(super) fn refused(merge: &Merging) -> Vec<Refused> {
 }
 
 /// The first agent's patch where it was tested alone.
-pub(super) fn alone(merge: &Merging, features: [u64; 2]) -> Option<Alone> {
+fn alone(merge: &Merging, features: [u64; 2]) -> Option<Alone> {
     let suites = merge.alone.as_ref()?;
     let both_passed = suites.iter().all(Suite::passed);
     let ran = features.into_iter().zip(suites);

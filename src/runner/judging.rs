@@ -14,14 +14,11 @@ use crate::bench::Pair;
 use crate::bench::setting::Tree;
 use crate::engine::Stop;
 use crate::error::{Error, Result};
-use crate::evaluation::merge::Applied;
 use crate::evaluation::patch::Reading;
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
 use crate::hint;
-use crate::store::eval::{
-    self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, write,
-};
+use crate::store::eval::{self, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, write};
 use crate::store::result::FRAMEWORK;
 use crate::store::{RunDir, TrialRecord, aside};
 use crate::text::one_line;
@@ -353,16 +350,12 @@ impl Judging {
                 merged_in: None,
             },
         };
-        let status = |one: &str, two: &str| ApplyStatus {
-            agent1: one.to_owned(),
-            agent2: two.to_owned(),
-        };
         let judgement = match judged {
             Ok(judgement) => judgement,
             Err(trouble) => {
                 record.regatta.broken_by = Some(self.broken(trouble));
                 if !alone {
-                    record.apply_status = Some(status("unknown", "unknown"));
+                    record.apply_status = Some(decided::status(["unknown"; 2]));
                     record.merge = Some(MergeRecord {
                         status: "error".to_owned(),
                         strategy: None,
@@ -374,23 +367,7 @@ impl Judging {
             }
         };
         if let Some(merge) = &judgement.merge {
-            let [one, two] = merge.applied.map(Applied::name);
-            record.apply_status = Some(status(one, two));
-            let note = &mut record.regatta;
-            let place = if merge.in_clone {
-                "clone"
-            } else {
-                &note.backend
-            };
-            note.merged_in = Some(place.to_owned());
-            note.conflict.clone_from(&merge.conflict);
-            note.refused = decided::refused(merge);
-            note.alone = decided::alone(merge, features);
-            record.merge = Some(MergeRecord {
-                status: merge.status.to_owned(),
-                strategy: merge.strategy.map(str::to_owned),
-                diff: merge.diff.clone(),
-            });
+            decided::of_merge(&mut record, merge);
         }
         let [first, second] = &judgement.suites;
         for (place, suite, feature) in [
