@@ -11,6 +11,7 @@ use super::bar::{Bar, lock};
 use super::clean::reap;
 use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
+use super::present::Present;
 use super::report::summarise;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
@@ -148,6 +149,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         }
     };
     let task = Task {
+        present: Present::for_verdicts(&found.config, &runs).await,
         config: found.config,
         rules: found.rules,
         prices: found.prices,
@@ -175,6 +177,8 @@ pub struct Task {
     pub config: Config,
     pub rules: Rules,
     pub prices: PriceTable,
+    /// What the verdicts that stand are held against.
+    pub present: Present,
     pub force: bool,
     /// The pairs that are looked at; all of them without.
     pub only: Option<Vec<Pair>>,
@@ -196,6 +200,9 @@ impl Task {
         for (run, pass) in runs.iter().zip(&passes) {
             let plan = self.plan(run, pass)?;
             self.tell_of_pass(run, pass, &plan, ui)?;
+            if let Some(again) = plan.says_outdated() {
+                ui.warn(format!("{}: {again}", run.name()));
+            }
             if plan.others > 0 {
                 ui.warn(format!(
                     "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
@@ -311,7 +318,7 @@ impl Task {
         ui: &Ui,
     ) -> Result<Judged> {
         let total = plan.open.len();
-        let again = match plan.again {
+        let again = match plan.again + plan.outdated.len() {
             0 => String::new(),
             again => format!(" ({again} of them again)"),
         };

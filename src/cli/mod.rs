@@ -10,6 +10,7 @@ mod eval;
 mod gold;
 mod internal;
 mod options;
+mod present;
 mod progress;
 mod report;
 mod restore;

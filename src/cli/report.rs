@@ -12,7 +12,7 @@ use crate::files;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
 use crate::report::survey::{Books, Surveyed, setting_of_run};
-use crate::report::{Format, Summary};
+use crate::report::{Format, Summary, grounds};
 use crate::store::gold::Gold;
 use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
@@ -93,6 +93,7 @@ impl Stand {
             ledger.entries(),
             planned_by_upstream(run, manifest),
         );
+        grounds::add_to(&mut summary, &self.surveyed, manifest);
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
         // Our own engine's results have costs of the price that its run had.
         if let Some(manifest) = manifest

@@ -1,6 +1,7 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
 pub mod flags;
+pub mod grounds;
 pub mod json;
 pub mod junit;
 pub mod markdown;

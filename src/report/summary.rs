@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Serialize;
 
 use super::flags::{Flagged, Flags};
+use super::grounds::{self, Grounds};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use crate::bench::{Pair, RunName, Setting, Usage};
@@ -146,6 +147,9 @@ pub struct PairLine {
     pub rules: Option<String>,
     /// What a pass that is flagged is worth; none of any other pair.
     pub flagged: Option<Flagged>,
+    /// What it was run and judged with.
+    #[serde(skip)]
+    pub grounds: Grounds,
 }
 
 /// What the verdicts of a run come to.
@@ -213,6 +217,8 @@ pub struct Summary {
     pub not_looked_at: usize,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
+    /// What was run or judged with different datasets or images, a sentence each.
+    pub mixed: Vec<String>,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -255,6 +261,7 @@ impl Summary {
             strict_verdicts: None,
             not_looked_at: 0,
             ungradeable: Vec::new(),
+            mixed: Vec::new(),
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
@@ -334,6 +341,7 @@ impl Summary {
             merge: None,
             rules: None,
             flagged: None,
+            grounds: Grounds::default(),
         };
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
@@ -446,6 +454,8 @@ pub struct Comparison {
     pub difference: Difference,
     /// Whether their verdicts are by one rule set.
     pub same_rules: bool,
+    /// Whether nothing is known to say that their datasets or images differ.
+    pub same_tasks: bool,
 }
 
 /// The outcomes that a table of these runs has a column for: those that people look for, and those
@@ -515,6 +525,8 @@ pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
                 .iter()
                 .flat_map(|(one, _, other, _)| [&one.rules, &other.rules]);
             let rules: HashSet<_> = rules.collect();
+            let lines = shared.iter().map(|(one, _, other, _)| (*one, *other));
+            let same_tasks = !grounds::are_mixed(lines);
             let shared = shared
                 .iter()
                 .map(|(line, passed, _, other)| (line.task.as_str(), *passed, *other));
@@ -524,6 +536,7 @@ pub fn comparisons(summaries: &[Summary]) -> Vec<Comparison> {
                     second: second.run.clone(),
                     difference,
                     same_rules: rules.len() == 1,
+                    same_tasks,
                 });
             }
         }

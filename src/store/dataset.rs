@@ -6,6 +6,10 @@ use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
 
+/// What a subset looks like.
+const FORM: &str =
+    "a subset is {\"tasks\": [{\"repo\": \"x_task\", \"task_id\": 1, \"pairs\": [[1, 2]]}]}";
+
 /// A task's directory below a dataset.
 #[must_use]
 pub fn task_dir(root: &Path, task: &TaskKey) -> PathBuf {
@@ -20,6 +24,13 @@ pub fn workspace(root: &Path, workspaces: Option<&Path>, task: &TaskKey) -> Path
         Some(dir) => task_dir(dir, task),
         None => task_dir(root, task).join("workspace"),
     }
+}
+
+/// The digest of a task's repository, as [`workspace`] has it; `None` where it cannot be read.
+#[must_use]
+pub fn workspace_digest(dir: &Path) -> Option<String> {
+    // Git's objects follow from its refs; logs and index change without a meaning here.
+    files::tree_digest(dir, &[".git/objects", ".git/logs", ".git/index"]).ok()
 }
 
 /// The dataset at a directory.
@@ -125,12 +136,17 @@ impl DatasetDir {
             });
         }
         let path = self.root.join("subsets").join(format!("{name}.json"));
-        let subset = serde_json::from_str(&files::read_text(&path).map_err(Error::into_usage)?)
-            .map_err(|error| {
-                Error::usage(format!("{} is no subset: {error}", path.display())).hint(
-                    "a subset is {\"tasks\": [{\"repo\": \"x_task\", \"task_id\": 1, \"pairs\": [[1, 2]]}]}",
-                )
-            })?;
+        let text = files::read_text(&path).map_err(Error::into_usage)?;
+        let no_subset = |error: serde_json::Error| {
+            Error::usage(format!("{} is no subset: {error}", path.display())).hint(FORM)
+        };
+        let file = serde_json::from_str(&text).map_err(no_subset)?;
+        let wrong = Subset::wrong_keys(&file);
+        if !wrong.is_empty() {
+            let (path, wrong) = (path.display(), wrong.join("\n  "));
+            return Err(Error::usage(format!("{path} is no subset:\n  {wrong}")).hint(FORM));
+        }
+        let subset = serde_json::from_str(&text).map_err(no_subset)?;
         Ok((path, subset))
     }
 

@@ -16,6 +16,7 @@ mod in_force;
 mod layers;
 mod listener;
 mod native;
+mod pinned;
 mod plan;
 mod report;
 mod restore;

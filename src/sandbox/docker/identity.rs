@@ -1,0 +1,100 @@
+//! What names the content of an image: its configuration's digest, or where the local store keeps
+//! images by their manifests, the manifest's.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::query_parameters as query;
+
+use super::{Docker, Place};
+use crate::bench::World;
+
+/// How long the daemon may take to list its images, where nothing depends on them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Place {
+    /// What names an image that is there.
+    pub async fn world(&self, image: &str) -> Option<World> {
+        self.docker().world(image).await
+    }
+}
+
+impl Docker {
+    /// What names an image that is there.
+    pub async fn world(&self, image: &str) -> Option<World> {
+        let image = self.api.inspect_image(image).await.ok()?;
+        let is_by_manifest = image.descriptor.is_some();
+        let digests = image.repo_digests.unwrap_or_default();
+        Some(world(image.id?, &digests, is_by_manifest))
+    }
+
+    /// What names each image that is there, by name and tag; nothing where the daemon does not say.
+    pub async fn worlds(&self) -> HashMap<String, World> {
+        let images = self.api.list_images(None::<query::ListImagesOptions>);
+        let Ok(Ok(images)) = tokio::time::timeout(PATIENCE, images).await else {
+            return HashMap::new();
+        };
+        let named = images.into_iter().flat_map(|image| {
+            let world = world(image.id, &image.repo_digests, image.descriptor.is_some());
+            image
+                .repo_tags
+                .into_iter()
+                .map(move |tag| (tag, world.clone()))
+        });
+        named.collect()
+    }
+}
+
+/// The world of an image of this list; Podman names images with their registry.
+#[must_use]
+pub fn find<'a>(worlds: &'a HashMap<String, World>, image: &str) -> Option<&'a World> {
+    worlds.get(image).or_else(|| {
+        let ending = format!("/{image}");
+        let found = worlds.iter().find(|(tag, _)| tag.ends_with(&ending));
+        found.map(|(_, world)| world)
+    })
+}
+
+/// Stores that keep images by their manifests (containerd's) have a descriptor, and the id among the
+/// digests by which a registry knows the image. Others have there the digest of the configuration.
+fn world(id: String, repo_digests: &[String], has_descriptor: bool) -> World {
+    let id = if id.contains(':') {
+        id
+    } else {
+        format!("sha256:{id}")
+    };
+    let is_manifest = |known: &String| known.split_once('@').is_some_and(|(_, it)| it == id);
+    if has_descriptor || repo_digests.iter().any(is_manifest) {
+        World::ImageManifest(id)
+    } else {
+        World::ImageConfig(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_says_of_what_it_is() {
+        let id = || "sha256:aa".to_owned();
+        let config = World::ImageConfig(id());
+        let manifest = World::ImageManifest(id());
+        assert_eq!(world(id(), &["loom@sha256:bb".to_owned()], false), config);
+        assert_eq!(world("aa".to_owned(), &[], false), config);
+        assert_eq!(world(id(), &["loom@sha256:aa".to_owned()], false), manifest);
+        assert_eq!(world(id(), &[], true), manifest);
+    }
+
+    #[test]
+    fn an_image_is_found_by_its_name_also_behind_a_registry() {
+        let aa = World::ImageConfig("aa".to_owned());
+        let named = |tag: &str| HashMap::from([(tag.to_owned(), aa.clone())]);
+        assert_eq!(find(&named("me/loom:task1"), "me/loom:task1"), Some(&aa));
+        assert_eq!(
+            find(&named("docker.io/me/loom:task1"), "me/loom:task1"),
+            Some(&aa)
+        );
+        assert_eq!(find(&named("me/loom:task10"), "me/loom:task1"), None);
+    }
+}
