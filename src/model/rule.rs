@@ -35,6 +35,7 @@ impl ChatError {
 
 fn of_status(status: u16, body: &str) -> &'static str {
     match status {
+        300..=399 => "redirect",
         400 | 422 if speaks_of_length(body) => "context_window",
         401 => "authentication",
         402 => "payment_required",

@@ -29,6 +29,10 @@ pub fn workspace(root: &Path, workspaces: Option<&Path>, task: &TaskKey) -> Path
 /// The digest of a task's repository, as [`workspace`] has it; `None` where it cannot be read.
 #[must_use]
 pub fn workspace_digest(dir: &Path) -> Option<String> {
+    // What is not there has no content, and an empty directory has one.
+    if !dir.is_dir() {
+        return None;
+    }
     // Git's objects follow from its refs; logs and index change without a meaning here.
     files::tree_digest(dir, &[".git/objects", ".git/logs", ".git/index"]).ok()
 }

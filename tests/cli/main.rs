@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod bad_input;
 mod config;
+mod doctor;
 mod eval;
 mod hostile;
 mod in_force;

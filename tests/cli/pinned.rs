@@ -286,7 +286,11 @@ fn a_verdict_that_does_not_say_what_it_was_judged_with_stands() {
 /// Trouble takes no verdict away, also not one that is to be replaced.
 #[test]
 fn a_verdict_stands_until_its_new_one_is_there() {
-    let world = judged();
+    let world = World::new();
+    world.run(&[]).code(0);
+    let work = world.place.read("ds/tide_task/task1/combined.patch");
+    world.place.write(&format!("{TIDE}/solo.patch"), work);
+    world.regatta(&["eval"]).code(0);
     let file = "logs/x-solo/solo/tide_task/1/f1_f2/eval.json";
     let before = world.place.read(file);
     let runner = "ds/tide_task/task1/runner.sh";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::passes::spent_on;
 use super::pins::{Checked, Keeper, Pinned};
+use super::refusal::FirstRefusal;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::cli::eval::Task;
@@ -317,10 +318,12 @@ impl Experiment {
         let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
+            let refusal = FirstRefusal::new(self.rules.clone(), self.options.access().clone());
             let keeper = Keeper::begin(
                 open.run.clone(),
                 &self.pairs,
                 &self.config,
+                refusal,
                 observer.clone(),
             );
             let sink = Sink::new(open.run.clone(), keeper.observer());

@@ -4,6 +4,7 @@ mod experiment;
 mod passes;
 mod pins;
 mod plan;
+mod refusal;
 mod smoke;
 
 use clap::Args;

@@ -8,13 +8,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::refusal::FirstRefusal;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Pin, TaskKey, World};
 use crate::cli::options;
 use crate::cli::present::Present;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::runner::Event;
+use crate::runner::{Event, Sink};
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::{workspace, workspace_digest};
 use crate::store::manifest::{Accepted, task_changes};
@@ -120,7 +121,8 @@ fn changed_manifest(run: &RunDir, changes: &[String]) -> Error {
     .hint("take another --name, or --accept-changes to go on with the new ones (the manifest keeps both)")
 }
 
-/// Notes in a run's manifest what each task's repository and tools come from, when it is first used.
+/// Notes in a run's manifest what each task's repository and tools come from, when it is first used,
+/// and says what there is to say of the first call that the model refused.
 ///
 /// It hears what happens before it is shown.
 pub struct Keeper {
@@ -135,6 +137,7 @@ impl Keeper {
         run: RunDir,
         pairs: &[Pair],
         config: &Config,
+        refusal: FirstRefusal,
         observer: UnboundedSender<Event>,
     ) -> Self {
         let (events, heard) = unbounded_channel();
@@ -143,6 +146,7 @@ impl Keeper {
             run,
             pairs: pairs.to_vec(),
             config: config.clone(),
+            refusal,
             observer,
             noted: BTreeSet::new(),
         };
@@ -170,6 +174,7 @@ struct Listening {
     run: RunDir,
     pairs: Vec<Pair>,
     config: Config,
+    refusal: FirstRefusal,
     observer: UnboundedSender<Event>,
     /// The tasks that were looked at, or are known.
     noted: BTreeSet<String>,
@@ -192,10 +197,15 @@ impl Listening {
                 return;
             };
             let used = self.used(&event);
+            let refused = self.refusal.after(&event);
             let _ = self.observer.send(event);
+            let sink = Sink::new(self.run.clone(), self.observer.clone());
+            if let Some(text) = refused {
+                sink.emit(Event::Note { text });
+            }
             for task in used {
                 if let Err(error) = self.note(&task).await {
-                    let _ = self.observer.send(Event::Note {
+                    sink.emit(Event::Note {
                         text: format!("what {task} ran on was not noted in the manifest: {error}"),
                     });
                 }

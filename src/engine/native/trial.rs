@@ -218,7 +218,8 @@ fn lost(rules: &Rules, status: &Status) -> Option<String> {
 
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
 /// words tell more.
-fn refined(rules: &Rules, failure: &Failure) -> String {
+#[must_use]
+pub fn refined(rules: &Rules, failure: &Failure) -> String {
     const VAGUE: [&str; 3] = ["bad_request", "permission_denied", "rate_limit"];
     let by_words = VAGUE
         .contains(&failure.rule.as_str())

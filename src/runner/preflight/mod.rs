@@ -16,7 +16,7 @@ use crate::engine::native::{BackendKind, Options as NativeOptions};
 use crate::error::Error;
 use crate::sandbox::namespace;
 
-pub use model::{endpoint, model};
+pub use model::{Refusal, endpoint, model};
 pub use upstream::{cooperbench, python};
 
 /// How a check came out.
