@@ -42,7 +42,8 @@ use crate::triage::{Cause, Rules};
 /// Judge finished pairs by the hidden tests
 ///
 /// Writes upstream's `eval.json` beside each `result.json`. A pair that is judged already is left
-/// alone, unless its trial is another one by now or infrastructure broke its evaluation.
+/// alone, unless its trial, the dataset or its image is another one by now, or infrastructure broke
+/// its evaluation.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// Only runs of this setting: solo, coop-comm or coop-nocomm

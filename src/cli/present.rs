@@ -7,7 +7,7 @@ use super::options;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Pin, TaskKey, World};
 use crate::config::Config;
-use crate::sandbox::docker::identity::find;
+use crate::sandbox::docker::identity::Images;
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::dataset::{workspace, workspace_digest};
 use crate::store::pins::TaskFiles;
@@ -18,7 +18,7 @@ use crate::store::{Manifest, RunDir};
 pub struct Present {
     config: Config,
     files: OnceLock<Option<TaskFiles>>,
-    images: HashMap<String, World>,
+    images: Images,
     workspaces: Mutex<HashMap<TaskKey, Option<World>>>,
 }
 
@@ -28,7 +28,7 @@ impl Present {
         Self {
             config: config.clone(),
             files: OnceLock::new(),
-            images: HashMap::new(),
+            images: Images::default(),
             workspaces: Mutex::default(),
         }
     }
@@ -80,7 +80,7 @@ impl Present {
     pub fn world(&self, task: &TaskKey, was: Option<&World>) -> Option<World> {
         match was? {
             World::ImageConfig(_) | World::ImageManifest(_) => {
-                find(&self.images, &image_name(task)).cloned()
+                self.images.world(&image_name(task)).cloned()
             }
             World::Workspace(_) => self.workspace(task),
         }

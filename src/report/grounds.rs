@@ -1,6 +1,7 @@
 //! What runs and verdicts were made with, held against each other. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::summary::{PairLine, Summary};
 use super::survey::Surveyed;
@@ -162,7 +163,7 @@ fn named(found: &Differences) -> String {
     });
     let mut text = tasks.collect::<Vec<_>>().join(", ");
     if found.len() > TOLD {
-        text.push_str(&format!(" and {} more tasks", found.len() - TOLD));
+        let _ = write!(text, " and {} more tasks", found.len() - TOLD);
     }
     text
 }

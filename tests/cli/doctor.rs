@@ -50,15 +50,15 @@ fn what_doctor_asks_is_what_the_first_call_of_a_run_asks() {
             let asked = own.asked();
             assert_eq!(form(&asked[0]), form(&asked[1]));
             assert_eq!(asked[0].path, asked[1].path);
-            let sent = form(&asked[0]);
-            assert_eq!(sent["messages"], json!(["system", "user"]));
-            assert_eq!(sent["tools"].is_null(), agent == Some(fenced), "{sent}");
+            let body = form(&asked[0]);
+            assert_eq!(body["messages"], json!(["system", "user"]));
+            assert_eq!(body["tools"].is_null(), agent == Some(fenced), "{body}");
             let max_tokens = if agent == Some(kwargs) {
                 json!(77)
             } else {
                 Value::Null
             };
-            assert_eq!(sent["max_tokens"], max_tokens);
+            assert_eq!(body["max_tokens"], max_tokens);
         }
     }
 }

@@ -67,7 +67,8 @@ pub struct RunArgs {
     /// restore` brings back what was set aside
     #[arg(long)]
     force: bool,
-    /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
+    /// Go on with a run whose model, agent, subset, dataset, images or flags are no longer those it was
+    /// begun with
     #[arg(long)]
     accept_changes: bool,
     /// Start even when a preflight check fails

@@ -28,31 +28,35 @@ impl Docker {
         Some(world(image.id?, &digests, is_by_manifest))
     }
 
-    /// What names each image that is there, by name and tag; nothing where the daemon does not say.
-    pub async fn worlds(&self) -> HashMap<String, World> {
+    /// What names each image that is there; none where the daemon does not say.
+    pub async fn worlds(&self) -> Images {
         let images = self.api.list_images(None::<query::ListImagesOptions>);
         let Ok(Ok(images)) = tokio::time::timeout(PATIENCE, images).await else {
-            return HashMap::new();
+            return Images::default();
         };
         let named = images.into_iter().flat_map(|image| {
             let world = world(image.id, &image.repo_digests, image.descriptor.is_some());
-            image
-                .repo_tags
-                .into_iter()
-                .map(move |tag| (tag, world.clone()))
+            let tags = image.repo_tags.into_iter();
+            tags.map(move |tag| (tag, world.clone()))
         });
-        named.collect()
+        Images(named.collect())
     }
 }
 
-/// The world of an image of this list; Podman names images with their registry.
-#[must_use]
-pub fn find<'a>(worlds: &'a HashMap<String, World>, image: &str) -> Option<&'a World> {
-    worlds.get(image).or_else(|| {
-        let ending = format!("/{image}");
-        let found = worlds.iter().find(|(tag, _)| tag.ends_with(&ending));
-        found.map(|(_, world)| world)
-    })
+/// The images of a daemon, by name and tag.
+#[derive(Clone, Debug, Default)]
+pub struct Images(HashMap<String, World>);
+
+impl Images {
+    /// What names this one; Podman names images with their registry.
+    #[must_use]
+    pub fn world(&self, image: &str) -> Option<&World> {
+        self.0.get(image).or_else(|| {
+            let ending = format!("/{image}");
+            let found = self.0.iter().find(|(tag, _)| tag.ends_with(&ending));
+            found.map(|(_, world)| world)
+        })
+    }
 }
 
 /// Stores that keep images by their manifests (containerd's) have a descriptor, and the id among the
@@ -89,12 +93,15 @@ mod tests {
     #[test]
     fn an_image_is_found_by_its_name_also_behind_a_registry() {
         let aa = World::ImageConfig("aa".to_owned());
-        let named = |tag: &str| HashMap::from([(tag.to_owned(), aa.clone())]);
-        assert_eq!(find(&named("me/loom:task1"), "me/loom:task1"), Some(&aa));
-        assert_eq!(
-            find(&named("docker.io/me/loom:task1"), "me/loom:task1"),
-            Some(&aa)
-        );
-        assert_eq!(find(&named("me/loom:task10"), "me/loom:task1"), None);
+        let named = |tag: &str| Images(HashMap::from([(tag.to_owned(), aa.clone())]));
+        for (tag, is_it) in [
+            ("me/loom:task1", true),
+            ("docker.io/me/loom:task1", true),
+            ("me/loom:task10", false),
+            ("notme/loom:task1", false),
+        ] {
+            let images = named(tag);
+            assert_eq!(images.world("me/loom:task1"), is_it.then_some(&aa), "{tag}");
+        }
     }
 }
