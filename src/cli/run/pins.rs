@@ -204,10 +204,12 @@ impl Listening {
                 sink.emit(Event::Note { text });
             }
             for task in used {
-                if let Err(error) = self.note(&task).await {
-                    sink.emit(Event::Note {
-                        text: format!("what {task} ran on was not noted in the manifest: {error}"),
-                    });
+                let told = self.note(&task).await.unwrap_or_else(|error| {
+                    let what = format!("what {task} ran on was not noted in the manifest");
+                    Some(format!("{what}: {error}"))
+                });
+                if let Some(text) = told {
+                    sink.emit(Event::Note { text });
                 }
             }
         }
@@ -236,22 +238,35 @@ impl Listening {
         meant.cloned().collect()
     }
 
-    /// Notes what a task's world is, where its run's manifest does not know.
-    async fn note(&self, task: &TaskKey) -> Result<()> {
+    /// Notes what a task's world is, where its run's manifest does not know; says so where that is
+    /// another one than it was: an image that was not here at the start was pulled since.
+    async fn note(&self, task: &TaskKey) -> Result<Option<String>> {
         let Some(mut manifest) = Manifest::read(&self.run)? else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(pin) = manifest.tasks.get_mut(&task.to_string()) else {
-            return Ok(());
+            return Ok(None);
         };
-        if pin.world.is_some() {
-            return Ok(());
+        // Workspaces were all looked at before anything ran.
+        if matches!(pin.world, Some(World::Workspace(_))) {
+            return Ok(None);
         }
-        pin.world = self.world(task).await?;
-        if pin.world.is_none() {
-            return Ok(());
+        let now = Pin {
+            files: BTreeMap::new(),
+            world: self.world(task).await?,
+        };
+        let changes = now.changes_from(pin);
+        if !changes.is_empty() {
+            return Ok(Some(format!(
+                "{task} is no longer what the run was begun with: {}; the results of the run are not comparable with each other",
+                changes.join(", ")
+            )));
         }
-        manifest.write(&self.run)
+        if pin.world.is_none() && now.world.is_some() {
+            pin.world = now.world;
+            manifest.write(&self.run)?;
+        }
+        Ok(None)
     }
 
     async fn world(&self, task: &TaskKey) -> Result<Option<World>> {
