@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::passes::spent_on;
-use super::pins::{Checked, Keeper, Pinned};
+use super::pins::{Keeper, Pinned, take_over};
 use super::refusal::FirstRefusal;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
@@ -145,16 +145,9 @@ impl Experiment {
         let began = self.begun_as()?;
         let pinned = self.pinned(&began).await;
         let mut open = Vec::new();
-        let passes = self.passes_in_force(force)?;
-        let runs = self.runs.iter().zip(began).zip(locks).zip(passes);
-        for ((((setting, run), old), lock), pass) in runs {
-            let mut manifest = self.manifest(*setting, run)?;
-            manifest.tasks = pinned.of(old.as_ref());
-            let checked = Checked {
-                accepts: accept_changes,
-                is_left: old.is_some() && self.is_left(*setting, run, &pass)?,
-            };
-            let warning = checked.take_over(&mut manifest, old, run)?;
+        for (nth, (old, lock)) in began.into_iter().zip(locks).enumerate() {
+            let (setting, run) = &self.runs[nth];
+            let (manifest, warning) = self.checked(nth, old, &pinned, accept_changes, force)?;
             open.push(OpenRun {
                 setting: *setting,
                 run: run.clone(),
@@ -175,17 +168,34 @@ impl Experiment {
             return Ok(warnings);
         }
         let pinned = self.pinned(&began).await;
-        let passes = self.passes_in_force(force)?;
-        for (((setting, run), old), pass) in self.runs.iter().zip(began).zip(passes) {
-            let mut manifest = self.manifest(*setting, run)?;
-            manifest.tasks = pinned.of(old.as_ref());
-            let checked = Checked {
-                accepts: accept_changes,
-                is_left: old.is_some() && self.is_left(*setting, run, &pass)?,
-            };
-            warnings.extend(checked.take_over(&mut manifest, old, run)?);
+        for (nth, old) in began.into_iter().enumerate() {
+            warnings.extend(self.checked(nth, old, &pinned, accept_changes, force)?.1);
         }
         Ok(warnings)
+    }
+
+    /// The manifest that a run goes on with, and what there is to say of it.
+    fn checked(
+        &self,
+        nth: usize,
+        old: Option<Manifest>,
+        pinned: &Pinned,
+        accepts: bool,
+        force: bool,
+    ) -> Result<(Manifest, Option<String>)> {
+        let (setting, run) = &self.runs[nth];
+        let mut manifest = self.manifest(*setting, run)?;
+        manifest.tasks = pinned.of(old.as_ref());
+        let is_left = || -> Result<bool> {
+            let passes = self.passes_in_force(force)?;
+            let plan = Plan::of(&self.survey(*setting, run)?, true, &passes[nth]);
+            Ok(!plan.to_run.is_empty())
+        };
+        let warning = match old {
+            Some(old) => take_over(&mut manifest, old, run, accepts, is_left)?,
+            None => None,
+        };
+        Ok((manifest, warning))
     }
 
     /// The manifests that the runs have.
@@ -200,13 +210,6 @@ impl Experiment {
     async fn pinned(&self, began: &[Option<Manifest>]) -> Pinned {
         let old = began.iter().flatten().flat_map(|old| old.tasks.values());
         Pinned::now(&self.config, &self.pairs, old).await
-    }
-
-    /// Whether a pair of a run is still to run.
-    fn is_left(&self, setting: Setting, run: &RunDir, pass: &Pass) -> Result<bool> {
-        Ok(!Plan::of(&self.survey(setting, run)?, true, pass)
-            .to_run
-            .is_empty())
     }
 
     fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {

@@ -59,56 +59,44 @@ impl Pinned {
     }
 }
 
-/// How a run may differ from what it was begun as.
-pub struct Checked {
-    /// Whether the user accepts changes.
-    pub accepts: bool,
-    /// Whether a pair is left to run.
-    pub is_left: bool,
-}
-
-impl Checked {
-    /// Takes over what a run's manifest keeps, or refuses; gives what there is to say otherwise.
-    pub fn take_over(
-        &self,
-        manifest: &mut Manifest,
-        old: Option<Manifest>,
-        run: &RunDir,
-    ) -> Result<Option<String>> {
-        let Some(old) = old else {
-            return Ok(None);
-        };
-        let mut changes = manifest.changes_from(&old);
-        let of_tasks = task_changes(&manifest.tasks, &old.tasks);
-        let is_refused = !changes.is_empty() || self.is_left;
-        let mut warning = None;
-        if !self.accepts && !of_tasks.is_empty() && !is_refused {
-            // Nothing runs with it: the run stays what it was.
-            warning = Some(format!(
-                "the dataset or images of `{}` are no longer those it was begun with, and nothing is left to run:\n  {}",
-                run.name(),
-                of_tasks.join("\n  ")
-            ));
-            manifest.tasks = old.tasks;
-        } else {
-            changes.extend(of_tasks);
-            if !changes.is_empty() && !self.accepts {
-                return Err(changed_manifest(run, &changes));
-            }
-            for (task, pin) in &mut manifest.tasks {
-                *pin = std::mem::take(pin).or(old.tasks.get(task));
-            }
-            // Tasks that are no longer asked for, of another subset, have no say.
+/// Takes over what a run's manifest keeps, or refuses a run that was begun as something else; gives
+/// what there is to say otherwise. Whether a pair is left to run is asked where tasks changed.
+pub fn take_over(
+    manifest: &mut Manifest,
+    old: Manifest,
+    run: &RunDir,
+    accepts: bool,
+    is_left: impl FnOnce() -> Result<bool>,
+) -> Result<Option<String>> {
+    let mut changes = manifest.changes_from(&old);
+    let of_tasks = task_changes(&manifest.tasks, &old.tasks);
+    let is_idle = !accepts && changes.is_empty() && !of_tasks.is_empty() && !is_left()?;
+    let mut warning = None;
+    if is_idle {
+        // Nothing runs with it: the run stays what it was.
+        warning = Some(format!(
+            "the dataset or images of `{}` are no longer those it was begun with, and nothing is left to run:\n  {}",
+            run.name(),
+            of_tasks.join("\n  ")
+        ));
+        manifest.tasks = old.tasks;
+    } else {
+        changes.extend(of_tasks);
+        for (task, pin) in &mut manifest.tasks {
+            *pin = std::mem::take(pin).or(old.tasks.get(task));
         }
-        manifest.created_at = old.created_at;
-        manifest.accepted = old.accepted;
-        manifest.judged_by = old.judged_by;
-        if warning.is_none() && !changes.is_empty() {
-            let at = Timestamp::now();
-            manifest.accepted.push(Accepted { at, changes });
-        }
-        Ok(warning)
     }
+    if !changes.is_empty() && !accepts {
+        return Err(changed_manifest(run, &changes));
+    }
+    manifest.created_at = old.created_at;
+    manifest.accepted = old.accepted;
+    manifest.judged_by = old.judged_by;
+    if !changes.is_empty() {
+        let at = Timestamp::now();
+        manifest.accepted.push(Accepted { at, changes });
+    }
+    Ok(warning)
 }
 
 /// An error for a run that cannot be resumed as asked.
