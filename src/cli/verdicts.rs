@@ -141,14 +141,15 @@ impl Task {
                 && identity(&dir)?.is_some_and(|now| pass.replaces(&surveyed.pair, &now));
             plan.again += usize::from(is_replaced);
             let own = file.as_ref().and_then(|file| file.regatta.as_ref());
-            let judged_with = own.and_then(|own| own.judged_with.as_ref());
-            let judged_with = judged_with.filter(|_| !is_replaced);
+            let rules = self.config.evaluation.rules.name();
+            // By other rules it would be another verdict as well: that asks for --force.
+            let same_rules = own.filter(|own| own.rules == rules && !is_replaced);
+            let judged_with = same_rules.and_then(|own| own.judged_with.as_ref());
             let changes = judged_with.map(|old| self.present.changes(&surveyed.pair, old));
             let changes = changes.filter(|changes| !changes.is_empty());
             let is_replaced = is_replaced || changes.is_some();
             plan.outdated
                 .extend(changes.map(|changes| (surveyed.pair.clone(), changes)));
-            let rules = self.config.evaluation.rules.name();
             // Not by other rules: the verdict would be another one as well.
             let is_half =
                 own.is_some_and(|own| own.worth_broken_by.is_some() && own.rules == rules);

@@ -251,6 +251,11 @@ fn what_was_judged_with_another_dataset_is_judged_anew() {
         .prints("x-solo: 1 to judge, 2 judged")
         .prints(told)
         .prints("ferry_task/1: feature1/tests.patch");
+    // By other rules it would be another verdict as well.
+    world
+        .regatta(&["eval", "--rules", "0.0.11"])
+        .code(0)
+        .says("nothing to judge");
     world.regatta(&["eval"]).code(0).says(told);
     assert_eq!(evaluated(&world), 4);
     assert_ne!(with(file), before);
