@@ -100,18 +100,11 @@ impl Pin {
         files.chain(world).collect()
     }
 
-    /// This with what only `old` knows.
+    /// This with the world of `old`, where it is not known now. Files are: one that is not there now
+    /// has none.
     #[must_use]
-    pub fn or(mut self, old: Option<&Self>) -> Self {
-        let Some(old) = old else {
-            return self;
-        };
-        for (name, digest) in &mut self.files {
-            if digest.is_none() {
-                *digest = old.files.get(name).cloned().flatten();
-            }
-        }
-        self.world = self.world.or_else(|| old.world.clone());
+    pub fn or_world_of(mut self, old: Option<&Self>) -> Self {
+        self.world = self.world.or_else(|| old?.world.clone());
         self
     }
 }

@@ -197,6 +197,9 @@ fn what_was_not_there_is_filled_later_and_no_change() {
         .code(2)
         .says("feature1/tests.patch")
         .says("→ none");
+    // Accepted, it is so from then on.
+    world.run(&["--accept-changes"]).code(0);
+    assert!(digest().is_null());
 }
 
 /// A place with three judged pairs.

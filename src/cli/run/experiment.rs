@@ -321,7 +321,7 @@ impl Experiment {
         let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
-            let refusal = FirstRefusal::new(self.rules.clone(), self.options.access().clone());
+            let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
             let keeper = Keeper::begin(
                 open.run.clone(),
                 &self.pairs,

@@ -83,7 +83,7 @@ pub fn take_over(
     } else {
         changes.extend(of_tasks);
         for (task, pin) in &mut manifest.tasks {
-            *pin = std::mem::take(pin).or(old.tasks.get(task));
+            *pin = std::mem::take(pin).or_world_of(old.tasks.get(task));
         }
     }
     if !changes.is_empty() && !accepts {

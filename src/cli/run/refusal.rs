@@ -1,32 +1,29 @@
 //! The first refused call of a run says what `doctor` would have said.
 
-use crate::engine::Access;
+use crate::engine::{Access, Options};
 use crate::runner::Event;
 use crate::runner::preflight::Refusal;
 use crate::triage::{Cause, Rules};
 
 /// Calls that never got an answer are no refusals to triage, which counts what may be billed; to who
-/// set up the endpoint they are.
-const UNANSWERED: [&str; 4] = [
-    "connection",
-    "connection_class",
-    "timeout",
-    "malformed_response",
-];
+/// set up the endpoint they are. In upstream's errors these may also be of other connections.
+const UNANSWERED: [&str; 3] = ["connection", "timeout", "malformed_response"];
 
 /// Waits for the first refused call.
 pub struct FirstRefusal {
     rules: Rules,
     access: Access,
+    is_native: bool,
     is_told: bool,
 }
 
 impl FirstRefusal {
     /// None was refused yet.
-    pub const fn new(rules: Rules, access: Access) -> Self {
+    pub fn new(rules: Rules, options: &Options) -> Self {
         Self {
             rules,
-            access,
+            access: options.access().clone(),
+            is_native: matches!(options, Options::Native(_)),
             is_told: false,
         }
     }
@@ -41,7 +38,7 @@ impl FirstRefusal {
             return None;
         };
         let rule = self.rules.get(&diagnosis.evidence.rule)?;
-        let is_refusal = rule.refused || UNANSWERED.contains(&rule.id.as_str());
+        let is_refusal = rule.refused || self.is_native && UNANSWERED.contains(&rule.id.as_str());
         if self.is_told || !is_refusal || rule.cause == Cause::Agent {
             return None;
         }
