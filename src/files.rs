@@ -301,8 +301,9 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// A digest of a directory's files: their paths below it, modes, contents and links, but for the
-/// paths in `skips` and what is below them. Of what is no file, only the path counts.
+/// A digest of a directory's files: their paths below it, contents and links, and which of them can
+/// be run, but for the paths in `skips` and what is below them. Of what is no file, only the path
+/// counts. Times and the other modes are those of the copying.
 pub fn tree_digest(dir: &Path, skips: &[&str]) -> Result<String> {
     let mut digest = Sha256::new();
     let mut open = vec![dir.to_owned()];
@@ -330,11 +331,14 @@ pub fn tree_digest(dir: &Path, skips: &[&str]) -> Result<String> {
                 digest.update((part.len() as u64).to_le_bytes());
                 digest.update(part);
             }
-            digest.update(meta.mode().to_le_bytes());
+            digest.update((meta.mode() & KIND_AND_RUN).to_le_bytes());
         }
     }
     Ok(hex(&digest.finalize()))
 }
+
+/// Of a mode: what kind of file it is, and whether its owner can run it.
+const KIND_AND_RUN: u32 = 0o170_100;
 
 fn digest_of(path: &Path) -> Result<[u8; 32]> {
     let read = || -> io::Result<[u8; 32]> {
@@ -431,6 +435,15 @@ mod tests {
         assert_eq!(digest(&put("skipped/d", "other")), same);
         assert_ne!(digest(&put("a/b", "other")), same);
         assert_ne!(digest(&put("a/e", "")), same);
+        let with_mode = |mode: u32| {
+            move |dir: &Path| {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode = fs::Permissions::from_mode(mode);
+                fs::set_permissions(dir.join("c"), mode).unwrap();
+            }
+        };
+        assert_eq!(digest(&with_mode(0o640)), same, "copied with another umask");
+        assert_ne!(digest(&with_mode(0o755)), same);
         let relinked = digest(&|dir| {
             fs::remove_file(dir.join("link")).unwrap();
             std::os::unix::fs::symlink("a", dir.join("link")).unwrap();

@@ -52,6 +52,8 @@ pub struct ModelAccess {
     pub api_base: Option<String>,
     /// The key.
     pub api_key: Option<Secret>,
+    /// All parameters of calls, these two among them.
+    pub parameters: Map<String, Value>,
 }
 
 impl ModelAccess {
@@ -76,6 +78,7 @@ impl ModelAccess {
         Self {
             api_base: text("api_base").map(str::to_owned),
             api_key: text("api_key").map(Secret::new),
+            parameters: kwargs.clone(),
         }
     }
 }

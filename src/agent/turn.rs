@@ -864,7 +864,9 @@ fn normal(patch: &[u8]) -> Vec<u8> {
     patch
 }
 
-fn bash_tool() -> Tool {
+/// The one tool that agents are given.
+#[must_use]
+pub fn bash_tool() -> Tool {
     Tool {
         name: "bash".to_owned(),
         description: "Execute a bash command".to_owned(),

@@ -1,8 +1,31 @@
 //! A subset: a named list of pairs, in upstream's JSON form.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Pair, TaskKey};
+use crate::error::nearest;
+use crate::text::one_line;
+
+/// What a subset file may say of itself. Upstream reads `tasks` only; the rest stands in the subsets
+/// that come with it and with its forks.
+const KEYS: [&str; 8] = [
+    "tasks",
+    "name",
+    "description",
+    "stats",
+    "curation",
+    "allocation",
+    "selection",
+    "seed",
+];
+/// What it may say of a task.
+const TASK_KEYS: [&str; 3] = ["repo", "task_id", "pairs"];
+/// Upstream's word for groups of more than two features, which are no pairs.
+const GROUPS: &str = "groups";
+/// How much of a foreign word is shown, in characters, and how many lines of them.
+const SHOWN: usize = 60;
+const TOLD: usize = 20;
 
 /// A subset file as it stands: `<dataset>/subsets/<name>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +79,84 @@ impl Subset {
         }
     }
 
+    /// What is wrong with the keys of a subset file: a misspelt `pairs` would mean every pair of its
+    /// task.
+    #[must_use]
+    pub fn wrong_keys(file: &Value) -> Vec<String> {
+        let mut wrong = unknown(file, &KEYS, "");
+        let tasks = file["tasks"].as_array().map(Vec::as_slice);
+        for (at, task) in tasks.unwrap_or_default().iter().enumerate() {
+            let place = format!(
+                "task {} ({}/{}): ",
+                at + 1,
+                one_line(task["repo"].as_str().unwrap_or_default(), SHOWN),
+                task["task_id"].as_u64().unwrap_or_default()
+            );
+            wrong.extend(unknown(task, &TASK_KEYS, &place));
+        }
+        if wrong.len() > TOLD {
+            let more = format!("and {} more", wrong.len() - TOLD);
+            wrong.truncate(TOLD);
+            wrong.push(more);
+        }
+        wrong
+    }
+
     /// The tasks it names.
     pub fn task_keys(&self) -> impl Iterator<Item = TaskKey> {
         self.tasks
             .iter()
             .map(|task| TaskKey::new(task.repo.clone(), task.task_id))
+    }
+}
+
+/// The keys of an object that mean nothing, each in a line.
+fn unknown(object: &Value, known: &[&str], place: &str) -> Vec<String> {
+    let keys = object.as_object().into_iter().flatten().map(|(key, _)| key);
+    let unknown = keys.filter(|key| !known.contains(&key.as_str()));
+    let told = unknown.map(|key| {
+        let shown = one_line(key, SHOWN);
+        if key == GROUPS {
+            return format!("{place}`{GROUPS}` of features are not run here, only `pairs`");
+        }
+        match nearest(key, known.iter().copied()) {
+            Some(near) => format!("{place}unknown key `{shown}`: did you mean `{near}`?"),
+            None => format!(
+                "{place}unknown key `{shown}`: it is one of {}",
+                known.join(", ")
+            ),
+        }
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(json: &str) -> Vec<String> {
+        Subset::wrong_keys(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn keys_that_mean_nothing_are_named_with_their_place() {
+        let json = r#"{"task": [], "tasks": [{"repo": "loom_task", "task_id": 3, "pairs": [[1, 2]]},
+            {"repo": "loom_task", "task_id": 4, "pair": [[1, 2]]},
+            {"repo": "dye_task", "task_id": 1, "groups": [[1, 2, 3]]}]}"#;
+        assert_eq!(
+            wrong(json),
+            [
+                "unknown key `task`: did you mean `tasks`?",
+                "task 2 (loom_task/4): unknown key `pair`: did you mean `pairs`?",
+                "task 3 (dye_task/1): `groups` of features are not run here, only `pairs`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_upstreams_subsets_say_of_themselves_is_fine() {
+        let json = r#"{"name": "x", "description": "y", "stats": {"tasks": 1}, "seed": 42,
+            "curation": {"source": "lite"}, "tasks": [{"repo": "loom_task", "task_id": 3}]}"#;
+        assert_eq!(wrong(json), [""; 0]);
     }
 }

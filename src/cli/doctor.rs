@@ -130,7 +130,10 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     checks.extend(preflight::endpoint(options.access()));
     checks.extend(preflight::cheap(config, &options, &pairs).await);
     if !args.no_model_call {
-        checks.push(preflight::model(&options).await);
+        match options::rules(config) {
+            Ok(rules) => checks.push(preflight::model(config, &options, &rules).await),
+            Err(error) => checks.push(Check::failed("rules", &error)),
+        }
     }
     checks
 }

@@ -11,6 +11,7 @@ use super::bar::{Bar, lock};
 use super::clean::reap;
 use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
+use super::present::Present;
 use super::report::summarise;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
@@ -42,7 +43,8 @@ use crate::triage::{Cause, Rules};
 /// Judge finished pairs by the hidden tests
 ///
 /// Writes upstream's `eval.json` beside each `result.json`. A pair that is judged already is left
-/// alone, unless its trial is another one by now or infrastructure broke its evaluation.
+/// alone, unless its trial, the dataset or its image is another one by now, or infrastructure broke
+/// its evaluation.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// Only runs of this setting: solo, coop-comm or coop-nocomm
@@ -150,6 +152,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         }
     };
     let task = Task {
+        present: Present::for_verdicts(&found.config, &runs).await,
         config: found.config,
         rules: found.rules,
         prices: found.prices,
@@ -177,6 +180,8 @@ pub struct Task {
     pub config: Config,
     pub rules: Rules,
     pub prices: PriceTable,
+    /// What the verdicts that stand are held against.
+    pub present: Present,
     pub force: bool,
     /// The pairs that are looked at; all of them without.
     pub only: Option<Vec<Pair>>,
@@ -198,6 +203,9 @@ impl Task {
         for (run, pass) in runs.iter().zip(&passes) {
             let plan = self.plan(run, pass)?;
             self.tell_of_pass(run, pass, &plan, ui)?;
+            if let Some(again) = plan.says_outdated() {
+                ui.warn(format!("{}: {again}", run.name()));
+            }
             if plan.others > 0 {
                 ui.warn(format!(
                     "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
@@ -314,7 +322,7 @@ impl Task {
         ui: &Ui,
     ) -> Result<Judged> {
         let total = plan.open.len();
-        let again = match plan.again {
+        let again = match plan.again + plan.outdated.len() {
             0 => String::new(),
             again => format!(" ({again} of them again)"),
         };

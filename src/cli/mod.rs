@@ -11,6 +11,7 @@ mod given;
 mod gold;
 mod internal;
 mod options;
+mod present;
 mod progress;
 mod report;
 mod restore;

@@ -13,7 +13,7 @@ use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
 use crate::report::setting::{Said, setting_by};
 use crate::report::survey::{Books, Standing, Surveyed};
-use crate::report::{Format, Summary};
+use crate::report::{Format, Summary, grounds};
 use crate::store::gold::Gold;
 use crate::store::run_config::RunConfig;
 use crate::store::{Manifest, RunDir};
@@ -102,6 +102,7 @@ impl Stand {
             ledger.entries(),
             planned_by_upstream(run, manifest),
         );
+        grounds::add_to(&mut summary, &self.surveyed, manifest);
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
         // Our own engine's results have costs of the price that its run had.
         if let Some(manifest) = manifest

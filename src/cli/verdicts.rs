@@ -1,7 +1,7 @@
 //! Which pairs an evaluation judges: those without a verdict that stands, and with `--force` those
 //! whose verdict is of before the forced pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -40,6 +40,8 @@ pub struct Plan {
     pub others: usize,
     /// Pairs with a verdict that a forced pass replaces.
     pub again: usize,
+    /// Pairs whose verdict was made with another dataset or image, with what differs.
+    pub outdated: Vec<(Pair, Vec<String>)>,
 }
 
 impl Plan {
@@ -53,6 +55,27 @@ impl Plan {
         })
     }
 
+    /// Which verdicts are made again, as the dataset or an image is another one by now.
+    pub fn says_outdated(&self) -> Option<String> {
+        if self.outdated.is_empty() {
+            return None;
+        }
+        let mut tasks: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (pair, what) in &self.outdated {
+            let names = tasks.entry(pair.task.to_string()).or_default();
+            names.extend(what.iter().map(String::as_str));
+        }
+        let tasks = tasks.iter().map(|(task, names)| {
+            let names: Vec<&str> = names.iter().copied().collect();
+            format!("{task}: {}", names.join(", "))
+        });
+        Some(format!(
+            "{} judged with another dataset or image, and judged again; each verdict stands until its new one is there ({})",
+            plural(self.outdated.len(), "pair"),
+            tasks.collect::<Vec<_>>().join("; ")
+        ))
+    }
+
     pub fn describe(&self, run: &RunDir) -> String {
         let mut text = format!(
             "{}: {} to judge, {} judged, {} not finished\n",
@@ -61,7 +84,10 @@ impl Plan {
             self.judged,
             self.unfinished
         );
-        if let Some(again) = self.replaces() {
+        for again in [self.replaces(), self.says_outdated()]
+            .into_iter()
+            .flatten()
+        {
             let _ = writeln!(text, "  {again}");
         }
         for one in &self.open {
@@ -81,6 +107,7 @@ impl Task {
             unfinished: 0,
             others: 0,
             again: 0,
+            outdated: Vec::new(),
             pairs_judged: Vec::new(),
         };
         for surveyed in stand.surveyed {
@@ -107,6 +134,14 @@ impl Task {
             plan.again += usize::from(is_replaced);
             let own = file.as_ref().and_then(|file| file.regatta.as_ref());
             let rules = self.config.evaluation.rules.name();
+            // By other rules it would be another verdict as well: that asks for --force.
+            let same_rules = own.filter(|own| own.rules == rules && !is_replaced);
+            let judged_with = same_rules.and_then(|own| own.judged_with.as_ref());
+            let changes = judged_with.map(|old| self.present.changes(&surveyed.pair, old));
+            let changes = changes.filter(|changes| !changes.is_empty());
+            let is_replaced = is_replaced || changes.is_some();
+            plan.outdated
+                .extend(changes.map(|changes| (surveyed.pair.clone(), changes)));
             // Not by other rules: the verdict would be another one as well.
             let is_half =
                 own.is_some_and(|own| own.worth_broken_by.is_some() && own.rules == rules);

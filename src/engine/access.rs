@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::dotenv::Dotenv;
 use crate::agent::config::ModelAccess;
 use crate::config::Config;
@@ -78,6 +80,8 @@ pub struct Access {
     pub endpoint: Option<Named<String>>,
     /// The key that goes there.
     pub key: Option<Named<Secret>>,
+    /// The parameters of calls that the agent configuration names.
+    pub parameters: Map<String, Value>,
     /// Why it cannot be told which endpoint is asked.
     pub unclear: Option<String>,
     /// Settings that look as if they counted, and do not.
@@ -170,6 +174,7 @@ impl Access {
             notes: unread(asker, &variable, endpoint.as_ref()),
             model,
             provider,
+            parameters: agent.parameters.clone(),
             endpoint: endpoint.filter(|_| unclear.is_none()),
             unclear,
         };

@@ -12,7 +12,7 @@ use super::patch::{Prepared, Reading};
 use super::suite::{self, Outcome, Seen, Suite};
 use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
-use crate::bench::{Pair, TaskKey};
+use crate::bench::{Pair, TaskKey, World};
 use crate::files;
 use crate::store::eval::Worth;
 
@@ -419,6 +419,15 @@ impl Judge {
         };
         // Boxed: a future of this size in every caller is a large one.
         self.cache.once(key, Box::pin(work)).await
+    }
+
+    /// What a task's repository and tools come from; a workspace is read once a command.
+    pub async fn world(&self, task: &TaskKey) -> Result<Option<World>, Trouble> {
+        let mut key = Key::of("world", None, &task.to_string());
+        // Runs on other backends share the cache.
+        key.add(self.venue.backend.name().as_bytes());
+        let world = async { Ok(self.venue.world(task).await) };
+        self.cache.once(key, world).await
     }
 
     pub(super) fn dataset_file(

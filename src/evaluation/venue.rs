@@ -8,8 +8,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::Trouble;
-use crate::bench::TaskKey;
 use crate::bench::image::image_name;
+use crate::bench::{TaskKey, World};
 use crate::files;
 use crate::sandbox::{
     Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Spec,
@@ -62,23 +62,28 @@ impl Venue {
         }
     }
 
-    /// What names the task's world: the image's id, or else a digest of the workspace. What else is
-    /// on this machine is not in the latter. `None` where it cannot be read.
-    pub async fn world(&self, task: &TaskKey) -> Option<String> {
+    /// What a task's repository and tools come from: its image, or else its workspace. `None` where
+    /// that cannot be read.
+    pub async fn world(&self, task: &TaskKey) -> Option<World> {
+        if let Backend::Docker(place) = &self.backend {
+            return place.world(&image_name(task)).await;
+        }
+        let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
+        let digest = tokio::task::spawn_blocking(move || dataset::workspace_digest(&workspace));
+        Some(World::Workspace(digest.await.ok()??))
+    }
+
+    /// What names a world for what is kept of it. What else is on this machine is not in it.
+    #[must_use]
+    pub fn name_of(&self, world: &World) -> String {
+        let (World::ImageConfig(digest) | World::ImageManifest(digest) | World::Workspace(digest)) =
+            world;
         let rootfs = match &self.backend {
-            Backend::Docker(_) => return self.ground(task).await,
+            Backend::Docker(_) => return digest.clone(),
             Backend::Namespace(place) => place.rootfs.clone(),
             Backend::Process(_) | Backend::Fake(_) => PathBuf::new(),
         };
-        let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
-        let digest = tokio::task::spawn_blocking(move || {
-            // Git's objects follow from its refs; logs and index change without a meaning here.
-            let skips = [".git/objects", ".git/logs", ".git/index"];
-            files::tree_digest(&workspace, &skips)
-        });
-        let digest = digest.await.ok()?.ok()?;
-        let name = self.backend.name();
-        Some(format!("{name} {} {digest}", rootfs.display()))
+        format!("{} {} {digest}", self.backend.name(), rootfs.display())
     }
 
     /// Pulls a task's image where it is not there; `note` is told of it.

@@ -187,10 +187,8 @@ impl Judge {
         let own = self.dataset_file(task, feature, "feature.patch")?;
         let tests = self.dataset_file(task, feature, "tests.patch")?;
         let runner = self.runner(task)?;
-        // A workspace is read once a command.
-        let named = Key::of("world", None, &task.to_string());
-        let world = async { Ok(self.venue.world(task).await) };
-        let world: Option<String> = self.cache.once(named, world).await?;
+        let world = self.world(task).await?;
+        let world = world.map(|world| self.venue.name_of(&world));
         let mut key = Key::of("gold", world.as_deref(), &task.to_string());
         for part in [&own, &tests, &runner] {
             key.add(part);

@@ -97,9 +97,19 @@ pub struct Exchange {
 /// An endpoint on this machine is never asked through a proxy, and none is followed elsewhere: a
 /// redirected POST becomes a GET.
 pub fn http(base: &str) -> error::Result<reqwest::Client> {
+    http_with(base, reqwest::redirect::Policy::none())
+}
+
+/// One that goes where it is sent, as litellm's does (httpx's limit): the key stays behind where
+/// that is another host.
+pub fn following_http(base: &str) -> error::Result<reqwest::Client> {
+    http_with(base, reqwest::redirect::Policy::limited(20))
+}
+
+fn http_with(base: &str, redirects: reqwest::redirect::Policy) -> error::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(redirects)
         .pool_max_idle_per_host(1024);
     let is_here = ["//127.", "//localhost", "//[::1]"];
     if is_here.iter().any(|host| base.contains(host)) {

@@ -71,6 +71,12 @@ pub fn render(summaries: &[Summary]) -> String {
             );
         }
     }
+    for summary in summaries {
+        for mixed in &summary.mixed {
+            let run = cell(summary.run.as_str());
+            let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(mixed));
+        }
+    }
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
     out.push_str(&doubted(summaries));
@@ -172,10 +178,11 @@ fn rates(summaries: &[Summary]) -> String {
                 100.0 * interval.high
             )
         });
-        let rules = if comparison.same_rules {
-            ""
-        } else {
-            " (different rules)"
+        let rules = match (comparison.same_rules, comparison.same_tasks) {
+            (true, true) => "",
+            (false, true) => " (different rules)",
+            (true, false) => " (different datasets or images)",
+            (false, false) => " (different rules, and datasets or images)",
         };
         let _ = writeln!(
             out,

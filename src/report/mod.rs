@@ -2,6 +2,7 @@
 
 pub mod damage;
 pub mod flags;
+pub mod grounds;
 pub mod json;
 pub mod junit;
 pub mod markdown;

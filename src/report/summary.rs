@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::damage::{self, Damage, Damaged};
 use super::flags::{Flagged, Flags};
+use super::grounds::{self, Grounds};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use super::time_limit::TimeLimit;
@@ -161,6 +162,9 @@ pub struct PairLine {
     /// What is wrong with the result, where it was judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<Damage>,
+    /// What it was run and judged with.
+    #[serde(skip)]
+    pub grounds: Grounds,
 }
 
 impl PairLine {
@@ -253,6 +257,8 @@ pub struct Summary {
     pub verdict_not_by_bytes: Vec<String>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
+    /// What was run or judged with different datasets or images, a sentence each.
+    pub mixed: Vec<String>,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -299,6 +305,7 @@ impl Summary {
             time_limit: TimeLimit::of(surveyed, ledger),
             verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
+            mixed: Vec::new(),
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
@@ -381,6 +388,7 @@ impl Summary {
             rules: None,
             flagged: None,
             damage: damage_of(surveyed, outcome),
+            grounds: Grounds::default(),
         };
         damage::count(&mut self.damaged, &line.pair, outcome, &line.damage);
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
@@ -512,6 +520,8 @@ pub struct Comparison {
     pub difference: Difference,
     /// Whether their verdicts are by one rule set.
     pub same_rules: bool,
+    /// Whether nothing is known to say that their datasets or images differ.
+    pub same_tasks: bool,
 }
 
 /// Two runs that a question is about and that share no judged pair.
@@ -613,6 +623,8 @@ pub fn contrasts(summaries: &[Summary]) -> Vec<Contrast> {
                 .iter()
                 .flat_map(|(one, _, other, _)| [&one.rules, &other.rules]);
             let rules: HashSet<_> = rules.collect();
+            let lines = shared.iter().map(|(one, _, other, _)| (*one, *other));
+            let same_tasks = !grounds::are_mixed(lines);
             let shared = shared
                 .iter()
                 .map(|(line, passed, _, other)| (line.task.as_str(), *passed, *other));
@@ -625,6 +637,7 @@ pub fn contrasts(summaries: &[Summary]) -> Vec<Contrast> {
                     second,
                     difference,
                     same_rules: rules.len() == 1,
+                    same_tasks,
                 }));
             } else if judged_in_first + judged_in_second > 0 {
                 found.push(Contrast::Unshared(Unshared {

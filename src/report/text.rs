@@ -24,6 +24,9 @@ pub fn render(summaries: &[Summary]) -> String {
             summary.counts()
         );
         out.push_str(&rates(summary));
+        for mixed in &summary.mixed {
+            let _ = writeln!(out, "  WARNING: {}", one_line(mixed, MIXED));
+        }
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
         out.push_str(&doubted(summary));
@@ -211,6 +214,7 @@ fn compared(summaries: &[Summary]) -> String {
             second,
             difference,
             same_rules,
+            same_tasks,
         } = match contrast {
             Contrast::Shown(comparison) => comparison,
             Contrast::Unshared(nothing) => {
@@ -237,10 +241,11 @@ fn compared(summaries: &[Summary]) -> String {
                 difference.only_second,
                 plural(difference.pairs, "pair")
             ),
-            if *same_rules {
-                String::new()
-            } else {
-                "WARNING: different rules".to_owned()
+            match (same_rules, same_tasks) {
+                (true, true) => String::new(),
+                (false, true) => "WARNING: different rules".to_owned(),
+                (true, false) => "WARNING: different datasets or images".to_owned(),
+                (false, false) => "WARNING: different rules, and datasets or images".to_owned(),
             },
         ]);
     }
@@ -344,6 +349,9 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
     }
     out
 }
+
+/// The most of what is said of a run that mixes datasets.
+const MIXED: usize = 500;
 
 /// This many failed pairs are told one by one; JSON and `JUnit` have them all.
 const TOLD: usize = 12;

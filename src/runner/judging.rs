@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Interrupt, backoff, decided};
-use crate::bench::Pair;
 use crate::bench::setting::Tree;
+use crate::bench::{Pair, Pin};
 use crate::engine::Stop;
 use crate::error::{Error, Result};
 use crate::evaluation::patch::Reading;
@@ -19,6 +19,7 @@ use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
 use crate::hint;
 use crate::store::eval::{self, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, write};
+use crate::store::pins::TaskFiles;
 use crate::store::result::FRAMEWORK;
 use crate::store::{RunDir, TrialRecord, aside};
 use crate::text::one_line;
@@ -189,6 +190,9 @@ impl Judging {
 
     async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
         let begun = Instant::now();
+        // Before the suites read them: what changes meanwhile is seen by the next evaluation.
+        let files = TaskFiles::of(self.judge.venue.dataset.clone());
+        let mut judged_with = files.of_verdict(&one.pair);
         let mut tries = 1;
         let judged = loop {
             let judged = self.attempt(one, tell).await;
@@ -207,7 +211,9 @@ impl Judging {
             }
         };
         let took = begun.elapsed();
-        let record = self.record(one, &judged, tries);
+        judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
+        let mut record = self.record(one, &judged, tries);
+        record.regatta.judged_with = judged_with;
         let verdict = match (&record.error, record.both_passed) {
             (Some(error), _) => Verdict::Error(error.clone()),
             (None, true) => Verdict::Pass,
@@ -337,6 +343,7 @@ impl Judging {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 trial: one.record.trial.clone(),
                 backend: self.judge.venue.backend.name().to_owned(),
+                judged_with: Pin::default(),
                 tries,
                 broken_by: None,
                 worth_broken_by: None,

@@ -12,6 +12,7 @@ pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
+use crate::bench::Pin;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -143,6 +144,8 @@ pub struct Own {
     pub broken_by: Option<Broken>,
     /// What broke the look at what the pass is worth.
     pub worth_broken_by: Option<Broken>,
+    /// What it was judged with; `None` in files from before this was kept.
+    pub judged_with: Option<Pin>,
     /// The verdict on each feature.
     #[serde(default)]
     pub suites: Vec<SuiteNote>,
@@ -232,6 +235,8 @@ pub struct Note {
     /// Where the patches were merged: a backend, or `clone`, without the task's own sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_in: Option<String>,
+    /// What it was judged with: the dataset's files, and where the repository came from.
+    pub judged_with: Pin,
     /// How often the evaluation was tried.
     pub tries: u32,
     /// What broke it; none where there is a verdict.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::RunDir;
-use crate::bench::{Pair, RunName, Setting};
+use crate::bench::{Pair, Pin, RunName, Setting};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::text::hex;
@@ -49,6 +49,9 @@ pub struct Manifest {
     pub subset_digest: String,
     /// The pairs of the plan.
     pub pairs: Vec<Pair>,
+    /// What each of its tasks, `repo/id`, is made of; empty in manifests from before this was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<String, Pin>,
     /// Where prices come from: `regatta`, and what the user gave with a file's SHA-256.
     pub prices: String,
     /// The name that the price stands under, where that is not the model's own; `None` too where no
@@ -142,6 +145,20 @@ impl Manifest {
         changes
     }
 }
+
+/// What the tasks of a dataset are made of today and were not when a run was begun, a line a task.
+/// What either does not know is no change.
+#[must_use]
+pub fn task_changes(now: &BTreeMap<String, Pin>, old: &BTreeMap<String, Pin>) -> Vec<String> {
+    let changed = now.iter().filter_map(|(task, now)| {
+        let changes = now.changes_from(old.get(task)?);
+        (!changes.is_empty()).then(|| format!("{TASK_CHANGE}{task}: {}", changes.join(", ")))
+    });
+    changed.collect()
+}
+
+/// How a line of an accepted change begins that is one of a task.
+pub const TASK_CHANGE: &str = "task ";
 
 /// SHA-256 of some bytes, in hex.
 #[must_use]

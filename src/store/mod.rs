@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lock;
 pub mod manifest;
 pub mod pass;
+pub mod pins;
 pub mod reasons;
 pub mod restore;
 pub mod result;

@@ -160,6 +160,10 @@ fn a_malformed_subset() {
             b"{\"tasks\": [{\"repo\": \"../..\", \"task_id\": 1}]}",
             "not the name of a directory",
         ),
+        (
+            b"{\"tasks\": [{\"repo\": \"harbor_task\", \"task_id\": 1, \"pair\": [[1, 2]]}]}",
+            "task 1 (harbor_task/1): unknown key `pair`: did you mean `pairs`?",
+        ),
     ] {
         place.write("cb/dataset/subsets/lite.json", text);
         run(&place, &["--dry-run"])
@@ -453,4 +457,48 @@ fn triage_explains_pairs_without_a_result_too() {
         text.contains("harbor_task/1/f1_f2: unreadable\n  why: it is truncated"),
         "{text}"
     );
+}
+
+/// A misspelt `pairs` would mean every pair of its task; what upstream's own subsets say of
+/// themselves is no mistake.
+#[test]
+fn a_key_of_a_subset_that_means_nothing_is_refused() {
+    let place = Place::new();
+    let task = r#""repo": "harbor_task", "task_id": 2"#;
+    for (task_says, file_says, why) in [
+        (
+            r#", "Pairs": [[1, 2]]"#,
+            "",
+            "unknown key `Pairs`: did you mean `pairs`?",
+        ),
+        (r#", "parirs": [[1, 2]]"#, "", "did you mean `pairs`?"),
+        (
+            r#", "features": [1, 2]"#,
+            "",
+            "unknown key `features`: it is one of repo, task_id, pairs",
+        ),
+        (
+            r#", "groups": [[1, 2, 3]]"#,
+            "",
+            "`groups` of features are not run here, only `pairs`",
+        ),
+        (
+            r#", "pairs": [[1, 2]]"#,
+            r#", "pairs": [[1, 3]]"#,
+            "unknown key `pairs`",
+        ),
+    ] {
+        let text = format!(r#"{{"tasks": [{{{task}{task_says}}}]{file_says}}}"#);
+        place.write("cb/dataset/subsets/mine.json", text);
+        run(&place, &["--dry-run", "-s", "mine"])
+            .code(2)
+            .says("subsets/mine.json is no subset")
+            .says(why);
+    }
+    let own = r#", "stats": {"pairs": 3}, "curation": {"source": "lite"}, "seed": 7"#;
+    let text = format!(r#"{{"name": "mine", "tasks": [{{{task}}}]{own}}}"#);
+    place.write("cb/dataset/subsets/mine.json", text);
+    run(&place, &["--dry-run", "-s", "mine", "--setting", "solo"])
+        .code(0)
+        .prints("(3 pairs)");
 }

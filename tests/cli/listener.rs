@@ -14,6 +14,8 @@ pub const SUBMITS: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 pub struct Asked {
     pub path: String,
     pub authorization: Option<String>,
+    /// What was asked; null where it is no JSON.
+    pub body: Value,
 }
 
 /// The endpoint.
@@ -99,12 +101,14 @@ fn serve(
             _ => {}
         }
     }
-    lines.take(length).read_to_end(&mut Vec::new()).ok()?;
+    let mut body = Vec::new();
+    lines.take(length).read_to_end(&mut body).ok()?;
     let number = {
         let mut known = known.lock().unwrap();
         known.push(Asked {
             path: first.split(' ').nth(1).unwrap_or_default().to_owned(),
             authorization,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
         });
         known.len() - 1
     };

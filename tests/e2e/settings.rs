@@ -27,6 +27,13 @@ fn three_settings(version: Version) {
         }
         assert_eq!(lab.place.lines(run, "ledger").len(), 2);
         assert!(lab.left_over(run).is_empty());
+        let manifest = lab
+            .place
+            .json(&format!("cb/logs/{run}/regatta/manifest.json"));
+        for task in ["lighthouse_task/7", "harbor_task/2"] {
+            let world = manifest["tasks"][task]["world"].to_string();
+            assert!(world.contains("\":\"sha256:"), "{run} {task}: {world}");
+        }
     }
     // Each of two agents sends one; one that has ended by then gets none, and its peer is told.
     let talk = "coop/lighthouse_task/7/f1_f2";
@@ -100,7 +107,7 @@ fn the_doctor_sees_what_is_there_and_what_is_not() {
     lab.fault("401");
     lab.run(&["doctor"])
         .code(3)
-        .prints("the key is refused")
+        .prints("Check the key and that it belongs to the endpoint in use")
         .prints("1 fail");
 }
 

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::passes::spent_on;
+use super::pins::{Keeper, Pinned, take_over};
+use super::refusal::FirstRefusal;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::cli::eval::Task;
 use crate::cli::options;
+use crate::cli::present::Present;
 use crate::cli::progress;
 use crate::cli::report::summarise;
 use crate::cli::ui::Ui;
@@ -22,11 +25,11 @@ use crate::report::summary::Outcome;
 use crate::report::text::plural;
 use crate::report::{Format, Summary};
 use crate::runner::preflight::{self, Level};
-use crate::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
+use crate::runner::{Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
-use crate::store::manifest::{Accepted, digest, digest_of_pairs};
+use crate::store::manifest::{digest, digest_of_pairs};
 use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir, restore};
 use crate::triage::Rules;
 
@@ -50,6 +53,8 @@ pub struct OpenRun {
     setting: Setting,
     run: RunDir,
     manifest: Manifest,
+    /// What there is to say of it, though it goes on.
+    warning: Option<String>,
     _lock: RunLock,
 }
 
@@ -128,57 +133,84 @@ impl Experiment {
     }
 
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
-    pub fn open(&self, accept_changes: bool) -> Result<Vec<OpenRun>> {
+    pub async fn open(&self, accept_changes: bool, force: bool) -> Result<Vec<OpenRun>> {
         files::check_writable(self.tree.path()).map_err(|error| {
             error
                 .into_usage()
                 .hint("--logs-dir names another place for the log tree")
         })?;
+        let mut locks = Vec::new();
+        for (_, run) in &self.runs {
+            locks.push(RunLock::take(run).map_err(Error::into_usage)?);
+        }
+        let began = self.begun_as()?;
+        let pinned = self.pinned(&began).await;
         let mut open = Vec::new();
-        for (setting, run) in &self.runs {
-            let lock = RunLock::take(run).map_err(Error::into_usage)?;
-            let manifest = self.checked_manifest(*setting, run, accept_changes)?;
+        for (nth, (old, lock)) in began.into_iter().zip(locks).enumerate() {
+            let (setting, run) = &self.runs[nth];
+            let (manifest, warning) = self.checked(nth, old, &pinned, accept_changes, force)?;
             open.push(OpenRun {
                 setting: *setting,
                 run: run.clone(),
                 manifest,
+                warning,
                 _lock: lock,
             });
         }
         Ok(open)
     }
 
-    /// Refuses runs that were begun as something else; a dry run asks the same.
-    pub fn check_manifests(&self, accept_changes: bool) -> Result<()> {
-        for (setting, run) in &self.runs {
-            self.checked_manifest(*setting, run, accept_changes)?;
+    /// Refuses runs that were begun as something else; a dry run asks the same. Gives what else there
+    /// is to say of them.
+    pub async fn check_manifests(&self, accept_changes: bool, force: bool) -> Result<Vec<String>> {
+        let began = self.begun_as()?;
+        let mut warnings = Vec::new();
+        if began.iter().all(Option::is_none) {
+            return Ok(warnings);
         }
-        Ok(())
+        let pinned = self.pinned(&began).await;
+        for (nth, old) in began.into_iter().enumerate() {
+            warnings.extend(self.checked(nth, old, &pinned, accept_changes, force)?.1);
+        }
+        Ok(warnings)
     }
 
-    /// The manifest of a run, with what was accepted before and now.
-    fn checked_manifest(
+    /// The manifest that a run goes on with, and what there is to say of it.
+    fn checked(
         &self,
-        setting: Setting,
-        run: &RunDir,
-        accept_changes: bool,
-    ) -> Result<Manifest> {
-        let mut manifest = self.manifest(setting, run)?;
-        let Some(old) = Manifest::read(run)? else {
-            return Ok(manifest);
+        nth: usize,
+        old: Option<Manifest>,
+        pinned: &Pinned,
+        accepts: bool,
+        force: bool,
+    ) -> Result<(Manifest, Option<String>)> {
+        let (setting, run) = &self.runs[nth];
+        let mut manifest = self.manifest(*setting, run)?;
+        manifest.tasks = pinned.of(old.as_ref());
+        let is_left = || -> Result<bool> {
+            let passes = self.passes_in_force(force)?;
+            let plan = Plan::of(&self.survey(*setting, run)?, true, &passes[nth]);
+            Ok(!plan.to_run.is_empty())
         };
-        let changes = manifest.changes_from(&old);
-        if !changes.is_empty() && !accept_changes {
-            return Err(changed_manifest(run, &changes));
-        }
-        manifest.created_at = old.created_at;
-        manifest.accepted = old.accepted;
-        manifest.judged_by = old.judged_by;
-        if !changes.is_empty() {
-            let at = jiff::Timestamp::now();
-            manifest.accepted.push(Accepted { at, changes });
-        }
-        Ok(manifest)
+        let warning = match old {
+            Some(old) => take_over(&mut manifest, old, run, accepts, is_left)?,
+            None => None,
+        };
+        Ok((manifest, warning))
+    }
+
+    /// The manifests that the runs have.
+    fn begun_as(&self) -> Result<Vec<Option<Manifest>>> {
+        self.runs
+            .iter()
+            .map(|(_, run)| Manifest::read(run))
+            .collect()
+    }
+
+    /// What the tasks are made of now.
+    async fn pinned(&self, began: &[Option<Manifest>]) -> Pinned {
+        let old = began.iter().flatten().flat_map(|old| old.tasks.values());
+        Pinned::now(&self.config, &self.pairs, old).await
     }
 
     fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
@@ -206,6 +238,7 @@ impl Experiment {
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.pairs),
             pairs: self.pairs.clone(),
+            tasks: BTreeMap::new(),
             prices: self.price_source.clone(),
             priced_as: self
                 .prices
@@ -262,6 +295,9 @@ impl Experiment {
         let local = Local::new(&self.config, self.options.clone(), self.rules.clone());
         for open in &runs {
             open.manifest.write(&open.run)?;
+            if let Some(warning) = &open.warning {
+                ui.warn(warning);
+            }
         }
         for open in &runs {
             restore::finish(&open.run)?;
@@ -288,8 +324,18 @@ impl Experiment {
         let shown = tokio::spawn(progress::show(ui.clone(), events));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
-            let sink = Sink::new(open.run.clone(), observer.clone());
-            match self.run_one(open, pass, &local, sink, interrupt).await {
+            let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
+            let keeper = Keeper::begin(
+                open.run.clone(),
+                &self.pairs,
+                &self.config,
+                refusal,
+                observer.clone(),
+            );
+            let sink = Sink::new(open.run.clone(), keeper.observer());
+            let ended = self.run_one(open, pass, &local, sink, interrupt).await;
+            keeper.end().await;
+            match ended {
                 Ok(RunEnd::Complete) => {}
                 Ok(RunEnd::Errors) => worst = RunEnd::Errors,
                 Ok(end) => {
@@ -387,14 +433,15 @@ impl Experiment {
 
     /// Judges what finished.
     pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<Ended> {
+        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
         let task = Task {
+            present: Present::for_verdicts(&self.config, &runs).await,
             config: self.config.clone(),
             rules: self.rules.clone(),
             prices: self.prices.clone(),
             force,
             only: None,
         };
-        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
         task.judge(&runs, interrupt, ui).await
     }
 
@@ -469,14 +516,4 @@ fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Ve
     }
     let pairs = all.into_iter().take(n).collect();
     Ok((pairs, format!("{subset}, first {n}")))
-}
-
-/// An error for a run that cannot be resumed as asked.
-fn changed_manifest(run: &RunDir, changes: &[String]) -> Error {
-    Error::usage(format!(
-        "run `{}` was begun as something else:\n  {}",
-        run.name(),
-        changes.join("\n  ")
-    ))
-    .hint("take another --name, or --accept-changes to go on with the new ones (the manifest keeps both)")
 }

@@ -2,7 +2,9 @@
 
 mod experiment;
 mod passes;
+mod pins;
 mod plan;
+mod refusal;
 mod smoke;
 
 use clap::Args;
@@ -65,7 +67,8 @@ pub struct RunArgs {
     /// restore` brings back what was set aside
     #[arg(long)]
     force: bool,
-    /// Go on with a run whose model, agent, subset or flags are no longer those it was begun with
+    /// Go on with a run whose model, agent, subset, dataset, images or flags are no longer those it was
+    /// begun with
     #[arg(long)]
     accept_changes: bool,
     /// Start even when a preflight check fails
@@ -146,7 +149,7 @@ impl RunArgs {
 
 pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
-    let experiment = Experiment::plan(&config, args.smoke, args.dry_run)?;
+    let mut experiment = Experiment::plan(&config, args.smoke, args.dry_run)?;
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
         let is_known = match &experiment.options {
@@ -154,14 +157,17 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
             Options::Native(_) => true,
         };
         if is_known {
-            experiment.check_manifests(args.accept_changes)?;
+            let warnings = experiment
+                .check_manifests(args.accept_changes, args.force)
+                .await?;
+            experiment.notes.extend(warnings);
         }
         ui.data(&plan::render(&experiment, args.force).await?)?;
         return Ok(exit::OK);
     }
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
-    let runs = experiment.open(args.accept_changes)?;
+    let runs = experiment.open(args.accept_changes, args.force).await?;
     if !args.no_preflight {
         experiment.preflight(ui).await?;
     }

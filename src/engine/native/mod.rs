@@ -22,6 +22,7 @@ use crate::secret::Mask;
 use crate::triage::Rules;
 
 pub use options::{BackendKind, Options, TapeMode};
+pub use trial::refined;
 
 /// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.
 const CLOSING: Duration = Duration::from_secs(30);

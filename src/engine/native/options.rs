@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentConfig, Times, rehearse};
+use crate::agent::config::Protocol;
+use crate::agent::{AgentConfig, Times, bash_tool, rehearse};
 use crate::bench::{Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
+use crate::model::chat::Tool;
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
@@ -197,6 +199,15 @@ impl Options {
             notes.push("--backend fake runs no command: what comes out means nothing".to_owned());
         }
         Ok((options, notes))
+    }
+
+    /// The tools that its agents are given.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Tool> {
+        match self.agent.protocol {
+            Protocol::Tools => vec![bash_tool()],
+            Protocol::Fenced(_) => Vec::new(),
+        }
     }
 
     /// Refuses pairs whose repositories are not there, for backends without images.

@@ -229,7 +229,8 @@ fn lost(rules: &Rules, status: &Status) -> Option<String> {
 
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
 /// words tell more.
-fn refined(rules: &Rules, failure: &Failure) -> String {
+#[must_use]
+pub fn refined(rules: &Rules, failure: &Failure) -> String {
     const VAGUE: [&str; 4] = [
         "bad_request",
         "conversation_refused",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::installed::{Installed, Version};
+use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
 use crate::bench::dataset::upstream_order;
 use crate::bench::{Pair, Setting, Subset};
@@ -11,6 +12,7 @@ use crate::config::Config;
 use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::model::chat::Tool;
 use crate::secret::{masked, masked_url};
 use crate::store::RunDir;
 
@@ -163,6 +165,16 @@ impl Options {
             )));
         }
         Ok(())
+    }
+
+    /// The tools that its agent offers to the model: the first version's reads commands from text.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Tool> {
+        if is_first_agent(&self.agent) {
+            Vec::new()
+        } else {
+            vec![bash_tool()]
+        }
     }
 
     fn reads_api_base_from_environment(&self) -> bool {

@@ -32,6 +32,7 @@ pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
 fn of_status(status: u16) -> &'static str {
     match status {
         200 => MALFORMED,
+        300..=399 => "redirect",
         401 => "authentication",
         402 => "payment_required",
         403 => "permission_denied",
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn a_status_without_known_words_has_its_own_meaning() {
         for (status, rule) in [
-            (301, BAD_REQUEST),
+            (301, "redirect"),
             (400, BAD_REQUEST),
             (401, "authentication"),
             (402, "payment_required"),

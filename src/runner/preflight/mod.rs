@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
 
-pub use model::{endpoint, model};
+pub use model::{Refusal, endpoint, model};
 pub use upstream::{cooperbench, python};
 
 /// How a check came out.

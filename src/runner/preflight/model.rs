@@ -1,10 +1,20 @@
 //! Is the model fit: its key, and whether it answers.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::{Check, Level};
-use crate::engine::native::TapeMode;
+use crate::agent::Failure;
+use crate::config::Config;
+use crate::engine::native::{TapeMode, refined};
 use crate::engine::{Access, Options};
 use crate::hint;
-use crate::model::probe::{ProbeError, probe};
+use crate::model::chat::Tool;
+use crate::model::client::{ClientOptions, MAX_BODY, following_http, http};
+use crate::model::pace::Pace;
+use crate::model::probe::probe;
+use crate::text::one_line;
+use crate::triage::Rules;
 
 /// Whether a key for the model is set.
 pub fn key(options: &Options) -> Check {
@@ -73,8 +83,8 @@ pub fn endpoint(access: &Access) -> Option<Check> {
     })
 }
 
-/// One small tool call to the model, where and as a run would ask it.
-pub async fn model(options: &Options) -> Check {
+/// One small call to the model, where and as a run would ask it.
+pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
     let access = options.access();
     let name = &access.model;
     if is_replay(options) {
@@ -95,71 +105,129 @@ pub async fn model(options: &Options) -> Check {
     if let Some(why) = &access.unclear {
         return not_asked(why.clone());
     }
-    let wire = access.provider.and_then(|provider| provider.wire);
-    let (Some(wire), Some(endpoint)) = (wire, &access.endpoint) else {
+    let Some(Asked {
+        client,
+        tools,
+        follows,
+    }) = Asked::by(config, options)
+    else {
         return not_asked(format!(
             "regatta does not speak to the provider of `{name}`"
         ));
     };
-    let key = access.key.as_ref().map(|key| &key.value);
-    match probe(wire, name, &endpoint.value, key).await {
-        Ok(answer) if answer.called_tool => Check::pass(
-            "model",
-            format!(
-                "{name} at {} called the tool within {:.1} s",
-                access.shown_endpoint(),
-                answer.took.as_secs_f64()
-            ),
-        ),
+    let http = if follows {
+        following_http(&client.base)
+    } else {
+        http(&client.base)
+    };
+    let http = match http {
+        Ok(http) => http,
+        Err(error) => return Check::failed("model", &error),
+    };
+    let shown = access.shown_endpoint();
+    match probe(http, client, &tools).await {
+        Ok(answer) if answer.called_tool || tools.is_empty() => {
+            let did = if tools.is_empty() {
+                "answered"
+            } else {
+                "called the tool"
+            };
+            let seconds = answer.took.as_secs_f64();
+            Check::pass(
+                "model",
+                format!("{name} at {shown} {did} within {seconds:.1} s"),
+            )
+        }
         Ok(_) => Check::new(
             "model",
             Level::Warn,
-            format!(
-                "{name} at {} answered, but did not call the tool",
-                access.shown_endpoint()
-            ),
+            format!("{name} at {shown} answered, but did not call the tool"),
             match options {
-                Options::Upstream(_) => {
-                    "mini_swe_agent (v1) needs no tool calls, mini_swe_agent_v2 does"
-                }
+                Options::Upstream(_) => "agents need it: serve the model with tool calls on",
                 Options::Native(_) => {
                     "agents need it, unless --agent-config has an `action_regex`: serve the model with tool calls on"
                 }
             },
         ),
         Err(error) => {
-            let remedy = match &error {
-                ProbeError::Refused {
-                    status: 401 | 403, ..
-                } => "the key is refused: check it, and that it may use this model",
-                ProbeError::Refused {
-                    status: 300..=399, ..
-                } => {
-                    "it sends elsewhere, and no redirect is followed: name the endpoint itself with --api-base"
-                }
-                ProbeError::Refused { status: 402, .. } => "the account has no credit left",
-                ProbeError::Refused { status: 404, .. } => {
-                    "no such model or path: for Cohere --api-base is the full URL, for openai/* the base"
-                }
-                ProbeError::Refused { status: 429, .. } => {
-                    "the rate limit is reached: wait, or lower the concurrency"
-                }
-                ProbeError::Refused { .. } => {
-                    "the endpoint is there, but refuses: its message says why"
-                }
-                ProbeError::Unreachable { .. } => {
-                    "check the endpoint (--api-base names another) and the network"
-                }
-                ProbeError::NoChat { .. } => {
-                    "something else answers there: --api-base names another endpoint"
-                }
-            };
-            Check::new(
-                "model",
-                Level::Fail,
-                format!("{error} (named by {})", endpoint.by),
-                remedy,
-            )
+            let failure = Failure::from(error);
+            let rule = refined(rules, &failure);
+            let Refusal { what, remedy } = Refusal::of(rules, access, &rule, &failure.text);
+            Check::new("model", Level::Fail, what, remedy)
+        }
+    }
+}
+
+/// How the agents of a run ask the model.
+struct Asked {
+    client: ClientOptions,
+    tools: Vec<Tool>,
+    /// Whether they go where an endpoint sends them.
+    follows: bool,
+}
+
+impl Asked {
+    /// `None` where only the agent can ask.
+    fn by(config: &Config, options: &Options) -> Option<Self> {
+        match options {
+            Options::Native(options) => Some(Self {
+                client: options.client.clone(),
+                tools: options.tools(),
+                follows: false,
+            }),
+            Options::Upstream(options) => Some(Self {
+                client: litellms(config, &options.access)?,
+                tools: options.tools(),
+                // litellm's clients do (`follow_redirects=True`).
+                follows: true,
+            }),
+        }
+    }
+}
+
+/// The call that litellm makes, as far as we speak to the provider.
+fn litellms(config: &Config, access: &Access) -> Option<ClientOptions> {
+    let endpoint = access.endpoint.as_ref()?;
+    Some(ClientOptions {
+        model: access.model.clone(),
+        wire: access.provider?.wire?,
+        base: endpoint.value.clone(),
+        key: access.key.as_ref().map(|key| key.value.clone()),
+        extra: access.parameters.clone(),
+        price: None,
+        timeout: config.native.call_timeout,
+        tries: 1,
+        backoff: Duration::ZERO,
+        backoff_max: Duration::ZERO,
+        max_body: MAX_BODY,
+        pace: Arc::new(Pace::new(1, None)),
+    })
+}
+
+/// The most of an endpoint's words that is shown, in characters.
+const SHOWN: usize = 500;
+
+/// What there is to say of a call that failed: by `doctor`, and by the first such call of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What happened, and who named the endpoint.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Refusal {
+    /// By the rule that the call fell under.
+    #[must_use]
+    pub fn of(rules: &Rules, access: &Access, rule: &str, text: &str) -> Self {
+        let text = one_line(text, SHOWN);
+        let named_by = access.endpoint.as_ref().map(|endpoint| &endpoint.by);
+        Self {
+            what: named_by.map_or_else(|| text.clone(), |by| format!("{text} (named by {by})")),
+            remedy: rules.get(rule).map_or_else(
+                || "read the endpoint's message".to_owned(),
+                |rule| rule.advice.clone(),
+            ),
         }
     }
 }

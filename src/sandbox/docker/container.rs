@@ -89,6 +89,11 @@ impl Place {
         self.images.pull(docker, endpoint, image, note).await
     }
 
+    /// The daemon.
+    pub(super) const fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
     /// The id of an image that is there; it names the image's very content.
     pub async fn image_id(&self, image: &str) -> Option<String> {
         self.docker.api.inspect_image(image).await.ok()?.id

@@ -5,6 +5,7 @@ mod container;
 mod dead_exec;
 pub mod endpoint;
 mod hijack;
+pub mod identity;
 mod network;
 mod pull;
 pub mod relay;

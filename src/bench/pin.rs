@@ -1,0 +1,207 @@
+//! What a task was made of when it ran or was judged, so that a change of it is seen.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Pair, TaskKey};
+
+/// How many characters of a digest people are shown.
+const SHOWN: usize = 12;
+/// The script that runs a task's tests.
+const RUNNER: &str = "runner.sh";
+
+/// The files and the world of a task, by digest. What is not known is no difference.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// SHA-256 of its files in the dataset, by their paths below the task's directory; `None` where
+    /// there is none yet.
+    #[serde(default)]
+    pub files: BTreeMap<String, Option<String>>,
+    /// What its repository and its tools come from; `None` until it was used.
+    #[serde(default, deserialize_with = "if_known")]
+    pub world: Option<World>,
+}
+
+/// Where a task's repository and tools come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum World {
+    /// The digest of the image's configuration, which names its content.
+    ImageConfig(String),
+    /// The digest of the image's manifest, where the local store names no other.
+    ImageManifest(String),
+    /// SHA-256 of the directory with the repository, where there are no images.
+    Workspace(String),
+}
+
+/// A world of a kind that a later version wrote is not known, and no damage.
+fn if_known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<World>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+impl Pin {
+    /// The files that agents and suites of these features are made from.
+    pub fn names(features: &[u64]) -> impl Iterator<Item = String> {
+        let texts = features.iter().map(|id| format!("feature{id}/feature.md"));
+        let texts: Vec<_> = texts.collect();
+        texts.into_iter().chain(Self::judging_names(features))
+    }
+
+    /// Those of them that a verdict depends on: the tests say what is right, and not the text.
+    pub fn judging_names(features: &[u64]) -> impl Iterator<Item = String> {
+        let patches = features.iter().flat_map(|id| {
+            ["feature.patch", "tests.patch"].map(|file| format!("feature{id}/{file}"))
+        });
+        patches
+            .chain([RUNNER.to_owned()])
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// What of this is another than `old`, where both are known: `runner.sh a1b2 → c3d4`. A file
+    /// that is no longer there is a change.
+    #[must_use]
+    pub fn changes_from(&self, old: &Self) -> Vec<String> {
+        let files = old.files.iter().filter_map(|(name, old)| {
+            let (old, now) = (old.as_ref()?, self.files.get(name)?);
+            match now {
+                Some(now) if now == old => None,
+                Some(now) => Some(format!("{name} {} → {}", short(old), short(now))),
+                None => Some(format!("{name} {} → none", short(old))),
+            }
+        });
+        files.chain(self.world_change_from(old)).collect()
+    }
+
+    fn world_change_from(&self, old: &Self) -> Option<String> {
+        let (old, now) = (old.world.as_ref()?, self.world.as_ref()?);
+        let is_alike = old.name() == now.name();
+        (is_alike && old != now).then(|| {
+            format!(
+                "{} {} → {}",
+                now.name(),
+                short(old.digest()),
+                short(now.digest())
+            )
+        })
+    }
+
+    /// The names of what differs between two verdicts' pins, where both know it.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&str> {
+        let files = self.files.iter().filter_map(|(name, one)| {
+            let (one, two) = (one.as_ref()?, other.files.get(name)?.as_ref()?);
+            (one != two).then_some(name.as_str())
+        });
+        let world = self.world_change_from(other);
+        let world = world.and(self.world.as_ref()).map(World::name);
+        files.chain(world).collect()
+    }
+
+    /// This with the world of `old`, where it is not known now. Files are: one that is not there now
+    /// has none.
+    #[must_use]
+    pub fn or_world_of(mut self, old: Option<&Self>) -> Self {
+        self.world = self.world.or_else(|| old?.world.clone());
+        self
+    }
+}
+
+impl World {
+    /// What kind it is, for people.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ImageConfig(_) => "image (config)",
+            Self::ImageManifest(_) => "image (manifest)",
+            Self::Workspace(_) => "workspace",
+        }
+    }
+
+    fn digest(&self) -> &str {
+        match self {
+            Self::ImageConfig(digest) | Self::ImageManifest(digest) | Self::Workspace(digest) => {
+                digest
+            }
+        }
+    }
+}
+
+/// A digest's beginning, as people compare them.
+fn short(digest: &str) -> &str {
+    let digest = digest.strip_prefix("sha256:").unwrap_or(digest);
+    digest.get(..SHOWN).unwrap_or(digest)
+}
+
+/// The features of each task that pairs are of.
+#[must_use]
+pub fn features_by_task(pairs: &[Pair]) -> BTreeMap<&TaskKey, Vec<u64>> {
+    let mut tasks: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for pair in pairs {
+        tasks.entry(&pair.task).or_default().extend(pair.features);
+    }
+    for features in tasks.values_mut() {
+        features.sort_unstable();
+        features.dedup();
+    }
+    tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(files: &[(&str, Option<&str>)], world: Option<World>) -> Pin {
+        let files = files
+            .iter()
+            .map(|(name, digest)| ((*name).to_owned(), digest.map(str::to_owned)));
+        Pin {
+            files: files.collect(),
+            world,
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_difference_and_what_is_gone_is() {
+        let old = pin(
+            &[("runner.sh", Some("aa")), ("feature1/tests.patch", None)],
+            None,
+        );
+        let filled = pin(
+            &[
+                ("runner.sh", Some("aa")),
+                ("feature1/tests.patch", Some("bb")),
+            ],
+            Some(World::Workspace("cc".to_owned())),
+        );
+        assert!(filled.changes_from(&old).is_empty());
+        assert!(filled.differences(&old).is_empty());
+        let gone = pin(&[("runner.sh", None)], None);
+        assert_eq!(gone.changes_from(&old), ["runner.sh aa → none"]);
+        // Other features of the task are another subset's business.
+        assert!(pin(&[], None).changes_from(&old).is_empty());
+    }
+
+    #[test]
+    fn digests_of_two_kinds_are_not_compared() {
+        let config = pin(&[], Some(World::ImageConfig("sha256:aa".to_owned())));
+        let manifest = pin(&[], Some(World::ImageManifest("sha256:bb".to_owned())));
+        let other = pin(&[], Some(World::ImageConfig("sha256:cc".to_owned())));
+        assert!(manifest.changes_from(&config).is_empty());
+        assert_eq!(other.changes_from(&config), ["image (config) aa → cc"]);
+        assert_eq!(other.differences(&config), ["image (config)"]);
+    }
+
+    #[test]
+    fn a_world_of_a_later_version_is_not_known() {
+        let json = r#"{"files": {"runner.sh": "aa"}, "world": {"snapshot": 7}}"#;
+        let read: Pin = serde_json::from_str(json).unwrap();
+        assert_eq!(read, pin(&[("runner.sh", Some("aa"))], None));
+        let config = pin(&[], Some(World::ImageConfig("sha256:aa".to_owned())));
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(text, r#"{"files":{},"world":{"image_config":"sha256:aa"}}"#);
+        assert_eq!(serde_json::from_str::<Pin>(&text).unwrap(), config);
+    }
+}

@@ -1,0 +1,112 @@
+//! What a dataset and its images are now, to be held against what runs and verdicts were made with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::options;
+use crate::bench::image::image_name;
+use crate::bench::{Pair, Pin, TaskKey, World};
+use crate::config::Config;
+use crate::sandbox::docker::identity::Images;
+use crate::sandbox::docker::{Docker, Endpoint};
+use crate::store::dataset::{workspace, workspace_digest};
+use crate::store::pins::TaskFiles;
+use crate::store::{Manifest, RunDir};
+
+/// The dataset and the images of this machine; each thing is looked at when it is first asked for.
+#[derive(Debug)]
+pub struct Present {
+    config: Config,
+    files: OnceLock<Option<TaskFiles>>,
+    images: Images,
+    workspaces: Mutex<HashMap<TaskKey, Option<World>>>,
+}
+
+impl Present {
+    /// The dataset of a configuration, with no image known.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            files: OnceLock::new(),
+            images: Images::default(),
+            workspaces: Mutex::default(),
+        }
+    }
+
+    /// The same with the daemon's images, where a verdict on these runs may name one.
+    pub async fn for_verdicts(config: &Config, runs: &[RunDir]) -> Self {
+        let asked = config.evaluation.suite_backend.as_ref();
+        let was_judged = |run: &RunDir| run.own().join("evaluations.jsonl").is_file();
+        let on_docker = |run: &RunDir| {
+            let of_run = || Some(Manifest::read(run).ok()??.backend);
+            let backend = asked.cloned().or_else(of_run);
+            backend.unwrap_or_else(|| config.experiment.backend.clone()) == "docker"
+        };
+        let mut present = Self::of(config);
+        if runs.iter().any(|run| was_judged(run) && on_docker(run)) {
+            present.ask_for_images().await;
+        }
+        present
+    }
+
+    /// Asks the daemon for its images; where none answers, none is known, and that is no change.
+    pub async fn ask_for_images(&mut self) {
+        if let Ok(docker) = Endpoint::from_environment().and_then(Docker::at)
+            && docker.version().await.is_ok()
+        {
+            self.images = docker.worlds().await;
+        }
+    }
+
+    /// What the tasks of these pairs are made of, but for their worlds.
+    pub fn tasks(&self, pairs: &[Pair]) -> BTreeMap<String, Pin> {
+        self.files()
+            .map(|files| files.of_tasks(pairs))
+            .unwrap_or_default()
+    }
+
+    /// What is another than when a verdict was made, by name.
+    pub fn changes(&self, pair: &Pair, judged_with: &Pin) -> Vec<String> {
+        let Some(files) = self.files() else {
+            return Vec::new();
+        };
+        let mut now = files.of_verdict(pair);
+        now.world = self.world(&pair.task, judged_with.world.as_ref());
+        let changes = now.differences(judged_with).into_iter();
+        changes.map(str::to_owned).collect()
+    }
+
+    /// What a task's world is now, of the kind that it was.
+    pub fn world(&self, task: &TaskKey, was: Option<&World>) -> Option<World> {
+        match was? {
+            World::ImageConfig(_) | World::ImageManifest(_) => {
+                self.images.world(&image_name(task)).cloned()
+            }
+            World::Workspace(_) => self.workspace(task),
+        }
+    }
+
+    fn workspace(&self, task: &TaskKey) -> Option<World> {
+        let known = || {
+            self.workspaces
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(known) = known().get(task) {
+            return known.clone();
+        }
+        let dataset = options::dataset_alone(&self.config).ok()?;
+        let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);
+        let world = workspace_digest(&dir).map(World::Workspace);
+        known().insert(task.clone(), world.clone());
+        world
+    }
+
+    fn files(&self) -> Option<&TaskFiles> {
+        let files = self.files.get_or_init(|| {
+            let dataset = options::dataset_alone(&self.config).ok()?;
+            Some(TaskFiles::of(dataset))
+        });
+        files.as_ref()
+    }
+}

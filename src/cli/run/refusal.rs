@@ -1,0 +1,50 @@
+//! The first refused call of a run says what `doctor` would have said.
+
+use crate::engine::{Access, Options};
+use crate::runner::Event;
+use crate::runner::preflight::Refusal;
+use crate::triage::{Cause, Rules};
+
+/// Calls that never got an answer are no refusals to triage, which counts what may be billed; to who
+/// set up the endpoint they are. In upstream's errors these may also be of other connections.
+const UNANSWERED: [&str; 3] = ["connection", "timeout", "malformed_response"];
+
+/// Waits for the first refused call.
+pub struct FirstRefusal {
+    rules: Rules,
+    access: Access,
+    is_native: bool,
+    is_told: bool,
+}
+
+impl FirstRefusal {
+    /// None was refused yet.
+    pub fn new(rules: Rules, options: &Options) -> Self {
+        Self {
+            rules,
+            access: options.access().clone(),
+            is_native: matches!(options, Options::Native(_)),
+            is_told: false,
+        }
+    }
+
+    /// What is said after an event, if that is of the first refused call.
+    pub fn after(&mut self, event: &Event) -> Option<String> {
+        let Event::TrialEnded {
+            diagnosis: Some(diagnosis),
+            ..
+        } = event
+        else {
+            return None;
+        };
+        let rule = self.rules.get(&diagnosis.evidence.rule)?;
+        let is_refusal = rule.refused || self.is_native && UNANSWERED.contains(&rule.id.as_str());
+        if self.is_told || !is_refusal || rule.cause == Cause::Agent {
+            return None;
+        }
+        self.is_told = true;
+        let text = &diagnosis.evidence.text;
+        let Refusal { what, remedy } = Refusal::of(&self.rules, &self.access, &rule.id, text);
+        Some(format!("the model refused a call: {what}; {remedy}"))
+    }
+}

@@ -1,0 +1,169 @@
+//! What runs and verdicts were made with, held against each other. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::summary::{PairLine, Summary};
+use super::survey::Surveyed;
+use crate::bench::{Pair, Pin};
+use crate::store::Manifest;
+use crate::store::manifest::TASK_CHANGE;
+
+/// How many tasks are named in a line.
+const TOLD: usize = 4;
+
+/// What a pair was run and judged with, as far as that is known.
+#[derive(Clone, Debug, Default)]
+pub struct Grounds {
+    /// As its run's manifest has it; only what is of the pair.
+    pub begun_with: Option<Pin>,
+    /// As its verdict says.
+    pub judged_with: Option<Pin>,
+}
+
+impl Grounds {
+    /// Of a pair with a verdict.
+    fn of(surveyed: &Surveyed, manifest: Option<&Manifest>) -> Self {
+        let own = surveyed
+            .evaluation
+            .as_ref()
+            .and_then(|it| it.regatta.as_ref());
+        let task = surveyed.pair.task.to_string();
+        let begun_with = manifest.and_then(|manifest| manifest.tasks.get(&task));
+        Self {
+            begun_with: begun_with.map(|pin| only(pin, &surveyed.pair)),
+            judged_with: own.and_then(|own| own.judged_with.clone()),
+        }
+    }
+
+    /// What differs from another run's pair.
+    fn differ_from(&self, other: &Self) -> bool {
+        let differ = |one: &Option<Pin>, two: &Option<Pin>| {
+            let both = one.as_ref().zip(two.as_ref());
+            both.is_some_and(|(one, two)| !one.differences(two).is_empty())
+        };
+        differ(&self.begun_with, &other.begun_with) || differ(&self.judged_with, &other.judged_with)
+    }
+}
+
+/// A task's pin with the files of this pair only.
+fn only(pin: &Pin, pair: &Pair) -> Pin {
+    let names: BTreeSet<_> = Pin::names(&pair.features).collect();
+    let mut pin = pin.clone();
+    pin.files.retain(|name, _| names.contains(name));
+    pin
+}
+
+/// Adds to a run's numbers what its pairs were made with, and what is to be said of that.
+pub fn add_to(summary: &mut Summary, surveyed: &[Surveyed], manifest: Option<&Manifest>) {
+    for (line, surveyed) in summary.lines.iter_mut().zip(surveyed) {
+        // A pair without a verdict has nothing that could be mixed.
+        if line.rules.is_some() {
+            line.grounds = Grounds::of(surveyed, manifest);
+        }
+    }
+    summary.mixed = mixed(&summary.lines, manifest);
+}
+
+/// Whether pairs that two runs share were run or judged with different datasets or images.
+#[must_use]
+pub fn are_mixed<'a>(mut shared: impl Iterator<Item = (&'a PairLine, &'a PairLine)>) -> bool {
+    shared.any(|(one, two)| one.grounds.differ_from(&two.grounds))
+}
+
+fn mixed(lines: &[PairLine], manifest: Option<&Manifest>) -> Vec<String> {
+    let mut told = Vec::new();
+    let (count, since) = unlike_the_run(lines);
+    if count > 0 {
+        let verdicts = lines.iter().filter(|line| line.rules.is_some()).count();
+        told.push(format!(
+            "{count} of {verdicts} verdicts were made with another dataset or image than the run was begun with: {}",
+            named(&since)
+        ));
+    }
+    let among = unlike_each_other(lines);
+    if count == 0 && !among.is_empty() {
+        told.push(format!(
+            "verdicts on one task were made with different datasets or images: {}",
+            named(&among)
+        ));
+    }
+    let accepted = manifest.map_or(0, accepted_tasks);
+    if accepted > 0 {
+        told.push(format!(
+            "its trials ran on different datasets or images: --accept-changes took over changes of {accepted} of its tasks (`accepted` in its manifest)"
+        ));
+    }
+    told
+}
+
+type Differences = BTreeMap<String, BTreeSet<String>>;
+
+/// Verdicts that were made with something else than the run was begun with.
+fn unlike_the_run(lines: &[PairLine]) -> (usize, Differences) {
+    let (mut count, mut found) = (0, Differences::new());
+    for line in lines {
+        let Grounds {
+            begun_with,
+            judged_with,
+        } = &line.grounds;
+        let Some((begun, judged)) = begun_with.as_ref().zip(judged_with.as_ref()) else {
+            continue;
+        };
+        let names = judged.differences(begun);
+        count += usize::from(!names.is_empty());
+        note(&mut found, line, &names);
+    }
+    (count, found)
+}
+
+/// Verdicts on pairs of one task that were made with different things.
+fn unlike_each_other(lines: &[PairLine]) -> Differences {
+    let mut found = Differences::new();
+    let mut known: BTreeMap<&str, Pin> = BTreeMap::new();
+    for line in lines {
+        let Some(pin) = &line.grounds.judged_with else {
+            continue;
+        };
+        let first = known.entry(&line.task).or_default();
+        note(&mut found, line, &pin.differences(first));
+        for (name, digest) in &pin.files {
+            first
+                .files
+                .entry(name.clone())
+                .or_insert_with(|| digest.clone());
+        }
+        first.world = first.world.take().or_else(|| pin.world.clone());
+    }
+    found
+}
+
+fn note(found: &mut Differences, line: &PairLine, names: &[&str]) {
+    if !names.is_empty() {
+        let of_task = found.entry(line.task.clone()).or_default();
+        of_task.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+}
+
+/// How many tasks a run went on with although they had changed.
+fn accepted_tasks(manifest: &Manifest) -> usize {
+    let changes = manifest
+        .accepted
+        .iter()
+        .flat_map(|accepted| &accepted.changes);
+    let tasks = changes.filter_map(|change| change.strip_prefix(TASK_CHANGE)?.split(':').next());
+    tasks.collect::<BTreeSet<_>>().len()
+}
+
+/// `harbor_task/1 (runner.sh), …`.
+fn named(found: &Differences) -> String {
+    let tasks = found.iter().take(TOLD).map(|(task, names)| {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        format!("{task} ({})", names.join(", "))
+    });
+    let mut text = tasks.collect::<Vec<_>>().join(", ");
+    if found.len() > TOLD {
+        let _ = write!(text, " and {} more tasks", found.len() - TOLD);
+    }
+    text
+}
