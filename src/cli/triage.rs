@@ -9,6 +9,7 @@ use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
+use crate::hint;
 use crate::report::Standing;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
@@ -135,7 +136,8 @@ fn explain(pair: &str, finding: &Finding, error: Option<&str>, rules: &Rules) ->
         one_line(&evidence.text, 300)
     );
     if let Some(rule) = rules.get(&evidence.rule) {
-        let _ = writeln!(text, "  that is: {}\n  do: {}", rule.about, rule.advice);
+        let advice = hint::in_text(&rule.advice);
+        let _ = writeln!(text, "  that is: {}\n  do: {advice}", rule.about);
     }
     text
 }
