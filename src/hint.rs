@@ -34,6 +34,16 @@ pub fn command(words: &str) -> String {
     }
 }
 
+/// A text of ours with the commands that it names in backticks made whole.
+#[must_use]
+pub fn in_text(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(n, part)| {
+        let words = part.strip_prefix("regatta ").filter(|_| n % 2 == 1);
+        words.map_or_else(|| part.to_owned(), command)
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
 fn complete(given: &Given, words: &str) -> String {
     let mut line = format!("regatta {words}");
     let name = words.split(' ').next().unwrap_or_default();
@@ -76,5 +86,7 @@ mod tests {
             r#"regatta eval a-solo --rules 0.0.11 --logs-dir "it's/here now" --git --name=-x"#
         );
         assert_eq!(complete(&given, "clean"), "regatta clean");
+        let advice = "Read it; `regatta doctor` and `git status` tell, regatta does not.";
+        assert_eq!(in_text(advice), advice);
     }
 }

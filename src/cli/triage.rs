@@ -9,6 +9,7 @@ use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
+use crate::hint;
 use crate::report::Standing;
 use crate::report::survey::Judged;
 use crate::store::lock::RunLock;
@@ -155,7 +156,8 @@ fn explain(pair: &str, judged: &Judged, rules: &Rules) -> String {
         ends_in_one_line(&evidence.text, SHOWN)
     );
     if let Some(rule) = rules.get(&evidence.rule) {
-        let _ = writeln!(text, "  that is: {}\n  do: {}", rule.about, rule.advice);
+        let advice = hint::in_text(&rule.advice);
+        let _ = writeln!(text, "  that is: {}\n  do: {advice}", rule.about);
     }
     text
 }

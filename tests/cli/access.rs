@@ -444,17 +444,15 @@ fn no_key_is_shown() {
 }
 
 /// cooperbench loads a `.env` above its package beneath its environment: what stands there and is
-/// not set otherwise would be asked, and nobody is on a guess.
+/// not set otherwise is asked. Where it cannot be read, nobody is on a guess.
 #[test]
-fn a_dotenv_that_cooperbench_loads_is_not_guessed_over() {
+fn a_dotenv_that_cooperbench_loads_counts_beneath_the_environment() {
     let (own, place) = (Listener::new(), Place::new());
     let options = ["--backend", "--no-auto-eval", "--agent-config"];
     crate::plan::install(&place, "0.0.11", &["mini_swe_agent"], &options);
     let base = v1(&own);
-    place.write(
-        "cb/.env",
-        format!("# mine\nexport OPENAI_API_BASE={base}\n"),
-    );
+    let text = format!("# mine\nexport OPENAI_API_BASE={base}\nOPENAI_API_KEY=sk-file\n");
+    place.write("cb/.env", &text);
     let config = "[experiment]\nmodel = \"openai/m\"\n";
     let key = ("OPENAI_API_KEY", "sk-own");
     let set = Set {
@@ -462,11 +460,14 @@ fn a_dotenv_that_cooperbench_loads_is_not_guessed_over() {
         config,
         ..Set::default()
     };
+    assert_eq!(set.doctor(&place)("model")["level"], "pass");
+    assert_eq!(own.keys(), [Some("Bearer sk-own".to_owned())]);
+    place.write("cb/.env", [text.as_bytes(), b"\xff\n"].concat());
     let model = set.doctor(&place)("model");
     assert_eq!(model["level"], "warn");
     let evidence = model["evidence"].as_str().unwrap();
     assert!(
-        evidence.contains("cb/.env sets OPENAI_API_BASE"),
+        evidence.contains("a file that cannot be read"),
         "{evidence}"
     );
     // What is stronger than the file is known, and asked.

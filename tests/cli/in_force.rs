@@ -136,7 +136,7 @@ fn advice_is_of_the_engine_in_force() {
     let ran = set
         .run(&place)
         .prints(&format!("does {base} (OPENAI_API_BASE) answer"));
-    for text in ["daemon", "cooperbench-dir", "litellm", "images"] {
+    for text in ["daemon", "is --cooperbench-dir", "litellm", "images"] {
         assert!(!ran.stdout.contains(text), "{text}: {}", ran.stdout);
     }
 }

@@ -668,3 +668,46 @@ fn a_sandbox_that_ends_before_its_first_command_is_not_the_agents_doing() {
     assert!(error.starts_with("regatta/container_lost: "), "{error}");
     assert_eq!(ledger[1]["status"], "Submitted");
 }
+
+/// Without a shell nothing that is paid for comes to anything: one call, and one more in the trial
+/// that such an end buys.
+#[test]
+fn an_agent_that_takes_its_shell_away_pays_for_no_more_calls() {
+    let place = Place::new();
+    let linked = Command::new("bash")
+        .args(["-c", "mkdir bin; ln -sf /bin/* /usr/bin/* bin/"])
+        .current_dir(place.path())
+        .status();
+    assert!(linked.unwrap().success());
+    let bin = place.join("bin").display().to_string();
+    let removes = format!("rm {bin}/bash 2>/dev/null; ln -s {bin}/bash {bin}/bash");
+    let listener =
+        crate::listener::Listener::answering(move |_| Some(crate::listener::reply(&removes)));
+    let restored = "ln -sf /bin/bash bin/bash";
+    place.write(
+        "agent.yaml",
+        format!("environment: {{env: {{PATH: '{bin}'}}}}\n"),
+    );
+    let base = format!("{}/v1", listener.base);
+    let args = "--backend process --setting solo --smoke 1 --max-attempts 1";
+    let args: Vec<&str> = args
+        .split(' ')
+        .chain(["--api-base", &base, "--agent-config", "agent.yaml"])
+        .collect();
+    demo(&place, &args);
+    assert_eq!(listener.asked().len(), 1);
+    let mended = Command::new("bash")
+        .args(["-c", restored])
+        .current_dir(place.path())
+        .status();
+    assert!(mended.unwrap().success());
+    demo(&place, &args);
+    assert_eq!(listener.asked().len(), 2);
+    let result = read(
+        &place,
+        "demo-smoke1-solo/solo/ferry_task/1/f1_f2/result.json",
+    );
+    assert_eq!(result["agent"]["status"], "SandboxEnded", "{result:#}");
+    let error = result["agent"]["error"].as_str().unwrap();
+    assert!(error.contains("can run nothing any more"), "{error}");
+}

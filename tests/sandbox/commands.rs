@@ -52,6 +52,51 @@ fn nothing_a_command_does_to_its_shell_breaks_the_next(kind: Kind) {
     sandbox.close();
 }
 
+/// Programs that a command may take away: links to this machine's, which lose nothing by it.
+fn links_to_programs() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let linked = std::process::Command::new("bash")
+        .args(["-c", "ln -sf /bin/* /usr/bin/* ."])
+        .current_dir(dir.path())
+        .status();
+    assert!(linked.unwrap().success());
+    dir
+}
+
+/// Whatever is paid for after it would be for nothing.
+#[test]
+fn a_sandbox_whose_shell_is_gone_is_dead_at_once() {
+    for (what, made) in [
+        ("gone", "true"),
+        ("another program", "ln -s /bin/true $BIN/bash"),
+        (
+            "without its libraries",
+            "printf '#!/bin/sh\\necho no library >&2\\nexit 127\\n' > $BIN/bash; chmod +x $BIN/bash",
+        ),
+        ("no program", "touch $BIN/bash; chmod +x $BIN/bash"),
+        ("not to be run", "touch $BIN/bash"),
+    ] {
+        let bin = links_to_programs();
+        let path = bin.path().display().to_string();
+        let mut sandbox = Box_::with(Kind::Process, |spec| {
+            spec.env.insert("PATH".to_owned(), path.clone());
+            spec.env.insert("BIN".to_owned(), path.clone());
+        })
+        .unwrap();
+        // What only fails, or prints nothing, says nothing of the shell.
+        for script in ["false", "true", "exit 127", "kill -9 $$", "exec true"] {
+            sandbox.try_run(script).unwrap();
+        }
+        let ended = sandbox.try_run(&format!("rm $BIN/bash; {made}"));
+        let error = ended.unwrap_err();
+        assert!(
+            matches!(error, SandboxError::Crippled(_)) && error.is_unexplained(),
+            "{what}: {error}"
+        );
+        sandbox.close();
+    }
+}
+
 fn output_of_any_kind_comes_back_in_bounded_memory(kind: Kind) {
     let mut sandbox = Box_::start(kind);
     let line = sandbox.run("head -c 200000 /dev/zero | tr '\\0' x");

@@ -20,15 +20,15 @@ fn made(dir: &Path, script: &str) -> String {
 }
 
 fn start(kind: Kind, workspace: &Path) -> Box_ {
-    Box_::with(kind, |spec| spec.workspace = workspace.to_owned()).unwrap()
+    Box_::with(kind, |spec| workspace.clone_into(&mut spec.workspace)).unwrap()
 }
 
 /// Whether a submission applies to the workspace as it was, and makes these files what they are here.
 #[track_caller]
 fn applies(workspace: &Path, diff: &str, files: &[(&str, &str)]) {
-    let patch = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(patch.path(), diff).unwrap();
-    let path = patch.path().display();
+    let submission = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(submission.path(), diff).unwrap();
+    let path = submission.path().display();
     made(
         workspace,
         &format!("git config --remove-section filter.weir || true; git apply {path}"),

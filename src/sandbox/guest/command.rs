@@ -14,6 +14,7 @@ use super::kept::Kept;
 use crate::files;
 use crate::process::{self, OWNER_VAR};
 use crate::sandbox::channel::Order;
+use crate::sandbox::frame::CommandEnd;
 
 /// The kernel takes no argument longer than 128 KiB (`MAX_ARG_STRLEN`).
 const MAX_ARGUMENT: usize = 120_000;
@@ -21,6 +22,8 @@ const MAX_ARGUMENT: usize = 120_000;
 /// A command, its output so far, and when it must end.
 pub struct Running {
     id: u64,
+    /// Whether it is an agent's: the harness's own are not in a login shell.
+    is_agents: bool,
     pub pid: Pid,
     /// When it started, in the kernel's ticks; its descendants started no earlier.
     pub started: u64,
@@ -73,6 +76,7 @@ impl Running {
         let _ = files::write_in_place(&process::about(child.id(), "oom_score_adj"), b"500");
         Ok(Self {
             id,
+            is_agents: order.login,
             pid,
             started: process::stat(child.id()).map_or(0, |stat| stat.started),
             deadline: Instant::now() + order.deadline,
@@ -104,6 +108,14 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Whether it may have ended so because there is no shell: it failed, or it did nothing that can
+    /// be seen. Of the harness's own commands, others say what that means.
+    pub fn looks_broken(&self, end: CommandEnd) -> bool {
+        let did_nothing = end == CommandEnd::Exited(0) && self.output.is_empty();
+        let failed = matches!(end, CommandEnd::Exited(code) if code != 0);
+        self.is_agents && (failed || did_nothing)
     }
 
     /// The request's number, the output, and the pipe when background processes still hold it.

@@ -33,6 +33,11 @@ impl Kept {
         self.elided += over as u64;
     }
 
+    /// Whether nothing was printed.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty()
+    }
+
     /// The bytes kept, how many of them are from the beginning, and how many are missing.
     pub fn into_parts(self) -> (Vec<u8>, usize, u64) {
         let mut bytes = self.head;

@@ -7,13 +7,13 @@ mod callers;
 mod command;
 mod kept;
 mod memory;
+mod shell;
 mod signals;
 mod tree;
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -230,7 +230,7 @@ impl Guest {
                 };
                 match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
-                    Err(error) if !can_start_anything() => {
+                    Err(error) if !matches!(shell::runs(), Ok(true)) => {
                         let why = format!("bash cannot be started: {error}");
                         return say(&Reply::Crippled { id, why }, &[]);
                     }
@@ -325,6 +325,14 @@ impl Guest {
         } else {
             return Ok(());
         };
+        if running.looks_broken(end) && !self.has_a_shell() {
+            let id = self
+                .running
+                .take()
+                .map_or(0, |running| running.into_parts().0);
+            let why = "bash is there no more, or does not run".to_owned();
+            return say(&Reply::Crippled { id, why }, &[]);
+        }
         if let Some(running) = self.running.take() {
             let (id, output, pipe) = running.into_parts();
             let (payload, head, elided) = output.into_parts();
@@ -345,24 +353,22 @@ impl Guest {
         Ok(())
     }
 
+    /// Whether there is a shell for the next command. What earlier ones left behind may keep it from
+    /// starting: then it goes first.
+    fn has_a_shell(&mut self) -> bool {
+        if shell::may_run() {
+            return true;
+        }
+        self.tree.kill(None);
+        self.reap();
+        shell::may_run()
+    }
+
     /// In a namespace the kernel does this when process 1 ends; without one, it is ours to do.
     fn end_everything(&mut self) {
         self.running = None;
         self.tree.kill(None);
     }
-}
-
-/// Whether bash starts where nothing keeps it from it; the end of it is collected with the others'.
-fn can_start_anything() -> bool {
-    let mut command = std::process::Command::new("bash");
-    command
-        .args(["--noprofile", "--norc", "-c", ":"])
-        .current_dir("/");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.spawn().is_ok()
 }
 
 fn is_special(path: &Path) -> bool {
