@@ -191,7 +191,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
 
 /// The exception classes an error's text begins with: `litellm.RateLimitError: RateLimitError:
 /// OpenAIException - …` gives `RateLimitError` and `OpenAIException`. A text that is nothing but a
-/// class is that class.
+/// class is that class. A proxy that is litellm itself puts its own chain behind ` - `.
 fn leading_classes(text: &str) -> Vec<&str> {
     let mut classes = Vec::new();
     let mut rest = text.trim();
@@ -209,7 +209,14 @@ fn leading_classes(text: &str) -> Vec<&str> {
             rest = next.trim_start();
             continue;
         }
-        if after.starts_with(" - ") || (after.is_empty() && name == text.trim()) {
+        if let Some(told) = after.strip_prefix(" - ") {
+            classes.push(class);
+            // A proxy's own error within the one that litellm made of it.
+            if told.starts_with("litellm.") {
+                rest = told;
+                continue;
+            }
+        } else if after.is_empty() && name == text.trim() {
             classes.push(class);
         }
         return classes;
@@ -228,6 +235,10 @@ mod tests {
         );
         assert_eq!(leading_classes("docker.errors.NotFound: 404"), ["NotFound"]);
         assert!(leading_classes("'container_name'").is_empty());
+        assert_eq!(
+            leading_classes("litellm.APIError: OpenAIException - litellm.NotFoundError: no"),
+            ["APIError", "OpenAIException", "NotFoundError"]
+        );
         assert!(leading_classes("the RateLimitError: was not raised").is_empty());
     }
 
