@@ -46,12 +46,15 @@ impl Trajectory {
         Some((last.exit_status.as_deref()?, last.exception.as_deref()?))
     }
 
-    /// Whether the model answered at all.
+    /// Whether the model answered before the end: an agent's last message may be its program's, about
+    /// what ended it.
     #[must_use]
     pub fn spoke(&self) -> bool {
-        self.messages
-            .iter()
-            .any(|message| message.role == "assistant")
+        let before = self
+            .messages
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        before.iter().any(|message| message.role == "assistant")
     }
 
     /// Reads a trajectory from its bytes.
