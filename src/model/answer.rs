@@ -69,6 +69,12 @@ impl Said {
                         FAILED_TOOL_CALL,
                     ));
                 }
+                Finish::Whole if is_silent && ends_in_calls(word) => {
+                    return Err(failed(
+                        named("the model's tool calls are missing in it"),
+                        FAILED_TOOL_CALL,
+                    ));
+                }
                 Finish::WindowFull if is_silent => {
                     return Err(failed(named("the model's window is full"), CONTEXT_WINDOW));
                 }
@@ -102,6 +108,12 @@ fn refused(error: &Value, body: &Value) -> NoReply {
     NoReply::Refused {
         status: refusal::code_of(error, body).unwrap_or(200),
     }
+}
+
+/// Whether a generation is said to end in tool calls.
+fn ends_in_calls(word: &str) -> bool {
+    let word = word.to_lowercase();
+    word.starts_with("tool_") || word == "function_call"
 }
 
 /// Whether a response holds the model's thoughts, by the names that servers have for them.
@@ -179,6 +191,13 @@ mod tests {
         };
         assert_eq!(rule(openai(&choice(""))), FAILED_TOOL_CALL);
         assert!(openai(&choice("Here it is.")).is_ok());
+    }
+
+    #[test]
+    fn calls_that_are_said_to_be_there_and_are_not_were_not_read() {
+        let choice = |text: &str| json!({"finish_reason": "tool_calls", "message": {"content": text, "tool_calls": []}});
+        assert_eq!(rule(openai(&choice(""))), FAILED_TOOL_CALL);
+        assert!(openai(&choice("I look at it.")).is_ok());
     }
 
     #[test]

@@ -49,6 +49,7 @@ struct Feature {
 ///
 /// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s`, `hold` (no answer for as long
 /// as the line applies) or a lie (`no-usage`, `no-choices`, `bad-arguments`, `unknown-tool`,
+/// `failed` and `silent`: a generation that failed or said nothing, `cut`: one over its limit,
 /// `huge`, or `kills-guest`: a command that ends the process which runs it). After any of them `until=N`: until N requests met with a fault; and last `when=TEXT`:
 /// only requests that contain the text. A request that meets with a fault is first added as a line
 /// to `FILE.met`, so that a test can wait until an agent is at work.
@@ -69,16 +70,22 @@ enum Lie {
     NoChoices,
     BadArguments,
     UnknownTool,
+    Failed,
+    Silent,
+    Cut,
     KillsGuest,
     Huge,
 }
 
 impl Lie {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("no-usage", Self::NoUsage),
         ("no-choices", Self::NoChoices),
         ("bad-arguments", Self::BadArguments),
         ("unknown-tool", Self::UnknownTool),
+        ("failed", Self::Failed),
+        ("silent", Self::Silent),
+        ("cut", Self::Cut),
         ("kills-guest", Self::KillsGuest),
         ("huge", Self::Huge),
     ];
@@ -100,9 +107,22 @@ impl Lie {
                 answer["choices"] = json!([]);
                 answer["message"] = Value::Null;
             }
-            Self::BadArguments => {
+            Self::BadArguments | Self::Cut => {
                 if let Some(call) = answer.pointer_mut(&call) {
                     call["arguments"] = json!("{\"command\": \"ls");
+                }
+                if matches!(self, Self::Cut) {
+                    end(&mut answer, "length", "MAX_TOKENS");
+                }
+            }
+            Self::Failed | Self::Silent => {
+                if let Some(said) = answer.pointer_mut(message) {
+                    *said = json!({"role": "assistant", "content": ""});
+                }
+                answer["usage"] = Value::Null;
+                match self {
+                    Self::Failed => end(&mut answer, "error", "TIMEOUT"),
+                    _ => end(&mut answer, "stop", "COMPLETE"),
                 }
             }
             Self::KillsGuest => {
@@ -119,6 +139,14 @@ impl Lie {
             Self::Huge => answer["padding"] = json!("x".repeat(Self::HUGE)),
         }
         answer.to_string()
+    }
+}
+
+/// Gives an answer another end: `OpenAI`'s word for it and Cohere's.
+fn end(answer: &mut Value, openais: &str, coheres: &str) {
+    match answer.pointer_mut("/choices/0/finish_reason") {
+        Some(finish) => *finish = json!(openais),
+        None => answer["finish_reason"] = json!(coheres),
     }
 }
 

@@ -346,7 +346,7 @@ impl Survey<'_> {
             let Some(trajectory) = trajectory else {
                 continue;
             };
-            if !is_native && says_nothing(agent) && trajectory.was_answered() {
+            if !is_native && says_nothing(agent) && trajectory.spoke() {
                 // A CLI that is killed leaves its counts, steps included, at zero.
                 (agent.usage, agent.steps) = (None, None);
             }

@@ -70,19 +70,14 @@ impl Trajectory {
             .then(|| Words::new(format!("{file} (last message)"), text, Author::Agent))
     }
 
-    /// Whether the model answered at all.
+    /// Whether the model answered before the end: an agent's last message may be its program's, about
+    /// what ended it.
     #[must_use]
     pub fn spoke(&self) -> bool {
-        self.messages
-            .iter()
-            .any(|message| message.role == "assistant")
-    }
-
-    /// Whether a model answered before the end: the last message of an agent that ended in an error
-    /// may be the error's text.
-    #[must_use]
-    pub fn was_answered(&self) -> bool {
-        let before = self.messages.split_last().map_or(&[][..], |(_, rest)| rest);
+        let before = self
+            .messages
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
         before.iter().any(|message| message.role == "assistant")
     }
 

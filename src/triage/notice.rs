@@ -84,7 +84,7 @@ static RETRIED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The exception classes an error's text begins with: `litellm.RateLimitError: RateLimitError:
 /// OpenAIException - …` gives `RateLimitError` and `OpenAIException`. A text that is nothing but a
-/// class is that class.
+/// class is that class. A proxy that is litellm itself puts its own chain behind ` - `.
 #[must_use]
 pub fn leading_classes(text: &str) -> Vec<&str> {
     let text = unframed(text).trim();
@@ -107,7 +107,14 @@ pub fn leading_classes(text: &str) -> Vec<&str> {
             rest = next.trim_start();
             continue;
         }
-        if after.starts_with(" - ") || (after.is_empty() && name == text) {
+        if let Some(told) = after.strip_prefix(" - ") {
+            classes.push(class);
+            // A proxy's own error within the one that litellm made of it.
+            if told.starts_with("litellm.") {
+                rest = told;
+                continue;
+            }
+        } else if after.is_empty() && name == text {
             classes.push(class);
         }
         return classes;
@@ -126,6 +133,10 @@ mod tests {
         );
         assert_eq!(leading_classes("docker.errors.NotFound: 404"), ["NotFound"]);
         assert!(leading_classes("'container_name'").is_empty());
+        assert_eq!(
+            leading_classes("litellm.APIError: OpenAIException - litellm.NotFoundError: no"),
+            ["APIError", "OpenAIException", "NotFoundError"]
+        );
         assert!(leading_classes("the RateLimitError: was not raised").is_empty());
 
         let retried = "Exit due to retry error: RetryError[<Future at 0x7f1 state=finished raised RateLimitError>]";

@@ -10,6 +10,10 @@ const DIR: &str = "cb/logs/t-smoke1-solo/solo/lighthouse_task/7/f1_f2";
 
 /// One trial against this listener; every call is tried so often at most.
 fn run(place: &Place, listener: &Listener, model: &str, tries: u32) -> Ran {
+    run_with(place, listener, model, tries, &[])
+}
+
+fn run_with(place: &Place, listener: &Listener, model: &str, tries: u32, more: &[&str]) -> Ran {
     let text = format!(
         r#"
 [experiment]
@@ -34,7 +38,7 @@ step_limit = 20
     place.write("regatta.toml", text);
     let args = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
     let output = place
-        .regatta(&args)
+        .regatta(&[&args[..], more].concat())
         .env("DOCKER_HOST", place.empty_daemon())
         .output()
         .unwrap();
@@ -283,4 +287,27 @@ fn a_tool_call_that_its_server_cannot_read_is_tried_three_times_in_place() {
     run(&place, &listener, "openai/m", 10).code(0);
     assert_eq!(told(&place).len(), 1);
     assert_eq!(listener.asked().len(), 4);
+}
+
+#[test]
+fn a_replay_tells_the_model_the_same() {
+    let refused = unreadable().remove(0);
+    let cut = openai(&calls("length", "{\"command\": \"ls"));
+    let listener = Listener::answering(move |number| {
+        Some(match number {
+            0 => cut.clone(),
+            1 => refused.clone(),
+            _ => reply(SUBMITS),
+        })
+    });
+    let place = Place::new();
+    run_with(&place, &listener, "openai/m", 1, &["--record", "tapes"]).code(0);
+    let recorded = told(&place);
+    assert_eq!(recorded.len(), 2);
+    let logs = place.join("cb/logs");
+    std::fs::rename(&logs, place.join("first")).unwrap();
+    run_with(&place, &listener, "openai/m", 1, &["--replay", "tapes"]).code(0);
+    assert_eq!(told(&place), recorded);
+    assert_eq!(agent(&place)["steps"], 3);
+    assert_eq!(listener.asked().len(), 3);
 }

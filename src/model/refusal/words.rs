@@ -122,10 +122,14 @@ words! {
     LONG = [
         // "This model's maximum context length is …", "maximum prompt length is …".
         r"\bmax(?:imum)?[ _](?:allowed |supported |total )?(?:context|prompt|input|model|sequence|seq|session)[ _-]?(?:length|len|limit|size|window|tokens?)\b",
-        r"\b(?:session_len|n_ctx|num_ctx)\b",
+        r"\b(?:session_len|n_ctx|num_ctx|max_position_embeddings)\b|\btokens of context\b",
         // "… exceeds the model's context window", "longer than …", "model token limit".
         r"(?:exceed\w*|(?:long|larg|great|bigg)er than|more than|\bover|overflow\w*|beyond|surpass\w*|outgr\w+|too (?:long|large|big) for|fits? (?:in|into|within))\b[^.\n]{0,60}?(?:\bcontext[ _-]?(?:length|window|size|limit|budget)|\bmodel token limit|\b(?:token|input|prompt) limit|\bprompt (?:size|length))",
-        r"\bcontext[ _-]?(?:length|window|size) (?:has |have )?exceed",
+        r"\bcontext[ _-]?(?:length|window|size|limit)? (?:(?:has|have|is|was) )?(?:been )?(?:exceed|reached|hit\b|full\b|too small)",
+        r#"\b(?:prompt|input|conversation|context|history|messages?|sequence)\b[^.\n'"\[\]]{0,30}\b(?:too (?:long|large|big)|(?:longer|larger|bigger) than|(?:out)?grown)\b"#,
+        r"\bmessages? exceeds? the (?:max|model)",
+        // "The total number of tokens in your request is larger than the N allowed".
+        r"\btokens?\b[^.\n]{0,60}\b(?:larger|greater|more|higher|above|over|beyond) (?:than )?(?:the )?[^.\n]{0,30}\b(?:limit|allow\w*|maximum|model)\b",
         r"\btoo (?:large|long|big)\b[^\n]{0,60}\b[1-9][\d,_]* tokens\b",
         r"\b(?:not|n't) fit (?:in|into|within)\b[^.\n]{0,30}\b(?:context|window)\b",
         // "prompt is too long", "Your input is too long for …".
@@ -174,10 +178,10 @@ words! {
     LARGE = [r"\brequest too large for "];
 
     FILTER = [
-        r"\bcontent[_ -]?(?:filter|policy|management|moderation|safety|inspection|security|violat|exists risk)",
+        r"\bcontent[_ -]?(?:filter|policy|management polic|moderation|safety|inspection|violat|exists risk)",
         r"\bContentPolicy|\bResponsibleAI|\bDataInspectionFailed\b|\bdata_inspection_failed\b",
-        r"\bsafety (?:system|filter|setting|check|reason|polic|guideline)|\bsafety_(?:check|filter|violation)",
-        r"\b(?:requires?|by|failed|input|output|prompt) moderation\b|\bmoderation[ _](?:error|fail|block|flag|reason|refus)|\bflagged_input\b",
+        r"\bsafety (?:system|filter|setting|check|reason|polic|guideline|violat)|\bsafety_(?:check|filter|violation)",
+        r"\b(?:requires?|by|failed|input|output|prompt) moderation\b|moderation[ _](?:error|fail|block|flag|reason|refus)|\bflagged_input\b",
         r"\b(?:prompt|input|content|request|messages?|output|response|text)\b[^.\n]{0,40}\b(?:was|were|been|is|are|got) (?:flagged|filtered|moderated)\b",
         r"\bflagged (?:as|for|by)\b",
         r"\bblocked[ _](?:input|output|prompt|content|by (?:the |our |a )?(?:content|safety|filter|guardrail|moderation))",
@@ -185,8 +189,8 @@ words! {
         r"\bguardrails?\b[^.\n]{0,40}\b(?:interven|block|violat|trigger)|\bviolat\w+ guardrail|\bguardrail_intervened\b",
         r"\bviolat\w+\b[^.\n]{0,30}\b(?:acceptable|ai|community|content|safety|usage|use)\b[^.\n]{0,15}\b(?:polic(?:y|ies)|guidelines|terms)\b",
         r"\b(?:inappropriate|prohibited|harmful|sensitive|unsafe|offensive|objectionable|disallowed)[_ ](?:content|input|output|information|words?|text|prompt|material)\b",
-        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive)\b|\b(?:input|output)_sensitive\b",
-        r"\bjailbreak",
+        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive)\b|_sensitive\b",
+        r"\bjailbreak|\bGuardrailRaised|\brisk control\b|\b(?:sexual|violent|hateful) (?:content|material)\b",
         r"敏感|不安全|违规|违禁|内容安全",
     ];
     // An account that was closed for what it asked is nobody's conversation.
@@ -204,7 +208,8 @@ words! {
         r"\binvalid tool (?:call )?generation\b|\bno valid response generated\b",
         r"\b(?:model|generation) (?:has )?(?:produced|generated) (?:an )?(?:invalid|malformed) (?:content|tool|function|output|json|response)",
         r"\b(?:malformed|invalid|unexpected)[_ ](?:function|tool)[_ ]call\b",
-        r"\bHarmonyError\b|\bunexpected tokens? \d+ while expecting\b|\bunexpected tokens remaining in message header\b",
+        r"\b(?:generate|produce|emit) a valid (?:tool|function) call\b|\btool call arguments (?:are|is) not (?:valid )?JSON\b",
+        r"\bHarmonyError\b|\bharmony\b[^.\n]{0,30}\b(?:pars|error)|\bunexpected tokens? \d+ while expecting\b|\bunexpected tokens remaining in message header\b",
         r"\bXML syntax error on line \d",
     ];
 
@@ -212,6 +217,7 @@ words! {
         r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-](?:x-)?api[ _-](?:key|token)\b|\bincorrect api key\b",
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found|incorrect|wrong)\b|\bAPI_KEY_INVALID\b",
         r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
+        r"\bapi key\b[^.\n]{0,30}\b(?:is|was) (?:invalid|incorrect|not valid|wrong|expired|revoked)\b",
         r"\bno connected db\b|\bno_db_connection\b",
         r"\bauthentication[ _]?(?:error|failed|failure)\b|\binvalid (?:authentication|credentials)\b|\bunauthorized\b",
     ];
@@ -220,9 +226,10 @@ words! {
         r"\binsufficient_(?:quota|balance|credits?|funds)\b|exceeded(?: your)? current quota|exceeded_current_quota",
         r"\binsufficient (?:account |user )?(?:balance|credits?|funds|quota)\b|\b(?:balance|credits?) (?:is |are )?(?:too low|insufficient|not enough|exhausted|depleted|used up)\b",
         r"\bpayment required\b|\bbilling[_ ]hard[_ ]limit|\brequires more credits\b|\blimited to \d+ API calls / month",
-        r"\b(?:out of|no more|no remaining|ran out of|run out of) credits?\b|\bcredits? (?:have |has )been (?:exhausted|depleted|used up)\b",
-        r"\bbudget has been exceeded\b|\bbudget_exceeded\b|\b(?:spend(?:ing)?|monthly|billing) (?:limit|quota|allowance|cap) (?:has been |was |is )?(?:reached|exceeded|used up|exhausted|hit)\b",
-        r"\bquota (?:has been |is |was )?(?:exhausted|used up|exceeded|insufficient|spent)\b",
+        r"\b(?:out of|no more|no remaining|ran out of|run out of) credits?\b|\bno (?:\w+ )?credits? (?:left|remaining|available)\b|\bcredits? (?:have |has )been (?:exhausted|depleted|used up)\b",
+        r"\bbudget has been exceeded\b|\bbudget_exceeded\b|\b(?:spend(?:ing)?|monthly|billing)(?: usage| spend)? (?:limit|quota|allowance|cap) (?:has been |was |is )?(?:reached|exceeded|used up|exhausted|hit)\b",
+        r"\bcheck your (?:plan and )?billing\b|\bfree tier\b[^.\n]{0,30}\bused up\b",
+        r"\bquota (?:has been |is |was )?(?:not enough|exhausted|used up|exceeded|insufficient|spent)\b",
         r"\bArrearage\b|\boverdue[ -]payment\b|\baccount is in good standing\b",
         r"余额不足|欠费|额度",
     ];
@@ -258,6 +265,10 @@ mod tests {
             "Too many tokens, please wait before trying again.",
             "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
             "Range of max_tokens should be [1, 8192]",
+            "`max_tokens` must be at most `8192`: it is less than the `context_window` of this model",
+            "Invalid 'messages[3].tool_calls[0].id': string too long. Expected at most 40",
+            "Invalid 'tools[0].function.description': string too long.",
+            "message must be at least 1 token long or tool results must be specified",
             "Invalid 'user': string too long. Expected a string with maximum length 64",
             "prompt length must be at least 1",
             "temperature must be at most 2",
@@ -267,11 +278,52 @@ mod tests {
     }
 
     #[test]
+    fn wordings_that_no_server_is_known_for_are_of_the_same_families() {
+        for text in [
+            "The total number of tokens in your request (51000) is larger than the 50000 allowed.",
+            "Your conversation has outgrown what this model can read.",
+            "The prompt you supplied is too big for the model to handle",
+            "Prompt tokens (33000) exceed the limit of 32768",
+            "input_ids length 9000 is larger than max_position_embeddings 8192",
+            "Sequence is longer than the maximum sequence length",
+            "The context is full",
+            "This model takes up to 8192 tokens of context",
+            "Conversation too long. Please start a new one.",
+            "输入长度超出限制",
+        ] {
+            assert!(Words::ContextWindow.are_in(text), "{text}");
+        }
+        for text in [
+            "Your message was flagged by our automated moderation",
+            "The generation was stopped due to a safety violation",
+            "GuardrailRaisedException: pii",
+            "输入内容包含敏感信息",
+        ] {
+            assert!(Words::ContentPolicy.are_in(text), "{text}");
+        }
+        for text in [
+            "The model generated an invalid tool call",
+            "Error in parsing tool calls from model output",
+            "harmony parsing error",
+            "could not parse model output as a tool call",
+        ] {
+            assert!(Words::FailedToolCall.are_in(text), "{text}");
+        }
+        for text in [
+            "No credits left on this account",
+            "user quota is not enough",
+        ] {
+            assert!(Words::QuotaExhausted.are_in(text), "{text}");
+        }
+    }
+
+    #[test]
     fn words_that_only_resemble_a_filter_or_a_spent_account_are_none() {
         for text in [
             "Your account has been suspended for violating our usage policies.",
             "No endpoints found matching your data policy.",
             "This parameter was blocked list only.",
+            "<meta http-equiv=\"Content-Security-Policy\"><meta content=\"content management system\">",
         ] {
             assert!(!Words::ContentPolicy.are_in(text), "{text}");
         }

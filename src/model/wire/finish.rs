@@ -25,6 +25,20 @@ pub(in crate::model) enum Finish {
     Failed,
 }
 
+/// Words of an end as it should be. What none of the lists and of the parts below knows is one too,
+/// where something came: servers have words of their own for it.
+const WHOLE: [&str; 9] = [
+    "stop",
+    "stop_sequence",
+    "tool_calls",
+    "tool_call",
+    "tool_use",
+    "function_call",
+    "complete",
+    "end_turn",
+    "eos_token",
+];
+
 const CUT: [&str; 6] = [
     "length",
     "max_tokens",
@@ -84,6 +98,28 @@ const FAILED: [&str; 20] = [
     "unavailable",
 ];
 
+/// Parts by which a word that no list has is told, in the order in which they are looked for.
+const PARTS: [(&str, Finish); 18] = [
+    ("context", Finish::WindowFull),
+    ("filter", Finish::Filtered),
+    ("moderat", Finish::Filtered),
+    ("policy", Finish::Filtered),
+    ("prohibited", Finish::Filtered),
+    ("safety", Finish::Filtered),
+    ("toxic", Finish::Filtered),
+    ("error", Finish::Failed),
+    ("fail", Finish::Failed),
+    ("abort", Finish::Failed),
+    ("cancel", Finish::Failed),
+    ("interrupt", Finish::Failed),
+    ("overload", Finish::Failed),
+    ("rate_limit", Finish::Failed),
+    ("resource", Finish::Failed),
+    ("time", Finish::Failed),
+    ("max_", Finish::Cut),
+    ("limit", Finish::Cut),
+];
+
 impl Finish {
     fn of(word: &str) -> Self {
         let word = word.trim().to_lowercase().replace([' ', '-'], "_");
@@ -96,7 +132,9 @@ impl Finish {
             return Self::BrokenCall;
         }
         let is_in = |words: &[&str]| words.contains(&word.as_str());
-        if is_in(&CUT) {
+        if is_in(&WHOLE) {
+            Self::Whole
+        } else if is_in(&CUT) {
             Self::Cut
         } else if is_in(&WINDOW_FULL) {
             Self::WindowFull
@@ -105,7 +143,8 @@ impl Finish {
         } else if is_in(&FAILED) {
             Self::Failed
         } else {
-            Self::Whole
+            let part = PARTS.iter().find(|(part, _)| word.contains(part));
+            part.map_or(Self::Whole, |(_, finish)| *finish)
         }
     }
 }
@@ -167,6 +206,10 @@ mod tests {
             ("sensitive", Filtered),
             ("MAX_TOKENS", Cut),
             ("SAFETY", Filtered),
+            ("engine_overloaded", Failed),
+            ("generation_timed_out", Failed),
+            ("output_limit", Cut),
+            ("blocked_by_safety", Filtered),
             ("MALFORMED_FUNCTION_CALL", BrokenCall),
             ("function_call_filter: MALFORMED_FUNCTION_CALL", BrokenCall),
         ] {
