@@ -1,5 +1,6 @@
 //! `regatta triage`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -11,7 +12,9 @@ use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::hint;
 use crate::report::Standing;
+use crate::report::summary::{Outcome, Summary};
 use crate::report::survey::Judged;
+use crate::report::text::plural;
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
 use crate::text::{NAME, ends_in_one_line, one_line};
@@ -34,6 +37,7 @@ pub struct TriageArgs {
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    let mut causes = Causes::default();
     for run in &found.runs {
         let _lock = if args.dry_run {
             None
@@ -47,13 +51,52 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         } else {
             "changed"
         };
+        let summary = stand.summary(run);
+        causes.add(&summary);
         ui.data(&format!(
             "{}: {} ({changed} tags {verb})\n",
             run.name(),
-            stand.summary(run).counts()
+            summary.counts()
         ))?;
     }
+    if args.explain && found.runs.len() > 1 {
+        ui.data(&causes.table(found.runs.len()))?;
+    }
     Ok(exit::OK)
+}
+
+/// How many pairs of all runs ended by each cause.
+#[derive(Default)]
+struct Causes {
+    pairs: BTreeMap<(&'static str, String), usize>,
+}
+
+impl Causes {
+    fn add(&mut self, summary: &Summary) {
+        for line in &summary.lines {
+            let is_open = matches!(line.outcome, Outcome::UnknownError | Outcome::Unreadable);
+            let rule = match &line.rule {
+                Some(rule) => rule.clone(),
+                None if is_open => "no rule matches".to_owned(),
+                None => continue,
+            };
+            *self.pairs.entry((line.outcome.name(), rule)).or_default() += 1;
+        }
+    }
+
+    fn table(self, runs: usize) -> String {
+        let mut rows: Vec<_> = self.pairs.into_iter().collect();
+        rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let mut text = format!("causes in {runs} runs:\n");
+        if rows.is_empty() {
+            text.push_str("  none\n");
+        }
+        for ((outcome, rule), count) in rows {
+            let rule = one_line(&rule, NAME);
+            let _ = writeln!(text, "  {outcome} · {rule} · {}", plural(count, "pair"));
+        }
+        text
+    }
 }
 
 fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui) -> Result<usize> {

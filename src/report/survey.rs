@@ -241,26 +241,6 @@ impl Survey<'_> {
         })
     }
 
-    /// What is said of the end of an agent that ended in an error, beside its result.
-    fn said(
-        &self,
-        pair: &Pair,
-        dir: &PairDir,
-        agent: &AgentRecord,
-        trajectory: Option<&Trajectory>,
-    ) -> Vec<Words> {
-        let stream = stream::read(dir, &agent.id);
-        let mut said = stream.words;
-        // Where its program tells how it ended, its last message is only that.
-        if !stream.is_told {
-            let path = dir.trajectory(agent.feature);
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            said.extend(trajectory.and_then(|trajectory| trajectory.last_words(&file)));
-        }
-        said.extend(self.reasons.and_then(|reasons| reasons.missing(pair)));
-        said
-    }
-
     /// Judges one result.
     #[must_use]
     pub fn judge(&self, tree: Tree, pair: &Pair, record: TrialRecord) -> Judged {
@@ -293,7 +273,7 @@ impl Survey<'_> {
             };
             let is_error = agent.status == ERROR && !is_native;
             case.said.push(if is_error {
-                self.said(pair, &dir, agent, trajectory.as_ref())
+                said(&dir, agent, trajectory.as_ref())
             } else {
                 Vec::new()
             });
@@ -308,7 +288,8 @@ impl Survey<'_> {
             || examine(pair, &record, &case, self.facts, self.rules),
             Finding::OnlyLooksFinished,
         );
-        let told = (finding == Finding::Unmatched).then(|| told(&record, &case));
+        let told =
+            (finding == Finding::Unmatched).then(|| told(&record, &case, self.facts, self.rules));
         let billed = self.as_billed(&record, &case, &finding);
         let usage = used(&billed).or_else(|| known?.usage);
         let (cost, priced_as) = cost_of(&billed, usage, self.prices);
@@ -443,6 +424,19 @@ fn used(record: &TrialRecord) -> Option<Usage> {
         }
     }
     sum
+}
+
+/// What is said of the end of an agent that ended in an error, beside its result.
+fn said(dir: &PairDir, agent: &AgentRecord, trajectory: Option<&Trajectory>) -> Vec<Words> {
+    let stream = stream::read(dir, &agent.id);
+    let mut said = stream.words;
+    // Where its program tells how it ended, its last message is only that.
+    if !stream.is_told {
+        let path = dir.trajectory(agent.feature);
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        said.extend(trajectory.and_then(|trajectory| trajectory.last_words(&file)));
+    }
+    said
 }
 
 fn tag_of(record: &TrialRecord, diagnosis: &Diagnosis, attempt: Option<u32>) -> Tag {

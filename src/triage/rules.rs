@@ -107,15 +107,12 @@ impl Rules {
         let mut rules = Self::shipped().rules;
         let mut first = Vec::new();
         for mut rule in parse(text, path)? {
-            match rules.iter_mut().find(|shipped| shipped.id == rule.id) {
-                Some(shipped) => {
-                    rule.origin = Origin::Replaced;
-                    *shipped = rule;
-                }
-                None => {
-                    rule.origin = Origin::Users;
-                    first.push(rule);
-                }
+            if let Some(shipped) = rules.iter_mut().find(|shipped| shipped.id == rule.id) {
+                rule.origin = Origin::Replaced;
+                *shipped = rule;
+            } else {
+                rule.origin = Origin::Users;
+                first.push(rule);
             }
         }
         first.append(&mut rules);

@@ -23,7 +23,7 @@ pub struct Case {
     /// The agents' patches, likewise.
     pub patches: Vec<Option<String>>,
     /// What else was said of each agent's end, in the order in which it is believed: by its program's
-    /// stream, by its trajectory, by the console. Only of agents whose status is an error.
+    /// stream, then by its trajectory. Only of agents whose status is an error.
     pub said: Vec<Vec<Words>>,
 }
 
@@ -103,12 +103,8 @@ pub fn examine(
             void = void.or(gone);
             continue;
         }
-        let class = trajectory
-            .and_then(Trajectory::exception)
-            .map(|(class, _)| class);
-        let words = words(record, index, case);
         let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), Trajectory::spoke);
-        let known = gone.or_else(|| why(&words, class, facts, rules));
+        let known = gone.or_else(|| why(record, index, case, facts, rules));
         failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
     }
     for diagnosis in failures.iter_mut().flatten() {
@@ -166,15 +162,20 @@ fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Words> {
     words
 }
 
-/// The cause that the first words give which say why; where none do, which say where.
+/// The cause that an agent's first words give which say why; where none do, which say where.
 fn why(
-    words: &[Words],
-    class: Option<&str>,
+    record: &TrialRecord,
+    index: usize,
+    case: &Case,
     facts: &ContainerFacts,
     rules: &Rules,
 ) -> Option<Diagnosis> {
+    let trajectory = case.trajectories.get(index).and_then(Option::as_ref);
+    let class = trajectory
+        .and_then(Trajectory::exception)
+        .map(|(class, _)| class);
     let mut vague = None;
-    for said in words {
+    for said in &words(record, index, case) {
         // The class was recorded with the harness's error.
         let class = class.filter(|_| said.author == Author::Harness);
         let Some(found) = of_words(said, class, facts, rules) else {
@@ -189,10 +190,13 @@ fn why(
     vague
 }
 
-/// What there is to read of a trial that no rule knows: its first words, or that there are none.
+/// What there is to read of a trial that no rule knows: the first words of the agent that no rule
+/// knows, or that there are none.
 #[must_use]
-pub fn told(record: &TrialRecord, case: &Case) -> Told {
-    let errors = (0..record.agents.len()).filter(|index| record.agents[*index].status == ERROR);
+pub fn told(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules: &Rules) -> Told {
+    let errors = (0..record.agents.len()).filter(|index| {
+        record.agents[*index].status == ERROR && why(record, *index, case, facts, rules).is_none()
+    });
     let mut said = errors.flat_map(|index| words(record, index, case));
     let first = said.find(|words| !words.text.trim().is_empty());
     first.map_or_else(

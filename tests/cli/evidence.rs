@@ -538,3 +538,27 @@ fn evidence_keeps_both_ends_and_json_has_all_of_it() {
     place.write(&format!("{PAIR}/result.json"), old.to_string());
     assert!(explained(&place).contains("0 tags would change"));
 }
+
+#[test]
+fn causes_are_counted_over_all_runs() {
+    let place = place();
+    stream(&place, &[result_event(&json!(401), "no")]);
+    for (run, error) in [("v-solo", "flux"), ("u-solo", "litellm.RateLimitError: x")] {
+        let result = json!({"run_id": run, "agent": {"status": "Error", "error": error}});
+        let pair = format!("cb/logs/{run}/solo/harbor_task/5/f3_f9");
+        place.write(&format!("{pair}/result.json"), result.to_string());
+    }
+    let text = explained(&place);
+    assert!(text.contains("text: flux\n  from: agent.error"), "{text}");
+    let table = text.split_once("causes in 3 runs:\n").unwrap().1;
+    let mut lines: Vec<&str> = table.lines().map(str::trim).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "config_error · authentication · 1 pair",
+            "infra_error · rate_limit · 1 pair",
+            "unknown_error · no rule matches · 1 pair"
+        ]
+    );
+}
