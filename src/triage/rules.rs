@@ -163,9 +163,7 @@ impl Rule {
         let asks_for_type = !self.exceptions.is_empty() || !self.statuses.is_empty();
         // A rule may mean the words alone, or with what the program wrote before them.
         let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
-        (is_typed || !asks_for_type)
-            && self.says(text)
-            && !self.unless.as_ref().is_some_and(is_in)
+        (is_typed || !asks_for_type) && self.says(text) && !self.unless.as_ref().is_some_and(is_in)
     }
 }
 
