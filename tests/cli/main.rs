@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod bad_input;
 mod config;
+mod damage;
 mod eval;
 mod evidence;
 mod hostile;
