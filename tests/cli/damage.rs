@@ -28,7 +28,7 @@ fn pair(place: &Place, name: &str, agents: [Value; 2], eval: &Value) -> String {
     dir
 }
 
-fn verdict(first: Value, second: Value, passes: bool) -> Value {
+fn verdict(first: &Value, second: &Value, passes: bool) -> Value {
     json!({"both_passed": passes, "error": null, "evaluated_at": "2026-01-01T11:00:00",
         "merge": {"status": "clean"}, "feature1": first, "feature2": second})
 }
@@ -45,7 +45,7 @@ fn tree() -> Place {
         &place,
         "harbor_task/1/f1_f2",
         done(),
-        &verdict(suite(true), suite(true), true),
+        &verdict(&suite(true), &suite(true), true),
     );
     // One agent did nothing, and the other's work passes or not.
     for (name, passes) in [
@@ -56,7 +56,7 @@ fn tree() -> Place {
             &place,
             name,
             done(),
-            &verdict(suite(true), suite(passes), passes),
+            &verdict(&suite(true), &suite(passes), passes),
         );
         let feature = if passes { 1 } else { 2 };
         place.write(&format!("{dir}/agent{feature}.patch"), "\n");
@@ -70,26 +70,26 @@ fn tree() -> Place {
         &place,
         "harbor_task/2/f1_f2",
         done(),
-        &verdict(suite(true), time_is_up((-1).into()), false),
+        &verdict(&suite(true), &time_is_up((-1).into()), false),
     );
     pair(
         &place,
         "harbor_task/2/f1_f3",
         done(),
-        &verdict(time_is_up(Value::Null), suite(true), false),
+        &verdict(&time_is_up(Value::Null), &suite(true), false),
     );
     pair(
         &place,
         "harbor_task/2/f2_f3",
         done(),
-        &verdict(suite(true), time_is_up(1.into()), false),
+        &verdict(&suite(true), &time_is_up(1.into()), false),
     );
     // A login that ended in an agent that had submitted, and in one whose pair passed.
     let dir = pair(
         &place,
         "lighthouse_task/7/f1_f2",
         done(),
-        &verdict(suite(true), suite(true), true),
+        &verdict(&suite(true), &suite(true), true),
     );
     let refused = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":401,"result":"Please run /login"}"#;
     place.write(
@@ -101,7 +101,7 @@ fn tree() -> Place {
         &place,
         "lighthouse_task/7/f1_f3",
         ended,
-        &verdict(suite(true), suite(true), true),
+        &verdict(&suite(true), &suite(true), true),
     );
     place.write(
         &format!("{dir}/agent2_stream.jsonl"),
@@ -112,7 +112,7 @@ fn tree() -> Place {
         &place,
         "lighthouse_task/7/f2_f3",
         done(),
-        &verdict(suite(true), suite(true), true),
+        &verdict(&suite(true), &suite(true), true),
     );
     let said = r#"{"type":"result","subtype":"success","is_error":false,"api_error_status":null,"result":"API Error: 401 {\"type\":\"result\",\"is_error\":true}"}"#;
     place.write(
@@ -183,7 +183,7 @@ fn a_tree_without_damage_and_time_limits_says_nothing_of_them() {
         &place,
         "harbor_task/1/f1_f2",
         done,
-        &verdict(suite(true), suite(true), true),
+        &verdict(&suite(true), &suite(true), true),
     );
     for format in ["text", "markdown"] {
         let text = report(&place, &["--format", format]);
