@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::merge::{self, Merge};
+use super::Trouble;
+use super::merge::{self, Manner, Merge};
 use super::venue::{Room, exit_code, spec};
-use super::{RuleSet, Trouble};
 use crate::error::Result;
 use crate::files;
 use crate::sandbox::{Backend, Limits};
@@ -71,7 +71,7 @@ impl Clones {
         image: &str,
         run: &str,
         patches: [&[u8]; 2],
-        rules: RuleSet,
+        manner: Manner,
     ) -> std::result::Result<Option<Merge>, Trouble> {
         let is_usable = |place: &PathBuf| {
             place.join(".git").is_dir() && !self.is_broken.load(Ordering::Relaxed)
@@ -80,7 +80,7 @@ impl Clones {
             return Ok(None);
         };
         let spec = spec(String::new(), place, run, &self.limits);
-        let merge = async |room: &mut Room| merge::in_clone(room, patches, rules).await;
+        let merge = async |room: &mut Room| merge::in_clone(room, patches, manner).await;
         let merged = Room::within(&spec, &self.backend, merge).await;
         if merged.is_err() {
             self.is_broken.store(true, Ordering::Relaxed);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::cache::{Cache, Key};
 use super::clones::Clones;
-use super::merge::{self, Applied, Joined, Merge, last_line};
-use super::patch::Prepared;
+use super::merge::{self, Applied, Joined, Manner, Merge};
+use super::merging::{self, Merging};
+use super::patch::{Prepared, Reading};
 use super::suite::{self, Outcome, Seen, Suite};
 use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
@@ -51,11 +52,11 @@ impl fmt::Debug for Judge {
 
 /// The patches of a finished pair.
 #[derive(Clone, Debug)]
-pub enum Work {
-    /// One agent's, for both features.
-    Solo(Vec<u8>),
-    /// Two agents', for one feature each.
-    Coop([Vec<u8>; 2]),
+pub struct Work {
+    /// One agent's, for both features; or two agents', for one feature each.
+    pub patches: Vec<Vec<u8>>,
+    /// How they are taken.
+    pub reading: Reading,
 }
 
 /// The verdict on a pair.
@@ -67,26 +68,16 @@ pub struct Judgement {
     pub suites: [Suite; 2],
     /// The headers of what was left out, as it changes test files.
     pub left_out: Vec<String>,
+    /// The headers of what was mended, as it does not apply as it was submitted.
+    pub mended: Vec<String>,
     /// Why there is no verdict although nothing broke (0.0.11's failed merge).
     pub error: Option<String>,
+    /// The same byte for byte, where upstream's rules change what was submitted; or what broke while
+    /// that was looked at.
+    pub by_bytes: Option<Result<Box<Judgement>, Trouble>>,
     /// What the features' passes are worth, where both pass; or what broke while that was looked
     /// at, which takes no verdict away.
     pub worth: Option<Result<[Worth; 2], Trouble>>,
-}
-
-/// A merge as upstream tells of it.
-#[derive(Clone, Debug)]
-pub struct Merging {
-    /// What became of each patch.
-    pub applied: [Applied; 2],
-    /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
-    pub status: &'static str,
-    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
-    pub strategy: Option<&'static str>,
-    /// The beginning of the merged work's difference to the base.
-    pub diff: String,
-    /// Whether git alone merged them, without the task's own sandbox.
-    pub in_clone: bool,
 }
 
 impl Judgement {
@@ -96,10 +87,11 @@ impl Judgement {
         self.error.is_none() && self.suites.iter().all(Suite::passed)
     }
 
-    /// What broke while it was looked at what the passes are worth.
+    /// What broke while it was looked at what the verdict is worth.
     #[must_use]
     pub fn worth_trouble(&self) -> Option<&Trouble> {
-        self.worth.as_ref()?.as_ref().err()
+        let of_pass = self.worth.as_ref().and_then(|worth| worth.as_ref().err());
+        of_pass.or_else(|| self.by_bytes.as_ref()?.as_ref().err())
     }
 }
 
@@ -120,17 +112,30 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         self.venue.ready(&pair.task, asking.note).await?;
-        let patches: Vec<Prepared> = match work {
-            Work::Solo(patch) => vec![Prepared::of(patch, self.rules)],
-            Work::Coop(patches) => patches
-                .iter()
-                .map(|patch| Prepared::of(patch, self.rules))
-                .collect(),
-        };
-        let mut judgement = self.verdict(pair, &patches, asking).await?;
+        let raw: Vec<&[u8]> = work.patches.iter().map(Vec::as_slice).collect();
+        let (mut patches, mut mended) = (Vec::new(), Vec::new());
+        for patch in &raw {
+            match work.reading {
+                Reading::Upstreams => patches.push(Prepared::of(patch, self.rules)),
+                Reading::AsItIs => {
+                    let told = self.as_submitted(&pair.task, patch, asking).await?;
+                    patches.push(told.patch);
+                    mended.extend(told.mended);
+                }
+            }
+        }
+        let mut judgement = self.verdict(pair, &patches, work.reading, asking).await?;
+        judgement.mended = mended;
         if judgement.both_passed() {
-            let worth = self.worth(pair, &patches, &judgement.suites, asking);
+            let worth = self.worth(pair, &patches, work.reading, &judgement.suites, asking);
             judgement.worth = Some(Box::pin(worth).await);
+        }
+        if work.reading == Reading::Upstreams {
+            let by_bytes = self.by_bytes(pair, &raw, &patches, &judgement, asking);
+            judgement.by_bytes = Box::pin(by_bytes)
+                .await
+                .map(|it| it.map(Box::new))
+                .transpose();
         }
         Ok(judgement)
     }
@@ -140,10 +145,11 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
+        reading: Reading,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         match patches {
-            [one, two] => self.coop(pair, one, two, asking).await,
+            [one, two] => self.coop(pair, [one, two], reading, asking).await,
             alone => {
                 let none = Prepared::default();
                 let patch = alone.first().unwrap_or(&none);
@@ -151,7 +157,9 @@ impl Judge {
                     merge: None,
                     suites: self.both(pair, patch, asking).await?,
                     left_out: patch.dropped.clone(),
+                    mended: Vec::new(),
                     error: None,
+                    by_bytes: None,
                     worth: None,
                 })
             }
@@ -161,21 +169,28 @@ impl Judge {
     async fn coop(
         &self,
         pair: &Pair,
-        one: &Prepared,
-        two: &Prepared,
+        [one, two]: [&Prepared; 2],
+        reading: Reading,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
+        let merged = self.merged(pair, [&one.bytes, &two.bytes], reading, asking);
         let Merge {
             applied,
             joined,
+            refused,
+            conflict,
             in_clone,
-        } = self.merged(pair, [&one.bytes, &two.bytes], asking).await?;
+        } = merged.await?;
         let mut merging = Merging {
             in_clone,
             applied,
             status: "clean",
             strategy: Some("naive"),
             diff: String::new(),
+            refused,
+            conflict,
+            alone: None,
+            loses_bytes: false,
         };
         let is_missing = self.rules == RuleSet::V0_0_29 && applied.contains(&Applied::Failed);
         let mut error = None;
@@ -206,6 +221,8 @@ impl Judge {
         }
         let suites = match to_test {
             Some(patch) => {
+                merging.loses_bytes =
+                    reading == Reading::Upstreams && merging::lacks_contents(&patch);
                 let prepared = Prepared {
                     bytes: patch,
                     dropped: Vec::new(),
@@ -217,12 +234,13 @@ impl Judge {
                     Applied::Applied => Some(self.alone(pair, one, asking).await?),
                     Applied::Skipped | Applied::Failed => None,
                 };
+                merging.alone.clone_from(&alone);
                 match alone {
                     Some(suites) if suites.iter().all(Suite::passed) => {
                         merging.strategy = Some("solo-agent1");
                         suites
                     }
-                    alone => not_merged(merging.status, alone.as_ref(), pair),
+                    _ => merging.fails(pair),
                 }
             }
             None => {
@@ -238,7 +256,9 @@ impl Judge {
             merge: Some(merging),
             suites,
             left_out,
+            mended: Vec::new(),
             error,
+            by_bytes: None,
             worth: None,
         })
     }
@@ -247,17 +267,22 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: [&[u8]; 2],
+        reading: Reading,
         asking: &Asking<'_>,
     ) -> Result<Merge, Trouble> {
+        let rules = self.rules;
+        let manner = Manner { rules, reading };
         let ground = self.venue.ground(&pair.task).await;
-        let mut key = Key::of("merge", ground.as_deref(), &pair.task.to_string());
-        for part in [self.rules.name().as_bytes(), patches[0], patches[1]] {
+        // The second form of what is kept of a merge.
+        let mut key = Key::of("merge-2", ground.as_deref(), &pair.task.to_string());
+        for part in [rules.name().as_bytes(), patches[0], patches[1]] {
             key.add(part);
         }
+        key.add(&[u8::from(reading == Reading::AsItIs)]);
         let clones = self.clones.as_ref().zip(ground.as_deref());
         let work = async {
             if let Some((clones, image)) = clones {
-                match clones.merge(image, asking.run, patches, self.rules).await {
+                match clones.merge(image, asking.run, patches, manner).await {
                     Ok(Some(merge)) => return Ok(merge),
                     Ok(None) => {}
                     Err(trouble) => (asking.note)(format!(
@@ -269,7 +294,7 @@ impl Judge {
                 if let Some((clones, image)) = clones {
                     clones.make(image, room).await;
                 }
-                merge::merge(room, patches, self.rules).await
+                merge::merge(room, patches, manner).await
             };
             self.venue.within(&pair.task, asking.run, merge).await
         };
@@ -447,30 +472,4 @@ fn shown(patch: &[u8]) -> String {
         .chars()
         .take(SHOWN_DIFF)
         .collect()
-}
-
-/// Both features fail: there is no merged work, and the first agent's does not do for both.
-fn not_merged(status: &str, alone: Option<&[Suite; 2]>, pair: &Pair) -> [Suite; 2] {
-    let what = if status == "missing_input" {
-        "a patch does not apply to the base"
-    } else {
-        "the patches conflict"
-    };
-    let why = match alone {
-        None => format!("{what}, and the first agent's is none that could be tested alone"),
-        Some(suites) => {
-            let failed = suites
-                .iter()
-                .zip(pair.features)
-                .find(|(suite, _)| !suite.passed());
-            match failed {
-                Some((suite, feature)) => format!(
-                    "{what}, and the first agent's alone does not pass: feature {feature}: {}",
-                    last_line(&suite.reason)
-                ),
-                None => what.to_owned(),
-            }
-        }
-    };
-    [Suite::not_tested(why.clone()), Suite::not_tested(why)]
 }

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::patch::Reading;
 use super::venue::{Room, text};
-use super::{RuleSet, Trouble};
+use super::{RuleSet, Trouble, conflict};
 use crate::sandbox::CommandEnd;
+use crate::store::eval::Conflict;
 use crate::text::one_line;
 
 /// The largest merged patch that is read.
@@ -76,20 +78,55 @@ pub struct Merge {
     pub applied: [Applied; 2],
     /// What came out.
     pub joined: Joined,
+    /// What git said of each patch that it refused.
+    pub refused: [Option<String>; 2],
+    /// Where they do not merge, whatever became of it.
+    pub conflict: Option<Conflict>,
     /// Whether git alone merged them, without the task's own sandbox.
     pub in_clone: bool,
 }
 
+/// How patches are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Whose rules say what becomes of conflicts, and of one patch that is there twice.
+    pub rules: RuleSet,
+    /// Whether the merged work is every byte of it.
+    pub reading: Reading,
+}
+
+impl Manner {
+    /// Git's words for the difference that is the merged work.
+    const fn difference(self) -> &'static str {
+        match self.reading {
+            // Of a file that is no text it says only that it differs: so does upstream.
+            Reading::Upstreams => "git diff",
+            Reading::AsItIs => {
+                "git diff --binary --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/"
+            }
+        }
+    }
+
+    /// Whether one patch was submitted twice, and is not merged with itself.
+    fn are_one(self, patches: [&[u8]; 2]) -> bool {
+        self.rules == RuleSet::V0_0_29 && !patches[0].is_empty() && patches[0] == patches[1]
+    }
+}
+
 /// Merges two patches in a room; it is left on another commit than the base.
-pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Result<Merge, Trouble> {
+pub async fn merge(room: &mut Room, patches: [&[u8]; 2], manner: Manner) -> Result<Merge, Trouble> {
     let base = room.base().to_owned();
-    let script = if are_one(patches, rules) {
+    let script = if manner.are_one(patches) {
         identical(&base)
     } else {
-        branches(&base, rules)
+        branches(&base, manner.rules)
     };
+    let script = format!(
+        "difference() {{ {} \"$@\"; }}\n{script}",
+        manner.difference()
+    );
     let status = noted(room, patches, &script).await?;
-    read(room, &status, patches, rules).await
+    read(room, &status, patches, manner).await
 }
 
 /// Merges two patches in a clone's room, where there is nothing but the base commit. `None` where
@@ -97,12 +134,13 @@ pub async fn merge(room: &mut Room, patches: [&[u8]; 2], rules: RuleSet) -> Resu
 pub async fn in_clone(
     room: &mut Room,
     patches: [&[u8]; 2],
-    rules: RuleSet,
+    manner: Manner,
 ) -> Result<Option<Merge>, Trouble> {
     let script = format!(
-        "identical={} union={}\n{IN_CLONE}",
-        u8::from(are_one(patches, rules)),
-        u8::from(rules == RuleSet::V0_0_11)
+        "identical={} union={}\ndifference() {{ {} \"$@\"; }}\n{IN_CLONE}",
+        u8::from(manner.are_one(patches)),
+        u8::from(manner.rules == RuleSet::V0_0_11),
+        manner.difference()
     );
     let status = match noted(room, patches, &script).await {
         Ok(status) => status,
@@ -117,16 +155,11 @@ pub async fn in_clone(
     if status.lines().any(|line| line.starts_with("left: ")) {
         return Ok(None);
     }
-    let merge = read(room, &status, patches, rules).await?;
+    let merge = read(room, &status, patches, manner).await?;
     Ok(Some(Merge {
         in_clone: true,
         ..merge
     }))
-}
-
-/// Whether one patch was submitted twice, and is not merged with itself.
-fn are_one(patches: [&[u8]; 2], rules: RuleSet) -> bool {
-    rules == RuleSet::V0_0_29 && !patches[0].is_empty() && patches[0] == patches[1]
 }
 
 /// Runs a script on the patches; gives what it noted.
@@ -153,7 +186,7 @@ async fn read(
     room: &mut Room,
     status: &str,
     patches: [&[u8]; 2],
-    rules: RuleSet,
+    manner: Manner,
 ) -> Result<Merge, Trouble> {
     let is = |word: &str| status.lines().any(|line| line == word);
     let applied = [1, 2].map(|n| {
@@ -165,7 +198,19 @@ async fn read(
             Applied::Failed
         }
     });
-    let joined = if are_one(patches, rules) {
+    let mut refused = [None, None];
+    for (n, (refused, applied)) in refused.iter_mut().zip(applied).enumerate() {
+        if applied == Applied::Failed {
+            let said = room.get(&format!("said{}", n + 1), MAX_STATUS).await?;
+            *refused = Some(first_line(&String::from_utf8_lossy(&said)));
+        }
+    }
+    let conflict = if is("conflict") {
+        Some(conflict::read(room).await?)
+    } else {
+        None
+    };
+    let joined = if manner.are_one(patches) {
         // What git cannot read even so is tested as it is.
         Joined::Identical(if is("normalized") {
             room.get("merged.patch", MAX_MERGED).await?
@@ -182,6 +227,8 @@ async fn read(
     Ok(Merge {
         applied,
         joined,
+        refused,
+        conflict,
         in_clone: false,
     })
 }
@@ -202,7 +249,7 @@ fn branches(base: &str, rules: RuleSet) -> String {
   echo '* merge=union' >> .gitattributes
   if git merge agent1 --no-commit --no-ff; then
     git commit -q -m union
-    git diff "$base" HEAD > "$P/merged.patch"
+    difference "$base" HEAD > "$P/merged.patch"
     say union
   fi
 "#
@@ -215,8 +262,8 @@ say() {{ echo "$1" >> "$P/status"; }}
 branch() {{
   git checkout -q -f "$base" && git checkout -q -b "agent$1" || exit 97
   if [ ! -s "$P/patch$1.patch" ]; then say "patch$1 skipped"
-  elif git apply "$P/patch$1.patch" || git apply --3way "$P/patch$1.patch"; then say "patch$1 applied"
-  else say "patch$1 failed"
+  elif git apply "$P/patch$1.patch" 2> "$P/refused$1" || git apply --3way "$P/patch$1.patch"; then say "patch$1 applied"
+  else say "patch$1 failed"; head -c 8000 "$P/refused$1" > "$P/said$1"
   fi
   git add -A
   git commit -q -m "agent $1" --allow-empty
@@ -226,9 +273,10 @@ branch 1
 branch 2
 if git merge agent1 --no-commit --no-ff; then
   git commit -q -m merge
-  git diff "$base" HEAD > "$P/merged.patch"
+  difference "$base" HEAD > "$P/merged.patch"
   say clean
 else
+  git ls-files -u -z | head -c 4000000 > "$P/unmerged"
   git merge --abort
 {union}  say conflict
 fi
@@ -248,7 +296,7 @@ git checkout -q {base} && git checkout -q -b identical || exit 97
 if git apply "$P/patch1.patch" || git apply --recount "$P/patch1.patch"; then
   git add -A
   git commit -q -m merged --allow-empty
-  git diff {base} HEAD > "$P/merged.patch"
+  difference {base} HEAD > "$P/merged.patch"
   echo normalized >> "$P/status"
 fi
 exit 0
@@ -269,7 +317,7 @@ export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
 export GIT_COMMITTER_NAME=evaluation GIT_COMMITTER_EMAIL=evaluation@localhost
 say() { echo "$1" >> "$P/status"; }
 leave() { say "left: ${1:0:300}"; exit 0; }
-difference() { git diff "$base" "$1" > "$P/merged.patch" || exit 97; }
+merged() { difference "$base" "$1" > "$P/merged.patch" || exit 97; }
 rm -f "$P/status"
 IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
 [ $((major * 1000 + minor)) -ge 2038 ] || { say "old: $major.$minor"; exit 0; }
@@ -323,7 +371,7 @@ commit() {
 }
 if [ "$identical" = 1 ]; then
   commit 1
-  difference "$commit"
+  merged "$commit"
   printf '%s\n' 'patch1 applied' 'patch2 applied' normalized >> "$P/status"
   exit 0
 fi
@@ -334,21 +382,22 @@ for n in 1 2; do
 done
 # Merges into $tree; git's own exit codes are 0 (clean) and 1 (conflicts).
 join() {
-  tree=$(git merge-tree --write-tree agent2 agent1)
+  git merge-tree --write-tree -z --no-messages agent2 agent1 > "$P/tree"
   local code=$?
-  tree=${tree%%$'\n'*}
+  IFS= read -r -d '' tree < "$P/tree"
   [ $code -le 1 ] || leave 'git cannot merge in here'
   return $code
 }
 if join; then
-  difference "$tree"
+  merged "$tree"
   say clean
   exit 0
 fi
+tail -c +$((${#tree} + 2)) "$P/tree" | head -c 4000000 > "$P/unmerged"
 if [ "$union" = 1 ]; then
   echo '* merge=union' >> .gitattributes
   if join; then
-    difference "$tree"
+    merged "$tree"
     say union
   fi
 fi
@@ -358,6 +407,14 @@ exit 0
 
 /// The longest line of a program's that is part of a reason, in characters.
 pub const REASON: usize = 300;
+
+/// The first line that says something.
+#[must_use]
+pub fn first_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty());
+    one_line(line.unwrap_or("git does not say why"), REASON)
+}
 
 /// The last line that says something.
 #[must_use]

@@ -4,11 +4,14 @@
 //! that died, a download that failed or a suite that never ran is trouble with a cause, and worth
 //! another try.
 
+mod bytes;
 pub mod cache;
 pub mod census;
 pub mod clones;
+mod conflict;
 pub mod judge;
 pub mod merge;
+pub mod merging;
 pub mod of_trial;
 pub mod output;
 pub mod patch;

@@ -8,6 +8,16 @@ use regex::Regex;
 use super::RuleSet;
 use super::patterns::shipped;
 
+/// How a submission's bytes are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As upstream reads it: line ends and quotes are mended first, and of files that are no text
+    /// a merge leaves only that they differ.
+    Upstreams,
+    /// Byte for byte; only what does not apply so is mended.
+    AsItIs,
+}
+
 /// A patch that can be applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prepared {
@@ -25,19 +35,16 @@ impl Prepared {
         if raw.iter().all(u8::is_ascii_whitespace) {
             return Self::default();
         }
-        let lines = with_newlines(raw);
-        let mut bytes = ESCAPED_QUOTE.replace_all(&lines, b"'").into_owned();
-        end_line(&mut bytes);
+        let bytes = mended(raw);
         let mut kept = Vec::with_capacity(bytes.len());
         let mut dropped = Vec::new();
         let mut is_dropping = false;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if line.starts_with(b"diff --git") {
-                let header = String::from_utf8_lossy(line);
-                let header = header.trim_end_matches('\n');
-                is_dropping = is_test(header, rules);
+            if line.starts_with(HEADER) {
+                let header = header(line);
+                is_dropping = is_test(&header, rules);
                 if is_dropping {
-                    dropped.push(header.to_owned());
+                    dropped.push(header);
                 }
             }
             if !is_dropping {
@@ -80,6 +87,84 @@ impl Prepared {
             })
             .map(str::to_owned)
     }
+}
+
+/// One file's part of a patch, or what stands before the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The part as it is, and then what it may be mended to where that does not apply, the least
+    /// change first.
+    pub choices: Vec<Vec<u8>>,
+}
+
+impl Part {
+    fn of(raw: &[u8]) -> Self {
+        let mut choices = vec![raw.to_vec()];
+        let lines = with_newlines(raw);
+        let unquoted = ESCAPED_QUOTE.replace_all(raw, b"'");
+        for choice in [raw, &lines, &unquoted, &mended(raw)] {
+            let mut choice = choice.to_vec();
+            end_line(&mut choice);
+            if !choices.contains(&choice) {
+                choices.push(choice);
+            }
+        }
+        Self { choices }
+    }
+
+    /// Its first line: git's header, where it has one.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let line = self.choices[0].split(|byte| *byte == b'\n').next();
+        header(line.unwrap_or_default())
+    }
+}
+
+/// The parts of a patch that are no test files, and the headers of what was left out.
+#[must_use]
+pub fn parts(raw: &[u8], rules: RuleSet) -> (Vec<Part>, Vec<String>) {
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut dropped = Vec::new();
+    if raw.iter().all(u8::is_ascii_whitespace) {
+        return (Vec::new(), dropped);
+    }
+    let mut is_dropping = false;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let begins = line.starts_with(HEADER);
+        if begins {
+            let header = header(line);
+            is_dropping = is_test(&header, rules);
+            if is_dropping {
+                dropped.push(header);
+            }
+        }
+        if is_dropping {
+            continue;
+        }
+        if begins || parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.extend(line);
+        }
+    }
+    (parts.iter().map(|part| Part::of(part)).collect(), dropped)
+}
+
+/// How git begins a file's part.
+const HEADER: &[u8] = b"diff --git";
+
+fn header(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.trim_end_matches(['\r', '\n']).to_owned()
+}
+
+/// The bytes as upstream mends them.
+fn mended(raw: &[u8]) -> Vec<u8> {
+    let lines = with_newlines(raw);
+    let mut bytes = ESCAPED_QUOTE.replace_all(&lines, b"'").into_owned();
+    end_line(&mut bytes);
+    bytes
 }
 
 /// Python's universal newlines, with which upstream reads patches.
@@ -189,6 +274,33 @@ mod tests {
         let prepared = Prepared::of(two, rules);
         assert_eq!(prepared.bytes, b"diff --git a/y b/y\n+2\n");
         assert_eq!(prepared.dropped, ["diff --git a/tests/x b/tests/x"]);
+    }
+
+    #[test]
+    fn a_part_is_itself_before_it_is_mended() {
+        let rules = RuleSet::V0_0_29;
+        assert_eq!(parts(b" \r\n\n", rules), (Vec::new(), Vec::new()));
+        let raw = b"diff --git a/a b/a\n+1\ndiff --git a/tests/t b/tests/t\r\n+2\ndiff --git a/b b/b\n+it'\\''s\r";
+        let (found, dropped) = parts(raw, rules);
+        assert_eq!(dropped, ["diff --git a/tests/t b/tests/t"]);
+        let choices: Vec<Vec<&[u8]>> = found
+            .iter()
+            .map(|part| part.choices.iter().map(Vec::as_slice).collect())
+            .collect();
+        assert_eq!(
+            choices,
+            [
+                vec![b"diff --git a/a b/a\n+1\n".as_slice()],
+                vec![
+                    b"diff --git a/b b/b\n+it'\\''s\r".as_slice(),
+                    b"diff --git a/b b/b\n+it'\\''s\r\n",
+                    b"diff --git a/b b/b\n+it'\\''s\n",
+                    b"diff --git a/b b/b\n+it's\r\n",
+                    b"diff --git a/b b/b\n+it's\n",
+                ],
+            ]
+        );
+        assert_eq!(found[1].header(), "diff --git a/b b/b");
     }
 
     #[test]

@@ -12,55 +12,63 @@ use crate::store::eval::{self, ApplyStatus, EvalFile, FeatureSeen, some};
 /// The exit code that upstream gives a suite whose time was up.
 const TIMED_OUT: i64 = -1;
 
-/// Upstream's words for it, as a whole output.
+/// Upstream's words for it, as a whole output: of some it keeps no exit code.
 static TIME_IS_UP: LazyLock<Regex> =
     LazyLock::new(|| shipped(r"^\s*(?:Command |Suite )?timed out after \d+ seconds\s*$"));
 
-/// The reason of a pair that failed. `outputs` gives what the suites printed; it is asked only where
-/// an evaluation gives no reason itself.
+/// The reason of a pair that failed, as far as its file tells. `outputs` gives what the suites printed;
+/// it is asked only where an evaluation gives no reason itself.
 pub fn of(
     file: &EvalFile,
     features: [u64; 2],
     outputs: impl FnOnce() -> [Option<String>; 2],
-) -> String {
+) -> Option<String> {
     if let Some(own) = &file.regatta {
         let why = eval::why_not(&own.suites);
         if !why.is_empty() {
-            return why;
+            return Some(why);
         }
     }
     let mut told: Vec<String> = file.apply_status.iter().flat_map(of_patches).collect();
-    let seen = [&file.feature1, &file.feature2];
-    let is_tested = |seen: &Option<FeatureSeen>| seen.as_ref().is_some_and(has_run);
-    let merge = file.merge.as_ref();
-    let is_conflict = merge.is_some_and(|merge| merge.status.as_deref() == Some("conflicts"));
-    if is_conflict {
+    let status = file
+        .merge
+        .as_ref()
+        .and_then(|merge| merge.status.as_deref());
+    if status == Some("conflicts") {
         told.push("the patches conflict".to_owned());
     }
+    let seen = [&file.feature1, &file.feature2];
     let outputs = outputs();
-    if outputs.iter().flatten().all(String::is_empty) && !seen.iter().any(|seen| is_tested(seen)) {
-        let nothing = match merge {
-            Some(_) => "no merged work was tested",
-            None => "no suite is known to have run",
-        };
-        told.push(nothing.to_owned());
-        return told.join("; ");
+    let is_tested = seen.iter().any(|seen| seen.as_ref().is_some_and(has_run))
+        || outputs.iter().flatten().any(|output| !output.is_empty());
+    if is_tested {
+        told.extend(of_suites(features, seen, &outputs));
+    } else if status.is_some() {
+        told.push("no merged work was tested".to_owned());
     }
+    Some(told.join("; ")).filter(|why| !why.is_empty())
+}
+
+/// Why suites did not pass; both features' reason once, where it is the same.
+fn of_suites(
+    features: [u64; 2],
+    seen: [&Option<FeatureSeen>; 2],
+    outputs: &[Option<String>; 2],
+) -> Vec<String> {
     let mut suites: Vec<(u64, String)> = Vec::new();
-    for ((feature, seen), output) in features.into_iter().zip(seen).zip(&outputs) {
+    for ((feature, seen), output) in features.into_iter().zip(seen).zip(outputs) {
         if let Some(seen) = seen.as_ref().filter(|seen| seen.passed != Some(true)) {
             suites.push((feature, of_suite(seen, output.as_deref())));
         }
     }
-    match suites.as_slice() {
-        [(_, one), (_, other)] if one == other => told.push(format!("both features: {one}")),
-        suites => told.extend(
-            suites
-                .iter()
-                .map(|(feature, why)| format!("feature {feature}: {why}")),
-        ),
+    if let [(_, one), (_, other)] = suites.as_slice()
+        && one == other
+    {
+        return vec![format!("both features: {one}")];
     }
-    told.join("; ")
+    let told = suites.iter();
+    told.map(|(feature, why)| format!("feature {feature}: {why}"))
+        .collect()
 }
 
 /// What is to be said of patches that are not on their branches.
@@ -99,35 +107,30 @@ fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
     let output = output.unwrap_or_default();
     let read = output::upstream_counts(output);
     let count = |said: Option<i64>, read: u64| {
-        said.and_then(|n| u64::try_from(n).ok())
-            .filter(|n| *n > 0)
-            .unwrap_or(read)
+        let said = said.and_then(|n| u64::try_from(n).ok());
+        said.filter(|n| *n > 0).unwrap_or(read)
     };
     let passed = count(seen.tests_passed, read.passed);
     let failed = count(seen.tests_failed, read.failed);
-    let names: Vec<String> = output::tests(output)
-        .into_iter()
-        .filter(|test| test.end == TestEnd::Failed)
-        .map(|test| test.name)
-        .collect();
-    let code = seen.exit_code.map(|code| format!("exit code {code}"));
-    let named = if names.is_empty() {
+    let tests = output::tests(output).into_iter();
+    let failing = tests.filter(|test| test.end == TestEnd::Failed);
+    let failing: Vec<String> = failing.map(|test| test.name).collect();
+    let brackets = |text: String| format!(" ({text})");
+    let which = if failing.is_empty() {
         String::new()
     } else {
-        format!(" ({})", some(&names))
+        brackets(some(&failing))
     };
+    let code = seen.exit_code.map(|code| format!("exit code {code}"));
+    let code = code.map(brackets).unwrap_or_default();
     if failed > 0 {
-        format!(
-            "{failed} of {} tests failed{named}",
-            passed.saturating_add(failed)
-        )
-    } else if !names.is_empty() {
-        format!("tests failed{named}")
+        let all = passed.saturating_add(failed);
+        format!("{failed} of {all} tests failed{which}")
+    } else if !failing.is_empty() {
+        format!("tests failed{which}")
     } else if passed > 0 {
-        let code = code.map(|code| format!(", {code}")).unwrap_or_default();
         format!("{passed} tests passed, and the suite did not{code}")
     } else {
-        let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
         format!("no test is known to have run{code}: {}", last_line(output))
     }
 }

@@ -7,10 +7,9 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Trouble;
-use super::merge::{REASON, last_line};
+use super::merge::{first_line, last_line};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
-use crate::text::one_line;
 
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +76,14 @@ impl Suite {
             tests: Vec::new(),
             output: String::new(),
         }
+    }
+
+    /// The tests that failed, by name.
+    #[must_use]
+    pub fn failed_tests(&self) -> Vec<String> {
+        let failed = self.tests.iter();
+        let failed = failed.filter(|test| test.end == TestEnd::Failed);
+        failed.map(|test| test.name.clone()).collect()
     }
 
     /// Whether the feature's hidden tests pass.
@@ -263,14 +270,7 @@ git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || e
     let output = room.git(&script).await?;
     match exit_code(&output) {
         Some(0) => Ok(None),
-        Some(1) => {
-            let said = text(&output);
-            let mut lines = said.lines().map(str::trim);
-            let line = lines
-                .find(|line| !line.is_empty())
-                .unwrap_or("git does not say why");
-            Ok(Some(one_line(line, REASON)))
-        }
+        Some(1) => Ok(Some(first_line(&text(&output)))),
         _ => Err(Trouble::new(
             "sandbox_setup",
             format!(

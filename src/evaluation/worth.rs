@@ -4,7 +4,7 @@
 use super::cache::Key;
 use super::census::{Census, Own};
 use super::judge::{Judge, SUITE_BROKEN};
-use super::patch::Prepared;
+use super::patch::{Prepared, Reading};
 use super::steering::strip::{Stripped, strip};
 use super::suite::{Outcome, Seen, Suite};
 use super::venue::Room;
@@ -25,6 +25,7 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
+        reading: Reading,
         suites: &[Suite; 2],
         asking: &Asking<'_>,
     ) -> Result<[Worth; 2], Trouble> {
@@ -34,7 +35,7 @@ impl Judge {
             self.missing(&pair.task, second, &suites[1], asking)
         );
         let (one, two) = (one?, two?);
-        let (files, without) = self.steering(pair, patches, asking).await?;
+        let (files, without) = self.steering(pair, patches, reading, asking).await?;
         let worth = |(tests_compared, tests_missing), without: Option<Without>| {
             let (verdict_without_steering, without_steering) = without.unzip();
             Worth {
@@ -54,6 +55,7 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
+        reading: Reading,
         asking: &Asking<'_>,
     ) -> Result<(Vec<String>, Option<[Without; 2]>), Trouble> {
         let runner = self.runner(&pair.task)?;
@@ -87,7 +89,7 @@ impl Judge {
             let unknown = || (Known::Unknown(()), why.to_owned());
             return Ok((files, Some([unknown(), unknown()])));
         }
-        let without = self.without(pair, &rest, asking).await?;
+        let without = self.without(pair, &rest, reading, asking).await?;
         Ok((files, Some(without)))
     }
 
@@ -96,6 +98,7 @@ impl Judge {
         &self,
         pair: &Pair,
         rest: &[Prepared],
+        reading: Reading,
         asking: &Asking<'_>,
     ) -> Result<[Without; 2], Trouble> {
         // Where nothing else was submitted, the base is what there is.
@@ -110,7 +113,7 @@ impl Judge {
                 Ok([of(one), of(two?)])
             })
         } else {
-            let judgement = self.verdict(pair, rest, asking).await;
+            let judgement = self.verdict(pair, rest, reading, asking).await;
             judgement.map(|judgement| judgement.suites)
         };
         match suites {

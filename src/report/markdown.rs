@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::{Outcome, Summary, columns, comparisons};
-use super::text::{duration, not_looked_at};
+use super::text::{doubts, duration, not_looked_at};
 use super::time_limit;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
@@ -55,7 +55,7 @@ pub fn render(summaries: &[Summary]) -> String {
     }
     out.push_str(&rates(summaries));
     out.push_str(&flagged(summaries));
-    out.push_str(&unclear(summaries));
+    out.push_str(&doubted(summaries));
     out.push_str(&damaged(summaries));
     if let Some(warning) = time_limit::warning(summaries, cell) {
         let _ = writeln!(out, "\n{warning}.");
@@ -200,19 +200,14 @@ fn flagged(summaries: &[Summary]) -> String {
     )
 }
 
-/// The pairs whose verdict may be of another trial, by the times alone.
-fn unclear(summaries: &[Summary]) -> String {
+/// The pairs whose verdict is not beyond doubt.
+fn doubted(summaries: &[Summary]) -> String {
     let mut out = String::new();
     for summary in summaries {
-        let pairs = summary.verdict_time_unclear.iter();
-        let pairs = pairs.map(|pair| cell(pair)).collect::<Vec<_>>();
-        if !pairs.is_empty() {
-            let _ = writeln!(
-                out,
-                "\n{}: verdict time unclear: {}.",
-                cell(summary.run.as_str()),
-                pairs.join(", ")
-            );
+        for (doubt, pairs) in doubts(summary) {
+            let pairs: Vec<String> = pairs.iter().map(|pair| cell(pair)).collect();
+            let run = cell(summary.run.as_str());
+            let _ = writeln!(out, "\n{run}: {doubt}: {}.", pairs.join(", "));
         }
     }
     out

@@ -248,6 +248,8 @@ pub struct Summary {
     pub damaged: Vec<Damaged>,
     /// Trials that the time limit ended.
     pub time_limit: TimeLimit,
+    /// Judged pairs whose submission gets another verdict byte for byte than by upstream's rules.
+    pub verdict_not_by_bytes: Vec<String>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
     pub ungradeable: Vec<String>,
     /// Every pair.
@@ -294,6 +296,7 @@ impl Summary {
             verdict_time_unclear: Vec::new(),
             damaged: Vec::new(),
             time_limit: TimeLimit::of(surveyed, ledger),
+            verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
             lines: Vec::new(),
         };
@@ -381,6 +384,9 @@ impl Summary {
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             if surveyed.is_time_unclear {
                 self.verdict_time_unclear.push(line.pair.clone());
+            }
+            if file.differs_by_bytes() {
+                self.verdict_not_by_bytes.push(line.pair.clone());
             }
             let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
             line.features_passed = passed(&file.feature1)

@@ -188,7 +188,7 @@ impl Survey<'_> {
         let why_not = evaluation
             .as_ref()
             .filter(|_| verdict == Some(Verdict::Fail))
-            .map(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
+            .and_then(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
         let damage = match (&standing, &evaluation, &verdict) {
             (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
                 Harm::of(&dir, &judged.record, file, verdict)

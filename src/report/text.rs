@@ -18,19 +18,7 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push_str(&rates(summary));
         out.push_str(&guessed_price(summary));
         out.push_str(&flagged(summary));
-        if !summary.verdict_time_unclear.is_empty() {
-            let pairs: Vec<&str> = summary
-                .verdict_time_unclear
-                .iter()
-                .map(String::as_str)
-                .collect();
-            let _ = writeln!(
-                out,
-                "  verdict time unclear: {} judged before the result ended, by times without a zone; the verdicts count, and `regatta eval --force` judges again: {}",
-                plural(pairs.len(), "pair"),
-                some(&pairs, 6)
-            );
-        }
+        out.push_str(&doubted(summary));
         if !summary.ungradeable.is_empty() {
             let pairs: Vec<&str> = summary.ungradeable.iter().map(String::as_str).collect();
             let _ = writeln!(
@@ -53,6 +41,31 @@ pub fn render(summaries: &[Summary]) -> String {
     }
     out.push('\n');
     out.push_str(&costs(summaries));
+    out
+}
+
+/// The verdicts that count and are not beyond doubt, with what the doubt is.
+pub(super) fn doubts(summary: &Summary) -> impl Iterator<Item = (&'static str, &[String])> {
+    let doubts = [
+        (
+            "verdict time unclear: judged before the result ended, by times without a zone",
+            summary.verdict_time_unclear.as_slice(),
+        ),
+        (
+            "another verdict byte for byte: upstream's rules change line ends, quotes and files that are no text",
+            summary.verdict_not_by_bytes.as_slice(),
+        ),
+    ];
+    doubts.into_iter().filter(|(_, pairs)| !pairs.is_empty())
+}
+
+fn doubted(summary: &Summary) -> String {
+    let mut out = String::new();
+    for (doubt, pairs) in doubts(summary) {
+        let count = plural(pairs.len(), "pair");
+        let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  {doubt}: {count}: {}", some(&pairs, 6));
+    }
     out
 }
 

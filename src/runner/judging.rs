@@ -9,18 +9,16 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Interrupt, backoff};
+use super::{Interrupt, backoff, decided};
 use crate::bench::Pair;
 use crate::bench::setting::Tree;
 use crate::engine::Stop;
 use crate::error::{Error, Result};
-use crate::evaluation::merge::Applied;
-use crate::evaluation::output::TestEnd;
+use crate::evaluation::patch::Reading;
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
-use crate::store::eval::{
-    self, ApplyStatus, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, SuiteNote, write,
-};
+use crate::store::eval::{self, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, write};
+use crate::store::result::FRAMEWORK;
 use crate::store::{RunDir, TrialRecord, aside};
 use crate::text::one_line;
 use crate::triage::{Cause, Rules};
@@ -186,7 +184,7 @@ impl Judging {
         Ok(ended)
     }
 
-    async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Outcome> {
+    async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
         let begun = Instant::now();
         let mut tries = 1;
         let judged = loop {
@@ -245,7 +243,7 @@ impl Judging {
             Err(trouble) if self.cause(&trouble.rule) != Cause::Infra => Some(one.pair.clone()),
             _ => None,
         };
-        Ok(Outcome {
+        Ok(Ended {
             settled,
             verdict,
             is_trouble: judged.is_err(),
@@ -276,15 +274,22 @@ impl Judging {
                 bytes.map_err(|error| Trouble::new("patch_unreadable", error.to_string()))?;
             Ok(bytes.unwrap_or_default())
         };
-        Ok(match one.tree {
-            Tree::Solo => Work::Solo(read(&dir.patch(None))?),
-            Tree::Coop => {
-                let [first, second] = one.pair.features;
-                Work::Coop([
-                    read(&dir.patch(Some(first)))?,
-                    read(&dir.patch(Some(second)))?,
-                ])
-            }
+        let features: Vec<Option<u64>> = match one.tree {
+            Tree::Solo => vec![None],
+            Tree::Coop => one.pair.features.into_iter().map(Some).collect(),
+        };
+        let patches = features
+            .into_iter()
+            .map(|feature| read(&dir.patch(feature)));
+        // Our own engine's patches are what git wrote.
+        let is_own = one.record.agent_framework.as_deref() == Some(FRAMEWORK);
+        Ok(Work {
+            patches: patches.collect::<std::result::Result<_, _>>()?,
+            reading: if is_own {
+                Reading::AsItIs
+            } else {
+                Reading::Upstreams
+            },
         })
     }
 
@@ -333,19 +338,20 @@ impl Judging {
                 worth_broken_by: None,
                 suites: Vec::new(),
                 left_out: Vec::new(),
+                mended: Vec::new(),
+                conflict: None,
+                refused: Vec::new(),
+                alone: None,
+                by_bytes: None,
                 merged_in: None,
             },
-        };
-        let status = |one: &str, two: &str| ApplyStatus {
-            agent1: one.to_owned(),
-            agent2: two.to_owned(),
         };
         let judgement = match judged {
             Ok(judgement) => judgement,
             Err(trouble) => {
                 record.regatta.broken_by = Some(self.broken(trouble));
                 if !alone {
-                    record.apply_status = Some(status("unknown", "unknown"));
+                    record.apply_status = Some(decided::status(["unknown"; 2]));
                     record.merge = Some(MergeRecord {
                         status: "error".to_owned(),
                         strategy: None,
@@ -357,20 +363,7 @@ impl Judging {
             }
         };
         if let Some(merge) = &judgement.merge {
-            let [one, two] = merge.applied.map(Applied::name);
-            record.apply_status = Some(status(one, two));
-            let note = &mut record.regatta;
-            let place = if merge.in_clone {
-                "clone"
-            } else {
-                &note.backend
-            };
-            note.merged_in = Some(place.to_owned());
-            record.merge = Some(MergeRecord {
-                status: merge.status.to_owned(),
-                strategy: merge.strategy.map(str::to_owned),
-                diff: merge.diff.clone(),
-            });
+            decided::of_merge(&mut record, merge);
         }
         let [first, second] = &judgement.suites;
         for (place, suite, feature) in [
@@ -385,18 +378,7 @@ impl Judging {
                 tests_failed: suite.counts.failed,
                 test_output: suite.output.clone(),
             };
-            let failed = suite
-                .tests
-                .iter()
-                .filter(|test| test.end == TestEnd::Failed);
-            record.regatta.suites.push(SuiteNote {
-                feature,
-                outcome: suite.outcome.name().to_owned(),
-                reason: suite.reason.clone(),
-                failed_tests: failed.map(|test| test.name.clone()).collect(),
-                named_tests: suite.tests.len(),
-                worth: None,
-            });
+            record.regatta.suites.push(decided::note(feature, suite));
         }
         let trouble = judgement.worth_trouble();
         record.regatta.worth_broken_by = trouble.map(|trouble| self.broken(trouble));
@@ -407,6 +389,11 @@ impl Judging {
         record.both_passed = judgement.both_passed();
         record.error.clone_from(&judgement.error);
         record.regatta.left_out.clone_from(&judgement.left_out);
+        record.regatta.mended.clone_from(&judgement.mended);
+        let by_bytes = judgement.by_bytes.as_ref();
+        record.regatta.by_bytes = by_bytes
+            .and_then(|judged| judged.as_ref().ok())
+            .map(|judged| decided::by_bytes(judged, features));
         record
     }
 
@@ -447,7 +434,7 @@ fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble>
     }
 }
 
-struct Outcome {
+struct Ended {
     settled: Option<Pair>,
     verdict: Verdict,
     is_trouble: bool,

@@ -1,10 +1,15 @@
 //! `eval.json`: what an evaluation wrote beside a result.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+
+mod decided;
+mod lenient;
+mod told;
+
+pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
+pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
 use crate::error::{Error, Result};
@@ -21,41 +26,19 @@ pub struct EvalFile {
     /// What broke the evaluation, when something did.
     pub error: Option<String>,
     /// What became of each agent's patch.
-    #[serde(default, deserialize_with = "status_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::apply_status")]
     pub apply_status: Option<ApplyStatus>,
-    /// The merge of two patches, of which status and strategy are read.
+    /// The merge of two patches, of which the status is read.
     pub merge: Option<MergeSeen>,
     /// The first feature.
     pub feature1: Option<FeatureSeen>,
     /// The second.
     pub feature2: Option<FeatureSeen>,
     /// When it was written: local time without a zone.
-    #[serde(default, deserialize_with = "text_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub evaluated_at: Option<String>,
     /// What only we write.
     pub regatta: Option<Own>,
-}
-
-/// Like [`text_or_nothing`].
-fn status_or_nothing<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Option<ApplyStatus>, D::Error> {
-    Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
-}
-
-/// Like [`text_or_nothing`].
-fn number_or_nothing<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Option<i64>, D::Error> {
-    Ok(Value::deserialize(from)?.as_i64())
-}
-
-/// A text; what is none is nobody's reason to call the file unreadable.
-fn text_or_nothing<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Option<String>, D::Error> {
-    let value = Value::deserialize(from)?;
-    Ok(value.as_str().map(str::to_owned))
 }
 
 impl EvalFile {
@@ -83,6 +66,20 @@ impl EvalFile {
             })
     }
 
+    /// Whether the submission byte for byte gets another verdict than by upstream's rules, which
+    /// change it; as far as it was looked at.
+    #[must_use]
+    pub fn differs_by_bytes(&self) -> bool {
+        let Some(own) = &self.regatta else {
+            return false;
+        };
+        let is_void = own.suites.iter().any(|suite| suite.outcome == VOID);
+        let passed = self.both_passed == Some(true) || is_void;
+        own.by_bytes
+            .as_ref()
+            .is_some_and(|it| it.both_passed != passed)
+    }
+
     /// Makes a pass a failure where tests are missing, or where it is none without what steers
     /// them; says whether it did.
     pub fn make_strict(&mut self) -> bool {
@@ -100,7 +97,7 @@ impl EvalFile {
             };
             is_void = true;
             suite.reason = worth.why();
-            "void".clone_into(&mut suite.outcome);
+            VOID.clone_into(&mut suite.outcome);
             if let Some(feature) = feature {
                 feature.passed = Some(false);
             }
@@ -117,9 +114,6 @@ impl EvalFile {
 pub struct MergeSeen {
     /// `clean`, `conflicts`, `missing_input`, `identical` or `error`.
     pub status: Option<String>,
-    /// `naive`, `union`, `solo-agent1` or `skip-merge-identical`.
-    #[serde(default, deserialize_with = "text_or_nothing")]
-    pub strategy: Option<String>,
 }
 
 /// The part of [`FeatureRecord`] that is read again.
@@ -128,13 +122,13 @@ pub struct FeatureSeen {
     /// Whether its hidden tests pass.
     pub passed: Option<bool>,
     /// The suite's exit code; none where none ran.
-    #[serde(default, deserialize_with = "number_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub exit_code: Option<i64>,
     /// How many tests passed, as upstream counts them.
-    #[serde(default, deserialize_with = "number_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub tests_passed: Option<i64>,
     /// How many failed.
-    #[serde(default, deserialize_with = "number_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub tests_failed: Option<i64>,
 }
 
@@ -152,6 +146,9 @@ pub struct Own {
     /// The verdict on each feature.
     #[serde(default)]
     pub suites: Vec<SuiteNote>,
+    /// The verdict on the submission byte for byte.
+    #[serde(default)]
+    pub by_bytes: Option<ByBytes>,
 }
 
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
@@ -248,6 +245,22 @@ pub struct Note {
     pub suites: Vec<SuiteNote>,
     /// The headers of what was left out of the patches, as it changes test files.
     pub left_out: Vec<String>,
+    /// The headers of what was mended, as git does not take it as it was submitted; of submissions
+    /// whose bytes are git's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<String>,
+    /// Where the patches could not be merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
+    /// What git said of patches that it refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
+    /// The patch that was tested without the other one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Alone>,
+    /// The verdict on the submission byte for byte, where upstream's rules change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_bytes: Option<ByBytes>,
 }
 
 /// What broke an evaluation.
@@ -365,65 +378,10 @@ impl Worth {
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
 /// cannot make.
 pub const MERGE_CONFLICT: &str = "merge_conflict";
+/// What a pass becomes that is none when looked at strictly.
+const VOID: &str = "void";
 /// The outcome of a suite that passed.
 pub const PASSED: &str = "passed";
-/// So many tests are named where a pair's failure is told in one line.
-const NAMED: usize = 3;
-
-/// The first few, and how many more.
-#[must_use]
-pub fn some(items: &[String]) -> String {
-    let mut text = items[..items.len().min(NAMED)].join(", ");
-    if items.len() > NAMED {
-        let _ = write!(text, " and {} more", items.len() - NAMED);
-    }
-    text
-}
-
-/// What there is to say about a pass, in one line; both features' once, where it is the same.
-#[must_use]
-pub fn flags(suites: &[SuiteNote]) -> String {
-    let flagged = suites.iter().filter_map(|suite| {
-        let worth = suite.worth.as_ref().filter(|worth| worth.is_flagged())?;
-        Some((suite.feature, worth.why()))
-    });
-    let flagged: Vec<_> = flagged.collect();
-    if let [(_, one), (_, other)] = flagged.as_slice()
-        && one == other
-    {
-        return one.clone();
-    }
-    let told = flagged
-        .iter()
-        .map(|(feature, why)| format!("feature {feature}: {why}"));
-    told.collect::<Vec<_>>().join("; ")
-}
-
-/// Why a pair did not pass, in one line, with tests that failed; both features' reason once, where
-/// it is the same.
-#[must_use]
-pub fn why_not(suites: &[SuiteNote]) -> String {
-    let failed: Vec<&SuiteNote> = suites
-        .iter()
-        .filter(|suite| suite.outcome != PASSED)
-        .collect();
-    if let [one, other] = failed.as_slice()
-        && one.reason == other.reason
-        && one.failed_tests == other.failed_tests
-    {
-        return one.reason.clone();
-    }
-    let told = failed.iter().map(|suite| {
-        let mut text = format!("feature {}: {}", suite.feature, suite.reason);
-        let tests = &suite.failed_tests;
-        if !tests.is_empty() {
-            let _ = write!(text, " ({})", some(tests));
-        }
-        text
-    });
-    told.collect::<Vec<_>>().join("; ")
-}
-
 /// The file at `path`; `None` when there is none, an error's text when it is unreadable.
 #[must_use]
 pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
@@ -447,7 +405,7 @@ pub fn outputs(path: &Path) -> [Option<String>; 2] {
     }
     #[derive(Deserialize)]
     struct Printed {
-        #[serde(default, alias = "output", deserialize_with = "text_or_nothing")]
+        #[serde(default, alias = "output", deserialize_with = "lenient::text")]
         test_output: Option<String>,
     }
     let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
@@ -467,37 +425,4 @@ pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(record)
         .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
     files::write_atomic(path, &bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn note(feature: u64, outcome: &str, reason: &str, failed: &[&str]) -> SuiteNote {
-        SuiteNote {
-            feature,
-            outcome: outcome.to_owned(),
-            reason: reason.to_owned(),
-            failed_tests: failed.iter().map(ToString::to_string).collect(),
-            named_tests: 9,
-            worth: None,
-        }
-    }
-
-    #[test]
-    fn a_failure_is_told_in_one_line_with_its_tests() {
-        let passed = note(1, PASSED, "9 tests passed", &[]);
-        let failed = note(2, "failed", "4 of 9 tests failed", &["a", "b", "c", "d"]);
-        assert_eq!(
-            why_not(&[passed.clone(), failed]),
-            "feature 2: 4 of 9 tests failed (a, b, c and 1 more)"
-        );
-        let one = note(2, "failed", "1 of 9 tests failed", &["a"]);
-        assert_eq!(
-            why_not(&[passed, one]),
-            "feature 2: 1 of 9 tests failed (a)"
-        );
-        let both = [1, 2].map(|feature| note(feature, "not_tested", "the patches conflict", &[]));
-        assert_eq!(why_not(&both), "the patches conflict");
-    }
 }

@@ -275,3 +275,33 @@ impl History {
         Ok(history)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::LogTree;
+
+    /// Results have local times of the machine that made them, which need not be this one's.
+    #[test]
+    fn the_time_of_a_loss_is_local_where_it_happened() {
+        let root = tempfile::tempdir().unwrap();
+        let run = LogTree::at(root.path()).run(&"r".parse().unwrap());
+        let lost = |container: &str, more: &str| {
+            format!(
+                r#"{{"at":"2026-03-01T12:00:00Z","event":"container_lost","container":"{container}","reason":"oom","detail":"gone"{more}}}"#
+            )
+        };
+        let lines = [
+            lost("told", r#","local_at":"2026-03-01T23:15:00.5""#),
+            lost("untold", ""),
+        ];
+        files::create_dir(&run.own()).unwrap();
+        files::append_line_unsynced(&run.events(), &lines.join("\n")).unwrap();
+        let facts = ContainerFacts::of_run(&run).unwrap();
+        let at = |container: &str| facts.lost[container].at;
+        assert_eq!(at("told"), "2026-03-01T23:15:00.5".parse().unwrap());
+        let noon: jiff::Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let here = noon.to_zoned(jiff::tz::TimeZone::system()).datetime();
+        assert_eq!(at("untold"), here);
+    }
+}

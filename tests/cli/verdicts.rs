@@ -242,7 +242,7 @@ fn a_pair_that_failed_by_upstreams_evaluation_has_its_reason() {
         (
             "numbers that are none",
             json!({"feature1": {"passed": false, "exit_code": "1", "tests_failed": -3, "tests_passed": [], "test_output": 5},
-                "feature2": null, "apply_status": [], "merge": {"status": null, "strategy": 5}}),
+                "feature2": null, "apply_status": [], "merge": {"status": "clean", "strategy": 5}}),
             "no merged work was tested",
         ),
     ] {
@@ -253,4 +253,9 @@ fn a_pair_that_failed_by_upstreams_evaluation_has_its_reason() {
         judged(&place, &dir, eval);
         assert_eq!(why(&place), wanted, "{what}");
     }
+    // A file that says no more says no reason.
+    let place = Place::new();
+    let dir = finished(&place, "harbor_task/1/f3_f5", json!({}));
+    place.write(&format!("{dir}/eval.json"), r#"{"both_passed": false}"#);
+    assert_eq!(why(&place), Value::Null);
 }

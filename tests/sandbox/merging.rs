@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use regatta::evaluation::clones::Clones;
-use regatta::evaluation::merge::{self, Applied, Joined, Merge};
+use regatta::evaluation::merge::{self, Applied, Joined, Manner, Merge};
+use regatta::evaluation::patch::Reading;
 use regatta::evaluation::venue::{Room, spec};
 use regatta::evaluation::{RuleSet, Trouble};
 use regatta::sandbox::Backend;
@@ -95,7 +96,11 @@ impl Lab {
     }
 
     fn by_workspace(&self, patches: [&[u8]; 2], rules: RuleSet) -> Merge {
-        let merge = async |room: &mut Room| merge::merge(room, patches, rules).await;
+        self.as_read(patches, upstreams(rules))
+    }
+
+    fn as_read(&self, patches: [&[u8]; 2], manner: Manner) -> Merge {
+        let merge = async |room: &mut Room| merge::merge(room, patches, manner).await;
         self.in_workspace(merge).unwrap()
     }
 
@@ -113,8 +118,27 @@ impl Lab {
     }
 
     fn by_git_alone(&self, patches: [&[u8]; 2], rules: RuleSet) -> Option<Merge> {
-        let merge = self.clones.merge(IMAGE, "merging", patches, rules);
+        self.alone_as_read(patches, upstreams(rules))
+    }
+
+    fn alone_as_read(&self, patches: [&[u8]; 2], manner: Manner) -> Option<Merge> {
+        let merge = self.clones.merge(IMAGE, "merging", patches, manner);
         self.runtime.block_on(merge).unwrap()
+    }
+}
+
+const fn upstreams(rules: RuleSet) -> Manner {
+    Manner {
+        rules,
+        reading: Reading::Upstreams,
+    }
+}
+
+/// How our own engine's submissions are merged.
+const fn as_it_is(rules: RuleSet) -> Manner {
+    Manner {
+        rules,
+        reading: Reading::AsItIs,
     }
 }
 
@@ -321,10 +345,130 @@ fn a_machine_that_cannot_is_asked_once() {
     let patch = lab.patch(EDIT);
     let clones = lab.on_a_bare_machine();
     let merge = || {
-        let merge = clones.merge(IMAGE, "merging", [&patch, b""], RuleSet::V0_0_29);
+        let merge = clones.merge(IMAGE, "merging", [&patch, b""], upstreams(RuleSet::V0_0_29));
         lab.runtime.block_on(merge)
     };
     let error = merge().unwrap_err();
     assert!(error.text.contains("could not be started"), "{error}");
     assert_eq!(merge(), Ok(None));
+}
+
+/// The work that a merge gave.
+fn merged(merge: Merge) -> Vec<u8> {
+    match merge.joined {
+        Joined::Clean(patch) | Joined::Union(patch) | Joined::Identical(patch) => patch,
+        Joined::Conflict => panic!("a conflict"),
+    }
+}
+
+const BYTES: &str = r"printf 'a\0\377\r\n' > bytes";
+
+/// Upstream's merges leave only that such a file differs, and then nothing applies.
+#[test]
+fn a_merge_byte_for_byte_keeps_what_is_no_text() {
+    let lab = Lab::new("");
+    let (bytes, edit) = (lab.patch(r"printf 'a\0\377' > bytes"), lab.patch(EDIT));
+    for rules in BOTH_RULES {
+        for patches in [[&*bytes, &*edit], [&*edit, &*bytes], [&*bytes, &*bytes]] {
+            let lossy =
+                String::from_utf8_lossy(&merged(lab.by_workspace(patches, rules))).into_owned();
+            assert!(lossy.contains("Binary files"), "{lossy}");
+            let whole = lab.as_read(patches, as_it_is(rules));
+            let alone = lab.alone_as_read(patches, as_it_is(rules)).unwrap();
+            assert_eq!(alone.joined, whole.joined);
+            let whole = merged(whole);
+            // It is the patches' own bytes, and git takes it.
+            for patch in patches {
+                assert!(contains(&whole, content(patch)));
+            }
+            std::fs::write(lab.place.path().join("merged.patch"), &whole).unwrap();
+            bash(&lab.workspace(), "git apply --check ../merged.patch");
+        }
+    }
+    // Without such a file both are the same, to the byte.
+    let other = lab.patch("sed -i '18s/$/ more/' numbers");
+    for rules in BOTH_RULES {
+        let patches = [&*edit, &*other];
+        assert_eq!(
+            lab.as_read(patches, as_it_is(rules)).joined,
+            lab.by_workspace(patches, rules).joined
+        );
+    }
+}
+
+/// What follows a patch's header.
+fn content(patch: &[u8]) -> &[u8] {
+    let start = patch.windows(6).position(|at| at == b"index ").unwrap();
+    &patch[start..]
+}
+
+fn contains(whole: &[u8], part: &[u8]) -> bool {
+    whole.windows(part.len()).any(|at| at == part)
+}
+
+#[test]
+fn line_ends_of_a_file_are_merged_as_they_are() {
+    let lab = Lab::new("seq 30 | sed 's/$/\\r/' > dos && git add dos && git commit -qm dos");
+    let one = lab.patch("sed -i '3s/\\r/ three\\r/' dos");
+    let two = lab.patch("sed -i '27s/\\r/ more\\r/' dos");
+    for rules in BOTH_RULES {
+        let whole = merged(lab.as_read([&one, &two], as_it_is(rules)));
+        for line in ["+3 three\r\n", "+27 more\r\n"] {
+            assert!(contains(&whole, line.as_bytes()), "{line}");
+        }
+        // Git alone leaves such files to the repository.
+        assert_eq!(lab.alone_as_read([&one, &two], as_it_is(rules)), None);
+    }
+}
+
+#[test]
+fn a_conflict_is_told_of_with_its_files_and_places() {
+    let lab = Lab::new("");
+    let one = lab.patch(&format!(
+        "{EDIT}; sed -i '2s/$/ zwei/' kept/x; rm other; {BYTES}; git mv dir/x dir/one"
+    ));
+    let two = lab.patch(
+        "sed -i '2s/$/ deux/' numbers; sed -i '2s/$/ dos/' kept/x; sed -i 2d other; printf '\\0' > bytes; git mv dir/x dir/two",
+    );
+    for rules in BOTH_RULES {
+        let merge = lab.by_workspace([&one, &two], rules);
+        assert_eq!(merge.refused, [None, None]);
+        let conflict = merge.conflict.unwrap();
+        let told: Vec<_> = conflict
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file.how.as_str(), file.hunks.len()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("bytes", "both added it", 0),
+                ("dir/one", "agent1 added or moved it here", 0),
+                ("dir/two", "agent2 added or moved it here", 0),
+                (
+                    "dir/x",
+                    "both moved it, or one moved and the other deleted it",
+                    0
+                ),
+                ("kept/x", "both changed it", 1),
+                ("numbers", "both changed it", 1),
+                ("other", "agent1 deleted or moved it, agent2 changed it", 0),
+            ]
+        );
+        assert_eq!(
+            conflict.files[5].hunks[0],
+            "<<<<<<< agent2\n2 deux\n||||||| base\n2\n=======\n2 two\n>>>>>>> agent1\n"
+        );
+        assert_eq!((conflict.more_files, conflict.files[5].more_hunks), (0, 0));
+    }
+}
+
+#[test]
+fn what_git_says_of_a_patch_that_it_refuses_is_kept() {
+    let lab = Lab::new("");
+    let gone = "diff --git a/gone b/gone\n--- a/gone\n+++ b/gone\n@@ -1 +1 @@\n-1\n+2\n";
+    let merge = lab.by_workspace([gone.as_bytes(), &lab.patch(EDIT)], RuleSet::V0_0_29);
+    assert_eq!(merge.applied, [Applied::Failed, Applied::Applied]);
+    let said = "error: gone: No such file or directory".to_owned();
+    assert_eq!(merge.refused, [Some(said), None]);
 }
