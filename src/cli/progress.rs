@@ -115,19 +115,7 @@ impl View {
                     duration(*seconds)
                 ));
             }
-            Event::LimitMet {
-                text, resets_at, ..
-            } => self.always(&warning(format!(
-                "a limit is reached, which resets at {}: nothing new is begun. {}",
-                local(*resets_at),
-                one_line(text, 160)
-            ))),
-            Event::WaitingForReset { until, seconds, .. } => self.always(&format!(
-                "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
-                clock(),
-                local(*until),
-                duration(*seconds)
-            )),
+            Event::LimitMet { .. } | Event::WaitingForReset { .. } => self.limit(event),
             Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
                 "{} of the budget of {} are spent: nothing new is begun",
                 dollars(*spent),
@@ -154,6 +142,26 @@ impl View {
                 ));
             }
             Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+        }
+    }
+
+    /// A limit of the account, and the wait for its reset.
+    fn limit(&self, event: &Event) {
+        match event {
+            Event::LimitMet {
+                text, resets_at, ..
+            } => self.always(&warning(format!(
+                "a limit is reached, which resets at {}: nothing new is begun. {}",
+                local(*resets_at),
+                one_line(text, 160)
+            ))),
+            Event::WaitingForReset { until, seconds, .. } => self.always(&format!(
+                "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
+                clock(),
+                local(*until),
+                duration(*seconds)
+            )),
+            _ => {}
         }
     }
 

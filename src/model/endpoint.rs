@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::json;
 use super::pace::RETRY_AFTER_MAX;
 use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
+use super::reset;
 use crate::secret::{Mask, Secret};
 
 /// How much of a body's beginning an error shows, in characters; it says what the body is.
@@ -71,6 +72,10 @@ const PASSES: [&str; 7] = [
     FAILED_TOOL_CALL,
 ];
 
+/// The rules of refusals that may be a limit's of the account, and that limit's.
+const LIMITS: [&str; 2] = ["rate_limit", "quota_exhausted"];
+const USAGE_LIMIT: &str = "usage_limit";
+
 /// How often a generation is asked for that its endpoint could not use.
 const GENERATIONS: u32 = 3;
 
@@ -97,6 +102,32 @@ impl Failure {
         } else {
             most
         }
+    }
+
+    /// A refusal with the time at which it says, in its header or in its whole body, that it passes.
+    ///
+    /// One that lasts longer than a call is ever held back is a limit of the account: the trial
+    /// ends, and the run waits. What it says of the time goes before the body, for triage to read.
+    fn resetting(mut self, whole: &str, now: Timestamp) -> Self {
+        if let Self::Status {
+            rule,
+            body,
+            retry_after,
+            ..
+        } = &mut self
+            && LIMITS.contains(rule)
+        {
+            let said =
+                || Duration::try_from(reset::resets_at(whole, Some(now))?.duration_since(now)).ok();
+            *retry_after = retry_after.or_else(said);
+            if let Some(wait) = retry_after.filter(|wait| *wait > RETRY_AFTER_MAX)
+                && let Ok(at) = now.checked_add(wait)
+            {
+                *rule = USAGE_LIMIT;
+                *body = format!("it resets at {at:.0}: {body}");
+            }
+        }
+        self
     }
 
     /// Whether the try may be billed all the same.
@@ -144,25 +175,29 @@ impl Endpoint {
 
     /// A refusal with what its whole body says.
     fn refused(&self, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-        Failure::Status {
+        let text = String::from_utf8_lossy(body);
+        let rule = refusal::rule_of(status, &text);
+        let failure = Failure::Status {
             status,
-            rule: refusal::rule_of(status, &String::from_utf8_lossy(body)),
+            rule,
             body: self.excerpt(body),
             retry_after,
             in_200: false,
-        }
+        };
+        failure.resetting(&text, Timestamp::now())
     }
 
     /// A refusal in the body of a 200, with the status that stands for it.
     pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
         let text = body.to_string();
-        Failure::Status {
+        let failure = Failure::Status {
             status,
             rule: refusal::rule_of(status, &text),
             body: self.excerpt(text.as_bytes()),
             retry_after: None,
             in_200: true,
-        }
+        };
+        failure.resetting(&text, Timestamp::now())
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -258,7 +293,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
         .filter(|wait| !wait.is_zero());
     if let Some(wait) = wait {
-        return Some(wait.min(RETRY_AFTER_MAX));
+        return Some(wait);
     }
     let text = given(RETRY_AFTER.as_str())?;
     let wait = if let Ok(seconds) = text.parse::<f64>() {
@@ -267,7 +302,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         let date = DateTimeParser::new().parse_timestamp(text).ok()?;
         Duration::try_from(date.duration_since(now)).ok()?
     };
-    Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero())
+    Some(wait).filter(|wait| !wait.is_zero())
 }
 
 #[cfg(test)]
@@ -282,10 +317,10 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_and_at_most_ten_minutes() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(asked("7"), Some(Duration::from_secs(7)));
         assert_eq!(asked("0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(asked("86400"), Some(RETRY_AFTER_MAX));
+        assert_eq!(asked("86400"), Some(Duration::from_hours(24)));
         assert_eq!(
             asked("Mon, 23 Nov 2026 12:00:30 GMT"),
             Some(Duration::from_secs(30))
@@ -318,7 +353,7 @@ mod tests {
         let now = Timestamp::now();
         for (milliseconds, wanted) in [
             ("1500", Duration::from_millis(1500)),
-            ("86400000", RETRY_AFTER_MAX),
+            ("86400000", Duration::from_hours(24)),
             ("0", Duration::from_secs(9)),
             ("-3", Duration::from_secs(9)),
             ("soon", Duration::from_secs(9)),
@@ -328,6 +363,51 @@ mod tests {
             headers.insert(RETRY_AFTER, "9".parse().unwrap());
             assert_eq!(retry_after(&headers, now), Some(wanted), "{milliseconds}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_lasts_is_a_limit_with_its_time_and_is_not_tried_again() {
+        let now: Timestamp = "2026-11-28T03:25:00Z".parse().unwrap();
+        let refused = |rule: &'static str, body: &str, retry_after: Option<u64>| {
+            let failure = Failure::Status {
+                status: 429,
+                body: body.to_owned(),
+                retry_after: retry_after.map(Duration::from_secs),
+                rule,
+                in_200: false,
+            };
+            let failure = failure.resetting(body, now);
+            let (rule, may_pass) = (failure.rule(), failure.may_pass());
+            let Failure::Status {
+                body, retry_after, ..
+            } = failure
+            else {
+                unreachable!()
+            };
+            (rule, may_pass, body, retry_after.map(|wait| wait.as_secs()))
+        };
+        let limit = |body: &str, wait| ("usage_limit", false, body.to_owned(), Some(wait));
+        assert_eq!(
+            refused("rate_limit", "no more", Some(7200)),
+            limit("it resets at 2026-11-28T05:25:00Z: no more", 7200)
+        );
+        assert_eq!(
+            refused("rate_limit", "tokens per day, try again in 1h 1s", None),
+            limit(
+                "it resets at 2026-11-28T04:25:01Z: tokens per day, try again in 1h 1s",
+                3601
+            )
+        );
+        assert_eq!(
+            refused("quota_exhausted", "spent until 2026-11-29", None).0,
+            "usage_limit"
+        );
+        let pace = refused("rate_limit", "try again in 20s", None);
+        assert_eq!((pace.0, pace.1, pace.3), ("rate_limit", true, Some(20)));
+        let pace = refused("rate_limit", "resets tomorrow", Some(7));
+        assert_eq!((pace.0, pace.1, pace.3), ("rate_limit", true, Some(7)));
+        let other = refused("bad_request", "try again in 2h", None);
+        assert_eq!((other.0, other.3), ("bad_request", None));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod price;
 pub mod probe;
 pub mod provider;
 pub mod refusal;
+pub mod reset;
 mod rule;
 pub mod script;
 pub mod tape;

@@ -9,8 +9,9 @@ use super::text::{plural, some};
 use crate::evaluation::{Verdict, reason};
 use crate::files;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
-use crate::store::result::ERROR;
-use crate::store::{AgentRecord, PairDir, TrialRecord};
+use crate::store::result::{ERROR, FRAMEWORK};
+use crate::store::{AgentRecord, PairDir, TrialRecord, stream};
+use crate::text::one_line;
 
 /// What is wrong with a judged result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,8 +21,18 @@ pub enum Damage {
     EmptySubmission,
     /// A suite did not end in time, and upstream counts that as tests that failed.
     SuiteTimeout,
-    /// An agent was ended by an error in a pair that passed.
+    /// An agent was ended by an error: by its own program's word although its result says that it
+    /// submitted, or in a pair that passed.
     EndedByError,
+}
+
+/// One way in which a judged result is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Harm {
+    /// Which.
+    pub damage: Damage,
+    /// Whose doing it is, and in what words.
+    pub why: String,
 }
 
 /// Results that are damaged in one way.
@@ -35,6 +46,8 @@ pub struct Damaged {
     pub rates: Vec<&'static str>,
     /// The pairs.
     pub pairs: Vec<String>,
+    /// What is known of the first.
+    pub first: String,
 }
 
 /// A patch of more bytes than this is not looked at: blanks are no work, and nobody writes so many.
@@ -57,10 +70,12 @@ impl Damage {
         match self {
             Self::EmptySubmission => "an agent submitted an empty patch",
             Self::SuiteTimeout => "a suite did not end in time, and counts as failed",
-            Self::EndedByError => "an agent was ended by an error, and the hidden tests pass",
+            Self::EndedByError => "an agent was ended by an error, and its pair was judged",
         }
     }
+}
 
+impl Harm {
     /// What is wrong with a result that was judged.
     #[must_use]
     pub fn of(
@@ -70,15 +85,38 @@ impl Damage {
         verdict: &Verdict,
     ) -> Vec<Self> {
         let mut found = Vec::new();
-        let submitted = record.agents.iter().filter(|agent| agent.status != ERROR);
-        if submitted.into_iter().any(|agent| is_empty(dir, agent)) {
-            found.push(Self::EmptySubmission);
+        let mut harm = |damage, why: String| found.push(Self { damage, why });
+        let submitted = || record.agents.iter().filter(|agent| agent.status != ERROR);
+        let empty: Vec<&str> = submitted()
+            .filter(|agent| is_empty(dir, agent))
+            .map(|agent| agent.id.as_str())
+            .collect();
+        if !empty.is_empty() {
+            harm(Damage::EmptySubmission, empty.join(" and "));
         }
         if file.regatta.is_none() && is_time_up(dir, file) {
-            found.push(Self::SuiteTimeout);
+            harm(Damage::SuiteTimeout, "by upstream's evaluation".to_owned());
         }
-        if *verdict == Verdict::Pass && record.is_error() {
-            found.push(Self::EndedByError);
+        let is_native = record.agent_framework.as_deref() == Some(FRAMEWORK);
+        let mut ended: Vec<String> = submitted()
+            .filter(|_| !is_native)
+            .filter_map(|agent| {
+                Some(format!(
+                    "{}: {}",
+                    agent.id,
+                    stream::ended_by(dir, &agent.id)?
+                ))
+            })
+            .collect();
+        if *verdict == Verdict::Pass {
+            let errors = record.agents.iter().filter(|agent| agent.status == ERROR);
+            ended.extend(errors.map(|agent| {
+                let why = agent.error.as_deref().unwrap_or("no error recorded");
+                format!("{}: {why}", agent.id)
+            }));
+        }
+        if !ended.is_empty() {
+            harm(Damage::EndedByError, ended.join("; "));
         }
         found
     }
@@ -114,8 +152,8 @@ fn is_time_up(dir: &PairDir, file: &EvalFile) -> bool {
 }
 
 /// Counts a pair under each way in which it is damaged.
-pub(super) fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, damage: &[Damage]) {
-    for damage in damage {
+pub(super) fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, harms: &[Harm]) {
+    for Harm { damage, why } in harms {
         let known = all.iter().position(|it| it.damage == *damage);
         let at = known.unwrap_or_else(|| {
             all.push(Damaged {
@@ -123,6 +161,7 @@ pub(super) fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, damage
                 outcomes: BTreeMap::new(),
                 rates: vec!["strict"],
                 pairs: Vec::new(),
+                first: why.clone(),
             });
             all.len() - 1
         });
@@ -160,10 +199,14 @@ impl Damaged {
         )
     }
 
-    /// The first of its pairs.
+    /// The first of its pairs, and what is known of the very first.
     #[must_use]
     pub fn named(&self) -> String {
         let pairs: Vec<&str> = self.pairs.iter().map(String::as_str).collect();
-        some(&pairs, 6)
+        format!(
+            "{} (the first: {})",
+            some(&pairs, 6),
+            one_line(&self.first, 120)
+        )
     }
 }

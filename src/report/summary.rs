@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
-use super::damage::{self, Damage, Damaged};
+use super::damage::{self, Damage, Damaged, Harm};
 use super::flags::{Flagged, Flags};
 use super::grounds::{self, Grounds};
 use super::statistics::{self, Difference, Rate};
@@ -161,7 +161,7 @@ pub struct PairLine {
     pub flagged: Option<Flagged>,
     /// What is wrong with the result, where it was judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub damage: Vec<Damage>,
+    pub damage: Vec<Harm>,
     /// What it was run and judged with.
     #[serde(skip)]
     pub grounds: Grounds,
@@ -502,10 +502,10 @@ impl Summary {
 
 /// What is wrong with a pair's result that the rates contain. Of one that counts as an error only
 /// that it passed is told: its patches are not taken for submissions.
-fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Damage> {
+fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Harm> {
     let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
     let mut damage = surveyed.damage.clone();
-    damage.retain(|damage| is_judged || *damage == Damage::EndedByError);
+    damage.retain(|harm| is_judged || harm.damage == Damage::EndedByError);
     damage
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::damage::Damage;
+use super::damage::Harm;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Usage};
 use crate::error::Result;
@@ -96,7 +96,7 @@ pub struct Surveyed {
     /// Why it did not pass, where it was judged.
     pub why_not: Option<String>,
     /// What is wrong with the result, where it was judged.
-    pub damage: Vec<Damage>,
+    pub damage: Vec<Harm>,
     /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
     pub told: Option<Told>,
 }
@@ -190,7 +190,7 @@ impl Survey<'_> {
             .and_then(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
         let damage = match (&standing, &evaluation, &verdict) {
             (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
-                Damage::of(&dir, &judged.record, file, verdict)
+                Harm::of(&dir, &judged.record, file, verdict)
             }
             _ => Vec::new(),
         };

@@ -53,6 +53,38 @@ pub fn read(dir: &PairDir, agent: &str) -> StreamEnd {
     end
 }
 
+/// What ended an agent, by the last event of its program that says how it ended; nothing where that
+/// is no error. Of an agent whose result says that it submitted.
+#[must_use]
+pub fn ended_by(dir: &PairDir, agent: &str) -> Option<String> {
+    let tail = tail(dir, &dir.of_program(agent, "stream.jsonl")?)?;
+    // Tails are long, and one line of them is parsed.
+    let may_end = |line: &&str| {
+        ["\"result\"", "\"turn.completed\"", "\"turn.failed\""]
+            .iter()
+            .any(|kind| line.contains(kind))
+    };
+    let ends = tail.lines().rev().filter(may_end);
+    let last = ends
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|event| {
+            matches!(
+                event["type"].as_str(),
+                Some("result" | "turn.completed" | "turn.failed")
+            )
+        })?;
+    let failed = text_of(&last["error"]["message"]);
+    let said = || text_of(&last["result"]).or_else(|| failed.clone());
+    let code = status(&last["api_error_status"]);
+    match (last["type"].as_str(), code) {
+        (Some("turn.failed"), _) => Some(said().unwrap_or_else(|| "its turn failed".to_owned())),
+        (Some("result"), Some(code)) if last["is_error"] == true => {
+            Some(said().unwrap_or_else(|| format!("a call was answered with status {code}")))
+        }
+        _ => None,
+    }
+}
+
 /// The whole lines at a file's end.
 fn tail(dir: &PairDir, path: &Path) -> Option<String> {
     let bytes = files::read_last(path, MOST).ok()?;

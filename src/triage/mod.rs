@@ -7,7 +7,6 @@
 mod asked;
 pub mod lost;
 mod notice;
-pub mod reset;
 pub mod rules;
 pub mod trial;
 

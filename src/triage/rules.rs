@@ -63,6 +63,7 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are keys of a file")]
 struct FileRule {
     id: String,
     cause: Cause,

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
-use super::{Asked, Cause, Diagnosis, Rules, lost, reset};
+use super::{Asked, Cause, Diagnosis, Rules, lost};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
-use crate::model::refusal;
+use crate::model::{refusal, reset};
 use crate::store::events::ContainerFacts;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;

@@ -1,12 +1,16 @@
 //! Limits of the account that reset, and rows of errors in the midst of an attempt.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use regatta::engine::fake::{Fake, Outcome};
 use regatta::runner::RunEnd;
 use regatta::triage::Rules;
 
+use crate::listener::{Listener, SUBMITS, reply};
+use crate::plan::install;
 use crate::runner::{Bench, error, name, outcomes};
+use crate::support::{Place, Ran, wait_until};
 
 /// A rule as a user writes it, whose errors end at a time of their own.
 const HOURGLASS: &str = r#"
@@ -183,4 +187,160 @@ fn trials_that_were_under_way_trip_the_breaker_once_and_end_with_what_they_are()
     );
     assert_eq!(bench.events("breaker_tripped").len(), 1);
     assert_eq!(bench.ledger().entries().len(), 10);
+}
+
+/// A response that refuses for hours.
+fn refuses_for(header: &str, body: &str) -> String {
+    let head =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nConnection: close";
+    format!(
+        "{head}\r\n{header}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn one_pair(place: &Place) {
+    place.write(
+        "cb/dataset/subsets/one.json",
+        r#"{"name":"one","tasks":[{"repo":"lighthouse_task","task_id":7,"pairs":[[1,2]]}]}"#,
+    );
+}
+
+/// A native run of one pair.
+fn configure(place: &Place, listener: &Listener) {
+    one_pair(place);
+    let text = format!(
+        r#"
+[experiment]
+name = "t"
+engine = "native"
+backend = "fake"
+model = "openai/m"
+concurrency = 1
+settings = ["solo"]
+subset = "one"
+[upstream]
+cooperbench_dir = "cb"
+api_base = "{}/v1"
+[upstream.env]
+OPENAI_API_KEY = "sk-test-123456"
+"#,
+        listener.base
+    );
+    place.write("regatta.toml", text);
+}
+
+fn command(place: &Place, args: &[&str]) -> Command {
+    let args = [&["run", "--no-progress", "--no-preflight"], args].concat();
+    let mut command = place.regatta(&args);
+    command.env("DOCKER_HOST", place.empty_daemon());
+    command
+}
+
+#[test]
+fn the_native_engine_waits_for_a_limit_and_a_signal_ends_the_wait() {
+    let place = Place::new();
+    let listener = Listener::answering(|_| {
+        Some(refuses_for(
+            "Retry-After: 7200\r\n",
+            r#"{"error":{"message":"The plan's tokens are used up."}}"#,
+        ))
+    });
+    configure(&place, &listener);
+    let run = command(&place, &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waits = || place.events("t-solo", "waiting_for_reset");
+    wait_until("it waits", || !waits().is_empty());
+    place
+        .run(&["status", "t-solo"])
+        .code(0)
+        .prints("waiting until ");
+    let term = Command::new("kill").arg(run.id().to_string()).status();
+    assert!(term.unwrap().success());
+    let ran = Ran::of(&run.wait_with_output().unwrap());
+    ran.code(130)
+        .says("a limit is reached, which resets at ")
+        .says("Ctrl-C ends the wait");
+    // It is not asked again in vain.
+    assert_eq!(listener.asked().len(), 1);
+    let ledger = place.lines("t-solo", "ledger");
+    assert_eq!(ledger.len(), 1, "{ledger:#?}");
+    let diagnosis = &ledger[0]["diagnosis"];
+    assert_eq!(diagnosis["cause"], "limit");
+    assert_eq!(diagnosis["evidence"]["rule"], "usage_limit");
+    assert!(diagnosis["resets_at"].is_string(), "{diagnosis}");
+    assert!(waits()[0]["seconds"].as_f64().unwrap() > 3600.0);
+}
+
+#[test]
+fn a_reset_beyond_max_wait_ends_with_3_and_the_same_command_goes_on() {
+    let place = Place::new();
+    let listener = Listener::answering(|number| {
+        Some(match number {
+            0 => refuses_for(
+                "",
+                r#"{"error":{"message":"Tokens per day. Try again in 2h13m."}}"#,
+            ),
+            _ => reply(SUBMITS),
+        })
+    });
+    configure(&place, &listener);
+    let run = |args: &[&str]| Ran::of(&command(&place, args).output().unwrap());
+    run(&["--max-wait", "2h"])
+        .code(3)
+        .says("`usage_limit`")
+        .says("it resets at 20")
+        .says("--max-wait (2h 00m)")
+        .says("the same command goes on from then");
+    assert_eq!(listener.asked().len(), 1);
+    run(&["--max-wait", "soon"]).code(2).says("max_wait");
+    run(&["--max-wait", "2h"]).code(0);
+}
+
+/// A stand-in for the CLI with Claude Code in it: the limit stands in the agent's stream only.
+const STAND_IN: &str = r#"#!/bin/sh
+dir=logs/command-a-solo/solo/lighthouse_task/7/f1_f2
+mkdir -p $dir
+now=$(date +%Y-%m-%dT%H:%M:%S)
+if [ -e ../begun ]; then
+  agent='"status": "Submitted", "error": null'
+  rm -f $dir/solo_stream.jsonl
+else
+  agent='"status": "Error", "error": null'
+  cat > $dir/solo_stream.jsonl <<END
+{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":$(($(date +%s) + 4)),"rateLimitType":"five_hour"}}
+{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"You've hit your session limit"}
+END
+fi
+echo "{\"run_id\": \"$$\", \"agent_framework\": \"claude_code\", \"started_at\": \"$now\", \"ended_at\": \"$now\", \"agent\": {$agent, \"cost\": 0.1, \"steps\": 3}}" > $dir/result.json
+touch ../begun
+"#;
+
+#[test]
+fn through_upstream_a_session_limit_is_waited_for() {
+    let place = Place::new();
+    install(
+        &place,
+        "0.0.11",
+        &["mini_swe_agent"],
+        &["--backend", "--no-auto-eval"],
+    );
+    place.write_program("cb/.venv/bin/cooperbench", STAND_IN);
+    one_pair(&place);
+    place.write(
+        "regatta.toml",
+        "[attempts]\nbackoff = \"1ms\"\nbackoff_max = \"1ms\"\n",
+    );
+    let args = ["--cooperbench-dir", "cb", "--setting", "solo", "-s", "one"];
+    let ran = Ran::of(&command(&place, &args).output().unwrap());
+    ran.code(0).says("a limit is reached, which resets at ");
+    let run = "command-a-solo";
+    assert_eq!(place.events(run, "waiting_for_reset").len(), 1);
+    let ended = place.events(run, "trial_ended");
+    assert_eq!(ended[0]["diagnosis"]["cause"], "limit");
+    assert_eq!(ended[0]["diagnosis"]["evidence"]["rule"], "session_limit");
+    assert_eq!((ended.len(), &ended[1]["finished"]), (2, &true.into()));
 }

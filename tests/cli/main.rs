@@ -12,6 +12,7 @@ mod bad_input;
 mod bytes;
 mod config;
 mod conversation;
+mod damage;
 mod doctor;
 mod eval;
 mod evidence;
