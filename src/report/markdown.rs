@@ -84,6 +84,13 @@ pub fn render(summaries: &[Summary]) -> String {
     if let Some(warning) = time_limit::warning(summaries, cell) {
         let _ = writeln!(out, "\n{warning}.");
     }
+    out.push_str(&open_pairs(summaries));
+    out
+}
+
+/// The pairs that did not finish, or whose evaluation broke, run by run.
+fn open_pairs(summaries: &[Summary]) -> String {
+    let mut out = String::new();
     for summary in summaries {
         let open = summary
             .lines

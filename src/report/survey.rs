@@ -401,7 +401,7 @@ impl Survey<'_> {
             return record.infra_error || record.tag.is_some();
         };
         let is_infra = now.cause.passes();
-        let says = |tag: &Tag| tag.cause == now.cause && tag.evidence == now.evidence;
+        let says = |tag: &Tag| tag.cause == now.cause && now.evidence.agrees_with(&tag.evidence);
         !record.tag.as_ref().is_some_and(says) || record.infra_error != is_infra
     }
 }

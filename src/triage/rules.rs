@@ -20,6 +20,10 @@ pub struct Rules {
 
 /// One rule. Every condition it has must hold.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in a rule's file"
+)]
 pub struct Rule {
     /// Its stable name.
     pub id: String,

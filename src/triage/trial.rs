@@ -103,7 +103,10 @@ pub fn examine(
             void = void.or(gone);
             continue;
         }
-        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), Trajectory::spoke);
+        // A first call that was refused may count as a step.
+        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), |trajectory| {
+            trajectory.spoke() || agent.steps > Some(1)
+        });
         let known = gone.or_else(|| why(record, index, case, facts, rules));
         failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
     }

@@ -36,7 +36,12 @@ fn stream(place: &Place, events: &[Value]) {
 
 /// The trajectory is named by the feature, the stream by the agent.
 fn last_message(place: &Place, text: &str) {
-    let messages = json!({"messages": [{"role": "user", "content": "Add it."}, {"role": "assistant", "content": text}]});
+    let messages = json!({"messages": [
+        {"role": "user", "content": "Add it."},
+        {"role": "assistant", "content": "I begin."},
+        {"role": "user", "content": "Go on."},
+        {"role": "assistant", "content": text},
+    ]});
     place.write(&format!("{PAIR}/agent9_traj.json"), messages.to_string());
 }
 
@@ -95,19 +100,19 @@ fn the_cause_is_read_where_the_agents_program_says_it() {
         (
             json!(429),
             "You've hit your weekly limit · resets Mar 3, 4am (UTC)",
-            "infra",
+            "limit",
             "weekly_limit",
         ),
         (
             json!(429),
             "You've hit your session limit · resets 3pm (Asia/Tokyo)",
-            "infra",
+            "limit",
             "session_limit",
         ),
         (
             json!(429),
             "Claude AI usage limit reached|1751230800",
-            "infra",
+            "limit",
             "usage_limit",
         ),
         (json!(429), "Slowly, please", "infra", "rate_limit"),
@@ -132,7 +137,7 @@ fn the_cause_is_read_where_the_agents_program_says_it() {
         (
             json!(429),
             "You've hit your org's monthly usage limit",
-            "infra",
+            "limit",
             "usage_limit",
         ),
         (
@@ -177,7 +182,7 @@ fn without_a_stream_the_last_message_of_an_agent_in_error_counts() {
     );
     assert_cause(
         &place,
-        "infra",
+        "limit",
         "weekly_limit",
         "agent9_traj.json (last message)",
     );
@@ -190,7 +195,7 @@ fn without_a_stream_the_last_message_of_an_agent_in_error_counts() {
     }
     assert_cause(
         &place,
-        "infra",
+        "limit",
         "weekly_limit",
         "agent9_traj.json (last message)",
     );
@@ -259,7 +264,7 @@ fn codex_and_a_program_that_never_began_are_heard_too() {
     );
     assert_cause(
         &place,
-        "infra",
+        "limit",
         "usage_limit",
         "agent2_stream.jsonl (turn.failed)",
     );
