@@ -207,7 +207,12 @@ fn shown_dir(table: &str, groups: &str) -> Option<PathBuf> {
             return None;
         }
         let below = Path::new(path).strip_prefix(root).ok()?;
-        Some(Path::new(at).join(below))
+        Some(
+            Path::new(at)
+                .components()
+                .chain(below.components())
+                .collect(),
+        )
     })
 }
 

@@ -116,8 +116,8 @@ async fn native(options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
 /// What holds a namespace to its memory.
 fn memory() -> String {
     match Groups::ours() {
-        Ok(groups) => format!("control groups in {} limit memory", groups.dir().display()),
-        Err(why) => format!("memory is only looked after: {why}"),
+        Ok(groups) => format!("cgroups in {} limit memory", groups.dir().display()),
+        Err(why) => format!("the guest watches memory, as no cgroup is delegated: {why}"),
     }
 }
 
