@@ -29,10 +29,10 @@ static OPENING: LazyLock<Regex> = LazyLock::new(|| {
                 | [A-Z][a-z]+\ (?:[45]\d\d|error|timed|is|rejected)\b | Claude\ Code\ is\ unable | \{)
           | API\ Error\ \([45]\d\d\b
           | Failed\ to\ authenticate[.:]
-          | You(?:'ve|’ve|\ have)?\ (?:hit|reached)\ your\ (?:[\w'’-]+\ ){0,4}(?:limit|cap)\b
+          | You(?:'ve|’ve|\ have)?\ (?:hit|reached|exceeded)\ your\ (?:[\w'’-]+\ ){0,4}(?:limits?|caps?)\b
           | You(?:'re|’re|\ are)\ out\ of\ extra\ usage\b
-          | Claude\ (?:AI\ )?usage\ limit\ reached\b
-          | (?:[A-Z][\w-]*|5-hour)\ (?:weekly\ )?limit\ reached\b
+          | Claude\ (?:AI\ )?usage\ limits?\ reached\b
+          | (?:[A-Z][\w-]*|5-hour)\ (?:weekly\ )?limits?\ reached\b
           | Credit\ balance\ is\ too\ low\b
           | Invalid\ API\ key\ ·
           | (?:Not\ logged\ in|Login\ expired|OAuth\ token\ [a-z ]+)\ ·
@@ -160,6 +160,8 @@ mod tests {
             "You've hit your weekly limit · resets 4am",
             "You've hit your Opus limit · resets 3:45pm",
             "You've reached your Fable limit.",
+            "You have reached your specified API usage limits. Access comes back later.",
+            "You've exceeded your weekly limits.",
             "You've hit your usage limit for Spark. Switch to another model",
             "Claude AI usage limit reached|1751230800",
             "5-hour limit reached ∙ resets 3pm",

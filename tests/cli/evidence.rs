@@ -124,6 +124,18 @@ fn the_cause_is_read_where_the_agents_program_says_it() {
         ),
         (
             json!(400),
+            "You have reached your specified API usage limits. You will regain access on 2027-02-01 at 00:00 UTC.",
+            "limit",
+            "usage_limit",
+        ),
+        (
+            json!(403),
+            "You have hit your weekly usage limits. Resets in 5 hours.",
+            "limit",
+            "weekly_limit",
+        ),
+        (
+            json!(400),
             "Credit balance is too low",
             "config",
             "quota_exhausted",

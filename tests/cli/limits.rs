@@ -300,6 +300,22 @@ fn a_reset_beyond_max_wait_ends_with_3_and_the_same_command_goes_on() {
     run(&["--max-wait", "2h"]).code(0);
 }
 
+#[test]
+fn the_words_of_a_limit_count_whatever_its_status() {
+    let place = Place::new();
+    let body = r#"{"error":{"message":"You have reached your specified API usage limits. Resets in 5h."}}"#;
+    let listener = Listener::answering(|_| {
+        Some(refuses_for("", body).replace("429 Too Many Requests", "400 Bad Request"))
+    });
+    configure(&place, &listener);
+    let run = command(&place, &["--max-wait", "2h"]).output().unwrap();
+    Ran::of(&run)
+        .code(3)
+        .says("`usage_limit`")
+        .says("--max-wait (2h 00m)");
+    assert_eq!(listener.asked().len(), 1);
+}
+
 /// A stand-in for the CLI with Claude Code in it: the limit stands in the agent's stream only.
 const STAND_IN: &str = r#"#!/bin/sh
 dir=logs/command-a-solo/solo/lighthouse_task/7/f1_f2

@@ -17,7 +17,7 @@ const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 400);
 /// `retry-after: 60`, `limit reached|1764500000`.
 static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"\bresets?(?:[ _-](?:in|at|after|on|time|date))?(?:[ _-](?:ms|secs?|seconds))?\b|\bratelimit-reset(?:-\w+)*|\b(?:try|retry|trying|retrying) again\b|\bretry(?:[ _-]?after|[ _-]?in)?(?:[ _-](?:ms|secs?|seconds))?\b|\bretry_?delay\b|\bregain access\b|\bavailable(?: again)?\b|\brenews?\b|\buntil\b|\bwait\b|\blimit reached\|",
+        r"\bresets?(?:[ _-](?:in|at|after|on|time|date))?(?:[ _-](?:ms|secs?|seconds))?\b|\bratelimit-reset(?:-\w+)*|\b(?:try|retry|trying|retrying) again\b|\bretry(?:[ _-]?after|[ _-]?in)?(?:[ _-](?:ms|secs?|seconds))?\b|\bretry_?delay\b|\bregain access\b|\bcome back\b|\bavailable(?: again)?\b|\brenews?\b|\buntil\b|\bwait\b|\blimit reached\|",
     )
 });
 
@@ -57,16 +57,13 @@ pub fn resets_at(text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
 
 /// The time that a text begins with.
 fn time(anchor: &str, text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
-    if let Some(at) = clock::dated(text, said) {
+    if let Some(at) = clock::read(text, said) {
         return Some(at);
     }
     if let Some(span) = span(text) {
         return said?.checked_add(span).ok();
     }
-    if let Some(number) = NUMBER.captures(text) {
-        return of_number(&anchor.to_lowercase(), &number, said);
-    }
-    clock::of_day(text, said?)
+    of_number(&anchor.to_lowercase(), &NUMBER.captures(text)?, said)
 }
 
 /// A bare number: seconds or milliseconds since 1970, or seconds from now where the words say so.
@@ -174,6 +171,48 @@ mod tests {
             ("limit reached, resets at 14:05 UTC", "2026-11-28T14:05:00Z"),
             ("usage limit. Try again at 9:15 AM.", "2026-11-28T09:15:00Z"),
             ("try again tomorrow at 3am PST", "2026-11-28T11:00:00Z"),
+        ]);
+    }
+
+    #[test]
+    fn the_day_may_follow_the_time() {
+        all(&[
+            ("resets 8am on Dec 4 (UTC)", "2026-12-04T08:00:00Z"),
+            ("resets 8am, Dec 4 (Asia/Tokyo)", "2026-12-03T23:00:00Z"),
+            ("Try again at 17:30 UTC on Nov 29", "2026-11-29T17:30:00Z"),
+            ("resets 5pm (UTC), 1 December", "2026-12-01T17:00:00Z"),
+            ("resets 7pm PST on 2026-12-01", "2026-12-02T03:00:00Z"),
+            ("come back at 9am tomorrow (UTC)", "2026-11-29T09:00:00Z"),
+            ("resets at noon on Tuesday", "2026-12-01T12:00:00Z"),
+            ("resets 5am today", "2026-11-28T05:00:00Z"),
+        ]);
+        let at = resets_at("resets 8am on Dec 4, 2026 (UTC)", None);
+        assert_eq!(at.unwrap().to_string(), "2026-12-04T08:00:00Z");
+    }
+
+    #[test]
+    fn zones_and_dates_of_every_day() {
+        all(&[
+            ("resets 7am (UTC+3)", "2026-11-28T04:00:00Z"),
+            ("resets 5pm (GMT-7)", "2026-11-29T00:00:00Z"),
+            ("resets 11:30 UTC+05:30", "2026-11-28T06:00:00Z"),
+            ("resets 5pm Pacific Time", "2026-11-29T01:00:00Z"),
+            ("resets 5pm PT", "2026-11-29T01:00:00Z"),
+            ("resets 5pm pst", "2026-11-29T01:00:00Z"),
+            ("resets 8am Eastern Standard Time", "2026-11-28T13:00:00Z"),
+            ("resets 12/2/2026, 5:00 PM", "2026-12-02T17:00:00Z"),
+            ("resets 29/11/2026 17:00", "2026-11-29T17:00:00Z"),
+            ("resets 2026/12/02 17:00", "2026-12-02T17:00:00Z"),
+            ("resets Tues 5pm", "2026-12-01T17:00:00Z"),
+            ("resets Thurs. at 5pm (UTC)", "2026-12-03T17:00:00Z"),
+            (
+                "Daily quota reached. Come back tomorrow at 4am (UTC)",
+                "2026-11-29T04:00:00Z",
+            ),
+            (
+                "your usage limits. You will regain access on 2027-02-01 at 00:00 UTC.",
+                "2027-02-01T00:00:00Z",
+            ),
         ]);
     }
 
@@ -288,6 +327,12 @@ mod tests {
             "resets 25pm",
             "resets 3am (Middle/Earth)",
             "resets Feb 31, 4pm",
+            "resets 4pm on Feb 31",
+            "resets 5pm Middle Earth Time",
+            "resets 5pm Berlin time",
+            "resets 5pm (UTC+99)",
+            "resets 13/13/2026 5:00 PM",
+            "resets 1am today (UTC)",
             "resets_at: 17",
             "try again in 99999999 days",
             "try again in 3 months",

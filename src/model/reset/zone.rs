@@ -6,9 +6,25 @@ use jiff::tz::{Offset, TimeZone};
 use regex::Regex;
 
 static ZONE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[\s,]*\(?(?:([A-Z][A-Za-z]+(?:/[A-Za-z_+-]+[0-9]*)+)|([+-])(\d{2}):?(\d{2})\b|([A-Z]{1,4})\b)")
-        .expect("tested")
+    Regex::new(
+        r"(?x)^[\s,]*\(?(?:
+            (?<name>[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+[0-9]*)+)
+          | (?:(?:UTC|GMT)\s*)?(?<sign>[+-])(?<hours>\d{2})(?::?(?<minutes>\d{2}))?\b
+          | (?:UTC|GMT)\s*(?<sign1>[+-])(?<hours1>\d)(?::(?<minutes1>\d{2}))?\b
+          | (?<words>(?:[A-Z][a-z]+\s+){1,4}[Tt]ime|Pacific|Mountain|Central|Eastern)\b
+          | (?<short>[A-Z]{1,4}|[a-z]{2,4})\b
+        )",
+    )
+    .expect("tested")
 });
+
+/// Zones with a summer time, by their letters or the first of their words.
+const NAMED: [(&str, &str, &str); 4] = [
+    ("PT", "Pacific", "America/Los_Angeles"),
+    ("MT", "Mountain", "America/Denver"),
+    ("CT", "Central", "America/Chicago"),
+    ("ET", "Eastern", "America/New_York"),
+];
 
 /// Abbreviations and their offsets in minutes; one that several zones have is the one of those
 /// who sell models.
@@ -32,32 +48,57 @@ const KNOWN: [(&str, i32); 17] = [
     ("JST", 540),
 ];
 
-/// The zone that a text begins with, UTC where it begins with none; `None` for a zone that is not
-/// known.
-pub(super) fn zone(text: &str) -> Option<TimeZone> {
+/// The zone that a text begins with, if it begins with one, and what follows; `None` for a zone
+/// that is not known.
+pub(super) fn zone(text: &str) -> Option<(Option<TimeZone>, &str)> {
     let Some(found) = ZONE.captures(text) else {
-        return Some(TimeZone::UTC);
+        return Some((None, text));
     };
-    if let Some(name) = found.get(1) {
-        return TimeZone::get(name.as_str()).ok();
+    let group = |name| found.name(name).map(|it| it.as_str());
+    let zone = if let Some(name) = group("name") {
+        TimeZone::get(name).ok()?
+    } else if let Some(sign) = group("sign").or(group("sign1")) {
+        let hours: i32 = group("hours").or(group("hours1"))?.parse().ok()?;
+        let minutes: i32 = group("minutes")
+            .or(group("minutes1"))
+            .unwrap_or("0")
+            .parse()
+            .ok()?;
+        let seconds = hours * 3600 + minutes * 60;
+        fixed(if sign == "-" { -seconds } else { seconds })?
+    } else if let Some(words) = group("words") {
+        of_words(words)?
+    } else {
+        let word = group("short")?;
+        match of_letters(&word.to_uppercase()) {
+            Some(zone) => zone,
+            // Some other word, such as the next sentence's first.
+            None if word.len() == 1 || word.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                return Some((None, text));
+            }
+            None => return None,
+        }
+    };
+    Some((Some(zone), &text[found[0].len()..]))
+}
+
+/// `PST`, `ET`.
+fn of_letters(letters: &str) -> Option<TimeZone> {
+    if let Some((_, minutes)) = KNOWN.iter().find(|(name, _)| *name == letters) {
+        return fixed(minutes * 60);
     }
-    if let Some(sign) = found.get(2) {
-        let hours: i32 = found[3].parse().ok()?;
-        let minutes: i32 = found[4].parse().ok()?;
-        let offset = hours * 3600 + minutes * 60;
-        return fixed(if sign.as_str() == "-" {
-            -offset
-        } else {
-            offset
-        });
-    }
-    let word = &found[5];
-    match KNOWN.iter().find(|(name, _)| *name == word) {
-        Some((_, minutes)) => fixed(minutes * 60),
-        // Some other word in capitals, such as the next sentence's first.
-        None if word.len() == 1 => Some(TimeZone::UTC),
-        None => None,
-    }
+    let (_, _, name) = NAMED.iter().find(|(short, ..)| *short == letters)?;
+    TimeZone::get(name).ok()
+}
+
+/// `Pacific`, `Eastern Standard Time`; of no other zone is it known what its words mean.
+fn of_words(words: &str) -> Option<TimeZone> {
+    let mut words = words.split_whitespace();
+    let first = words.next()?;
+    let (_, _, name) = NAMED.iter().find(|(_, word, _)| *word == first)?;
+    let is_known =
+        |word: &str| ["standard", "daylight", "time"].contains(&word.to_lowercase().as_str());
+    words.all(is_known).then(|| TimeZone::get(name).ok())?
 }
 
 fn fixed(seconds: i32) -> Option<TimeZone> {
@@ -79,13 +120,25 @@ mod tests {
             ("+05:00", 5),
             ("-0300", -3),
             ("Z", 0),
+            (" (UTC+2)", 2),
+            (" GMT-08:00", -8),
+            (" UTC +0300", 3),
+            (" (UTC-5:00)", -5),
+            ("+02", 2),
+            (" Pacific Daylight Time", -8),
+            (" (Eastern)", -5),
+            (" CT", -6),
+            (" est", -5),
+            (" or later", 0),
             (". Try later", 0),
             ("", 0),
         ] {
-            let zone = zone(text).unwrap();
+            let zone = zone(text).unwrap().0.unwrap_or(TimeZone::UTC);
             assert_eq!(zone.to_offset(at).seconds(), hours * 3600, "{text}");
         }
         assert!(zone(" (Middle/Earth)").is_none());
         assert!(zone(" XYZ").is_none());
+        assert!(zone(" Central European Time").is_none());
+        assert!(zone(" GMT+77").is_none());
     }
 }
