@@ -194,6 +194,55 @@ fn the_model_is_told_that_its_reply_was_cut() {
     assert_eq!(agent(&place)["steps"], 2);
 }
 
+/// What a summary stands for is gone, so half of one, or none, stands for nothing.
+#[test]
+fn a_summary_that_is_none_leaves_the_conversation_as_it_is() {
+    let said = |finish: &str, text: &str| {
+        json!({"finish_reason": finish,
+        "message": {"role": "assistant", "content": text}})
+    };
+    for (summary, is_usable) in [
+        (said("stop", "The lamp is lit."), true),
+        (said("length", "The lamp is"), false),
+        (said("stop", " \n"), false),
+        (calls("tool_calls", r#"{"command": "ls"}"#), false),
+    ] {
+        let summary = openai(&summary);
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0..5 => reply("ls"),
+                5 => summary.clone(),
+                _ => reply(SUBMITS),
+            })
+        });
+        let place = Place::new();
+        let often = "agent: {compaction_token_trigger: 1, compaction_keep_recent_turns: 1}\n";
+        place.write("agent.yaml", often);
+        let more = ["--agent-config", "agent.yaml"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        let asked = listener.asked();
+        assert_eq!(asked.len(), 7);
+        let sent = |nth: usize| asked[nth].body["messages"].as_array().unwrap().as_slice();
+        assert_eq!(sent(5).len(), 1);
+        if is_usable {
+            let task = sent(6)[1]["content"].as_str().unwrap();
+            assert!(task.ends_with("The lamp is lit."), "{task}");
+            assert_eq!(sent(6).len(), 4);
+        } else {
+            let (before, after) = (sent(4), sent(6));
+            assert_eq!(after[..before.len()], *before);
+            assert_eq!(after.len(), before.len() + 2);
+        }
+        // It was paid for all the same.
+        let trajectory = place.json(&format!("{DIR}/solo_traj.json"));
+        let messages = trajectory["messages"].as_array().unwrap();
+        let mut summaries = messages.iter().filter(|it| it["extra"]["summary"] == true);
+        let extra = &summaries.next().unwrap()["extra"];
+        assert_eq!(extra["format_error"] == true, !is_usable, "{extra}");
+        assert_eq!(agent(&place)["status"], "Submitted");
+    }
+}
+
 #[test]
 fn half_a_character_costs_no_second_call() {
     let arguments = r#"{"command": "echo \ud83d"}"#;
