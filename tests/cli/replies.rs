@@ -133,6 +133,46 @@ fn a_generation_that_failed_once_is_made_again() {
     assert_eq!(agent(&place)["steps"], 1);
 }
 
+/// Half a reply beside an error, and an answer that says only how it ended.
+#[test]
+fn what_came_of_a_generation_that_broke_is_no_step() {
+    let message = json!({"role": "assistant", "content": "I will look at"});
+    let error = json!({"code": 502, "message": "The line to the provider broke"});
+    let half = json!({"choices": [{"finish_reason": null, "message": message}], "error": error});
+    let ended = |word: &str| json!({"choices": [{"index": 0, "finish_reason": word}]});
+    for (broken, rule) in [
+        (half, "server_error"),
+        (ended("content_filter"), "content_policy"),
+        (ended("model_length"), "context_window"),
+    ] {
+        let broken = answer(200, "", &broken.to_string());
+        let listener = Listener::answering(move |number| {
+            Some(if number == 0 {
+                reply("ls")
+            } else {
+                broken.clone()
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 2).code(1);
+        failed_with(&place, rule, "answered");
+        assert_eq!(agent(&place)["usage_unknown"], true);
+        assert_eq!(told(&place), [""; 0]);
+    }
+}
+
+#[test]
+fn numbers_that_are_none_cost_no_second_call() {
+    let mut choice = calls("tool_calls", &json!({"command": SUBMITS}).to_string());
+    choice["logprobs"] = json!("NONE");
+    // As long as what it takes the place of.
+    let python = openai(&choice).replace("\"NONE\"", "   NaN");
+    let listener = Listener::answering(move |_| Some(python.clone()));
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 1).code(0);
+    assert_eq!(agent(&place)["status"], "Submitted");
+}
+
 #[test]
 fn a_row_of_empty_answers_is_no_work_of_an_agents() {
     let silent = json!({"finish_reason": "stop", "message": {"role": "assistant", "content": ""}});
