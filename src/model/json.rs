@@ -153,7 +153,7 @@ mod tests {
                 r#"{"a": NaN, "b": [-Infinity,Infinity]}"#,
                 json!({"a": null, "b": [null, null]}),
             ),
-            (r#"[1e999,-2.5E+400, 1e30]"#, json!([null, null, 1e30])),
+            ("[1e999,-2.5E+400, 1e30]", json!([null, null, 1e30])),
             (
                 r#"{"NaN": "say \"NaN\", or \\", "b": NaN}"#,
                 json!({"NaN": "say \"NaN\", or \\", "b": null}),
