@@ -74,13 +74,21 @@ impl Transcript {
         }
     }
 
-    /// Puts a summary in the place of all but the task and the recent turns.
-    pub fn shorten(&mut self, plan: &Plan, summary: &str, reply: &Reply) {
-        self.note(json!({
+    /// Adds a summary to the log; one that cannot be used says so.
+    pub fn summary(&mut self, reply: &Reply, usable: bool) {
+        let mut entry = json!({
             "role": "assistant",
-            "content": summary,
+            "content": reply.message.content,
             "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
-        }));
+        });
+        if !usable {
+            entry["extra"]["format_error"] = Value::Bool(true);
+        }
+        self.note(entry);
+    }
+
+    /// Puts a summary in the place of all but the task and the recent turns.
+    pub fn shorten(&mut self, plan: &Plan, summary: &str) {
         self.history = plan.shortened(&self.task, summary, &self.history);
     }
 

@@ -433,8 +433,12 @@ impl Turn {
             let Some(reply) = self.call(&question, &[]).await? else {
                 return Ok(None);
             };
-            let summary = &reply.message.content;
-            self.transcript.shorten(&plan, summary, &reply);
+            // Half a summary would be all that is left of the work; the next turn asks again.
+            let is_usable = !reply.is_cut && !reply.message.content.trim().is_empty();
+            self.transcript.summary(&reply, is_usable);
+            if is_usable {
+                self.transcript.shorten(&plan, &reply.message.content);
+            }
         }
         let tools: &[Tool] = match self.agent.config.protocol {
             Protocol::Tools => &[bash_tool()],

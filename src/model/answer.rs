@@ -39,13 +39,19 @@ impl Said {
     pub fn of(wire: Wire, body: &Value) -> Result<Self, NoReply> {
         let failed = |why: String, rule| NoReply::Failed { why, rule };
         let error = refusal::error_of(body);
+        let finish = wire.finish(body);
+        let ends = || finish.into_iter().chain(finish_behind(body));
         let (mut message, usage) = match (wire.parse(body), error) {
             (Ok(read), _) => read,
             (Err(_), Some(error)) => return Err(refused(error, body)),
-            (Err(why), None) => return Err(failed(why, MALFORMED)),
+            // Its end says more than that nothing came.
+            (Err(why), None) => ends()
+                .any(|(finish, word)| finish != Finish::Whole || ends_in_calls(word))
+                .then(|| wire.without_message(body))
+                .flatten()
+                .ok_or_else(|| failed(why, MALFORMED))?,
         };
         let is_silent = message.content.trim().is_empty() && message.tool_calls.is_empty();
-        let finish = wire.finish(body);
         // What a proxy calls a stop may be none, where nothing came.
         let behind = finish_behind(body).filter(|_| is_silent);
         for (finish, word) in finish.into_iter().chain(behind) {
@@ -81,8 +87,16 @@ impl Said {
                 Finish::Whole | Finish::Cut | Finish::WindowFull => {}
             }
         }
+        // What came beside an error is the half of a reply; calls that can be read are whole.
+        if let Some(error) = error.filter(|error| is_the_generations(error, body))
+            && message.tool_calls.is_empty()
+        {
+            return Err(refused(error, body));
+        }
+        let is_cut =
+            finish.is_some_and(|(finish, _)| matches!(finish, Finish::Cut | Finish::WindowFull));
         // A model that only thinks has said nothing either, but it has been at work.
-        let was_at_work = usage.is_some_and(|usage| usage.output_tokens > 0) || thinks(body);
+        let was_at_work = usage.map_or(is_cut, |usage| usage.output_tokens > 0) || thinks(body);
         if is_silent && !was_at_work {
             return Err(match error {
                 Some(error) => refused(error, body),
@@ -94,8 +108,6 @@ impl Said {
                 call.arguments = mended;
             }
         }
-        let is_cut =
-            finish.is_some_and(|(finish, _)| matches!(finish, Finish::Cut | Finish::WindowFull));
         Ok(Self {
             message,
             usage,
@@ -108,6 +120,22 @@ fn refused(error: &Value, body: &Value) -> NoReply {
     NoReply::Refused {
         status: refusal::code_of(error, body).unwrap_or(200),
     }
+}
+
+/// Whether an error stands where that of a generation does, and says something.
+fn is_the_generations(error: &Value, body: &Value) -> bool {
+    let says = |value: &Value| match value {
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Number(code) => !matches!(code.as_u64(), Some(0 | 200)),
+        Value::Array(_) | Value::Object(_) | Value::Bool(true) => true,
+        Value::Null | Value::Bool(false) => false,
+    };
+    let says = match error {
+        Value::Object(fields) => fields.values().any(says),
+        other => says(other),
+    };
+    let places = [&body["error"], &body["choices"][0]["error"]];
+    says && places.contains(&error)
 }
 
 /// Whether a generation is said to end in tool calls.
@@ -209,6 +237,44 @@ mod tests {
     }
 
     #[test]
+    fn an_end_without_a_message_has_its_words_meaning() {
+        for choice in [json!({}), json!({"message": null})] {
+            for (word, expected) in [
+                ("content_filter", CONTENT_POLICY),
+                ("model_length", CONTEXT_WINDOW),
+                ("MALFORMED_FUNCTION_CALL", FAILED_TOOL_CALL),
+                ("tool_calls", FAILED_TOOL_CALL),
+                ("abort", MALFORMED),
+                ("stop", MALFORMED),
+            ] {
+                let mut choice = choice.clone();
+                choice["finish_reason"] = json!(word);
+                assert_eq!(rule(openai(&choice)), expected, "{word}");
+            }
+            let mut choice = choice.clone();
+            choice["finish_reason"] = json!("length");
+            assert!(openai(&choice).unwrap().is_cut);
+            let with = |tokens: u64| json!({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}});
+            assert_eq!(rule(Said::of(Wire::OpenAi, &with(0))), MALFORMED);
+            let said = Said::of(Wire::OpenAi, &with(64)).unwrap();
+            assert_eq!(said.usage.map(|usage| usage.output_tokens), Some(64));
+        }
+        for (word, expected) in [
+            ("ERROR_TOXIC", CONTENT_POLICY),
+            ("ERROR_LIMIT", CONTEXT_WINDOW),
+            ("ERROR", MALFORMED),
+        ] {
+            let body = json!({"finish_reason": word, "message": null});
+            assert_eq!(rule(Said::of(Wire::CohereV2, &body)), expected, "{word}");
+        }
+        // What has its text elsewhere is another format's.
+        for place in ["text", "delta"] {
+            let choice = json!({"finish_reason": "length", place: "So I"});
+            assert_eq!(rule(openai(&choice)), MALFORMED);
+        }
+    }
+
+    #[test]
     fn an_error_in_a_200_has_its_codes_meaning() {
         let status = |body: Value| match Said::of(Wire::OpenAi, &body).unwrap_err() {
             NoReply::Refused { status } => status,
@@ -225,9 +291,38 @@ mod tests {
         let choice = json!({"finish_reason": "error", "message": {"content": ""},
             "error": {"code": 502, "message": "the provider went away"}});
         assert_eq!(status(json!({"choices": [choice]})), 502);
-        // An error beside a reply is none of the reply's.
-        let body = json!({"error": null, "choices": [{"message": {"content": "Hi."}}]});
+    }
+
+    #[test]
+    fn half_a_reply_beside_an_error_is_none() {
+        let error = json!({"code": 502, "message": "The line to the provider broke"});
+        for finish in [json!(null), json!("stop"), json!("length")] {
+            let choice = json!({"finish_reason": finish, "message": {"content": "Now I"}});
+            let mut inside = choice.clone();
+            inside["error"] = error.clone();
+            for body in [
+                json!({"choices": [choice], "error": error, "usage": null}),
+                json!({"choices": [inside]}),
+            ] {
+                let said = Said::of(Wire::OpenAi, &body).unwrap_err();
+                assert_eq!(said, NoReply::Refused { status: 502 }, "{body}");
+            }
+        }
+        // A call that came whole is one, and a field that says nothing is no error.
+        let call = json!({"id": "c", "function": {"name": "bash", "arguments": "{}"}});
+        let calls = json!({"message": {"content": null, "tool_calls": [call]}});
+        let body = json!({"choices": [calls], "error": error});
         assert!(Said::of(Wire::OpenAi, &body).is_ok());
+        let reply = json!({"message": {"content": "Hi."}});
+        for beside in [
+            json!({"error": null}),
+            json!({"error": {"code": 0, "message": ""}}),
+            json!({"errors": [], "detail": "cached", "message": "OK"}),
+        ] {
+            let mut body = beside.clone();
+            body["choices"] = json!([reply]);
+            assert!(Said::of(Wire::OpenAi, &body).is_ok(), "{body}");
+        }
     }
 
     #[test]

@@ -141,15 +141,24 @@ fn a_redirect_is_followed_where_the_run_follows_it() {
 fn the_first_refused_call_of_a_run_says_what_doctor_says() {
     let config = format!("{NATIVE}[attempts]\nmax_attempts = 1\n");
     let refused = |text: &str| json!({"error": {"message": text}}).to_string();
-    for answer in [
-        saying(401, &refused("no such key here")),
-        saying(402, &refused("the purse is empty")),
-        saying(404, &refused("what is m?")),
-        saying(400, &refused("this field is not allowed: tools")),
-        saying(429, &refused("slow down")),
-        saying(503, "busy"),
-        saying(200, "<html>a page</html>"),
-        redirect(302, "http://127.0.0.1:1/elsewhere"),
+    let too_long = "max_tokens 9000 and your prompt exceed this model's maximum context length";
+    for (answer, level) in [
+        (saying(401, &refused("no such key here")), "fail"),
+        (saying(402, &refused("the purse is empty")), "fail"),
+        (saying(404, &refused("what is m?")), "fail"),
+        (
+            saying(400, &refused("this field is not allowed: tools")),
+            "fail",
+        ),
+        // Nothing was said before it: this is the setting's, and no agent's.
+        (saying(400, &refused(too_long)), "fail"),
+        (saying(413, "too large"), "fail"),
+        // What a run tries again.
+        (saying(429, &refused("slow down")), "warn"),
+        (saying(500, &refused("it broke")), "warn"),
+        (saying(503, "busy"), "warn"),
+        (saying(200, "<html>a page</html>"), "fail"),
+        (redirect(302, "http://127.0.0.1:1/elsewhere"), "fail"),
     ] {
         let given = answer.clone();
         let own = Listener::answering(move |_| Some(given.clone()));
@@ -162,7 +171,7 @@ fn the_first_refused_call_of_a_run_says_what_doctor_says() {
         };
         let place = Place::new();
         let model = set.doctor(&place)("model");
-        assert_eq!(model["level"], "fail", "{answer}");
+        assert_eq!(model["level"], level, "{answer}");
         let (what, remedy) = (
             model["evidence"].as_str().unwrap(),
             model["remedy"].as_str().unwrap(),

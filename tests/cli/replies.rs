@@ -133,6 +133,46 @@ fn a_generation_that_failed_once_is_made_again() {
     assert_eq!(agent(&place)["steps"], 1);
 }
 
+/// Half a reply beside an error, and an answer that says only how it ended.
+#[test]
+fn what_came_of_a_generation_that_broke_is_no_step() {
+    let message = json!({"role": "assistant", "content": "I will look at"});
+    let error = json!({"code": 502, "message": "The line to the provider broke"});
+    let half = json!({"choices": [{"finish_reason": null, "message": message}], "error": error});
+    let ended = |word: &str| json!({"choices": [{"index": 0, "finish_reason": word}]});
+    for (broken, rule) in [
+        (half, "server_error"),
+        (ended("content_filter"), "content_policy"),
+        (ended("model_length"), "context_window"),
+    ] {
+        let broken = answer(200, "", &broken.to_string());
+        let listener = Listener::answering(move |number| {
+            Some(if number == 0 {
+                reply("ls")
+            } else {
+                broken.clone()
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 2).code(1);
+        failed_with(&place, rule, "answered");
+        assert_eq!(agent(&place)["usage_unknown"], true);
+        assert_eq!(told(&place), [""; 0]);
+    }
+}
+
+#[test]
+fn numbers_that_are_none_cost_no_second_call() {
+    let mut choice = calls("tool_calls", &json!({"command": SUBMITS}).to_string());
+    choice["logprobs"] = json!("NONE");
+    // As long as what it takes the place of.
+    let python = openai(&choice).replace("\"NONE\"", "   NaN");
+    let listener = Listener::answering(move |_| Some(python.clone()));
+    let place = Place::new();
+    run(&place, &listener, "openai/m", 1).code(0);
+    assert_eq!(agent(&place)["status"], "Submitted");
+}
+
 #[test]
 fn a_row_of_empty_answers_is_no_work_of_an_agents() {
     let silent = json!({"finish_reason": "stop", "message": {"role": "assistant", "content": ""}});
@@ -192,6 +232,55 @@ fn the_model_is_told_that_its_reply_was_cut() {
     );
     assert!(!told.contains("EOF while parsing"), "{told}");
     assert_eq!(agent(&place)["steps"], 2);
+}
+
+/// What a summary stands for is gone, so half of one, or none, stands for nothing.
+#[test]
+fn a_summary_that_is_none_leaves_the_conversation_as_it_is() {
+    let said = |finish: &str, text: &str| {
+        json!({"finish_reason": finish,
+        "message": {"role": "assistant", "content": text}})
+    };
+    for (summary, is_usable) in [
+        (said("stop", "The lamp is lit."), true),
+        (said("length", "The lamp is"), false),
+        (said("stop", " \n"), false),
+        (calls("tool_calls", r#"{"command": "ls"}"#), false),
+    ] {
+        let summary = openai(&summary);
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0..5 => reply("ls"),
+                5 => summary.clone(),
+                _ => reply(SUBMITS),
+            })
+        });
+        let place = Place::new();
+        let often = "agent: {compaction_token_trigger: 1, compaction_keep_recent_turns: 1}\n";
+        place.write("agent.yaml", often);
+        let more = ["--agent-config", "agent.yaml"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        let asked = listener.asked();
+        assert_eq!(asked.len(), 7);
+        let sent = |nth: usize| asked[nth].body["messages"].as_array().unwrap().as_slice();
+        assert_eq!(sent(5).len(), 1);
+        if is_usable {
+            let task = sent(6)[1]["content"].as_str().unwrap();
+            assert!(task.ends_with("The lamp is lit."), "{task}");
+            assert_eq!(sent(6).len(), 4);
+        } else {
+            let (before, after) = (sent(4), sent(6));
+            assert_eq!(after[..before.len()], *before);
+            assert_eq!(after.len(), before.len() + 2);
+        }
+        // It was paid for all the same.
+        let trajectory = place.json(&format!("{DIR}/solo_traj.json"));
+        let messages = trajectory["messages"].as_array().unwrap();
+        let mut summaries = messages.iter().filter(|it| it["extra"]["summary"] == true);
+        let extra = &summaries.next().unwrap()["extra"];
+        assert_eq!(extra["format_error"] == true, !is_usable, "{extra}");
+        assert_eq!(agent(&place)["status"], "Submitted");
+    }
 }
 
 #[test]

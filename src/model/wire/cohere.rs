@@ -60,12 +60,13 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
         return Err("it has no message".to_owned());
     }
     let tool_calls = calls(&message["tool_calls"])?;
+    let said = text(&message["content"]);
+    // A plan whose calls are missing is all that was said, or else no more than a repetition.
     let plan = message["tool_plan"]
         .as_str()
-        .filter(|plan| !plan.is_empty() && !tool_calls.is_empty());
+        .filter(|plan| !plan.is_empty() && (!tool_calls.is_empty() || said.trim().is_empty()));
     let mut extras = extras::of_message(message);
     extras.remove("tool_plan");
-    let said = text(&message["content"]);
     if plan.is_some() && !said.is_empty() {
         // A text beside the plan has no other place.
         extras.insert(extras::CONTENT.to_owned(), message["content"].clone());
@@ -161,6 +162,24 @@ mod tests {
         assert_eq!(message.content, "LLMs are models.");
         assert!(message.tool_calls.is_empty());
         assert_eq!(usage.map(|usage| usage.output_tokens), Some(418));
+    }
+
+    #[test]
+    fn a_plan_without_calls_is_the_text_where_there_is_no_other() {
+        for (content, said) in [
+            (Value::Null, "First I look."),
+            (json!([]), "First I look."),
+            (json!([{"type": "text", "text": "Done."}]), "Done."),
+        ] {
+            let body = json!({"finish_reason": "COMPLETE",
+                "message": {"role": "assistant", "tool_plan": "First I look.", "content": content}});
+            let (reply, _) = parse(&body).unwrap();
+            assert_eq!(reply.content, said);
+            assert_eq!(
+                message(&reply),
+                json!({"role": "assistant", "content": said})
+            );
+        }
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod openai;
 
 use serde_json::{Map, Value, json};
 
-use super::chat::{Message, Tool, ToolCall};
+use super::chat::{Message, Role, Tool, ToolCall};
 use super::provider::Wire;
-use crate::bench::Usage;
+use crate::bench::{Usage, told};
 
 pub(super) use extras::{leave_out, named};
 pub(super) use finish::{Finish, finish_behind};
@@ -78,6 +78,24 @@ impl Wire {
             Self::OpenAi => openai::parse(body),
             Self::CohereV2 => cohere::parse(body),
         }
+    }
+
+    /// What stands for the message of a response that has none, nor a text in another format's
+    /// place.
+    pub(super) fn without_message(self, body: &Value) -> Option<(Message, Option<Usage>)> {
+        let (said, usage) = match self {
+            Self::OpenAi => {
+                let choice = &body["choices"][0];
+                let places = ["message", "text", "delta"].map(|place| &choice[place]);
+                (places, told::of_openai(&body["usage"]))
+            }
+            Self::CohereV2 => {
+                let places = ["message", "text", "delta"].map(|place| &body[place]);
+                (places, told::of_cohere(&body["usage"]))
+            }
+        };
+        let is_empty = said.into_iter().all(Value::is_null);
+        is_empty.then(|| (Message::text(Role::Assistant, ""), usage))
     }
 }
 
@@ -177,7 +195,6 @@ fn text(content: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::chat::Role;
 
     /// A conversation with a tool call and its result.
     pub(super) fn conversation() -> Vec<Message> {

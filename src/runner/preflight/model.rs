@@ -9,12 +9,13 @@ use crate::config::Config;
 use crate::engine::native::{TapeMode, refined};
 use crate::engine::{Access, Options};
 use crate::hint;
-use crate::model::chat::Tool;
+use crate::model::chat::{ChatError, Tool};
 use crate::model::client::{ClientOptions, MAX_BODY, following_http, http};
 use crate::model::pace::Pace;
 use crate::model::probe::probe;
+use crate::model::refusal;
 use crate::text::one_line;
-use crate::triage::Rules;
+use crate::triage::{Cause, Rules};
 
 /// Whether a key for the model is set.
 pub fn key(options: &Options) -> Check {
@@ -150,10 +151,22 @@ pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
             },
         ),
         Err(error) => {
+            let is_answer = matches!(error, ChatError::Status { .. });
             let failure = Failure::from(error);
             let rule = refined(rules, &failure);
-            let Refusal { what, remedy } = Refusal::of(rules, access, &rule, &failure.text);
-            Check::new("model", Level::Fail, what, remedy)
+            // Nothing was answered before, as at a run's first call.
+            let rule = refusal::at_first(&rule).unwrap_or(&rule);
+            // A run tries again what its endpoint may not say the next time.
+            let passes = rules
+                .get(rule)
+                .is_some_and(|rule| rule.cause == Cause::Infra);
+            let level = if is_answer && passes {
+                Level::Warn
+            } else {
+                Level::Fail
+            };
+            let Refusal { what, remedy } = Refusal::of(rules, access, rule, &failure.text);
+            Check::new("model", level, what, remedy)
         }
     }
 }
