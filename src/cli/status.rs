@@ -132,16 +132,27 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     text.push_str(&of_pass(&pass, &plan));
     let _ = writeln!(
         text,
-        "  cost of the results that stand {}, spent on {} {}{}",
+        "  cost of the results that stand {}, {}",
         summary.headline_cost,
-        plural(summary.trials, "trial"),
-        summary.total_spent,
-        match cut_off(ledger.entries()) {
-            0 => String::new(),
-            n => format!(" ({n} cut off)"),
-        }
+        spent(&summary, ledger)
     );
     Ok((text, summary))
+}
+
+/// What every trial cost. Without a ledger nobody knows how many there were.
+fn spent(summary: &Summary, ledger: &Ledger) -> String {
+    if !summary.has_ledger {
+        return format!("spent {} (no ledger)", summary.total_spent);
+    }
+    let cut_off = match cut_off(ledger.entries()) {
+        0 => String::new(),
+        n => format!(" ({n} cut off)"),
+    };
+    format!(
+        "spent on {} {}{cut_off}",
+        plural(summary.trials, "trial"),
+        summary.total_spent
+    )
 }
 
 /// What is known of a run that has no manifest.
