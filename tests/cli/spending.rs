@@ -321,6 +321,9 @@ fn a_name_under_openai_at_ones_own_endpoint_is_unpriced_for_both_engines() {
     for model in ["openai/command-a-03-2025", "openai/gpt-4o"] {
         let (place, cost) = priced(model, "");
         assert_eq!(cost, Value::Null, "{model}");
+        let result = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/result.json");
+        let result = std::fs::read_to_string(place.join(&result)).unwrap();
+        assert!(result.contains("\"total_cost\": 0.0,"), "{result}");
         of_upstream(&place, model);
         for run_name in [RUN, "u-solo"] {
             assert_eq!(
