@@ -7,8 +7,8 @@ use super::{Usage, tokens, tokens_if_given};
 /// Usage in `OpenAI`'s shape, to which litellm normalises every provider's; `None` where it is none
 /// that a call can have. A call without a prompt is none: an endpoint that counts 0 does not count.
 ///
-/// Beside `OpenAI`'s names are those under which litellm, `OpenRouter` and `DeepSeek` tell of the
-/// cache.
+/// Beside `OpenAI`'s names are those under which litellm, `OpenRouter`, `DeepSeek` and Moonshot tell
+/// of the cache.
 #[must_use]
 pub fn of_openai(usage: &Value) -> Option<Usage> {
     let prompt = &usage["prompt_tokens_details"];
@@ -20,6 +20,7 @@ pub fn of_openai(usage: &Value) -> Option<Usage> {
             &prompt["cached_tokens"],
             &usage["cache_read_input_tokens"],
             &usage["prompt_cache_hit_tokens"],
+            &usage["cached_tokens"],
         ])?,
         cache_write_tokens: first(&[
             &prompt["cache_creation_tokens"],
@@ -109,6 +110,10 @@ mod tests {
                 json!({"prompt_tokens": 900, "completion_tokens": 80,
                     "prompt_cache_hit_tokens": 640, "prompt_cache_miss_tokens": 260}),
                 [900, 80, 640, 0, 0],
+            ),
+            (
+                json!({"prompt_tokens": 900, "completion_tokens": 80, "cached_tokens": 512}),
+                [900, 80, 512, 0, 0],
             ),
             // Counted beside the prompt and the completion.
             (

@@ -15,7 +15,7 @@ use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
-use crate::report::{Summary, Totals};
+use crate::report::{Standing, Summary, Totals};
 use crate::runner::Plan;
 use crate::runner::limit::local;
 use crate::store::events::{History, OpenAttempt};
@@ -130,18 +130,43 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         }
     }
     text.push_str(&of_pass(&pass, &plan));
+    // One that runs is told of above.
+    let open = history.open.as_ref().filter(|_| holder.is_none());
+    let died = open.map_or(0, |open| {
+        let missing = stand.surveyed.iter();
+        missing
+            .filter(|it| matches!(it.standing, Standing::Missing))
+            .filter(|it| open.is_unbooked(&it.pair, ledger))
+            .count()
+    });
     let _ = writeln!(
         text,
-        "  cost of the results that stand {}, spent on {} {}{}",
+        "  cost of the results that stand {}, {}",
         summary.headline_cost,
-        plural(summary.trials, "trial"),
-        summary.total_spent,
-        match cut_off(ledger.entries()) {
-            0 => String::new(),
-            n => format!(" ({n} cut off)"),
-        }
+        spent(&summary, ledger, died)
     );
     Ok((text, summary))
+}
+
+/// What every trial cost. Without a ledger nobody knows how many there were, and what died with
+/// regatta is booked by the next command only.
+fn spent(summary: &Summary, ledger: &Ledger, died: usize) -> String {
+    if !summary.has_ledger {
+        return format!("spent {} (no ledger)", summary.total_spent);
+    }
+    let died = match died {
+        0 => String::new(),
+        n => format!(" + unknown ({n} died and not booked yet)"),
+    };
+    let cut_off = match cut_off(ledger.entries()) {
+        0 => String::new(),
+        n => format!(" ({n} cut off)"),
+    };
+    format!(
+        "spent on {} {}{cut_off}{died}",
+        plural(summary.trials, "trial"),
+        summary.total_spent
+    )
 }
 
 /// What is known of a run that has no manifest.

@@ -13,8 +13,9 @@ use crate::error::{Result, exit};
 use crate::hint;
 use crate::report::Standing;
 use crate::report::summary::{Outcome, Summary};
-use crate::report::survey::Judged;
+use crate::report::survey::{Judged, Surveyed};
 use crate::report::text::plural;
+use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
 use crate::text::{NAME, ends_in_one_line, one_line};
@@ -101,6 +102,8 @@ impl Causes {
 
 fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui) -> Result<usize> {
     let survey = stand.books.survey(run, rules, &stand.prices);
+    let open = History::of_run(run)?.open;
+    let is_running = args.dry_run && RunLock::holder(run).is_some();
     let mut changed = 0;
     for surveyed in &stand.surveyed {
         let judged = match &surveyed.standing {
@@ -108,7 +111,15 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
             other => {
                 if args.explain {
                     let ledger = &stand.books.ledger;
-                    let mut text = explain_none(&surveyed.pair, other, ledger);
+                    let begun = open.as_ref().filter(|open| {
+                        matches!(other, Standing::Missing)
+                            && open.is_unbooked(&surveyed.pair, ledger)
+                    });
+                    let mut text = match begun {
+                        Some(_) if is_running => format!("{}: it is running\n", surveyed.pair),
+                        Some(open) => explain_killed(run, surveyed, open),
+                        None => explain_none(&surveyed.pair, other, ledger),
+                    };
                     text.push_str(&say(surveyed.told.as_ref()));
                     ui.data(&text)?;
                 }
@@ -133,6 +144,23 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
         });
     }
     Ok(changed)
+}
+
+/// What is left of a trial that was running when its attempt died.
+fn explain_killed(run: &RunDir, surveyed: &Surveyed, open: &OpenAttempt) -> String {
+    let pair = &surveyed.pair;
+    let kept = run.pair(surveyed.tree, pair).aside();
+    let of_trial = open.trial_of(pair).map(|trial| kept.join(trial));
+    let kept = of_trial.filter(|dir| dir.is_dir()).unwrap_or(kept);
+    let said = if kept.is_dir() {
+        format!("; what it said is in {}", kept.display())
+    } else {
+        String::new()
+    };
+    format!(
+        "{pair}: missing\n  it was running when attempt {} died{said}\n  do: the same command books it and runs it again\n",
+        open.attempt
+    )
 }
 
 /// Why a pair has no result that can be read.

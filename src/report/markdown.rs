@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::{Contrast, Outcome, Summary, columns, contrasts};
-use super::text::{doubts, duration, not_looked_at, p_value};
+use super::text::{doubts, not_looked_at, p_value, time};
 use super::time_limit;
 use super::totals::Totals;
 use crate::text::{NAME, ends_in_one_line, one_line};
@@ -37,7 +37,7 @@ pub fn render(summaries: &[Summary]) -> String {
             counts.join(" | "),
             summary.headline_cost,
             summary.total_spent,
-            duration(summary.trial_seconds),
+            time(summary.trial_seconds, summary.trial_seconds_unknown),
         );
     }
     if summaries.len() > 1 {
@@ -54,7 +54,7 @@ pub fn render(summaries: &[Summary]) -> String {
             counts.collect::<Vec<_>>().join(" | "),
             totals.headline_cost,
             totals.total_spent,
-            duration(totals.trial_seconds),
+            time(totals.trial_seconds, totals.trial_seconds_unknown),
         );
     }
     for summary in summaries {

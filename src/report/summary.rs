@@ -10,6 +10,7 @@ use super::grounds::{self, Grounds};
 use super::statistics::{self, Difference, Rate};
 use super::survey::{Standing, Surveyed};
 use super::time_limit::TimeLimit;
+use crate::bench::cost::Cost;
 use crate::bench::setting::RunSetting;
 use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
@@ -231,8 +232,10 @@ pub struct Summary {
     pub usage: Option<Usage>,
     /// How many of the results that stand have unknown tokens.
     pub usage_unknown: usize,
-    /// Wall-clock seconds of the results that stand, summed.
+    /// Wall-clock seconds of the results that stand, summed, where they are known.
     pub trial_seconds: f64,
+    /// How many of the results that stand have an unknown time.
+    pub trial_seconds_unknown: usize,
     /// Trials in the ledger.
     pub trials: usize,
     /// Lines of the ledger that cannot be read; their trials are not counted.
@@ -294,6 +297,7 @@ impl Summary {
             usage: None,
             usage_unknown: 0,
             trial_seconds: 0.0,
+            trial_seconds_unknown: 0,
             trials: ledger.len(),
             unreadable_ledger_lines: 0,
             rates: Rates::default(),
@@ -421,6 +425,7 @@ impl Summary {
             Standing::Missing => return line,
             Standing::Unreadable(why) => {
                 line.why = Some(why.clone());
+                self.count_unreadable(trials);
                 return line;
             }
             Standing::Result(judged) => judged,
@@ -437,7 +442,10 @@ impl Summary {
             Some(usage) => *self.usage.get_or_insert_default() += usage,
             None => self.usage_unknown += 1,
         }
-        self.trial_seconds += record.duration_seconds.unwrap_or(0.0);
+        match record.duration_seconds {
+            Some(seconds) => self.trial_seconds += seconds,
+            None => self.trial_seconds_unknown += 1,
+        }
         line.status = Some(record.status());
         line.names_cost =
             record.whole_cost.is_some() || record.agents.iter().all(|agent| agent.cost.is_some());
@@ -464,6 +472,17 @@ impl Summary {
             line.tell(told);
         }
         line
+    }
+
+    /// A result that cannot be read had a cost and a time. What the ledger booked of its pair may
+    /// be of this trial, and then has its cost.
+    fn count_unreadable(&mut self, trials: usize) {
+        self.headline_cost.add(Cost::UNKNOWN);
+        if trials == 0 {
+            self.total_spent.add(Cost::UNKNOWN);
+        }
+        self.usage_unknown += 1;
+        self.trial_seconds_unknown += 1;
     }
 
     /// How many pairs count as this.

@@ -279,6 +279,16 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Trials' time together, of which some may not be known.
+#[must_use]
+pub fn time(seconds: f64, unknown: usize) -> String {
+    match (seconds, unknown) {
+        (seconds, 0) => duration(seconds),
+        (0.0, _) => "unknown".to_owned(),
+        (seconds, n) => format!("{} + {n} unknown", duration(seconds)),
+    }
+}
+
 fn table(summaries: &[Summary]) -> String {
     let columns = columns(summaries);
     let mut rows = vec![{
@@ -304,7 +314,7 @@ fn table(summaries: &[Summary]) -> String {
         );
         row.push(summary.headline_cost.to_string());
         row.push(summary.total_spent.to_string());
-        row.push(duration(summary.trial_seconds));
+        row.push(time(summary.trial_seconds, summary.trial_seconds_unknown));
         rows.push(row);
     }
     if summaries.len() > 1 {
@@ -315,7 +325,7 @@ fn table(summaries: &[Summary]) -> String {
         row.extend(counts.map(|count| count.to_string()));
         row.push(totals.headline_cost.to_string());
         row.push(totals.total_spent.to_string());
-        row.push(duration(totals.trial_seconds));
+        row.push(time(totals.trial_seconds, totals.trial_seconds_unknown));
         rows.push(row);
     }
     aligned(&rows)
@@ -507,5 +517,8 @@ mod tests {
         assert_eq!(duration(12.4), "12s");
         assert_eq!(duration(200.0), "3m 20s");
         assert_eq!(duration(3725.0), "1h 02m");
+        assert_eq!(time(0.0, 0), "0s");
+        assert_eq!(time(0.0, 3), "unknown");
+        assert_eq!(time(90.0, 1), "1m 30s + 1 unknown");
     }
 }

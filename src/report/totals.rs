@@ -28,8 +28,10 @@ pub struct Totals {
     pub usage: Option<Usage>,
     /// How many of the results that stand have unknown tokens.
     pub usage_unknown: usize,
-    /// Wall-clock seconds of the results that stand, summed.
+    /// Wall-clock seconds of the results that stand, summed, where they are known.
     pub trial_seconds: f64,
+    /// How many of the results that stand have an unknown time.
+    pub trial_seconds_unknown: usize,
 }
 
 impl Totals {
@@ -53,6 +55,7 @@ impl Totals {
             }
             totals.usage_unknown += summary.usage_unknown;
             totals.trial_seconds += summary.trial_seconds;
+            totals.trial_seconds_unknown += summary.trial_seconds_unknown;
         }
         totals
     }

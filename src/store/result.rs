@@ -1,6 +1,7 @@
 //! `result.json`: reading it whatever wrote it, and adding our tag to it.
 
-use std::collections::HashMap;
+mod lenient;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -123,12 +124,7 @@ impl TrialRecord {
     /// When it ended; results have local times without a zone.
     #[must_use]
     pub fn ended(&self) -> Option<Timestamp> {
-        let text = self.ended_at.as_deref()?;
-        if let Ok(at) = text.parse() {
-            return Some(at);
-        }
-        let local: DateTime = text.parse().ok()?;
-        Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
+        moment(self.ended_at.as_deref()?)
     }
 
     /// Whether every agent submitted.
@@ -159,6 +155,15 @@ impl TrialRecord {
         })?;
         file.into_record(text)
     }
+}
+
+/// A time as results have it.
+fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(at) = text.parse() {
+        return Some(at);
+    }
+    let local: DateTime = text.parse().ok()?;
+    Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
 }
 
 /// The `agent_framework` of our own engine's results.
@@ -264,32 +269,44 @@ fn written(keys: &IndexMap<String, Box<RawValue>>) -> serde_json::Result<Vec<u8>
 /// The file as upstream's versions write it; every field may be missing but the agents.
 #[derive(Deserialize)]
 struct File {
+    #[serde(default, deserialize_with = "lenient::text")]
     run_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
     run_name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
     agent_framework: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
     model: Option<String>,
     setting: Option<Value>,
     messages_sent: Option<Value>,
+    #[serde(default, deserialize_with = "lenient::text")]
     started_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
     ended_at: Option<String>,
     duration_seconds: Option<Value>,
-    status: Option<Value>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    status: Option<String>,
     agent: Option<Value>,
-    agents: Option<HashMap<String, FileAgent>>,
+    #[serde(default, deserialize_with = "lenient::agents")]
+    agents: Vec<(String, FileAgent)>,
     cost: Option<Value>,
     total_cost: Option<Value>,
-    #[serde(default)]
-    infra_error: bool,
+    #[serde(default, deserialize_with = "lenient::flag")]
+    infra_error: Option<bool>,
     regatta: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
 struct FileAgent {
+    #[serde(default, deserialize_with = "lenient::number")]
     feature_id: Option<u64>,
+    #[serde(default, deserialize_with = "lenient::text")]
     status: Option<String>,
     cost: Option<Value>,
     steps: Option<Value>,
+    #[serde(default, deserialize_with = "lenient::error")]
     error: Option<String>,
+    #[serde(default, deserialize_with = "lenient::flag")]
     usage_unknown: Option<bool>,
     #[serde(flatten)]
     tokens: AgentTokens,
@@ -304,12 +321,14 @@ fn usd(value: Option<&Value>) -> Option<f64> {
 }
 
 impl FileAgent {
+    /// `of_all` is the status of the whole trial, for an agent that has none of its own.
     fn into_record(
         self,
         id: String,
         framework: Option<&str>,
+        of_all: Option<&str>,
     ) -> std::result::Result<AgentRecord, String> {
-        let Some(status) = self.status else {
+        let Some(status) = self.status.or_else(|| of_all.map(str::to_owned)) else {
             return Err(format!("its agent `{id}` has no status"));
         };
         let cost = usd(self.cost.as_ref());
@@ -360,36 +379,47 @@ impl File {
         let another_shape = |error| format!("it has another shape: {error}");
         match &self.agent {
             None | Some(Value::Null) => Ok((None, None)),
+            Some(Value::String(name)) if !self.agents.is_empty() => Ok((None, Some(name.clone()))),
             Some(Value::String(name)) => {
                 let agent = serde_json::from_str(text).map_err(another_shape)?;
                 Ok((Some(agent), Some(name.clone())))
             }
             Some(agent) => {
-                let mut agent = FileAgent::deserialize(agent).map_err(another_shape)?;
-                let status = self.status.as_ref().and_then(Value::as_str);
-                agent.status = agent.status.or_else(|| status.map(str::to_owned));
+                let agent = FileAgent::deserialize(agent).map_err(another_shape)?;
                 Ok((Some(agent), None))
             }
         }
     }
 
+    /// How long it took: as the file says, or from its beginning to its end.
+    fn seconds(&self) -> Option<f64> {
+        let said = self.duration_seconds.as_ref();
+        let said = said.and_then(|seconds| believable_seconds(seconds.as_f64()?));
+        said.or_else(|| {
+            let started = moment(self.started_at.as_deref()?)?;
+            let ended = moment(self.ended_at.as_deref()?)?;
+            believable_seconds(ended.duration_since(started).as_secs_f64())
+        })
+    }
+
     fn into_record(self, text: &str) -> std::result::Result<TrialRecord, String> {
         let (alone, named) = self.alone(text)?;
+        let duration_seconds = self.seconds();
         let framework = self.agent_framework.or(named);
-        // Also where it is none that is believed: the whole then is none either.
-        let of_agents = alone
-            .iter()
-            .chain(self.agents.iter().flat_map(HashMap::values));
-        let per_agent = of_agents.into_iter().any(|agent| agent.cost.is_some());
-        let name = framework.as_deref();
-        let mut agents = match (alone, self.agents) {
-            (Some(agent), _) => vec![agent.into_record("solo".to_owned(), name)?],
-            (None, Some(agents)) if !agents.is_empty() => agents
-                .into_iter()
-                .map(|(id, agent)| agent.into_record(id, name))
-                .collect::<std::result::Result<_, _>>()?,
-            _ => return Err("it has neither `agent` nor `agents` (a legacy shape)".to_owned()),
+        let all = match alone {
+            Some(agent) => vec![("solo".to_owned(), agent)],
+            None => self.agents,
         };
+        if all.is_empty() {
+            return Err("it has neither `agent` nor `agents` (a legacy shape)".to_owned());
+        }
+        // Also where it is none that is believed: the whole then is none either.
+        let per_agent = all.iter().any(|(_, agent)| agent.cost.is_some());
+        let (name, of_all) = (framework.as_deref(), self.status.as_deref());
+        let mut agents = all
+            .into_iter()
+            .map(|(id, agent)| agent.into_record(id, name, of_all))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
         // Upstream writes the agents in the order in which they finished.
         agents.sort_by(|a, b| a.id.cmp(&b.id));
         let named = [self.run_id, self.started_at.clone()];
@@ -405,16 +435,14 @@ impl File {
             messages_sent: self.messages_sent.and_then(|count| count.as_u64()),
             started_at: self.started_at,
             ended_at: self.ended_at,
-            duration_seconds: self
-                .duration_seconds
-                .and_then(|seconds| believable_seconds(seconds.as_f64()?)),
+            duration_seconds,
             whole_cost: if per_agent {
                 None
             } else {
                 usd(self.cost.or(self.total_cost).as_ref())
             },
             agents,
-            infra_error: self.infra_error,
+            infra_error: self.infra_error.unwrap_or_default(),
             // A tag of another version's shape is ours to rewrite, not a reason to refuse.
             tag: self
                 .regatta
@@ -494,10 +522,102 @@ mod tests {
             (b"\xff\xfe", "it is not UTF-8"),
             (br#"{"run_id":"x","status":"done"}"#, "legacy shape"),
             (br#"{"run_id":"x","agent":{"cost":1}}"#, "has no status"),
+            (br#"{"run_id":"x","agents":[{"cost":1}]}"#, "has no status"),
+            (br#"{"run_id":"x","agents":"two"}"#, "another shape"),
             (b"[1]", "another shape"),
         ] {
             let error = TrialRecord::parse(bytes).unwrap_err();
             assert!(error.contains(why), "{error} / {why}");
+        }
+    }
+
+    /// What other programs and people write is a result, as far as it can be understood.
+    #[test]
+    fn fields_of_another_shape_are_read_or_unknown() {
+        let error = |error: &str| {
+            let json = format!(r#"{{"run_id":"x","agent":{{"status":"Error","error":{error}}}}}"#);
+            TrialRecord::parse(json.as_bytes()).unwrap().agents[0]
+                .error
+                .clone()
+        };
+        for (given, wanted) in [
+            (
+                r#"{"type":"overloaded","message":"come back"}"#,
+                "come back",
+            ),
+            (
+                r#"{"type":"APIError","message":"gone away"}"#,
+                "APIError: gone away",
+            ),
+            (r#"{"code":7}"#, r#"{"code":7}"#),
+            (r#"["gone"]"#, r#"["gone"]"#),
+        ] {
+            assert_eq!(error(given).as_deref(), Some(wanted), "{given}");
+        }
+        assert_eq!(error("null"), None);
+        let odd = r#"{"run_id":17,"run_name":null,"started_at":1764300000,"infra_error":null,
+            "model":["m"],"agent":{"status":"Submitted","feature_id":"3","usage_unknown":0}}"#;
+        let record = TrialRecord::parse(odd.as_bytes()).unwrap();
+        assert_eq!(record.trial, "17");
+        assert_eq!(record.started_at.as_deref(), Some("1764300000"));
+        assert_eq!((record.infra_error, record.model), (false, None));
+        assert_eq!(record.agents[0].feature, Some(3));
+    }
+
+    #[test]
+    fn a_time_that_the_file_does_not_say_is_that_between_its_ends() {
+        for (times, wanted) in [
+            (
+                r#""started_at":"2026-02-03T10:00:00","ended_at":"2026-02-03T10:01:30.5""#,
+                Some(90.5),
+            ),
+            (
+                r#""started_at":"2026-02-03T10:00:00Z","ended_at":"2026-02-03T10:00:20Z","duration_seconds":5"#,
+                Some(5.0),
+            ),
+            (
+                r#""started_at":"2026-02-03T10:00:00Z","ended_at":"2026-02-03T09:00:00Z""#,
+                None,
+            ),
+            (r#""started_at":"2026-02-03T10:00:00""#, None),
+        ] {
+            let json = format!(r#"{{{times},"agent":{{"status":"Submitted"}}}}"#);
+            let record = TrialRecord::parse(json.as_bytes()).unwrap();
+            assert_eq!(record.duration_seconds, wanted, "{times}");
+        }
+    }
+
+    #[test]
+    fn agents_may_be_a_list_and_have_their_status_and_cost_together() {
+        let ids = |json: &str| {
+            let record = TrialRecord::parse(json.as_bytes()).unwrap();
+            let agents = record.agents.iter();
+            let told: Vec<_> = agents
+                .map(|it| format!("{} {}", it.id, it.status))
+                .collect();
+            (told.join(", "), record.whole_cost)
+        };
+        for (json, wanted) in [
+            (
+                r#"{"agents":[{"status":"Submitted"},{"status":"Error"}]}"#,
+                ("agent1 Submitted, agent2 Error", None),
+            ),
+            (
+                r#"{"agents":[{"agent_id":"agent2","status":"Error"},{"id":"agent1","status":"Submitted"}]}"#,
+                ("agent1 Submitted, agent2 Error", None),
+            ),
+            (
+                r#"{"agents":[{"status":"Submitted","cost":1}],"cost":1}"#,
+                ("solo Submitted", None),
+            ),
+            (
+                r#"{"agent":"codex","status":"Submitted","cost":0.75,
+                    "agents":{"agent1":{"feature_id":2},"agent2":{"status":"Error"}}}"#,
+                ("agent1 Submitted, agent2 Error", Some(0.75)),
+            ),
+        ] {
+            let (told, cost) = ids(json);
+            assert_eq!((told.as_str(), cost), wanted, "{json}");
         }
     }
 

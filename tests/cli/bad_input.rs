@@ -262,6 +262,12 @@ fn results_that_are_none_are_reported_and_planned_again() {
         .run(&["report", "--cooperbench-dir", "cb", "--format", "json"])
         .code(0)
         .stdout;
+    // Each had a cost and a time, which are not zero.
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for cost in ["headline_cost", "total_spent"] {
+        assert_eq!(told["totals"][cost]["unknown"], 6, "{cost}");
+    }
+    assert_eq!(told["totals"]["trial_seconds_unknown"], 6);
     for why in [
         "it is empty",
         "it is truncated",

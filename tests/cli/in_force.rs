@@ -58,7 +58,8 @@ fn status_offers_no_command_that_did_not_begin_the_run() {
     place
         .run(&["status", "--cooperbench-dir", "cb"])
         .code(0)
-        .prints("not running, 5 left; the cooperbench command that began it resumes");
+        .prints("not running, 5 left; the cooperbench command that began it resumes")
+        .prints("cost of the results that stand $0.50, spent $0.50 (no ledger)");
 }
 
 #[test]

@@ -91,11 +91,20 @@ fn a_trial_that_is_killed_with_regatta_costs_what_was_answered() {
     run(&place, &["status", RUN])
         .code(0)
         .prints("running now, $0.0105 so far: lighthouse_task/7/f1_f2");
+    run(&place, &["triage", RUN, "--explain", "--dry-run"])
+        .code(0)
+        .prints("lighthouse_task/7/f1_f2: it is running");
     started.kill().unwrap();
     started.wait().unwrap();
     run(&place, &["status", RUN])
         .code(0)
-        .prints("$0.0105 of trials that died are not booked yet");
+        .prints("$0.0105 of trials that died are not booked yet")
+        .prints("spent on 0 trials $0.00 + unknown (1 died and not booked yet)");
+    let kept = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/regatta");
+    run(&place, &["triage", RUN, "--explain"])
+        .code(0)
+        .prints("it was running when attempt 1 died; what it said is in")
+        .prints(&kept);
     // The budget counts it before anything else is paid.
     run(&place, &[&RUN_ONE[..], &["--budget", "0.0104"]].concat()).code(4);
     assert_eq!(listener.asked().len(), 4);
@@ -312,6 +321,9 @@ fn a_name_under_openai_at_ones_own_endpoint_is_unpriced_for_both_engines() {
     for model in ["openai/command-a-03-2025", "openai/gpt-4o"] {
         let (place, cost) = priced(model, "");
         assert_eq!(cost, Value::Null, "{model}");
+        let result = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/result.json");
+        let result = std::fs::read_to_string(place.join(&result)).unwrap();
+        assert!(result.contains("\"total_cost\": 0.0,"), "{result}");
         of_upstream(&place, model);
         for run_name in [RUN, "u-solo"] {
             assert_eq!(

@@ -67,7 +67,8 @@ pub fn end(shared: &Shared) -> Result<()> {
         let ResultFile::Read(record) = read(&batch.run.pair(tree, pair).result()) else {
             continue;
         };
-        let paid: f64 = record.agents.iter().filter_map(|agent| agent.cost).sum();
+        let costs = record.agents.iter().filter_map(|agent| agent.cost);
+        let paid = costs.fold(0.0, |sum, cost| sum + cost);
         cost += paid;
         completed += usize::from(ran);
         skipped += usize::from(!ran);
@@ -225,7 +226,9 @@ fn result(
     if !alone {
         result["agents"] = Value::Object(agents);
     }
-    result["total_cost"] = json!(ends.iter().filter_map(|end| end.cost).sum::<f64>());
+    // Not `sum`: that of nothing is -0.0.
+    let costs = ends.iter().filter_map(|end| end.cost);
+    result["total_cost"] = json!(costs.fold(0.0, |sum, cost| sum + cost));
     result["total_steps"] = json!(ends.iter().map(|end| end.steps).sum::<u64>());
     if !alone {
         result["messages_sent"] = json!(messages);
