@@ -438,14 +438,7 @@ impl Summary {
         if !recorded.contains(&(&surveyed.pair, record.trial.as_str())) {
             self.total_spent.add(judged.cost);
         }
-        match judged.usage {
-            Some(usage) => *self.usage.get_or_insert_default() += usage,
-            None => self.usage_unknown += 1,
-        }
-        match record.duration_seconds {
-            Some(seconds) => self.trial_seconds += seconds,
-            None => self.trial_seconds_unknown += 1,
-        }
+        self.add_use(judged.usage, record.duration_seconds);
         line.status = Some(record.status());
         line.names_cost =
             record.whole_cost.is_some() || record.agents.iter().all(|agent| agent.cost.is_some());
@@ -481,8 +474,19 @@ impl Summary {
         if trials == 0 {
             self.total_spent.add(Cost::UNKNOWN);
         }
-        self.usage_unknown += 1;
-        self.trial_seconds_unknown += 1;
+        self.add_use(None, None);
+    }
+
+    /// Adds a standing result's tokens and time, where they are known.
+    fn add_use(&mut self, usage: Option<Usage>, seconds: Option<f64>) {
+        match usage {
+            Some(usage) => *self.usage.get_or_insert_default() += usage,
+            None => self.usage_unknown += 1,
+        }
+        match seconds {
+            Some(seconds) => self.trial_seconds += seconds,
+            None => self.trial_seconds_unknown += 1,
+        }
     }
 
     /// How many pairs count as this.
