@@ -154,14 +154,21 @@ impl Seen {
                 let subtype = event["subtype"].as_str().unwrap_or("success");
                 if event["is_error"] == true || subtype != "success" {
                     self.result = Some(event.clone());
+                } else {
+                    self.take_back();
+                    self.synthetic = None;
                 }
                 self.is_ended = true;
             }
             "assistant" => {
-                self.retry = None;
                 let text = blocks(&event["message"]["content"]);
                 let is_programs = event["message"]["model"] == "<synthetic>"
                     || event["isApiErrorMessage"] == true;
+                if is_programs {
+                    self.retry = None;
+                } else {
+                    self.take_back();
+                }
                 // What comes after it takes it back.
                 self.synthetic = (is_programs && !text.is_empty())
                     .then(|| (status(&event["apiErrorStatus"]), text));
@@ -172,18 +179,33 @@ impl Seen {
             }
             "rate_limit_event" => {
                 let info = &event["rate_limit_info"];
-                if info["status"] == "rejected" {
-                    self.limit = Some(limit(info));
-                }
+                self.limit = (info["status"] == "rejected").then(|| limit(info));
             }
-            "turn.completed" => self.is_ended = true,
+            "turn.completed" => {
+                self.take_back();
+                self.is_ended = true;
+            }
             "turn.failed" => {
                 self.is_ended = true;
                 self.failed = text_of(&event["error"]["message"]);
             }
             "error" => self.error = text_of(&event["message"]),
+            // Codex's items of this type are warnings; all others are work.
+            kind if kind.starts_with("item.") && event["item"]["type"] != "error" => {
+                self.take_back();
+            }
             _ => {}
         }
+    }
+
+    /// The program went on: what it said before did not end it.
+    fn take_back(&mut self) {
+        self.result = None;
+        self.limit = None;
+        self.retry = None;
+        self.failed = None;
+        self.error = None;
+        self.is_ended = false;
     }
 
     fn into_end(self, file: &str) -> StreamEnd {
@@ -398,6 +420,45 @@ mod tests {
         assert_eq!((found.words[0].status, found.is_told), (Some(429), false));
         let answer = r#"{"type":"assistant","message":{"model":"m","content":"I go on"}}"#;
         assert!(end(&[error, answer]).words.is_empty());
+    }
+
+    #[test]
+    fn what_a_program_said_before_it_went_on_did_not_end_it() {
+        let refused = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","rateLimitType":"seven_day"}}"#;
+        let overloaded = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":529,"result":"Busy"}"#;
+        let notice = r#"{"type":"assistant","message":{"model":"<synthetic>","content":"API Error: 529 Busy"}}"#;
+        let reconnect = r#"{"type":"error","message":"Reconnecting... 3/5"}"#;
+        let failed = r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: none"}}"#;
+        let work = r#"{"type":"assistant","message":{"model":"m","content":"On with it"}}"#;
+        let item = r#"{"type":"item.completed","item":{"type":"agent_message","text":"Next"}}"#;
+        let good = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done"}"#;
+        let done = r#"{"type":"turn.completed","usage":{}}"#;
+        for (lines, is_told) in [
+            (&[refused, work, good][..], true),
+            (&[refused, good], true),
+            (&[refused, work], false),
+            (
+                &[
+                    refused,
+                    r#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed"}}"#,
+                ],
+                false,
+            ),
+            (&[overloaded, work, good], true),
+            (&[overloaded, work], false),
+            (&[notice, good], true),
+            (&[reconnect, item, done], true),
+            (&[reconnect, item], false),
+            (&[failed, done], true),
+        ] {
+            let found = end(lines);
+            assert_eq!((found.words.len(), found.is_told), (0, is_told), "{lines:?}");
+        }
+        // A warning is no work, and a later error counts.
+        let warning = r#"{"type":"item.completed","item":{"type":"error","message":"old model"}}"#;
+        assert_eq!(end(&[failed, warning]).words[0].status, Some(401));
+        assert_eq!(end(&[failed, item, reconnect]).words.len(), 1);
+        assert_eq!(end(&[good, overloaded]).words[0].status, Some(529));
     }
 
     #[test]
