@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::summary::Outcome;
+use super::survey::Judged;
 use super::text::{plural, some};
 use crate::evaluation::{Verdict, reason};
 use crate::files;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
 use crate::store::result::{ERROR, FRAMEWORK};
-use crate::store::{AgentRecord, PairDir, TrialRecord, stream};
+use crate::store::{AgentRecord, PairDir, stream};
 use crate::text::one_line;
+use crate::triage::Asked;
 
 /// What is wrong with a judged result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,12 +80,8 @@ impl Damage {
 impl Harm {
     /// What is wrong with a result that was judged.
     #[must_use]
-    pub fn of(
-        dir: &PairDir,
-        record: &TrialRecord,
-        file: &EvalFile,
-        verdict: &Verdict,
-    ) -> Vec<Self> {
+    pub fn of(dir: &PairDir, judged: &Judged, file: &EvalFile, verdict: &Verdict) -> Vec<Self> {
+        let record = &judged.record;
         let mut found = Vec::new();
         let mut harm = |damage, why: String| found.push(Self { damage, why });
         let submitted = || record.agents.iter().filter(|agent| agent.status != ERROR);
@@ -101,17 +99,22 @@ impl Harm {
         let mut ended: Vec<String> = submitted()
             .filter(|_| !is_native)
             .filter_map(|agent| {
-                Some(format!(
-                    "{}: {}",
-                    agent.id,
-                    stream::ended_by(dir, &agent.id)?
-                ))
+                let words = stream::ended_by(dir, &agent.id)?;
+                let is_programs = !Asked::of(&words, None).is_own;
+                is_programs.then(|| format!("{}: {}", agent.id, words.text))
             })
             .collect();
         if *verdict == Verdict::Pass {
             let errors = record.agents.iter().filter(|agent| agent.status == ERROR);
+            let is_one = errors.clone().count() == 1;
+            // What triage found is of one agent.
+            let found = judged.finding.diagnosis().filter(|_| is_one);
             ended.extend(errors.map(|agent| {
-                let why = agent.error.as_deref().unwrap_or("no error recorded");
+                let why = found
+                    .map(|found| found.evidence.text.clone())
+                    .or_else(|| agent.error.clone())
+                    .or_else(|| said(dir, agent))
+                    .unwrap_or_else(|| "no error recorded".to_owned());
                 format!("{}: {why}", agent.id)
             }));
         }
@@ -120,6 +123,12 @@ impl Harm {
         }
         found
     }
+}
+
+/// What an agent's program says of its end.
+fn said(dir: &PairDir, agent: &AgentRecord) -> Option<String> {
+    let words = stream::read(dir, &agent.id).words.into_iter().next()?;
+    Some(words.text)
 }
 
 /// Whether an agent's patch is there and holds nothing.

@@ -190,7 +190,7 @@ impl Survey<'_> {
             .and_then(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
         let damage = match (&standing, &evaluation, &verdict) {
             (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
-                Harm::of(&dir, &judged.record, file, verdict)
+                Harm::of(&dir, judged, file, verdict)
             }
             _ => Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::words::{Author, Words};
+use super::words::{Author, Words, status};
 use super::{PairDir, aside};
 use crate::files;
 
@@ -54,9 +54,9 @@ pub fn read(dir: &PairDir, agent: &str) -> StreamEnd {
 }
 
 /// What ended an agent, by the last event of its program that says how it ended; nothing where that
-/// is no error. Of an agent whose result says that it submitted.
+/// is no error. Of an agent whose result says that it submitted. The words may be the agent's own.
 #[must_use]
-pub fn ended_by(dir: &PairDir, agent: &str) -> Option<String> {
+pub fn ended_by(dir: &PairDir, agent: &str) -> Option<Words> {
     let tail = tail(dir, &dir.of_program(agent, "stream.jsonl")?)?;
     // Tails are long, and one line of them is parsed.
     let may_end = |line: &&str| {
@@ -73,16 +73,22 @@ pub fn ended_by(dir: &PairDir, agent: &str) -> Option<String> {
                 Some("result" | "turn.completed" | "turn.failed")
             )
         })?;
-    let failed = text_of(&last["error"]["message"]);
-    let said = || text_of(&last["result"]).or_else(|| failed.clone());
     let code = status(&last["api_error_status"]);
-    match (last["type"].as_str(), code) {
-        (Some("turn.failed"), _) => Some(said().unwrap_or_else(|| "its turn failed".to_owned())),
-        (Some("result"), Some(code)) if last["is_error"] == true => {
-            Some(said().unwrap_or_else(|| format!("a call was answered with status {code}")))
-        }
-        _ => None,
-    }
+    let said = text_of(&last["result"]).or_else(|| error_of(&last));
+    let (text, author) = match (last["type"].as_str(), code) {
+        (Some("turn.failed"), _) => (
+            said.unwrap_or_else(|| "its turn failed".to_owned()),
+            Author::Client,
+        ),
+        (Some("result"), Some(code)) if last["is_error"] == true => (
+            said.unwrap_or_else(|| format!("a call was answered with status {code}")),
+            Author::Client,
+        ),
+        // No field vouches for its text.
+        (Some("result"), None) if last["is_error"] == true => (said?, Author::Agent),
+        _ => return None,
+    };
+    Some(Words::new("stream.jsonl", text, author))
 }
 
 /// The whole lines at a file's end.
@@ -154,14 +160,21 @@ impl Seen {
                 let subtype = event["subtype"].as_str().unwrap_or("success");
                 if event["is_error"] == true || subtype != "success" {
                     self.result = Some(event.clone());
+                } else {
+                    self.take_back();
+                    self.synthetic = None;
                 }
                 self.is_ended = true;
             }
             "assistant" => {
-                self.retry = None;
                 let text = blocks(&event["message"]["content"]);
                 let is_programs = event["message"]["model"] == "<synthetic>"
                     || event["isApiErrorMessage"] == true;
+                if is_programs {
+                    self.retry = None;
+                } else {
+                    self.take_back();
+                }
                 // What comes after it takes it back.
                 self.synthetic = (is_programs && !text.is_empty())
                     .then(|| (status(&event["apiErrorStatus"]), text));
@@ -172,18 +185,33 @@ impl Seen {
             }
             "rate_limit_event" => {
                 let info = &event["rate_limit_info"];
-                if info["status"] == "rejected" {
-                    self.limit = Some(limit(info));
-                }
+                self.limit = (info["status"] == "rejected").then(|| limit(info));
             }
-            "turn.completed" => self.is_ended = true,
+            "turn.completed" => {
+                self.take_back();
+                self.is_ended = true;
+            }
             "turn.failed" => {
                 self.is_ended = true;
-                self.failed = text_of(&event["error"]["message"]);
+                self.failed = error_of(event);
             }
-            "error" => self.error = text_of(&event["message"]),
+            "error" => self.error = text_of(&event["message"]).or_else(|| error_of(event)),
+            // Codex's items of this type are warnings; all others are work.
+            kind if kind.starts_with("item.") && event["item"]["type"] != "error" => {
+                self.take_back();
+            }
             _ => {}
         }
+    }
+
+    /// The program went on: what it said before did not end it.
+    fn take_back(&mut self) {
+        self.result = None;
+        self.limit = None;
+        self.retry = None;
+        self.failed = None;
+        self.error = None;
+        self.is_ended = false;
     }
 
     fn into_end(self, file: &str) -> StreamEnd {
@@ -226,7 +254,11 @@ impl Seen {
     /// where one of them says so.
     fn of_result(&self, result: &Value, file: &str) -> Words {
         let status = status(&result["api_error_status"]);
+        let subtype = result["subtype"].as_str().unwrap_or("an error");
+        // The agent's own limit, whatever else is said.
+        let is_limit = subtype.starts_with("error_max_");
         let is_clients = status.is_some()
+            || is_limit
             || self.synthetic.is_some()
             || result["terminal_reason"] == "api_error";
         let source = match status {
@@ -240,11 +272,11 @@ impl Seen {
             .or_else(|| Some(self.synthetic.as_ref()?.1.clone()));
         let mut text = said.unwrap_or_else(|| match status {
             Some(status) => format!("a call was answered with status {status}"),
-            None => format!(
-                "ended with {}",
-                result["subtype"].as_str().unwrap_or("an error")
-            ),
+            None => format!("ended with {subtype}"),
         });
+        if is_limit {
+            text = format!("ended with {subtype}");
+        }
         // A time of day in words is one of the agent's machine, unless a zone stands beside it.
         if let Some(limit) = &self.limit
             && !(text.contains("reset") && text.contains('('))
@@ -292,14 +324,13 @@ fn text_of(value: &Value) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// An HTTP status that means an error.
-fn status(value: &Value) -> Option<u16> {
-    let number = u16::try_from(value.as_u64()?).ok()?;
-    (400..600).contains(&number).then_some(number)
+/// What an event says of an error: in an object, or as it stands.
+fn error_of(event: &Value) -> Option<String> {
+    text_of(&event["error"]["message"]).or_else(|| text_of(&event["error"]))
 }
 
 /// The text blocks of a message's content.
-fn blocks(content: &Value) -> String {
+pub(super) fn blocks(content: &Value) -> String {
     if let Some(text) = content.as_str() {
         return text.trim().to_owned();
     }
@@ -353,6 +384,11 @@ mod tests {
         assert_eq!(found.words[0].author, Author::Agent);
         let found = end(&[r#"{"type":"result","subtype":"error_during_execution"}"#]);
         assert_eq!(found.words[0].text, "ended with error_during_execution");
+        let found = end(&[
+            r#"{"type":"result","subtype":"error_max_turns","is_error":true,"errors":["Turns: 9"],"result":"I saw a 401"}"#,
+        ]);
+        assert_eq!(found.words[0].text, "ended with error_max_turns");
+        assert_eq!(found.words[0].author, Author::Client);
     }
 
     #[test]
@@ -384,6 +420,15 @@ mod tests {
             r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: no"}}"#,
         ]);
         assert_eq!(found.words[0].status, Some(401));
+        // As a text in place of an object, and with its provider's event inside.
+        for event in [
+            r#"{"type":"turn.failed","error":"unexpected status 401 Unauthorized: no"}"#,
+            r#"{"type":"error","error":"unexpected status 401 Unauthorized: no"}"#,
+            r#"{"type":"error","message":"{\"type\":\"error\",\"status\":401}"}"#,
+            r#"{"type":"result","is_error":true,"api_error_status":"401"}"#,
+        ] {
+            assert_eq!(end(&[event]).words[0].status, Some(401), "{event}");
+        }
         let found = end(&[
             r#"{"type":"system","subtype":"api_retry","error_status":529,"error":"overloaded"}"#,
             r#"{"type":"assist"#,
@@ -398,6 +443,49 @@ mod tests {
         assert_eq!((found.words[0].status, found.is_told), (Some(429), false));
         let answer = r#"{"type":"assistant","message":{"model":"m","content":"I go on"}}"#;
         assert!(end(&[error, answer]).words.is_empty());
+    }
+
+    #[test]
+    fn what_a_program_said_before_it_went_on_did_not_end_it() {
+        let refused = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","rateLimitType":"seven_day"}}"#;
+        let overloaded = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":529,"result":"Busy"}"#;
+        let notice = r#"{"type":"assistant","message":{"model":"<synthetic>","content":"API Error: 529 Busy"}}"#;
+        let reconnect = r#"{"type":"error","message":"Reconnecting... 3/5"}"#;
+        let failed = r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: none"}}"#;
+        let work = r#"{"type":"assistant","message":{"model":"m","content":"On with it"}}"#;
+        let item = r#"{"type":"item.completed","item":{"type":"agent_message","text":"Next"}}"#;
+        let good = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done"}"#;
+        let done = r#"{"type":"turn.completed","usage":{}}"#;
+        for (lines, is_told) in [
+            (&[refused, work, good][..], true),
+            (&[refused, good], true),
+            (&[refused, work], false),
+            (
+                &[
+                    refused,
+                    r#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed"}}"#,
+                ],
+                false,
+            ),
+            (&[overloaded, work, good], true),
+            (&[overloaded, work], false),
+            (&[notice, good], true),
+            (&[reconnect, item, done], true),
+            (&[reconnect, item], false),
+            (&[failed, done], true),
+        ] {
+            let found = end(lines);
+            assert_eq!(
+                (found.words.len(), found.is_told),
+                (0, is_told),
+                "{lines:?}"
+            );
+        }
+        // A warning is no work, and a later error counts.
+        let warning = r#"{"type":"item.completed","item":{"type":"error","message":"old model"}}"#;
+        assert_eq!(end(&[failed, warning]).words[0].status, Some(401));
+        assert_eq!(end(&[failed, item, reconnect]).words.len(), 1);
+        assert_eq!(end(&[good, overloaded]).words[0].status, Some(529));
     }
 
     #[test]

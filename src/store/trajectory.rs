@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::stream::blocks;
 use super::words::{Author, Words};
 use crate::bench::{Usage, told};
 use crate::files;
@@ -83,9 +84,14 @@ impl Trajectory {
 
     /// Reads a trajectory from its bytes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        let file: File = serde_json::from_slice(bytes)?;
+        // Some write the messages alone.
+        let messages = if bytes.trim_ascii_start().starts_with(b"[") {
+            serde_json::from_slice(bytes)?
+        } else {
+            serde_json::from_slice::<File>(bytes)?.messages
+        };
         let mut trajectory = Self::default();
-        for message in file.messages {
+        for message in messages {
             let extra = message.extra.unwrap_or_default();
             if let Some(response) = extra.response {
                 let is_empty = message.content.as_ref().is_none_or(|text| text == "");
@@ -99,7 +105,8 @@ impl Trajectory {
                 role: message.role.unwrap_or_default(),
                 content: match message.content {
                     Some(Value::String(text)) => text,
-                    _ => String::new(),
+                    Some(content) => blocks(&content),
+                    None => String::new(),
                 },
                 raw_output: extra.raw_output,
                 returncode: extra.returncode,
@@ -167,6 +174,17 @@ mod tests {
             (35, 6, 4)
         );
         assert_eq!(trajectory.exception(), Some(("RateLimitError", "boom")));
+    }
+
+    #[test]
+    fn words_in_blocks_and_messages_alone_are_read() {
+        let said = r#"[{"role":"user","content":[{"type":"text","text":"Add it."}]},
+            {"role":"assistant","content":[{"type":"text","text":"One."},{"type":"tool_use","id":"t"},{"type":"text","text":"Two."}]}]"#;
+        for json in [said.to_owned(), format!(r#"{{"messages":{said}}}"#)] {
+            let trajectory = Trajectory::parse(json.as_bytes()).unwrap();
+            let last = trajectory.last_words("f").unwrap();
+            assert_eq!(last.text, "One.\nTwo.");
+        }
     }
 
     #[test]

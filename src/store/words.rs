@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde_json::Value;
 
 /// Who wrote a text: the less an agent can imitate it, the earlier it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,10 +50,9 @@ impl Words {
     #[must_use]
     pub fn new(source: impl Into<String>, text: impl Into<String>, author: Author) -> Self {
         let text = text.into();
-        // The harness's own texts have rules of their own, by class and phrase.
-        let status = (author != Author::Harness)
-            .then(|| status_of(&text))
-            .flatten();
+        // What the providers' libraries raised in the harness has rules of its own, by class and phrase.
+        let is_raised = author == Author::Harness && text.trim_start().starts_with("Error code:");
+        let status = (!is_raised).then(|| status_of(&text)).flatten();
         Self {
             source: source.into(),
             text,
@@ -63,9 +63,29 @@ impl Words {
 }
 
 fn status_of(text: &str) -> Option<u16> {
-    let found = STATUS.captures(text)?;
+    let Some(found) = STATUS.captures(text) else {
+        return in_event(text);
+    };
     let number = found.iter().skip(1).flatten().next()?;
     number.as_str().parse().ok()
+}
+
+/// The status of an error event that is a text whole, as Codex hands on its provider's.
+fn in_event(text: &str) -> Option<u16> {
+    let text = text.trim();
+    let event: Value = (text.starts_with('{')).then(|| serde_json::from_str(text).ok())??;
+    (event["type"] == "error")
+        .then(|| status(&event["status"]))
+        .flatten()
+}
+
+/// An HTTP status that means an error, as a number or as its digits.
+pub(super) fn status(value: &Value) -> Option<u16> {
+    let number = match value {
+        Value::String(digits) => digits.trim().parse().ok()?,
+        _ => u16::try_from(value.as_u64()?).ok()?,
+    };
+    (400..600).contains(&number).then_some(number)
 }
 
 #[cfg(test)]
@@ -89,6 +109,11 @@ mod tests {
             ),
             ("Error code: 400 - {'error': {}}", Some(400)),
             ("API Error (503 upstream gone) · Retrying", Some(503)),
+            (
+                r#"{"type":"error","status":401,"error":{"message":"none"}}"#,
+                Some(401),
+            ),
+            (r#"{"type":"tool","status":401}"#, None),
             ("The API Error: 401 came from my own server", None),
             ("API Error: 12 of 401 tests fail", None),
         ] {
@@ -98,5 +123,7 @@ mod tests {
                 "{text}"
             );
         }
+        let raised = Words::new("x", "Error code: 400 - {}", Author::Harness);
+        assert_eq!(raised.status, None);
     }
 }

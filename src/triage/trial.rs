@@ -271,7 +271,7 @@ fn of_words(
     {
         return Some(found(rule, "docker daemon", message));
     }
-    let rule = rules.find(text, class)?;
+    let rule = rules.ask(&Asked::of(words, class))?;
     let (source, shown) = daemon.map_or((words.source.as_str(), text), |message| {
         ("docker daemon", message.as_str())
     });

@@ -107,6 +107,15 @@ fn tree() -> Place {
         &format!("{dir}/agent2_stream.jsonl"),
         format!("{refused}\n"),
     );
+    // Its program gave up, and no field has a status.
+    let dir = pair(
+        &place,
+        "lighthouse_task/8/f1_f2",
+        done(),
+        &verdict(&suite(true), &suite(true), true),
+    );
+    let busy = r#"{"type":"result","subtype":"success","is_error":true,"result":"API Error: Repeated 529 Overloaded errors"}"#;
+    place.write(&format!("{dir}/agent1_stream.jsonl"), format!("{busy}\n"));
     // An agent may say what it likes, as long as its program does not.
     let dir = pair(
         &place,
@@ -119,6 +128,8 @@ fn tree() -> Place {
         &format!("{dir}/agent1_stream.jsonl"),
         format!("{refused}\n{said}\n"),
     );
+    let own = r#"{"type":"result","subtype":"success","is_error":true,"result":"I leave the 529 of the mock"}"#;
+    place.write(&format!("{dir}/agent2_stream.jsonl"), format!("{own}\n"));
     place
 }
 
@@ -152,20 +163,24 @@ fn damaged_results_are_named_counted_and_said_to_be_in_rates() {
         json!(["harbor_task/2/f1_f2", "harbor_task/2/f1_f3"])
     );
     let ended = damaged("ended_by_error");
-    assert_eq!(ended["outcomes"], json!({"pass": 1, "config_error": 1}));
+    assert_eq!(ended["outcomes"], json!({"pass": 2, "config_error": 1}));
     assert_eq!(ended["first"], "agent2: Please run /login");
     // Upstream's verdicts stand.
     let outcomes = &json["runs"][0]["outcomes"];
-    assert_eq!(*outcomes, json!({"pass": 4, "fail": 4, "config_error": 1}));
+    assert_eq!(*outcomes, json!({"pass": 5, "fail": 4, "config_error": 1}));
     let lines = json["runs"][0]["lines"].as_array().unwrap();
     let harmed = lines.iter().filter(|line| line.get("damage").is_some());
-    assert_eq!(harmed.count(), 6);
+    assert_eq!(harmed.clone().count(), 7);
+    let named = |why: &str| harmed.clone().any(|line| line.to_string().contains(why));
+    assert!(named("agent1: API Error: Repeated 529"), "{lines:#?}");
+    // What triage found, where the result has no words.
+    assert!(!named("no error recorded"), "{lines:#?}");
 
     let text = report(&place, &[]);
     for told in [
         "empty_submission · 2 pairs: an agent submitted an empty patch (1 pass, 1 fail); in the rates strict, judged, features",
         "suite_timeout · 2 pairs: a suite did not end in time, and counts as failed (2 fail)",
-        "ended_by_error · 2 pairs",
+        "ended_by_error · 3 pairs",
         "(the first: agent2: Please run /login)",
     ] {
         assert!(text.contains(told), "{told}\n{text}");
@@ -213,7 +228,7 @@ fn what_the_time_limit_ended_is_told_arm_by_arm() {
         "cb/logs/x-solo/solo/harbor_task/3/f1_f2/result.json",
         timed_out.to_string(),
     );
-    let told = "trials that the time limit ended: x-solo 2 of 3 (66.7%), x-coop-comm 0 of 9 (0.0%). This may bias the comparison of the arms";
+    let told = "trials that the time limit ended: x-solo 2 of 3 (66.7%), x-coop-comm 0 of 10 (0.0%). This may bias the comparison of the arms";
     for format in ["text", "markdown"] {
         let text = report(&place, &["--format", format]);
         assert!(text.contains(told), "{text}");

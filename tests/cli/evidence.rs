@@ -299,6 +299,39 @@ fn codex_and_a_program_that_never_began_are_heard_too() {
 }
 
 #[test]
+fn the_programs_own_limit_is_the_agents_end() {
+    for subtype in ["error_max_turns", "error_max_budget_usd"] {
+        let place = place();
+        stream(
+            &place,
+            &[json!({"type": "result", "subtype": subtype, "is_error": true})],
+        );
+        let source = "agent2_stream.jsonl (result)";
+        assert_cause(&place, "agent", "agent_program_limit", source);
+    }
+}
+
+#[test]
+fn a_last_message_in_blocks_and_a_status_in_the_harnesss_error_are_read() {
+    let place = place();
+    let said = json!([
+        {"role": "assistant", "content": "I begin."},
+        {"role": "assistant", "content": [{"type": "text", "text": "Failed to authenticate. API Error: 401 This login has ended"}]},
+    ]);
+    let path = format!("{PAIR}/agent9_traj.json");
+    let source = "agent9_traj.json (last message)";
+    for trajectory in [said.clone(), json!({"messages": said})] {
+        place.write(&path, trajectory.to_string());
+        assert_cause(&place, "config", "login_expired", source);
+    }
+    let error = "API Error: 500 {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"It broke\"}}";
+    let place = with_second(
+        &json!({"feature_id": 9, "status": "Error", "cost": 0.1, "steps": 4, "error": error}),
+    );
+    assert_cause(&place, "infra", "server_error", "agents.agent2.error");
+}
+
+#[test]
 fn a_status_outweighs_words_that_contradict_it() {
     for (status, words, cause, rule) in [
         (529, "invalid_api_key", "infra", "overloaded_status"),
