@@ -51,6 +51,8 @@ pub(super) enum Failure {
         rule: &'static str,
         /// Whether the response was a 200, with the error in its body.
         in_200: bool,
+        /// Whether part of a reply came with it.
+        began: bool,
     },
     /// What came is no chat response, or a reply that is none.
     Malformed {
@@ -135,9 +137,12 @@ impl Failure {
         match self {
             Self::Unreachable { .. } => false,
             Self::TimedOut | Self::Malformed { .. } => true,
-            Self::Status { rule, in_200, .. } => {
-                *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule)
-            }
+            Self::Status {
+                rule,
+                in_200,
+                began,
+                ..
+            } => *began || *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule),
         }
     }
 
@@ -183,21 +188,23 @@ impl Endpoint {
             body: self.excerpt(body),
             retry_after,
             in_200: false,
+            began: false,
         };
         failure.resetting(&text, Timestamp::now())
     }
 
     /// A refusal in the body of a 200, with the status that stands for it.
     pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
-        let text = body.to_string();
+        let said = refusal::beside_the_reply(body).to_string();
         let failure = Failure::Status {
             status,
-            rule: refusal::rule_of(status, &text),
-            body: self.excerpt(text.as_bytes()),
+            rule: refusal::rule_of(status, &said),
+            body: self.excerpt(body.to_string().as_bytes()),
             retry_after: None,
             in_200: true,
+            began: refusal::began(body),
         };
-        failure.resetting(&text, Timestamp::now())
+        failure.resetting(&said, Timestamp::now())
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -375,6 +382,7 @@ mod tests {
                 retry_after: retry_after.map(Duration::from_secs),
                 rule,
                 in_200: false,
+                began: false,
             };
             let failure = failure.resetting(body, now);
             let (rule, may_pass) = (failure.rule(), failure.may_pass());
@@ -418,6 +426,7 @@ mod tests {
             retry_after: None,
             rule: refusal::rule_of(status, ""),
             in_200: false,
+            began: false,
         };
         for status in [408, 409, 424, 429, 499, 500, 502, 503, 529] {
             assert!(refused(status).may_pass(), "{status}");

@@ -6,8 +6,9 @@
 mod said;
 mod words;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+pub use said::are_of_the_endpoint;
 pub use words::Words;
 
 /// The triage rule of a conversation that is longer than the model's window.
@@ -93,6 +94,36 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
     .or_else(|| (is_error || body["message"].is_string()).then_some(body))
 }
 
+/// What a response that holds an error says beside what its model wrote, which may be about anything.
+pub(super) fn beside_the_reply(body: &Value) -> Value {
+    let mut said = body.clone();
+    if let Value::Object(fields) = &mut said {
+        fields.remove("choices");
+        if fields.get("message").is_some_and(Value::is_object) {
+            fields.remove("message");
+        }
+    }
+    let inside = [
+        &body["choices"][0]["error"],
+        &body["choices"][0]["message"]["error"],
+        &body["message"]["error"],
+    ];
+    json!({"response": said, "inside": inside})
+}
+
+/// Whether part of a reply came with an error: it was generated, and may be billed.
+pub(super) fn began(body: &Value) -> bool {
+    let is_there = |value: &Value| match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => false,
+    };
+    let names = ["content", "reasoning_content", "reasoning", "tool_calls"];
+    [&body["choices"][0]["message"], &body["message"]]
+        .into_iter()
+        .any(|message| names.iter().any(|name| is_there(&message[*name])))
+}
+
 /// The HTTP status that an error's code stands for.
 pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
     let names = ["code", "status", "status_code", "http_code", "type"];
@@ -152,8 +183,6 @@ fn word(code: &Value) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -176,6 +205,30 @@ mod tests {
             assert_eq!(rule_of(status, ""), rule, "{status}");
             assert_eq!(rule_of(status, "<html>no</html>"), rule, "{status}");
         }
+    }
+
+    #[test]
+    fn what_the_model_wrote_before_an_error_says_nothing_of_it() {
+        let wrote = "It raises AuthenticationError: invalid api key; the maximum context length is";
+        let message = json!({"content": wrote});
+        for body in [
+            json!({"choices": [{"message": message, "finish_reason": "error"}],
+                "error": {"message": "The upstream hung up"}}),
+            json!({"choices": [{"message": message, "error": {"message": "It hung up"}}]}),
+            json!({"message": message, "error": "The upstream hung up"}),
+        ] {
+            let said = beside_the_reply(&body).to_string();
+            assert_eq!(rule_of(502, &said), "server_error", "{body}");
+            assert_eq!(rule_of(200, &said), MALFORMED, "{body}");
+            assert!(began(&body), "{body}");
+        }
+        let body = json!({"choices": [{"message": {"content": ""},
+            "error": {"message": "Invalid API key"}}]});
+        assert_eq!(
+            rule_of(200, &beside_the_reply(&body).to_string()),
+            "authentication"
+        );
+        assert!(!began(&body));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::text::searched;
 
 /// The fields in which endpoints quote what they were sent, or what their model wrote.
-const QUOTED: [&str; 10] = [
+const QUOTED: [&str; 11] = [
     "body",
+    "ctx",
     "failed_generation",
     "flagged_input",
     "input",
@@ -43,11 +44,22 @@ pub(super) fn by_the_endpoint(text: &str) -> Cow<'_, str> {
     if let Some(said) = of_json(text, 0) {
         return Cow::Owned(searched(&said).into_owned());
     }
-    // The field's name stays: that there is one may say something.
-    if QUOTATION.is_match(&searchable) {
-        return Cow::Owned(QUOTATION.replace(&searchable, "$1").into_owned());
+    if let Cow::Owned(said) = unquoted(&searchable) {
+        return Cow::Owned(said);
     }
     searchable
+}
+
+/// Whether words that a text holds are also in what it does not quote of the request.
+#[must_use]
+pub fn are_of_the_endpoint(text: &str, is_in: impl Fn(&str) -> bool) -> bool {
+    is_in(&unquoted(text)) || is_in(&by_the_endpoint(text))
+}
+
+/// A text that is not JSON, up to where it quotes the request.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    // The field's name stays: that there is one may say something.
+    QUOTATION.replace(text, "$1")
 }
 
 /// The texts of the JSON that a text holds, with what stands before and after it.
@@ -79,7 +91,7 @@ fn collect(value: &Value, depth: usize, said: &mut String) {
             let inner = (depth < DEEPEST)
                 .then(|| of_json(text, depth + 1))
                 .flatten();
-            said.push_str(inner.as_deref().unwrap_or(text));
+            said.push_str(&inner.map_or_else(|| unquoted(text), Cow::Owned));
         }
         Value::Array(list) => list.iter().for_each(|value| collect(value, depth, said)),
         Value::Object(fields) => {
@@ -115,6 +127,12 @@ mod tests {
             format!(
                 "Error code: 422 - {{'detail': [{{'msg': 'no', 'input': {{'content': '{quoted}'}}}}]}}"
             ),
+            // Pydantic's errors as Python prints them, within JSON.
+            json!({"object": "error", "message": format!(
+                "[{{'type': 'extra_forbidden', 'msg': 'no', 'input': {{'content': '{quoted}'}}}}]"
+            )})
+            .to_string(),
+            format!("[{{'type': 'value_error', 'ctx': {{'error': ValueError('{quoted}')}}}}]"),
             format!("BadRequestError: no\nReceived Messages=[{{'content': '{quoted}'}}]"),
         ] {
             let said = by_the_endpoint(&text);
