@@ -43,7 +43,9 @@ impl Words {
     /// server that failed says less of keys and models than of itself.
     pub(super) fn read_at(status: u16) -> &'static [Self] {
         match status {
-            401 | 402 | 404 | 408 => &[],
+            401 | 402 | 408 => &[],
+            // OpenRouter's, where no provider of the model takes so long a conversation.
+            404 => &[Self::ContextWindow, Self::ContentPolicy],
             429 => &[Self::RequestOverRate, Self::QuotaExhausted],
             500..=599 => &[
                 Self::FailedToolCall,
