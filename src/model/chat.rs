@@ -166,6 +166,8 @@ pub enum ChatError {
         status: u16,
         /// The body's beginning and end.
         body: String,
+        /// What of the whole body may name the fields of the request that it refuses.
+        refusing: String,
         /// How often it was tried.
         tries: u32,
         /// The triage rule that status and body come to.

@@ -53,6 +53,8 @@ pub(super) enum Failure {
         in_200: bool,
         /// Whether part of a reply came with it.
         began: bool,
+        /// What of the whole body may name the fields that it refuses.
+        refusing: String,
     },
     /// What came is no chat response, or a reply that is none.
     Malformed {
@@ -189,6 +191,7 @@ impl Endpoint {
             retry_after,
             in_200: false,
             began: false,
+            refusing: self.refusing(rule, &text),
         };
         failure.resetting(&text, Timestamp::now())
     }
@@ -196,15 +199,24 @@ impl Endpoint {
     /// A refusal in the body of a 200, with the status that stands for it.
     pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
         let said = refusal::beside_the_reply(body).to_string();
+        let rule = refusal::rule_of(status, &said);
         let failure = Failure::Status {
             status,
-            rule: refusal::rule_of(status, &said),
+            rule,
             body: self.excerpt(body.to_string().as_bytes()),
             retry_after: None,
             in_200: true,
             began: refusal::began(body),
+            refusing: self.refusing(rule, &said),
         };
         failure.resetting(&said, Timestamp::now())
+    }
+
+    fn refusing(&self, rule: &str, body: &str) -> String {
+        let may_name = rule == refusal::BAD_REQUEST;
+        may_name
+            .then(|| self.hide(&refusal::that_may_refuse_fields(body)))
+            .unwrap_or_default()
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -383,6 +395,7 @@ mod tests {
                 rule,
                 in_200: false,
                 began: false,
+                refusing: String::new(),
             };
             let failure = failure.resetting(body, now);
             let (rule, may_pass) = (failure.rule(), failure.may_pass());
@@ -427,6 +440,7 @@ mod tests {
             rule: refusal::rule_of(status, ""),
             in_200: false,
             began: false,
+            refusing: String::new(),
         };
         for status in [408, 409, 424, 429, 499, 500, 502, 503, 529] {
             assert!(refused(status).may_pass(), "{status}");

@@ -9,6 +9,7 @@ mod words;
 use serde_json::{Value, json};
 
 pub use said::are_of_the_endpoint;
+pub(super) use said::that_may_refuse_fields;
 pub use words::Words;
 
 /// The triage rule of a conversation that is longer than the model's window.
@@ -19,7 +20,7 @@ pub(super) const CONTENT_POLICY: &str = "content_policy";
 pub const FAILED_TOOL_CALL: &str = "failed_tool_call";
 /// That of a response which is no reply.
 pub(super) const MALFORMED: &str = "malformed_response";
-const BAD_REQUEST: &str = "bad_request";
+pub(super) const BAD_REQUEST: &str = "bad_request";
 
 /// The triage rule of a refusal with this status and body.
 pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
