@@ -78,6 +78,7 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
         Value::Object(fields) => !fields.is_empty(),
         _ => true,
     };
+    let body = first(body);
     let is_error = body["object"] == "error" || body["type"] == "error";
     [
         &body["error"],
@@ -92,7 +93,25 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
         let failed = &body["base_resp"];
         (failed["status_code"].as_i64().unwrap_or(0) != 0).then_some(failed)
     })
-    .or_else(|| (is_error || body["message"].is_string()).then_some(body))
+    .or_else(|| {
+        let is_told = body["msg"].is_string() && says_that_it_failed(body);
+        (is_error || is_told || body["message"].is_string()).then_some(body)
+    })
+}
+
+/// A list's first element: some put their one error into a list.
+fn first(value: &Value) -> &Value {
+    value.get(0).unwrap_or(value)
+}
+
+/// Whether a response whose code is not HTTP's says that it is none.
+fn says_that_it_failed(body: &Value) -> bool {
+    let code = match &body["code"] {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    body["success"] == false || code.is_some_and(|code| ![0, 200].contains(&code))
 }
 
 /// What a response that holds an error says beside what its model wrote, which may be about anything.
@@ -128,6 +147,11 @@ pub(super) fn began(body: &Value) -> bool {
 /// The HTTP status that an error's code stands for.
 pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
     let names = ["code", "status", "status_code", "http_code", "type"];
+    let is_minimax = std::ptr::eq(error, &body["base_resp"]);
+    let (error, body) = (first(error), first(body));
+    if is_minimax && let Some(status) = of_minimax(&error["status_code"]) {
+        return Some(status);
+    }
     let told = [error, &error["error"], body];
     let codes = || {
         told.iter()
@@ -146,15 +170,21 @@ fn number(code: &Value) -> Option<u16> {
         400..=599 => number,
         // FastChat's begin with the status.
         40_000..=59_999 => number / 100,
-        // MiniMax's own.
+        _ => return None,
+    };
+    u16::try_from(status).ok()
+}
+
+/// The statuses that MiniMax's own numbers stand for; others number otherwise.
+fn of_minimax(code: &Value) -> Option<u16> {
+    Some(match code.as_u64()? {
         1000 | 1013 => 500,
         1001 => 408,
         1002 => 429,
         1004 => 401,
         1008 => 402,
         _ => return None,
-    };
-    u16::try_from(status).ok()
+    })
 }
 
 /// The names that providers have for what others say by a status.
@@ -259,6 +289,16 @@ mod tests {
                 Some(402),
             ),
             (json!({"message": "invalid api token"}), None),
+            (json!({"error": {"code": "1002", "message": "x"}}), None),
+            (
+                json!({"code": 403, "msg": "x", "success": false}),
+                Some(403),
+            ),
+            (json!([{"error": {"code": 400, "message": "x"}}]), Some(400)),
+            (
+                json!({"errors": [{"code": 429, "message": "x"}]}),
+                Some(429),
+            ),
             (json!({"choices": [{"error": {"code": 502}}]}), Some(502)),
             (
                 json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
@@ -272,6 +312,7 @@ mod tests {
             json!({"choices": [], "error": null}),
             json!({"message": {"content": []}, "error": {}}),
             json!({"base_resp": {"status_code": 0}}),
+            json!({"code": 200, "msg": "ok", "success": true, "choices": []}),
         ] {
             assert_eq!(error_of(&body), None, "{body}");
         }
