@@ -213,10 +213,11 @@ impl Endpoint {
     }
 
     fn refusing(&self, rule: &str, body: &str) -> String {
-        let may_name = rule == refusal::BAD_REQUEST;
-        may_name
-            .then(|| self.hide(&refusal::that_may_refuse_fields(body)))
-            .unwrap_or_default()
+        if rule == refusal::BAD_REQUEST {
+            self.hide(&refusal::that_may_refuse_fields(body))
+        } else {
+            String::new()
+        }
     }
 
     /// Reads a body as far as it comes and is wanted.

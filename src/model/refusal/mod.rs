@@ -147,7 +147,7 @@ pub(super) fn began(body: &Value) -> bool {
 /// The HTTP status that an error's code stands for.
 pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
     let names = ["code", "status", "status_code", "http_code", "type"];
-    let is_minimax = std::ptr::eq(error, &body["base_resp"]);
+    let is_minimax = std::ptr::eq(error, &raw const body["base_resp"]);
     let (error, body) = (first(error), first(body));
     if is_minimax && let Some(status) = of_minimax(&error["status_code"]) {
         return Some(status);
@@ -175,7 +175,7 @@ fn number(code: &Value) -> Option<u16> {
     u16::try_from(status).ok()
 }
 
-/// The statuses that MiniMax's own numbers stand for; others number otherwise.
+/// The statuses that `MiniMax`'s own numbers stand for; others number otherwise.
 fn of_minimax(code: &Value) -> Option<u16> {
     Some(match code.as_u64()? {
         1000 | 1013 => 500,
