@@ -132,6 +132,15 @@ impl ChatError {
     }
 }
 
+fn answered(status: u16, in_200: bool) -> String {
+    match (status, in_200) {
+        (_, false) => status.to_string(),
+        // The error has no code of its own.
+        (200, true) => "200 with an error".to_owned(),
+        (_, true) => format!("200 with an error that is a {status}"),
+    }
+}
+
 /// Why a call failed for good.
 ///
 /// [`ChatError::rule`] names the triage rule that it falls under.
@@ -158,7 +167,7 @@ pub enum ChatError {
         tries: u32,
     },
     /// An HTTP error: one that retrying does not mend, or one that stayed.
-    #[error("{url} answered {}{status} (tried {tries} times): {body}", if *.in_200 { "200 with an error that is a " } else { "" })]
+    #[error("{url} answered {} (tried {tries} times): {body}", answered(*.status, *.in_200))]
     Status {
         /// The endpoint.
         url: String,
@@ -166,6 +175,8 @@ pub enum ChatError {
         status: u16,
         /// The body's beginning and end.
         body: String,
+        /// What of the whole body may name the fields of the request that it refuses.
+        refusing: String,
         /// How often it was tried.
         tries: u32,
         /// The triage rule that status and body come to.

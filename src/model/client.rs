@@ -189,9 +189,9 @@ impl Client {
         match error {
             ChatError::Status {
                 status: 400 | 422,
-                body,
+                refusing,
                 ..
-            } if error.rule() == "bad_request" => wire::named(&self.sent(messages), body),
+            } if error.rule() == "bad_request" => wire::named(&self.sent(messages), refusing),
             _ => BTreeSet::new(),
         }
     }
@@ -334,11 +334,13 @@ impl Client {
                 body,
                 rule,
                 in_200,
+                refusing,
                 ..
             } => ChatError::Status {
                 url,
                 status,
                 body,
+                refusing,
                 tries,
                 rule,
                 in_200,
@@ -409,6 +411,14 @@ mod tests {
             (400, "messages must alternate"),
             (401, "reasoning_content"),
             (400, "reasoning_content and all: the prompt is too long"),
+            (
+                400,
+                "The `reasoning_content` of a thinking model must be passed back.",
+            ),
+            (
+                422,
+                r#"{"detail": [{"loc": ["tier"], "input": {"reasoning_content": "x"}}]}"#,
+            ),
         ] {
             let server = Canned::serve(vec![answer(status, "", body)]).await;
             server.client().chat(&thoughtful(), &[]).await.unwrap_err();

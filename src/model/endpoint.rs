@@ -51,6 +51,10 @@ pub(super) enum Failure {
         rule: &'static str,
         /// Whether the response was a 200, with the error in its body.
         in_200: bool,
+        /// Whether part of a reply came with it.
+        began: bool,
+        /// What of the whole body may name the fields that it refuses.
+        refusing: String,
     },
     /// What came is no chat response, or a reply that is none.
     Malformed {
@@ -135,9 +139,12 @@ impl Failure {
         match self {
             Self::Unreachable { .. } => false,
             Self::TimedOut | Self::Malformed { .. } => true,
-            Self::Status { rule, in_200, .. } => {
-                *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule)
-            }
+            Self::Status {
+                rule,
+                in_200,
+                began,
+                ..
+            } => *began || *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule),
         }
     }
 
@@ -183,21 +190,34 @@ impl Endpoint {
             body: self.excerpt(body),
             retry_after,
             in_200: false,
+            began: false,
+            refusing: self.refusing(rule, &text),
         };
         failure.resetting(&text, Timestamp::now())
     }
 
     /// A refusal in the body of a 200, with the status that stands for it.
     pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
-        let text = body.to_string();
+        let said = refusal::beside_the_reply(body).to_string();
+        let rule = refusal::rule_of(status, &said);
         let failure = Failure::Status {
             status,
-            rule: refusal::rule_of(status, &text),
-            body: self.excerpt(text.as_bytes()),
+            rule,
+            body: self.excerpt(body.to_string().as_bytes()),
             retry_after: None,
             in_200: true,
+            began: refusal::began(body),
+            refusing: self.refusing(rule, &said),
         };
-        failure.resetting(&text, Timestamp::now())
+        failure.resetting(&said, Timestamp::now())
+    }
+
+    fn refusing(&self, rule: &str, body: &str) -> String {
+        if rule == refusal::BAD_REQUEST {
+            self.hide(&refusal::that_may_refuse_fields(body))
+        } else {
+            String::new()
+        }
     }
 
     /// Reads a body as far as it comes and is wanted.
@@ -375,6 +395,8 @@ mod tests {
                 retry_after: retry_after.map(Duration::from_secs),
                 rule,
                 in_200: false,
+                began: false,
+                refusing: String::new(),
             };
             let failure = failure.resetting(body, now);
             let (rule, may_pass) = (failure.rule(), failure.may_pass());
@@ -418,6 +440,8 @@ mod tests {
             retry_after: None,
             rule: refusal::rule_of(status, ""),
             in_200: false,
+            began: false,
+            refusing: String::new(),
         };
         for status in [408, 409, 424, 429, 499, 500, 502, 503, 529] {
             assert!(refused(status).may_pass(), "{status}");

@@ -27,6 +27,7 @@ mod tests {
             url: "http://localhost/v1/chat/completions".to_owned(),
             status,
             body: body.to_owned(),
+            refusing: String::new(),
             tries: 1,
             rule: refusal::rule_of(status, body),
             in_200: false,

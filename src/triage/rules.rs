@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::notice::{leading_classes, unframed};
 use super::{Asked, Cause};
 use crate::error::{Error, Result};
-use crate::model::refusal::Words;
+use crate::model::refusal::{Words, are_of_the_endpoint};
 use crate::text::{searched, users_regex};
 
 /// The rules that ship.
@@ -188,8 +188,14 @@ impl Rule {
     /// Whether a text has the rule's words or its pattern; one of them suffices.
     fn says(&self, text: &str) -> bool {
         // A rule may mean the words alone, or with what the program wrote before them.
-        let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
-        let by_pattern = self.pattern.as_ref().map(is_in);
+        let is_in =
+            |regex: &Regex, text: &str| regex.is_match(text) || regex.is_match(unframed(text));
+        let by_pattern = self.pattern.as_ref().map(|pattern| {
+            let is_in = |text: &str| is_in(pattern, text);
+            // A setting is not at fault for what the conversation that is quoted says.
+            let is_shipped = self.cause == Cause::Config && self.origin == Origin::Shipped;
+            is_in(text) && (!is_shipped || are_of_the_endpoint(text, is_in))
+        });
         match self.words {
             None => by_pattern.unwrap_or(true),
             Some(words) => by_pattern.unwrap_or(false) || words.are_in(text),
@@ -263,6 +269,27 @@ mod tests {
         assert_eq!(rules.get("rate_limit").unwrap().cause, Cause::Config);
         assert_eq!(rules.all()[0].id, "mine");
         assert_eq!(rules.all().len(), Rules::shipped().all().len() + 1);
+    }
+
+    #[test]
+    fn what_a_refusal_quotes_of_the_conversation_is_no_setting() {
+        let rules = Rules::shipped();
+        for (said, rule) in [
+            (
+                "'input': {'content': 'It says invalid api key; AuthenticationError'}",
+                "bad_request",
+            ),
+            (
+                "'msg': 'Invalid API key', 'input': {'content': 'hi'}",
+                "authentication_text",
+            ),
+        ] {
+            let text = format!(
+                "litellm.BadRequestError: OpenAIException - Error code: 400 - {{'message': \"[{{'loc': 'k', {said}}}]\"}}"
+            );
+            let found = rules.find(&text, None).map(|rule| rule.id.as_str());
+            assert_eq!(found, Some(rule), "{text}");
+        }
     }
 
     #[test]

@@ -164,6 +164,7 @@ fn litellms(case: &Case) -> Vec<String> {
     let body: Value = serde_json::from_str(&case.body).unwrap();
     let (quoting, telling) = match case.status {
         400 | 422 => ("BadRequestError", "BadRequestError: "),
+        404 => ("NotFoundError", "NotFoundError: NotFoundError: "),
         403 => ("PermissionDeniedError", "APIError: APIError: "),
         429 => ("RateLimitError", "RateLimitError: RateLimitError: "),
         500 => (

@@ -6,8 +6,10 @@
 mod said;
 mod words;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+pub use said::are_of_the_endpoint;
+pub(super) use said::that_may_refuse_fields;
 pub use words::Words;
 
 /// The triage rule of a conversation that is longer than the model's window.
@@ -18,7 +20,7 @@ pub(super) const CONTENT_POLICY: &str = "content_policy";
 pub const FAILED_TOOL_CALL: &str = "failed_tool_call";
 /// That of a response which is no reply.
 pub(super) const MALFORMED: &str = "malformed_response";
-const BAD_REQUEST: &str = "bad_request";
+pub(super) const BAD_REQUEST: &str = "bad_request";
 
 /// The triage rule of a refusal with this status and body.
 pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
@@ -76,6 +78,7 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
         Value::Object(fields) => !fields.is_empty(),
         _ => true,
     };
+    let body = first(body);
     let is_error = body["object"] == "error" || body["type"] == "error";
     [
         &body["error"],
@@ -90,12 +93,65 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
         let failed = &body["base_resp"];
         (failed["status_code"].as_i64().unwrap_or(0) != 0).then_some(failed)
     })
-    .or_else(|| (is_error || body["message"].is_string()).then_some(body))
+    .or_else(|| {
+        let is_told = body["msg"].is_string() && says_that_it_failed(body);
+        (is_error || is_told || body["message"].is_string()).then_some(body)
+    })
+}
+
+/// A list's first element: some put their one error into a list.
+fn first(value: &Value) -> &Value {
+    value.get(0).unwrap_or(value)
+}
+
+/// Whether a response whose code is not HTTP's says that it is none.
+fn says_that_it_failed(body: &Value) -> bool {
+    let code = match &body["code"] {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    body["success"] == false || code.is_some_and(|code| ![0, 200].contains(&code))
+}
+
+/// What a response that holds an error says beside what its model wrote, which may be about anything.
+pub(super) fn beside_the_reply(body: &Value) -> Value {
+    let mut said = body.clone();
+    if let Value::Object(fields) = &mut said {
+        fields.remove("choices");
+        if fields.get("message").is_some_and(Value::is_object) {
+            fields.remove("message");
+        }
+    }
+    let inside = [
+        &body["choices"][0]["error"],
+        &body["choices"][0]["message"]["error"],
+        &body["message"]["error"],
+    ];
+    json!({"response": said, "inside": inside})
+}
+
+/// Whether part of a reply came with an error: it was generated, and may be billed.
+pub(super) fn began(body: &Value) -> bool {
+    let is_there = |value: &Value| match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => false,
+    };
+    let names = ["content", "reasoning_content", "reasoning", "tool_calls"];
+    [&body["choices"][0]["message"], &body["message"]]
+        .into_iter()
+        .any(|message| names.iter().any(|name| is_there(&message[*name])))
 }
 
 /// The HTTP status that an error's code stands for.
 pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
     let names = ["code", "status", "status_code", "http_code", "type"];
+    let is_minimax = std::ptr::eq(error, &raw const body["base_resp"]);
+    let (error, body) = (first(error), first(body));
+    if is_minimax && let Some(status) = of_minimax(&error["status_code"]) {
+        return Some(status);
+    }
     let told = [error, &error["error"], body];
     let codes = || {
         told.iter()
@@ -114,15 +170,21 @@ fn number(code: &Value) -> Option<u16> {
         400..=599 => number,
         // FastChat's begin with the status.
         40_000..=59_999 => number / 100,
-        // MiniMax's own.
+        _ => return None,
+    };
+    u16::try_from(status).ok()
+}
+
+/// The statuses that `MiniMax`'s own numbers stand for; others number otherwise.
+fn of_minimax(code: &Value) -> Option<u16> {
+    Some(match code.as_u64()? {
         1000 | 1013 => 500,
         1001 => 408,
         1002 => 429,
         1004 => 401,
         1008 => 402,
         _ => return None,
-    };
-    u16::try_from(status).ok()
+    })
 }
 
 /// The names that providers have for what others say by a status.
@@ -152,8 +214,6 @@ fn word(code: &Value) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -176,6 +236,30 @@ mod tests {
             assert_eq!(rule_of(status, ""), rule, "{status}");
             assert_eq!(rule_of(status, "<html>no</html>"), rule, "{status}");
         }
+    }
+
+    #[test]
+    fn what_the_model_wrote_before_an_error_says_nothing_of_it() {
+        let wrote = "It raises AuthenticationError: invalid api key; the maximum context length is";
+        let message = json!({"content": wrote});
+        for body in [
+            json!({"choices": [{"message": message, "finish_reason": "error"}],
+                "error": {"message": "The upstream hung up"}}),
+            json!({"choices": [{"message": message, "error": {"message": "It hung up"}}]}),
+            json!({"message": message, "error": "The upstream hung up"}),
+        ] {
+            let said = beside_the_reply(&body).to_string();
+            assert_eq!(rule_of(502, &said), "server_error", "{body}");
+            assert_eq!(rule_of(200, &said), MALFORMED, "{body}");
+            assert!(began(&body), "{body}");
+        }
+        let body = json!({"choices": [{"message": {"content": ""},
+            "error": {"message": "Invalid API key"}}]});
+        assert_eq!(
+            rule_of(200, &beside_the_reply(&body).to_string()),
+            "authentication"
+        );
+        assert!(!began(&body));
     }
 
     #[test]
@@ -205,6 +289,16 @@ mod tests {
                 Some(402),
             ),
             (json!({"message": "invalid api token"}), None),
+            (json!({"error": {"code": "1002", "message": "x"}}), None),
+            (
+                json!({"code": 403, "msg": "x", "success": false}),
+                Some(403),
+            ),
+            (json!([{"error": {"code": 400, "message": "x"}}]), Some(400)),
+            (
+                json!({"errors": [{"code": 429, "message": "x"}]}),
+                Some(429),
+            ),
             (json!({"choices": [{"error": {"code": 502}}]}), Some(502)),
             (
                 json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
@@ -218,6 +312,7 @@ mod tests {
             json!({"choices": [], "error": null}),
             json!({"message": {"content": []}, "error": {}}),
             json!({"base_resp": {"status_code": 0}}),
+            json!({"code": 200, "msg": "ok", "success": true, "choices": []}),
         ] {
             assert_eq!(error_of(&body), None, "{body}");
         }

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::text::searched;
 
 /// The fields in which endpoints quote what they were sent, or what their model wrote.
-const QUOTED: [&str; 10] = [
+const QUOTED: [&str; 11] = [
     "body",
+    "ctx",
     "failed_generation",
     "flagged_input",
     "input",
@@ -43,11 +44,73 @@ pub(super) fn by_the_endpoint(text: &str) -> Cow<'_, str> {
     if let Some(said) = of_json(text, 0) {
         return Cow::Owned(searched(&said).into_owned());
     }
-    // The field's name stays: that there is one may say something.
-    if QUOTATION.is_match(&searchable) {
-        return Cow::Owned(QUOTATION.replace(&searchable, "$1").into_owned());
+    if let Cow::Owned(said) = unquoted(&searchable) {
+        return Cow::Owned(said);
     }
     searchable
+}
+
+/// Whether words that a text holds are also in what it does not quote of the request.
+#[must_use]
+pub fn are_of_the_endpoint(text: &str, is_in: impl Fn(&str) -> bool) -> bool {
+    is_in(&unquoted(text)) || is_in(&by_the_endpoint(text))
+}
+
+/// Where a text or an item of it demands a field rather than refuses it.
+static DEMAND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:missing|required|must (?:also )?(?:be (?:passed|provided|included|present|sent|given)|contain|have|include))\b",
+    )
+    .expect("tested")
+});
+
+/// The sentences and items of a text.
+static PIECES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\n|\.\s|[}\])] *, *[{\[(]").expect("tested"));
+
+/// What a whole refusal says that may name the fields it does not take, and not those it wants.
+pub(in super::super) fn that_may_refuse_fields(text: &str) -> String {
+    let mut said = String::new();
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => gather(&value, 0, &mut said),
+        Err(_) => said.push_str(&unquoted(text)),
+    }
+    let pieces = PIECES.split(&said).filter(|piece| !DEMAND.is_match(piece));
+    pieces.collect::<Vec<_>>().join("\n")
+}
+
+/// Names and texts of what a refusal says, but for what it quotes and for errors of a field's absence.
+fn gather(value: &Value, depth: usize, said: &mut String) {
+    let is_demand = |field: &str| value[field].as_str().is_some_and(|it| DEMAND.is_match(it));
+    match value {
+        Value::String(text) => {
+            said.push('\n');
+            match serde_json::from_str::<Value>(text) {
+                Ok(inner) if depth < DEEPEST && !inner.is_string() => {
+                    gather(&inner, depth + 1, said);
+                }
+                _ => said.push_str(&unquoted(text)),
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| gather(value, depth, said)),
+        Value::Object(_) if value["loc"].is_array() && (is_demand("msg") || is_demand("type")) => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                said.push('\n');
+                said.push_str(name);
+                if !QUOTED.contains(&name.as_str()) {
+                    gather(value, depth, said);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A text that is not JSON, up to where it quotes the request.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    // The field's name stays: that there is one may say something.
+    QUOTATION.replace(text, "$1")
 }
 
 /// The texts of the JSON that a text holds, with what stands before and after it.
@@ -79,7 +142,7 @@ fn collect(value: &Value, depth: usize, said: &mut String) {
             let inner = (depth < DEEPEST)
                 .then(|| of_json(text, depth + 1))
                 .flatten();
-            said.push_str(inner.as_deref().unwrap_or(text));
+            said.push_str(&inner.map_or_else(|| unquoted(text), Cow::Owned));
         }
         Value::Array(list) => list.iter().for_each(|value| collect(value, depth, said)),
         Value::Object(fields) => {
@@ -115,10 +178,45 @@ mod tests {
             format!(
                 "Error code: 422 - {{'detail': [{{'msg': 'no', 'input': {{'content': '{quoted}'}}}}]}}"
             ),
+            // Pydantic's errors as Python prints them, within JSON.
+            json!({"object": "error", "message": format!(
+                "[{{'type': 'extra_forbidden', 'msg': 'no', 'input': {{'content': '{quoted}'}}}}]"
+            )})
+            .to_string(),
+            format!("[{{'type': 'value_error', 'ctx': {{'error': ValueError('{quoted}')}}}}]"),
             format!("BadRequestError: no\nReceived Messages=[{{'content': '{quoted}'}}]"),
         ] {
             let said = by_the_endpoint(&text);
             assert!(!said.contains("maximum"), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_refused_where_it_is_named_and_neither_quoted_nor_demanded() {
+        let error = |loc: &str, msg: &str, quoted: &str| json!({"loc": ["body", loc], "msg": msg, "input": {"content": quoted}});
+        let extra = "Extra inputs are not permitted";
+        let names = Regex::new(r"\bk\b").unwrap();
+        let others: Vec<Value> = vec![error("name", "Field required", &"x".repeat(600)); 4];
+        let in_the_middle = [others.clone(), vec![error("k", extra, "")], others].concat();
+        for (text, is_refused) in [
+            (json!({"detail": in_the_middle}).to_string(), true),
+            (json!({"errors": {"k": ["is unknown"]}}).to_string(), true),
+            (json!({"message": json!({"k": "no"}).to_string()}).to_string(), true),
+            (
+                json!({"message": "[{'loc': ('k',), 'msg': 'extra'}, {'loc': ('n',), 'msg': 'Field required'}]"})
+                    .to_string(),
+                true,
+            ),
+            ("k is not known".to_owned(), true),
+            (json!({"detail": [error("tier", extra, "k")]}).to_string(), false),
+            (json!({"detail": [error("k", "Field required", "")]}).to_string(), false),
+            (
+                json!({"message": "The `k` of a message must be passed back to us."}).to_string(),
+                false,
+            ),
+        ] {
+            let said = that_may_refuse_fields(&text);
+            assert_eq!(names.is_match(&said), is_refused, "{text:.200}: {said}");
         }
     }
 

@@ -43,7 +43,9 @@ impl Words {
     /// server that failed says less of keys and models than of itself.
     pub(super) fn read_at(status: u16) -> &'static [Self] {
         match status {
-            401 | 402 | 404 | 408 => &[],
+            401 | 402 | 408 => &[],
+            // OpenRouter's, where no provider of the model takes so long a conversation.
+            404 => &[Self::ContextWindow, Self::ContentPolicy],
             429 => &[Self::RequestOverRate, Self::QuotaExhausted],
             500..=599 => &[
                 Self::FailedToolCall,
@@ -112,7 +114,8 @@ words! {
         r"context[_ -]?(?:length|window|size|limit)[_ -]?(?:is[_ -])?exceeded",
         r"exceeds?_context",
         r"(?:prompt|input|context|conversation|messages)_(?:is_)?too_(?:long|large)",
-        r"max_prompt_tokens_exceeded",
+        r"(?:prompt|input|context)_tokens_exceeded",
+        r"\b(?:prompt|input|context|conversation)TooLong",
         r"tokens_limit_reached",
         r"context[_ -]?overflow",
         // Older vLLM: the prompt leaves less than nothing.
@@ -131,7 +134,7 @@ words! {
         // "The total number of tokens in your request is larger than the N allowed".
         r"\btokens?\b[^.\n]{0,60}\b(?:larger|greater|more|higher|above|over|beyond) (?:than )?(?:the )?[^.\n]{0,30}\b(?:limit|allow\w*|maximum|model)\b",
         r"\btoo (?:large|long|big)\b[^\n]{0,60}\b[1-9][\d,_]* tokens\b",
-        r"\b(?:not|n't) fit (?:in|into|within)\b[^.\n]{0,30}\b(?:context|window)\b",
+        r"\b(?:not|n't) fit (?:in|into|within)\b[^.\n]{0,30}\b(?:context|window|kv[ _-]?cache)\b",
         // "prompt is too long", "Your input is too long for …".
         r"\b(?:prompt|input|inputs|context|conversation|history|messages|sequence|request)(?: (?:text|length|size|tokens?))?(?: (?:is|are|was|were|became|got))?(?: (?:far|much|way))? too (?:long|large|big)\b",
         r"\btoo many (?:input |prompt |total |context )?tokens\b",
@@ -156,7 +159,11 @@ words! {
         r"\bcontext[ _-](?:length|size|window)(?: is| of|:)?(?: only)? \(?\d",
         // "… but the request contains N tokens".
         r"\b(?:request|prompt|input|messages|conversation)s? (?:has|have|had|contains?|containing|uses?|used|needs?|requires?|resulted in|results in|is|are|of|with)(?: about| at least| approximately| roughly| over| a total of)* \(?[1-9][\d,_.]*[km]? ?(?:input |prompt |total |text )?tokens\b",
-        r"\b[1-9][\d,_]* tokens? (?:>|exceeds?|(?:is |are )?(?:over|above|more than|greater than)) (?:the )?(?:\w+ )?[1-9]",
+        r"\b[1-9][\d,_]* tokens? (?:>|exceeds?|(?:is |are )?(?:over|above|more than|greater than)) (?:the )?(?:\w+ ){0,3}[1-9]",
+        // Numbers, with little beside them.
+        r"\brequested \(?[1-9][\d,_]*\)? (?:input |prompt )?tokens\b[^.\n]{0,40}\b(?:supports?|allows?)\b",
+        r"\b(?:token count|number of tokens)\b[^.\n]{0,30}\bexceed",
+        r"\b(?:input|prompt) tokens: ?[1-9][\d,_]*\b[^.\n]{0,20}\b(?:max|limit)",
         r#"\bmessages(?:\[\d+\])?(?:\.content)?(?:\[\d+\])?(?:\.text)?['"`]?\W{1,4}(?:string|array|content|value) (?:is )?too long\b"#,
         r"\bexpected maxLength: \d+, actual\b",
         r"(?:上下文|输入|提示词?|对话|prompt|tokens?).{0,20}(?:超出|超过|超长|过长|太长|超限)|(?:超出|超过).{0,20}(?:上下文|最大长度|长度限制|token)",
@@ -178,7 +185,7 @@ words! {
     LARGE = [r"\brequest too large for "];
 
     FILTER = [
-        r"\bcontent[_ -]?(?:filter|policy|management polic|moderation|safety|inspection|violat|exists risk)",
+        r"\bcontent[_ -]?(?:filter|polic(?:y|ies)\b|management polic|moderation|safety|inspection|violat|exists risk)",
         r"\bContentPolicy|\bResponsibleAI|\bDataInspectionFailed\b|\bdata_inspection_failed\b",
         r"\bsafety (?:system|filter|setting|check|reason|polic|guideline|violat)|\bsafety_(?:check|filter|violation)",
         r"\b(?:requires?|by|failed|input|output|prompt) moderation\b|moderation[ _](?:error|fail|block|flag|reason|refus)|\bflagged_input\b",
@@ -189,7 +196,7 @@ words! {
         r"\bguardrails?\b[^.\n]{0,40}\b(?:interven|block|violat|trigger)|\bviolat\w+ guardrail|\bguardrail_intervened\b",
         r"\bviolat\w+\b[^.\n]{0,30}\b(?:acceptable|ai|community|content|safety|usage|use)\b[^.\n]{0,15}\b(?:polic(?:y|ies)|guidelines|terms)\b",
         r"\b(?:inappropriate|prohibited|harmful|sensitive|unsafe|offensive|objectionable|disallowed)[_ ](?:content|input|output|information|words?|text|prompt|material)\b",
-        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive)\b|_sensitive\b",
+        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive|toxic)\b|_sensitive\b",
         r"\bjailbreak|\bGuardrailRaised|\brisk control\b|\b(?:sexual|violent|hateful) (?:content|material)\b",
         r"敏感|不安全|违规|违禁|内容安全",
     ];
@@ -208,7 +215,11 @@ words! {
         r"\binvalid tool (?:call )?generation\b|\bno valid response generated\b",
         r"\b(?:model|generation) (?:has )?(?:produced|generated) (?:an )?(?:invalid|malformed) (?:content|tool|function|output|json|response)",
         r"\b(?:malformed|invalid|unexpected)[_ ](?:function|tool)[_ ]call\b",
-        r"\b(?:generate|produce|emit) a valid (?:tool|function) call\b|\btool call arguments (?:are|is) not (?:valid )?JSON\b",
+        r"\b(?:generate|produce|emit) a valid (?:tool|function) call\b",
+        r"\b(?:tool|function)[ _-]?calls? arguments?\b[^.\n]{0,20}\b(?:must be|are not|is not) (?:valid )?JSON\b",
+        r"\b(?:malformed JSON|invalid JSON|unterminated string)\b[^.\n]{0,30}\b(?:tool|function)[ _-]?call",
+        // llama.cpp, of what its model wrote.
+        r"\bempty grammar stack\b",
         r"\bHarmonyError\b|\bharmony\b[^.\n]{0,30}\b(?:pars|error)|\bunexpected tokens? \d+ while expecting\b|\bunexpected tokens remaining in message header\b",
         r"\bXML syntax error on line \d",
     ];
@@ -218,6 +229,7 @@ words! {
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found|incorrect|wrong)\b|\bAPI_KEY_INVALID\b",
         r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
         r"\bapi key\b[^.\n]{0,30}\b(?:is|was) (?:invalid|incorrect|not valid|wrong|expired|revoked)\b",
+        r"(?m:^\s*invalid (?:access |auth )?token\.?\s*$)",
         r"\bno connected db\b|\bno_db_connection\b",
         r"\bauthentication[ _]?(?:error|failed|failure)\b|\binvalid (?:authentication|credentials)\b|\bunauthorized\b",
     ];
@@ -230,6 +242,7 @@ words! {
         r"\bbudget has been exceeded\b|\bbudget_exceeded\b|\b(?:spend(?:ing)?|monthly|billing)(?: usage| spend)? (?:limit|quota|allowance|cap) (?:has been |was |is )?(?:reached|exceeded|used up|exhausted|hit)\b",
         r"\bcheck your (?:plan and )?billing\b|\bfree tier\b[^.\n]{0,30}\bused up\b",
         r"\bquota (?:has been |is |was )?(?:not enough|exhausted|used up|exceeded|insufficient|spent)\b",
+        r"\bkey limit exceeded\b|\bexceeded (?:your |the )?(?:monthly )?(?:included )?credits\b",
         r"\bArrearage\b|\boverdue[ -]payment\b|\baccount is in good standing\b",
         r"余额不足|欠费|额度",
     ];
@@ -272,6 +285,7 @@ mod tests {
             "Invalid 'user': string too long. Expected a string with maximum length 64",
             "prompt length must be at least 1",
             "temperature must be at most 2",
+            "Requested 17000 tokens but this model only supports 8192 output tokens",
         ] {
             assert!(!Words::ContextWindow.are_in(text), "{text}");
         }
@@ -290,6 +304,14 @@ mod tests {
             "This model takes up to 8192 tokens of context",
             "Conversation too long. Please start a new one.",
             "输入长度超出限制",
+            "Requested 17000 tokens but this model only supports 16384",
+            "Token count 17000 exceeds limit 16384",
+            "Number of tokens (17000) exceeds maximum (16384)",
+            "prompt: 17000 tokens exceeds maximum of 16384",
+            "input tokens: 17000, max: 16384",
+            "the prompt does not fit into the KV cache",
+            "PromptTooLongError",
+            "prompt_tokens_exceeded",
         ] {
             assert!(Words::ContextWindow.are_in(text), "{text}");
         }
@@ -298,6 +320,8 @@ mod tests {
             "The generation was stopped due to a safety violation",
             "GuardrailRaisedException: pii",
             "输入内容包含敏感信息",
+            "Blocked because of our content policies",
+            "The prompt was considered toxic",
         ] {
             assert!(Words::ContentPolicy.are_in(text), "{text}");
         }
@@ -306,15 +330,24 @@ mod tests {
             "Error in parsing tool calls from model output",
             "harmony parsing error",
             "could not parse model output as a tool call",
+            "Unexpected empty grammar stack after accepting piece: {",
+            "function call arguments must be valid JSON",
+            "Unterminated string in the tool call's arguments",
+            "The model emitted malformed JSON for a tool call",
         ] {
             assert!(Words::FailedToolCall.are_in(text), "{text}");
         }
         for text in [
             "No credits left on this account",
             "user quota is not enough",
+            "Key limit exceeded (total limit)",
+            "You have exceeded your monthly included credits",
         ] {
             assert!(Words::QuotaExhausted.are_in(text), "{text}");
         }
+        let refused = r#"{"error": {"message": "Invalid token"}}"#;
+        assert!(Words::Authentication.are_in(refused));
+        assert!(!Words::Authentication.are_in("Invalid token at line 1"));
     }
 
     #[test]
