@@ -232,7 +232,7 @@ fn a_refusal_that_stays_without_the_field_ends_the_trial() {
     let model = model(&place);
     let check = |request: &Value| {
         let has_reply = messages(request).iter().any(|it| it["role"] == "assistant");
-        let why = "reasoning_content in message 2 is missing or not wanted".to_owned();
+        let why = "reasoning_content in message 2 is not wanted".to_owned();
         if has_reply { Err((400, why)) } else { Ok(()) }
     };
     let strict = Strict::before(&model.base, check, think);
@@ -243,7 +243,7 @@ fn a_refusal_that_stays_without_the_field_ends_the_trial() {
     assert_eq!(strict.refused().len(), 2);
     let result = place.json("logs/demo-smoke1-solo/solo/ferry_task/1/f1_f2/result.json");
     let error = result["agent"]["error"].as_str().unwrap();
-    assert!(error.contains("is missing or not wanted"), "{error}");
+    assert!(error.contains("is not wanted"), "{error}");
 }
 
 #[test]
