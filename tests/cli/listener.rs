@@ -6,6 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::support::Place;
+
 /// The command by which an agent submits.
 pub const SUBMITS: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 
@@ -158,4 +160,31 @@ pub fn redirect(status: u16, to: &str) -> String {
     format!(
         "HTTP/1.1 {status} Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     )
+}
+
+/// Configures native runs of this model against a listener, one pair at a time and each once; `native`
+/// follows in the engine's own table.
+pub fn configure(place: &Place, listener: &Listener, model: &str, native: &str) {
+    let text = format!(
+        r#"
+[experiment]
+name = "t"
+engine = "native"
+backend = "fake"
+model = "{model}"
+concurrency = 1
+[attempts]
+max_attempts = 1
+[upstream]
+cooperbench_dir = "cb"
+api_base = "{}/v1/chat/completions"
+[upstream.env]
+COHERE_API_KEY = "sk-test-123456"
+OPENAI_API_KEY = "sk-test-123456"
+[native]
+{native}
+"#,
+        listener.base
+    );
+    place.write("regatta.toml", text);
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, SUBMITS, answer, reply};
+use crate::listener::{self, Listener, SUBMITS, answer, reply};
 use crate::support::{Place, Ran};
 
 const DIR: &str = "cb/logs/t-smoke1-solo/solo/lighthouse_task/7/f1_f2";
@@ -14,28 +14,8 @@ fn run(place: &Place, listener: &Listener, model: &str, tries: u32) -> Ran {
 }
 
 fn run_with(place: &Place, listener: &Listener, model: &str, tries: u32, more: &[&str]) -> Ran {
-    let text = format!(
-        r#"
-[experiment]
-name = "t"
-engine = "native"
-backend = "fake"
-model = "{model}"
-[attempts]
-max_attempts = 1
-[upstream]
-cooperbench_dir = "cb"
-api_base = "{}/v1/chat/completions"
-[upstream.env]
-COHERE_API_KEY = "sk-test-123456"
-OPENAI_API_KEY = "sk-test-123456"
-[native]
-call_tries = {tries}
-step_limit = 20
-"#,
-        listener.base
-    );
-    place.write("regatta.toml", text);
+    let native = format!("call_tries = {tries}\nstep_limit = 20");
+    listener::configure(place, listener, model, &native);
     let args = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
     let output = place
         .regatta(&[&args[..], more].concat())

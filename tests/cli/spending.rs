@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, SUBMITS, reply, reply_of};
+use crate::listener::{self, Listener, SUBMITS, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-smoke1-solo";
@@ -14,30 +14,8 @@ const RUN_ONE: [&str; 6] = ["run", "--setting", "solo", "--smoke", "1", "--no-pr
 const CALL: f64 = 0.0035;
 
 fn configure(place: &Place, listener: &Listener, model: &str, more: &str) {
-    let text = format!(
-        r#"
-[experiment]
-name = "t"
-engine = "native"
-backend = "fake"
-model = "{model}"
-concurrency = 1
-[attempts]
-max_attempts = 1
-[upstream]
-cooperbench_dir = "cb"
-api_base = "{}/v1/chat/completions"
-[upstream.env]
-COHERE_API_KEY = "sk-test-123456"
-OPENAI_API_KEY = "sk-test-123456"
-[native]
-call_tries = 1
-step_limit = 6
-{more}
-"#,
-        listener.base
-    );
-    place.write("regatta.toml", text);
+    let native = format!("call_tries = 1\nstep_limit = 6\n{more}");
+    listener::configure(place, listener, model, &native);
 }
 
 fn command(place: &Place, args: &[&str]) -> Command {
