@@ -249,9 +249,12 @@ impl Survey<'_> {
         // Our own engine says itself what it saw.
         let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
         let suspect = |feature| {
-            let patch = dir.patch(feature).metadata();
-            !record.is_submitted()
-                || (!is_native && patch.is_ok_and(|meta| meta.len() < SHORT_PATCH))
+            let is_short = || {
+                dir.patch(feature)
+                    .metadata()
+                    .is_ok_and(|meta| meta.len() < SHORT_PATCH)
+            };
+            !record.is_submitted() || (!is_native && is_short())
         };
         let mut case = Case::default();
         for agent in &record.agents {
@@ -259,11 +262,12 @@ impl Survey<'_> {
             // and for its end, unless nothing there can change the finding.
             let in_ledger = known.is_some_and(|entry| entry.usage.is_some());
             let untold = agent.usage.is_none() && !in_ledger;
-            let wanted = untold || record.is_error() || suspect(agent.feature);
+            let is_suspect = suspect(agent.feature);
+            let wanted = untold || record.is_error() || is_suspect;
             let trajectory = wanted
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
                 .flatten();
-            let patch = if suspect(agent.feature) {
+            let patch = if is_suspect {
                 crate::files::read_up_to(&dir.patch(agent.feature), SHORT_PATCH)
                     .ok()
                     .flatten()
