@@ -10,29 +10,30 @@
 //! - holds back new containers once it is told that no more may start,
 //! - answers for containers that are gone (see `dead_exec`), also when the whole daemon is.
 
+mod answer;
+mod dead_exec;
+mod hijack;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-use super::hijack::{ClientSocket, Marked};
-use super::{Docker, Endpoint, dead_exec};
+use self::answer::{Body, is_gone, read, refusal, whole};
+use self::hijack::{ClientSocket, Marked};
 use crate::error::{Error, Result};
+use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::events::Lost;
-
-/// A response's body: passed on, or ours.
-pub type Body = BoxBody<Bytes, hyper::Error>;
 
 /// What the relay saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -615,40 +616,6 @@ fn join(client: hyper::upgrade::OnUpgrade, daemon: hyper::upgrade::OnUpgrade, ma
         // Either side may break off: that is how a hijacked connection ends.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut daemon).await;
     });
-}
-
-/// What the daemon answers about a container or an exec that is not there, or not running.
-fn is_gone(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NOT_FOUND | StatusCode::CONFLICT)
-}
-
-/// A response's head, its body, and the JSON in that; a body that breaks off is an empty one.
-async fn read(response: Response<Body>) -> (hyper::http::response::Parts, Bytes, Value) {
-    let (head, body) = response.into_parts();
-    let bytes = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    let answer = serde_json::from_slice(&bytes).unwrap_or_default();
-    (head, bytes, answer)
-}
-
-fn whole(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed()
-}
-
-/// A JSON response of ours.
-pub fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(whole(body.to_string().into()));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
-}
-
-fn refusal(status: StatusCode, message: &str) -> Response<Body> {
-    json_response(status, &json!({"message": message}))
 }
 
 /// A value of a query string; Docker's names need no decoding.
