@@ -13,6 +13,7 @@ pub mod error;
 pub mod evaluation;
 pub mod executor;
 pub mod files;
+pub mod guest;
 pub mod hint;
 pub mod model;
 pub mod process;

@@ -11,7 +11,7 @@ const ROWS: [&[&str]; 8] = [
     &["engine", "report"],
     &["agent", "evaluation", "triage"],
     &["model", "sandbox"],
-    &["store"],
+    &["guest", "store"],
     &[
         "bench", "config", "demo", "error", "files", "hint", "process", "secret", "text",
     ],
