@@ -22,5 +22,6 @@ pub mod runner;
 pub mod sandbox;
 pub mod secret;
 pub mod store;
+pub mod survey;
 pub mod text;
 pub mod triage;
