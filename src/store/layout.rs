@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName, TaskKey};
 use crate::error::{Error, Result, nearest};
-use crate::files;
 use crate::hint;
+use crate::{files, process};
 
 /// The root of the log tree, `logs/`.
 #[derive(Clone, Debug)]
@@ -215,7 +215,7 @@ impl RunDir {
 
     /// Every pair directory of the run, with the tree it stands in, in order.
     pub fn pairs(&self) -> Result<Vec<(Tree, Pair)>> {
-        let mut found = Vec::new();
+        let mut tasks = Vec::new();
         for tree in Tree::ALL {
             for repo_dir in files::list(&self.tree(tree))? {
                 let Some(repo) = repo_dir.file_name().and_then(|name| name.to_str()) else {
@@ -223,19 +223,21 @@ impl RunDir {
                 };
                 for task_dir in files::list(&repo_dir).unwrap_or_default() {
                     let id = task_dir.file_name().and_then(|name| name.to_str());
-                    let Some(id) = id.and_then(|id| id.parse().ok()) else {
-                        continue;
-                    };
-                    for pair_dir in files::list(&task_dir).unwrap_or_default() {
-                        let name = pair_dir.file_name().and_then(|name| name.to_str());
-                        let task = TaskKey::new(repo, id);
-                        if let Some(pair) = name.and_then(|name| Pair::from_dir_name(task, name)) {
-                            found.push((tree, pair));
-                        }
+                    if let Some(id) = id.and_then(|id| id.parse().ok()) {
+                        tasks.push((tree, TaskKey::new(repo, id), task_dir));
                     }
                 }
             }
         }
+        let of_tasks = process::in_parallel(&tasks, |(tree, task, dir)| {
+            let pairs = files::list(dir).unwrap_or_default();
+            let names = pairs.iter().filter_map(|dir| dir.file_name()?.to_str());
+            names
+                .filter_map(|name| Pair::from_dir_name(task.clone(), name))
+                .map(|pair| (*tree, pair))
+                .collect::<Vec<_>>()
+        });
+        let mut found = of_tasks.concat();
         // By number: as text, task 10 comes before task 9.
         found.sort();
         Ok(found)

@@ -9,10 +9,7 @@ use super::manifest::digest;
 use crate::bench::pin::features_by_task;
 use crate::bench::{Pair, Pin, TaskKey};
 use crate::files;
-use crate::process::processors;
-
-/// More threads than this gain nothing over some hundred small files.
-const THREADS: usize = 8;
+use crate::process::in_parallel;
 
 /// A dataset's files by digest; each is read once.
 #[derive(Debug)]
@@ -35,23 +32,10 @@ impl TaskFiles {
     #[must_use]
     pub fn of_tasks(&self, pairs: &[Pair]) -> BTreeMap<String, Pin> {
         let tasks: Vec<_> = features_by_task(pairs).into_iter().collect();
-        // Hundreds of small files are mostly system calls: threads share the wait.
-        let chunk = tasks.len().div_ceil(processors().min(THREADS)).max(1);
-        std::thread::scope(|scope| {
-            let parts = tasks.chunks(chunk).map(|part| {
-                scope.spawn(move || {
-                    let pins = part.iter().map(|(task, features)| {
-                        (task.to_string(), self.pin(task, Pin::names(features)))
-                    });
-                    pins.collect::<Vec<_>>()
-                })
-            });
-            let parts: Vec<_> = parts.collect();
-            let joined = parts
-                .into_iter()
-                .flat_map(|part| part.join().unwrap_or_default());
-            joined.collect()
-        })
+        let pins = in_parallel(&tasks, |(task, features)| {
+            (task.to_string(), self.pin(task, Pin::names(features)))
+        });
+        pins.into_iter().collect()
     }
 
     /// What the verdict on a pair depends on, but for the world.

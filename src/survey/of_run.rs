@@ -11,6 +11,7 @@ use crate::evaluation::Verdict;
 use crate::evaluation::of_trial::{Evidence, OfTrial};
 use crate::evaluation::reason;
 use crate::model::price::{PriceTable, cost_of};
+use crate::process;
 use crate::store::eval::EvalFile;
 use crate::store::events::ContainerFacts;
 use crate::store::reasons::Reasons;
@@ -242,24 +243,8 @@ impl Survey<'_> {
             }
             None => self.run.pairs()?,
         };
-        // Reading thousands of small files is mostly system calls: two threads halve the wait.
-        let threads = crate::process::processors().min(8);
-        let chunk = pairs.len().div_ceil(threads).max(1);
-        Ok(std::thread::scope(|scope| {
-            let parts: Vec<_> = pairs
-                .chunks(chunk)
-                .map(|part| {
-                    scope.spawn(move || {
-                        part.iter()
-                            .map(|(tree, pair)| self.pair(*tree, pair))
-                            .collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            parts
-                .into_iter()
-                .flat_map(|part| part.join().unwrap_or_default())
-                .collect()
+        Ok(process::in_parallel(&pairs, |(tree, pair)| {
+            self.pair(*tree, pair)
         }))
     }
 
