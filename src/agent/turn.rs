@@ -20,6 +20,7 @@ use crate::bench::{Spending, Usage};
 use crate::guest::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
+use crate::model::ids::Ids;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
 use crate::model::tape::{Ended, Tape};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
@@ -302,6 +303,7 @@ async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
 
 impl Turn {
     fn new(mut agent: Agent) -> Self {
+        let ids = (!agent.tape.repeats_ids()).then(Ids::default);
         let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -324,7 +326,7 @@ impl Turn {
             tape,
             prompts,
             place: Place::Starting(starting),
-            transcript: Transcript::new(Arc::clone(&agent.on_log)),
+            transcript: Transcript::new(Arc::clone(&agent.on_log), ids),
             announced: Vec::new(),
             begun: Instant::now(),
             not_counted: Duration::ZERO,
@@ -369,8 +371,9 @@ impl Turn {
                 }
             }
             let (mut reply, actions) = match self.ask().await {
-                Ok(Some(reply)) => {
+                Ok(Some(mut reply)) => {
                     self.unread = 0;
+                    self.transcript.tell_apart(&mut reply.message.tool_calls);
                     let actions = self.actions(&reply);
                     (reply, actions)
                 }
@@ -768,6 +771,7 @@ impl Turn {
             }
             Place::Gone => {}
         }
+        let mut was_asking = self.asking_since.is_some();
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
@@ -785,8 +789,9 @@ impl Turn {
                 },
                 _ => Ended::Itself,
             };
-            if let Err(error) = self.tape.lock().await.end(ended) {
-                status = Status::Failed(error.into());
+            match self.tape.lock().await.end(ended, was_asking) {
+                Ok(was) => was_asking = was,
+                Err(error) => status = Status::Failed(error.into()),
             }
         }
         let error = match &status {
@@ -794,7 +799,7 @@ impl Turn {
             Status::SandboxEnded(how) => Some(how.as_str()),
             _ => None,
         };
-        if self.asking_since.is_some() {
+        if was_asking {
             // The call was given up on, and may be billed all the same.
             self.has_unknown_usage = true;
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub struct Client {
     pace: Arc<Pace>,
     /// The extras of messages that the endpoint refused: they are sent no more.
     left_out: Mutex<BTreeSet<String>>,
+    /// Whether it was answered before: its settings can be.
+    was_answered: AtomicBool,
 }
 
 /// What was asked in the end, and what became of it.
@@ -145,6 +148,7 @@ impl Client {
             backoff_max: options.backoff_max,
             pace: options.pace,
             left_out: Mutex::default(),
+            was_answered: AtomicBool::default(),
         }
     }
 
@@ -158,9 +162,10 @@ impl Client {
     /// which it names, goes again without these, and so does every later one.
     pub async fn ask(&self, messages: &[Message], tools: &[Tool]) -> Asked {
         let mut left_out = Vec::new();
+        let mut discarded = false;
         loop {
             let request = self.request(messages, tools);
-            let outcome = self.exchange(&request).await;
+            let outcome = self.exchange(&request, discarded).await;
             // Every name is left out once, so this ends.
             let refused = match &outcome {
                 Err(error) => self.refused(error, messages),
@@ -173,6 +178,7 @@ impl Client {
                     left_out,
                 };
             }
+            discarded = outcome.is_err_and(|error| error.may_be_billed());
             self.leave_out(&refused);
             left_out.extend(refused);
         }
@@ -220,10 +226,10 @@ impl Client {
             .request(&self.model, &messages, tools, &self.extra)
     }
 
-    /// Sends a request until a chat response comes or trying again makes no sense.
-    async fn exchange(&self, request: &Value) -> Result<Exchange, ChatError> {
+    /// Sends a request until a chat response comes or trying again makes no sense. `discarded`:
+    /// whether earlier tries of the same call may be billed.
+    async fn exchange(&self, request: &Value, mut discarded: bool) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
-        let mut discarded = false;
         let mut tried = 0;
         loop {
             let (permit, waited) = self.pace.enter().await;
@@ -231,6 +237,7 @@ impl Client {
             tried += 1;
             let failure = match self.attempt(request).await {
                 Ok(response) => {
+                    self.was_answered.store(true, Ordering::Relaxed);
                     permit.succeeded();
                     return Ok(Exchange {
                         response,
@@ -238,8 +245,12 @@ impl Client {
                         discarded,
                     });
                 }
+                Err(failure) if self.was_answered.load(Ordering::Relaxed) => {
+                    failure.after_answers()
+                }
                 Err(failure) => failure,
             };
+            discarded |= failure.may_be_billed();
             let pause = if let Failure::Status {
                 status: 429,
                 retry_after,
@@ -254,10 +265,11 @@ impl Client {
                 permit.held();
                 self.pause(tried, &failure)
             };
-            if tried >= failure.tries(self.tries) || !failure.may_pass() {
-                return Err(self.error(failure, tried));
+            let may_pass =
+                failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
+            if tried >= failure.tries(self.tries) || !may_pass {
+                return Err(self.error(failure, tried, discarded));
             }
-            discarded |= failure.may_be_billed();
             tokio::time::sleep(pause).await;
         }
     }
@@ -273,7 +285,9 @@ impl Client {
             message,
             usage,
             is_cut,
-        } = self.read(&raw).map_err(|failure| self.error(failure, 1))?;
+        } = self
+            .read(&raw)
+            .map_err(|failure| self.error(failure, 1, true))?;
         Ok(Reply {
             message,
             usage,
@@ -319,11 +333,15 @@ impl Client {
             .max(asked.min(RETRY_AFTER_MAX))
     }
 
-    fn error(&self, failure: Failure, tries: u32) -> ChatError {
+    fn error(&self, failure: Failure, tries: u32, may_be_billed: bool) -> ChatError {
         let url = self.shown.clone();
-        let may_be_billed = failure.may_be_billed();
         match failure {
-            Failure::Unreachable { why, .. } => ChatError::Unreachable { url, why, tries },
+            Failure::Unreachable { why, .. } => ChatError::Unreachable {
+                url,
+                why,
+                tries,
+                may_be_billed,
+            },
             Failure::TimedOut => ChatError::TimedOut {
                 url,
                 seconds: self.endpoint.timeout.as_secs(),

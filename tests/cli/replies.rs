@@ -327,6 +327,66 @@ fn a_tool_call_that_its_server_cannot_read_is_told_to_the_model() {
     }
 }
 
+/// Where it says so in the word for how the reply ended.
+#[test]
+fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
+    for word in [
+        "tool_parse_error",
+        "tool_call_parse_error",
+        "function_call_error",
+        "invalid_function_call",
+        "tool_error",
+    ] {
+        let message = json!({"role": "assistant", "content": ""});
+        let broken = openai(&json!({"finish_reason": word, "message": message}));
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                1 => broken.clone(),
+                2 => reply(SUBMITS),
+                _ => reply("ls"),
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(0);
+        let told = told(&place).remove(0);
+        assert!(told.contains("its tool call could not be read: "), "{told}");
+        assert_eq!(agent(&place)["status"], "Submitted", "{word}");
+    }
+}
+
+/// A try that may be billed counts also where another one ends the call.
+#[test]
+fn a_replay_knows_as_much_of_what_was_spent() {
+    let failed = cohere("TIMEOUT", "", &Value::Null);
+    let refused = answer(401, "", "{}");
+    for (answers, usage_unknown) in [
+        (vec![failed.clone()], true),
+        (vec![failed, refused.clone()], true),
+        (vec![answer(504, "", "<html>")], true),
+        (vec![refused], false),
+    ] {
+        let tries = answers.len().try_into().unwrap();
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => reply("ls"),
+                _ => answers[number - 1].clone(),
+            })
+        });
+        let place = Place::new();
+        let model = "command-a-03-2025";
+        run_with(&place, &listener, model, tries, &["--record", "tapes"]);
+        let recorded = agent(&place);
+        let unknown = recorded["usage_unknown"] == true;
+        assert_eq!(unknown, usage_unknown, "{recorded:#}");
+        std::fs::rename(place.join("cb/logs"), place.join("first")).unwrap();
+        run_with(&place, &listener, model, tries, &["--replay", "tapes"]);
+        let replayed = agent(&place);
+        for field in ["status", "error", "steps", "cost", "usage_unknown"] {
+            assert_eq!(replayed[field], recorded[field], "{field}");
+        }
+    }
+}
+
 #[test]
 fn a_server_that_never_reads_its_models_calls_ends_the_agent_after_a_few() {
     for refused in unreadable() {
