@@ -331,6 +331,33 @@ fn a_last_message_in_blocks_and_a_status_in_the_harnesss_error_are_read() {
     assert_cause(&place, "infra", "server_error", "agents.agent2.error");
 }
 
+/// `LiteLLM`'s proxy without a database answers a wrong key so, and some of its versions with 500.
+#[test]
+fn a_key_that_a_proxy_cannot_look_up_is_wrong_whatever_its_status() {
+    for status in [400, 500] {
+        let body = json!({"error": {"message": "No connected db.", "type": "no_db_connection", "code": status.to_string()}});
+        let place = place();
+        let said = format!("API Error: {status} {body}");
+        stream(&place, &[result_event(&json!(status), &said)]);
+        let source = format!("agent2_stream.jsonl (result, api_error_status {status})");
+        assert_cause(&place, "config", "authentication_proxy", &source);
+        let failed = format!("unexpected status {status}: {body}, url: http://localhost/v1");
+        stream(
+            &place,
+            &[json!({"type": "turn.failed", "error": {"message": failed}})],
+        );
+        let source = "agent2_stream.jsonl (turn.failed)";
+        assert_cause(&place, "config", "authentication_proxy", source);
+    }
+    // A database that is away comes back.
+    let place = place();
+    let body = json!({"error": {"message": "The database cannot be reached", "type": "no_db_connection", "code": "503"}});
+    let said = format!("API Error: 503 {body}");
+    stream(&place, &[result_event(&json!(503), &said)]);
+    let source = "agent2_stream.jsonl (result, api_error_status 503)";
+    assert_cause(&place, "infra", "overloaded_status", source);
+}
+
 #[test]
 fn a_status_outweighs_words_that_contradict_it() {
     for (status, words, cause, rule) in [
