@@ -358,6 +358,40 @@ fn a_key_that_a_proxy_cannot_look_up_is_wrong_whatever_its_status() {
     assert_cause(&place, "infra", "overloaded_status", source);
 }
 
+/// What an agent says last is its program's only where nothing of its own follows.
+#[test]
+fn a_sentence_that_copies_a_notice_and_goes_on_is_not_believed() {
+    for (copied, rule, goes_on) in [
+        (
+            "You've hit your weekly limit · resets Mar 3, 4am (UTC)",
+            "weekly_limit",
+            " is what the banner reads now.",
+        ),
+        (
+            "Invalid API key · Please run /login",
+            "login_expired",
+            ". The dialog tells so in its first line.",
+        ),
+        (
+            "API Error: 529 Overloaded. Come again",
+            "overloaded_status",
+            " is raised by the stub of the second test.",
+        ),
+        (
+            "You've hit your usage limit. Try again at Mar 4th, 2027 9:12 AM.",
+            "usage_limit",
+            " I count the requests of a day for it.",
+        ),
+    ] {
+        let place = place();
+        last_message(&place, copied);
+        let text = explained(&place);
+        assert!(text.contains(&format!("rule: {rule} (from")), "{text}");
+        last_message(&place, &format!("{copied}{goes_on}"));
+        assert_unknown(&place, copied, "agent9_traj.json (last message)");
+    }
+}
+
 #[test]
 fn a_status_outweighs_words_that_contradict_it() {
     for (status, words, cause, rule) in [
