@@ -15,7 +15,7 @@ pub enum Words {
     FailedToolCall,
     /// A key that is none, or no longer one.
     Authentication,
-    /// A key that LiteLLM's proxy would look up in a database that it does not have: it is not its own.
+    /// A key that `LiteLLM`'s proxy would look up in a database that it does not have: it is not its own.
     NoDatabase,
     /// A single request over what may be used in a minute.
     RequestOverRate,
