@@ -41,6 +41,8 @@ pub struct Rule {
     pub resets: bool,
     /// Whether it says where something broke, not why: words that come later may say more.
     pub vague: bool,
+    /// Whether its words decide whatever status was recorded with them.
+    despite_status: bool,
     origin: Origin,
     exceptions: Vec<String>,
     statuses: Vec<u16>,
@@ -121,6 +123,8 @@ struct FileRule {
     resets: bool,
     #[serde(default)]
     vague: bool,
+    #[serde(default)]
+    despite_status: bool,
     /// Decided by what the harness saw happen, never by a text.
     #[serde(default)]
     harness: bool,
@@ -181,7 +185,9 @@ impl Rules {
         let mut rules = self.rules.iter();
         rules.find(|rule| {
             let may_speak = match rule.origin {
-                Origin::Shipped => !asked.is_own && asked.allows(rule.cause),
+                Origin::Shipped => {
+                    !asked.is_own && (rule.despite_status || asked.allows(rule.cause))
+                }
                 Origin::Replaced => !asked.is_own,
                 Origin::Users => true,
             };
@@ -275,6 +281,7 @@ fn parse(
                 statuses: rule.status,
                 origin: Origin::Shipped,
                 vague: rule.vague,
+                despite_status: rule.despite_status,
                 words: rule.words,
                 pattern: regex(rule.pattern)?,
                 unless: regex(rule.unless)?,

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::quay::{Bench, Made, PAIR, suite};
+use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, suite};
 
 /// A task whose two features are in one file each: one with DOS line ends, one with a shell's quote.
 /// The checks are of bytes.
@@ -163,6 +163,90 @@ fn a_verdict_that_differs_from_the_bytes_is_upstreams_and_named() {
     let file = solo(&bench, UPSTREAMS, &bench.patch(&format!("{bell}\n{greet}")));
     assert_eq!(file["both_passed"], false, "{file:#}");
     assert_eq!(file["regatta"]["by_bytes"]["both_passed"], true);
+}
+
+const QUOTED: &str = r#"printf '%s\n' "it'\\''s" > quoted"#;
+
+/// What breaks the second look, in the suite that runs on the bytes: on which backend, for how long
+/// a suite may run, and the rule of that trouble.
+const BREAKS: [(&str, &str, &[u32], &str); 3] = [
+    (
+        "echo 'curl: (6) Could not resolve host: mirror.example'; exit 6",
+        "namespace",
+        &[600],
+        "dependency_download",
+    ),
+    // On a busy machine the first look needs some time as well.
+    ("sleep 1000", "namespace", &[3, 20, 90], "suite_timeout"),
+    // Where a suite can name what runs it.
+    (
+        "kill -9 $PPID; sleep 1000",
+        "process",
+        &[600],
+        "container_lost",
+    ),
+];
+
+#[test]
+fn trouble_in_the_look_at_the_bytes_takes_no_verdict_and_no_pair_away() {
+    for (breaks, backend, timeouts, rule) in BREAKS {
+        let broken = format!(
+            "! grep -qs '[\\]' quoted || {{ {breaks}; }}\n{}",
+            PLAIN.runner
+        );
+        let bench = Bench::new(&Made {
+            runner: &broken,
+            ..PLAIN
+        });
+        let place = &bench.place;
+        let config = place.read("regatta.toml");
+        let config = config.replace("\"namespace\"", &format!("\"{backend}\""));
+        place.write("regatta.toml", config);
+        // Upstream rewrites a quote of one that passes and of one that does not, and none of the last.
+        let runs = [
+            ("x-solo", format!("{}\n{QUOTED}", both(&PLAIN)), true),
+            ("y-solo", format!("{}\n{QUOTED}", PLAIN.features[0]), false),
+            ("z-solo", both(&PLAIN), true),
+        ];
+        let file = |run: &str| format!("logs/{run}/solo/{PAIR}/eval.json");
+        for (run, work, _) in &runs {
+            let dir = format!("logs/{run}/solo/{PAIR}");
+            place.write(&format!("{dir}/result.json"), result(UPSTREAMS, false));
+            place.write(&format!("{dir}/solo.patch"), bench.patch(work));
+        }
+        let mut told = Vec::new();
+        let in_time = timeouts.iter().any(|seconds| {
+            let time = format!("{seconds}s");
+            let ran = bench.regatta(&["eval", "--force", "--suite-timeout", &time]);
+            let looks = ran.stderr.matches("what it is worth is not known").count();
+            let is_whole = looks == 2 && ran.stdout.contains("z-solo: 1 pass");
+            told.push(format!("{}{}", ran.stderr, ran.stdout));
+            is_whole
+        });
+        assert!(in_time, "{breaks}: {}", told.join("\n"));
+        for (run, _, passes) in &runs {
+            let judged = place.json(&file(run));
+            assert_eq!(judged["both_passed"], *passes, "{breaks}: {judged:#}");
+            assert_eq!(judged["error"], json!(null), "{breaks}");
+            assert!(judged["regatta"].get("by_bytes").is_none(), "{breaks}");
+            let trouble = &judged["regatta"]["worth_broken_by"];
+            if *run == "z-solo" {
+                assert_eq!(trouble, &json!(null));
+            } else {
+                assert_eq!(trouble, &json!({"cause": "infra", "rule": rule}));
+            }
+        }
+        // Mended, the next look finds them, and no other.
+        let runner = format!("ds/{TASK}/runner.sh");
+        place.write(&runner, place.read(&runner).replace(&broken, PLAIN.runner));
+        bench.regatta(&["eval"]).code(0);
+        for (run, _, passes) in &runs[..2] {
+            let own = &place.json(&file(run))["regatta"];
+            assert_eq!(own["by_bytes"]["both_passed"], *passes, "{own:#}");
+            assert!(own.get("worth_broken_by").is_none());
+        }
+        bench.regatta(&["eval"]).code(0).says("nothing to judge");
+    }
 }
 
 /// What decided is in the file: where the patches conflict, and the suite that was run then.

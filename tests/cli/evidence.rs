@@ -331,6 +331,67 @@ fn a_last_message_in_blocks_and_a_status_in_the_harnesss_error_are_read() {
     assert_cause(&place, "infra", "server_error", "agents.agent2.error");
 }
 
+/// `LiteLLM`'s proxy without a database answers a wrong key so, and some of its versions with 500.
+#[test]
+fn a_key_that_a_proxy_cannot_look_up_is_wrong_whatever_its_status() {
+    for status in [400, 500] {
+        let body = json!({"error": {"message": "No connected db.", "type": "no_db_connection", "code": status.to_string()}});
+        let place = place();
+        let said = format!("API Error: {status} {body}");
+        stream(&place, &[result_event(&json!(status), &said)]);
+        let source = format!("agent2_stream.jsonl (result, api_error_status {status})");
+        assert_cause(&place, "config", "authentication_proxy", &source);
+        let failed = format!("unexpected status {status}: {body}, url: http://localhost/v1");
+        stream(
+            &place,
+            &[json!({"type": "turn.failed", "error": {"message": failed}})],
+        );
+        let source = "agent2_stream.jsonl (turn.failed)";
+        assert_cause(&place, "config", "authentication_proxy", source);
+    }
+    // A database that is away comes back.
+    let place = place();
+    let body = json!({"error": {"message": "The database cannot be reached", "type": "no_db_connection", "code": "503"}});
+    let said = format!("API Error: 503 {body}");
+    stream(&place, &[result_event(&json!(503), &said)]);
+    let source = "agent2_stream.jsonl (result, api_error_status 503)";
+    assert_cause(&place, "infra", "overloaded_status", source);
+}
+
+/// What an agent says last is its program's only where nothing of its own follows.
+#[test]
+fn a_sentence_that_copies_a_notice_and_goes_on_is_not_believed() {
+    for (copied, rule, goes_on) in [
+        (
+            "You've hit your weekly limit · resets Mar 3, 4am (UTC)",
+            "weekly_limit",
+            " is what the banner reads now.",
+        ),
+        (
+            "Invalid API key · Please run /login",
+            "login_expired",
+            ". The dialog tells so in its first line.",
+        ),
+        (
+            "API Error: 529 Overloaded. Come again",
+            "overloaded_status",
+            " is raised by the stub of the second test.",
+        ),
+        (
+            "You've hit your usage limit. Try again at Mar 4th, 2027 9:12 AM.",
+            "usage_limit",
+            " I count the requests of a day for it.",
+        ),
+    ] {
+        let place = place();
+        last_message(&place, copied);
+        let text = explained(&place);
+        assert!(text.contains(&format!("rule: {rule} (from")), "{text}");
+        last_message(&place, &format!("{copied}{goes_on}"));
+        assert_unknown(&place, copied, "agent9_traj.json (last message)");
+    }
+}
+
 #[test]
 fn a_status_outweighs_words_that_contradict_it() {
     for (status, words, cause, rule) in [

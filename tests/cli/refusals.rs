@@ -32,7 +32,7 @@ fn corpus() -> Vec<Case> {
         case.body = case.body.replace("PAD", &pad);
         serde_json::from_str::<Value>(&case.body).unwrap_or_else(|_| panic!("{}", case.like));
     }
-    assert!(cases.len() >= 55);
+    assert!(cases.len() >= 80);
     cases
 }
 
@@ -159,27 +159,51 @@ fn a_conversation_that_is_refused_is_refused_for_what_the_endpoint_says() {
     assert_eq!(listener.asked().len(), 2 * cases.len());
 }
 
-/// litellm's texts for a refusal: with Cohere's wire it quotes the body, with `OpenAI`'s the message.
+/// The class that litellm gives a status whatever the provider.
+fn class_of(status: u16) -> &'static str {
+    match status {
+        401 => "AuthenticationError",
+        403 => "PermissionDeniedError",
+        404 => "NotFoundError",
+        408 | 504 => "Timeout",
+        429 => "RateLimitError",
+        500 => "InternalServerError",
+        502 => "BadGatewayError",
+        503 => "ServiceUnavailableError",
+        400..=499 => "BadRequestError",
+        _ => "APIError",
+    }
+}
+
+/// litellm's texts for a refusal: of Cohere's wire and `OpenRouter`'s it quotes the body, of `OpenAI`'s
+/// it tells the message. Both of these have the class of all other statuses for 403, 402 and 413.
 fn litellms(case: &Case) -> Vec<String> {
     let body: Value = serde_json::from_str(&case.body).unwrap();
-    let (quoting, telling) = match case.status {
-        400 | 422 => ("BadRequestError", "BadRequestError: "),
-        404 => ("NotFoundError", "NotFoundError: NotFoundError: "),
-        403 => ("PermissionDeniedError", "APIError: APIError: "),
-        429 => ("RateLimitError", "RateLimitError: RateLimitError: "),
-        500 => (
-            "InternalServerError",
-            "InternalServerError: InternalServerError: ",
-        ),
-        _ => ("BadRequestError", "APIError: APIError: "),
+    let class = class_of(case.status);
+    let known = |classes: &[u16]| classes.contains(&case.status);
+    let named = |class: &str| format!("litellm.{class}: {class}: ");
+    let cohere = if known(&[400, 500]) {
+        "Cohere"
+    } else {
+        "Cohere_chat"
     };
-    let mut texts = vec![format!(
-        "litellm.{quoting}: CohereException - {}",
-        case.body
-    )];
+    let openrouter = match case.status {
+        400 => "litellm.BadRequestError: ".to_owned(),
+        404 | 422 | 429 | 503 => named(class),
+        _ => named("APIError"),
+    };
+    let openai = match case.status {
+        400 | 422 => "litellm.BadRequestError: ".to_owned(),
+        404 | 429 | 500 | 502 | 503 => named(class),
+        _ => named("APIError"),
+    };
+    let mut texts = vec![
+        format!("litellm.{class}: {cohere}Exception - {}", case.body),
+        format!("{openrouter}OpenrouterException - {}", case.body),
+    ];
     let messages = [&body["error"]["message"], &body["message"]];
     if let Some(message) = messages.into_iter().find_map(Value::as_str) {
-        texts.push(format!("litellm.{telling}OpenAIException - {message}"));
+        texts.push(format!("{openai}OpenAIException - {message}"));
     }
     texts
 }

@@ -29,11 +29,12 @@ const QUOTED: [&str; 11] = [
 /// How deep JSON within texts within JSON is read: a proxy of a proxy of a provider.
 const DEEPEST: usize = 6;
 
-/// The beginning of a quotation in a text that is not JSON: a Python dictionary, or litellm's.
+/// The beginning of a quotation in a text that is not JSON: a Python dictionary, or litellm's, of the
+/// conversation or of a reply that it could not use.
 static QUOTATION: LazyLock<Regex> = LazyLock::new(|| {
     let fields = QUOTED.join("|");
     Regex::new(&format!(
-        r#"(?s)(['"](?:{fields})['"]): *['"\[{{].*|\bReceived Messages=.*"#
+        r#"(?s)(['"](?:{fields})['"]): *['"\[{{].*|\bReceived Messages=.*|\bGot=\{{'(?:candidates|choices)'.*"#
     ))
     .expect("tested")
 });

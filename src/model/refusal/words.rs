@@ -15,6 +15,8 @@ pub enum Words {
     FailedToolCall,
     /// A key that is none, or no longer one.
     Authentication,
+    /// A key that `LiteLLM`'s proxy would look up in a database that it does not have: it is not its own.
+    NoDatabase,
     /// A single request over what may be used in a minute.
     RequestOverRate,
     /// Money or an allowance that is used up.
@@ -28,9 +30,10 @@ pub enum Words {
 }
 
 /// The refusals of an ordinary request, in the order in which they are looked for.
-const ALL: [Words; 7] = [
+const ALL: [Words; 8] = [
     Words::FailedToolCall,
     Words::Authentication,
+    Words::NoDatabase,
     Words::RequestOverRate,
     Words::QuotaExhausted,
     Words::ContextWindow,
@@ -48,6 +51,7 @@ impl Words {
             404 => &[Self::ContextWindow, Self::ContentPolicy],
             429 => &[Self::RequestOverRate, Self::QuotaExhausted],
             500..=599 => &[
+                Self::NoDatabase,
                 Self::FailedToolCall,
                 Self::QuotaExhausted,
                 Self::ContextWindow,
@@ -61,7 +65,7 @@ impl Words {
     pub(super) const fn rule(self) -> &'static str {
         match self {
             Self::FailedToolCall => FAILED_TOOL_CALL,
-            Self::Authentication => "authentication",
+            Self::Authentication | Self::NoDatabase => "authentication",
             Self::RequestOverRate => "request_over_rate",
             Self::QuotaExhausted => "quota_exhausted",
             Self::ContextWindow => CONTEXT_WINDOW,
@@ -80,6 +84,7 @@ impl Words {
         match self {
             Self::FailedToolCall => is_in(&TOOL_CALL, said),
             Self::Authentication => is_in(&KEY, said),
+            Self::NoDatabase => is_in(&NO_DATABASE, said),
             Self::RequestOverRate => is_in(&LARGE, said) && is_in(&PER_TIME, said),
             Self::QuotaExhausted => is_in(&QUOTA, said) && !is_in(&PER_TIME, said),
             Self::ContextWindow => {
@@ -239,9 +244,12 @@ words! {
         r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
         r"\bapi key\b[^.\n]{0,30}\b(?:is|was) (?:invalid|incorrect|not valid|wrong|expired|revoked)\b",
         r"(?m:^\s*invalid (?:access |auth )?token\.?\s*$)",
-        r"\bno connected db\b|\bno_db_connection\b",
+        // With a 503 it is a database that is away for now.
+        r"\bno_db_connection\b|\bno auth credentials found\b",
         r"\bauthentication[ _]?(?:error|failed|failure)\b|\binvalid (?:authentication|credentials)\b|\bunauthorized\b",
     ];
+
+    NO_DATABASE = [r"\bno connected db\b"];
 
     QUOTA = [
         r"\binsufficient_(?:quota|balance|credits?|funds)\b|exceeded(?: your)? current quota|exceeded_current_quota",
