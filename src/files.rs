@@ -86,7 +86,8 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<Vec<_>>>()
         .map_err(|error| failed("list", path, &error))?;
-    paths.sort();
+    // All are in one directory; whole paths take several times as long to compare.
+    paths.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
     Ok(paths)
 }
 

@@ -17,6 +17,10 @@ pub const NAME: usize = 200;
 /// Technical Report 36, section 3.1. Of XML 1.0's forbidden characters (section 2.2) it has all.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
+    // Nearly all that is asked about is ASCII.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     if c.is_control() || c as u32 & 0xfffe == 0xfffe {
         return true;
     }
@@ -89,13 +93,20 @@ pub fn shown_in_colour(text: &str) -> String {
 pub fn shown_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
-    for c in json.chars() {
-        if is_hidden(c) && c != '\n' {
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
+    for line in json.split_inclusive('\n') {
+        let text = line.strip_suffix('\n').unwrap_or(line);
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            out.push_str(line);
+            continue;
+        }
+        for c in line.chars() {
+            if is_hidden(c) && c != '\n' {
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            } else {
+                out.push(c);
             }
-        } else {
-            out.push(c);
         }
     }
     out

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Failure;
+use crate::guest::call::{GIT_FETCH, GIT_PUSH};
 use crate::model::chat::ChatError;
 use crate::model::tape::Tape;
-use crate::sandbox::call::{GIT_FETCH, GIT_PUSH};
 use crate::sandbox::{Answer, CommandEnd, Sandbox, SandboxError};
 
 /// The longest that setting the remote up may take.

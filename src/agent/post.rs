@@ -284,7 +284,7 @@ fn keys(letters: &[Letter]) -> Vec<(String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::call::SEND_MESSAGE;
+    use crate::guest::call::SEND_MESSAGE;
 
     fn said(answer: &Answer) -> String {
         String::from_utf8_lossy(&answer.bytes).into_owned()

@@ -17,11 +17,11 @@ use super::post::Desk;
 use super::prompt::Prompts;
 use super::transcript::{Told, Transcript};
 use crate::bench::{Spending, Usage};
+use crate::guest::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
 use crate::model::tape::{Ended, Tape};
-use crate::sandbox::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
 use crate::store::result;
 

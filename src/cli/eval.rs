@@ -12,7 +12,6 @@ use super::clean::reap;
 use super::gold::{self, Grading};
 use super::options::{self, RunSelection, set};
 use super::present::Present;
-use super::report::summarise;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
 use crate::bench::setting::{RunSetting, Tree};
@@ -27,9 +26,9 @@ use crate::evaluation::{Judge, Venue, Verdict};
 use crate::executor::local;
 use crate::hint;
 use crate::model::price::PriceTable;
-use crate::report::Format;
 use crate::report::setting::setting_of_run;
 use crate::report::text::{duration, plural};
+use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
 use crate::sandbox::docker::{Docker, Endpoint};
@@ -169,7 +168,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let code = task.judge(&runs, &mut interrupt, ui).await?.code;
     let summaries: Vec<_> = runs
         .iter()
-        .map(|run| summarise(run, &task.rules, &task.prices))
+        .map(|run| Summary::read(run, &task.rules, &task.prices))
         .collect::<Result<_>>()?;
     ui.data(&Format::Text.render(&summaries))?;
     Ok(code)

@@ -9,9 +9,9 @@ use tokio::net::TcpListener;
 
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
+use crate::guest;
+use crate::guest::call::Door;
 use crate::model::script::Script;
-use crate::sandbox::call::Door;
-use crate::sandbox::guest;
 
 /// Become a child that dies with its parent
 #[derive(Debug, Args)]

@@ -114,7 +114,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
         Command::Model(args) => block_on(internal::serve_model(&args, ui)),
         Command::Guest(args) => internal::serve_guest(args),
-        Command::Call(args) => Ok(crate::sandbox::call::make(args.args)),
+        Command::Call(args) => Ok(crate::guest::call::make(args.args)),
         Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
         Command::Init(args) => crate::sandbox::namespace::be_init(args.pids)
             .map(|()| crate::error::exit::OK)

@@ -9,15 +9,8 @@ use super::options::RunSelection;
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::files;
-use crate::model::price::PriceTable;
-use crate::model::provider::of_model;
-use crate::report::setting::{Said, setting_by};
-use crate::report::survey::{Books, Standing, Surveyed};
-use crate::report::{Format, Summary, grounds};
-use crate::store::gold::Gold;
-use crate::store::run_config::RunConfig;
-use crate::store::{Manifest, RunDir};
-use crate::triage::Rules;
+use crate::report::{Format, Summary};
+use crate::survey::Stand;
 
 /// Report what came out and what it cost
 ///
@@ -49,7 +42,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     let mut summaries = Vec::new();
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
-        summaries.push(summary_of(run, stand, args.strict_verdicts)?);
+        summaries.push(Summary::of_stand(run, stand, args.strict_verdicts)?);
     }
     summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
     let text = args.format.render(&summaries);
@@ -61,96 +54,4 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
         }
     }
     Ok(exit::OK)
-}
-
-/// A run as it stands on disk.
-pub struct Stand {
-    pub manifest: Option<Manifest>,
-    pub books: Books,
-    pub surveyed: Vec<Surveyed>,
-    /// As they are where the run asked its model.
-    pub prices: PriceTable,
-}
-
-impl Stand {
-    /// Reads and judges a run.
-    pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
-        let manifest = Manifest::read(run)?;
-        let books = Books::read(run)?;
-        let prices = prices.at(asked_the_provider(manifest.as_ref()));
-        let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
-        Ok(Self {
-            manifest,
-            books,
-            surveyed,
-            prices,
-        })
-    }
-
-    /// Its numbers.
-    pub fn summary(&self, run: &RunDir) -> Summary {
-        let manifest = self.manifest.as_ref();
-        let ledger = &self.books.ledger;
-        let results = self.surveyed.iter().filter_map(|it| match &it.standing {
-            Standing::Result(judged) => Some(Said::of(&judged.record)),
-            Standing::Missing | Standing::Unreadable(_) => None,
-        });
-        let mut summary = Summary::of(
-            run.name().clone(),
-            setting_by(run, manifest, results),
-            &self.surveyed,
-            ledger.entries(),
-            planned_by_upstream(run, manifest),
-        );
-        grounds::add_to(&mut summary, &self.surveyed, manifest);
-        summary.unreadable_ledger_lines = ledger.unreadable_lines;
-        // Our own engine's results have costs of the price that its run had.
-        if let Some(manifest) = manifest
-            && manifest.engine == "native"
-            && summary.headline_cost.usd > 0.0
-        {
-            summary.priced_as.extend(manifest.priced_as.clone());
-        }
-        summary
-    }
-}
-
-/// Whether a run asked its model's provider itself; without a manifest nobody knows.
-fn asked_the_provider(manifest: Option<&Manifest>) -> bool {
-    manifest.is_some_and(|manifest| match &manifest.api_base {
-        None => true,
-        Some(base) => of_model(&manifest.model).is_some_and(|provider| provider.owns(base)),
-    })
-}
-
-/// The numbers of one run, from disk.
-pub fn summarise(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Summary> {
-    summary_of(run, Stand::read(run, rules, prices)?, false)
-}
-
-/// The numbers of a run; strictly, where flagged passes are no passes.
-fn summary_of(run: &RunDir, mut stand: Stand, is_strict: bool) -> Result<Summary> {
-    let void = is_strict.then(|| {
-        let surveyed = stand.surveyed.iter_mut();
-        surveyed
-            .filter_map(|pair| pair.make_strict().then_some(()))
-            .count()
-    });
-    let mut summary = stand.summary(run);
-    summary.strict_verdicts = void;
-    if let Some(logs) = run.path().parent()
-        && let Some(gold) = Gold::read(logs)?
-    {
-        let spoiled = stand.surveyed.iter().filter(|it| gold.spoils(&it.pair));
-        summary.ungradeable = spoiled.map(|it| it.pair.to_string()).collect();
-    }
-    Ok(summary)
-}
-
-/// How many pairs upstream's `config.json` counted, for a run without a manifest.
-fn planned_by_upstream(run: &RunDir, manifest: Option<&Manifest>) -> Option<usize> {
-    if manifest.is_some() {
-        return None;
-    }
-    RunConfig::read(run)?.total_tasks()
 }

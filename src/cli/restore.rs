@@ -6,7 +6,6 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::options::{self, ConfigSource, Places, Reading};
-use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
@@ -15,7 +14,6 @@ use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
 use crate::report::setting::setting_of_run;
 use crate::report::text::plural;
-use crate::report::{Standing, Surveyed};
 use crate::runner::forced::Worth;
 use crate::runner::restore::Choice;
 use crate::runner::{record, restore};
@@ -24,6 +22,7 @@ use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::restore::{Wanted, bring_back, finish};
 use crate::store::{Ledger, Pass, RunDir, result};
+use crate::survey::{Stand, Standing, Surveyed};
 
 /// Bring back results that were set aside, with their patches and verdicts
 ///

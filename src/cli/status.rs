@@ -6,7 +6,6 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::options::RunSelection;
-use super::report::Stand;
 use super::ui::{Ui, bold};
 use crate::bench::Pair;
 use crate::bench::cost::dollars;
@@ -15,13 +14,14 @@ use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
 use crate::report::text::plural;
-use crate::report::{Standing, Summary, Totals};
+use crate::report::{Summary, Totals};
 use crate::runner::Plan;
 use crate::runner::limit::local;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
 use crate::store::{Ledger, Manifest, Pass, RunDir};
+use crate::survey::{Stand, Standing};
 use crate::text::{NAME, one_line};
 use crate::triage::Rules;
 
@@ -64,7 +64,7 @@ fn of_all(totals: &Totals) -> String {
 
 fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, Summary)> {
     let stand = Stand::read(run, rules, prices)?;
-    let summary = stand.summary(run);
+    let summary = Summary::of_run(run, &stand);
     let ledger = &stand.books.ledger;
     let history = History::of_run(run)?;
     let holder = RunLock::holder(run);

@@ -6,18 +6,16 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::options::RunSelection;
-use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::hint;
-use crate::report::Standing;
 use crate::report::summary::{Outcome, Summary};
-use crate::report::survey::{Judged, Surveyed};
 use crate::report::text::plural;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
+use crate::survey::{Judged, Stand, Standing, Surveyed};
 use crate::text::{NAME, ends_in_one_line, one_line};
 use crate::triage::{Finding, Rules, Told};
 
@@ -52,7 +50,7 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         } else {
             "changed"
         };
-        let summary = stand.summary(run);
+        let summary = Summary::of_run(run, &stand);
         causes.add(&summary);
         ui.data(&format!(
             "{}: {} ({changed} tags {verb})\n",

@@ -7,18 +7,17 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::eval::Task;
-use super::report::Stand;
 use super::ui::Ui;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
 use crate::error::Result;
-use crate::report::Standing;
 use crate::report::text::plural;
 use crate::runner::judging::Finished;
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
 use crate::store::{PairDir, Pass, RunDir};
+use crate::survey::{Stand, Standing};
 use crate::triage::Finding;
 
 /// How the judging of runs ended.

@@ -36,14 +36,13 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// The same, with how many bytes it says to have.
 fn open_with_size(path: &Path) -> io::Result<(File, u64)> {
-    // What is there now is told apart by name; what is there a moment later by its descriptor.
-    refuse_special(&fs::metadata(path)?)?;
+    // What takes its place a moment later is opened without waiting, and read up to a limit.
+    let meta = fs::metadata(path)?;
+    refuse_special(&meta)?;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(not_waiting())
         .open(path)?;
-    let meta = file.metadata()?;
-    refuse_special(&meta)?;
     Ok((file, meta.len()))
 }
 
@@ -121,12 +120,14 @@ pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 }
 
 fn whole((file, says): (File, u64), path: &Path, limit: u64) -> Result<Vec<u8>> {
-    // Refused before a byte of it is in memory; a file that grows meanwhile is cut off below.
+    // Refused before a byte of it is in memory.
     let mut bytes = Vec::new();
     if says <= limit {
-        // Room for all of it and for the look for more, so that it comes in one piece.
-        bytes.reserve(usize::try_from(says).unwrap_or(0).min(ROOM) + 32);
-        file.take(limit + 1)
+        // Room for all of it, so that it comes in one piece. What is written to it meanwhile is not
+        // of this reading; what says to be empty may be made while it is read, as in /proc.
+        bytes.reserve(usize::try_from(says).unwrap_or(0).min(ROOM));
+        let most = if says == 0 { limit + 1 } else { says };
+        file.take(most)
             .read_to_end(&mut bytes)
             .map_err(|error| failed("read", path, &error))?;
     }

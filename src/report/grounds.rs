@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::summary::{PairLine, Summary};
-use super::survey::Surveyed;
 use crate::bench::{Pair, Pin};
 use crate::store::Manifest;
 use crate::store::manifest::TASK_CHANGE;
+use crate::survey::Surveyed;
 
 /// How many tasks are named in a line.
 const TOLD: usize = 4;

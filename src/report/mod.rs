@@ -1,21 +1,20 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
-pub mod damage;
+pub mod damaged;
 pub mod flags;
 pub mod grounds;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod of_run;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
-pub mod survey;
 pub mod text;
 pub mod time_limit;
 pub mod totals;
 
 pub use summary::{Comparison, Contrast, Outcome, Summary, contrasts};
-pub use survey::{Standing, Survey, Surveyed};
 pub use totals::Totals;
 
 use crate::error::Error;

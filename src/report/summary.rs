@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
-use super::damage::{self, Damage, Damaged, Harm};
+use super::damaged::{self, Damaged};
 use super::flags::{Flagged, Flags};
 use super::grounds::{self, Grounds};
 use super::statistics::{self, Difference, Rate};
-use super::survey::{Standing, Surveyed};
 use super::time_limit::TimeLimit;
 use crate::bench::cost::Cost;
 use crate::bench::setting::RunSetting;
@@ -18,6 +17,7 @@ use crate::model::price::Total;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
+use crate::survey::{Damage, Harm, Standing, Surveyed};
 use crate::triage::{Cause, Finding, Told};
 
 /// What a pair counts as: exactly one of these.
@@ -394,7 +394,7 @@ impl Summary {
             damage: damage_of(surveyed, outcome),
             grounds: Grounds::default(),
         };
-        damage::count(&mut self.damaged, &line.pair, outcome, &line.damage);
+        damaged::count(&mut self.damaged, &line.pair, outcome, &line.damage);
         if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
             if surveyed.is_time_unclear {
                 self.verdict_time_unclear.push(line.pair.clone());

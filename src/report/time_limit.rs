@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use super::summary::Summary;
-use super::survey::{Standing, Surveyed};
 use crate::store::result::TIME_LIMIT;
 use crate::store::{AgentRecord, LedgerEntry};
+use crate::survey::{Standing, Surveyed};
 use crate::triage::Diagnosis;
 
 /// How many of a run's trials the time limit ended.

@@ -17,11 +17,11 @@ use crate::error::Result;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
 use crate::report::text::plural;
-use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
 use crate::store::{AgentRecord, Ledger, LedgerEntry, Pass, RunDir};
+use crate::survey::{Survey, Surveyed};
 use crate::text::one_line;
 use crate::triage::Rules;
 

@@ -7,8 +7,8 @@ use crate::bench::RunName;
 use crate::hint;
 use crate::model::price::Total;
 use crate::report::text::plural;
-use crate::report::{Standing, Surveyed};
 use crate::store::Pass;
+use crate::survey::{Standing, Surveyed};
 
 /// Results, counted: how many, how many of them have a verdict, and what they cost.
 #[derive(Clone, Debug, Default)]

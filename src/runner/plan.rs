@@ -1,8 +1,8 @@
 //! Which pairs run. Pure: it is told what stands.
 
 use crate::bench::Pair;
-use crate::report::{Standing, Surveyed};
 use crate::store::Pass;
+use crate::survey::{Standing, Surveyed};
 use crate::triage::{Cause, Finding};
 
 /// What stands and what is to run, of one run.

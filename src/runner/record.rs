@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::bench::{Pair, Setting, Spending};
-use crate::report::survey::Judged;
 use crate::store::LedgerEntry;
 use crate::store::ledger::CUT_OFF;
+use crate::survey::Judged;
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// The ledger's line for a trial that has a result.

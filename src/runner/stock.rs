@@ -7,9 +7,9 @@ use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::engine::upstream::command::in_hand;
 use crate::error::Result;
-use crate::report::{Standing, Surveyed};
 use crate::store::aside;
 use crate::store::events::{History, OpenAttempt};
+use crate::survey::{Standing, Surveyed};
 use crate::triage::Finding;
 
 impl Runner {

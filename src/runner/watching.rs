@@ -13,9 +13,9 @@ use super::{Interrupt, Runner, record};
 use crate::bench::Pair;
 use crate::engine::Stop;
 use crate::error::Result;
-use crate::report::survey::Judged;
 use crate::store::scan::Watch;
 use crate::store::{LedgerEntry, RunDir};
+use crate::survey::Judged;
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// What is kept while one attempt runs.

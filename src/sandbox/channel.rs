@@ -9,27 +9,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::call::{Answer, Call, Callee};
-use super::frame::{self, CommandEnd, Reply, Request};
+use crate::guest::call::{Answer, Call, Callee};
+use crate::guest::frame::{self, CommandEnd, Reply, Request};
+use crate::guest::order::Order;
 
 /// How long the guest may take over what should take it no time, beyond a command's own deadline.
 /// Generous: the machine may be busy, and the guest ends a timed-out command's processes first.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A script to run.
-#[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// What bash is given.
-    pub script: &'a str,
-    /// The working directory.
-    pub cwd: &'a str,
-    /// Whether in a login shell.
-    pub login: bool,
-    /// How long it may take.
-    pub deadline: Duration,
-    /// How many bytes of output are kept.
-    pub limit: usize,
-}
 
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

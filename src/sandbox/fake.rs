@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::call::Callee;
 use super::channel::Output;
-use super::frame::CommandEnd;
 use super::{Command, SandboxError};
+use crate::guest::call::Callee;
+use crate::guest::frame::CommandEnd;
 
 /// What a fake answers.
 #[derive(Clone, Default)]

@@ -1,17 +1,14 @@
 //! Running a command somewhere else, with a deadline.
 //!
-//! Every real sandbox is the same thing inside: a *guest* (this program again, as the sandbox's
-//! first process) that runs commands and answers over one long-lived [`channel`]. The backends
+//! Every real sandbox is the same thing inside: a [`guest`](crate::guest) (this program again, as
+//! the sandbox's first process) that runs commands and answers over one long-lived [`channel`]. The backends
 //! differ in where they start it.
 
-pub mod call;
 pub mod channel;
 pub mod docker;
 pub mod fake;
-pub mod frame;
 mod git_file;
 pub mod group;
-pub mod guest;
 pub mod namespace;
 pub mod process;
 mod repo;
@@ -21,12 +18,13 @@ pub mod tools;
 
 use std::time::Duration;
 
-pub use call::{Answer, Call, Callee};
+pub use crate::guest::call::{Answer, Call, Callee};
+pub use crate::guest::frame::CommandEnd;
 pub use channel::Output;
-pub use frame::CommandEnd;
 pub use spec::{Backend, Limits, Repository, Spec};
 
-use channel::{Broken, Channel, Order};
+use crate::guest::order::Order;
+use channel::{Broken, Channel};
 
 /// A place where one agent's commands run.
 #[derive(Debug)]

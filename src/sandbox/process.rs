@@ -6,12 +6,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::process::Child;
 
-use super::call::Door;
 use super::channel::{Broken, Channel};
 use super::group::Group;
 use super::spec::HostPlace;
 use super::tools::{GUEST_COMMAND, guest_options, own_limits};
 use super::{SandboxError, Spec};
+use crate::guest::call::{Door, SOCKET_VAR};
 use crate::{files, process};
 
 /// How long a guest may take to start or to end.
@@ -58,10 +58,7 @@ pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), S
         .env_clear()
         .env(process::OWNER_VAR, process::Owner::this().label())
         .env("HOME", dir.path())
-        .envs(
-            spec.calls_harness()
-                .then(|| (super::call::SOCKET_VAR, door.to_string())),
-        )
+        .envs(spec.calls_harness().then(|| (SOCKET_VAR, door.to_string())))
         .envs(
             INHERITED
                 .iter()

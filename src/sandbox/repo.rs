@@ -2,9 +2,9 @@
 //! base commit is pinned where it cannot move it.
 
 use super::channel::Output;
-use super::frame::CommandEnd;
 use super::git_file::{OWN_GIT, UNUSABLE, follow_script};
 use super::{StartFailure, submodules};
+use crate::guest::frame::CommandEnd;
 
 /// The repository.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::call::{Door, SEND_MESSAGE};
 use super::{Limits, Spec};
 use crate::error::{Error, Result};
+use crate::guest::call::{Door, SEND_MESSAGE};
 use crate::{files, process};
 
 /// Where the directory is mounted in a sandbox.

@@ -36,7 +36,7 @@ pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
 
 /// What the relay answers in a dead container's place, before the container's full id.
 ///
-/// See `sandbox::docker::relay`: the agent's loop ends on it instead of spending paid steps
+/// See `engine::upstream::relay`: the agent's loop ends on it instead of spending paid steps
 /// on a container that is gone.
 pub const MARKER: &str = "regatta-lost-container";
 

@@ -1,26 +1,32 @@
 //! The tokens of an agent in a `result.json`, as its framework wrote them.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::bench::Usage;
 
 /// The counts of one agent; any may be missing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct AgentTokens {
-    #[serde(rename = "input_tokens")]
     input: Option<Value>,
-    #[serde(rename = "output_tokens")]
     output: Option<Value>,
-    #[serde(rename = "cache_read_tokens")]
     cache_read: Option<Value>,
-    #[serde(rename = "cache_write_tokens")]
     cache_write: Option<Value>,
-    #[serde(rename = "reasoning_tokens")]
     reasoning: Option<Value>,
 }
 
 impl AgentTokens {
+    /// Those among an agent's fields.
+    pub fn of(fields: &Map<String, Value>) -> Self {
+        let field = |key| fields.get(key).cloned();
+        Self {
+            input: field("input_tokens"),
+            output: field("output_tokens"),
+            cache_read: field("cache_read_tokens"),
+            cache_write: field("cache_write_tokens"),
+            reasoning: field("reasoning_tokens"),
+        }
+    }
+
     /// What they say; `None` where one is missing that must be there, or is none that a trial has.
     pub fn read(&self) -> Option<Usage> {
         let if_given = |value: &Option<Value>| match value {
@@ -64,7 +70,7 @@ mod tests {
         let [input, output, read, write] = tokens;
         let json = json!({"input_tokens": input, "output_tokens": output,
             "cache_read_tokens": read, "cache_write_tokens": write});
-        let tokens: AgentTokens = serde_json::from_value(json).unwrap();
+        let tokens = AgentTokens::of(json.as_object().unwrap());
         let used = tokens.read_of(Some(framework), may_have_none)?;
         let cache = [used.cached_tokens, used.cache_write_tokens];
         Some([used.input_tokens, used.output_tokens, cache[0], cache[1]])

@@ -1,6 +1,8 @@
 //! The rules as data: `rules.toml`, and a user's file that extends or overrides it.
 
-use regex::Regex;
+use std::sync::OnceLock;
+
+use regex::{Regex, bytes};
 use serde::Deserialize;
 
 use super::notice::{leading_classes, unframed};
@@ -43,9 +45,40 @@ pub struct Rule {
     exceptions: Vec<String>,
     statuses: Vec<u16>,
     words: Option<Words>,
-    pattern: Option<Regex>,
-    unless: Option<Regex>,
+    pattern: Option<Pattern>,
+    unless: Option<Pattern>,
     harness: bool,
+}
+
+/// A rule's regular expression.
+#[derive(Clone, Debug)]
+enum Pattern {
+    Users(Regex),
+    /// Compiled when a text is first held against it: most commands ask no rule, and to compile
+    /// all of them takes such a command as long as everything else. Without Unicode's classes,
+    /// which ours need not, it takes half.
+    Shipped(String, OnceLock<bytes::Regex>),
+}
+
+impl Pattern {
+    /// Whether it is in a text, with what the program wrote before the provider's words or without.
+    fn is_in(&self, text: &str) -> bool {
+        let words = unframed(text);
+        self.is_match(text) || (words.len() < text.len() && self.is_match(words))
+    }
+
+    #[expect(clippy::expect_used, reason = "constants that a test compiles")]
+    fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Users(regex) => regex.is_match(text),
+            Self::Shipped(pattern, compiled) => compiled
+                .get_or_init(|| {
+                    let mut builder = bytes::RegexBuilder::new(pattern);
+                    builder.unicode(false).build().expect("a valid pattern")
+                })
+                .is_match(text.as_bytes()),
+        }
+    }
 }
 
 /// Whose rule it is.
@@ -102,7 +135,10 @@ impl Rules {
     #[must_use]
     pub fn shipped() -> Self {
         Self {
-            rules: parse(DEFAULT, "the embedded rules").expect("the embedded rules are tested"),
+            rules: parse(DEFAULT, "the embedded rules", |pattern| {
+                Ok(Pattern::Shipped(pattern, OnceLock::new()))
+            })
+            .expect("the embedded rules are tested"),
         }
     }
 
@@ -111,7 +147,9 @@ impl Rules {
     pub fn with_user(text: &str, path: &str) -> Result<Self> {
         let mut rules = Self::shipped().rules;
         let mut first = Vec::new();
-        for mut rule in parse(text, path)? {
+        for mut rule in parse(text, path, |pattern| {
+            users_regex(&pattern).map(Pattern::Users)
+        })? {
             if let Some(shipped) = rules.iter_mut().find(|shipped| shipped.id == rule.id) {
                 rule.origin = Origin::Replaced;
                 *shipped = rule;
@@ -178,23 +216,19 @@ impl Rule {
             .any(|name| classes.contains(&name.as_str()))
             || status.is_some_and(|status| self.statuses.contains(&status));
         let asks_for_type = !self.exceptions.is_empty() || !self.statuses.is_empty();
-        // A rule may mean the words alone, or with what the program wrote before them.
-        let is_in = |regex: &Regex| regex.is_match(text) || regex.is_match(unframed(text));
-        (is_typed || !asks_for_type) && self.says(text) && !self.unless.as_ref().is_some_and(is_in)
+        let is_excepted = || self.unless.as_ref().is_some_and(|it| it.is_in(text));
+        (is_typed || !asks_for_type) && self.says(text) && !is_excepted()
     }
 }
 
 impl Rule {
     /// Whether a text has the rule's words or its pattern; one of them suffices.
     fn says(&self, text: &str) -> bool {
-        // A rule may mean the words alone, or with what the program wrote before them.
-        let is_in =
-            |regex: &Regex, text: &str| regex.is_match(text) || regex.is_match(unframed(text));
         let by_pattern = self.pattern.as_ref().map(|pattern| {
-            let is_in = |text: &str| is_in(pattern, text);
             // A setting is not at fault for what the conversation that is quoted says.
             let is_shipped = self.cause == Cause::Config && self.origin == Origin::Shipped;
-            is_in(text) && (!is_shipped || are_of_the_endpoint(text, is_in))
+            pattern.is_in(text)
+                && (!is_shipped || are_of_the_endpoint(text, |text| pattern.is_in(text)))
         });
         match self.words {
             None => by_pattern.unwrap_or(true),
@@ -203,7 +237,11 @@ impl Rule {
     }
 }
 
-fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
+fn parse(
+    text: &str,
+    path: &str,
+    compile: impl Fn(String) -> std::result::Result<Pattern, regex::Error>,
+) -> Result<Vec<Rule>> {
     let bad = |why: String| Error::usage(format!("{path}: {why}"));
     let file: File = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
     if file.rule.len() > MOST {
@@ -217,7 +255,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
         .map(|rule| {
             let regex = |pattern: Option<String>| {
                 pattern
-                    .map(|pattern| users_regex(&pattern))
+                    .map(&compile)
                     .transpose()
                     .map_err(|error| bad(format!("rule `{}`: {error}", rule.id)))
             };
@@ -252,6 +290,15 @@ fn parse(text: &str, path: &str) -> Result<Vec<Rule>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_shipped_pattern_compiles() {
+        for rule in Rules::shipped().all() {
+            for pattern in rule.pattern.iter().chain(&rule.unless) {
+                assert!(!pattern.is_match("\u{1}"), "{}", rule.id);
+            }
+        }
+    }
 
     #[test]
     fn a_users_rule_replaces_or_goes_first() {

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rows, highest first, as ARCHITECTURE.md draws them.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["cli"],
     &["runner"],
     &["executor"],
-    &["engine", "report"],
+    &["report"],
+    &["engine", "survey"],
     &["agent", "evaluation", "triage"],
     &["model", "sandbox"],
-    &["store"],
+    &["guest", "store"],
     &[
         "bench", "config", "demo", "error", "files", "hint", "process", "secret", "text",
     ],

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
-use regatta::sandbox::docker::{Docker, Endpoint, Relay};
+use regatta::engine::upstream::Relay;
+use regatta::sandbox::docker::{Docker, Endpoint};
 
 use crate::support::{Model, Place, Ran, wait_until};
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use regatta::agent::Team;
 use regatta::agent::git::{self, Remote};
+use regatta::guest::call;
 use regatta::model::tape::Tape;
-use regatta::sandbox::{Answer, Backend, Call, Callee, Command, CommandEnd, Output, Sandbox, call};
+use regatta::sandbox::{Answer, Backend, Call, Callee, Command, CommandEnd, Output, Sandbox};
 
 use crate::place::{Kind, backend, harbor, spec, text};
 

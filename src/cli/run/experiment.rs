@@ -11,7 +11,6 @@ use crate::cli::eval::Task;
 use crate::cli::options;
 use crate::cli::present::Present;
 use crate::cli::progress;
-use crate::cli::report::summarise;
 use crate::cli::ui::Ui;
 use crate::cli::verdicts::Ended;
 use crate::config::Config;
@@ -449,7 +448,7 @@ impl Experiment {
     pub fn summaries(&self) -> Result<Vec<Summary>> {
         self.runs
             .iter()
-            .map(|(_, run)| summarise(run, &self.rules, &self.prices))
+            .map(|(_, run)| Summary::read(run, &self.rules, &self.prices))
             .collect()
     }
 

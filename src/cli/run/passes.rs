@@ -7,12 +7,11 @@ use super::experiment::Experiment;
 use crate::bench::{Pair, Setting};
 use crate::cli::ui::Ui;
 use crate::error::Result;
-use crate::report::Surveyed;
-use crate::report::survey::Books;
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
 use crate::store::pass::{self, Covered};
 use crate::store::{Ledger, Pass, RunDir, result};
+use crate::survey::{Books, Surveyed};
 
 impl Experiment {
     /// The forced passes that are open, or would be with `--force`; reads only. Empty ones where

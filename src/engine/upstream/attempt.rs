@@ -8,16 +8,16 @@ use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use super::Upstream;
 use super::command::{Cover, upstream_would_run};
+use super::relay::Seen;
+use super::{Relay, Upstream};
 use crate::engine::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
 use crate::process;
+use crate::sandbox::docker::Docker;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
-use crate::sandbox::docker::relay::Seen;
-use crate::sandbox::docker::{Docker, Relay};
 use crate::store::events::Lost;
 
 /// How often deadlines, stop requests and the daemon are looked at.

@@ -7,12 +7,14 @@
 mod attempt;
 pub mod command;
 pub mod installed;
+pub mod relay;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use command::{Invocation, Options};
 pub use installed::Installed;
+pub use relay::Relay;
 
 use crate::sandbox::docker::Endpoint;
 

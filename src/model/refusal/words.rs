@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, said};
 
@@ -78,16 +78,16 @@ impl Words {
 
     pub(super) fn are_in_said(self, said: &str) -> bool {
         match self {
-            Self::FailedToolCall => TOOL_CALL.is_match(said),
-            Self::Authentication => KEY.is_match(said),
-            Self::RequestOverRate => LARGE.is_match(said) && PER_TIME.is_match(said),
-            Self::QuotaExhausted => QUOTA.is_match(said) && !PER_TIME.is_match(said),
+            Self::FailedToolCall => is_in(&TOOL_CALL, said),
+            Self::Authentication => is_in(&KEY, said),
+            Self::RequestOverRate => is_in(&LARGE, said) && is_in(&PER_TIME, said),
+            Self::QuotaExhausted => is_in(&QUOTA, said) && !is_in(&PER_TIME, said),
             Self::ContextWindow => {
-                LONG_CODE.is_match(said)
-                    || LONG.is_match(said) && !RATE.is_match(said) && !is_of_output(said)
+                is_in(&LONG_CODE, said)
+                    || is_in(&LONG, said) && !is_in(&RATE, said) && !is_of_output(said)
             }
-            Self::ContentPolicy => FILTER.is_match(said) && !BANNED.is_match(said),
-            Self::UnknownModel => MODEL.is_match(said),
+            Self::ContentPolicy => is_in(&FILTER, said) && !is_in(&BANNED, said),
+            Self::UnknownModel => is_in(&MODEL, said),
         }
     }
 }
@@ -95,11 +95,19 @@ impl Words {
 /// Whether a text speaks of the output alone: `max_tokens` over what the model may write is a
 /// setting.
 fn is_of_output(said: &str) -> bool {
-    OUTPUT.is_match(said) && !INPUT.is_match(said)
+    is_in(&OUTPUT, said) && !is_in(&INPUT, said)
 }
 
 fn any(alternatives: &[&str]) -> Regex {
-    Regex::new(&format!("(?i){}", alternatives.join("|"))).expect("tested")
+    // Unicode's classes and cases would take most of the time that compiling these takes.
+    let mut builder = RegexBuilder::new(&alternatives.join("|"));
+    builder.case_insensitive(true).unicode(false);
+    builder.build().expect("tested")
+}
+
+/// Whether a family of words is in a text.
+fn is_in(words: &Regex, text: &str) -> bool {
+    words.is_match(text.as_bytes())
 }
 
 macro_rules! words {
@@ -166,7 +174,8 @@ words! {
         r"\b(?:input|prompt) tokens: ?[1-9][\d,_]*\b[^.\n]{0,20}\b(?:max|limit)",
         r#"\bmessages(?:\[\d+\])?(?:\.content)?(?:\[\d+\])?(?:\.text)?['"`]?\W{1,4}(?:string|array|content|value) (?:is )?too long\b"#,
         r"\bexpected maxLength: \d+, actual\b",
-        r"(?:上下文|输入|提示词?|对话|prompt|tokens?).{0,20}(?:超出|超过|超长|过长|太长|超限)|(?:超出|超过).{0,20}(?:上下文|最大长度|长度限制|token)",
+        // Counted in bytes, of which these have three a character.
+        r"(?:上下文|输入|提示词?|对话|prompt|tokens?).{0,60}(?:超出|超过|超长|过长|太长|超限)|(?:超出|超过).{0,60}(?:上下文|最大长度|长度限制|token)",
     ];
 
     // A rate is no length, although tokens are counted in both.

@@ -14,8 +14,8 @@ use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
 use super::network::{Holder, Lease, Networks};
 use super::pull::Images;
 use super::{Docker, Endpoint};
+use crate::guest::call::{Door, SOCKET_VAR};
 use crate::process::{Owner, processors};
-use crate::sandbox::call::Door;
 use crate::sandbox::channel::{Broken, Channel};
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
@@ -200,7 +200,7 @@ impl Place {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         if spec.calls_harness() {
-            env.push(format!("{}={door}", crate::sandbox::call::SOCKET_VAR));
+            env.push(format!("{SOCKET_VAR}={door}"));
         }
         let labels = [
             (RUN_LABEL, spec.run.clone()),

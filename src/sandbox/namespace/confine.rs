@@ -11,9 +11,10 @@ use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
-use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
+use rustix::thread::{CapabilitySet, UnshareFlags};
 
 use super::Plan;
+use crate::guest::powers::keep_only;
 use crate::{files, process};
 
 /// The hidden command that becomes process 1 of the namespace.
@@ -27,32 +28,6 @@ pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
         .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd()).into();
     Ok((fd, path))
-}
-
-/// Marks every descriptor but the three standard ones to be closed when another program is started:
-/// one that was opened outside is a way out, whoever gave it to us.
-pub fn seal_descriptors() -> io::Result<()> {
-    for path in files::list(&process::about("self", "fd")).map_err(io::Error::other)? {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(number) = name.and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        if number < 3 {
-            continue;
-        }
-        #[expect(
-            unsafe_code,
-            reason = "nothing but the raw number names an inherited descriptor"
-        )]
-        // SAFETY: the descriptor is open, or was a moment ago, and is used for this call only.
-        let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(number) };
-        match rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC) {
-            // The one that listed them is closed again.
-            Ok(()) | Err(rustix::io::Errno::BADF) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Root becomes nobody first: the kernel does not hold root to its limit of processes, and what
@@ -226,26 +201,6 @@ pub fn give_up_powers(pids: u32, keeps: CapabilitySet, segments: Segments) -> io
     }
     keep_only(keeps)?;
     super::syscalls::refuse(segments == Segments::Unlimited)
-}
-
-/// What the guest keeps until it is there: the second is to give up the first for its children.
-pub const OF_GUEST: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::SETPCAP);
-
-/// The guest's own part: from here on no program that it starts can have any capability.
-pub fn keep_for_ourselves() -> io::Result<()> {
-    for capability in OF_GUEST.iter() {
-        rustix::thread::remove_capability_from_bounding_set(capability)?;
-    }
-    keep_only(CapabilitySet::SYS_PTRACE)
-}
-
-fn keep_only(capabilities: CapabilitySet) -> io::Result<()> {
-    let sets = CapabilitySets {
-        effective: capabilities,
-        permitted: capabilities,
-        inheritable: CapabilitySet::empty(),
-    };
-    Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
 /// Whether System V's shared memory, semaphores and message queues, which outlive processes and stand

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
 
-use super::call::Door;
 use super::channel::Channel;
 use super::group::{self, Group};
 use super::process::Guest;
@@ -19,12 +18,11 @@ use super::spec::HostPlace;
 use super::tools::{GUEST_COMMAND, INSIDE, guest_options, own_limits};
 use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
+use crate::guest::call::{Door, SOCKET_VAR};
+use crate::guest::powers::{OF_GUEST, seal_descriptors};
 use crate::{files, process};
 
-pub use confine::{
-    ENTER_COMMAND, INIT_COMMAND, be_init, keep_for_ourselves, keeps_abstract_sockets,
-    seal_descriptors,
-};
+pub use confine::{ENTER_COMMAND, INIT_COMMAND, be_init, keeps_abstract_sockets};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
@@ -98,10 +96,7 @@ pub async fn start(
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8")
-        .envs(
-            spec.calls_harness()
-                .then(|| (super::call::SOCKET_VAR, door.to_string())),
-        )
+        .envs(spec.calls_harness().then(|| (SOCKET_VAR, door.to_string())))
         .envs(&spec.env);
     let (mut guest, channel) = Guest::spawn(command, INSIDE.to_owned(), None).await?;
     guest.keep(group);
@@ -159,7 +154,7 @@ fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::
     let of = |what: &'static str| move |error: io::Error| (what, error);
     root::enter().map_err(of("root"))?;
     confine::stay_in_process_table().map_err(of("process table"))?;
-    confine::seal_descriptors().map_err(of("descriptors"))?;
+    seal_descriptors().map_err(of("descriptors"))?;
     let mut guest = plan.guest.clone();
     if !plan.init.is_empty() {
         let init = confine::start_init(&plan.init, plan.pids).map_err(of("process table"))?;
@@ -173,7 +168,7 @@ fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::
     let keeps = if plan.init.is_empty() {
         CapabilitySet::empty()
     } else {
-        confine::OF_GUEST
+        OF_GUEST
     };
     confine::give_up_powers(plan.pids, keeps, segments).map_err(of("limits"))?;
     Ok(guest)

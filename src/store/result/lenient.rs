@@ -11,9 +11,17 @@ use super::FileAgent;
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),
+        other => to_text(&other),
+    })
+}
+
+/// The same of a value.
+pub fn to_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    })
+    }
 }
 
 /// Yes or no.
@@ -22,20 +30,19 @@ pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error
 }
 
 /// A number, be it quoted.
-pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let value = Value::deserialize(from)?;
+pub fn to_number(value: &Value) -> Option<u64> {
     let quoted = || value.as_str()?.parse().ok();
-    Ok(value.as_u64().or_else(quoted))
+    value.as_u64().or_else(quoted)
 }
 
 /// An error's text, in whatever shape: what is there says that there was one.
-pub fn error<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(from)? {
+pub fn to_error(value: &Value) -> Option<String> {
+    match value {
         Value::Null | Value::Bool(false) => None,
-        Value::String(text) => Some(text),
-        Value::Object(fields) => Some(message(&fields)),
+        Value::String(text) => Some(text.clone()),
+        Value::Object(fields) => Some(message(fields)),
         value => Some(value.to_string()),
-    })
+    }
 }
 
 /// An error that was written as an object: its message, after its class as Python prints them.
@@ -70,7 +77,7 @@ pub fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, FileAge
         }
     };
     let read = named.into_iter().map(|(id, agent)| {
-        let agent = FileAgent::deserialize(agent).map_err(D::Error::custom)?;
+        let agent = FileAgent::of(&agent).map_err(D::Error::custom)?;
         Ok((id, agent))
     });
     read.collect()

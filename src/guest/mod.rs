@@ -3,10 +3,14 @@
 //! It is a container's or a namespace's process 1, so that no command can end it from inside, and
 //! when it ends, the kernel ends everything else in there. It has one thread and waits in `poll`.
 
+pub mod call;
 mod callers;
 mod command;
+pub mod frame;
 mod kept;
 mod memory;
+pub mod order;
+pub mod powers;
 mod shell;
 mod signals;
 mod tree;
@@ -20,13 +24,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::WaitOptions;
 use rustix::thread::CpuSet;
 
-use super::call::Door;
-use super::channel::Order;
-use super::frame::{self, CommandEnd, Reply, Request};
 use crate::files;
+use call::Door;
 use callers::{Callers, Complete};
 use command::Running;
+use frame::{CommandEnd, Reply, Request};
 use memory::Watch;
+use order::Order;
 use tree::Tree;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
@@ -62,13 +66,13 @@ struct Guest {
 pub fn serve(options: &Options) -> io::Result<()> {
     if options.init.is_some() {
         crate::process::look_for_processes_in(".".into());
-        crate::sandbox::namespace::keep_for_ourselves()?;
+        powers::keep_for_ourselves()?;
     }
     // No command may open the terminal of whoever started us.
     crate::process::leave_session()?;
     signals::restore()?;
     // What the harness had open is nothing for commands.
-    crate::sandbox::namespace::seal_descriptors()?;
+    powers::seal_descriptors()?;
     // Its memory and descriptors are nobody's business in there: even root needs CAP_SYS_PTRACE.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     if std::process::id() != 1 {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::call::{Door, Head, MAX_BODY};
+use super::call::{Door, Head, MAX_BODY};
 
 /// The line before a caller's body is not longer than this.
 const MAX_HEAD: usize = 1 << 20;

@@ -10,11 +10,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitStatus, pidfd_open};
 
+use super::frame::CommandEnd;
 use super::kept::Kept;
+use super::order::Order;
 use crate::files;
 use crate::process::{self, OWNER_VAR};
-use crate::sandbox::channel::Order;
-use crate::sandbox::frame::CommandEnd;
 
 /// The kernel takes no argument longer than 128 KiB (`MAX_ARG_STRLEN`).
 const MAX_ARGUMENT: usize = 120_000;

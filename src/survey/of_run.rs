@@ -1,10 +1,11 @@
-//! What stands for each pair of a run: the store is read, triage is asked.
+//! The survey of a run: the store is read, triage is asked.
 
 use std::path::PathBuf;
 
 use super::damage::Harm;
+use super::surveyed::{Judged, Standing, Surveyed};
 use crate::bench::setting::Tree;
-use crate::bench::{Cost, Pair, Usage};
+use crate::bench::{Pair, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
 use crate::evaluation::of_trial::{Evidence, OfTrial};
@@ -38,122 +39,6 @@ pub struct Survey<'a> {
     /// What the run's summaries and its console say, for what stands without a reason; who acts
     /// while a run goes on needs none.
     pub reasons: Option<&'a Reasons>,
-}
-
-/// What a run's own files hold, as judging its pairs needs it; reading them touches nothing.
-#[derive(Debug)]
-pub struct Books {
-    /// The ledger.
-    pub ledger: Ledger,
-    facts: ContainerFacts,
-    reasons: Reasons,
-}
-
-impl Books {
-    /// Reads the books of a run; empty ones when it has none.
-    pub fn read(run: &RunDir) -> Result<Self> {
-        Ok(Self {
-            ledger: Ledger::open_readonly(run)?,
-            facts: ContainerFacts::of_run(run)?,
-            reasons: Reasons::of_run(run),
-        })
-    }
-
-    /// A survey of the run by these books.
-    #[must_use]
-    pub const fn survey<'a>(
-        &'a self,
-        run: &'a RunDir,
-        rules: &'a Rules,
-        prices: &'a PriceTable,
-    ) -> Survey<'a> {
-        Survey {
-            run,
-            ledger: &self.ledger,
-            facts: &self.facts,
-            rules,
-            prices,
-            reasons: Some(&self.reasons),
-        }
-    }
-}
-
-/// One pair.
-#[derive(Clone, Debug)]
-pub struct Surveyed {
-    /// The pair.
-    pub pair: Pair,
-    /// The tree it stands in.
-    pub tree: Tree,
-    /// What stands there.
-    pub standing: Standing,
-    /// The hidden tests' verdict, when there is one.
-    pub verdict: Option<Verdict>,
-    /// What the evaluation wrote, when it can be read.
-    pub evaluation: Option<EvalFile>,
-    /// Whether its time contradicts the result's, by so little that it stands all the same.
-    pub is_time_unclear: bool,
-    /// Why it did not pass, where it was judged.
-    pub why_not: Option<String>,
-    /// What is wrong with the result, where it was judged.
-    pub damage: Vec<Harm>,
-    /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
-    pub told: Option<Told>,
-}
-
-impl Surveyed {
-    /// Takes a pass that is void for a failure; says whether it is one.
-    pub fn make_strict(&mut self) -> bool {
-        let file = self.evaluation.as_mut();
-        let is_void =
-            self.verdict == Some(Verdict::Pass) && file.is_some_and(EvalFile::make_strict);
-        if is_void {
-            self.verdict = Some(Verdict::Fail);
-            let own = self.evaluation.as_ref().and_then(|it| it.regatta.as_ref());
-            self.why_not = own.map(|own| eval::why_not(&own.suites));
-        }
-        is_void
-    }
-}
-
-/// What stands at a pair.
-#[derive(Clone, Debug)]
-pub enum Standing {
-    /// No result.
-    Missing,
-    /// A file that is no result, and why.
-    Unreadable(String),
-    /// A result.
-    Result(Box<Judged>),
-}
-
-/// A result with what triage says of it.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// The result.
-    pub record: TrialRecord,
-    /// Triage's finding.
-    pub finding: Finding,
-    /// What there is to read, where the finding is an error that no rule knows.
-    pub told: Option<Told>,
-    /// Tokens, as far as the trajectories tell.
-    pub usage: Option<Usage>,
-    /// What it cost.
-    pub cost: Cost,
-    /// The name by which a price was found, where it is not the model's own.
-    pub priced_as: Option<String>,
-}
-
-impl Judged {
-    /// The text that says how the trial failed: what triage decided by, or what no rule knows.
-    #[must_use]
-    pub fn error_text(&self) -> Option<&str> {
-        let told = || self.told.as_ref().map(|told| told.text.as_str());
-        let diagnosis = self.finding.diagnosis();
-        diagnosis
-            .map(|diagnosis| diagnosis.evidence.text.as_str())
-            .or_else(told)
-    }
 }
 
 /// A patch shorter than this may be no patch: only then is a submitted trial's tail looked at.
@@ -249,9 +134,12 @@ impl Survey<'_> {
         // Our own engine says itself what it saw.
         let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
         let suspect = |feature| {
-            let patch = dir.patch(feature).metadata();
-            !record.is_submitted()
-                || (!is_native && patch.is_ok_and(|meta| meta.len() < SHORT_PATCH))
+            let is_short = || {
+                dir.patch(feature)
+                    .metadata()
+                    .is_ok_and(|meta| meta.len() < SHORT_PATCH)
+            };
+            !record.is_submitted() || (!is_native && is_short())
         };
         let mut case = Case::default();
         for agent in &record.agents {
@@ -259,11 +147,12 @@ impl Survey<'_> {
             // and for its end, unless nothing there can change the finding.
             let in_ledger = known.is_some_and(|entry| entry.usage.is_some());
             let untold = agent.usage.is_none() && !in_ledger;
-            let wanted = untold || record.is_error() || suspect(agent.feature);
+            let is_suspect = suspect(agent.feature);
+            let wanted = untold || record.is_error() || is_suspect;
             let trajectory = wanted
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
                 .flatten();
-            let patch = if suspect(agent.feature) {
+            let patch = if is_suspect {
                 crate::files::read_up_to(&dir.patch(agent.feature), SHORT_PATCH)
                     .ok()
                     .flatten()

@@ -1,18 +1,13 @@
 //! Judged results that are not what they look like: upstream's verdict stands, and is named.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use super::summary::Outcome;
-use super::survey::Judged;
-use super::text::{plural, some};
+use super::surveyed::Judged;
 use crate::evaluation::{Verdict, reason};
 use crate::files;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
 use crate::store::result::{ERROR, FRAMEWORK};
 use crate::store::{AgentRecord, PairDir, stream};
-use crate::text::one_line;
 use crate::triage::Asked;
 
 /// What is wrong with a judged result.
@@ -35,21 +30,6 @@ pub struct Harm {
     pub damage: Damage,
     /// Whose doing it is, and in what words.
     pub why: String,
-}
-
-/// Results that are damaged in one way.
-#[derive(Clone, Debug, Serialize)]
-pub struct Damaged {
-    /// In which.
-    pub damage: Damage,
-    /// By what they count as.
-    pub outcomes: BTreeMap<Outcome, usize>,
-    /// The rates that contain them.
-    pub rates: Vec<&'static str>,
-    /// The pairs.
-    pub pairs: Vec<String>,
-    /// What is known of the first.
-    pub first: String,
 }
 
 /// A patch of more bytes than this is not looked at: blanks are no work, and nobody writes so many.
@@ -158,64 +138,4 @@ fn is_time_up(dir: &PairDir, file: &EvalFile) -> bool {
         let seen = seen.as_ref().filter(may_be);
         seen.is_some_and(|seen| reason::is_time_up(seen, output.as_deref()))
     })
-}
-
-/// Counts a pair under each way in which it is damaged.
-pub(super) fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, harms: &[Harm]) {
-    for Harm { damage, why } in harms {
-        let known = all.iter().position(|it| it.damage == *damage);
-        let at = known.unwrap_or_else(|| {
-            all.push(Damaged {
-                damage: *damage,
-                outcomes: BTreeMap::new(),
-                rates: vec!["strict"],
-                pairs: Vec::new(),
-                first: why.clone(),
-            });
-            all.len() - 1
-        });
-        let damaged = &mut all[at];
-        *damaged.outcomes.entry(outcome).or_default() += 1;
-        damaged.pairs.push(pair.to_owned());
-        let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
-        if is_judged && damaged.rates.len() == 1 {
-            damaged.rates.extend(["judged", "features"]);
-        }
-    }
-}
-
-impl Damaged {
-    /// `2 pass, 32 fail`.
-    #[must_use]
-    pub fn counts(&self) -> String {
-        let counts = self.outcomes.iter();
-        let counts: Vec<_> = counts
-            .map(|(outcome, n)| format!("{n} {}", outcome.name()))
-            .collect();
-        counts.join(", ")
-    }
-
-    /// What it is, how many, what they count as and in which rates, in one line.
-    #[must_use]
-    pub fn told(&self) -> String {
-        format!(
-            "{} · {}: {} ({}); in the rates {}",
-            self.damage.name(),
-            plural(self.pairs.len(), "pair"),
-            self.damage.about(),
-            self.counts(),
-            self.rates.join(", ")
-        )
-    }
-
-    /// The first of its pairs, and what is known of the very first.
-    #[must_use]
-    pub fn named(&self) -> String {
-        let pairs: Vec<&str> = self.pairs.iter().map(String::as_str).collect();
-        format!(
-            "{} (the first: {})",
-            some(&pairs, 6),
-            one_line(&self.first, 120)
-        )
-    }
 }

@@ -5,7 +5,6 @@
 //! container is lost, it plays the one output on which an agent's loop ends at once: the
 //! submission sentinel, followed by a marker by which triage voids the result.
 
-use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode};
@@ -13,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
+use super::answer::{Body, json_response, whole};
 use super::hijack::ClientSocket;
-use super::relay::{Body, json_response};
 use crate::store::events::MARKER;
 
 /// The prefix of the ids of execs that never ran.
@@ -61,10 +60,7 @@ pub fn started(
     reason: &str,
 ) -> Response<Body> {
     let output = format!("{SENTINEL}\n{MARKER} {container} {reason}\n");
-    let body = Full::new(Bytes::new())
-        .map_err(|never| match never {})
-        .boxed();
-    let mut response = Response::new(body);
+    let mut response = Response::new(whole(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(

@@ -1,0 +1,13 @@
+//! What stands for each pair of a run, and what triage finds of it.
+
+mod books;
+pub mod damage;
+mod of_run;
+pub mod stand;
+mod surveyed;
+
+pub use books::Books;
+pub use damage::{Damage, Harm};
+pub use of_run::Survey;
+pub use stand::Stand;
+pub use surveyed::{Judged, Standing, Surveyed};

@@ -1,0 +1,56 @@
+//! A run as it stands on disk: its manifest, its books, and what stands for each pair.
+
+use super::books::Books;
+use super::surveyed::Surveyed;
+use crate::error::Result;
+use crate::model::price::PriceTable;
+use crate::model::provider::of_model;
+use crate::store::run_config::RunConfig;
+use crate::store::{Manifest, RunDir};
+use crate::triage::Rules;
+
+/// A run as it stands on disk.
+#[derive(Debug)]
+pub struct Stand {
+    /// Its manifest, if it has one.
+    pub manifest: Option<Manifest>,
+    /// Its books.
+    pub books: Books,
+    /// Its pairs.
+    pub surveyed: Vec<Surveyed>,
+    /// As they are where the run asked its model.
+    pub prices: PriceTable,
+}
+
+impl Stand {
+    /// Reads and judges a run.
+    pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
+        let manifest = Manifest::read(run)?;
+        let books = Books::read(run)?;
+        let prices = prices.at(asked_the_provider(manifest.as_ref()));
+        let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
+        Ok(Self {
+            manifest,
+            books,
+            surveyed,
+            prices,
+        })
+    }
+}
+
+/// Whether a run asked its model's provider itself; without a manifest nobody knows.
+fn asked_the_provider(manifest: Option<&Manifest>) -> bool {
+    manifest.is_some_and(|manifest| match &manifest.api_base {
+        None => true,
+        Some(base) => of_model(&manifest.model).is_some_and(|provider| provider.owns(base)),
+    })
+}
+
+/// How many pairs upstream's `config.json` counted, for a run without a manifest.
+#[must_use]
+pub fn planned_by_upstream(run: &RunDir, manifest: Option<&Manifest>) -> Option<usize> {
+    if manifest.is_some() {
+        return None;
+    }
+    RunConfig::read(run)?.total_tasks()
+}

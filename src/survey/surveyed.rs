@@ -1,0 +1,87 @@
+//! What a survey found of one pair.
+
+use super::damage::Harm;
+use crate::bench::setting::Tree;
+use crate::bench::{Cost, Pair, Usage};
+use crate::evaluation::Verdict;
+use crate::store::TrialRecord;
+use crate::store::eval::{self, EvalFile};
+use crate::triage::{Finding, Told};
+
+/// One pair.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// The pair.
+    pub pair: Pair,
+    /// The tree it stands in.
+    pub tree: Tree,
+    /// What stands there.
+    pub standing: Standing,
+    /// The hidden tests' verdict, when there is one.
+    pub verdict: Option<Verdict>,
+    /// What the evaluation wrote, when it can be read.
+    pub evaluation: Option<EvalFile>,
+    /// Whether its time contradicts the result's, by so little that it stands all the same.
+    pub is_time_unclear: bool,
+    /// Why it did not pass, where it was judged.
+    pub why_not: Option<String>,
+    /// What is wrong with the result, where it was judged.
+    pub damage: Vec<Harm>,
+    /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
+    pub told: Option<Told>,
+}
+
+impl Surveyed {
+    /// Takes a pass that is void for a failure; says whether it is one.
+    pub fn make_strict(&mut self) -> bool {
+        let file = self.evaluation.as_mut();
+        let is_void =
+            self.verdict == Some(Verdict::Pass) && file.is_some_and(EvalFile::make_strict);
+        if is_void {
+            self.verdict = Some(Verdict::Fail);
+            let own = self.evaluation.as_ref().and_then(|it| it.regatta.as_ref());
+            self.why_not = own.map(|own| eval::why_not(&own.suites));
+        }
+        is_void
+    }
+}
+
+/// What stands at a pair.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// No result.
+    Missing,
+    /// A file that is no result, and why.
+    Unreadable(String),
+    /// A result.
+    Result(Box<Judged>),
+}
+
+/// A result with what triage says of it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The result.
+    pub record: TrialRecord,
+    /// Triage's finding.
+    pub finding: Finding,
+    /// What there is to read, where the finding is an error that no rule knows.
+    pub told: Option<Told>,
+    /// Tokens, as far as the trajectories tell.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Cost,
+    /// The name by which a price was found, where it is not the model's own.
+    pub priced_as: Option<String>,
+}
+
+impl Judged {
+    /// The text that says how the trial failed: what triage decided by, or what no rule knows.
+    #[must_use]
+    pub fn error_text(&self) -> Option<&str> {
+        let told = || self.told.as_ref().map(|told| told.text.as_str());
+        let diagnosis = self.finding.diagnosis();
+        diagnosis
+            .map(|diagnosis| diagnosis.evidence.text.as_str())
+            .or_else(told)
+    }
+}
