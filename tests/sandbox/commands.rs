@@ -371,7 +371,7 @@ mod isolated {
         for kind in [Kind::Namespace, Kind::Process] {
             for hold in &tries {
                 if kind == Kind::Process && hold.contains("prctl") {
-                    // Without a capability, what hides itself cannot be looked at: README says so.
+                    // Without a capability, what hides itself cannot be looked at: docs/limits.md says so.
                     continue;
                 }
                 let mut sandbox = with_memory(kind, 128 << 20);

@@ -244,7 +244,7 @@ fn limit(resource: Resource, value: u64) -> io::Result<()> {
 
 /// Lets nothing in here reach an abstract socket of the host's (a desktop's, a daemon's), which
 /// stands in the network namespace and in no directory. Only a shared network has any, and kernels
-/// before 6.12 cannot tell them apart: there they stay in reach, as the README says.
+/// before 6.12 cannot tell them apart: there they stay in reach, as `docs/security.md` says.
 pub fn forbid_abstract_sockets() -> io::Result<()> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
