@@ -40,6 +40,25 @@ pub mod exit {
     pub const BUDGET: u8 = 4;
     /// Interrupted; the same command resumes.
     pub const INTERRUPTED: u8 = 130;
+
+    /// What each means, in the words of `--help`, of README and of the book.
+    pub const MEANINGS: [(u8, &str); 6] = [
+        (OK, "every pair of the plan has a finished result"),
+        (
+            ERRORS,
+            "some pairs still end in an error or have no result, or a smoke check failed",
+        ),
+        (
+            USAGE,
+            "the command line, the configuration or the data is wrong: no trial ran",
+        ),
+        (
+            WORLD,
+            "preflight, the breaker, the daemon, the disk or an account limit stopped it",
+        ),
+        (BUDGET, "the budget is spent"),
+        (INTERRUPTED, "interrupted: the same command resumes"),
+    ];
 }
 
 /// An error with its kind, message and hints.

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use ui::{Ui, UiArgs};
 
 /// The version with its git revision.
@@ -34,7 +34,7 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_REV
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
 /// came out.
 #[derive(Debug, Parser)]
-#[command(name = "regatta", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "regatta", version = VERSION, max_term_width = 100, after_help = exit_codes())]
 struct Cli {
     #[command(flatten)]
     ui: UiArgs,
@@ -42,14 +42,10 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    every pair of the plan has a finished result
-  1    finished, but some pairs still end in an error
-  2    the command line or the configuration is wrong; nothing ran
-  3    the world is not fit (preflight or breaker); what ran is kept
-  4    a budget that was set is spent
-  130  interrupted; the same command resumes";
+fn exit_codes() -> String {
+    let lines = exit::MEANINGS.map(|(code, meaning)| format!("  {code:<4} {meaning}"));
+    format!("Exit codes:\n{}", lines.join("\n"))
+}
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -117,7 +113,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Call(args) => Ok(crate::guest::call::make(args.args)),
         Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
         Command::Init(args) => crate::sandbox::namespace::be_init(args.pids)
-            .map(|()| crate::error::exit::OK)
+            .map(|()| exit::OK)
             .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
         Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
     }

@@ -13,6 +13,7 @@ use crate::text::{shown, shown_in_colour, shown_within};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Every command")]
 pub struct UiArgs {
     /// Say more; twice for every event
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

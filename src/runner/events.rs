@@ -16,7 +16,7 @@ use crate::triage::Diagnosis;
 #[serde(tag = "event", rename_all = "snake_case")]
 #[expect(
     missing_docs,
-    reason = "the names are the file's; docs/files.md describes them"
+    reason = "the names are the file's; docs/reference/files.md describes them"
 )]
 pub enum Event {
     RunStarted {

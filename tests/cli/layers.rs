@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rows, highest first, as ARCHITECTURE.md draws them.
+/// Rows, highest first, as docs/design/overview.md draws them.
 const ROWS: [&[&str]; 9] = [
     &["cli"],
     &["runner"],

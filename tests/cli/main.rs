@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod bad_input;
+mod book;
 mod bytes;
 mod config;
 mod conversation;
