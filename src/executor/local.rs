@@ -1,25 +1,22 @@
 //! This machine as the place where trials run: its daemon, its Redis, its private directory.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::redis::Redis;
 use crate::bench::Setting;
 use crate::config::Config;
 use crate::demo::BUILTIN;
-use crate::engine::native::{self, BackendKind, Native};
+use crate::engine::native::{self, Native};
 use crate::engine::upstream::{self, Upstream};
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
+use crate::host::reaper::{dir_prefix, runtime_dir};
+use crate::host::redis::Redis;
 use crate::model::script::Script;
-use crate::sandbox::docker::{Docker, Endpoint, Place};
-use crate::sandbox::group::Groups;
-use crate::sandbox::spec::HostPlace;
-use crate::sandbox::tools::Tools;
-use crate::sandbox::{Backend, fake};
+use crate::sandbox::docker::Endpoint;
 use crate::triage::Rules;
 
 /// What a run needs from this machine.
@@ -64,7 +61,7 @@ impl Local {
     }
 
     async fn native(&self, options: &native::Options) -> Result<Native> {
-        let backend = backend(options.backend, &options.rootfs)?;
+        let backend = crate::host::backend(options.backend, &options.rootfs)?;
         let base = if options.client.base == BUILTIN {
             serve_demo(options).await?
         } else {
@@ -95,49 +92,13 @@ impl Local {
             grace: self.config.limits.grace,
             redis_url: redis.as_ref().map_or(configured, Redis::url).to_owned(),
             runtime_dir: self.runtime_dir.clone(),
-            dir_prefix: super::reaper::dir_prefix(),
+            dir_prefix: dir_prefix(),
         };
         Ok(Prepared {
             engine: Engine::Upstream(Box::new(upstream)),
             redis,
         })
     }
-}
-
-/// Where sandboxes are made on this machine, with the guest's program ready.
-pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
-    let tools = || Tools::prepare(&runtime_dir(), &super::reaper::dir_prefix()).map(Arc::new);
-    let host = || -> Result<Arc<HostPlace>> {
-        Ok(Arc::new(HostPlace {
-            rootfs: rootfs.to_owned(),
-            tools: tools()?,
-            groups: (kind == BackendKind::Namespace)
-                .then(|| Groups::ours().ok())
-                .flatten(),
-        }))
-    };
-    Ok(match kind {
-        BackendKind::Namespace => Backend::Namespace(host()?),
-        BackendKind::Process => {
-            // Its commands are our user's: our environment, keys and all, is none of theirs.
-            let hidden = rustix::process::DumpableBehavior::NotDumpable;
-            rustix::process::set_dumpable_behavior(hidden)
-                .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
-            Backend::Process(host()?)
-        }
-        BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
-        BackendKind::Docker => {
-            let endpoint = Endpoint::from_environment()?;
-            let docker = Docker::at(endpoint.clone())?;
-            Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
-        }
-    })
-}
-
-/// The first of the directories where what is private to a process may be.
-fn runtime_dir() -> PathBuf {
-    let dirs = super::reaper::runtime_dirs();
-    dirs.into_iter().next().unwrap_or_else(std::env::temp_dir)
 }
 
 /// Serves the demo's model on loopback, in this process, for as long as it lasts; gives its base.

@@ -1,7 +1,5 @@
 //! Where trials run.
 
 pub mod local;
-pub mod reaper;
-pub mod redis;
 
 pub use local::Local;

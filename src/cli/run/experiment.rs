@@ -371,7 +371,7 @@ impl Experiment {
             }
             Err(error) => return Err(error),
         };
-        if let Some(redis @ crate::executor::redis::Redis::Private { .. }) = &prepared.redis {
+        if let Some(redis @ crate::host::redis::Redis::Private { .. }) = &prepared.redis {
             sink.emit(crate::runner::Event::Note {
                 text: format!(
                     "a private Redis serves {} at {}",
