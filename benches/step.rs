@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 
 fn main() {
     regatta::process::set_program(PathBuf::from(env!("CARGO_BIN_EXE_regatta")));
-    let prefix = regatta::executor::reaper::dir_prefix();
+    let prefix = regatta::host::reaper::dir_prefix();
     let tools = Arc::new(Tools::prepare(&std::env::temp_dir(), &prefix).expect("the tools"));
     let host = || {
         Arc::new(HostPlace {

@@ -15,6 +15,7 @@ pub mod executor;
 pub mod files;
 pub mod guest;
 pub mod hint;
+pub mod host;
 pub mod model;
 pub mod process;
 pub mod report;

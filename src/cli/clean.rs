@@ -10,8 +10,8 @@ use super::ui::Ui;
 use crate::config::Config;
 use crate::demo;
 use crate::error::{Result, exit};
-use crate::executor::reaper::Leftovers;
 use crate::files;
+use crate::host::reaper::Leftovers;
 use crate::sandbox::docker::{Docker, Endpoint};
 use crate::store::RunDir;
 

@@ -23,8 +23,8 @@ use crate::error::{Error, Result, exit};
 use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
 use crate::evaluation::{Judge, Venue, Verdict};
-use crate::executor::local;
 use crate::hint;
+use crate::host;
 use crate::model::price::PriceTable;
 use crate::report::setting::setting_of_run;
 use crate::report::text::{duration, plural};
@@ -452,7 +452,7 @@ async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
     if namespace::check().await.is_err() {
         return Ok(None);
     }
-    let backend = local::backend(BackendKind::Namespace, &native.rootfs)?;
+    let backend = host::backend(BackendKind::Namespace, &native.rootfs)?;
     let limits = Limits::of_config(native, true);
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
@@ -490,7 +490,7 @@ pub async fn judge(
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
-            backend: local::backend(kind, &native.rootfs)?,
+            backend: host::backend(kind, &native.rootfs)?,
             limits: Arc::new(Limits::of_config(native, kind == BackendKind::Namespace)),
             dataset: std::path::absolute(&dataset).unwrap_or(dataset),
             workspaces: native.workspaces.clone(),

@@ -9,6 +9,7 @@ pub mod upstream;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::bench::{Pair, Setting, Spending};
@@ -87,7 +88,7 @@ impl Options {
 }
 
 /// One attempt's work: these pairs, once each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// The run.
     pub run: RunDir,
@@ -221,5 +222,40 @@ impl Engine {
             Self::Native(native) => native.attempt(batch, stop, report).await,
             Self::Fake(fake) => fake.attempt(batch, stop, report).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::bench::TaskKey;
+    use crate::store::LogTree;
+
+    #[test]
+    fn a_batch_that_was_written_is_read_back() {
+        let pair = |task| Pair::new(TaskKey::new("gull_task", task), 1, 2);
+        let batch = Batch {
+            run: LogTree::at("/srv/logs").run(&"gull-solo".parse().unwrap()),
+            setting: Setting::Solo,
+            attempt: 2,
+            pairs: vec![pair(7)],
+            ended_before: vec![pair(7)],
+            plan: vec![pair(3), pair(7)],
+        };
+        let written = json!({
+            "run": "/srv/logs/gull-solo",
+            "setting": "solo",
+            "attempt": 2,
+            "pairs": [{"repo": "gull_task", "task_id": 7, "features": [1, 2]}],
+            "ended_before": [{"repo": "gull_task", "task_id": 7, "features": [1, 2]}],
+            "plan": [
+                {"repo": "gull_task", "task_id": 3, "features": [1, 2]},
+                {"repo": "gull_task", "task_id": 7, "features": [1, 2]},
+            ],
+        });
+        assert_eq!(serde_json::to_value(&batch).unwrap(), written);
+        assert_eq!(serde_json::from_value::<Batch>(written).unwrap(), batch);
     }
 }

@@ -12,8 +12,9 @@ use super::watching::Running;
 use super::{Interrupt, Plan, Policy, RunEnd, backoff};
 use crate::agent::SANDBOX_ENDED;
 use crate::bench::{Pair, Setting};
-use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, Reporter, Stop};
 use crate::error::Result;
+use crate::executor::Executor;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
 use crate::report::text::plural;
@@ -61,7 +62,7 @@ pub struct Runner {
 
 impl Runner {
     /// Runs attempts until nothing is left, or something ends them.
-    pub async fn run(&mut self, engine: &Engine) -> Result<RunEnd> {
+    pub async fn run(&mut self, executor: &impl Executor) -> Result<RunEnd> {
         let history = History::of_run(&self.run)?;
         self.take_stock(&history)?;
         self.announce()?;
@@ -85,7 +86,7 @@ impl Runner {
             self.clear_the_way(&surveyed, &plan)?;
             made += 1;
             let attempt = history.last_attempt + made;
-            let (end, running) = self.attempt(engine, &plan, attempt, nth).await?;
+            let (end, running) = self.attempt(executor, &plan, attempt, nth).await?;
             let is_last = nth == self.policy.max_attempts;
             if let Some(end) = self.after(&end, &running, attempt, is_last) {
                 // What ran may have been all there was.
@@ -139,10 +140,10 @@ impl Runner {
         plan.to_run.iter().filter(has_ended).cloned().collect()
     }
 
-    /// One attempt: the engine runs, the store is watched.
+    /// One attempt: its batch is executed, the store is watched.
     async fn attempt(
         &mut self,
-        engine: &Engine,
+        executor: &impl Executor,
         plan: &Plan,
         attempt: u32,
         nth: u32,
@@ -173,8 +174,8 @@ impl Runner {
             sink.emit(report.into());
         });
         let (stop, stopped) = watch::channel(Stop::No);
-        let engine_run = engine.attempt(&batch, stopped, &reporter);
-        tokio::pin!(engine_run);
+        let executed = executor.attempt(&batch, stopped, &reporter);
+        tokio::pin!(executed);
         let mut interrupt = self.interrupt.clone();
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -188,7 +189,7 @@ impl Runner {
         };
         let ended = loop {
             tokio::select! {
-                ended = &mut engine_run => break ended?,
+                ended = &mut executed => break ended?,
                 () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
                 () = underway.changed.notified() => { ask(self.count(&mut running)); }
                 _ = tick.tick(), if failed.is_none() => {

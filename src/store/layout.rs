@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName, TaskKey};
 use crate::error::{Error, Result, nearest};
@@ -85,10 +88,33 @@ impl LogTree {
 }
 
 /// The directory of one run, `logs/<run>/`.
-#[derive(Clone, Debug)]
+///
+/// It is written as its absolute path: whoever reads it may be in another directory.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PathBuf")]
 pub struct RunDir {
     path: PathBuf,
     name: RunName,
+}
+
+impl Serialize for RunDir {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let path = std::path::absolute(&self.path).map_err(S::Error::custom)?;
+        path.serialize(to)
+    }
+}
+
+impl TryFrom<PathBuf> for RunDir {
+    type Error = Error;
+
+    fn try_from(path: PathBuf) -> Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let (Some(name), Some(root)) = (name, path.parent()) else {
+            let text = format!("{}: no directory of a run", path.display());
+            return Err(Error::usage(text));
+        };
+        Ok(LogTree::at(root).run(&name.parse()?))
+    }
 }
 
 impl RunDir {
@@ -310,5 +336,35 @@ impl PairDir {
     #[must_use]
     pub fn aside(&self) -> PathBuf {
         self.path.join("regatta")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_directory_means_the_same_read_from_another_directory() {
+        let run = LogTree::at("logs").run(&"gull-solo".parse().unwrap());
+        let written = serde_json::to_string(&run).unwrap();
+        let read: RunDir = serde_json::from_str(&written).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(read.path(), here.join("logs/gull-solo"));
+        assert_eq!(read.name(), run.name());
+    }
+
+    #[test]
+    fn what_cannot_be_a_runs_directory_is_not_read_as_one() {
+        for path in [
+            "",
+            "/",
+            "/srv/logs/..",
+            "/srv/logs/.hidden",
+            "/srv/logs/a\nb",
+        ] {
+            let written = serde_json::to_string(path).unwrap();
+            let read = serde_json::from_str::<RunDir>(&written);
+            assert!(read.is_err(), "{path:?} {read:?}");
+        }
     }
 }

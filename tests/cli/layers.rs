@@ -8,7 +8,7 @@ const ROWS: [&[&str]; 9] = [
     &["cli"],
     &["runner"],
     &["executor"],
-    &["report"],
+    &["host", "report"],
     &["engine", "survey"],
     &["agent", "evaluation", "triage"],
     &["model", "sandbox"],

@@ -5,16 +5,37 @@ use std::time::Duration;
 
 use regatta::bench::{Pair, Setting, TaskKey};
 use regatta::engine::fake::{Fake, Outcome};
-use regatta::engine::{AttemptEnd, Engine};
+use regatta::engine::{AttemptEnd, Batch, Ended, Engine, Reporter, Stop};
+use regatta::executor::Executor;
 use regatta::model::price::PriceTable;
 use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use regatta::store::pass::{self, Covered};
 use regatta::store::{Ledger, LogTree, Pass, RunDir, result};
 use regatta::triage::Rules;
+use tokio::sync::watch;
 
 const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down";
 const KEY: &str = "litellm.AuthenticationError: AuthenticationError: OpenAIException - bad key";
 const WINDOW: &str = "litellm.ContextWindowExceededError: too long";
+
+/// Executes batches as another process would: as they are read back from a file.
+struct Elsewhere(Engine);
+
+impl Executor for Elsewhere {
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        events: &Reporter,
+    ) -> regatta::error::Result<Ended> {
+        let file = batch.run.own().join("batch.json");
+        std::fs::write(&file, serde_json::to_vec(batch).unwrap()).unwrap();
+        let read: Batch = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(read, *batch);
+        self.0.attempt(&read, stop, events).await
+    }
+}
 
 pub struct Bench {
     _dir: tempfile::TempDir,
@@ -73,9 +94,9 @@ impl Bench {
             pass: Pass::read_open(&self.run.pass()).unwrap(),
             facts: std::cell::RefCell::default(),
         };
-        let engine = Engine::Fake(fake);
-        let end = runtime.block_on(runner.run(&engine)).unwrap();
-        let Engine::Fake(fake) = engine else {
+        let elsewhere = Elsewhere(Engine::Fake(fake));
+        let end = runtime.block_on(runner.run(&elsewhere)).unwrap();
+        let Engine::Fake(fake) = elsewhere.0 else {
             unreachable!()
         };
         (end, fake.ran.into_inner().unwrap())

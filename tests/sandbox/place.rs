@@ -30,7 +30,7 @@ fn tools() -> Arc<Tools> {
     static TOOLS: OnceLock<Arc<Tools>> = OnceLock::new();
     Arc::clone(TOOLS.get_or_init(|| {
         regatta::process::set_program(PathBuf::from(crate::support::REGATTA));
-        let prefix = regatta::executor::reaper::dir_prefix();
+        let prefix = regatta::host::reaper::dir_prefix();
         Arc::new(Tools::prepare(&std::env::temp_dir(), &prefix).unwrap())
     }))
 }

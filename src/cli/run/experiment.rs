@@ -16,7 +16,7 @@ use crate::cli::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
-use crate::executor::Local;
+use crate::executor::Here;
 use crate::files;
 use crate::hint;
 use crate::model::price::PriceTable;
@@ -291,7 +291,6 @@ impl Experiment {
             ui.warn(note);
         }
         let mut worst = RunEnd::Complete;
-        let local = Local::new(&self.config, self.options.clone(), self.rules.clone());
         for open in &runs {
             open.manifest.write(&open.run)?;
             if let Some(warning) = &open.warning {
@@ -332,7 +331,7 @@ impl Experiment {
                 observer.clone(),
             );
             let sink = Sink::new(open.run.clone(), keeper.observer());
-            let ended = self.run_one(open, pass, &local, sink, interrupt).await;
+            let ended = self.run_one(open, pass, sink, interrupt).await;
             keeper.end().await;
             match ended {
                 Ok(RunEnd::Complete) => {}
@@ -357,12 +356,12 @@ impl Experiment {
         &self,
         open: &OpenRun,
         pass: Pass,
-        local: &Local,
         sink: Sink,
         interrupt: &Interrupt,
     ) -> Result<RunEnd> {
-        let prepared = match local.prepare(open.setting).await {
-            Ok(prepared) => prepared,
+        let ready = Here::ready(&self.config, &self.options, &self.rules, open.setting);
+        let here = match ready.await {
+            Ok(here) => here,
             Err(error) if error.kind() == Kind::World => {
                 return Ok(RunEnd::World(format!(
                     "{error}; {}",
@@ -371,13 +370,9 @@ impl Experiment {
             }
             Err(error) => return Err(error),
         };
-        if let Some(redis @ crate::executor::redis::Redis::Private { .. }) = &prepared.redis {
+        if let Some(url) = here.private_redis() {
             sink.emit(crate::runner::Event::Note {
-                text: format!(
-                    "a private Redis serves {} at {}",
-                    open.run.name(),
-                    redis.url()
-                ),
+                text: format!("a private Redis serves {} at {url}", open.run.name()),
             });
         }
         let mut runner = Runner {
@@ -393,7 +388,7 @@ impl Experiment {
             pass,
             facts: std::cell::RefCell::default(),
         };
-        let end = runner.run(&prepared.engine).await?;
+        let end = runner.run(&here).await?;
         sink.emit(crate::runner::Event::RunEnded {
             run: open.run.name().clone(),
             end: end.name().to_owned(),

@@ -9,7 +9,7 @@ use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{Options, upstream};
 use crate::error::Result;
-use crate::executor::redis::{self, Choice};
+use crate::host::redis::{self, Choice};
 use crate::report::text::{duration, plural};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;

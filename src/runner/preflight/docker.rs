@@ -3,8 +3,8 @@
 use super::{Check, Level};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
-use crate::executor::reaper::Leftovers;
 use crate::hint;
+use crate::host::reaper::Leftovers;
 use crate::process;
 use crate::sandbox::docker::{Docker, Endpoint};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Check, Level};
 use crate::config::Config;
 use crate::engine::upstream::Installed;
-use crate::executor::redis::{self, Choice};
+use crate::host::redis::{self, Choice};
 use crate::process;
 use crate::secret::masked_url;
 

@@ -114,6 +114,15 @@ pub fn runtime_dirs() -> Vec<PathBuf> {
     dirs
 }
 
+/// The first of [`runtime_dirs`], where what is private to this process is made.
+#[must_use]
+pub fn runtime_dir() -> PathBuf {
+    runtime_dirs()
+        .into_iter()
+        .next()
+        .unwrap_or_else(std::env::temp_dir)
+}
+
 fn temp_dirs() -> Vec<PathBuf> {
     let mut dirs = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
     dirs.dedup();

@@ -1,0 +1,43 @@
+//! What makes sandboxes on this machine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::reaper::{dir_prefix, runtime_dir};
+use crate::engine::native::BackendKind;
+use crate::error::{Error, Result};
+use crate::sandbox::docker::{Docker, Endpoint, Place};
+use crate::sandbox::group::Groups;
+use crate::sandbox::spec::HostPlace;
+use crate::sandbox::tools::Tools;
+use crate::sandbox::{Backend, fake};
+
+/// Where sandboxes are made on this machine, with the guest's program ready.
+pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
+    let tools = || Tools::prepare(&runtime_dir(), &dir_prefix()).map(Arc::new);
+    let host = || -> Result<Arc<HostPlace>> {
+        Ok(Arc::new(HostPlace {
+            rootfs: rootfs.to_owned(),
+            tools: tools()?,
+            groups: (kind == BackendKind::Namespace)
+                .then(|| Groups::ours().ok())
+                .flatten(),
+        }))
+    };
+    Ok(match kind {
+        BackendKind::Namespace => Backend::Namespace(host()?),
+        BackendKind::Process => {
+            // Its commands are our user's: our environment, keys and all, is none of theirs.
+            let hidden = rustix::process::DumpableBehavior::NotDumpable;
+            rustix::process::set_dumpable_behavior(hidden)
+                .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
+            Backend::Process(host()?)
+        }
+        BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
+        BackendKind::Docker => {
+            let endpoint = Endpoint::from_environment()?;
+            let docker = Docker::at(endpoint.clone())?;
+            Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
+        }
+    })
+}

@@ -1,0 +1,7 @@
+//! This machine: what makes sandboxes on it, the services it has, and what dead runs left there.
+
+mod backend;
+pub mod reaper;
+pub mod redis;
+
+pub use backend::backend;
