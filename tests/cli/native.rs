@@ -30,11 +30,41 @@ fn lines(place: &Place, path: &str) -> Vec<Value> {
         .collect()
 }
 
+/// What the README says that the demo ends with.
+fn in_readme() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let blocks = readme
+        .split("\n```")
+        .map(|block| block.trim_start_matches('\n'));
+    let mut shown = blocks.filter(|block| block.starts_with("run    "));
+    format!(
+        "{}\n",
+        shown.next().expect("the README shows the demo's report")
+    )
+}
+
+/// A report without the times in its first table's last column.
+fn without_times(report: &str) -> Vec<&str> {
+    let mut is_table = true;
+    let mut lines = Vec::new();
+    for line in report.lines() {
+        is_table &= !line.is_empty();
+        let cost = line.rfind('$').filter(|_| is_table);
+        let end = cost.and_then(|at| Some(at + line[at..].find(' ')?));
+        lines.push(&line[..end.unwrap_or(line.len())]);
+    }
+    // The head's last column is as wide as the longest time.
+    lines[0] = lines[0].trim_end_matches("time").trim_end();
+    lines
+}
+
 /// The first of the README's two commands: three settings, each fault seen and what became of it.
 #[test]
 fn the_demo_shows_what_it_says() {
     let place = Place::new();
     let ran = demo(&place, &[]).code(0);
+    assert_eq!(without_times(&ran.stdout), without_times(&in_readme()));
     // By construction, one alone beats two who talk, and those two who don't.
     for (run, passed) in [
         ("demo-solo", 9),
@@ -65,8 +95,15 @@ fn the_demo_shows_what_it_says() {
         .map(|agent| agent["error"].as_str())
         .collect();
     assert!(
-        errors[0].unwrap().starts_with("regatta/container_lost: "),
+        errors[1].unwrap().starts_with("regatta/container_lost: "),
         "{errors:?}"
+    );
+    // Its peer had submitted: of no call is it unknown whether it was billed.
+    assert_eq!(lost[0]["agents"][0]["status"], "Submitted");
+    assert!(
+        ledger
+            .iter()
+            .all(|trial| trial.get("usage_unknown").is_none())
     );
     assert_eq!(ledger.len(), 10);
     // A limit of steps: a result, with the work that was done.
