@@ -1,5 +1,6 @@
 //! `regatta report`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,16 +8,21 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::RunSelection;
 use super::ui::Ui;
+use crate::bench::Pair;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
 use crate::report::setting::{Said, setting_by};
+use crate::report::summary::Trials;
 use crate::report::survey::{Books, Standing, Surveyed};
 use crate::report::{Format, Summary, grounds};
+use crate::store::begun::DIED;
+use crate::store::events::History;
 use crate::store::gold::Gold;
+use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
-use crate::store::{Manifest, RunDir};
+use crate::store::{Begun, Ledger, LedgerEntry, Manifest, RunDir};
 use crate::triage::Rules;
 
 /// Report what came out and what it cost
@@ -68,6 +74,8 @@ pub struct Stand {
     pub manifest: Option<Manifest>,
     pub books: Books,
     pub surveyed: Vec<Surveyed>,
+    /// Trials that began and that the ledger lacks.
+    pub unbooked: Vec<LedgerEntry>,
     /// As they are where the run asked its model.
     pub prices: PriceTable,
 }
@@ -79,10 +87,12 @@ impl Stand {
         let books = Books::read(run)?;
         let prices = prices.at(asked_the_provider(manifest.as_ref()));
         let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
+        let unbooked = unbooked(run, manifest.as_ref(), &books.ledger, &surveyed)?;
         Ok(Self {
             manifest,
             books,
             surveyed,
+            unbooked,
             prices,
         })
     }
@@ -99,7 +109,10 @@ impl Stand {
             run.name().clone(),
             setting_by(run, manifest, results),
             &self.surveyed,
-            ledger.entries(),
+            Trials {
+                booked: ledger.entries(),
+                unbooked: &self.unbooked,
+            },
             planned_by_upstream(run, manifest),
         );
         grounds::add_to(&mut summary, &self.surveyed, manifest);
@@ -113,6 +126,37 @@ impl Stand {
         }
         summary
     }
+}
+
+/// The trials of a run that its last attempt began, and that its ledger lacks: they run, or died with
+/// regatta, and the next command books them.
+pub fn unbooked(
+    run: &RunDir,
+    manifest: Option<&Manifest>,
+    ledger: &Ledger,
+    surveyed: &[Surveyed],
+) -> Result<Vec<LedgerEntry>> {
+    let (Some(manifest), Some(open)) = (manifest, History::of_run(run)?.open) else {
+        return Ok(Vec::new());
+    };
+    // Manifests from before that was kept leave it to upstream's own file.
+    let of_config = || RunConfig::read(run)?.concurrency();
+    let at_once = manifest.concurrency.or_else(of_config);
+    let begun = Begun {
+        pairs: &manifest.pairs,
+        setting: manifest.setting,
+        concurrency: at_once.unwrap_or(manifest.pairs.len()),
+    };
+    let unrecorded: HashSet<&Pair> = surveyed
+        .iter()
+        .filter(|it| match &it.standing {
+            Standing::Result(judged) => !ledger.has(&it.pair, &judged.record.trial),
+            Standing::Missing | Standing::Unreadable(_) => false,
+        })
+        .map(|it| &it.pair)
+        .collect();
+    let why = (!RunLock::is_held_elsewhere(run)).then_some(DIED);
+    Ok(begun.lines(&open, ledger, |pair| unrecorded.contains(pair), why))
 }
 
 /// Whether a run asked its model's provider itself; without a manifest nobody knows.

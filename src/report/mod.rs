@@ -7,6 +7,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod setting;
+pub mod spent;
 pub mod statistics;
 pub mod summary;
 pub mod survey;

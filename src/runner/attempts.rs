@@ -16,6 +16,7 @@ use crate::engine::{AttemptEnd, Batch, Engine, Reporter, Stop};
 use crate::error::Result;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
+use crate::report::spent::spent;
 use crate::report::text::plural;
 use crate::report::{Survey, Surveyed};
 use crate::store::events::{ContainerFacts, History};
@@ -353,15 +354,11 @@ impl Runner {
     }
 
     pub(super) fn total_here(&self) -> Total {
-        let mut total = Total::default();
-        for entry in self.ledger.entries() {
-            total.add(entry.cost());
-        }
-        total
+        spent(self.ledger.entries().iter(), &[]).total
     }
 
     pub(super) fn spent(&self) -> f64 {
-        self.ledger.known_cost() + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
+        self.total_here().usd + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
     }
 
     pub(super) fn is_budget_spent(&self) -> bool {

@@ -59,6 +59,51 @@ fn without_times(report: &str) -> Vec<&str> {
     lines
 }
 
+/// What was submitted is what the dataset says; a lone agent's and an agreed one differ.
+fn submissions_are_the_datasets(place: &Place) {
+    for (run, wanted) in [
+        ("demo-coop-comm", "agreed"),
+        ("demo-coop-nocomm", "feature"),
+    ] {
+        let patch = place.read(&format!("logs/{run}/coop/tide_task/1/f1_f2/agent1.patch"));
+        let gold = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+            "demo/dataset/tide_task/task1/feature1/{wanted}.patch"
+        ));
+        let plain = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("index "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            plain(&patch),
+            plain(&std::fs::read_to_string(gold).unwrap()),
+            "{run}"
+        );
+    }
+}
+
+/// The same command again finds nothing to do, and nothing was left behind.
+fn nothing_is_left_to_do(place: &Place) {
+    demo(place, &[]).code(0);
+    assert_eq!(lines(place, "demo-solo/regatta/ledger.jsonl").len(), 9);
+    // With other limits it would be another experiment.
+    place.write("regatta.toml", "[native]\npids = 99\nmemory_gb = 2\n");
+    demo(place, &["--dry-run"])
+        .code(2)
+        .says("limit memory_bytes: 4000000000 → 2000000000")
+        .says("limit pids: 1024 → 99")
+        .says("--accept-changes");
+    let leftovers = place
+        .regatta(&["clean"])
+        .env("DOCKER_HOST", place.empty_daemon())
+        .output()
+        .unwrap();
+    let said = Ran::of(&leftovers).code(0).stdout;
+    assert!(
+        !said.contains(&format!("{}", place.path().display())),
+        "{said}"
+    );
+}
+
 /// The first of the README's two commands: three settings, each fault seen and what became of it.
 #[test]
 fn the_demo_shows_what_it_says() {
@@ -134,45 +179,8 @@ fn the_demo_shows_what_it_says() {
     assert!((1..=2).contains(&messages.as_array().unwrap().len()));
     assert!(messages[0]["timestamp"].is_number());
     assert_eq!(talk("demo-coop-nocomm"), Value::Array(Vec::new()));
-    // What was submitted is what the dataset says; a lone agent's and an agreed one differ.
-    for (run, wanted) in [
-        ("demo-coop-comm", "agreed"),
-        ("demo-coop-nocomm", "feature"),
-    ] {
-        let patch = place.read(&format!("logs/{run}/coop/tide_task/1/f1_f2/agent1.patch"));
-        let gold = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
-            "demo/dataset/tide_task/task1/feature1/{wanted}.patch"
-        ));
-        let plain = |text: &str| {
-            let lines = text.lines().filter(|line| !line.starts_with("index "));
-            lines.map(str::to_owned).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            plain(&patch),
-            plain(&std::fs::read_to_string(gold).unwrap()),
-            "{run}"
-        );
-    }
-    // The same command again finds nothing to do, and nothing was left behind.
-    demo(&place, &[]).code(0);
-    assert_eq!(lines(&place, "demo-solo/regatta/ledger.jsonl").len(), 9);
-    // With other limits it would be another experiment.
-    place.write("regatta.toml", "[native]\npids = 99\nmemory_gb = 2\n");
-    demo(&place, &["--dry-run"])
-        .code(2)
-        .says("limit memory_bytes: 4000000000 → 2000000000")
-        .says("limit pids: 1024 → 99")
-        .says("--accept-changes");
-    let leftovers = place
-        .regatta(&["clean"])
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
-    let said = Ran::of(&leftovers).code(0).stdout;
-    assert!(
-        !said.contains(&format!("{}", place.path().display())),
-        "{said}"
-    );
+    submissions_are_the_datasets(&place);
+    nothing_is_left_to_do(&place);
 }
 
 /// Whoever starts it, and however private their files are: a sandbox that root starts is nobody's.
