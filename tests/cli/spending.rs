@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::listener::{self, Listener, SUBMITS, reply, reply_of};
+use crate::listener::{self, Listener, SUBMITS, answer, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-smoke1-solo";
@@ -214,10 +214,7 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
     let listener = Listener::answering(move |number| {
         Some(match number {
             0 => reply("ls"),
-            _ => format!(
-                "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{full}",
-                full.len()
-            ),
+            _ => answer(400, "", full),
         })
     });
     configure(&place, &listener, "command-a-03-2025", "");
