@@ -64,8 +64,18 @@ pub struct Agent {
     pub on_log: Told,
     /// Told what the endpoint refused of earlier replies, so that it is sent no more.
     pub on_left_out: Arc<OnLeftOut>,
-    /// Ends its sandbox after this many commands: a fault, injected to show what becomes of it.
-    pub dies_after: Option<u64>,
+    /// Ends its sandbox: a fault, injected to show what becomes of it.
+    pub death: Option<Death>,
+}
+
+/// When an injected fault ends an agent's sandbox.
+#[derive(Debug)]
+pub struct Death {
+    /// After this many of its commands.
+    pub after: u64,
+    /// How many of the pair's agents are at work. It waits for the others to end: a peer that is lost
+    /// in the middle of a call leaves a cost that nobody knows, or none, as it happens.
+    pub at_work: watch::Receiver<usize>,
 }
 
 /// Told the names of fields that are sent no more.
@@ -675,11 +685,11 @@ impl Turn {
             sandbox.check().await?;
         }
         self.commands += 1;
-        let is_last = self
-            .agent
-            .dies_after
-            .is_some_and(|last| self.commands > last);
-        if is_last {
+        if let Some(death) = &mut self.agent.death
+            && self.commands > death.after
+        {
+            // An error says that nobody is at work any more.
+            let _ = death.at_work.wait_for(|count| *count <= 1).await;
             sandbox.kill().await;
         }
         let script = Command {

@@ -100,6 +100,15 @@ pub fn upstream_order(pairs: &[Pair]) -> Vec<Pair> {
     ordered
 }
 
+/// The pairs that upstream has in hand when these have no result yet: it takes them in its own
+/// order, as many as it runs at once.
+#[must_use]
+pub fn in_hand(unfinished: &[Pair], concurrency: usize) -> Vec<Pair> {
+    let mut first = upstream_order(unfinished);
+    first.truncate(concurrency);
+    first
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 
 use super::options::RunSelection;
 use super::ui::{Ui, bold};
-use crate::bench::Pair;
 use crate::bench::cost::dollars;
-use crate::engine::upstream::command::in_hand;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::summary::{Outcome, cut_off};
@@ -17,11 +15,11 @@ use crate::report::text::plural;
 use crate::report::{Summary, Totals};
 use crate::runner::Plan;
 use crate::runner::limit::local;
-use crate::store::events::{History, OpenAttempt};
+use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
-use crate::store::{Ledger, Manifest, Pass, RunDir};
-use crate::survey::{Stand, Standing};
+use crate::store::{Ledger, LedgerEntry, Manifest, Pass, RunDir};
+use crate::survey::Stand;
 use crate::text::{NAME, one_line};
 use crate::triage::Rules;
 
@@ -117,53 +115,38 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         summary.submitted,
         summary.count_of(Outcome::Missing)
     );
-    if let (Some(open), Some(manifest)) = (&history.open, &stand.manifest) {
-        let unbooked = open.unbooked(ledger);
-        if holder.is_some() {
-            text.push_str(&under_way(run, open, manifest, ledger, unbooked));
-        } else if unbooked > 0.0 {
-            let _ = writeln!(
-                text,
-                "  {} of trials that died are not booked yet: the same command books them",
-                dollars(unbooked)
-            );
-        }
-    }
+    text.push_str(&of_unbooked(&stand.unbooked, holder.is_some()));
     text.push_str(&of_pass(&pass, &plan));
-    // One that runs is told of above.
-    let open = history.open.as_ref().filter(|_| holder.is_none());
-    let died = open.map_or(0, |open| {
-        let missing = stand.surveyed.iter();
-        missing
-            .filter(|it| matches!(it.standing, Standing::Missing))
-            .filter(|it| open.is_unbooked(&it.pair, ledger))
-            .count()
-    });
     let _ = writeln!(
         text,
         "  cost of the results that stand {}, {}",
         summary.headline_cost,
-        spent(&summary, ledger, died)
+        spent(&summary, ledger, holder.is_some())
     );
     Ok((text, summary))
 }
 
-/// What every trial cost. Without a ledger nobody knows how many there were, and what died with
-/// regatta is booked by the next command only.
-fn spent(summary: &Summary, ledger: &Ledger, died: usize) -> String {
+/// What every trial cost. Without a ledger nobody knows how many there were.
+fn spent(summary: &Summary, ledger: &Ledger, is_running: bool) -> String {
     if !summary.has_ledger {
         return format!("spent {} (no ledger)", summary.total_spent);
     }
-    let died = match died {
-        0 => String::new(),
-        n => format!(" + unknown ({n} died and not booked yet)"),
-    };
-    let cut_off = match cut_off(ledger.entries()) {
-        0 => String::new(),
-        n => format!(" ({n} cut off)"),
+    let unbooked = if is_running { "running" } else { "died" };
+    let parts = [
+        (cut_off(ledger.entries()), "cut off"),
+        (summary.unbooked, unbooked),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let parts = match parts.as_slice() {
+        [] => String::new(),
+        parts => format!(" ({})", parts.join(", ")),
     };
     format!(
-        "spent on {} {}{cut_off}{died}",
+        "spent on {} {}{parts}",
         plural(summary.trials, "trial"),
         summary.total_spent
     )
@@ -217,43 +200,26 @@ fn in_force(manifest: &Manifest) -> String {
     )
 }
 
-/// The pairs that a running attempt has in hand.
-fn under_way(
-    run: &RunDir,
-    open: &OpenAttempt,
-    manifest: &Manifest,
-    ledger: &Ledger,
-    spent: f64,
-) -> String {
-    let recorded = |pair: &Pair| {
-        let mut entries = ledger.entries().iter();
-        entries.any(|entry| entry.attempt == Some(open.attempt) && entry.pair == *pair)
-    };
-    let is_native = manifest.engine == "native";
-    let of_attempt = if is_native {
-        &open.started
-    } else {
-        &open.pairs
-    };
-    let left: Vec<Pair> = manifest
-        .pairs
+/// A line on the trials that the last attempt began and that the ledger lacks.
+fn of_unbooked(trials: &[LedgerEntry], is_running: bool) -> String {
+    if trials.is_empty() {
+        return String::new();
+    }
+    let known = trials
         .iter()
-        .filter(|pair| of_attempt.contains(&pair.to_string()) && !recorded(pair))
-        .cloned()
-        .collect();
-    let (now, how) = if is_native {
-        (left, format!(", {} so far", dollars(spent)))
-    } else {
-        let at_once = manifest.concurrency.or_else(|| of_config_json(run));
-        let now = in_hand(&left, at_once.unwrap_or(left.len()));
-        (now, ", by upstream's order".to_owned())
-    };
-    let names: Vec<String> = now.iter().map(ToString::to_string).collect();
-    format!("  running now{how}: {}\n", names.join(", "))
-}
-
-/// How many pairs upstream runs at once by its own `config.json`: of runs whose manifest is from
-/// before that was kept there.
-fn of_config_json(run: &RunDir) -> Option<usize> {
-    RunConfig::read(run)?.concurrency()
+        .filter_map(|trial| trial.cost)
+        .reduce(|a, b| a + b);
+    let names: Vec<String> = trials.iter().map(|trial| trial.pair.to_string()).collect();
+    let names = names.join(", ");
+    if is_running {
+        let so_far = known.map_or_else(String::new, |usd| format!(", {} so far", dollars(usd)));
+        return format!("  running now{so_far}: {names}\n");
+    }
+    let cost = known.map_or_else(
+        || "what they cost is not known".to_owned(),
+        |usd| format!("{} of them are known", dollars(usd)),
+    );
+    format!(
+        "  died with regatta, and run again: {names}; {cost}, and the same command books them\n"
+    )
 }

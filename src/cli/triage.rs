@@ -109,10 +109,10 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
             other => {
                 if args.explain {
                     let ledger = &stand.books.ledger;
-                    let begun = open.as_ref().filter(|open| {
-                        matches!(other, Standing::Missing)
-                            && open.is_unbooked(&surveyed.pair, ledger)
-                    });
+                    let mut unbooked = stand.unbooked.iter();
+                    let is_begun = matches!(other, Standing::Missing)
+                        && unbooked.any(|trial| trial.pair == surveyed.pair);
+                    let begun = open.as_ref().filter(|_| is_begun);
                     let mut text = match begun {
                         Some(_) if is_running => format!("{}: it is running\n", surveyed.pair),
                         Some(open) => explain_killed(run, surveyed, open),

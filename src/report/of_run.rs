@@ -2,7 +2,7 @@
 
 use super::grounds;
 use super::setting::{Said, setting_by};
-use super::summary::Summary;
+use super::summary::{Summary, Trials};
 use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::store::RunDir;
@@ -50,7 +50,10 @@ impl Summary {
             run.name().clone(),
             setting_by(run, manifest, results),
             &stand.surveyed,
-            ledger.entries(),
+            Trials {
+                booked: ledger.entries(),
+                unbooked: &stand.unbooked,
+            },
             planned_by_upstream(run, manifest),
         );
         grounds::add_to(&mut summary, &stand.surveyed, manifest);

@@ -17,8 +17,9 @@ use crate::model::price::Total;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
+use crate::survey::spent::spent;
 use crate::survey::{Damage, Harm, Standing, Surveyed};
-use crate::triage::{Cause, Finding, Told};
+use crate::triage::{Cause, Diagnosis, Finding, Told};
 
 /// What a pair counts as: exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -177,11 +178,40 @@ impl PairLine {
         (!is_error && source != "eval.json").then_some(source)
     }
 
+    fn diagnose(&mut self, diagnosis: &Diagnosis) {
+        self.rule = Some(diagnosis.evidence.rule.clone());
+        self.why = Some(diagnosis.evidence.text.clone());
+        self.source = Some(diagnosis.evidence.source.clone());
+    }
+
     fn tell(&mut self, told: &Told) {
         self.rule.clone_from(&told.rule);
         self.source = Some(told.source.clone());
         self.why = Some(told.text.clone());
     }
+}
+
+/// Every trial of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Trials<'a> {
+    /// Those in the ledger.
+    pub booked: &'a [LedgerEntry],
+    /// Those that began and that it lacks.
+    pub unbooked: &'a [LedgerEntry],
+}
+
+impl<'a> Trials<'a> {
+    fn all(self) -> impl Iterator<Item = &'a LedgerEntry> {
+        self.booked.iter().chain(self.unbooked)
+    }
+}
+
+/// The trials of one pair.
+#[derive(Clone, Copy, Default)]
+struct Tried<'a> {
+    trials: usize,
+    failed: usize,
+    last: Option<&'a LedgerEntry>,
 }
 
 /// What the verdicts of a run come to.
@@ -236,8 +266,10 @@ pub struct Summary {
     pub trial_seconds: f64,
     /// How many of the results that stand have an unknown time.
     pub trial_seconds_unknown: usize,
-    /// Trials in the ledger.
+    /// Trials in the ledger, where there is one, and those that it lacks.
     pub trials: usize,
+    /// Trials that began and that the ledger lacks: they run, or died with regatta.
+    pub unbooked: usize,
     /// Lines of the ledger that cannot be read; their trials are not counted.
     pub unreadable_ledger_lines: usize,
     /// What the verdicts come to.
@@ -275,9 +307,11 @@ impl Summary {
         run: RunName,
         setting: Option<RunSetting>,
         surveyed: &[Surveyed],
-        ledger: &[LedgerEntry],
+        trials: Trials<'_>,
         planned: Option<usize>,
     ) -> Self {
+        let ledger = trials.booked;
+        let spent = spent(trials.all(), surveyed);
         let mut summary = Self {
             run,
             setting,
@@ -288,9 +322,9 @@ impl Summary {
             submitted: 0,
             outcomes: BTreeMap::new(),
             headline_cost: Total::default(),
-            total_spent: Total::default(),
+            total_spent: spent.total,
             priced_as: BTreeSet::new(),
-            has_ledger: !ledger.is_empty()
+            has_ledger: trials.all().next().is_some()
                 || surveyed
                     .iter()
                     .all(|pair| matches!(pair.standing, Standing::Missing)),
@@ -298,7 +332,8 @@ impl Summary {
             usage_unknown: 0,
             trial_seconds: 0.0,
             trial_seconds_unknown: 0,
-            trials: ledger.len(),
+            trials: trials.all().count(),
+            unbooked: trials.unbooked.len(),
             unreadable_ledger_lines: 0,
             rates: Rates::default(),
             flagged: Flags::default(),
@@ -312,19 +347,19 @@ impl Summary {
             mixed: Vec::new(),
             lines: Vec::new(),
         };
-        let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
-        // A result that names no trial of its own may have a namesake in another pair.
-        let mut recorded = HashSet::new();
-        for entry in ledger {
-            let (all, failed) = trials.entry(&entry.pair).or_default();
-            *all += 1;
-            *failed += usize::from(entry.void || entry.diagnosis.is_some());
-            recorded.insert((&entry.pair, entry.trial.as_str()));
-            summary.total_spent.add(entry.cost());
+        let mut tried: BTreeMap<&Pair, Tried<'_>> = BTreeMap::new();
+        for entry in trials.all() {
+            let tried = tried.entry(&entry.pair).or_default();
+            tried.trials += 1;
+            tried.failed += usize::from(entry.void || entry.diagnosis.is_some());
+            tried.last = Some(entry);
+        }
+        if summary.has_ledger {
+            summary.trials += spent.unlisted;
         }
         for pair in surveyed {
-            let count = trials.get(&pair.pair).copied().unwrap_or_default();
-            let line = summary.count(pair, count, &recorded);
+            let tried = tried.get(&pair.pair).copied().unwrap_or_default();
+            let line = summary.count(pair, tried);
             summary.lines.push(line);
         }
         // A stranger's tree may lack pairs that nothing on disk names.
@@ -367,8 +402,11 @@ impl Summary {
     fn count(
         &mut self,
         surveyed: &Surveyed,
-        (trials, failed_trials): (usize, usize),
-        recorded: &HashSet<(&Pair, &str)>,
+        Tried {
+            trials,
+            failed: failed_trials,
+            last,
+        }: Tried<'_>,
     ) -> PairLine {
         let outcome = Outcome::of(surveyed);
         *self.outcomes.entry(outcome).or_default() += 1;
@@ -422,10 +460,17 @@ impl Summary {
             line.tell(told);
         }
         let judged = match &surveyed.standing {
-            Standing::Missing => return line,
+            Standing::Missing => {
+                let cut_off = last.filter(|entry| entry.status == CUT_OFF);
+                let diagnosis = cut_off.and_then(|entry| entry.diagnosis.as_ref());
+                if let (None, Some(diagnosis)) = (&surveyed.told, diagnosis) {
+                    line.diagnose(diagnosis);
+                }
+                return line;
+            }
             Standing::Unreadable(why) => {
                 line.why = Some(why.clone());
-                self.count_unreadable(trials);
+                self.count_unreadable();
                 return line;
             }
             Standing::Result(judged) => judged,
@@ -435,9 +480,6 @@ impl Summary {
         self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
         self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
         self.headline_cost.add(judged.cost);
-        if !recorded.contains(&(&surveyed.pair, record.trial.as_str())) {
-            self.total_spent.add(judged.cost);
-        }
         self.add_use(judged.usage, record.duration_seconds);
         line.status = Some(record.status());
         line.names_cost =
@@ -447,9 +489,7 @@ impl Summary {
         self.priced_as.extend(judged.priced_as.clone());
         line.duration_seconds = record.duration_seconds;
         if let Some(diagnosis) = judged.finding.diagnosis() {
-            line.rule = Some(diagnosis.evidence.rule.clone());
-            line.why = Some(diagnosis.evidence.text.clone());
-            line.source = Some(diagnosis.evidence.source.clone());
+            line.diagnose(diagnosis);
         } else if let Some(Verdict::Error(why)) = &surveyed.verdict {
             let own = surveyed
                 .evaluation
@@ -467,13 +507,9 @@ impl Summary {
         line
     }
 
-    /// A result that cannot be read had a cost and a time. What the ledger booked of its pair may
-    /// be of this trial, and then has its cost.
-    fn count_unreadable(&mut self, trials: usize) {
+    /// A result that cannot be read had a cost and a time.
+    fn count_unreadable(&mut self) {
         self.headline_cost.add(Cost::UNKNOWN);
-        if trials == 0 {
-            self.total_spent.add(Cost::UNKNOWN);
-        }
         self.add_use(None, None);
     }
 

@@ -1,5 +1,6 @@
 //! The report for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
@@ -8,6 +9,7 @@ use super::time_limit;
 use super::totals::Totals;
 use crate::bench::setting::RunSetting;
 use crate::hint;
+use crate::store::begun::RULE;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table and what there is to know about the pairs that did not finish.
@@ -425,6 +427,26 @@ fn errors(summary: &Summary) -> String {
         .collect();
     if !missing.is_empty() && missing.len() < summary.pairs {
         let _ = writeln!(out, "  missing: {}", some(&missing, 6));
+    }
+    out.push_str(&cut_off(summary));
+    out
+}
+
+/// The pairs without a result whose last trial was cut off.
+fn cut_off(summary: &Summary) -> String {
+    let mut out = String::new();
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in &summary.lines {
+        let is_cut = line.outcome == Outcome::Missing && line.rule.as_deref() == Some(RULE);
+        if let Some(why) = line.why.as_deref().filter(|_| is_cut) {
+            reasons.entry(why).or_default().push(&line.pair);
+        }
+    }
+    for (why, pairs) in reasons {
+        let count = plural(pairs.len(), "pair");
+        let _ = writeln!(out, "  missing · {RULE} · {count}, to run again");
+        let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
+        let _ = writeln!(out, "    {}", some(&pairs, 6));
     }
     out
 }

@@ -22,6 +22,7 @@ use crate::store::events::{ContainerFacts, History};
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
 use crate::store::{AgentRecord, Ledger, LedgerEntry, Pass, RunDir};
+use crate::survey::spent::spent;
 use crate::survey::{Survey, Surveyed};
 use crate::text::one_line;
 use crate::triage::Rules;
@@ -354,15 +355,11 @@ impl Runner {
     }
 
     pub(super) fn total_here(&self) -> Total {
-        let mut total = Total::default();
-        for entry in self.ledger.entries() {
-            total.add(entry.cost());
-        }
-        total
+        spent(self.ledger.entries().iter(), &[]).total
     }
 
     pub(super) fn spent(&self) -> f64 {
-        self.ledger.known_cost() + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
+        self.total_here().usd + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
     }
 
     pub(super) fn is_budget_spent(&self) -> bool {

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::bench::{Pair, Setting, Spending};
+use crate::bench::{Pair, Setting};
 use crate::store::LedgerEntry;
-use crate::store::ledger::CUT_OFF;
 use crate::survey::Judged;
-use crate::triage::{Cause, Diagnosis, Finding};
+use crate::triage::Finding;
 
 /// The ledger's line for a trial that has a result.
 #[must_use]
@@ -31,35 +30,6 @@ pub fn of_result(
         usage: judged.usage,
         started_at: record.started_at.clone(),
         duration_seconds: record.duration_seconds,
-        recorded_at: Timestamp::now(),
-    }
-}
-
-/// The ledger's line for a trial that was ended before it had a result: of its cost, what was booked
-/// while it ran.
-#[must_use]
-pub fn of_cut_off(
-    pair: &Pair,
-    setting: Setting,
-    attempt: u32,
-    why: &str,
-    spent: Option<Spending>,
-) -> LedgerEntry {
-    LedgerEntry {
-        trial: format!("cut-off-{attempt}"),
-        setting: Some(setting),
-        pair: pair.clone(),
-        attempt: Some(attempt),
-        status: CUT_OFF.to_owned(),
-        agents: Vec::new(),
-        diagnosis: Some(Diagnosis::new(Cause::Infra, "cut_off", "regatta", why)),
-        void: true,
-        cost: spent.and_then(|spent| spent.cost),
-        // The call that was under way may be billed.
-        usage_unknown: true,
-        usage: spent.map(|spent| spent.usage),
-        started_at: None,
-        duration_seconds: None,
         recorded_at: Timestamp::now(),
     }
 }

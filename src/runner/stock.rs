@@ -4,11 +4,10 @@
 use super::events::Event;
 use super::{Plan, Runner, forced, record};
 use crate::bench::Pair;
-use crate::bench::image::image_name;
-use crate::engine::upstream::command::in_hand;
 use crate::error::Result;
-use crate::store::aside;
+use crate::store::begun::DIED;
 use crate::store::events::{History, OpenAttempt};
+use crate::store::{Begun, aside};
 use crate::survey::{Standing, Surveyed};
 use crate::triage::Finding;
 
@@ -34,14 +33,9 @@ impl Runner {
             self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
         }
         if let Some(open) = open {
-            self.cut_off(open, "regatta itself ended in this attempt")?;
+            self.cut_off(open, DIED)?;
         }
         Ok(())
-    }
-
-    fn was_recorded_in(&self, pair: &Pair, attempt: u32) -> bool {
-        let mut entries = self.ledger.entries().iter();
-        entries.any(|entry| entry.pair == *pair && entry.attempt == Some(attempt))
     }
 
     pub(super) fn announce(&self) -> Result<()> {
@@ -107,30 +101,20 @@ impl Runner {
 
     /// Records the trials that were running when an attempt was ended: paid, and of a cost that is
     /// known as far as the engine told it.
-    ///
-    /// They are the pairs that the engine said it had begun; where it says nothing, those that it
-    /// had in hand and for whose task it had made more containers than trials that ended have used.
     pub(super) fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
-        let attempt = open.attempt;
-        let begun: Vec<Pair> = self
-            .pairs
-            .iter()
-            .filter(|pair| open.started.contains(&pair.to_string()))
-            .filter(|pair| !self.was_recorded_in(pair, attempt))
-            .cloned()
-            .collect();
-        let cut = if open.started.is_empty() {
-            self.guessed_in_hand(open)
-        } else {
-            begun
+        let begun = Begun {
+            pairs: &self.pairs,
+            setting: self.setting,
+            concurrency: self.policy.concurrency,
         };
-        for pair in cut {
-            let spent = open.spent_on(&pair, &self.ledger);
-            let entry = record::of_cut_off(&pair, self.setting, attempt, why, spent);
+        // What stands is in the ledger by now.
+        let has_ended = |_: &Pair| false;
+        for entry in begun.lines(open, &self.ledger, has_ended, Some(why)) {
+            let pair = entry.pair.clone();
             let (cost, usage_unknown) = (entry.cost, entry.usage_unknown);
             if self.ledger.record(entry)? {
                 self.sink.emit(Event::TrialCutOff {
-                    attempt,
+                    attempt: open.attempt,
                     pair,
                     why: why.to_owned(),
                     cost,
@@ -139,28 +123,6 @@ impl Runner {
             }
         }
         Ok(())
-    }
-
-    fn guessed_in_hand(&self, open: &OpenAttempt) -> Vec<Pair> {
-        let attempt = open.attempt;
-        let mut free = open.images.clone();
-        let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
-            .pairs
-            .iter()
-            .filter(|pair| open.pairs.contains(&pair.to_string()))
-            .cloned()
-            .partition(|pair| self.was_recorded_in(pair, attempt));
-        let mut has_used = |pair: &Pair| {
-            let count = free.entry(image_name(&pair.task)).or_default();
-            let had = *count > 0;
-            *count = count.saturating_sub(self.setting.agents());
-            had
-        };
-        for pair in &ended {
-            has_used(pair);
-        }
-        let in_hand = in_hand(&unfinished, self.policy.concurrency);
-        in_hand.into_iter().filter(|pair| has_used(pair)).collect()
     }
 }
 

@@ -170,39 +170,12 @@ impl OpenAttempt {
         })
     }
 
-    /// Whether it had begun the pair's trial, of which the ledger has nothing yet.
-    #[must_use]
-    pub fn is_unbooked(&self, pair: &Pair, ledger: &Ledger) -> bool {
-        let name = pair.to_string();
-        let mut entries = ledger.entries().iter();
-        self.started.contains(&name)
-            && !entries.any(|entry| entry.attempt == Some(self.attempt) && entry.pair == *pair)
-    }
-
     /// The trial of a pair that was heard of last, where any was.
     #[must_use]
     pub fn trial_of(&self, pair: &Pair) -> Option<&str> {
         let name = pair.to_string();
         let mut trials = self.spent.keys().filter(|(of, _, _)| *of == name);
         trials.next().map(|(_, trial, _)| trial.as_str())
-    }
-
-    /// What is known of all that its trials had spent and the ledger does not have, in USD.
-    #[must_use]
-    pub fn unbooked(&self, ledger: &Ledger) -> f64 {
-        let is_booked = |pair: &str, trial: &str| {
-            let mut entries = ledger.entries().iter();
-            entries.any(|entry| {
-                entry.pair.to_string() == pair
-                    && (entry.trial == trial || entry.attempt == Some(self.attempt))
-            })
-        };
-        let open = self
-            .spent
-            .iter()
-            .filter(|((pair, trial, _), _)| !is_booked(pair, trial));
-        open.filter_map(|(_, spending)| spending.cost)
-            .fold(0.0, |sum, cost| sum + cost)
     }
 }
 

@@ -179,16 +179,6 @@ impl Ledger {
         self.entries.get(*place)
     }
 
-    /// The sum of the costs that are known, in USD.
-    #[must_use]
-    pub fn known_cost(&self) -> f64 {
-        // Not `sum`: over nothing that is -0.0, and would be printed so.
-        self.entries
-            .iter()
-            .filter_map(|entry| entry.cost)
-            .fold(0.0, |sum, cost| sum + cost)
-    }
-
     /// Every trial, in the order in which they were recorded.
     #[must_use]
     pub fn entries(&self) -> &[LedgerEntry] {

@@ -65,6 +65,14 @@ impl RunLock {
     }
 }
 
+impl RunLock {
+    /// Whether another process holds the lock of a run.
+    #[must_use]
+    pub fn is_held_elsewhere(run: &RunDir) -> bool {
+        Self::holder(run).is_some_and(|holder| holder != Owner::this().describe())
+    }
+}
+
 /// Who wrote a lock: a process and its host, in far less than what is read here.
 fn name_in(lock: &File) -> std::io::Result<String> {
     let mut holder = Vec::new();

@@ -1,6 +1,7 @@
 //! Every path and every file format under `logs/`, and the dataset tree.
 
 pub mod aside;
+pub mod begun;
 pub mod dataset;
 pub mod diagnosis;
 pub mod eval;
@@ -22,6 +23,7 @@ mod tokens;
 pub mod trajectory;
 pub mod words;
 
+pub use begun::Begun;
 pub use diagnosis::{Cause, Diagnosis, Evidence};
 pub use layout::{LogTree, PairDir, RunDir};
 pub use ledger::{Ledger, LedgerEntry};

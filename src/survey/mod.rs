@@ -3,6 +3,7 @@
 mod books;
 pub mod damage;
 mod of_run;
+pub mod spent;
 pub mod stand;
 mod surveyed;
 

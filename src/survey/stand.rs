@@ -1,12 +1,18 @@
 //! A run as it stands on disk: its manifest, its books, and what stands for each pair.
 
+use std::collections::HashSet;
+
 use super::books::Books;
-use super::surveyed::Surveyed;
+use super::surveyed::{Standing, Surveyed};
+use crate::bench::Pair;
 use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
+use crate::store::begun::DIED;
+use crate::store::events::History;
+use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
-use crate::store::{Manifest, RunDir};
+use crate::store::{Begun, Ledger, LedgerEntry, Manifest, RunDir};
 use crate::triage::Rules;
 
 /// A run as it stands on disk.
@@ -18,6 +24,8 @@ pub struct Stand {
     pub books: Books,
     /// Its pairs.
     pub surveyed: Vec<Surveyed>,
+    /// Trials that began and that the ledger lacks.
+    pub unbooked: Vec<LedgerEntry>,
     /// As they are where the run asked its model.
     pub prices: PriceTable,
 }
@@ -29,13 +37,46 @@ impl Stand {
         let books = Books::read(run)?;
         let prices = prices.at(asked_the_provider(manifest.as_ref()));
         let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
+        let unbooked = unbooked(run, manifest.as_ref(), &books.ledger, &surveyed)?;
         Ok(Self {
             manifest,
             books,
             surveyed,
+            unbooked,
             prices,
         })
     }
+}
+
+/// The trials of a run that its last attempt began, and that its ledger lacks: they run, or died with
+/// regatta, and the next command books them.
+pub fn unbooked(
+    run: &RunDir,
+    manifest: Option<&Manifest>,
+    ledger: &Ledger,
+    surveyed: &[Surveyed],
+) -> Result<Vec<LedgerEntry>> {
+    let (Some(manifest), Some(open)) = (manifest, History::of_run(run)?.open) else {
+        return Ok(Vec::new());
+    };
+    // Manifests from before that was kept leave it to upstream's own file.
+    let of_config = || RunConfig::read(run)?.concurrency();
+    let at_once = manifest.concurrency.or_else(of_config);
+    let begun = Begun {
+        pairs: &manifest.pairs,
+        setting: manifest.setting,
+        concurrency: at_once.unwrap_or(manifest.pairs.len()),
+    };
+    let unrecorded: HashSet<&Pair> = surveyed
+        .iter()
+        .filter(|it| match &it.standing {
+            Standing::Result(judged) => !ledger.has(&it.pair, &judged.record.trial),
+            Standing::Missing | Standing::Unreadable(_) => false,
+        })
+        .map(|it| &it.pair)
+        .collect();
+    let why = (!RunLock::is_held_elsewhere(run)).then_some(DIED);
+    Ok(begun.lines(&open, ledger, |pair| unrecorded.contains(pair), why))
 }
 
 /// Whether a run asked its model's provider itself; without a manifest nobody knows.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, suite};
+use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, checks, suite};
 
 /// A task whose two features are in one file each: one with DOS line ends, one with a shell's quote.
 /// The checks are of bytes.
@@ -20,18 +20,7 @@ printf '%s\n' 'old_one() { true; }' > tests/old.sh",
         r#"printf '%s\n' 'rings() { [ "$(sed -n 4p bell.txt | od -An -c | tr -d " ")" = "ding\r\n" ]; }' > tests/bell.sh"#,
         r#"printf '%s\n' 'greets() { [ "$(greet)" = "it'"'"'s noon" ]; }' > tests/greet.sh"#,
     ],
-    runner: r#"passed=0 failed=0
-. ./greet.sh
-for file in tests/*.sh; do
-    names=$(sed -n 's/^\([a-z_]*\)() .*/\1/p' "$file")
-    . "$file" 2>/dev/null || true
-    for name in $names; do
-        if $name 2>/dev/null; then passed=$((passed + 1)); echo "ok: $name"
-        else failed=$((failed + 1)); echo "FAILED: $name"; fi
-    done
-done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]"#,
+    runner: checks!("greet.sh"),
 };
 
 const BINARY: &str = r"printf 'a\0b\377' > cache.bin";

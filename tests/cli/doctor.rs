@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access::{NATIVE, Set, v1};
-use crate::listener::{Asked, Listener, redirect};
+use crate::listener::{Asked, Listener, answer, redirect};
 use crate::support::Place;
 
 const KEY: (&str, &str) = ("OPENAI_API_KEY", "sk-own");
@@ -16,11 +16,6 @@ fn form(asked: &Asked) -> Value {
     let said = body["messages"].as_array().unwrap();
     body["messages"] = said.iter().map(|message| message["role"].clone()).collect();
     body
-}
-
-fn saying(status: u16, body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
 #[test]
@@ -96,7 +91,7 @@ fn upstreams_agents_are_asked_for_with_the_tools_and_parameters_that_they_have()
 fn a_model_without_tool_calls_is_fit_for_who_needs_none() {
     let text =
         json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}}]});
-    let answer = saying(200, &text.to_string());
+    let answer = answer(200, "", &text.to_string());
     for (config, level) in [(FIRST, "pass"), (SECOND, "warn"), (NATIVE, "warn")] {
         let answer = answer.clone();
         let own = Listener::answering(move |_| Some(answer.clone()));
@@ -143,21 +138,21 @@ fn the_first_refused_call_of_a_run_says_what_doctor_says() {
     let refused = |text: &str| json!({"error": {"message": text}}).to_string();
     let too_long = "max_tokens 9000 and your prompt exceed this model's maximum context length";
     for (answer, level) in [
-        (saying(401, &refused("no such key here")), "fail"),
-        (saying(402, &refused("the purse is empty")), "fail"),
-        (saying(404, &refused("what is m?")), "fail"),
+        (answer(401, "", &refused("no such key here")), "fail"),
+        (answer(402, "", &refused("the purse is empty")), "fail"),
+        (answer(404, "", &refused("what is m?")), "fail"),
         (
-            saying(400, &refused("this field is not allowed: tools")),
+            answer(400, "", &refused("this field is not allowed: tools")),
             "fail",
         ),
         // Nothing was said before it: this is the setting's, and no agent's.
-        (saying(400, &refused(too_long)), "fail"),
-        (saying(413, "too large"), "fail"),
+        (answer(400, "", &refused(too_long)), "fail"),
+        (answer(413, "", "too large"), "fail"),
         // What a run tries again.
-        (saying(429, &refused("slow down")), "warn"),
-        (saying(500, &refused("it broke")), "warn"),
-        (saying(503, "busy"), "warn"),
-        (saying(200, "<html>a page</html>"), "fail"),
+        (answer(429, "", &refused("slow down")), "warn"),
+        (answer(500, "", &refused("it broke")), "warn"),
+        (answer(503, "", "busy"), "warn"),
+        (answer(200, "", "<html>a page</html>"), "fail"),
         (redirect(302, "http://127.0.0.1:1/elsewhere"), "fail"),
     ] {
         let given = answer.clone();

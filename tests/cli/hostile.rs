@@ -2,8 +2,8 @@
 //! nothing waits for it.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::support::http::{self, Message};
 use crate::support::{Place, Ran, wait_until};
 
 const SOLO: &str = "cb/logs/h-solo";
@@ -531,46 +532,20 @@ fn an_error_does_not_quote_a_line_without_end() {
 /// Serves a chat endpoint that answers every call well, and echoes the key that it was sent, plain
 /// and escaped.
 fn serve_echo() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}/v1", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || answer_echo(stream));
-        }
-    });
-    base
+    format!("{}/v1", http::serve(answer_echo))
 }
 
 fn answer_echo(mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut key, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) <= 2 {
-            break;
-        }
-        let (name, value) = line.trim().split_once(": ").unwrap_or_default();
-        match name.to_lowercase().as_str() {
-            "authorization" => {
-                value.trim_start_matches("Bearer ").clone_into(&mut key);
-            }
-            "content-length" => length = value.parse().unwrap(),
-            _ => {}
-        }
-    }
-    let _ = reader.read_exact(&mut vec![0; length]);
+    let asked = Message::read(&stream).unwrap();
+    let key = asked.authorization.unwrap_or_default();
+    let key = key.trim_start_matches("Bearer ");
     let escape = |text: String, byte: u8| text + &format!("\\u{byte:04x}");
     let escaped = key.bytes().fold(String::new(), escape);
     let body = format!(
         r#"{{"id":"{key}","choices":[{{"message":{{"role":"assistant","content":"{key} {escaped} \\{escaped}"}}}}],
         "usage":{{"prompt_tokens":5,"completion_tokens":5}}}}"#
     );
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-    let _ = write!(
-        stream,
-        "{head}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let _ = stream.write_all(http::answer(200, "", &body).as_bytes());
 }
 
 fn files_below(dir: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -1,12 +1,14 @@
 //! An endpoint that answers every chat call, in both wire formats at once, and keeps who asked.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
 use crate::support::Place;
+pub use crate::support::http::answer;
+use crate::support::http::{self, Message};
 
 /// The command by which an agent submits.
 pub const SUBMITS: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
@@ -42,18 +44,11 @@ impl Listener {
 
     /// One that answers so.
     pub fn answering(answers: impl Fn(usize) -> Option<String> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let gate: Arc<Gate> = Arc::default();
-        let answers: Arc<Answers> = Arc::new(answers);
         let (known, shared) = (Arc::clone(&asked), Arc::clone(&gate));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (known, answers) = (Arc::clone(&known), Arc::clone(&answers));
-                let gate = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream, &known, &*answers, &gate));
-            }
+        let base = http::serve(move |stream| {
+            serve(stream, &known, &answers, &shared);
         });
         Self { base, asked, gate }
     }
@@ -88,29 +83,13 @@ fn serve(
     answers: &Answers,
     gate: &Gate,
 ) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?);
-    let (mut first, mut authorization, mut length) = (String::new(), None, 0);
-    lines.read_line(&mut first).ok()?;
-    loop {
-        let mut line = String::new();
-        lines.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else {
-            break;
-        };
-        match name.to_ascii_lowercase().as_str() {
-            "authorization" => authorization = Some(value.to_owned()),
-            "content-length" => length = value.parse().ok()?,
-            _ => {}
-        }
-    }
-    let mut body = Vec::new();
-    lines.take(length).read_to_end(&mut body).ok()?;
+    let asked = Message::read(&stream)?;
     let number = {
         let mut known = known.lock().unwrap();
         known.push(Asked {
-            path: first.split(' ').nth(1).unwrap_or_default().to_owned(),
-            authorization,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
+            path: asked.second().unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(&asked.body).unwrap_or_default(),
+            authorization: asked.authorization,
         });
         known.len() - 1
     };
@@ -145,14 +124,6 @@ pub fn reply_of(command: &str, input: u64, output: u64) -> String {
 
 fn ok(body: &Value) -> String {
     answer(200, "", &body.to_string())
-}
-
-/// A response; `headers` are further lines, each with its line end.
-pub fn answer(status: u16, headers: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-    )
 }
 
 /// A redirect to another place.

@@ -20,6 +20,7 @@ mod evidence;
 mod hints;
 mod hostile;
 mod in_force;
+mod killed;
 mod layers;
 mod limits;
 mod listener;

@@ -7,7 +7,7 @@ use regatta::triage::Rules;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, answer, reply};
+use crate::listener::{self, Listener, SUBMITS, answer, reply};
 use crate::support::{Place, Ran};
 
 #[derive(Deserialize)]
@@ -66,29 +66,8 @@ fn pairs(place: &Place, number: usize) -> Vec<String> {
 const RUN: &str = "own/logs/t-smokeN-solo";
 
 fn configure(place: &Place, listener: &Listener, tries: u32) {
-    let text = format!(
-        r#"
-[experiment]
-name = "t"
-engine = "native"
-backend = "fake"
-model = "openai/m"
-concurrency = 1
-[attempts]
-max_attempts = 1
-[breaker]
-breaker_trials = 1000
-[upstream]
-cooperbench_dir = "own"
-api_base = "{}/v1"
-[upstream.env]
-OPENAI_API_KEY = "sk-test-123456"
-[native]
-call_tries = {tries}
-"#,
-        listener.base
-    );
-    place.write("regatta.toml", text);
+    let native = format!("call_tries = {tries}\n[breaker]\nbreaker_trials = 1000\n");
+    listener::configure(place, listener, "openai/m", &native);
 }
 
 /// Runs the first pairs, and gives the error of each.
@@ -96,6 +75,8 @@ fn run(place: &Place, pairs: &[String]) -> (Ran, Vec<String>) {
     let number = pairs.len().to_string();
     let args = [
         "run",
+        "--cooperbench-dir",
+        "own",
         "--setting",
         "solo",
         "--no-progress",
@@ -380,7 +361,7 @@ fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {
         Some(match number {
             0 => reply("ls"),
             1 => refused(200, &body),
-            _ => reply(crate::listener::SUBMITS),
+            _ => reply(SUBMITS),
         })
     });
     let place = Place::new();

@@ -11,6 +11,7 @@ use regatta::model::price::PriceTable;
 use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
 use regatta::store::pass::{self, Covered};
 use regatta::store::{Ledger, LogTree, Pass, RunDir, result};
+use regatta::survey::spent::spent;
 use regatta::triage::Rules;
 use tokio::sync::watch;
 
@@ -166,7 +167,7 @@ fn what_infrastructure_broke_runs_again_and_every_dollar_is_counted() {
     assert_eq!(ran, [vec![name(1), name(2), name(3)], vec![name(2)]]);
     let ledger = bench.ledger();
     assert_eq!(ledger.entries().len(), 4);
-    assert!((ledger.known_cost() - 2.25).abs() < 1e-9);
+    assert!((spent(ledger.entries().iter(), &[]).total.usd - 2.25).abs() < 1e-9);
     assert!(bench.result(2).get("infra_error").is_none());
 }
 
@@ -353,7 +354,7 @@ fn force_begins_anew_and_keeps_the_old() {
         .pair(Setting::Solo.tree(), &bench.pairs[0])
         .aside();
     assert!(aside.join(old).join("result.json").exists());
-    assert!((bench.ledger().known_cost() - 2.0).abs() < 1e-9);
+    assert!((spent(bench.ledger().entries().iter(), &[]).total.usd - 2.0).abs() < 1e-9);
 }
 
 #[test]

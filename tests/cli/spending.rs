@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::listener::{self, Listener, SUBMITS, reply, reply_of};
+use crate::listener::{self, Listener, SUBMITS, answer, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-smoke1-solo";
@@ -76,8 +76,8 @@ fn a_trial_that_is_killed_with_regatta_costs_what_was_answered() {
     started.wait().unwrap();
     run(&place, &["status", RUN])
         .code(0)
-        .prints("$0.0105 of trials that died are not booked yet")
-        .prints("spent on 0 trials $0.00 + unknown (1 died and not booked yet)");
+        .prints("; $0.0105 of them are known, and the same command books them")
+        .prints("spent on 1 trial $0.0105 + 1 unknown (1 died)");
     let kept = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/regatta");
     run(&place, &["triage", RUN, "--explain"])
         .code(0)
@@ -214,10 +214,7 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
     let listener = Listener::answering(move |number| {
         Some(match number {
             0 => reply("ls"),
-            _ => format!(
-                "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{full}",
-                full.len()
-            ),
+            _ => answer(400, "", full),
         })
     });
     configure(&place, &listener, "command-a-03-2025", "");

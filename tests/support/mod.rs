@@ -5,6 +5,7 @@
     reason = "a test that cannot read its file may panic"
 )]
 
+pub mod http;
 pub mod quay;
 pub mod strict;
 

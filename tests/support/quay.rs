@@ -152,7 +152,30 @@ impl Bench {
     }
 }
 
-/// A plain runner: checks of `tests/*.sh`, each a function, by name.
+/// A plain runner's part for a program: the checks of `tests/*.sh`, each a function, by name.
+macro_rules! checks {
+    ($program:literal) => {
+        concat!(
+            "passed=0 failed=0\n. ./",
+            $program,
+            r#"
+for file in tests/*.sh; do
+    names=$(sed -n 's/^\([a-z_]*\)() .*/\1/p' "$file")
+    . "$file" 2>/dev/null || true
+    for name in $names; do
+        if $name 2>/dev/null; then passed=$((passed + 1)); echo "ok: $name"
+        else failed=$((failed + 1)); echo "FAILED: $name"; fi
+    done
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]"#
+        )
+    };
+}
+#[allow(unused_imports, reason = "each test program uses its part")]
+pub(crate) use checks;
+
+/// A task with a plain runner.
 pub const PLAIN: Made<'_> = Made {
     base: r"mkdir tests
 printf '%s\n' 'add() { :; }' '' '' '' 'take() { :; }' > quay.sh
@@ -165,18 +188,7 @@ printf '%s\n' 'old_one() { true; }' > tests/old.sh",
         "echo 'adds() { [ \"$(add 2 3)\" = 5 ]; }' > tests/add.sh",
         "echo 'takes() { [ \"$(take 5 3)\" = 2 ]; }' > tests/take.sh",
     ],
-    runner: r#"passed=0 failed=0
-. ./quay.sh
-for file in tests/*.sh; do
-    names=$(sed -n 's/^\([a-z_]*\)() .*/\1/p' "$file")
-    . "$file" 2>/dev/null || true
-    for name in $names; do
-        if $name 2>/dev/null; then passed=$((passed + 1)); echo "ok: $name"
-        else failed=$((failed + 1)); echo "FAILED: $name"; fi
-    done
-done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]"#,
+    runner: checks!("quay.sh"),
 };
 
 /// The work of both features.

@@ -1,11 +1,13 @@
 //! An endpoint that is stricter than most: it looks at each request, refuses what it does not like,
 //! and otherwise has the scripted model answer, whose replies it may change.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+
+use super::http::{self, Message};
 
 /// Looks at a request; the error is the status and the text of a refusal.
 pub type Check = dyn Fn(&Value) -> Result<(), (u16, String)> + Send + Sync;
@@ -36,21 +38,16 @@ impl Strict {
         check: impl Fn(&Value) -> Result<(), (u16, String)> + Send + Sync + 'static,
         change: impl Fn(&Value, &mut Value) + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
         let (asked, refused): (Arc<Mutex<_>>, Arc<Mutex<_>>) = (Arc::default(), Arc::default());
-        let relay = Arc::new(Relay {
+        let relay = Relay {
             model: model.trim_start_matches("http://").to_owned(),
             check: Box::new(check),
             change: Box::new(change),
             asked: Arc::clone(&asked),
             refused: Arc::clone(&refused),
-        });
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let relay = Arc::clone(&relay);
-                std::thread::spawn(move || relay.serve(stream));
-            }
+        };
+        let base = http::serve(move |stream| {
+            relay.serve(stream);
         });
         Self {
             base,
@@ -72,16 +69,15 @@ impl Strict {
 
 impl Relay {
     fn serve(&self, mut stream: TcpStream) -> Option<()> {
-        let (head, body) = read_message(&stream)?;
-        let request: Value = serde_json::from_slice(&body).ok()?;
+        let asked = Message::read(&stream)?;
+        let request: Value = serde_json::from_slice(&asked.body).ok()?;
         let (status, answer) = if let Err((status, why)) = (self.check)(&request) {
             let answer = json!({"error": {"message": why, "type": "invalid_request_error"},
                 "message": why});
             self.refused.lock().unwrap().push(why);
             (status, answer)
         } else {
-            let path = head.split(' ').nth(1)?;
-            let (status, mut answer) = self.ask(path, &body)?;
+            let (status, mut answer) = self.ask(asked.second()?, &asked.body)?;
             let at = ["/choices/0/message", "/message"];
             let at = at.into_iter().find(|at| answer.pointer(at).is_some());
             if let Some(message) = at.and_then(|at| answer.pointer_mut(at))
@@ -92,11 +88,7 @@ impl Relay {
             }
             (status, answer)
         };
-        let body = answer.to_string();
-        let length = body.len();
-        let head = "Content-Type: application/json\r\nConnection: close";
-        let whole =
-            format!("HTTP/1.1 {status} So\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let whole = http::answer(status, "", &answer.to_string());
         stream.write_all(whole.as_bytes()).ok()
     }
 
@@ -110,30 +102,10 @@ impl Relay {
         )
         .ok()?;
         stream.write_all(body).ok()?;
-        let (status, body) = read_message(&stream)?;
-        let status = status.split(' ').nth(1)?.parse().ok()?;
-        Some((status, serde_json::from_slice(&body).ok()?))
+        let said = Message::read(&stream)?;
+        let status = said.second()?.parse().ok()?;
+        Some((status, serde_json::from_slice(&said.body).ok()?))
     }
-}
-
-/// The first line and the body of an HTTP message.
-fn read_message(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?);
-    let (mut first, mut length) = (String::new(), 0);
-    lines.read_line(&mut first).ok()?;
-    loop {
-        let mut line = String::new();
-        lines.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else {
-            break;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.parse().ok()?;
-        }
-    }
-    let mut body = Vec::new();
-    lines.take(length).read_to_end(&mut body).ok()?;
-    Some((first, body))
 }
 
 /// A request's messages.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::passes::spent_on;
 use super::pins::{Keeper, Pinned, take_over};
 use super::refusal::FirstRefusal;
 use crate::bench::run_name::prefix_of_model;
@@ -398,12 +397,12 @@ impl Experiment {
 
     fn policy(&self, run: &RunDir) -> Result<Policy> {
         let mut elsewhere = 0.0;
-        for (_, other) in self
+        for (setting, other) in self
             .runs
             .iter()
             .filter(|(_, other)| other.name() != run.name())
         {
-            elsewhere += spent_on(other)?;
+            elsewhere += self.spent_on(*setting, other)?;
         }
         let config = &self.config;
         #[expect(

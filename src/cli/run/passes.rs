@@ -8,9 +8,10 @@ use crate::bench::{Pair, Setting};
 use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::runner::{Plan, forced};
-use crate::store::events::History;
 use crate::store::pass::{self, Covered};
-use crate::store::{Ledger, Pass, RunDir, result};
+use crate::store::{Manifest, Pass, RunDir, result};
+use crate::survey::spent::spent;
+use crate::survey::stand::unbooked;
 use crate::survey::{Books, Surveyed};
 
 impl Experiment {
@@ -60,7 +61,7 @@ impl Experiment {
         for ((setting, run), pass) in self.runs.iter().zip(passes) {
             let surveyed = self.survey(*setting, run)?;
             is_left |= !Plan::of(&surveyed, true, pass).to_run.is_empty();
-            spent += spent_on(run)?;
+            spent += self.spent_on(*setting, run)?;
         }
         Ok(is_left && spent >= budget)
     }
@@ -93,6 +94,15 @@ impl Experiment {
         Ok(())
     }
 
+    /// What is known of what a run has cost so far, in USD.
+    pub fn spent_on(&self, setting: Setting, run: &RunDir) -> Result<f64> {
+        let books = Books::read(run)?;
+        let surveyed = self.survey(setting, run)?;
+        let unbooked = unbooked(run, Manifest::read(run)?.as_ref(), &books.ledger, &surveyed)?;
+        let trials = books.ledger.entries().iter().chain(&unbooked);
+        Ok(spent(trials, &surveyed).total.usd)
+    }
+
     /// What stands for each pair of a run.
     pub fn survey(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
         let books = Books::read(run)?;
@@ -104,11 +114,4 @@ impl Experiment {
             .map(|pair| survey.pair(tree, pair))
             .collect())
     }
-}
-
-/// What a run has cost so far, in US dollars; with what one that died had spent and did not book.
-pub fn spent_on(run: &RunDir) -> Result<f64> {
-    let ledger = Ledger::open_readonly(run)?;
-    let open = History::of_run(run)?.open;
-    Ok(ledger.known_cost() + open.map_or(0.0, |open| open.unbooked(&ledger)))
 }

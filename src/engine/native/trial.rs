@@ -10,7 +10,9 @@ use super::journal;
 use super::options::TapeMode;
 use super::record::{self, Made};
 use super::{Report, Shared};
-use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team};
+use crate::agent::{
+    Agent, AgentEnd, Death, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team,
+};
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Spending};
 use crate::error::Result;
@@ -161,7 +163,9 @@ fn halt_pair(stop: &watch::Sender<Halt>, why: String) {
 fn announce(shared: &Shared, crew: &Crew, id: &str) -> Arc<dyn Fn(&Status) + Send + Sync> {
     let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), id.to_owned());
     let (rules, stop) = (Arc::clone(&shared.rules), Arc::clone(&crew.stop));
+    let at_work = Arc::clone(&crew.at_work);
     Arc::new(move |status| {
+        at_work.send_modify(|count| *count = count.saturating_sub(1));
         if let Some(mailbox) = &mailbox {
             let has_pushed = git.as_ref().is_some_and(|git| git.has_pushed(&id));
             let branch = has_pushed.then(|| format!("origin/{id}"));
@@ -182,6 +186,8 @@ struct Crew {
     git: Option<Arc<Team>>,
     /// Tells them to halt: for the run's reasons, and for the pair's own.
     stop: Arc<watch::Sender<Halt>>,
+    /// How many of them have not ended.
+    at_work: Arc<watch::Sender<usize>>,
 }
 
 impl Crew {
@@ -195,6 +201,7 @@ impl Crew {
             mailbox: setting.messaging().then(Arc::default),
             git: (shared.options.git && ids.len() > 1).then(Arc::default),
             stop: Arc::default(),
+            at_work: Arc::new(watch::Sender::new(setting.agents())),
             ids,
         }
     }
@@ -279,11 +286,16 @@ fn agent(
         });
     }
     let workspace = options.workspace(&pair.task);
+    let is_last = crew.all_ids().last() == Some(&id);
     let dies = options.dies.as_ref().filter(|dies| {
         dies.is_pair(pair)
             && dies.setting == shared.batch.setting
             && shared.batch.attempt == 1
-            && id != "agent2"
+            && is_last
+    });
+    let death = dies.map(|_| Death {
+        after: COMMANDS_BEFORE_DEATH,
+        at_work: crew.at_work.subscribe(),
     });
     let report = Arc::clone(&shared.report);
     let spent = spent(shared, pair, made, id);
@@ -326,7 +338,7 @@ fn agent(
         },
         backend: shared.backend.clone(),
         ended_before: shared.batch.ended_before.contains(pair),
-        dies_after: dies.map(|_| COMMANDS_BEFORE_DEATH),
+        death,
     })
 }
 

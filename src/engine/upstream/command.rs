@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::installed::{Installed, Version};
 use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
-use crate::bench::dataset::upstream_order;
 use crate::bench::{Pair, Setting, Subset};
 use crate::config::Config;
 use crate::engine::access::{Access, Asker, Beside};
@@ -330,16 +329,6 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
         };
         runs == pairs.contains(pair)
     })
-}
-
-/// The pairs that upstream has in hand when these have no result yet: it takes them in its own
-/// order, as many as it runs at once.
-#[must_use]
-pub fn in_hand(unfinished: &[Pair], concurrency: usize) -> Vec<Pair> {
-    upstream_order(unfinished)
-        .into_iter()
-        .take(concurrency)
-        .collect()
 }
 
 impl Invocation {
