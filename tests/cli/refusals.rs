@@ -171,6 +171,12 @@ fn litellms(case: &Case) -> Vec<String> {
             "InternalServerError",
             "InternalServerError: InternalServerError: ",
         ),
+        502 => ("BadGatewayError", "BadGatewayError: BadGatewayError: "),
+        503 => (
+            "ServiceUnavailableError",
+            "ServiceUnavailableError: ServiceUnavailableError: ",
+        ),
+        504 => ("Timeout", "Timeout: Timeout Error: "),
         _ => ("BadRequestError", "APIError: APIError: "),
     };
     let mut texts = vec![format!(

@@ -3,6 +3,7 @@
 //! The words are here once, for the native engine's calls and for triage, which meets the same texts
 //! inside litellm's.
 
+mod broken;
 mod said;
 mod words;
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, said};
+use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, broken, said};
 
 /// What a refusal speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -78,15 +78,24 @@ impl Words {
 
     pub(super) fn are_in_said(self, said: &str) -> bool {
         match self {
-            Self::FailedToolCall => is_in(&TOOL_CALL, said),
+            Self::FailedToolCall => {
+                is_in(&TOOL_CALL, said) && !broken::is_of_a_servers_response(said)
+            }
             Self::Authentication => is_in(&KEY, said),
             Self::RequestOverRate => is_in(&LARGE, said) && is_in(&PER_TIME, said),
-            Self::QuotaExhausted => is_in(&QUOTA, said) && !is_in(&PER_TIME, said),
+            Self::QuotaExhausted => {
+                is_in(&QUOTA, said) && !is_in(&PER_TIME, said) && !broken::is_told(said)
+            }
             Self::ContextWindow => {
                 is_in(&LONG_CODE, said)
-                    || is_in(&LONG, said) && !is_in(&RATE, said) && !is_of_output(said)
+                    || is_in(&LONG, said)
+                        && !is_in(&RATE, said)
+                        && !is_of_output(said)
+                        && !broken::is_told(said)
             }
-            Self::ContentPolicy => is_in(&FILTER, said) && !is_in(&BANNED, said),
+            Self::ContentPolicy => {
+                is_in(&FILTER, said) && !is_in(&BANNED, said) && !broken::is_told(said)
+            }
             Self::UnknownModel => is_in(&MODEL, said),
         }
     }
@@ -98,7 +107,7 @@ fn is_of_output(said: &str) -> bool {
     is_in(&OUTPUT, said) && !is_in(&INPUT, said)
 }
 
-fn any(alternatives: &[&str]) -> Regex {
+pub(super) fn any(alternatives: &[&str]) -> Regex {
     // Unicode's classes and cases would take most of the time that compiling these takes.
     let mut builder = RegexBuilder::new(&alternatives.join("|"));
     builder.case_insensitive(true).unicode(false);
@@ -106,7 +115,7 @@ fn any(alternatives: &[&str]) -> Regex {
 }
 
 /// Whether a family of words is in a text.
-fn is_in(words: &Regex, text: &str) -> bool {
+pub(super) fn is_in(words: &Regex, text: &str) -> bool {
     words.is_match(text.as_bytes())
 }
 
