@@ -9,6 +9,7 @@ use super::compaction::Plan;
 use super::mailbox::now;
 use super::observation::Observation;
 use crate::model::chat::{Message, Reply, Role, ToolCall};
+use crate::model::ids::Ids;
 
 /// Told each entry of a log as it comes.
 pub type Told = Arc<dyn Fn(&Value) + Send + Sync>;
@@ -30,16 +31,20 @@ pub struct Transcript {
     /// Everything, in upstream's form.
     log: Vec<Value>,
     told: Told,
+    /// Those of all calls, also of those that were shortened away; `None` where they stay as they
+    /// come.
+    ids: Option<Ids>,
 }
 
 impl Transcript {
     /// One in which nothing was said yet.
-    pub fn new(told: Told) -> Self {
+    pub fn new(told: Told, ids: Option<Ids>) -> Self {
         Self {
             task: String::new(),
             history: Vec::new(),
             log: Vec::new(),
             told,
+            ids,
         }
     }
 
@@ -90,6 +95,14 @@ impl Transcript {
     /// Puts a summary in the place of all but the task and the recent turns.
     pub fn shorten(&mut self, plan: &Plan, summary: &str) {
         self.history = plan.shortened(&self.task, summary, &self.history);
+    }
+
+    /// Gives the calls of the next reply ids that none before them has: some servers give all calls
+    /// one id, or none, and others refuse that or take a result for another call's.
+    pub fn tell_apart(&mut self, calls: &mut [ToolCall]) {
+        if let Some(ids) = &mut self.ids {
+            ids.make_distinct(calls);
+        }
     }
 
     /// Adds a reply. One whose calls cannot be used stays in the log; of the conversation, which
@@ -205,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_cannot_be_used_leaves_a_turn_and_no_call_unanswered() {
-        let mut transcript = Transcript::new(Arc::new(|_| {}));
+        let mut transcript = Transcript::new(Arc::new(|_| {}), None);
         transcript.reply(&reply("I look.", "{\"command\": \"ls"), false);
         transcript.reply(&reply(" \n", "{}"), false);
         let [said, silent] = transcript.history.as_slice() else {
@@ -223,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_arrives_after_a_result_is_a_part_of_it() {
-        let mut transcript = Transcript::new(Arc::new(|_| {}));
+        let mut transcript = Transcript::new(Arc::new(|_| {}), None);
         transcript.begin("You write code.".to_owned(), "Mend it.".to_owned());
         transcript.say(Role::User, "[Message from agent2]: hello".to_owned());
         transcript.reply(&reply("", "{\"command\": \"ls\"}"), true);

@@ -19,6 +19,7 @@ use super::transcript::{Told, Transcript};
 use crate::bench::{Spending, Usage};
 use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
+use crate::model::ids::Ids;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
 use crate::model::tape::{Ended, Tape};
 use crate::sandbox::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
@@ -302,6 +303,7 @@ async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
 
 impl Turn {
     fn new(mut agent: Agent) -> Self {
+        let ids = (!agent.tape.repeats_ids()).then(Ids::default);
         let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -324,7 +326,7 @@ impl Turn {
             tape,
             prompts,
             place: Place::Starting(starting),
-            transcript: Transcript::new(Arc::clone(&agent.on_log)),
+            transcript: Transcript::new(Arc::clone(&agent.on_log), ids),
             announced: Vec::new(),
             begun: Instant::now(),
             not_counted: Duration::ZERO,
@@ -369,8 +371,9 @@ impl Turn {
                 }
             }
             let (mut reply, actions) = match self.ask().await {
-                Ok(Some(reply)) => {
+                Ok(Some(mut reply)) => {
                     self.unread = 0;
+                    self.transcript.tell_apart(&mut reply.message.tool_calls);
                     let actions = self.actions(&reply);
                     (reply, actions)
                 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub struct Client {
     pace: Arc<Pace>,
     /// The extras of messages that the endpoint refused: they are sent no more.
     left_out: Mutex<BTreeSet<String>>,
+    /// Whether it was answered before: its settings can be.
+    was_answered: AtomicBool,
 }
 
 /// What was asked in the end, and what became of it.
@@ -145,6 +148,7 @@ impl Client {
             backoff_max: options.backoff_max,
             pace: options.pace,
             left_out: Mutex::default(),
+            was_answered: AtomicBool::default(),
         }
     }
 
@@ -231,12 +235,16 @@ impl Client {
             tried += 1;
             let failure = match self.attempt(request).await {
                 Ok(response) => {
+                    self.was_answered.store(true, Ordering::Relaxed);
                     permit.succeeded();
                     return Ok(Exchange {
                         response,
                         rate_limited,
                         discarded,
                     });
+                }
+                Err(failure) if self.was_answered.load(Ordering::Relaxed) => {
+                    failure.after_answers()
                 }
                 Err(failure) => failure,
             };
@@ -254,7 +262,9 @@ impl Client {
                 permit.held();
                 self.pause(tried, &failure)
             };
-            if tried >= failure.tries(self.tries) || !failure.may_pass() {
+            let may_pass =
+                failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
+            if tried >= failure.tries(self.tries) || !may_pass {
                 return Err(self.error(failure, tried));
             }
             discarded |= failure.may_be_billed();

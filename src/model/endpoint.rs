@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::json;
 use super::pace::RETRY_AFTER_MAX;
-use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
+use super::refusal::{
+    self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, ROUTE_LOST,
+};
 use super::reset;
 use crate::secret::{Mask, Secret};
 
@@ -49,6 +51,8 @@ pub(super) enum Failure {
         retry_after: Option<Duration>,
         /// The triage rule that the status and the whole body come to.
         rule: &'static str,
+        /// The one after answers to the same settings, where it is another.
+        later: Option<&'static str>,
         /// Whether the response was a 200, with the error in its body.
         in_200: bool,
         /// Whether part of a reply came with it.
@@ -66,7 +70,7 @@ pub(super) enum Failure {
 }
 
 /// The rules of refusals that may not come again a little later.
-const PASSES: [&str; 7] = [
+const PASSES: [&str; 8] = [
     "rate_limit",
     "overloaded",
     "server_error",
@@ -74,6 +78,7 @@ const PASSES: [&str; 7] = [
     "request_cancelled",
     MALFORMED,
     FAILED_TOOL_CALL,
+    ROUTE_LOST,
 ];
 
 /// The rules of refusals that may be a limit's of the account, and that limit's.
@@ -88,13 +93,31 @@ impl Failure {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { hopeless, .. } => !hopeless,
-            Self::TimedOut | Self::Status { status: 409, .. } => true,
+            Self::TimedOut => true,
             // A conversation that fills the window fills it the next time too.
             Self::Malformed { rule, .. } => *rule != CONTEXT_WINDOW,
             // A spent quota is no pace, and a server that fails on a conversation's length fails
             // again.
             Self::Status { rule, .. } => PASSES.contains(rule),
         }
+    }
+
+    /// Whether it may where the endpoint answered others with the same settings.
+    pub fn may_pass_later(&self) -> bool {
+        matches!(self, Self::Status { later: Some(rule), .. } if PASSES.contains(rule))
+    }
+
+    /// What it is where the endpoint answered the same conversation before.
+    pub fn after_answers(mut self) -> Self {
+        if let Self::Status {
+            rule,
+            later: Some(later),
+            ..
+        } = &mut self
+        {
+            *rule = later;
+        }
+        self
     }
 
     /// How often a call is made at most that may be made so often: a generation that went wrong
@@ -144,7 +167,12 @@ impl Failure {
                 in_200,
                 began,
                 ..
-            } => *began || *rule == FAILED_TOOL_CALL || *in_200 && PASSES.contains(rule),
+            } => {
+                // A gateway that gave up says nothing of the model behind it.
+                *began
+                    || [FAILED_TOOL_CALL, "timeout"].contains(rule)
+                    || *in_200 && PASSES.contains(rule)
+            }
         }
     }
 
@@ -187,6 +215,7 @@ impl Endpoint {
         let failure = Failure::Status {
             status,
             rule,
+            later: refusal::later_of(status, &text),
             body: self.excerpt(body),
             retry_after,
             in_200: false,
@@ -203,6 +232,7 @@ impl Endpoint {
         let failure = Failure::Status {
             status,
             rule,
+            later: refusal::later_of(status, &said),
             body: self.excerpt(body.to_string().as_bytes()),
             retry_after: None,
             in_200: true,
@@ -394,6 +424,7 @@ mod tests {
                 body: body.to_owned(),
                 retry_after: retry_after.map(Duration::from_secs),
                 rule,
+                later: None,
                 in_200: false,
                 began: false,
                 refusing: String::new(),
@@ -439,15 +470,37 @@ mod tests {
             body: String::new(),
             retry_after: None,
             rule: refusal::rule_of(status, ""),
+            later: refusal::later_of(status, ""),
             in_200: false,
             began: false,
             refusing: String::new(),
         };
-        for status in [408, 409, 424, 429, 499, 500, 502, 503, 529] {
+        for status in [
+            408, 409, 421, 423, 424, 425, 429, 498, 499, 500, 502, 503, 504, 507, 520, 521, 522,
+            523, 524, 525, 526, 529, 530,
+        ] {
             assert!(refused(status).may_pass(), "{status}");
         }
-        for status in [301, 400, 401, 402, 403, 404, 413, 422] {
+        for status in [
+            301, 302, 400, 401, 402, 403, 404, 405, 410, 413, 418, 422, 426, 451, 501,
+        ] {
             assert!(!refused(status).may_pass(), "{status}");
+        }
+        // Others were answered.
+        for (status, may_pass) in [
+            (302, true),
+            (404, true),
+            (405, true),
+            (401, false),
+            (410, false),
+        ] {
+            assert_eq!(refused(status).may_pass_later(), may_pass, "{status}");
+            let after = refused(status).after_answers();
+            assert_eq!(after.may_pass(), may_pass, "{status}");
+            assert!(!after.may_be_billed());
+        }
+        for status in [408, 504, 524] {
+            assert!(refused(status).may_be_billed(), "{status}");
         }
         assert!(Failure::TimedOut.may_pass());
     }

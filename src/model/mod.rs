@@ -8,6 +8,7 @@ mod canned;
 pub mod chat;
 pub mod client;
 mod endpoint;
+pub mod ids;
 mod json;
 pub mod pace;
 pub mod price;

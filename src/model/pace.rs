@@ -58,6 +58,8 @@ struct State {
     refusals: u32,
     hold_until: Instant,
     slowed: Slowed,
+    /// Whether any call was answered.
+    was_answered: bool,
 }
 
 impl Pace {
@@ -78,6 +80,7 @@ impl Pace {
                 refusals: 0,
                 hold_until: now,
                 slowed: Slowed::not_yet(now),
+                was_answered: false,
             }),
         }))
     }
@@ -86,6 +89,12 @@ impl Pace {
     #[must_use]
     pub fn limit(&self) -> usize {
         self.0.state().limit
+    }
+
+    /// Whether the endpoint answered any call so far.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        self.0.state().was_answered
     }
 
     /// How long the endpoint has been slowed by its rate limits so far, all in all.
@@ -169,6 +178,7 @@ impl Shared {
     fn succeeded(&self, window: u64) {
         let back = {
             let mut state = self.state();
+            state.was_answered = true;
             // One that began before the last refusal says nothing of the endpoint since.
             if window == state.window {
                 state.refusals = 0;

@@ -66,16 +66,22 @@ mod tests {
             status(400, "model_not_found"),
             status(429, "Request too large for m on tokens per minute"),
         ];
-        let statuses = [
-            301, 400, 401, 402, 403, 404, 408, 409, 413, 422, 424, 429, 499, 500, 502, 503, 529,
-        ];
         let rules = include_str!("../triage/rules.toml");
         for failure in failures
             .into_iter()
-            .chain(statuses.map(|number| status(number, "")))
+            .chain((200..600).map(|number| status(number, "")))
         {
             let rule = failure.rule();
-            for rule in [Some(rule), refusal::at_first(rule), refusal::later(rule)] {
+            let of_status = match &failure {
+                ChatError::Status { status, .. } => refusal::later_of(*status, ""),
+                _ => None,
+            };
+            for rule in [
+                Some(rule),
+                refusal::at_first(rule),
+                refusal::later(rule),
+                of_status,
+            ] {
                 let line = rule.map(|rule| format!("id = \"{rule}\""));
                 let is_there = |line: &String| rules.lines().any(|other| other == line);
                 assert!(line.as_ref().is_none_or(is_there), "{line:?}");

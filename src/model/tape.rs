@@ -43,6 +43,8 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct Player {
     path: PathBuf,
+    /// The form of its requests.
+    requests: u32,
     lines: Vec<String>,
     /// How many of the lines are behind us.
     read: usize,
@@ -80,7 +82,10 @@ enum Entry {
 
 /// How a conversation is put into requests; a replay must do as the recording did. It goes up with
 /// each change of that.
-const REQUESTS: u32 = 2;
+const REQUESTS: u32 = 3;
+
+/// The oldest form that is played as well: its ids of tool calls may come again in later replies.
+const OLDEST_REQUESTS: u32 = 2;
 
 /// The last version that plays recordings without a [`Format`], whose requests are of the first.
 const PLAYS_THE_FIRST: &str = "0.1.0 (a7706eea9a, of 25 November 2026)";
@@ -164,9 +169,9 @@ impl Tape {
         // Only the last line can be torn; what stands before it is read when its turn comes.
         let Format { requests, regatta } = Format::of(first)
             .map_err(|error| unusable(&format!("its first line is no exchange: {error}")))?;
-        if requests != REQUESTS {
+        if !(OLDEST_REQUESTS..=REQUESTS).contains(&requests) {
             let why = format!(
-                "its requests are of form {requests}, and this version makes those of form {REQUESTS}"
+                "its requests are of form {requests}, and this version makes those of form {OLDEST_REQUESTS} to {REQUESTS}"
             );
             return Err(
                 Error::usage(format!("cannot replay {}: {why}", path.display())).hint(format!(
@@ -176,6 +181,7 @@ impl Tape {
         }
         Ok(Self::Replay(Player {
             path: path.to_owned(),
+            requests,
             lines,
             read: 1,
             played: 0,
@@ -234,6 +240,13 @@ impl Tape {
             Self::Record(recorder) => recorder.append(&Entry::End { ended }),
             Self::Off | Self::Replay(_) => Ok(()),
         }
+    }
+
+    /// Whether the conversation's tool calls keep ids that came before: in a replay of what was
+    /// recorded so.
+    #[must_use]
+    pub const fn repeats_ids(&self) -> bool {
+        matches!(self, Self::Replay(player) if player.requests < 3)
     }
 
     /// Whether there is a whole recording at this path: one that goes on to the agent's end.

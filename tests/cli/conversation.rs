@@ -1,6 +1,7 @@
 //! What goes back to the model is what its endpoint takes: everything that a reply carried, in an
 //! order that the strictest templates accept.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -246,6 +247,112 @@ fn a_refusal_that_stays_without_the_field_ends_the_trial() {
     assert!(error.contains("is not wanted"), "{error}");
 }
 
+/// The ids of the calls and of the results in each trajectory below a directory.
+fn ids(place: &Place, dir: &str) -> Vec<[Vec<String>; 2]> {
+    let mut files = Vec::new();
+    let mut dirs = vec![place.join(dir)];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.to_string_lossy().ends_with("_traj.json") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let of = |value: &Value| value.as_str().unwrap().to_owned();
+    let both = |path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let trajectory: Value = serde_json::from_str(&text).unwrap();
+        let said = messages(&trajectory);
+        let calls = said.iter().filter_map(|it| it["tool_calls"].as_array());
+        let results = said.iter().filter(|it| it["role"] == "tool");
+        [
+            calls.flatten().map(|call| of(&call["id"])).collect(),
+            results.map(|it| of(&it["tool_call_id"])).collect(),
+        ]
+    };
+    files.into_iter().map(both).collect()
+}
+
+/// Also of calls that a summary took the place of, and in a replay.
+#[test]
+fn every_call_of_a_conversation_has_an_id_of_its_own_whatever_its_endpoint_gives() {
+    let place = Place::new();
+    place.write("agent.yaml", EVERY_TIME);
+    let model = model(&place);
+    let given = [json!("call_0"), json!("Xk2pQ9rTz"), json!(""), json!(7)];
+    for (nth, id) in given.into_iter().enumerate() {
+        let its = id.clone();
+        let strict = Strict::before(&model.base, in_order, move |_, message| {
+            for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
+                call["id"] = its.clone();
+            }
+        });
+        let (name, path) = WIRES[nth % 2];
+        let base = format!("{}{path}", strict.base);
+        let recorded = ["--name", "live", "--record", "tapes"];
+        run(&place, name, &base, &[&SHORT[..], &recorded].concat()).code(0);
+        assert_eq!(strict.refused(), [""; 0], "{id}");
+        let live = ids(&place, "logs/live-coop-nocomm");
+        for [calls, results] in &live {
+            assert_eq!(calls, results);
+            let different: BTreeSet<&String> = calls.iter().collect();
+            assert_eq!(different.len(), calls.len(), "{id}: {calls:?}");
+        }
+        assert!(live.iter().any(|[calls, _]| calls.len() > 6));
+        let offline = ["--name", "live", "--replay", "tapes", "--logs-dir", "again"];
+        let offline = [&SHORT[..], &offline].concat();
+        run(&place, name, "http://127.0.0.1:1/v1", &offline).code(0);
+        assert_eq!(ids(&place, "again/live-coop-nocomm"), live);
+        for dir in ["logs", "again", "tapes"] {
+            std::fs::remove_dir_all(place.join(dir)).unwrap();
+        }
+    }
+}
+
+/// It was made before ids were told apart over a whole conversation.
+#[test]
+fn a_recording_in_which_ids_come_again_is_played_as_it_was_made() {
+    let place = Place::new();
+    let model = model(&place);
+    let strict = Strict::before(&model.base, in_order, |_, message| {
+        for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
+            call["id"] = json!("call_0");
+        }
+    });
+    let base = format!("{}/v1", strict.base);
+    let args = ["--setting", "solo", "--smoke", "1"];
+    let recorded = [&args[..], &["--record", "tapes"]].concat();
+    run(&place, "openai/demo", &base, &recorded).code(0);
+    let tape = "tapes/demo-smoke1-solo/ferry_task/1/f1_f2/solo-1.jsonl";
+    let older = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if line["kind"] == "format" {
+            line["requests"] = json!(2);
+        }
+        let sent = line.pointer_mut("/request/messages");
+        for message in sent.into_iter().flat_map(|it| it.as_array_mut().unwrap()) {
+            if message["role"] == "tool" {
+                message["tool_call_id"] = json!("call_0");
+            }
+            let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten() {
+                call["id"] = json!("call_0");
+            }
+        }
+        format!("{line}\n")
+    };
+    let text: String = place.read(tape).lines().map(older).collect();
+    assert!(text.matches("\"tool_call_id\":\"call_0\"").count() > 2);
+    place.write(tape, text);
+    let replay = ["--replay", "tapes", "--logs-dir", "again"];
+    let offline = [&args[..], &replay].concat();
+    run(&place, "openai/demo", "http://127.0.0.1:1/v1", &offline).code(0);
+}
+
 #[test]
 fn a_recording_of_an_older_form_is_refused_with_the_version_that_plays_it() {
     let place = Place::new();
@@ -265,7 +372,7 @@ fn a_recording_of_an_older_form_is_refused_with_the_version_that_plays_it() {
     let first: Value = serde_json::from_str(first).unwrap();
     assert_eq!(
         (&first["kind"], &first["requests"]),
-        (&json!("format"), &json!(2))
+        (&json!("format"), &json!(3))
     );
     assert!(
         first["regatta"]

@@ -271,6 +271,89 @@ fn a_first_request_of_upstreams_that_is_refused_is_not_the_agents_either() {
     }
 }
 
+const PAGE: &str = "<html><head><title>Not here</title></head></html>";
+
+/// A gateway that reloads is no setting.
+#[test]
+fn a_route_that_is_gone_for_a_moment_is_asked_for_again() {
+    for (status, body) in [
+        (404, ""),
+        (404, r#"{"detail":"Not Found"}"#),
+        (403, PAGE),
+        (421, ""),
+    ] {
+        // In the middle of a conversation, and at the beginning of the next one.
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => reply("ls"),
+                1 | 3 => refused(status, body),
+                _ => reply(crate::listener::SUBMITS),
+            })
+        });
+        let place = Place::new();
+        let pairs = pairs(&place, 2);
+        configure(&place, &listener, 2);
+        let (ran, errors) = run(&place, &pairs);
+        assert_eq!(errors, ["", ""], "{status} {body}");
+        ran.code(0);
+        assert_eq!(listener.asked().len(), 5);
+    }
+}
+
+#[test]
+fn a_route_that_stays_away_ends_the_trial_and_an_account_or_a_model_the_run() {
+    let gone = r#"{"error":{"message":"The model `m` has been retired"}}"#;
+    for (status, body, rule, code) in [
+        (404, "", "route_lost", 1),
+        (404, PAGE, "route_lost", 1),
+        (302, "", "route_lost", 1),
+        (426, "", "route_lost", 1),
+        (504, "", "timeout", 1),
+        (501, "", "conversation_refused", 1),
+        (404, gone, "unknown_model", 3),
+        (410, "", "unknown_model", 3),
+        (401, "", "authentication", 3),
+        (401, PAGE, "authentication", 3),
+        (403, r#"{"message":"Forbidden"}"#, "permission_denied", 3),
+        (451, "", "permission_denied", 3),
+        (308, "", "redirect", 3),
+    ] {
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => reply("ls"),
+                _ => refused(status, body),
+            })
+        });
+        let place = Place::new();
+        let pairs = pairs(&place, 1);
+        configure(&place, &listener, 1);
+        let (ran, errors) = run(&place, &pairs);
+        let begin = format!("regatta/{rule}: ");
+        assert!(errors[0].starts_with(&begin), "{status} {body}: {errors:?}");
+        ran.code(code);
+    }
+}
+
+/// Nothing was answered before: it is the address.
+#[test]
+fn a_route_that_was_never_there_is_a_setting() {
+    for (status, rule) in [
+        (404, "unknown_model"),
+        (405, "bad_base_url"),
+        (302, "redirect"),
+    ] {
+        let listener = Listener::answering(move |_| Some(refused(status, "")));
+        let place = Place::new();
+        let pairs = pairs(&place, 1);
+        configure(&place, &listener, 3);
+        let (ran, errors) = run(&place, &pairs);
+        let begin = format!("regatta/{rule}: ");
+        assert!(errors[0].starts_with(&begin), "{status}: {errors:?}");
+        ran.code(3);
+        assert_eq!(listener.asked().len(), 1);
+    }
+}
+
 /// A code in the body of a 200 means what it means as a status.
 #[test]
 fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {

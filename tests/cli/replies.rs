@@ -327,6 +327,33 @@ fn a_tool_call_that_its_server_cannot_read_is_told_to_the_model() {
     }
 }
 
+/// Where it says so in the word for how the reply ended.
+#[test]
+fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
+    for word in [
+        "tool_parse_error",
+        "tool_call_parse_error",
+        "function_call_error",
+        "invalid_function_call",
+        "tool_error",
+    ] {
+        let message = json!({"role": "assistant", "content": ""});
+        let broken = openai(&json!({"finish_reason": word, "message": message}));
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                1 => broken.clone(),
+                2 => reply(SUBMITS),
+                _ => reply("ls"),
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(0);
+        let told = told(&place).remove(0);
+        assert!(told.contains("its tool call could not be read: "), "{told}");
+        assert_eq!(agent(&place)["status"], "Submitted", "{word}");
+    }
+}
+
 #[test]
 fn a_server_that_never_reads_its_models_calls_ends_the_agent_after_a_few() {
     for refused in unreadable() {

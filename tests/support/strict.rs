@@ -157,10 +157,12 @@ fn calls(message: &Value) -> &[Value] {
 }
 
 /// The order that the strictest templates want: the task after the system's prompt, then replies and
-/// what follows them in turn, each call answered once, in order, by its own id; nothing empty.
+/// what follows them in turn, each call answered once, in order, by an id that no other call has;
+/// nothing empty.
 pub fn in_order(request: &Value) -> Result<(), (u16, String)> {
     let mut before = "";
     let mut due: Vec<&Value> = Vec::new();
+    let mut ids: Vec<&Value> = Vec::new();
     for (at, message) in messages(request).iter().enumerate() {
         let role = message["role"].as_str().unwrap_or_default();
         let refuse = |why: String| Err((400, format!("message {at}: {why}")));
@@ -181,9 +183,10 @@ pub fn in_order(request: &Value) -> Result<(), (u16, String)> {
             return refuse("a result that answers no call, or not the next".to_owned());
         }
         for call in calls(message) {
-            if due.contains(&&call["id"]) {
+            if ids.contains(&&call["id"]) {
                 return refuse(format!("two calls have the id {}", call["id"]));
             }
+            ids.push(&call["id"]);
             due.push(&call["id"]);
         }
         before = role;

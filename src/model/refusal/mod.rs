@@ -5,12 +5,14 @@
 
 mod broken;
 mod said;
+mod status;
 mod words;
 
 use serde_json::{Value, json};
 
 pub use said::are_of_the_endpoint;
 pub(super) use said::that_may_refuse_fields;
+pub(super) use status::ROUTE_LOST;
 pub use words::Words;
 
 /// The triage rule of a conversation that is longer than the model's window.
@@ -25,30 +27,21 @@ pub(super) const BAD_REQUEST: &str = "bad_request";
 
 /// The triage rule of a refusal with this status and body.
 pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
-    let said = said::by_the_endpoint(body);
-    Words::read_at(status)
-        .iter()
-        .find(|words| words.are_in_said(&said))
-        .map_or_else(|| of_status(status), |words| words.rule())
+    of_said(status, &said::by_the_endpoint(body))
 }
 
-fn of_status(status: u16) -> &'static str {
-    match status {
-        200 => MALFORMED,
-        300..=399 => "redirect",
-        401 => "authentication",
-        402 => "payment_required",
-        403 => "permission_denied",
-        404 => "unknown_model",
-        408 => "timeout",
-        413 => "request_too_large",
-        429 => "rate_limit",
-        499 => "request_cancelled",
-        503 | 529 => "overloaded",
-        // 424: a model's server that failed behind the endpoint, Hugging Face's and Bedrock's.
-        424 | 500..=599 => "server_error",
-        _ => BAD_REQUEST,
-    }
+fn of_said(status: u16, said: &str) -> &'static str {
+    Words::read_at(status)
+        .iter()
+        .find(|words| words.are_in_said(said))
+        .map_or_else(|| status::rule_of(status), |words| words.rule())
+}
+
+/// The rule of the same refusal where the endpoint answered the same settings before, if it is
+/// another one.
+pub(super) fn later_of(status: u16, body: &str) -> Option<&'static str> {
+    let said = said::by_the_endpoint(body);
+    status::later(status, of_said(status, &said), body, &said)
 }
 
 /// What a rule means for a request before which the endpoint answered none of its conversation: all
@@ -216,28 +209,6 @@ fn word(code: &Value) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_status_without_known_words_has_its_own_meaning() {
-        for (status, rule) in [
-            (301, "redirect"),
-            (400, BAD_REQUEST),
-            (401, "authentication"),
-            (402, "payment_required"),
-            (403, "permission_denied"),
-            (404, "unknown_model"),
-            (413, "request_too_large"),
-            (422, BAD_REQUEST),
-            (424, "server_error"),
-            (429, "rate_limit"),
-            (499, "request_cancelled"),
-            (500, "server_error"),
-            (529, "overloaded"),
-        ] {
-            assert_eq!(rule_of(status, ""), rule, "{status}");
-            assert_eq!(rule_of(status, "<html>no</html>"), rule, "{status}");
-        }
-    }
 
     #[test]
     fn what_the_model_wrote_before_an_error_says_nothing_of_it() {

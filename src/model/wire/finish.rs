@@ -123,12 +123,7 @@ const PARTS: [(&str, Finish); 18] = [
 impl Finish {
     fn of(word: &str) -> Self {
         let word = word.trim().to_lowercase().replace([' ', '-'], "_");
-        // Gemini's compatible endpoint says `function_call_filter: MALFORMED_FUNCTION_CALL`.
-        if ["function_call", "tool_call"].iter().any(|call| {
-            word.contains(&format!("malformed_{call}"))
-                || word.contains(&format!("unexpected_{call}"))
-                || word.contains(&format!("invalid_{call}"))
-        }) {
+        if is_of_a_broken_call(&word) {
             return Self::BrokenCall;
         }
         let is_in = |words: &[&str]| words.contains(&word.as_str());
@@ -147,6 +142,30 @@ impl Finish {
             part.map_or(Self::Whole, |(_, finish)| *finish)
         }
     }
+}
+
+/// Whether a word says that what the model wrote, a tool's call most likely, could not be read.
+///
+/// Gemini's compatible endpoint says `function_call_filter: MALFORMED_FUNCTION_CALL`, others
+/// `tool_parse_error` or `invalid_function_call`.
+fn is_of_a_broken_call(word: &str) -> bool {
+    let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
+    let is_wrong = has(&["error", "fail", "exception"]);
+    let is_of_a_call = has(&["tool", "function", "func_call"]);
+    // Only what was generated is parsed there.
+    has(&["pars"]) && (is_wrong || is_of_a_call)
+        || is_of_a_call
+            && (is_wrong
+                || has(&[
+                    "malformed",
+                    "unexpected",
+                    "invalid",
+                    "incomplete",
+                    "broken",
+                    "corrupt",
+                    "unreadable",
+                    "bad_",
+                ]))
 }
 
 impl Wire {
@@ -212,6 +231,21 @@ mod tests {
             ("blocked_by_safety", Filtered),
             ("MALFORMED_FUNCTION_CALL", BrokenCall),
             ("function_call_filter: MALFORMED_FUNCTION_CALL", BrokenCall),
+            ("UNEXPECTED_TOOL_CALL", BrokenCall),
+            ("tool_parse_error", BrokenCall),
+            ("tool_call_parse_error", BrokenCall),
+            ("tool-calls-parsing-failed", BrokenCall),
+            ("function_call_error", BrokenCall),
+            ("invalid_function_call", BrokenCall),
+            ("invalid tool arguments", BrokenCall),
+            ("tool_error", BrokenCall),
+            ("output_parse_failed", BrokenCall),
+            // What else may become of a call.
+            ("tool_use", Whole),
+            ("tool_call_filtered", Filtered),
+            ("tool_call_limit", Cut),
+            ("tool_timeout", Failed),
+            ("internal_server_error", Failed),
         ] {
             assert_eq!(openai(word), meaning, "{word}");
         }

@@ -5,12 +5,12 @@
 mod cohere;
 mod extras;
 mod finish;
-mod ids;
 mod openai;
 
 use serde_json::{Map, Value, json};
 
 use super::chat::{Message, Role, Tool, ToolCall};
+use super::ids::{self, Ids};
 use super::provider::Wire;
 use crate::bench::{Usage, told};
 
@@ -142,7 +142,7 @@ fn calls(value: &Value) -> Result<Vec<ToolCall>, String> {
         let Some(name) = function["name"].as_str() else {
             return Err(format!("its tool call {nth} names no tool"));
         };
-        let id = call["id"].as_str().filter(|id| !id.is_empty());
+        let id = call["id"].as_str().filter(|id| !id.trim().is_empty());
         Ok(ToolCall {
             id: id.map_or_else(|| ids::made_up(nth), str::to_owned),
             name: name.to_owned(),
@@ -156,7 +156,7 @@ fn calls(value: &Value) -> Result<Vec<ToolCall>, String> {
         })
     });
     let mut calls = calls.collect::<Result<Vec<_>, _>>()?;
-    ids::make_distinct(&mut calls);
+    Ids::default().make_distinct(&mut calls);
     Ok(calls)
 }
 
@@ -270,12 +270,16 @@ mod tests {
         let odd = json!([
             {"function": {"name": "bash", "arguments": {"command": "ls"}}},
             {"id": "", "function": {"name": "submit"}},
+            {"id": " ", "function": {"name": "submit"}},
+            {"id": 0, "function": {"name": "submit"}},
         ]);
         let mended = calls(&odd).unwrap();
         assert_eq!(mended[0].id, "call00001");
         assert_eq!(mended[0].arguments, r#"{"command":"ls"}"#);
         assert_eq!(mended[1].id, "call00002");
         assert_eq!(mended[1].arguments, "{}");
+        assert_eq!(mended[2].id, "call00003");
+        assert_eq!(mended[3].id, "call00004");
         assert!(calls(&Value::Null).unwrap().is_empty());
         let nameless = calls(&json!([{"id": "x", "function": {}}])).unwrap_err();
         assert_eq!(nameless, "its tool call 1 names no tool");
