@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, broken, said};
+use super::{
+    CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, OVERLOADED, RATE_LIMIT, broken, said,
+};
 
 /// What a refusal speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -25,10 +27,14 @@ pub enum Words {
     ContentPolicy,
     /// A model that is not there.
     UnknownModel,
+    /// A pace that is too fast.
+    Throttled,
+    /// An endpoint without room.
+    Overloaded,
 }
 
 /// The refusals of an ordinary request, in the order in which they are looked for.
-const ALL: [Words; 7] = [
+const ALL: [Words; 9] = [
     Words::FailedToolCall,
     Words::Authentication,
     Words::RequestOverRate,
@@ -36,6 +42,8 @@ const ALL: [Words; 7] = [
     Words::ContextWindow,
     Words::ContentPolicy,
     Words::UnknownModel,
+    Words::Throttled,
+    Words::Overloaded,
 ];
 
 impl Words {
@@ -67,6 +75,8 @@ impl Words {
             Self::ContextWindow => CONTEXT_WINDOW,
             Self::ContentPolicy => CONTENT_POLICY,
             Self::UnknownModel => "unknown_model",
+            Self::Throttled => RATE_LIMIT,
+            Self::Overloaded => OVERLOADED,
         }
     }
 
@@ -97,6 +107,8 @@ impl Words {
                 is_in(&FILTER, said) && !is_in(&BANNED, said) && !broken::is_told(said)
             }
             Self::UnknownModel => is_in(&MODEL, said),
+            Self::Throttled => is_in(&THROTTLED, said) && !is_in(&BANNED, said),
+            Self::Overloaded => is_in(&FULL, said),
         }
     }
 }
@@ -243,7 +255,8 @@ words! {
     ];
 
     KEY = [
-        r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-](?:x-)?api[ _-](?:key|token)\b|\bincorrect api key\b",
+        r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-]?(?:x-)?api[ _-]?(?:key|token)\b|\bincorrect api key\b",
+        r"\baccess token (?:is )?invalid\b|\binvalid subscription key\b",
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found|incorrect|wrong)\b|\bAPI_KEY_INVALID\b",
         r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
         r"\bapi key\b[^.\n]{0,30}\b(?:is|was) (?:invalid|incorrect|not valid|wrong|expired|revoked)\b",
@@ -272,6 +285,16 @@ words! {
         r"\bmodel_not_found\b|\bLLM Provider NOT provided\b|\binvalid model name passed\b",
         r#"\bmodel [`'"][^`'"\n]*[`'"] (?:does not exist|not found|is not found)"#,
         r"\bnot a valid model(?: id| name)?\b",
+    ];
+
+    // What others say by a 429, and by a 503; what stands in quotes is somebody else's.
+    THROTTLED = [
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:throttl(?:ing|ed)(?:Exception)?|too many requests|rate[ -]limited|rate_limit_(?:error|exceeded)|Rate exceeded)\b"#,
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:(?:rate|qps|requests?|concurrency)[ _-]limits? (?:\w+ ){0,2}?(?:exceeded|reached|hit)|(?:exceed|reach|hit)\w* (?:\w+ ){0,3}?rate[ _-]limits?)\b"#,
+    ];
+    FULL = [
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:(?:is|are|was|currently|temporarily) (?:\w+ )?(?:overloaded|at capacity|too busy)|overloaded_error|ServiceUnavailable(?:Exception)?)\b"#,
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:service|model|server|engine) (?:is )?(?:temporarily|currently) (?:unavailable|busy)\b|(?m:^overloaded\.?$)"#,
     ];
 }
 
@@ -362,6 +385,24 @@ mod tests {
             "You have exceeded your monthly included credits",
         ] {
             assert!(Words::QuotaExhausted.are_in(text), "{text}");
+        }
+        for text in [
+            "Open api qps request limit reached",
+            "You have exceeded a secondary rate limit. Please wait a few minutes.",
+            "ThrottlingException: Rate exceeded",
+        ] {
+            assert!(Words::Throttled.are_in(text), "{text}");
+        }
+        for text in [
+            "The model is currently overloaded. Please try again later.",
+            "The service is temporarily unavailable",
+        ] {
+            assert!(Words::Overloaded.are_in(text), "{text}");
+        }
+        let quoted =
+            "Invalid 'messages[7].content': the tool said 'rate limit exceeded, overloaded'";
+        for words in [Words::Throttled, Words::Overloaded] {
+            assert!(!words.are_in(quoted), "{words:?}");
         }
         let refused = r#"{"error": {"message": "Invalid token"}}"#;
         assert!(Words::Authentication.are_in(refused));
