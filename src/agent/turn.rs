@@ -771,6 +771,7 @@ impl Turn {
             }
             Place::Gone => {}
         }
+        let mut was_asking = self.asking_since.is_some();
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
@@ -788,8 +789,9 @@ impl Turn {
                 },
                 _ => Ended::Itself,
             };
-            if let Err(error) = self.tape.lock().await.end(ended) {
-                status = Status::Failed(error.into());
+            match self.tape.lock().await.end(ended, was_asking) {
+                Ok(was) => was_asking = was,
+                Err(error) => status = Status::Failed(error.into()),
             }
         }
         let error = match &status {
@@ -797,7 +799,7 @@ impl Turn {
             Status::SandboxEnded(how) => Some(how.as_str()),
             _ => None,
         };
-        if self.asking_since.is_some() {
+        if was_asking {
             // The call was given up on, and may be billed all the same.
             self.has_unknown_usage = true;
         }

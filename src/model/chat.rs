@@ -117,14 +117,22 @@ pub struct Reply {
 }
 
 impl ChatError {
-    /// Whether the call that failed may be billed all the same.
+    /// Whether the call that failed, or an earlier try of it, may be billed all the same.
     #[must_use]
     pub const fn may_be_billed(&self) -> bool {
         matches!(
             self,
             Self::TimedOut { .. }
                 | Self::Malformed { .. }
+                | Self::Unreachable {
+                    may_be_billed: true,
+                    ..
+                }
                 | Self::Status {
+                    may_be_billed: true,
+                    ..
+                }
+                | Self::Recorded {
                     may_be_billed: true,
                     ..
                 }
@@ -155,6 +163,8 @@ pub enum ChatError {
         why: String,
         /// How often it was tried.
         tries: u32,
+        /// Whether an earlier try may be billed.
+        may_be_billed: bool,
     },
     /// The endpoint took longer than a call may.
     #[error("{url} did not answer within {seconds} s (tried {tries} times)")]
@@ -217,6 +227,8 @@ pub enum ChatError {
         rule: String,
         /// The error's text.
         error: String,
+        /// Whether the call may be billed.
+        may_be_billed: bool,
     },
     /// The recording cannot be kept: the call may have been answered and paid for.
     #[error("cannot go on recording: {why}")]

@@ -162,9 +162,10 @@ impl Client {
     /// which it names, goes again without these, and so does every later one.
     pub async fn ask(&self, messages: &[Message], tools: &[Tool]) -> Asked {
         let mut left_out = Vec::new();
+        let mut discarded = false;
         loop {
             let request = self.request(messages, tools);
-            let outcome = self.exchange(&request, messages).await;
+            let outcome = self.exchange(&request, messages, discarded).await;
             // Every name is left out once, so this ends.
             let refused = match &outcome {
                 Err(ChatError::Status { refusing, .. }) => self.refused(refusing, messages),
@@ -177,6 +178,7 @@ impl Client {
                     left_out,
                 };
             }
+            discarded = outcome.is_err_and(|error| error.may_be_billed());
             self.leave_out(&refused);
             left_out.extend(refused);
         }
@@ -221,10 +223,15 @@ impl Client {
             .request(&self.model, &messages, tools, &self.extra)
     }
 
-    /// Sends a request until a chat response comes or trying again makes no sense.
-    async fn exchange(&self, request: &Value, messages: &[Message]) -> Result<Exchange, ChatError> {
+    /// Sends a request until a chat response comes or trying again makes no sense. `discarded`:
+    /// whether earlier tries of the same call may be billed.
+    async fn exchange(
+        &self,
+        request: &Value,
+        messages: &[Message],
+        mut discarded: bool,
+    ) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
-        let mut discarded = false;
         let mut tried = 0;
         loop {
             let (permit, waited) = self.pace.enter().await;
@@ -245,6 +252,7 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
+            discarded |= failure.may_be_billed();
             let pause = if let Failure::Status {
                 retry_after,
                 rule: "rate_limit",
@@ -264,9 +272,8 @@ impl Client {
             let names_extras = matches!(&failure, Failure::Status { refusing, .. }
                 if !self.refused(refusing, messages).is_empty());
             if tried >= failure.tries(self.tries) || !may_pass || names_extras {
-                return Err(self.error(failure, tried));
+                return Err(self.error(failure, tried, discarded));
             }
-            discarded |= failure.may_be_billed();
             tokio::time::sleep(pause).await;
         }
     }
@@ -282,7 +289,9 @@ impl Client {
             message,
             usage,
             is_cut,
-        } = self.read(&raw).map_err(|failure| self.error(failure, 1))?;
+        } = self
+            .read(&raw)
+            .map_err(|failure| self.error(failure, 1, true))?;
         Ok(Reply {
             message,
             usage,
@@ -328,11 +337,15 @@ impl Client {
             .max(asked.min(RETRY_AFTER_MAX))
     }
 
-    fn error(&self, failure: Failure, tries: u32) -> ChatError {
+    fn error(&self, failure: Failure, tries: u32, may_be_billed: bool) -> ChatError {
         let url = self.shown.clone();
-        let may_be_billed = failure.may_be_billed();
         match failure {
-            Failure::Unreachable { why, .. } => ChatError::Unreachable { url, why, tries },
+            Failure::Unreachable { why, .. } => ChatError::Unreachable {
+                url,
+                why,
+                tries,
+                may_be_billed,
+            },
             Failure::TimedOut => ChatError::TimedOut {
                 url,
                 seconds: self.endpoint.timeout.as_secs(),

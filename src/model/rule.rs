@@ -42,6 +42,7 @@ mod tests {
                 url: String::new(),
                 why: String::new(),
                 tries: 1,
+                may_be_billed: false,
             },
             ChatError::TimedOut {
                 url: String::new(),
@@ -94,6 +95,7 @@ mod tests {
         let error = ChatError::Recorded {
             rule: "authentication".to_owned(),
             error: "401".to_owned(),
+            may_be_billed: false,
         };
         assert_eq!(error.rule(), "authentication");
         assert_eq!(error.to_string(), "401");

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::client::{Asked, Client, Exchange};
+use super::refusal::{FAILED_TOOL_CALL, MALFORMED};
 use crate::error::{self, Error};
 use crate::files;
 use crate::secret::Mask;
@@ -71,13 +72,19 @@ enum Entry {
         request: Value,
         rule: String,
         error: String,
+        /// Recordings of form 2 do not say it.
+        may_be_billed: Option<bool>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
     /// What else the agent's next step depended on.
     Note { name: String, value: Value },
     /// The agent ended here.
-    End { ended: Ended },
+    End {
+        ended: Ended,
+        /// Whether a call was under way. Recordings of form 2 do not say it.
+        was_asking: Option<bool>,
+    },
 }
 
 /// How a conversation is put into requests; a replay must do as the recording did. It goes up with
@@ -234,12 +241,26 @@ impl Tape {
 }
 
 impl Tape {
-    /// While recording, notes that the agent ended here.
-    pub fn end(&mut self, ended: Ended) -> Result<(), ChatError> {
+    /// The agent ended here: while recording, notes how. Gives whether a call was under way; in a
+    /// replay, where calls take no time, whether one was when it was recorded.
+    pub fn end(&mut self, ended: Ended, was_asking: bool) -> Result<bool, ChatError> {
         match self {
-            Self::Record(recorder) => recorder.append(&Entry::End { ended }),
-            Self::Off | Self::Replay(_) => Ok(()),
+            Self::Record(recorder) => {
+                let was_asking = Some(was_asking);
+                recorder.append(&Entry::End { ended, was_asking })?;
+            }
+            Self::Replay(player) => {
+                if let Some(Entry::End {
+                    was_asking: Some(was_asking),
+                    ..
+                }) = player.next()
+                {
+                    return Ok(was_asking);
+                }
+            }
+            Self::Off => {}
         }
+        Ok(was_asking)
     }
 
     /// Whether the conversation's tool calls keep ids that came before: in a replay of what was
@@ -285,6 +306,7 @@ impl Recorder {
                     request,
                     rule: error.rule().to_owned(),
                     error: error.to_string(),
+                    may_be_billed: Some(error.may_be_billed()),
                     left_out,
                 };
                 (entry, Err(error))
@@ -313,13 +335,18 @@ impl Recorder {
 }
 
 impl Player {
+    /// What comes next, where it can be read.
+    fn next(&self) -> Option<Entry> {
+        let line = self.lines.get(self.read)?;
+        serde_json::from_str(line).ok()
+    }
+
     /// Waits for ever where the agent was halted: so it is again.
     async fn halt_here(&self) {
-        let next = self.lines.get(self.read);
-        let next = next.and_then(|line| serde_json::from_str(line).ok());
         if let Some(Entry::End {
             ended: Ended::Halted,
-        }) = next
+            ..
+        }) = self.next()
         {
             std::future::pending::<()>().await;
         }
@@ -353,10 +380,17 @@ impl Player {
                 request,
                 rule,
                 error,
+                may_be_billed,
                 left_out,
             } => {
                 client.leave_out(&left_out);
-                (request, Err(ChatError::Recorded { rule, error }))
+                let may_be_billed = may_be_billed.unwrap_or_else(|| bills_by_its_rule(&rule));
+                let failed = ChatError::Recorded {
+                    rule,
+                    error,
+                    may_be_billed,
+                };
+                (request, Err(failed))
             }
             Entry::Note { name, .. } => {
                 return Err(self.differs(format!(
@@ -365,7 +399,14 @@ impl Player {
             }
             Entry::End {
                 ended: Ended::Failed { rule, error },
-            } => return Err(ChatError::Recorded { rule, error }),
+                was_asking,
+            } => {
+                return Err(ChatError::Recorded {
+                    rule,
+                    error,
+                    may_be_billed: was_asking.unwrap_or_default(),
+                });
+            }
             Entry::End { .. } => {
                 return Err(self.differs(format!(
                     "the recording ends after {} exchanges",
@@ -390,7 +431,12 @@ impl Player {
             ))),
             Entry::End {
                 ended: Ended::Failed { rule, error },
-            } => Err(ChatError::Recorded { rule, error }),
+                was_asking,
+            } => Err(ChatError::Recorded {
+                rule,
+                error,
+                may_be_billed: was_asking.unwrap_or_default(),
+            }),
             Entry::Chat { .. } | Entry::Failed { .. } | Entry::End { .. } => {
                 Err(self.differs(format!(
                     "the agent reads `{name}` here and asks the model, or ends, in the recording"
@@ -421,6 +467,11 @@ impl Player {
             difference,
         }
     }
+}
+
+/// Whether a failure of this rule may be billed, where its recording does not say.
+fn bills_by_its_rule(rule: &str) -> bool {
+    ["timeout", MALFORMED, FAILED_TOOL_CALL].contains(&rule)
 }
 
 /// A value as it would be read back: a float may change its last bit on the way.
@@ -668,7 +719,7 @@ mod tests {
             rule: "container_lost".to_owned(),
             error: "the sandbox died".to_owned(),
         };
-        tape.end(ended).unwrap();
+        assert!(!tape.end(ended, false).unwrap());
         assert!(Tape::is_whole(&path));
         let mut tape = Tape::replay(&path).unwrap();
         assert!(tape.replayed::<String>("inbox").await.is_ok());
@@ -677,5 +728,29 @@ mod tests {
             (error.rule(), error.to_string().as_str()),
             ("container_lost", "the sandbox died")
         );
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_given_up_on_may_be_billed_in_the_replay_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("solo-1.jsonl");
+        let server = Canned::serve(vec![chat_response("Hi.")]).await;
+        let client = offline(&server);
+        for was_asking in [true, false] {
+            let mut tape = Tape::record(&path, Mask::default()).unwrap();
+            let ended = Ended::Failed {
+                rule: "time_limit".to_owned(),
+                error: "the time was up".to_owned(),
+            };
+            tape.end(ended, was_asking).unwrap();
+            let mut tape = Tape::replay(&path).unwrap();
+            let error = tape.chat(&client, &[], &[]).await.unwrap_err();
+            assert_eq!(error.may_be_billed(), was_asking);
+            // A replay waits for its peer's end as if it asked.
+            let mut tape = Tape::record(&path, Mask::default()).unwrap();
+            tape.end(Ended::Halted, was_asking).unwrap();
+            let mut tape = Tape::replay(&path).unwrap();
+            assert_eq!(tape.end(Ended::Halted, true), Ok(was_asking));
+        }
     }
 }

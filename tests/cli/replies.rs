@@ -356,6 +356,39 @@ fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
     }
 }
 
+/// A try that may be billed counts also where another one ends the call.
+#[test]
+fn a_replay_knows_as_much_of_what_was_spent() {
+    let failed = cohere("TIMEOUT", "", &Value::Null);
+    let refused = answer(401, "", "{}");
+    for (answers, usage_unknown) in [
+        (vec![failed.clone()], true),
+        (vec![failed, refused.clone()], true),
+        (vec![answer(504, "", "<html>")], true),
+        (vec![refused], false),
+    ] {
+        let tries = answers.len().try_into().unwrap();
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => reply("ls"),
+                _ => answers[number - 1].clone(),
+            })
+        });
+        let place = Place::new();
+        let model = "command-a-03-2025";
+        run_with(&place, &listener, model, tries, &["--record", "tapes"]);
+        let recorded = agent(&place);
+        let unknown = recorded["usage_unknown"] == true;
+        assert_eq!(unknown, usage_unknown, "{recorded:#}");
+        std::fs::rename(place.join("cb/logs"), place.join("first")).unwrap();
+        run_with(&place, &listener, model, tries, &["--replay", "tapes"]);
+        let replayed = agent(&place);
+        for field in ["status", "error", "steps", "cost", "usage_unknown"] {
+            assert_eq!(replayed[field], recorded[field], "{field}");
+        }
+    }
+}
+
 #[test]
 fn a_server_that_never_reads_its_models_calls_ends_the_agent_after_a_few() {
     for refused in unreadable() {
