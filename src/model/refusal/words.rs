@@ -294,7 +294,7 @@ words! {
     ];
     FULL = [
         r#"(?m:^)[^'"\n]{0,100}?\b(?:(?:is|are|was|currently|temporarily) (?:\w+ )?(?:overloaded|at capacity|too busy)|overloaded_error|ServiceUnavailable(?:Exception)?)\b"#,
-        r#"(?m:^)[^'"\n]{0,100}?\b(?:service|model|server|engine) (?:is )?(?:temporarily|currently) (?:unavailable|busy)\b|(?m:^overloaded\.?$)"#,
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:service|model|server|engine) (?:is )?(?:temporarily|currently) (?:unavailable|busy)\b|(?m:(?:^|- )overloaded\.?$)"#,
     ];
 }
 

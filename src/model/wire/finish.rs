@@ -99,7 +99,8 @@ const FAILED: [&str; 20] = [
 ];
 
 /// Parts by which a word that no list has is told, in the order in which they are looked for.
-const PARTS: [(Finish, &[&str]); 5] = [
+const PARTS: [(Finish, &[&str]); 6] = [
+    (Finish::Cut, &["max_tokens", "max_new", "max_output"]),
     (Finish::WindowFull, &["context", "window"]),
     (Finish::Failed, &["connect", "exhaust", "schema"]),
     (
@@ -324,6 +325,32 @@ mod tests {
             ("tool_call_limit", Cut),
             ("tool_timeout", Failed),
             ("internal_server_error", Failed),
+        ] {
+            assert_eq!(openai(word), meaning, "{word}");
+        }
+        let cohere = |word: &str| {
+            let body = json!({"finish_reason": word});
+            Wire::CohereV2.finish(&body).unwrap().0
+        };
+        for (word, meaning) in [
+            ("COMPLETE", Whole),
+            ("STOP_SEQUENCE", Whole),
+            ("TOOL_CALL", Whole),
+            ("MAX_TOKENS", Cut),
+            ("ERROR", Failed),
+            ("TIMEOUT", Failed),
+            ("ERROR_TOXIC", Filtered),
+            ("ERROR_LIMIT", WindowFull),
+            ("USER_CANCEL", Failed),
+        ] {
+            assert_eq!(cohere(word), meaning, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_no_list_has_is_told_by_its_parts() {
+        use Finish::{BrokenCall, Cut, Failed, Filtered, Whole, WindowFull};
+        for (word, meaning) in [
             // Bedrock's.
             ("malformed_tool_use", BrokenCall),
             ("malformed_model_output", Failed),
@@ -357,27 +384,16 @@ mod tests {
             ("violation", Filtered),
             ("truncated", Cut),
             ("seq_length", Cut),
+            ("max_tokens_exhausted", Cut),
             ("pause_turn", Whole),
         ] {
-            assert_eq!(openai(word), meaning, "{word}");
+            assert_eq!(Finish::of(word), meaning, "{word}");
         }
-        let cohere = |word: &str| {
-            let body = json!({"finish_reason": word});
-            Wire::CohereV2.finish(&body).unwrap().0
-        };
-        for (word, meaning) in [
-            ("COMPLETE", Whole),
-            ("STOP_SEQUENCE", Whole),
-            ("TOOL_CALL", Whole),
-            ("MAX_TOKENS", Cut),
-            ("ERROR", Failed),
-            ("TIMEOUT", Failed),
-            ("ERROR_TOXIC", Filtered),
-            ("ERROR_LIMIT", WindowFull),
-            ("USER_CANCEL", Failed),
-        ] {
-            assert_eq!(cohere(word), meaning, "{word}");
-        }
+    }
+
+    #[test]
+    fn a_word_is_found_where_it_stands_elsewhere() {
+        use Finish::{Cut, Failed};
         assert!(Wire::OpenAi.finish(&json!({"choices": [{}]})).is_none());
         for (choice, meaning) in [
             (
