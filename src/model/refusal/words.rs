@@ -226,7 +226,7 @@ words! {
         r"\bguardrails?\b[^.\n]{0,40}\b(?:interven|block|violat|trigger)|\bviolat\w+ guardrail|\bguardrail_intervened\b",
         r"\bviolat\w+\b[^.\n]{0,30}\b(?:acceptable|ai|community|content|safety|usage|use)\b[^.\n]{0,15}\b(?:polic(?:y|ies)|guidelines|terms)\b",
         r"\b(?:inappropriate|prohibited|harmful|sensitive|unsafe|offensive|objectionable|disallowed)[_ ](?:content|input|output|information|words?|text|prompt|material)\b",
-        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive|toxic)\b|_sensitive\b",
+        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive|toxic)\b|\b(?:input|output|prompt|content|text|new)_sensitive\b",
         r"\bjailbreak|\bGuardrailRaised|\brisk control\b|\b(?:sexual|violent|hateful) (?:content|material)\b",
         r"敏感|不安全|违规|违禁|内容安全",
     ];
@@ -415,6 +415,7 @@ mod tests {
             "Your account has been suspended for violating our usage policies.",
             "No endpoints found matching your data policy.",
             "This parameter was blocked list only.",
+            "Unknown parameter: 'case_sensitive'",
             "<meta http-equiv=\"Content-Security-Policy\"><meta content=\"content management system\">",
         ] {
             assert!(!Words::ContentPolicy.are_in(text), "{text}");

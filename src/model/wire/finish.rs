@@ -56,7 +56,7 @@ const WINDOW_FULL: [&str; 4] = [
     "error_limit",
 ];
 
-const FILTERED: [&str; 16] = [
+const FILTERED: [&str; 17] = [
     "content_filter",
     "content_filtered",
     "content_policy",
@@ -69,15 +69,17 @@ const FILTERED: [&str; 16] = [
     "language",
     "blocklist",
     "prohibited_content",
+    "pii",
     "spii",
     "moderation",
     "content_moderation",
     "risk_control",
 ];
 
-const FAILED: [&str; 20] = [
+const FAILED: [&str; 24] = [
     "abort",
     "aborted",
+    "billing",
     "cancel",
     "cancelled",
     "canceled",
@@ -85,12 +87,15 @@ const FAILED: [&str; 20] = [
     "error",
     "failed",
     "failure",
+    "hang",
     "incomplete",
     "insufficient_system_resource",
     "internal_error",
     "malformed_response",
     "network_error",
+    "no_response",
     "not_finished",
+    "oom",
     "other",
     "server_error",
     "time_limit",
@@ -102,7 +107,7 @@ const FAILED: [&str; 20] = [
 const PARTS: [(Finish, &[&str]); 6] = [
     (Finish::Cut, &["max_tokens", "max_new", "max_output"]),
     (Finish::WindowFull, &["context", "window"]),
-    (Finish::Failed, &["connect", "exhaust", "schema"]),
+    (Finish::Failed, &["cache", "connect", "exhaust", "schema"]),
     (
         Finish::Filtered,
         &[
@@ -376,7 +381,8 @@ mod tests {
             ("throttled", Failed),
             ("terminated", Failed),
             ("out_of_memory", Failed),
-            ("kv_cache_blocks_exhausted", Failed),
+            ("kv_cache_full", Failed),
+            ("OOM", Failed),
             ("exception", Failed),
             ("rejected", Failed),
             ("schema_violation", Failed),
