@@ -53,7 +53,7 @@ impl Said {
         };
         let is_silent = message.content.trim().is_empty() && message.tool_calls.is_empty();
         // What a proxy calls a stop may be none, where nothing came.
-        let behind = finish_behind(body).filter(|_| is_silent);
+        let behind = finish_behind(body).filter(|_| is_silent || finish.is_none());
         for (finish, word) in finish.into_iter().chain(behind) {
             let named = |what: &str| format!("{what} (finish_reason {word})");
             match finish {
@@ -93,8 +93,9 @@ impl Said {
         {
             return Err(refused(error, body));
         }
-        let is_cut =
-            finish.is_some_and(|(finish, _)| matches!(finish, Finish::Cut | Finish::WindowFull));
+        let is_cut = finish
+            .or(behind)
+            .is_some_and(|(finish, _)| matches!(finish, Finish::Cut | Finish::WindowFull));
         // A model that only thinks has said nothing either, but it has been at work.
         let was_at_work = usage.map_or(is_cut, |usage| usage.output_tokens > 0) || thinks(body);
         if is_silent && !was_at_work {
@@ -219,6 +220,14 @@ mod tests {
         };
         assert_eq!(rule(openai(&choice(""))), FAILED_TOOL_CALL);
         assert!(openai(&choice("Here it is.")).is_ok());
+        // Without a word of the proxy's, it is the only one.
+        let choice = |word: &str| {
+            json!({"finish_reason": null, "native_finish_reason": word,
+                "message": {"content": "Now I"}})
+        };
+        assert_eq!(rule(openai(&choice("network_error"))), MALFORMED);
+        assert!(openai(&choice("MAX_TOKENS")).unwrap().is_cut);
+        assert!(openai(&choice("STOP")).is_ok());
     }
 
     #[test]

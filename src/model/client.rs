@@ -165,11 +165,11 @@ impl Client {
         let mut discarded = false;
         loop {
             let request = self.request(messages, tools);
-            let outcome = self.exchange(&request, discarded).await;
+            let outcome = self.exchange(&request, messages, discarded).await;
             // Every name is left out once, so this ends.
             let refused = match &outcome {
-                Err(error) => self.refused(error, messages),
-                Ok(_) => BTreeSet::new(),
+                Err(ChatError::Status { refusing, .. }) => self.refused(refusing, messages),
+                _ => BTreeSet::new(),
             };
             if refused.is_empty() {
                 return Asked {
@@ -190,15 +190,12 @@ impl Client {
         left_out.extend(names.into_iter().cloned());
     }
 
-    /// The extras that a refusal names, of those that are sent.
-    fn refused(&self, error: &ChatError, messages: &[Message]) -> BTreeSet<String> {
-        match error {
-            ChatError::Status {
-                status: 400 | 422,
-                refusing,
-                ..
-            } if error.rule() == "bad_request" => wire::named(&self.sent(messages), refusing),
-            _ => BTreeSet::new(),
+    /// The extras that what a refusal says names, of those that are sent.
+    fn refused(&self, refusing: &str, messages: &[Message]) -> BTreeSet<String> {
+        if refusing.is_empty() {
+            BTreeSet::new()
+        } else {
+            wire::named(&self.sent(messages), refusing)
         }
     }
 
@@ -228,7 +225,12 @@ impl Client {
 
     /// Sends a request until a chat response comes or trying again makes no sense. `discarded`:
     /// whether earlier tries of the same call may be billed.
-    async fn exchange(&self, request: &Value, mut discarded: bool) -> Result<Exchange, ChatError> {
+    async fn exchange(
+        &self,
+        request: &Value,
+        messages: &[Message],
+        mut discarded: bool,
+    ) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
         let mut tried = 0;
         loop {
@@ -252,7 +254,6 @@ impl Client {
             };
             discarded |= failure.may_be_billed();
             let pause = if let Failure::Status {
-                status: 429,
                 retry_after,
                 rule: "rate_limit",
                 ..
@@ -267,7 +268,10 @@ impl Client {
             };
             let may_pass =
                 failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
-            if tried >= failure.tries(self.tries) || !may_pass {
+            // It would be refused for its extras every time.
+            let names_extras = matches!(&failure, Failure::Status { refusing, .. }
+                if !self.refused(refusing, messages).is_empty());
+            if tried >= failure.tries(self.tries) || !may_pass || names_extras {
                 return Err(self.error(failure, tried, discarded));
             }
             tokio::time::sleep(pause).await;
@@ -405,8 +409,26 @@ mod tests {
 
     #[tokio::test]
     async fn an_extra_that_the_endpoint_refuses_by_its_name_is_sent_no_more() {
-        for status in [400, 422] {
-            let refused = r#"{"detail": [{"loc": ["body", "messages", 1, "reasoning_content"]}]}"#;
+        let located = r#"{"detail": [{"loc": ["body", "messages", 1, "reasoning_content"]}]}"#;
+        for (status, refused) in [
+            (400, located),
+            (422, located),
+            (415, "reasoning_content"),
+            (403, "Unsupported field reasoning_content"),
+            (400, "Unrecognized key(s) in object: 'reasoningContent'"),
+            (
+                400,
+                "Unknown field reasoning_content. The prompt is too long.",
+            ),
+            (
+                500,
+                "__init__() got an unexpected keyword argument 'reasoning_content'",
+            ),
+            (
+                200,
+                r#"{"error": {"message": "reasoning_content is not allowed"}}"#,
+            ),
+        ] {
             let answers = vec![answer(status, "", refused), chat_response("Ok.")];
             let server = Canned::serve(answers).await;
             let client = server.client();
@@ -428,6 +450,7 @@ mod tests {
         for (status, body) in [
             (400, "messages must alternate"),
             (401, "reasoning_content"),
+            (403, "reasoning_content"),
             (400, "reasoning_content and all: the prompt is too long"),
             (
                 400,

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::json;
 use super::pace::RETRY_AFTER_MAX;
 use super::refusal::{
-    self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, ROUTE_LOST,
+    self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, OVERLOADED, RATE_LIMIT,
+    ROUTE_LOST,
 };
 use super::reset;
 use crate::secret::{Mask, Secret};
@@ -171,7 +172,7 @@ impl Failure {
                 // A gateway that gave up says nothing of the model behind it.
                 *began
                     || [FAILED_TOOL_CALL, "timeout"].contains(rule)
-                    || *in_200 && PASSES.contains(rule)
+                    || *in_200 && PASSES.contains(rule) && ![RATE_LIMIT, OVERLOADED].contains(rule)
             }
         }
     }
@@ -220,7 +221,7 @@ impl Endpoint {
             retry_after,
             in_200: false,
             began: false,
-            refusing: self.refusing(rule, &text),
+            refusing: self.refusing(status, rule, &text),
         };
         failure.resetting(&text, Timestamp::now())
     }
@@ -237,16 +238,17 @@ impl Endpoint {
             retry_after: None,
             in_200: true,
             began: refusal::began(body),
-            refusing: self.refusing(rule, &said),
+            refusing: self.refusing(status, rule, &said),
         };
         failure.resetting(&said, Timestamp::now())
     }
 
-    fn refusing(&self, rule: &str, body: &str) -> String {
-        if rule == refusal::BAD_REQUEST {
-            self.hide(&refusal::that_may_refuse_fields(body))
-        } else {
-            String::new()
+    fn refusing(&self, status: u16, rule: &str, body: &str) -> String {
+        match status {
+            // These are about who asks, and when.
+            401 | 402 | 404 | 407 | 408 | 413 | 429 => String::new(),
+            _ if rule == refusal::BAD_REQUEST => self.hide(&refusal::that_may_refuse_fields(body)),
+            _ => self.hide(&refusal::that_refuses_fields(body)),
         }
     }
 

@@ -372,3 +372,147 @@ fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {
     assert_eq!(result["agent"]["status"], "Submitted");
     assert!(result["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
 }
+
+
+/// Whatever its status is, and nothing is paid for it.
+#[test]
+fn a_limit_or_a_failure_in_another_envelope_is_asked_again() {
+    let answers = [
+        (
+            400,
+            r#"{"error":{"message":"Provider returned error","code":429}}"#,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Internal error","type":"server_error"}}"#,
+        ),
+        (
+            400,
+            r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#,
+        ),
+        (
+            403,
+            r#"{"message":"You have exceeded a secondary rate limit."}"#,
+        ),
+        (200, r#"{"error":"rate_limit_exceeded"}"#),
+    ];
+    let refusals = answers.map(|(status, body)| refused(status, body));
+    let number_of = refusals.len();
+    let listener = Listener::answering(move |number| {
+        Some(match number % 3 {
+            0 => reply("ls"),
+            1 => refusals[number / 3].clone(),
+            _ => reply(SUBMITS),
+        })
+    });
+    let place = Place::new();
+    let pairs = pairs(&place, number_of);
+    configure(&place, &listener, 2);
+    run(&place, &pairs).0.code(0);
+    let run = RUN.replace('N', &number_of.to_string());
+    for (pair, (status, body)) in pairs.iter().zip(answers) {
+        let result = place.json(&format!("{run}/solo/pier_task/1/{pair}/result.json"));
+        let agent = &result["agent"];
+        assert_eq!(agent["status"], "Submitted", "{status} {body}: {agent:#}");
+        assert_eq!(agent["usage_unknown"], false, "{status} {body}");
+    }
+}
+
+/// Also where the refusal shows what its model thought, or comes with another status.
+#[test]
+fn a_field_that_is_refused_is_left_out_whatever_else_the_refusal_says() {
+    let thought = "I wonder about the maximum context length.";
+    let message = |text: String| json!({"error": {"message": text}}).to_string();
+    let answers = [
+        (400, message(format!(
+            "Extra inputs are not permitted, field: 'messages[2].reasoning_content', value: '{thought}'"
+        ))),
+        (400, message(format!(
+            "{{'role': 'assistant', 'content': '', 'reasoning_content': '{thought}'}} is not valid under any of the given schemas - 'messages.2'"
+        ))),
+        (400, message("messages[2]: unknown field `reasoning_content`, expected one of the required fields `role`, `content`".to_owned())),
+        (400, message("reasoning_content is not required here and must not be sent".to_owned())),
+        (400, message("Unrecognized key(s) in object: 'reasoningContent'".to_owned())),
+        (403, message("Unsupported field reasoning_content".to_owned())),
+        (415, message("reasoning_content not allowed".to_owned())),
+        (500, message("AssistantMessage.__init__() got an unexpected keyword argument 'reasoning_content'".to_owned())),
+    ];
+    let refusals = answers.clone().map(|(status, body)| refused(status, body));
+    let number_of = refusals.len();
+    let call = json!({"id": "c1", "type": "function",
+        "function": {"name": "bash", "arguments": r#"{"command": "ls"}"#}});
+    let thinks = json!({"choices": [{"message": {"role": "assistant", "content": "",
+        "reasoning_content": thought, "tool_calls": [call]}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    let listener = Listener::answering(move |number| {
+        Some(match number % 3 {
+            0 => refused(200, &thinks),
+            1 => refusals[number / 3].clone(),
+            _ => reply(SUBMITS),
+        })
+    });
+    let place = Place::new();
+    let pairs = pairs(&place, number_of);
+    configure(&place, &listener, 3);
+    let (ran, errors) = run(&place, &pairs);
+    assert_eq!(errors, vec![""; number_of]);
+    ran.code(0);
+    let asked = listener.asked();
+    assert_eq!(asked.len(), 3 * number_of);
+    for (nth, (status, body)) in answers.iter().enumerate() {
+        let has = |number: usize| asked[3 * nth + number].body.to_string().contains(thought);
+        assert_eq!([has(1), has(2)], [true, false], "{status} {body}");
+    }
+}
+
+/// By the words that providers and servers have for it, in the places where they have them.
+#[test]
+fn a_generation_that_did_not_end_as_it_should_is_no_turn_of_the_agents() {
+    let choice = |finish: Value, text: &str| json!({"finish_reason": finish, "message": {"role": "assistant", "content": text}});
+    let mut behind = choice(Value::Null, "Now I");
+    behind["native_finish_reason"] = json!("network_error");
+    let mut ends = vec![
+        (behind, "malformed_response"),
+        (
+            choice(json!({"type": "abort"}), "Now I"),
+            "malformed_response",
+        ),
+        (
+            choice(json!("malformed_model_output"), "<fun"),
+            "malformed_response",
+        ),
+        (choice(json!("blocked"), "Now I"), "content_policy"),
+        (choice(json!("violation"), "Now I"), "content_policy"),
+    ];
+    for word in [
+        "preempted",
+        "out_of_memory",
+        "disconnected",
+        "modelUnloaded",
+        "throttled",
+    ] {
+        ends.push((choice(json!(word), "Now I"), "malformed_response"));
+    }
+    let answers: Vec<String> = ends
+        .iter()
+        .map(|(choice, _)| {
+            let body = json!({"choices": [choice],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 9}});
+            refused(200, body)
+        })
+        .collect();
+    let listener = Listener::answering(move |number| {
+        Some(match number % 2 {
+            0 => reply("ls"),
+            _ => answers[number / 2].clone(),
+        })
+    });
+    let place = Place::new();
+    let pairs = pairs(&place, ends.len());
+    configure(&place, &listener, 1);
+    let (_, errors) = run(&place, &pairs);
+    for ((choice, rule), error) in ends.iter().zip(&errors) {
+        let begin = format!("regatta/{rule}: ");
+        assert!(error.starts_with(&begin), "{choice}: {error}");
+    }
+}

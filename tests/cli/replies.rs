@@ -336,6 +336,8 @@ fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
         "function_call_error",
         "invalid_function_call",
         "tool_error",
+        "malformed_tool_use",
+        "TOO_MANY_TOOL_CALLS",
     ] {
         let message = json!({"role": "assistant", "content": ""});
         let broken = openai(&json!({"finish_reason": word, "message": message}));

@@ -3,14 +3,17 @@
 //! The words are here once, for the native engine's calls and for triage, which meets the same texts
 //! inside litellm's.
 
+mod broken;
+mod code;
 mod said;
 mod status;
 mod words;
 
 use serde_json::{Value, json};
 
+pub(super) use code::code_of;
 pub use said::are_of_the_endpoint;
-pub(super) use said::that_may_refuse_fields;
+pub(super) use said::{that_may_refuse_fields, that_refuses_fields};
 pub(super) use status::ROUTE_LOST;
 pub use words::Words;
 
@@ -22,11 +25,16 @@ pub(super) const CONTENT_POLICY: &str = "content_policy";
 pub const FAILED_TOOL_CALL: &str = "failed_tool_call";
 /// That of a response which is no reply.
 pub(super) const MALFORMED: &str = "malformed_response";
+/// That of an endpoint's pace.
+pub(super) const RATE_LIMIT: &str = "rate_limit";
+/// That of an endpoint without room.
+pub(super) const OVERLOADED: &str = "overloaded";
 pub(super) const BAD_REQUEST: &str = "bad_request";
 
 /// The triage rule of a refusal with this status and body.
 pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
-    of_said(status, &said::by_the_endpoint(body))
+    let said = said::by_the_endpoint(body);
+    of_said(code::behind(status, body).unwrap_or(status), &said)
 }
 
 fn of_said(status: u16, said: &str) -> &'static str {
@@ -39,6 +47,9 @@ fn of_said(status: u16, said: &str) -> &'static str {
 /// The rule of the same refusal where the endpoint answered the same settings before, if it is
 /// another one.
 pub(super) fn later_of(status: u16, body: &str) -> Option<&'static str> {
+    if code::behind(status, body).is_some() {
+        return None;
+    }
     let said = said::by_the_endpoint(body);
     status::later(status, of_said(status, &said), body, &said)
 }
@@ -79,6 +90,7 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
         &body["choices"][0]["message"]["error"],
         &body["errors"],
         &body["detail"],
+        &body["fault"],
     ]
     .into_iter()
     .find(is_there)
@@ -88,7 +100,8 @@ pub(super) fn error_of(body: &Value) -> Option<&Value> {
     })
     .or_else(|| {
         let is_told = body["msg"].is_string() && says_that_it_failed(body);
-        (is_error || is_told || body["message"].is_string()).then_some(body)
+        let is_error = is_error || is_told || has_a_code_of_failure(body);
+        (is_error || body["message"].is_string()).then_some(body)
     })
 }
 
@@ -107,11 +120,36 @@ fn says_that_it_failed(body: &Value) -> bool {
     body["success"] == false || code.is_some_and(|code| ![0, 200].contains(&code))
 }
 
+/// Whether it does by a code that names itself one of an error: Baidu's, Lambda's, a gateway's.
+fn has_a_code_of_failure(body: &Value) -> bool {
+    let is_failure = |code: &Value| match code {
+        Value::Number(number) => number.as_i64() != Some(0),
+        Value::String(code) => !["", "0"].contains(&code.trim()),
+        _ => false,
+    };
+    let texts = ["error_msg", "errorMessage", "error_message", "errorMsg"];
+    let is_told = texts.iter().any(|name| body[*name].is_string());
+    let codes = ["error_code", "errorCode"];
+    is_told && codes.iter().any(|name| is_failure(&body[*name])) || is_wrapped(body)
+}
+
+/// Whether it is another response with its status, in an envelope.
+fn is_wrapped(body: &Value) -> bool {
+    let failed = body["statusCode"].as_u64().is_some_and(|code| code >= 400);
+    failed && body["body"].is_string()
+}
+
 /// What a response that holds an error says beside what its model wrote, which may be about anything.
 pub(super) fn beside_the_reply(body: &Value) -> Value {
     let mut said = body.clone();
     if let Value::Object(fields) = &mut said {
         fields.remove("choices");
+        // What a request's body would be elsewhere is the response's.
+        if is_wrapped(body)
+            && let Some(inner) = fields.remove("body")
+        {
+            fields.insert("wrapped".to_owned(), inner);
+        }
         if fields.get("message").is_some_and(Value::is_object) {
             fields.remove("message");
         }
@@ -135,74 +173,6 @@ pub(super) fn began(body: &Value) -> bool {
     [&body["choices"][0]["message"], &body["message"]]
         .into_iter()
         .any(|message| names.iter().any(|name| is_there(&message[*name])))
-}
-
-/// The HTTP status that an error's code stands for.
-pub(super) fn code_of(error: &Value, body: &Value) -> Option<u16> {
-    let names = ["code", "status", "status_code", "http_code", "type"];
-    let is_minimax = std::ptr::eq(error, &raw const body["base_resp"]);
-    let (error, body) = (first(error), first(body));
-    if is_minimax && let Some(status) = of_minimax(&error["status_code"]) {
-        return Some(status);
-    }
-    let told = [error, &error["error"], body];
-    let codes = || {
-        told.iter()
-            .flat_map(|value| names.iter().map(|name| &value[*name]))
-    };
-    codes().find_map(number).or_else(|| codes().find_map(word))
-}
-
-fn number(code: &Value) -> Option<u16> {
-    let number = match code {
-        Value::Number(number) => number.as_u64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    let status = match number {
-        400..=599 => number,
-        // FastChat's begin with the status.
-        40_000..=59_999 => number / 100,
-        _ => return None,
-    };
-    u16::try_from(status).ok()
-}
-
-/// The statuses that `MiniMax`'s own numbers stand for; others number otherwise.
-fn of_minimax(code: &Value) -> Option<u16> {
-    Some(match code.as_u64()? {
-        1000 | 1013 => 500,
-        1001 => 408,
-        1002 => 429,
-        1004 => 401,
-        1008 => 402,
-        _ => return None,
-    })
-}
-
-/// The names that providers have for what others say by a status.
-fn word(code: &Value) -> Option<u16> {
-    let word = code.as_str()?.to_lowercase().replace([' ', '-'], "_");
-    let word = word.strip_suffix("error").unwrap_or(&word);
-    let word = word.trim_end_matches('_');
-    Some(match word {
-        "authentication" | "invalid_api_key" | "unauthorized" | "unauthenticated" | "auth" => 401,
-        "billing" | "payment_required" | "insufficient_balance" | "insufficient_credits" => 402,
-        "permission" | "permission_denied" | "forbidden" | "access_denied" => 403,
-        "not_found" | "model_not_found" | "notfound" => 404,
-        "rate_limit"
-        | "rate_limit_exceeded"
-        | "rate_limited"
-        | "too_many_requests"
-        | "resource_exhausted"
-        | "insufficient_quota" => 429,
-        "overloaded" | "unavailable" | "service_unavailable" => 503,
-        "timeout" | "deadline_exceeded" | "gateway_timeout" => 504,
-        "api" | "server" | "internal" | "internal_server" | "internalserver" | "bad_gateway"
-        | "upstream" | "provider" => 500,
-        "invalid_request" | "invalid_argument" | "badrequest" | "bad_request" | "validation" => 400,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -271,6 +241,26 @@ mod tests {
                 Some(429),
             ),
             (json!({"choices": [{"error": {"code": 502}}]}), Some(502)),
+            (json!({"error_code": 110, "error_msg": "no"}), Some(401)),
+            (json!({"error_code": 18, "error_msg": "qps"}), Some(429)),
+            (json!({"error_code": 336_003, "error_msg": "no"}), None),
+            (json!({"statusCode": 401, "message": "x"}), Some(401)),
+            (json!({"statusCode": 429, "body": "{}"}), Some(429)),
+            (json!({"errorCode": "401", "errorMessage": "x"}), Some(401)),
+            (
+                json!({"fault": {"faultstring": "x", "detail": {"errorcode": "oauth.v2.InvalidApiKey"}}}),
+                Some(401),
+            ),
+            (
+                json!({"fault": {"detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"}}}),
+                Some(429),
+            ),
+            (json!({"error": "rate_limit_exceeded"}), Some(429)),
+            (json!({"error": "Internal Server Error"}), Some(500)),
+            (
+                json!({"__type": "com.quay#ThrottlingException", "message": "x"}),
+                Some(429),
+            ),
             (
                 json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
                 Some(429),
@@ -284,6 +274,8 @@ mod tests {
             json!({"message": {"content": []}, "error": {}}),
             json!({"base_resp": {"status_code": 0}}),
             json!({"code": 200, "msg": "ok", "success": true, "choices": []}),
+            json!({"error_code": 0, "error_msg": "", "choices": []}),
+            json!({"statusCode": 200, "body": "{}"}),
         ] {
             assert_eq!(error_of(&body), None, "{body}");
         }

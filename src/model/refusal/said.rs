@@ -12,32 +12,53 @@ use serde_json::Value;
 use crate::text::searched;
 
 /// The fields in which endpoints quote what they were sent, or what their model wrote.
-const QUOTED: [&str; 11] = [
+const QUOTED: [&str; 17] = [
+    "actual",
     "body",
     "ctx",
     "failed_generation",
     "flagged_input",
+    "given",
     "input",
+    "input_value",
     "inputs",
+    "instance",
     "messages",
     "prompt",
     "raw_output",
+    "received",
     "request",
     "request_body",
+    "value",
 ];
 
 /// How deep JSON within texts within JSON is read: a proxy of a proxy of a provider.
 const DEEPEST: usize = 6;
 
-/// The beginning of a quotation in a text that is not JSON: a Python dictionary, or litellm's, of the
-/// conversation or of a reply that it could not use.
+/// The beginning of a quotation in a text that is not JSON: a Python dictionary, litellm's, of the
+/// conversation or of a reply that it could not use, or a sentence's. Of one word (`Invalid value:
+/// 'exit'`) nothing can be believed.
 static QUOTATION: LazyLock<Regex> = LazyLock::new(|| {
     let fields = QUOTED.join("|");
     Regex::new(&format!(
-        r#"(?s)(['"](?:{fields})['"]): *['"\[{{].*|\bReceived Messages=.*|\bGot=\{{'(?:candidates|choices)'.*"#
+        r#"(?s)(['"](?:{fields})['"]): *['"\[{{].*|\bReceived Messages=.*|\bGot=\{{'(?:candidates|choices)'.*|\b((?:input_)?value|received|instance|actual|given|got|input)\b *(?:[:=]|is|was)? *(?:['"`][^'"`\s]*\s.*|[\[{{] *['"{{].*)"#
     ))
     .expect("tested")
 });
+
+/// What is found not to be valid, shown whole before a validator says why: jsonschema's sentences
+/// begin with it.
+static INSTANCE: LazyLock<Regex> = LazyLock::new(|| {
+    let verdicts = "is not (?:valid|of type|one of|allowed)|does not match|is too (?:long|short)|should not be|was unexpected";
+    Regex::new(&format!(
+        r#"(?s)(\A|\n| - |: )(\[? *\{{ *['"].*[\]}}]|\[? *['"][^'"\s]*\s.*['"] *\]?) ({verdicts})\b"#
+    ))
+    .expect("tested")
+});
+
+/// The name of a field in it.
+static FIELD: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"['"](\w+)['"] ?:"#).expect("tested"));
 
 /// What a refusal says: texts and codes, a line each.
 pub(super) fn by_the_endpoint(text: &str) -> Cow<'_, str> {
@@ -65,24 +86,73 @@ static DEMAND: LazyLock<Regex> = LazyLock::new(|| {
     .expect("tested")
 });
 
+/// Where such words demand nothing.
+static NO_DEMAND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?:\b(?:not|never|no longer)|n't) (?:be )?(?:\w+ )?(?:required|missing)\b|\bmissing (?:in|from) (?:the )?(?:\w+ )?(?:schema|model|definition|type)\b|\bmust (?:contain|have|include) only\b",
+    )
+    .expect("tested")
+});
+
+/// The names that would be taken, in a text that refuses another.
+static TAKEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?is)\bexpected (?:one of|either)\b.*|\b(?:accepted|supported|valid) (?:fields|properties|keys|parameters)\b.*",
+    )
+    .expect("tested")
+});
+
+/// Where a text refuses a field, and does not only name it.
+static REFUSES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\bun(?:known|supported|expected|recogni[sz]ed|permitted)\b|\bnot (?:\w+ )?(?:permitted|allowed|supported|accepted|recogni[sz]ed|known|valid|expected)\b|\bextra(?:_forbidden)?\b|\b(?:forbidden|invalid|disallowed)\b|\badditional propert|\b(?:must|should) not\b|\bcannot (?:be|contain|include)\b|\bdoes(?: not|n't) (?:support|accept|exist|allow)",
+    )
+    .expect("tested")
+});
+
 /// The sentences and items of a text.
 static PIECES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\n|\.\s|[}\])] *, *[{\[(]").expect("tested"));
+    LazyLock::new(|| Regex::new(r"\n|;\s|\.\s|[}\])] *, *[{\[(]").expect("tested"));
+
+/// Where a sentence that refuses one field may go on to demand another.
+static CLAUSES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r", (?:and |but )?| (?:and|but) ").expect("tested"));
 
 /// What a whole refusal says that may name the fields it does not take, and not those it wants.
 pub(in super::super) fn that_may_refuse_fields(text: &str) -> String {
     let mut said = String::new();
     match serde_json::from_str::<Value>(text) {
         Ok(value) => gather(&value, 0, &mut said),
-        Err(_) => said.push_str(&unquoted(text)),
+        Err(_) => said.push_str(&with_names(text)),
     }
-    let pieces = PIECES.split(&said).filter(|piece| !DEMAND.is_match(piece));
+    let mut pieces = Vec::new();
+    for piece in PIECES.split(&said) {
+        let piece = TAKEN.replace(piece, "");
+        if !demands(&piece) {
+            pieces.push(piece.into_owned());
+        } else if REFUSES.is_match(&piece) {
+            let clauses = CLAUSES.split(&piece).filter(|clause| !demands(clause));
+            pieces.extend(clauses.map(str::to_owned));
+        }
+    }
+    pieces.join("\n")
+}
+
+/// The part of it that says of what it names that it is refused: where the refusal may be for
+/// something else.
+pub(in super::super) fn that_refuses_fields(text: &str) -> String {
+    let said = that_may_refuse_fields(text);
+    let pieces = said.lines().filter(|piece| REFUSES.is_match(piece));
     pieces.collect::<Vec<_>>().join("\n")
+}
+
+fn demands(piece: &str) -> bool {
+    DEMAND.is_match(&NO_DEMAND.replace_all(piece, ""))
 }
 
 /// Names and texts of what a refusal says, but for what it quotes and for errors of a field's absence.
 fn gather(value: &Value, depth: usize, said: &mut String) {
-    let is_demand = |field: &str| value[field].as_str().is_some_and(|it| DEMAND.is_match(it));
+    let is_demand = |field: &str| value[field].as_str().is_some_and(demands);
     match value {
         Value::String(text) => {
             said.push('\n');
@@ -90,7 +160,7 @@ fn gather(value: &Value, depth: usize, said: &mut String) {
                 Ok(inner) if depth < DEEPEST && !inner.is_string() => {
                     gather(&inner, depth + 1, said);
                 }
-                _ => said.push_str(&unquoted(text)),
+                _ => said.push_str(&with_names(text)),
             }
         }
         Value::Array(list) => list.iter().for_each(|value| gather(value, depth, said)),
@@ -110,8 +180,23 @@ fn gather(value: &Value, depth: usize, said: &mut String) {
 
 /// A text that is not JSON, up to where it quotes the request.
 fn unquoted(text: &str) -> Cow<'_, str> {
-    // The field's name stays: that there is one may say something.
-    QUOTATION.replace(text, "$1")
+    match INSTANCE.replace(text, "$1$3") {
+        // The field's name stays: that there is one may say something.
+        Cow::Borrowed(text) => QUOTATION.replace(text, "$1$2"),
+        Cow::Owned(text) => Cow::Owned(QUOTATION.replace(&text, "$1$2").into_owned()),
+    }
+}
+
+/// The same with the names of a message that is shown whole as not valid: one of them may be why.
+fn with_names(text: &str) -> Cow<'_, str> {
+    let Some(shown) = INSTANCE.captures(text) else {
+        return unquoted(text);
+    };
+    let names = FIELD
+        .captures_iter(&shown[2])
+        .map(|field| field[1].to_owned());
+    let names = names.collect::<Vec<_>>().join(" ");
+    Cow::Owned(format!("{} {names}", unquoted(text)))
 }
 
 /// The texts of the JSON that a text holds, with what stands before and after it.
@@ -123,6 +208,9 @@ fn of_json(text: &str, depth: usize) -> Option<String> {
         .ok()
         .filter(|value| value.is_object() || holds_objects(value))?;
     let end = begin + stream.byte_offset();
+    if !text[end..].trim().is_empty() && INSTANCE.is_match(text) {
+        return None;
+    }
     let mut said = text[..begin].to_owned();
     collect(&value, depth, &mut said);
     said.push('\n');
@@ -186,6 +274,17 @@ mod tests {
             .to_string(),
             format!("[{{'type': 'value_error', 'ctx': {{'error': ValueError('{quoted}')}}}}]"),
             format!("BadRequestError: no\nReceived Messages=[{{'content': '{quoted}'}}]"),
+            format!("Extra inputs are not permitted, field: 'messages[2].k', value: '{quoted}'"),
+            format!("no [type=extra_forbidden, input_value={{'k': '{quoted}'}}, input_type=dict]"),
+            format!("messages[3].content: expected string, got '{quoted}'"),
+            format!(
+                "{{'role': 'assistant', 'k': '{quoted}'}} is not valid under any of the given schemas - 'messages.2'"
+            ),
+            format!("OpenAIException - [{{'k': '{quoted}'}}] is not of type 'string'"),
+            json!({"message": format!("'{quoted}' is too long")}).to_string(),
+            json!({"message": format!("{} is not valid", json!({"k": quoted}))}).to_string(),
+            json!({"details": [{"path": "k", "value": quoted}]}).to_string(),
+            json!({"details": [{"path": "k", "received": quoted, "code": "no"}]}).to_string(),
         ] {
             let said = by_the_endpoint(&text);
             assert!(!said.contains("maximum"), "{text}: {said}");
@@ -209,6 +308,19 @@ mod tests {
                 true,
             ),
             ("k is not known".to_owned(), true),
+            ("messages[2]: unknown field `k`, expected one of the required fields `a`, `b`".to_owned(), true),
+            ("messages[2]: unknown field `a`, expected one of `k`, `b`".to_owned(), false),
+            ("k is not required here and must not be sent".to_owned(), true),
+            ("a message must have only role and content; k is not allowed".to_owned(), true),
+            ("Field k missing in schema AssistantMessage".to_owned(), true),
+            ("unexpected property 'k', 'content' is required".to_owned(), true),
+            ("unexpected property 'a', and k is required".to_owned(), false),
+            ("missing required field: k".to_owned(), false),
+            (
+                json!({"message": "{'role': 'assistant', 'k': 'x'} is not valid under any of the given schemas - 'messages.2'"})
+                    .to_string(),
+                true,
+            ),
             (json!({"detail": [error("tier", extra, "k")]}).to_string(), false),
             (json!({"detail": [error("k", "Field required", "")]}).to_string(), false),
             (
@@ -218,6 +330,30 @@ mod tests {
         ] {
             let said = that_may_refuse_fields(&text);
             assert_eq!(names.is_match(&said), is_refused, "{text:.200}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_one_word_is_no_quotation() {
+        let text = "Invalid value: 'exit'. Supported values are: 'user' and 'tool'";
+        assert_eq!(by_the_endpoint(text), text);
+        let text = "max_tokens: got '-3', and the maximum context length is 5";
+        assert_eq!(by_the_endpoint(text), text);
+    }
+
+    #[test]
+    fn what_names_a_field_is_told_from_what_refuses_it() {
+        for (text, refuses) in [
+            ("got an unexpected keyword argument 'k'", true),
+            ("messages.2: Unsupported field k", true),
+            (
+                "k should not be there, value: 'the prompt is too long'",
+                true,
+            ),
+            ("k and all: the prompt is too long", false),
+            ("The prompt is too long. It has k. It is not valid", false),
+        ] {
+            assert_eq!(that_refuses_fields(text).contains('k'), refuses, "{text}");
         }
     }
 

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, said};
+use super::{
+    CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, OVERLOADED, RATE_LIMIT, broken, said,
+};
 
 /// What a refusal speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -27,10 +29,14 @@ pub enum Words {
     ContentPolicy,
     /// A model that is not there.
     UnknownModel,
+    /// A pace that is too fast.
+    Throttled,
+    /// An endpoint without room.
+    Overloaded,
 }
 
 /// The refusals of an ordinary request, in the order in which they are looked for.
-const ALL: [Words; 8] = [
+const ALL: [Words; 10] = [
     Words::FailedToolCall,
     Words::Authentication,
     Words::NoDatabase,
@@ -39,6 +45,8 @@ const ALL: [Words; 8] = [
     Words::ContextWindow,
     Words::ContentPolicy,
     Words::UnknownModel,
+    Words::Throttled,
+    Words::Overloaded,
 ];
 
 impl Words {
@@ -71,6 +79,8 @@ impl Words {
             Self::ContextWindow => CONTEXT_WINDOW,
             Self::ContentPolicy => CONTENT_POLICY,
             Self::UnknownModel => "unknown_model",
+            Self::Throttled => RATE_LIMIT,
+            Self::Overloaded => OVERLOADED,
         }
     }
 
@@ -82,17 +92,28 @@ impl Words {
 
     pub(super) fn are_in_said(self, said: &str) -> bool {
         match self {
-            Self::FailedToolCall => is_in(&TOOL_CALL, said),
+            Self::FailedToolCall => {
+                is_in(&TOOL_CALL, said) && !broken::is_of_a_servers_response(said)
+            }
             Self::Authentication => is_in(&KEY, said),
             Self::NoDatabase => is_in(&NO_DATABASE, said),
             Self::RequestOverRate => is_in(&LARGE, said) && is_in(&PER_TIME, said),
-            Self::QuotaExhausted => is_in(&QUOTA, said) && !is_in(&PER_TIME, said),
+            Self::QuotaExhausted => {
+                is_in(&QUOTA, said) && !is_in(&PER_TIME, said) && !broken::is_told(said)
+            }
             Self::ContextWindow => {
                 is_in(&LONG_CODE, said)
-                    || is_in(&LONG, said) && !is_in(&RATE, said) && !is_of_output(said)
+                    || is_in(&LONG, said)
+                        && !is_in(&RATE, said)
+                        && !is_of_output(said)
+                        && !broken::is_told(said)
             }
-            Self::ContentPolicy => is_in(&FILTER, said) && !is_in(&BANNED, said),
+            Self::ContentPolicy => {
+                is_in(&FILTER, said) && !is_in(&BANNED, said) && !broken::is_told(said)
+            }
             Self::UnknownModel => is_in(&MODEL, said),
+            Self::Throttled => is_in(&THROTTLED, said) && !is_in(&BANNED, said),
+            Self::Overloaded => is_in(&FULL, said),
         }
     }
 }
@@ -103,7 +124,7 @@ fn is_of_output(said: &str) -> bool {
     is_in(&OUTPUT, said) && !is_in(&INPUT, said)
 }
 
-fn any(alternatives: &[&str]) -> Regex {
+pub(super) fn any(alternatives: &[&str]) -> Regex {
     // Unicode's classes and cases would take most of the time that compiling these takes.
     let mut builder = RegexBuilder::new(&alternatives.join("|"));
     builder.case_insensitive(true).unicode(false);
@@ -111,7 +132,7 @@ fn any(alternatives: &[&str]) -> Regex {
 }
 
 /// Whether a family of words is in a text.
-fn is_in(words: &Regex, text: &str) -> bool {
+pub(super) fn is_in(words: &Regex, text: &str) -> bool {
     words.is_match(text.as_bytes())
 }
 
@@ -210,7 +231,7 @@ words! {
         r"\bguardrails?\b[^.\n]{0,40}\b(?:interven|block|violat|trigger)|\bviolat\w+ guardrail|\bguardrail_intervened\b",
         r"\bviolat\w+\b[^.\n]{0,30}\b(?:acceptable|ai|community|content|safety|usage|use)\b[^.\n]{0,15}\b(?:polic(?:y|ies)|guidelines|terms)\b",
         r"\b(?:inappropriate|prohibited|harmful|sensitive|unsafe|offensive|objectionable|disallowed)[_ ](?:content|input|output|information|words?|text|prompt|material)\b",
-        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive|toxic)\b|_sensitive\b",
+        r"\bconsidered (?:as )?(?:high risk|unsafe|harmful|sensitive|toxic)\b|\b(?:input|output|prompt|content|text|new)_sensitive\b",
         r"\bjailbreak|\bGuardrailRaised|\brisk control\b|\b(?:sexual|violent|hateful) (?:content|material)\b",
         r"敏感|不安全|违规|违禁|内容安全",
     ];
@@ -239,7 +260,8 @@ words! {
     ];
 
     KEY = [
-        r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-](?:x-)?api[ _-](?:key|token)\b|\bincorrect api key\b",
+        r"\binvalid (?:api |access |auth |bearer |proxy server )?(?:token|key) (?:passed|provided|format)|\binvalid[ _-]?(?:x-)?api[ _-]?(?:key|token)\b|\bincorrect api key\b",
+        r"\baccess token (?:is )?invalid\b|\binvalid subscription key\b",
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found|incorrect|wrong)\b|\bAPI_KEY_INVALID\b",
         r"\b(?:api key|access token|token|credentials?) (?:has |have |is |are |was )?(?:been )?(?:expired|revoked|disabled)\b",
         r"\bapi key\b[^.\n]{0,30}\b(?:is|was) (?:invalid|incorrect|not valid|wrong|expired|revoked)\b",
@@ -271,6 +293,16 @@ words! {
         r"\bmodel_not_found\b|\bLLM Provider NOT provided\b|\binvalid model name passed\b",
         r#"\bmodel [`'"][^`'"\n]*[`'"] (?:does not exist|not found|is not found)"#,
         r"\bnot a valid model(?: id| name)?\b",
+    ];
+
+    // What others say by a 429, and by a 503; what stands in quotes is somebody else's.
+    THROTTLED = [
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:throttl(?:ing|ed)(?:Exception)?|too many requests|rate[ -]limited|rate_limit_(?:error|exceeded)|Rate exceeded)\b"#,
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:(?:rate|qps|requests?|concurrency)[ _-]limits? (?:\w+ ){0,2}?(?:exceeded|reached|hit)|(?:exceed|reach|hit)\w* (?:\w+ ){0,3}?rate[ _-]limits?)\b"#,
+    ];
+    FULL = [
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:(?:is|are|was|currently|temporarily) (?:\w+ )?(?:overloaded|at capacity|too busy)|overloaded_error|ServiceUnavailable(?:Exception)?)\b"#,
+        r#"(?m:^)[^'"\n]{0,100}?\b(?:service|model|server|engine) (?:is )?(?:temporarily|currently) (?:unavailable|busy)\b|(?m:(?:^|- )overloaded\.?$)"#,
     ];
 }
 
@@ -362,6 +394,24 @@ mod tests {
         ] {
             assert!(Words::QuotaExhausted.are_in(text), "{text}");
         }
+        for text in [
+            "Open api qps request limit reached",
+            "You have exceeded a secondary rate limit. Please wait a few minutes.",
+            "ThrottlingException: Rate exceeded",
+        ] {
+            assert!(Words::Throttled.are_in(text), "{text}");
+        }
+        for text in [
+            "The model is currently overloaded. Please try again later.",
+            "The service is temporarily unavailable",
+        ] {
+            assert!(Words::Overloaded.are_in(text), "{text}");
+        }
+        let quoted =
+            "Invalid 'messages[7].content': the tool said 'rate limit exceeded, overloaded'";
+        for words in [Words::Throttled, Words::Overloaded] {
+            assert!(!words.are_in(quoted), "{words:?}");
+        }
         let refused = r#"{"error": {"message": "Invalid token"}}"#;
         assert!(Words::Authentication.are_in(refused));
         assert!(!Words::Authentication.are_in("Invalid token at line 1"));
@@ -373,6 +423,7 @@ mod tests {
             "Your account has been suspended for violating our usage policies.",
             "No endpoints found matching your data policy.",
             "This parameter was blocked list only.",
+            "Unknown parameter: 'case_sensitive'",
             "<meta http-equiv=\"Content-Security-Policy\"><meta content=\"content management system\">",
         ] {
             assert!(!Words::ContentPolicy.are_in(text), "{text}");

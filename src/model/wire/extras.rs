@@ -141,8 +141,25 @@ fn has_more_than_text(content: &Value) -> bool {
     !parts.iter().all(|part| is_plain(part) || is_empty(part))
 }
 
-/// Whether a text has a name as a word of its own: `reasoning` is not in `reasoning_content`.
+/// Whether a text names a field, also as validators in other languages spell it
+/// (`reasoningContent`).
 fn is_named(text: &str, name: &str) -> bool {
+    has_word(text, name) || name.contains('_') && has_word(text, &camel(name))
+}
+
+fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let mut spelled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut rest = part.chars();
+        spelled.extend(rest.next().map(|c| c.to_ascii_uppercase()));
+        spelled.push_str(rest.as_str());
+    }
+    spelled
+}
+
+/// Whether a text has a word of its own: `reasoning` is not in `reasoning_content`.
+fn has_word(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
         let before = text[..at].chars().next_back();
@@ -274,6 +291,7 @@ mod tests {
             ["reasoning_content"]
         );
         assert_eq!(of("Unknown field 'reasoning'"), ["reasoning"]);
+        assert_eq!(of("Unknown key: reasoningContent"), ["reasoning_content"]);
         assert_eq!(
             of("messages[4].tool_calls[0].function.signed: unknown"),
             ["signed"]

@@ -56,7 +56,7 @@ const WINDOW_FULL: [&str; 4] = [
     "error_limit",
 ];
 
-const FILTERED: [&str; 16] = [
+const FILTERED: [&str; 17] = [
     "content_filter",
     "content_filtered",
     "content_policy",
@@ -69,15 +69,17 @@ const FILTERED: [&str; 16] = [
     "language",
     "blocklist",
     "prohibited_content",
+    "pii",
     "spii",
     "moderation",
     "content_moderation",
     "risk_control",
 ];
 
-const FAILED: [&str; 20] = [
+const FAILED: [&str; 24] = [
     "abort",
     "aborted",
+    "billing",
     "cancel",
     "cancelled",
     "canceled",
@@ -85,12 +87,15 @@ const FAILED: [&str; 20] = [
     "error",
     "failed",
     "failure",
+    "hang",
     "incomplete",
     "insufficient_system_resource",
     "internal_error",
     "malformed_response",
     "network_error",
+    "no_response",
     "not_finished",
+    "oom",
     "other",
     "server_error",
     "time_limit",
@@ -99,30 +104,86 @@ const FAILED: [&str; 20] = [
 ];
 
 /// Parts by which a word that no list has is told, in the order in which they are looked for.
-const PARTS: [(&str, Finish); 18] = [
-    ("context", Finish::WindowFull),
-    ("filter", Finish::Filtered),
-    ("moderat", Finish::Filtered),
-    ("policy", Finish::Filtered),
-    ("prohibited", Finish::Filtered),
-    ("safety", Finish::Filtered),
-    ("toxic", Finish::Filtered),
-    ("error", Finish::Failed),
-    ("fail", Finish::Failed),
-    ("abort", Finish::Failed),
-    ("cancel", Finish::Failed),
-    ("interrupt", Finish::Failed),
-    ("overload", Finish::Failed),
-    ("rate_limit", Finish::Failed),
-    ("resource", Finish::Failed),
-    ("time", Finish::Failed),
-    ("max_", Finish::Cut),
-    ("limit", Finish::Cut),
+const PARTS: [(Finish, &[&str]); 6] = [
+    (Finish::Cut, &["max_tokens", "max_new", "max_output"]),
+    (Finish::WindowFull, &["context", "window"]),
+    (Finish::Failed, &["cache", "connect", "exhaust", "schema"]),
+    (
+        Finish::Filtered,
+        &[
+            "block",
+            "copyright",
+            "filter",
+            "guardrail",
+            "harm",
+            "hate",
+            "jailbreak",
+            "moderat",
+            "policy",
+            "prohibited",
+            "refus",
+            "safety",
+            "sensitive",
+            "toxic",
+            "unsafe",
+            "violat",
+        ],
+    ),
+    (
+        Finish::Failed,
+        &[
+            "error",
+            "fail",
+            "abort",
+            "bad_",
+            "busy",
+            "by_user",
+            "cancel",
+            "corrupt",
+            "crash",
+            "dead",
+            "denied",
+            "drop",
+            "early",
+            "evict",
+            "exception",
+            "expire",
+            "idle",
+            "insufficient",
+            "interrupt",
+            "invalid",
+            "kill",
+            "lost",
+            "malformed",
+            "memory",
+            "missing",
+            "overload",
+            "partial",
+            "preempt",
+            "quota",
+            "rate_limit",
+            "reject",
+            "resource",
+            "shut",
+            "stall",
+            "terminat",
+            "throttl",
+            "time",
+            "unavailable",
+            "unload",
+            "upstream",
+            "user_stop",
+        ],
+    ),
+    (
+        Finish::Cut,
+        &["max_", "limit", "length", "too_long", "truncat"],
+    ),
 ];
 
 impl Finish {
     fn of(word: &str) -> Self {
-        let word = word.trim().to_lowercase().replace([' ', '-'], "_");
+        let word = spelled(word);
         if is_of_a_broken_call(&word) {
             return Self::BrokenCall;
         }
@@ -138,10 +199,25 @@ impl Finish {
         } else if is_in(&FAILED) {
             Self::Failed
         } else {
-            let part = PARTS.iter().find(|(part, _)| word.contains(part));
-            part.map_or(Self::Whole, |(_, finish)| *finish)
+            let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
+            let part = PARTS.iter().find(|(_, parts)| has(parts));
+            part.map_or(Self::Whole, |(finish, _)| *finish)
         }
     }
+}
+
+/// A word in small letters, with lines between its parts: `modelUnloaded` is LM Studio's.
+fn spelled(word: &str) -> String {
+    let mut spelled = String::new();
+    let mut before = ' ';
+    for c in word.trim().chars() {
+        if c.is_uppercase() && before.is_lowercase() {
+            spelled.push('_');
+        }
+        spelled.extend(c.to_lowercase());
+        before = c;
+    }
+    spelled.replace([' ', '-'], "_")
 }
 
 /// Whether a word says that what the model wrote, a tool's call most likely, could not be read.
@@ -165,31 +241,39 @@ fn is_of_a_broken_call(word: &str) -> bool {
                     "corrupt",
                     "unreadable",
                     "bad_",
+                    // Gemini's, of a model that calls and calls.
+                    "too_many",
                 ]))
 }
 
 impl Wire {
     /// How a generation ended, in the endpoint's word; `None` where it names none.
     pub(in crate::model) fn finish(self, body: &Value) -> Option<(Finish, &str)> {
-        let word = match self {
-            Self::OpenAi => &body["choices"][0]["finish_reason"],
-            Self::CohereV2 => &body["finish_reason"],
+        let place = match self {
+            Self::OpenAi => &body["choices"][0],
+            Self::CohereV2 => body,
         };
-        word.as_str().map(|word| (Finish::of(word), word))
+        let names = ["finish_reason", "finishReason", "finish_details"];
+        told(&names.map(|name| &place[name]))
     }
+}
+
+/// The first word there is. `SGLang` has its own in an object: `{"type": "abort", …}`.
+fn told<'a>(places: &[&'a Value]) -> Option<(Finish, &'a str)> {
+    let word = |place: &&'a Value| place.as_str().or_else(|| place["type"].as_str());
+    let mut words = places.iter().filter_map(word);
+    let word = words.find(|word| !["", "null", "none"].contains(&word.to_lowercase().as_str()))?;
+    Some((Finish::of(word), word))
 }
 
 /// The same by the word of the provider behind a proxy, which turns what it does not know into
 /// `stop`: `OpenRouter` and `LiteLLM` keep it.
 pub(in crate::model) fn finish_behind(body: &Value) -> Option<(Finish, &str)> {
     let choice = &body["choices"][0];
-    [
+    told(&[
         &choice["native_finish_reason"],
         &choice["provider_specific_fields"]["native_finish_reason"],
-    ]
-    .into_iter()
-    .find_map(Value::as_str)
-    .map(|word| (Finish::of(word), word))
+    ])
 }
 
 #[cfg(test)]
@@ -266,6 +350,73 @@ mod tests {
         ] {
             assert_eq!(cohere(word), meaning, "{word}");
         }
+    }
+
+    #[test]
+    fn a_word_that_no_list_has_is_told_by_its_parts() {
+        use Finish::{BrokenCall, Cut, Failed, Filtered, Whole, WindowFull};
+        for (word, meaning) in [
+            // Bedrock's.
+            ("malformed_tool_use", BrokenCall),
+            ("malformed_model_output", Failed),
+            ("guardrail_intervened", Filtered),
+            // Gemini's.
+            ("TOO_MANY_TOOL_CALLS", BrokenCall),
+            ("MISSING_THOUGHT_SIGNATURE", Failed),
+            ("IMAGE_SAFETY", Filtered),
+            // LM Studio's.
+            ("modelUnloaded", Failed),
+            ("userStopped", Failed),
+            ("eosFound", Whole),
+            ("stopStringFound", Whole),
+            ("toolCalls", Whole),
+            ("maxPredictedTokensReached", Cut),
+            ("contextLengthReached", WindowFull),
+            // Words of servers and schedulers.
+            ("preempted", Failed),
+            ("killed", Failed),
+            ("disconnected", Failed),
+            ("connection_refused", Failed),
+            ("expired", Failed),
+            ("throttled", Failed),
+            ("terminated", Failed),
+            ("out_of_memory", Failed),
+            ("kv_cache_full", Failed),
+            ("OOM", Failed),
+            ("exception", Failed),
+            ("rejected", Failed),
+            ("schema_violation", Failed),
+            ("blocked", Filtered),
+            ("violation", Filtered),
+            ("truncated", Cut),
+            ("seq_length", Cut),
+            ("max_tokens_exhausted", Cut),
+            ("pause_turn", Whole),
+        ] {
+            assert_eq!(Finish::of(word), meaning, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_where_it_stands_elsewhere() {
+        use Finish::{Cut, Failed};
         assert!(Wire::OpenAi.finish(&json!({"choices": [{}]})).is_none());
+        for (choice, meaning) in [
+            (
+                json!({"finish_reason": {"type": "abort", "message": "x"}}),
+                Failed,
+            ),
+            (
+                json!({"finish_reason": {"type": "length", "length": 5}}),
+                Cut,
+            ),
+            (
+                json!({"finish_reason": null, "finishReason": "error"}),
+                Failed,
+            ),
+        ] {
+            let body = json!({"choices": [choice]});
+            assert_eq!(Wire::OpenAi.finish(&body).unwrap().0, meaning, "{body}");
+        }
     }
 }
