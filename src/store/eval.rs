@@ -12,6 +12,7 @@ pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
+use super::result::text_or_number;
 use crate::bench::Pin;
 use crate::error::{Error, Result};
 use crate::files;
@@ -35,8 +36,8 @@ pub struct EvalFile {
     pub feature1: Option<FeatureSeen>,
     /// The second.
     pub feature2: Option<FeatureSeen>,
-    /// When it was written: local time without a zone.
-    #[serde(default, deserialize_with = "lenient::text")]
+    /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
+    #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
     /// What only we write.
     pub regatta: Option<Own>,

@@ -7,18 +7,19 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::diagnosis::{Cause, Evidence};
 use super::manifest::digest;
+use super::moment::Moment;
 use super::tokens::AgentTokens;
 use crate::bench::{Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
+
+pub(super) use lenient::text as text_or_number;
 
 /// No real `result.json` comes near this; a larger one is not read.
 pub const MAX_BYTES: u64 = 16_000_000;
@@ -159,11 +160,7 @@ impl TrialRecord {
 
 /// A time as results have it.
 fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    let local: DateTime = text.parse().ok()?;
-    Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
+    Moment::read(text)?.timestamp()
 }
 
 /// The `agent_framework` of our own engine's results.
