@@ -14,6 +14,7 @@ pub mod evaluation;
 pub mod executor;
 pub mod files;
 pub mod hint;
+pub mod json;
 pub mod model;
 pub mod process;
 pub mod report;

@@ -8,7 +8,6 @@ mod canned;
 pub mod chat;
 pub mod client;
 mod endpoint;
-mod json;
 pub mod pace;
 pub mod price;
 pub mod probe;

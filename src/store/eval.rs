@@ -16,6 +16,7 @@ use super::result::text_or_number;
 use crate::bench::Pin;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::json;
 
 /// Test output is untruncated in upstream's files; past this we call the file unreadable.
 const MAX_BYTES: u64 = 256_000_000;
@@ -394,8 +395,7 @@ pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
     match files::read_up_to(path, MAX_BYTES) {
         Ok(None) => None,
         Ok(Some(bytes)) => Some(
-            serde_json::from_slice(&bytes)
-                .map_err(|error| format!("eval.json is unreadable: {error}")),
+            json::of_bytes(&bytes).map_err(|error| format!("eval.json is unreadable: {error}")),
         ),
         Err(error) => Some(Err(error.to_string())),
     }
@@ -415,7 +415,7 @@ pub fn outputs(path: &Path) -> [Option<String>; 2] {
         test_output: Option<String>,
     }
     let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
-    let read = bytes.and_then(|bytes| serde_json::from_slice::<Outputs>(&bytes).ok());
+    let read = bytes.and_then(|bytes| json::of_bytes::<Outputs>(&bytes).ok());
     let read = read.unwrap_or_default();
     [read.feature1, read.feature2].map(|feature| feature?.test_output)
 }

@@ -14,6 +14,7 @@ use super::result::text_or_number;
 use super::words::{Author, Words};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
+use crate::json;
 
 /// A summary has a line a pair: 652 of them have less than 1 MB, with errors.
 const MOST: u64 = 16_000_000;
@@ -64,7 +65,7 @@ impl Reasons {
     pub fn of_run(run: &RunDir) -> Self {
         let summary = |path: PathBuf| -> Option<Summary> {
             let bytes = files::read_up_to(&path, MOST).ok()??;
-            serde_json::from_slice(&bytes).ok()
+            json::of_bytes(&bytes).ok()
         };
         let evaluated = summary(run.eval_summary_json()).unwrap_or_default();
         Self {

@@ -1,6 +1,7 @@
 //! `result.json`: reading it whatever wrote it, and adding our tag to it.
 
 mod lenient;
+mod tag;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,10 +17,12 @@ use super::manifest::digest;
 use super::moment::Moment;
 use super::tokens::AgentTokens;
 use crate::bench::{Usage, believable_cost, believable_seconds};
-use crate::error::Result;
 use crate::files;
+use crate::json;
+use tag::OURS;
 
 pub(super) use lenient::text as text_or_number;
+pub use tag::write_tag;
 
 /// No real `result.json` comes near this; a larger one is not read.
 pub const MAX_BYTES: u64 = 16_000_000;
@@ -149,12 +152,13 @@ impl TrialRecord {
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|error| format!("it is not UTF-8 (byte {})", error.valid_up_to()))?;
-        let file: File = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof => "it is truncated".to_owned(),
-            serde_json::error::Category::Data => format!("it has another shape: {error}"),
-            _ => format!("it is not JSON: {error}"),
-        })?;
-        file.into_record(text)
+        let (file, text) =
+            json::with_text::<File>(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => "it is truncated".to_owned(),
+                serde_json::error::Category::Data => format!("it has another shape: {error}"),
+                _ => format!("it is not JSON: {error}"),
+            })?;
+        file.into_record(&text)
     }
 }
 
@@ -201,66 +205,6 @@ pub fn trial(path: &Path) -> Option<String> {
         ResultFile::Read(record) => Some(record.trial),
         ResultFile::Missing | ResultFile::Unreadable(_) => None,
     }
-}
-
-/// Writes, replaces or (with `None`) removes our tag; false when it already stood so.
-///
-/// Every other key keeps its place and its bytes.
-pub fn write_tag(path: &Path, tag: Option<&Tag>) -> Result<bool> {
-    let Some(old) = files::read_up_to(path, MAX_BYTES)? else {
-        return Ok(false);
-    };
-    let new = tagged(&old, tag).map_err(|error| {
-        crate::error::Error::world(format!("cannot tag {}: {error}", path.display()))
-    })?;
-    if new == old {
-        return Ok(false);
-    }
-    files::write_atomic(path, &new)?;
-    Ok(true)
-}
-
-/// The keys that are ours.
-const OURS: [&str; 2] = ["infra_error", "regatta"];
-
-fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
-    let mut keys: IndexMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
-    let untagged = !OURS.iter().any(|key| keys.contains_key(*key));
-    let Some(tag) = tag else {
-        if untagged {
-            return Ok(bytes.to_vec());
-        }
-        for key in OURS {
-            keys.shift_remove(key);
-        }
-        return written(&keys);
-    };
-    if tag.cause.passes() {
-        keys.insert(
-            "infra_error".to_owned(),
-            RawValue::from_string("true".to_owned())?,
-        );
-    } else {
-        keys.shift_remove("infra_error");
-    }
-    // Two levels of indentation, as upstream's `json.dump(indent=2)` would write it.
-    let pretty = serde_json::to_string_pretty(tag)?.replace('\n', "\n  ");
-    keys.insert("regatta".to_owned(), RawValue::from_string(pretty)?);
-    written(&keys)
-}
-
-fn written(keys: &IndexMap<String, Box<RawValue>>) -> serde_json::Result<Vec<u8>> {
-    let lines = keys
-        .iter()
-        .map(|(key, value)| {
-            Ok(format!(
-                "  {}: {}",
-                serde_json::to_string(key)?,
-                value.get()
-            ))
-        })
-        .collect::<serde_json::Result<Vec<_>>>()?;
-    Ok(format!("{{\n{}\n}}", lines.join(",\n")).into_bytes())
 }
 
 /// The file as upstream's versions write it; every field may be missing but the agents.
@@ -389,7 +333,7 @@ impl File {
             None | Some(Value::Null) => Ok((None, None)),
             Some(Value::String(name)) if !self.agents.is_empty() => Ok((None, Some(name.clone()))),
             Some(Value::String(name)) => {
-                let whole: Value = serde_json::from_str(text)
+                let whole: Value = json::of_text(text)
                     .map_err(|error| format!("it has another shape: {error}"))?;
                 Ok((Some(FileAgent::of(&whole)?), Some(name.clone())))
             }
@@ -461,52 +405,10 @@ impl File {
 mod tests {
     use super::*;
 
-    const SOLO: &str = r#"{
-  "repo": "dspy_task",
-  "run_id": "1a2b3c4d",
-  "agent": {
-    "status": "Error",
-    "cost": 0,
-    "steps": 3,
-    "error": "litellm.RateLimitError: \u00e9"
-  },
-  "total_cost": 1.50,
-  "log_dir": "logs/x"
-}"#;
-
-    fn tag(cause: Cause) -> Tag {
-        Tag {
-            cause,
-            evidence: Evidence::new("rate_limit", "agent.error", "429"),
-            attempt: Some(2),
-            trial: "1a2b3c4d".to_owned(),
-            version: "0.1.0".to_owned(),
-        }
-    }
-
-    #[test]
-    fn tagging_and_untagging_gives_back_every_byte() {
-        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
-        let text = String::from_utf8(once.clone()).unwrap();
-        assert!(text.contains("\"infra_error\": true"), "{text}");
-        assert!(text.contains(r"\u00e9") && text.contains("1.50"), "{text}");
-        assert_eq!(tagged(&once, Some(&tag(Cause::Infra))).unwrap(), once);
-        assert_eq!(tagged(&once, None).unwrap(), SOLO.as_bytes());
-    }
-
-    #[test]
-    fn an_infra_mark_that_no_longer_applies_goes() {
-        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
-        let now = String::from_utf8(tagged(&once, Some(&tag(Cause::Agent))).unwrap()).unwrap();
-        assert!(
-            !now.contains("infra_error") && now.contains("\"cause\": \"agent\""),
-            "{now}"
-        );
-    }
-
     #[test]
     fn a_cost_is_taken_from_one_place_only() {
-        let record = TrialRecord::parse(SOLO.as_bytes()).unwrap();
+        let zero = r#"{"agent":{"status":"Error","cost":0,"steps":3},"total_cost":1.50}"#;
+        let record = TrialRecord::parse(zero.as_bytes()).unwrap();
         assert_eq!(
             (record.agents[0].cost, record.whole_cost),
             (Some(0.0), None)

@@ -1,4 +1,5 @@
-//! Files as other programs write them: words in another place.
+//! Files as Python, Node and people write them: halves of characters, numbers that are none,
+//! and words in another place.
 
 use serde_json::{Value, json};
 
@@ -58,6 +59,13 @@ fn trajectory(answers: &[&str], class: &str, text: &str) -> Value {
     json!({"messages": messages})
 }
 
+/// Half a surrogate pair, as `json.dumps` and `JSON.stringify` write it, for this mark.
+fn halved(json: &Value) -> String {
+    json.to_string().replace("HALF", "\\ud83d")
+}
+
+const PRICES: &str = "[prices.models.\"house/tern-2\"]\ninput_cost_per_token = 0.001\noutput_cost_per_token = 0.01\n";
+
 #[test]
 fn an_exception_is_read_in_the_trajectory_where_the_result_has_no_words() {
     for (class, text, rule) in [
@@ -100,4 +108,119 @@ fn an_exception_is_read_in_the_trajectory_where_the_result_has_no_words() {
             assert_eq!(found(silent), wanted);
         }
     }
+}
+
+#[test]
+fn half_a_character_costs_no_file() {
+    let place = Place::new();
+    place.write("regatta.toml", PRICES);
+    // What a trajectory tells of tokens, and of its end.
+    let mini = |status: &str| solo("mini_swe_agent_v2", json!({"status": status, "cost": 0.0}));
+    let said = trajectory(&["One.", "HALF"], "AuthenticationError", "no such key");
+    for (pair, status) in [("f1_f2", "Submitted"), ("f1_f3", "Error")] {
+        write(&place, pair, "result.json", mini(status).to_string());
+        write(&place, pair, "solo_traj.json", halved(&said));
+    }
+    // What an agent's program says of its end.
+    let silent = solo("claude_code", json!({"status": "Error"}));
+    write(&place, "f1_f4", "result.json", silent.to_string());
+    let event = json!({"type": "result", "subtype": "success", "is_error": true, "api_error_status": 401,
+        "result": "Failed to authenticate. API Error: 401 x",
+        "permission_denials": [{"tool_input": {"content": "HALF"}}]});
+    write(&place, "f1_f4", "solo_stream.jsonl", halved(&event) + "\n");
+    // A result, and a verdict.
+    let error = "litellm.AuthenticationError: no key for HALF";
+    let broken = solo(
+        "mini_swe_agent_v2",
+        json!({"status": "Error", "cost": 1.25, "error": error}),
+    );
+    write(&place, "f1_f5", "result.json", halved(&broken));
+    let done = solo("codex", json!({}));
+    write(&place, "f1_f6", "result.json", done.to_string());
+    let failed = json!({"both_passed": false, "error": "Read timed out: HALF", "evaluated_at": "2026-05-04T10:00:00"});
+    write(&place, "f1_f6", "eval.json", halved(&failed));
+
+    let cost = line(&place, "f1_f2")["cost"].as_f64().unwrap();
+    assert!((cost - 3.0).abs() < 1e-9, "{cost}");
+    for (pair, rule) in [
+        ("f1_f3", "authentication"),
+        ("f1_f4", "login_expired"),
+        ("f1_f5", "authentication"),
+    ] {
+        let line = line(&place, pair);
+        assert_eq!(line["rule"], rule, "{line}");
+    }
+    let broken = line(&place, "f1_f5");
+    assert_eq!(broken["cost"], 1.25);
+    assert_eq!(broken["why"], error.replace("HALF", "\u{fffd}"));
+    let failed = line(&place, "f1_f6");
+    assert_eq!(failed["outcome"], "eval_error");
+    assert_eq!(failed["why"], "Read timed out: \u{fffd}");
+
+    // The summaries of a run, and its configuration.
+    write(&place, "f1_f7", "result.json", done.to_string());
+    let summary = json!({"evaluated_at": "2026-05-04T10:00:00", "results": [
+        {"run": "harbor_task/1/1,7", "status": "error", "error": "HALF: Read timed out. (read timeout=9)"}]});
+    let pass_rate = halved(&summary).replacen('{', "{\"pass_rate\": NaN, ", 1);
+    place.write(&format!("{RUN}/eval_summary.json"), pass_rate);
+    place.write(
+        &format!("{RUN}/config.json"),
+        "{\"total_tasks\": 9, \"seed\": NaN}",
+    );
+    assert_eq!(line(&place, "f1_f7")["source"], "eval_summary.json");
+    assert_eq!(report(&place)["pairs"], 9);
+}
+
+/// Python writes `NaN` and `Infinity`, and reads them.
+#[test]
+fn a_number_that_is_none_is_unknown_and_the_rest_of_its_file_is_read() {
+    let place = Place::new();
+    let none = |json: &Value| json.to_string().replace("\"NONE\"", "NaN");
+    let passed = json!({"both_passed": true, "error": null, "evaluated_at": "2026-05-04T10:00:00",
+        "feature1": {"passed": true}, "feature2": {"passed": true}, "metric": "NONE", "more": [-7.5]});
+    let passed = none(&passed).replace("-7.5", "-Infinity");
+    let mut late = solo("codex", json!({}));
+    late["duration_seconds"] = json!("NONE");
+    let free = solo("codex", json!({"cost": "NONE"}));
+    for (pair, result) in [("f1_f2", &late), ("f1_f3", &free)] {
+        write(&place, pair, "result.json", none(result));
+        write(&place, pair, "eval.json", &passed);
+    }
+    assert_eq!(line(&place, "f1_f2")["outcome"], "pass");
+    assert_eq!(line(&place, "f1_f2")["cost"], 0.5);
+    assert_eq!(line(&place, "f1_f2")["duration_seconds"], 1200.0);
+    assert_eq!(line(&place, "f1_f3")["outcome"], "pass");
+    assert_eq!(line(&place, "f1_f3")["cost"], Value::Null);
+    place
+        .run(&["eval", "--dry-run", "--logs-dir", "logs"])
+        .code(0)
+        .prints("bay-solo: 0 to judge, 2 judged");
+    // Without an id each is a trial of its own, and stays the same one when it is tagged.
+    let trial = |pair: &str, more: &str| {
+        let mut result = solo(
+            "codex",
+            json!({"status": "Error", "error": "flux: API Error: 401 no"}),
+        );
+        let fields = result.as_object_mut().unwrap();
+        for key in ["run_id", "started_at", "ended_at"] {
+            fields.remove(key);
+        }
+        result["extra"] = json!("NONE");
+        result["more"] = json!(more);
+        let error = "litellm.AuthenticationError: HALF";
+        result["agent"]["error"] = json!(error);
+        let text = none(&result).replace("HALF", "\\ud83d");
+        write(&place, pair, "result.json", &text);
+        place.run(&["triage", "--logs-dir", "logs"]).code(0);
+        let tagged = place.read(&format!("{}/result.json", dir(pair)));
+        // Upstream still reads what it wrote.
+        for kept in ["\"extra\": NaN", "Error: \\ud83d\""] {
+            assert!(tagged.contains(kept), "no {kept} in {tagged}");
+        }
+        let (_, id) = tagged.split_once("\"trial\": \"").expect("a tag");
+        let again = place.run(&["triage", "--logs-dir", "logs", "--dry-run"]);
+        again.code(0).prints("0 tags would change");
+        id[.."unnamed-".len() + 8].to_owned()
+    };
+    assert_ne!(trial("f1_f4", "a"), trial("f1_f5", "b"));
 }

@@ -13,7 +13,7 @@ const ROWS: [&[&str]; 8] = [
     &["model", "sandbox"],
     &["store"],
     &[
-        "bench", "config", "demo", "error", "files", "hint", "process", "secret", "text",
+        "bench", "config", "demo", "error", "files", "hint", "json", "process", "secret", "text",
     ],
 ];
 
