@@ -317,6 +317,7 @@ mod tests {
             duration_seconds: None,
             agents,
             whole_cost: None,
+            is_upstreams_error: false,
             infra_error: false,
             tag: None,
         }

@@ -1,5 +1,5 @@
-//! Files as Python, Node and people write them: halves of characters, numbers that are none,
-//! and words in another place.
+//! Files as Python, Node and people write them: halves of characters, numbers that are none, words
+//! in another place, and shapes of their own.
 
 use serde_json::{Value, json};
 
@@ -223,4 +223,125 @@ fn a_number_that_is_none_is_unknown_and_the_rest_of_its_file_is_read() {
         id[.."unnamed-".len() + 8].to_owned()
     };
     assert_ne!(trial("f1_f4", "a"), trial("f1_f5", "b"));
+}
+
+#[test]
+fn an_agent_with_an_error_has_not_finished_whatever_its_status_is_called() {
+    let place = Place::new();
+    let words = "litellm.RateLimitError: slow down";
+    let rows = [
+        ("error", Some(words), "infra_error", Some("rate_limit")),
+        ("failed", Some(words), "infra_error", Some("rate_limit")),
+        ("Timeout", Some(words), "infra_error", Some("rate_limit")),
+        ("Killed", Some(words), "infra_error", Some("rate_limit")),
+        ("RateLimitError", None, "infra_error", Some("rate_limit")),
+        ("ERROR", None, "unknown_error", None),
+        ("submitted", None, "unjudged", None),
+        ("costlimitexceeded", Some(words), "unjudged", None),
+        ("done", None, "unjudged", None),
+    ];
+    for (number, (status, error, ..)) in rows.iter().enumerate() {
+        let result = solo("mini_swe_agent", json!({"status": status, "error": error}));
+        let pair = format!("f1_f{}", number + 2);
+        write(&place, &pair, "result.json", result.to_string());
+        write(&place, &pair, "solo.patch", "diff --git a/x b/x\n");
+    }
+    for (number, (status, _, outcome, rule)) in rows.iter().enumerate() {
+        let line = line(&place, &format!("f1_f{}", number + 2));
+        assert_eq!(line["outcome"], *outcome, "{status}: {line}");
+        assert_eq!(line["rule"], json!(rule), "{status}: {line}");
+    }
+    assert_eq!(report(&place)["submitted"], 1);
+}
+
+#[test]
+fn what_is_said_of_a_whole_trial_is_said_of_its_agents() {
+    let place = Place::new();
+    let error = "litellm.RateLimitError: slow down";
+    let coop = |pair: &str, result: Value| {
+        let path = format!("{RUN}/coop/harbor_task/1/{pair}/result.json");
+        place.write(&path, result.to_string());
+    };
+    let of = |one: Value, other: Value| json!({"agent1": one, "agent2": other});
+    coop(
+        "f1_f2",
+        json!({"status": "Error", "error": error, "cost": 2.0, "agents": of(json!({"cost": 1.0}), json!({"cost": 1.0}))}),
+    );
+    coop(
+        "f1_f3",
+        json!({"status": "Error", "error": error, "cost": 2.0, "agent": {"name": "codex"}}),
+    );
+    let done = |cost: Value| json!({"status": "Submitted", "cost": cost, "steps": 3});
+    for (pair, one, other) in [
+        ("f1_f4", json!(1.0), Value::Null),
+        ("f1_f5", json!(0.0), json!(0.0)),
+    ] {
+        let agents = of(done(one), done(other));
+        coop(pair, json!({"agents": agents, "total_cost": 2.5}));
+    }
+    // Upstream's sum of what it knows says no more.
+    let agents = of(done(json!(1.0)), done(json!(0.0)));
+    coop("f1_f6", json!({"agents": agents, "total_cost": 1.0}));
+    for pair in ["f1_f2", "f1_f3"] {
+        let line = line(&place, pair);
+        assert_eq!(line["rule"], "rate_limit", "{line}");
+        assert_eq!(line["cost"], 2.0, "{line}");
+    }
+    for (pair, cost, is_partial) in [
+        ("f1_f4", 2.5, false),
+        ("f1_f5", 2.5, false),
+        ("f1_f6", 1.0, true),
+    ] {
+        let line = line(&place, pair);
+        assert_eq!(
+            (&line["cost"], &line["usage_unknown"]),
+            (&json!(cost), &json!(is_partial)),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_verdict_in_shapes_of_its_own_is_one() {
+    let suite = |passed: Value| json!({"passed": passed, "test_output": "3 passed"});
+    for (more, outcome) in [
+        (json!({"merge": "clean"}), "pass"),
+        (json!({"merge": ["clean"]}), "pass"),
+        (json!({"feature1": suite(json!(1))}), "pass"),
+        (json!({"feature1": true, "feature2": 1.0}), "pass"),
+        (json!({"feature1": suite(json!("yes"))}), "pass"),
+        (json!({"both_passed": "True"}), "pass"),
+        (
+            json!({"both_passed": 0, "feature1": suite(json!("no"))}),
+            "fail",
+        ),
+        (json!({"both_passed": 1, "error": false}), "pass"),
+        (
+            json!({"error": {"type": "APIError", "message": "gone"}}),
+            "eval_error",
+        ),
+        (json!({"both_passed": "perhaps"}), "eval_error"),
+    ] {
+        let place = Place::new();
+        write(
+            &place,
+            "f1_f2",
+            "result.json",
+            solo("codex", json!({})).to_string(),
+        );
+        let mut eval = json!({"both_passed": true, "error": null, "merge": null,
+            "evaluated_at": "2026-05-04T10:00:00", "feature1": suite(json!(true)), "feature2": suite(json!(true))});
+        let is_odd_merge = more.get("merge").is_some_and(Value::is_string);
+        let is_one = more["feature1"]["passed"] == 1;
+        extend(&mut eval, more.clone());
+        write(&place, "f1_f2", "eval.json", eval.to_string());
+        let line = line(&place, "f1_f2");
+        assert_eq!(line["outcome"], outcome, "{more}: {line}");
+        if is_odd_merge {
+            assert_eq!(line["merge"], "clean");
+        }
+        if is_one {
+            assert_eq!(line["features_passed"], 2);
+        }
+    }
 }
