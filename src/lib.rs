@@ -16,6 +16,7 @@ pub mod files;
 pub mod guest;
 pub mod hint;
 pub mod host;
+pub mod json;
 pub mod model;
 pub mod process;
 pub mod report;

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::chat::Message;
-use super::json;
 use super::provider::Wire;
 use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
 use super::wire::{Finish, finish_behind};
 use crate::bench::Usage;
+use crate::json;
 
 /// A reply.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-use super::json;
 use super::pace::RETRY_AFTER_MAX;
 use super::refusal::{
     self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, OVERLOADED, RATE_LIMIT,
     ROUTE_LOST,
 };
 use super::reset;
+use crate::json;
 use crate::secret::{Mask, Secret};
 
 /// How much of a body's beginning an error shows, in characters; it says what the body is.
@@ -205,7 +205,7 @@ impl Endpoint {
             return Err(self.refused(status.as_u16(), &bytes, retry_after));
         }
         whole?;
-        json::read(&bytes)
+        json::of_bytes(&bytes)
             .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes, MALFORMED))
     }
 

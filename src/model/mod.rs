@@ -9,7 +9,6 @@ pub mod chat;
 pub mod client;
 mod endpoint;
 pub mod ids;
-mod json;
 pub mod pace;
 pub mod price;
 pub mod probe;

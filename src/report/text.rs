@@ -62,7 +62,7 @@ pub fn render(summaries: &[Summary]) -> String {
 pub(super) fn doubts(summary: &Summary) -> impl Iterator<Item = (&'static str, &[String])> {
     let doubts = [
         (
-            "verdict time unclear: judged before the result ended, by times without a zone",
+            "verdict time unclear: judged before the result ended, by times without a zone, or one of the times is missing",
             summary.verdict_time_unclear.as_slice(),
         ),
         (

@@ -92,6 +92,9 @@ impl Runner {
                 Standing::Result(judged) => match judged.finding {
                     // Upstream would take it for finished.
                     Finding::OnlyLooksFinished(_) => aside::void(&dir, &judged.record.trial)?,
+                    _ if !judged.record.is_upstreams_error => {
+                        aside::void(&dir, &judged.record.trial)?;
+                    }
                     _ => aside::before_rerun(&dir, &judged.record.trial)?,
                 },
             }

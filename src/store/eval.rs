@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod decided;
@@ -12,9 +13,11 @@ pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
+use super::result::text_or_number;
 use crate::bench::Pin;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::json;
 
 /// Test output is untruncated in upstream's files; past this we call the file unreadable.
 const MAX_BYTES: u64 = 256_000_000;
@@ -35,8 +38,8 @@ pub struct EvalFile {
     pub feature1: Option<FeatureSeen>,
     /// The second.
     pub feature2: Option<FeatureSeen>,
-    /// When it was written: local time without a zone.
-    #[serde(default, deserialize_with = "lenient::text")]
+    /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
+    #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
     /// What only we write.
     pub regatta: Option<Own>,
@@ -392,12 +395,22 @@ pub const PASSED: &str = "passed";
 pub fn read(path: &Path) -> Option<std::result::Result<EvalFile, String>> {
     match files::read_up_to(path, MAX_BYTES) {
         Ok(None) => None,
-        Ok(Some(bytes)) => Some(
-            serde_json::from_slice(&bytes)
-                .map_err(|error| format!("eval.json is unreadable: {error}")),
-        ),
+        Ok(Some(bytes)) => {
+            Some(parse(&bytes).map_err(|error| format!("eval.json is unreadable: {error}")))
+        }
         Err(error) => Some(Err(error.to_string())),
     }
+}
+
+/// Reads what is wanted of a file, and only where its shape is another than upstream's all of it.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    json::of_bytes(bytes).or_else(|error| {
+        if !error.is_data() {
+            return Err(error);
+        }
+        let file = lenient::shaped(json::of_bytes(bytes)?);
+        serde_json::from_value(file).map_err(|_| error)
+    })
 }
 
 /// What the two suites printed, as the file at `path` has it.
@@ -414,7 +427,7 @@ pub fn outputs(path: &Path) -> [Option<String>; 2] {
         test_output: Option<String>,
     }
     let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
-    let read = bytes.and_then(|bytes| serde_json::from_slice::<Outputs>(&bytes).ok());
+    let read = bytes.and_then(|bytes| parse::<Outputs>(&bytes).ok());
     let read = read.unwrap_or_default();
     [read.feature1, read.feature2].map(|feature| feature?.test_output)
 }

@@ -9,9 +9,12 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::RunDir;
+use super::moment::{Moment, Order};
+use super::result::text_or_number;
 use super::words::{Author, Words};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
+use crate::json;
 
 /// A summary has a line a pair: 652 of them have less than 1 MB, with errors.
 const MOST: u64 = 16_000_000;
@@ -42,6 +45,7 @@ struct Printed {
 
 #[derive(Default, Deserialize)]
 struct Summary {
+    #[serde(default, deserialize_with = "text_or_number")]
     evaluated_at: Option<String>,
     #[serde(default)]
     results: Vec<Entry>,
@@ -61,7 +65,7 @@ impl Reasons {
     pub fn of_run(run: &RunDir) -> Self {
         let summary = |path: PathBuf| -> Option<Summary> {
             let bytes = files::read_up_to(&path, MOST).ok()??;
-            serde_json::from_slice(&bytes).ok()
+            json::of_bytes(&bytes).ok()
         };
         let evaluated = summary(run.eval_summary_json()).unwrap_or_default();
         Self {
@@ -76,12 +80,12 @@ impl Reasons {
     /// Why a pair whose trial ended then has no verdict.
     #[must_use]
     pub fn unjudged(&self, pair: &Pair, ended_at: Option<&str>) -> Option<Words> {
-        let time = |text: Option<&str>| text?.parse::<jiff::civil::DateTime>().ok();
-        let evaluated = time(self.evaluated_at.as_deref());
-        // It speaks of a trial that came before.
-        let is_old = evaluated
-            .zip(time(ended_at))
-            .is_some_and(|(evaluated, ended)| evaluated < ended);
+        let ended = ended_at.and_then(Moment::read);
+        let evaluated = self.evaluated_at.as_deref().and_then(Moment::read);
+        // It speaks of a trial that came before. As of verdicts, another zone makes no other trial.
+        let is_old = ended
+            .zip(evaluated)
+            .is_some_and(|(ended, evaluated)| ended.before(&evaluated) == Order::Reversed);
         self.evaluated
             .get(pair)
             .filter(|_| !is_old)

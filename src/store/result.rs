@@ -1,24 +1,30 @@
 //! `result.json`: reading it whatever wrote it, and adding our tag to it.
 
 mod lenient;
+mod status;
+mod tag;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::diagnosis::{Cause, Evidence};
 use super::manifest::digest;
+use super::moment::Moment;
 use super::tokens::AgentTokens;
 use crate::bench::{Usage, believable_cost, believable_seconds};
-use crate::error::Result;
 use crate::files;
+use crate::json;
+use status::OfAll;
+use tag::OURS;
+
+pub(super) use lenient::{text as text_or_number, to_error as error_text};
+pub use tag::write_tag;
 
 /// No real `result.json` comes near this; a larger one is not read.
 pub const MAX_BYTES: u64 = 16_000_000;
@@ -58,8 +64,10 @@ pub struct TrialRecord {
     pub duration_seconds: Option<f64>,
     /// The agents, by id: `solo`, or `agent1` and `agent2`.
     pub agents: Vec<AgentRecord>,
-    /// A cost that the file gives for the whole trial only, in USD.
+    /// A cost that the file gives for the whole trial, in USD, where the agents' are not all of it.
     pub whole_cost: Option<f64>,
+    /// Whether an agent's status is upstream's word for an error: then its resume runs the pair again.
+    pub is_upstreams_error: bool,
     /// Our own mark: infrastructure broke this trial.
     pub infra_error: bool,
     /// Our own tag.
@@ -115,7 +123,7 @@ pub const ERROR: &str = "Error";
 pub const TIME_LIMIT: &str = "TimeLimitExceeded";
 
 impl TrialRecord {
-    /// Whether any agent ended in an error, which is when upstream's resume runs the pair again.
+    /// Whether any agent ended in an error.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.agents.iter().any(|agent| agent.status == ERROR)
@@ -148,22 +156,19 @@ impl TrialRecord {
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|error| format!("it is not UTF-8 (byte {})", error.valid_up_to()))?;
-        let file: File = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof => "it is truncated".to_owned(),
-            serde_json::error::Category::Data => format!("it has another shape: {error}"),
-            _ => format!("it is not JSON: {error}"),
-        })?;
-        file.into_record(text)
+        let (file, text) =
+            json::with_text::<File>(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => "it is truncated".to_owned(),
+                serde_json::error::Category::Data => format!("it has another shape: {error}"),
+                _ => format!("it is not JSON: {error}"),
+            })?;
+        file.into_record(&text)
     }
 }
 
 /// A time as results have it.
 fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    let local: DateTime = text.parse().ok()?;
-    Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
+    Moment::read(text)?.timestamp()
 }
 
 /// The `agent_framework` of our own engine's results.
@@ -206,66 +211,6 @@ pub fn trial(path: &Path) -> Option<String> {
     }
 }
 
-/// Writes, replaces or (with `None`) removes our tag; false when it already stood so.
-///
-/// Every other key keeps its place and its bytes.
-pub fn write_tag(path: &Path, tag: Option<&Tag>) -> Result<bool> {
-    let Some(old) = files::read_up_to(path, MAX_BYTES)? else {
-        return Ok(false);
-    };
-    let new = tagged(&old, tag).map_err(|error| {
-        crate::error::Error::world(format!("cannot tag {}: {error}", path.display()))
-    })?;
-    if new == old {
-        return Ok(false);
-    }
-    files::write_atomic(path, &new)?;
-    Ok(true)
-}
-
-/// The keys that are ours.
-const OURS: [&str; 2] = ["infra_error", "regatta"];
-
-fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
-    let mut keys: IndexMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
-    let untagged = !OURS.iter().any(|key| keys.contains_key(*key));
-    let Some(tag) = tag else {
-        if untagged {
-            return Ok(bytes.to_vec());
-        }
-        for key in OURS {
-            keys.shift_remove(key);
-        }
-        return written(&keys);
-    };
-    if tag.cause.passes() {
-        keys.insert(
-            "infra_error".to_owned(),
-            RawValue::from_string("true".to_owned())?,
-        );
-    } else {
-        keys.shift_remove("infra_error");
-    }
-    // Two levels of indentation, as upstream's `json.dump(indent=2)` would write it.
-    let pretty = serde_json::to_string_pretty(tag)?.replace('\n', "\n  ");
-    keys.insert("regatta".to_owned(), RawValue::from_string(pretty)?);
-    written(&keys)
-}
-
-fn written(keys: &IndexMap<String, Box<RawValue>>) -> serde_json::Result<Vec<u8>> {
-    let lines = keys
-        .iter()
-        .map(|(key, value)| {
-            Ok(format!(
-                "  {}: {}",
-                serde_json::to_string(key)?,
-                value.get()
-            ))
-        })
-        .collect::<serde_json::Result<Vec<_>>>()?;
-    Ok(format!("{{\n{}\n}}", lines.join(",\n")).into_bytes())
-}
-
 /// The file as upstream's versions write it; every field may be missing but the agents.
 #[derive(Deserialize)]
 struct File {
@@ -286,6 +231,7 @@ struct File {
     duration_seconds: Option<Value>,
     #[serde(default, deserialize_with = "lenient::text")]
     status: Option<String>,
+    error: Option<Value>,
     agent: Option<Value>,
     #[serde(default, deserialize_with = "lenient::agents")]
     agents: Vec<(String, FileAgent)>,
@@ -315,6 +261,23 @@ fn usd(value: Option<&Value>) -> Option<f64> {
     believable_cost(value?.as_f64()?)
 }
 
+/// Whether the cost of a whole trial says more than those of its agents do. Where one of them is
+/// none that is believed, the whole is not either.
+fn is_more<'a>(whole: f64, agents: impl Iterator<Item = &'a FileAgent>) -> bool {
+    let (mut known, mut is_given, mut is_whole) = (0.0, false, true);
+    for agent in agents {
+        let cost = usd(agent.cost.as_ref());
+        if agent.cost.is_some() && cost.is_none() {
+            return false;
+        }
+        is_given |= cost.is_some();
+        is_whole &= cost.is_some_and(|cost| cost > 0.0);
+        known += cost.unwrap_or_default();
+    }
+    // Sums of the same numbers may differ in the last digit.
+    !is_given || !is_whole && whole > known + 1e-9
+}
+
 impl FileAgent {
     /// Reads an agent. By hand, since serde's `flatten` costs more than the rest of the file.
     fn of(agent: &Value) -> std::result::Result<Self, String> {
@@ -333,14 +296,13 @@ impl FileAgent {
         })
     }
 
-    /// `of_all` is the status of the whole trial, for an agent that has none of its own.
     fn into_record(
         self,
         id: String,
         framework: Option<&str>,
-        of_all: Option<&str>,
+        of_all: OfAll,
     ) -> std::result::Result<AgentRecord, String> {
-        let Some(status) = self.status.or_else(|| of_all.map(str::to_owned)) else {
+        let Some((status, error)) = status::read(self.status, self.error, of_all) else {
             return Err(format!("its agent `{id}` has no status"));
         };
         let cost = usd(self.cost.as_ref());
@@ -361,7 +323,7 @@ impl FileAgent {
             status,
             cost,
             steps,
-            error: self.error,
+            error,
             usage_unknown: self.usage_unknown == Some(true),
             usage,
         })
@@ -392,7 +354,7 @@ impl File {
             None | Some(Value::Null) => Ok((None, None)),
             Some(Value::String(name)) if !self.agents.is_empty() => Ok((None, Some(name.clone()))),
             Some(Value::String(name)) => {
-                let whole: Value = serde_json::from_str(text)
+                let whole: Value = json::of_text(text)
                     .map_err(|error| format!("it has another shape: {error}"))?;
                 Ok((Some(FileAgent::of(&whole)?), Some(name.clone())))
             }
@@ -415,6 +377,7 @@ impl File {
         let (alone, named) = self.alone(text)?;
         let duration_seconds = self.seconds();
         let framework = self.agent_framework.or(named);
+        let error = self.error.as_ref().and_then(lenient::to_error);
         let all = match alone {
             Some(agent) => vec![("solo".to_owned(), agent)],
             None => self.agents,
@@ -422,9 +385,15 @@ impl File {
         if all.is_empty() {
             return Err("it has neither `agent` nor `agents` (a legacy shape)".to_owned());
         }
-        // Also where it is none that is believed: the whole then is none either.
-        let per_agent = all.iter().any(|(_, agent)| agent.cost.is_some());
-        let (name, of_all) = (framework.as_deref(), self.status.as_deref());
+        let whole_cost = usd(self.cost.or(self.total_cost).as_ref())
+            .filter(|whole| is_more(*whole, all.iter().map(|(_, agent)| agent)));
+        let is_error = |(_, agent): &(String, FileAgent)| agent.status.as_deref() == Some(ERROR);
+        let is_upstreams_error = all.iter().any(is_error);
+        let name = framework.as_deref();
+        let of_all = OfAll {
+            status: self.status.as_deref(),
+            error: error.as_deref(),
+        };
         let mut agents = all
             .into_iter()
             .map(|(id, agent)| agent.into_record(id, name, of_all))
@@ -445,11 +414,8 @@ impl File {
             started_at: self.started_at,
             ended_at: self.ended_at,
             duration_seconds,
-            whole_cost: if per_agent {
-                None
-            } else {
-                usd(self.cost.or(self.total_cost).as_ref())
-            },
+            whole_cost,
+            is_upstreams_error,
             agents,
             infra_error: self.infra_error.unwrap_or_default(),
             // A tag of another version's shape is ours to rewrite, not a reason to refuse.
@@ -464,56 +430,23 @@ impl File {
 mod tests {
     use super::*;
 
-    const SOLO: &str = r#"{
-  "repo": "dspy_task",
-  "run_id": "1a2b3c4d",
-  "agent": {
-    "status": "Error",
-    "cost": 0,
-    "steps": 3,
-    "error": "litellm.RateLimitError: \u00e9"
-  },
-  "total_cost": 1.50,
-  "log_dir": "logs/x"
-}"#;
-
-    fn tag(cause: Cause) -> Tag {
-        Tag {
-            cause,
-            evidence: Evidence::new("rate_limit", "agent.error", "429"),
-            attempt: Some(2),
-            trial: "1a2b3c4d".to_owned(),
-            version: "0.1.0".to_owned(),
-        }
-    }
-
-    #[test]
-    fn tagging_and_untagging_gives_back_every_byte() {
-        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
-        let text = String::from_utf8(once.clone()).unwrap();
-        assert!(text.contains("\"infra_error\": true"), "{text}");
-        assert!(text.contains(r"\u00e9") && text.contains("1.50"), "{text}");
-        assert_eq!(tagged(&once, Some(&tag(Cause::Infra))).unwrap(), once);
-        assert_eq!(tagged(&once, None).unwrap(), SOLO.as_bytes());
-    }
-
-    #[test]
-    fn an_infra_mark_that_no_longer_applies_goes() {
-        let once = tagged(SOLO.as_bytes(), Some(&tag(Cause::Infra))).unwrap();
-        let now = String::from_utf8(tagged(&once, Some(&tag(Cause::Agent))).unwrap()).unwrap();
-        assert!(
-            !now.contains("infra_error") && now.contains("\"cause\": \"agent\""),
-            "{now}"
-        );
-    }
-
     #[test]
     fn a_cost_is_taken_from_one_place_only() {
-        let record = TrialRecord::parse(SOLO.as_bytes()).unwrap();
+        let zero = r#"{"agent":{"status":"Error","cost":0,"steps":3},"total_cost":1.50}"#;
+        let record = TrialRecord::parse(zero.as_bytes()).unwrap();
+        // A zero may be a cost that nobody knows.
         assert_eq!(
             (record.agents[0].cost, record.whole_cost),
-            (Some(0.0), None)
+            (Some(0.0), Some(1.5))
         );
+        let costs = |agents: &str| {
+            let json = format!(r#"{{"status":"Submitted","agents":{agents},"total_cost":2.5}}"#);
+            TrialRecord::parse(json.as_bytes()).unwrap().whole_cost
+        };
+        assert_eq!(costs(r#"[{"cost":1.5},{"cost":0.5}]"#), None);
+        assert_eq!(costs(r#"[{"cost":2.5},{"cost":0}]"#), None);
+        assert_eq!(costs(r#"[{"cost":1},{"cost":null}]"#), Some(2.5));
+        assert_eq!(costs(r#"[{"cost":0},{"cost":-1}]"#), None);
         let bare = r#"{"run_id":"x","agent":{"status":"Submitted"},"cost":0.5,"total_cost":0.5}"#;
         let record = TrialRecord::parse(bare.as_bytes()).unwrap();
         assert_eq!(

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::RunDir;
 use crate::files;
+use crate::json;
 
 /// A real one has a page.
 const MAX_BYTES: u64 = 1_000_000;
@@ -28,7 +29,7 @@ impl RunConfig {
     pub fn read(run: &RunDir) -> Option<Self> {
         let bytes = files::read_up_to(&run.config_json(), MAX_BYTES).ok()??;
         // A list would be taken for the fields in their order.
-        let fields: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+        let fields: Map<String, Value> = json::of_bytes(&bytes).ok()?;
         serde_json::from_value(Value::Object(fields)).ok()
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::words::{Author, Words, status};
 use super::{PairDir, aside};
 use crate::files;
+use crate::json;
 
 /// The most of a stream that is read, from its end: what ended the agent stands in the last lines,
 /// and the files of a study have gigabytes.
@@ -66,7 +67,7 @@ pub fn ended_by(dir: &PairDir, agent: &str) -> Option<Words> {
     };
     let ends = tail.lines().rev().filter(may_end);
     let last = ends
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|line| json::of_text::<Value>(line).ok())
         .find(|event| {
             matches!(
                 event["type"].as_str(),
@@ -142,7 +143,7 @@ struct Seen {
 fn of_events(text: &str, file: &str) -> StreamEnd {
     let mut seen = Seen::default();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match serde_json::from_str::<Value>(line) {
+        match json::of_text::<Value>(line) {
             Ok(event) if event.is_object() => seen.take_in(&event),
             // A line that was cut off is nobody's complaint.
             _ if line.starts_with('{') => {}

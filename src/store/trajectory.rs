@@ -9,6 +9,7 @@ use super::stream::blocks;
 use super::words::{Author, Words};
 use crate::bench::{Usage, told};
 use crate::files;
+use crate::json;
 
 /// Trajectories are read whole up to this size; a longer one counts as unreadable.
 const MAX_BYTES: u64 = 512_000_000;
@@ -86,9 +87,9 @@ impl Trajectory {
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         // Some write the messages alone.
         let messages = if bytes.trim_ascii_start().starts_with(b"[") {
-            serde_json::from_slice(bytes)?
+            json::of_bytes(bytes)?
         } else {
-            serde_json::from_slice::<File>(bytes)?.messages
+            json::of_bytes::<File>(bytes)?.messages
         };
         let mut trajectory = Self::default();
         for message in messages {

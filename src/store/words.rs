@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::json;
+
 /// Who wrote a text: the less an agent can imitate it, the earlier it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {
@@ -73,7 +75,7 @@ fn status_of(text: &str) -> Option<u16> {
 /// The status of an error event that is a text whole, as Codex hands on its provider's.
 fn in_event(text: &str) -> Option<u16> {
     let text = text.trim();
-    let event: Value = (text.starts_with('{')).then(|| serde_json::from_str(text).ok())??;
+    let event: Value = (text.starts_with('{')).then(|| json::of_text(text).ok())??;
     (event["type"] == "error")
         .then(|| status(&event["status"]))
         .flatten()

@@ -178,10 +178,12 @@ fn why(
         .and_then(Trajectory::exception)
         .map(|(class, _)| class);
     let mut vague = None;
-    for said in &words(record, index, case) {
+    // What no words say is said elsewhere, an exception's class with its own words among it.
+    let words = words(record, index, case).into_iter();
+    for said in words.filter(|said| !said.text.trim().is_empty()) {
         // The class was recorded with the harness's error.
         let class = class.filter(|_| said.author == Author::Harness);
-        let Some(found) = of_words(said, class, facts, rules) else {
+        let Some(found) = of_words(&said, class, facts, rules) else {
             continue;
         };
         let rule = rules.get(&found.evidence.rule);
@@ -315,6 +317,7 @@ mod tests {
             duration_seconds: None,
             agents,
             whole_cost: None,
+            is_upstreams_error: false,
             infra_error: false,
             tag: None,
         }

@@ -580,7 +580,7 @@ fn an_evaluation_that_left_no_file_has_its_reason_in_the_runs_summary() {
         .code(0)
         .prints("1 to judge");
     // One that was made before the trial ended speaks of another.
-    place.write(path, summary("2026-03-01T10:05:00.5"));
+    place.write(path, summary("2026-02-28T10:05:00.5"));
     assert!(explained(&place).contains("1 unjudged"));
 }
 

@@ -14,7 +14,7 @@ const ROWS: [&[&str]; 9] = [
     &["model", "sandbox"],
     &["guest", "store"],
     &[
-        "bench", "config", "demo", "error", "files", "hint", "process", "secret", "text",
+        "bench", "config", "demo", "error", "files", "hint", "json", "process", "secret", "text",
     ],
 ];
 

@@ -17,6 +17,7 @@ mod damage;
 mod doctor;
 mod eval;
 mod evidence;
+mod foreign;
 mod hints;
 mod hostile;
 mod in_force;

@@ -373,7 +373,6 @@ fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {
     assert!(result["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
 }
 
-
 /// Whatever its status is, and nothing is paid for it.
 #[test]
 fn a_limit_or_a_failure_in_another_envelope_is_asked_again() {

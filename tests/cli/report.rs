@@ -24,7 +24,7 @@ fn tree() -> Place {
     );
     place.write(
         &format!("{}/eval.json", pair("1/f1_f2")),
-        r#"{"both_passed": true, "error": null}"#,
+        r#"{"both_passed": true, "error": null, "evaluated_at": "2026-01-01T11:00:00"}"#,
     );
     place.write(
         &format!("{}/result.json", pair("1/f1_f3")),
@@ -32,7 +32,7 @@ fn tree() -> Place {
     );
     place.write(
         &format!("{}/eval.json", pair("1/f1_f3")),
-        r#"{"both_passed": false, "error": null}"#,
+        r#"{"both_passed": false, "error": null, "evaluated_at": "2026-01-01T11:00:00"}"#,
     );
     place.write(
         &format!("{}/result.json", pair("1/f2_f3")),

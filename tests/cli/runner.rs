@@ -443,6 +443,23 @@ fn a_half_written_result_is_set_aside_and_its_pair_runs() {
     assert!(pair.aside().join("unreadable-1/result.json").exists());
 }
 
+/// Upstream's resume runs what has the status `Error`, and skips what it does not know.
+#[test]
+fn an_error_by_another_name_is_moved_away_before_its_pair_runs() {
+    for (status, stays) in [("Error", true), ("failed", false), ("Timeout", false)] {
+        let bench = Bench::new(1);
+        let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[0]);
+        std::fs::create_dir_all(pair.path()).unwrap();
+        let result = serde_json::json!({"run_id": "x", "agent": {"status": status, "error": RATE}});
+        std::fs::write(pair.result(), result.to_string()).unwrap();
+        std::fs::write(pair.trajectory(None), "[]").unwrap();
+        let (end, ran) = bench.run(Fake::default());
+        assert_eq!((end, ran.len()), (RunEnd::Complete, 1), "{status}");
+        assert!(pair.aside().join("x/result.json").exists(), "{status}");
+        assert_eq!(pair.trajectory(None).exists(), stays, "{status}");
+    }
+}
+
 #[test]
 fn a_torn_last_line_of_the_ledger_loses_nothing() {
     let bench = Bench::new(2);

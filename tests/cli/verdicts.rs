@@ -157,32 +157,106 @@ fn ids_and_the_ledger_decide_before_any_time() {
     );
 }
 
-/// The times of files are asked where neither a time nor an id is there.
+/// The times of files are asked where neither a time nor an id is there. With one time a copy of a
+/// tree has its verdict, and it is said that nothing confirms it.
 #[test]
 fn files_times_decide_where_nothing_else_does() {
     let place = Place::new();
     for (pair, ended, evaluated, is_judged) in [
-        ("harbor_task/1/f1_f2", None, None, false),
-        ("harbor_task/1/f1_f3", Some(BEFORE), None, false),
-        ("harbor_task/1/f2_f3", None, Some(AFTER), false),
-        ("harbor_task/2/f1_f2", Some(BEFORE), Some(AFTER), true),
-        ("harbor_task/2/f1_f3", Some("soon"), Some(AFTER), false),
+        ("harbor_task/1/f1_f2", Value::Null, Value::Null, false),
+        ("harbor_task/1/f1_f3", json!(BEFORE), Value::Null, true),
+        ("harbor_task/1/f2_f3", Value::Null, json!(AFTER), true),
+        ("harbor_task/2/f1_f2", json!(BEFORE), json!(AFTER), true),
+        ("harbor_task/2/f1_f3", json!("soon"), json!(AFTER), true),
+        ("harbor_task/2/f2_f3", json!("soon"), json!(7), false),
     ] {
-        let ended = ended.map_or_else(|| json!({}), |at| json!({"ended_at": at}));
-        let dir = finished(&place, pair, ended);
-        let evaluated = evaluated.map_or_else(
-            || json!({"evaluated_at": 7}),
-            |at| json!({"evaluated_at": at}),
-        );
-        judged(&place, &dir, evaluated);
+        let dir = finished(&place, pair, json!({"ended_at": ended}));
+        judged(&place, &dir, json!({"evaluated_at": evaluated}));
         make_result_the_newer_file(&place, &dir);
         assert_eq!(!dry_run(&place).contains(pair), is_judged, "{pair}");
     }
     let planned = dry_run(&place);
     assert!(
-        planned.starts_with("sea-solo: 4 to judge, 1 judged"),
+        planned.starts_with("sea-solo: 2 to judge, 4 judged"),
         "{planned}"
     );
+    let json = report_json(&place);
+    assert_eq!(
+        json["runs"][0]["verdict_time_unclear"],
+        json!([
+            "harbor_task/1/f1_f3",
+            "harbor_task/1/f2_f3",
+            "harbor_task/2/f1_f3"
+        ])
+    );
+}
+
+/// As numbers of seconds or milliseconds, and as C prints them.
+#[test]
+fn times_in_other_forms_are_times() {
+    let place = Place::new();
+    let seconds = 1_777_885_200.25; // 2026-05-04T09:00:00.25Z
+    for (pair, ended, evaluated, is_judged) in [
+        (
+            "harbor_task/1/f1_f2",
+            json!(seconds),
+            json!(seconds + 0.5),
+            true,
+        ),
+        (
+            "harbor_task/1/f1_f3",
+            json!(seconds),
+            json!(seconds - 0.5),
+            false,
+        ),
+        (
+            "harbor_task/1/f2_f3",
+            json!(1_777_885_200_250_u64),
+            json!(1_777_885_200_251_u64),
+            true,
+        ),
+        (
+            "harbor_task/2/f1_f2",
+            json!("Mon May  4 09:00:00 2026"),
+            json!("Mon May  4 09:20:00 2026"),
+            true,
+        ),
+        (
+            "harbor_task/2/f1_f3",
+            json!("Mon May  4 09:00:00 2026"),
+            json!("Fri May  1 09:20:00 2026"),
+            false,
+        ),
+    ] {
+        let dir = finished(&place, pair, json!({"ended_at": ended}));
+        judged(&place, &dir, json!({"evaluated_at": evaluated}));
+        make_result_the_newer_file(&place, &dir);
+        assert_eq!(!dry_run(&place).contains(pair), is_judged, "{pair}");
+    }
+    let json = report_json(&place);
+    assert_eq!(json["runs"][0]["verdict_time_unclear"], json!([]));
+}
+
+/// An evaluation that left no file, on a machine of another zone.
+#[test]
+fn a_summary_of_another_zone_still_says_why_there_is_no_verdict() {
+    let place = Place::new();
+    finished(&place, "harbor_task/1/f1_f2", json!({"ended_at": AFTER}));
+    for (at, outcome) in [
+        (json!("2026-05-04T07:10:00"), "eval_error"),
+        (json!("2026-05-02T07:10:00"), "unjudged"),
+        (json!(1_777_900_000), "eval_error"),
+        (json!(1_777_000_000), "unjudged"),
+        (Value::Null, "eval_error"),
+    ] {
+        let error =
+            "UnixHTTPConnectionPool(host='localhost', port=None): Read timed out. (read timeout=9)";
+        let entry = json!({"run": "harbor_task/1/1,2", "status": "error", "error": error});
+        let summary = json!({"evaluated_at": at, "results": [entry]});
+        place.write(&format!("{RUN}/eval_summary.json"), summary.to_string());
+        let line = &report_json(&place)["runs"][0]["lines"][0];
+        assert_eq!(line["outcome"], outcome, "{at}: {line}");
+    }
 }
 
 fn why(place: &Place) -> Value {

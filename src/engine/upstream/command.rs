@@ -325,7 +325,7 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
         let runs = match result::read(&run.pair(setting.tree(), pair).result()) {
             // Upstream would crash on an unreadable one; by then it has been set aside.
             ResultFile::Missing | ResultFile::Unreadable(_) => true,
-            ResultFile::Read(record) => record.is_error(),
+            ResultFile::Read(record) => record.is_upstreams_error,
         };
         runs == pairs.contains(pair)
     })

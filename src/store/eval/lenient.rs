@@ -1,9 +1,11 @@
-//! Fields of an `eval.json` that help to tell of a verdict: one of another shape is not there.
+//! Fields of an `eval.json` in shapes of other programs and hands: one that only helps to tell of a
+//! verdict is not there where it is not understood, and of none is the verdict unreadable.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::ApplyStatus;
+use crate::store::result::error_text;
 
 /// Like [`text`].
 pub fn apply_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ApplyStatus>, D::Error> {
@@ -19,4 +21,52 @@ pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Erro
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(value.as_str().map(str::to_owned))
+}
+
+/// The file with the fields that are read in the shapes of upstream's. Of a file whose shape is
+/// another only: with the suites' outputs it may be large.
+pub fn shaped(mut file: Value) -> Value {
+    let Some(fields) = file.as_object_mut() else {
+        return file;
+    };
+    put_answer(fields, "both_passed");
+    for name in ["feature1", "feature2"] {
+        let Some(feature) = fields.get_mut(name) else {
+            continue;
+        };
+        if let Value::Object(told) = feature {
+            put_answer(told, "passed");
+        } else if !feature.is_null() {
+            *feature = json!({"passed": answer(feature)});
+        }
+    }
+    if let Some(merge) = fields.get_mut("merge") {
+        let status = merge.get("status").unwrap_or(merge).as_str();
+        *merge = status.map_or(Value::Null, |status| json!({"status": status}));
+    }
+    if let Some(error) = fields.get_mut("error") {
+        *error = error_text(error).into();
+    }
+    file
+}
+
+fn put_answer(fields: &mut Map<String, Value>, name: &str) {
+    if let Some(told) = fields.get_mut(name) {
+        *told = answer(told).into();
+    }
+}
+
+/// Yes or no, as people and other languages write them.
+fn answer(told: &Value) -> Option<bool> {
+    match told {
+        Value::Bool(answer) => Some(*answer),
+        Value::Number(number) if number.as_f64() == Some(1.0) => Some(true),
+        Value::Number(number) if number.as_f64() == Some(0.0) => Some(false),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" | "pass" | "passed" => Some(true),
+            "false" | "no" | "0" | "fail" | "failed" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
 }

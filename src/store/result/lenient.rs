@@ -39,6 +39,8 @@ pub fn to_number(value: &Value) -> Option<u64> {
 pub fn to_error(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
+        Value::Object(fields) if fields.is_empty() => None,
+        Value::Array(errors) if errors.is_empty() => None,
         Value::String(text) => Some(text.clone()),
         Value::Object(fields) => Some(message(fields)),
         value => Some(value.to_string()),

@@ -1,8 +1,8 @@
-//! JSON as endpoints and models write it.
+//! JSON as others write it: endpoints, models, Python and Node.
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 /// What stands in the place of half a pair.
 const REPLACEMENT: &str = "\\ufffd";
@@ -11,28 +11,54 @@ const REPLACEMENT: &str = "\\ufffd";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads JSON, also where a text in it was cut within a character. A model that is stopped between
-/// the halves of a surrogate pair leaves one, which Python writes and reads, and JSON's grammar
+/// the halves of a surrogate pair leaves one, which Python and Node write and read, and JSON's grammar
 /// does not forbid; such an answer is an answer. So is one with a mark of the byte order, or with
-/// Python's numbers that are none.
-pub(super) fn read(bytes: &[u8]) -> serde_json::Result<Value> {
+/// Python's numbers that are none: these are null.
+pub fn of_bytes<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     serde_json::from_slice(bytes).or_else(|error| {
-        let text = String::from_utf8_lossy(bytes);
-        let whole = mended(&text);
-        let finite = finite(&whole);
-        let is_as_it_came = [&text, &whole, &finite]
-            .iter()
-            .all(|text| matches!(text, Cow::Borrowed(_)));
-        if is_as_it_came {
-            return Err(error);
+        if error.is_syntax() {
+            of_text(&String::from_utf8_lossy(bytes))
+        } else {
+            Err(error)
         }
-        serde_json::from_str(&finite)
     })
 }
 
-/// A JSON text in which each number that JSON has none for is null: Python writes `NaN` and
-/// `-Infinity`, and reads them, and `1e999`.
-fn finite(json: &str) -> Cow<'_, str> {
+/// Reads a text of JSON like [`of_bytes`].
+pub fn of_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    with_text(text).map(|(value, _)| value)
+}
+
+/// Reads a text of JSON like [`of_text`], and gives the text with what JSON has not replaced.
+pub fn with_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<(T, Cow<'_, str>)> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok((value, Cow::Borrowed(text))),
+        Err(error) => error,
+    };
+    // Nearly all files are read by now: only what failed is looked at again.
+    if !error.is_syntax() {
+        return Err(error);
+    }
+    let whole = mended(text);
+    let finite = finite(&whole, |_| "null".to_owned());
+    if let (Cow::Borrowed(_), Cow::Borrowed(_)) = (&whole, &finite) {
+        return Err(error);
+    }
+    let text = finite.into_owned();
+    Ok((serde_json::from_str(&text)?, Cow::Owned(text)))
+}
+
+/// A text of JSON in which each number that JSON has none for is another of the same length: what
+/// stands elsewhere in it stays in its place.
+#[must_use]
+pub fn with_numbers(text: &str) -> Cow<'_, str> {
+    finite(text, |word| "1".repeat(word.len()))
+}
+
+/// A JSON text in which something else is put for each number that JSON has none for: Python writes
+/// `NaN` and `-Infinity`, and reads them, and `1e999`.
+fn finite(json: &str, put: impl Fn(&str) -> String) -> Cow<'_, str> {
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
@@ -44,9 +70,10 @@ fn finite(json: &str) -> Cow<'_, str> {
             continue;
         }
         let length = bytes[at..].iter().take_while(|byte| is_part(byte)).count();
-        if is_beyond(&json[at..at + length]) {
+        let word = &json[at..at + length];
+        if is_beyond(word) {
             out.push_str(&json[kept..at]);
-            out.push_str("null");
+            out.push_str(&put(word));
             kept = at + length;
         }
         at += length.max(1);
@@ -83,7 +110,8 @@ fn is_beyond(word: &str) -> bool {
 }
 
 /// A JSON text in which each escape of half a surrogate pair is that of the replacement character.
-pub(super) fn mended(json: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn mended(json: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
@@ -121,9 +149,13 @@ fn unit(json: &str, at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn read(bytes: &[u8]) -> serde_json::Result<Value> {
+        of_bytes(bytes)
+    }
 
     #[test]
     fn half_a_pair_is_replaced_and_a_whole_one_is_not() {
@@ -186,5 +218,21 @@ mod tests {
                 assert_eq!(error.to_string(), strict.to_string());
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_said_to_be_also_after_half_a_pair() {
+        assert!(
+            read(br#"{"a": "\ud83d", "b": NaN, "c": "#)
+                .unwrap_err()
+                .is_eof()
+        );
+    }
+
+    #[test]
+    fn numbers_of_the_same_length_leave_the_rest_in_its_place() {
+        let text = r#"{"a": -Infinity, "b": [NaN, 2], "c": "NaN"}"#;
+        let numbers = r#"{"a": 111111111, "b": [111, 2], "c": "NaN"}"#;
+        assert_eq!(with_numbers(text), numbers);
     }
 }
