@@ -35,3 +35,4 @@ mod spending;
 mod triage;
 mod verdicts;
 mod worth;
+mod zeros;
