@@ -1,9 +1,10 @@
 //! The numbers of one run. Pure: counts over what the survey found.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::beyond;
 use super::damage::{self, Damage, Damaged, Harm};
 use super::flags::{Flagged, Flags};
 use super::grounds::{self, Grounds};
@@ -224,6 +225,8 @@ pub struct Summary {
     pub headline_cost: Total,
     /// What every trial cost, those that no longer stand included.
     pub total_spent: Total,
+    /// What agents' programs spent after the end that upstream read, and their results do not have.
+    pub beyond_results: Vec<beyond::OfPair>,
     /// The names by which prices were found, where they are not the model's own: guesses.
     pub priced_as: BTreeSet<String>,
     /// Whether the ledger knows of every trial: a tree that upstream alone wrote has none.
@@ -289,6 +292,7 @@ impl Summary {
             outcomes: BTreeMap::new(),
             headline_cost: Total::default(),
             total_spent: Total::default(),
+            beyond_results: Vec::new(),
             priced_as: BTreeSet::new(),
             has_ledger: !ledger.is_empty()
                 || surveyed
@@ -314,12 +318,12 @@ impl Summary {
         };
         let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
         // A result that names no trial of its own may have a namesake in another pair.
-        let mut recorded = HashSet::new();
+        let mut recorded = HashMap::new();
         for entry in ledger {
             let (all, failed) = trials.entry(&entry.pair).or_default();
             *all += 1;
             *failed += usize::from(entry.void || entry.diagnosis.is_some());
-            recorded.insert((&entry.pair, entry.trial.as_str()));
+            recorded.insert((&entry.pair, entry.trial.as_str()), entry);
             summary.total_spent.add(entry.cost());
         }
         for pair in surveyed {
@@ -368,7 +372,7 @@ impl Summary {
         &mut self,
         surveyed: &Surveyed,
         (trials, failed_trials): (usize, usize),
-        recorded: &HashSet<(&Pair, &str)>,
+        recorded: &HashMap<(&Pair, &str), &LedgerEntry>,
     ) -> PairLine {
         let outcome = Outcome::of(surveyed);
         *self.outcomes.entry(outcome).or_default() += 1;
@@ -435,9 +439,14 @@ impl Summary {
         self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
         self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
         self.headline_cost.add(judged.cost);
-        if !recorded.contains(&(&surveyed.pair, record.trial.as_str())) {
-            self.total_spent.add(judged.cost);
-        }
+        let booked = recorded.get(&(&surveyed.pair, record.trial.as_str()));
+        self.total_spent.add(judged.unbooked(booked.copied()));
+        self.beyond_results
+            .extend(judged.beyond.iter().map(|more| beyond::OfPair {
+                pair: line.pair.clone(),
+                agent: more.agent.clone(),
+                usd: more.usd,
+            }));
         self.add_use(judged.usage, record.duration_seconds);
         line.status = Some(record.status());
         line.names_cost =

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::beyond::Beyond;
 use super::billed::Billed;
 use super::damage::Harm;
 use crate::bench::setting::Tree;
@@ -145,6 +146,8 @@ pub struct Judged {
     pub priced_as: Option<String>,
     /// How the agents' own programs say that they ended, in the record's order.
     pub ends: Vec<Option<stream::Ended>>,
+    /// What they spent beyond what the result says.
+    pub beyond: Vec<Beyond>,
 }
 
 impl Judged {
@@ -318,6 +321,7 @@ impl Survey<'_> {
             usage,
             cost,
             priced_as,
+            beyond: Beyond::of(&record, &ends),
             ends,
             record,
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::beyond;
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Contrast, Outcome, PairLine, Rates, Summary, columns, contrasts};
 use super::time_limit;
@@ -28,6 +29,9 @@ pub fn render(summaries: &[Summary]) -> String {
             let _ = writeln!(out, "  WARNING: {}", one_line(mixed, MIXED));
         }
         out.push_str(&guessed_price(summary));
+        if let Some(told) = beyond::told(&summary.beyond_results, |name| one_line(name, NAME)) {
+            let _ = writeln!(out, "  {told}");
+        }
         out.push_str(&flagged(summary));
         out.push_str(&doubted(summary));
         if !summary.ungradeable.is_empty() {

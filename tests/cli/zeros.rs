@@ -447,3 +447,73 @@ fn a_conversation_of_one_answer_was_answered() {
             .prints(&format!("rule: {rule} "));
     }
 }
+
+/// A program that is woken by its own work in the background ends once more; upstream reads the
+/// first end, and the cost in the last is that of all.
+#[test]
+fn what_a_program_spent_after_its_first_end_is_in_the_total_and_named() {
+    let end = |usd: f64| json!({"type": "result", "subtype": "success", "is_error": false, "total_cost_usd": usd});
+    let stream = format!("{}\n{}\n{}\n", end(0.25), answer("a", "heron-1"), end(0.75));
+    let mut submitted = agent("Submitted", 9, [300, 20], None);
+    submitted["cost"] = json!(0.25);
+    let made = || {
+        place_of(
+            "claude_code",
+            &submitted,
+            &Value::Null,
+            &[("stream.jsonl", &stream)],
+        )
+    };
+    let spent = |place: &Place| {
+        let json = report(place);
+        let run = &json["runs"][0];
+        assert_eq!(run["headline_cost"], json!({"usd": 0.25, "unknown": 0}));
+        assert_eq!(json["totals"]["total_spent"], run["total_spent"]);
+        assert_eq!(
+            run["beyond_results"],
+            json!([{"pair": "harbor_task/4/f2_f7", "agent": "solo", "usd": 0.5}])
+        );
+        run["total_spent"].clone()
+    };
+    let place = made();
+    assert_eq!(spent(&place), json!({"usd": 0.75, "unknown": 0}));
+    for format in ["text", "markdown"] {
+        let args = ["report", "--cooperbench-dir", "cb", "--format", format];
+        place.run(&args).code(0).prints("cost beyond the results, in the total spent only: $0.50 of 1 agent, whose programs went on after the end that upstream read: harbor_task/4/f2_f7 solo ($0.50)");
+    }
+
+    // A ledger that was written without it, and one with it.
+    for booked in [0.25, 0.75] {
+        let entry = json!({"trial": "c0ffee11", "setting": null, "repo": "harbor_task", "task_id": 4,
+            "features": [2, 7], "attempt": 1, "status": "Submitted", "agents": [], "diagnosis": null,
+            "cost": booked, "usage": null, "started_at": null, "duration_seconds": null,
+            "recorded_at": "2026-03-01T10:00:00Z"});
+        place.write("cb/logs/gull/regatta/ledger.jsonl", format!("{entry}\n"));
+        assert_eq!(
+            spent(&place),
+            json!({"usd": 0.75, "unknown": 0}),
+            "{booked}"
+        );
+    }
+
+    // An end that tells less, or nothing, takes nothing back.
+    for more in [end(0.1), json!({"type": "result", "subtype": "success"})] {
+        let place = made();
+        place.write(
+            &format!("{PAIR}/solo_stream.jsonl"),
+            format!("{}\n{more}\n", end(0.25)),
+        );
+        costs(&place, 0.25, 0, &more.to_string());
+    }
+    // Where the first end was of nothing, the last has all.
+    let place = place_of(
+        "claude_code",
+        &agent("Error", 1, [0, 0], None),
+        &Value::Null,
+        &[(
+            "stream.jsonl",
+            &[SUMMED, &answer("a", "heron-1"), &end(0.5).to_string()].join("\n"),
+        )],
+    );
+    costs(&place, 0.5, 0, "a first end of nothing");
+}
