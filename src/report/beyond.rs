@@ -64,10 +64,11 @@ impl Judged {
     }
 
     /// What the trial adds to a total: all of it, or of one that is booked, what was not known when
-    /// it was.
+    /// it was. Zeros may have been booked that are not believed any more.
     pub(super) fn unbooked(&self, booked: Option<&LedgerEntry>) -> Cost {
         let spent = self.spent();
-        let Some(booked) = booked else {
+        let is_nothing = |entry: &LedgerEntry| entry.cost == Some(0.0) && !entry.usage_unknown;
+        let Some(booked) = booked.filter(|entry| !is_nothing(entry)) else {
             return spent;
         };
         let both = spent.usd.zip(booked.cost);

@@ -43,7 +43,10 @@ impl Billed {
         for (index, (agent, trajectory)) in agents {
             let trajectory = trajectory.as_ref();
             let answered = trajectory.is_some_and(|it| it.has_answer(framework));
-            if framework.counts_at_the_end() && says_nothing(agent) {
+            // Who came to an end of its own made calls, whoever counted.
+            let may_be_untrue = framework.counts_at_the_end()
+                || (framework != Framework::Native && agent.status != ERROR);
+            if may_be_untrue && says_nothing(agent) {
                 let answers = stream::answers(dir, &agent.id);
                 let is_true = zeros_are_true(agent, framework, &answers, answered);
                 if !is_true.unwrap_or_else(|| is_free(index)) {

@@ -459,7 +459,7 @@ fn costs(summaries: &[Summary]) -> String {
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
     );
     if headline.unknown > 0 || spent.unknown > 0 {
-        out.push_str("  unknown: no price for the model's calls, or a call that was cut off and may be billed; give prices with [prices] or price_file\n");
+        out.push_str("  unknown: no price for the model's calls, counts that nobody wrote, or a call that was cut off and may be billed; give prices with [prices] or price_file\n");
     }
     for summary in summaries
         .iter()

@@ -32,6 +32,18 @@ fn place_of(framework: &str, agent: &Value, messages: &Value, files: &[(&str, &s
     place
 }
 
+const LEDGER: &str = "cb/logs/gull/regatta/ledger.jsonl";
+
+/// The ledger's line for the trial, with this cost and no tokens used.
+fn booked(usd: f64) -> String {
+    let usage = json!({"input_tokens": 0, "output_tokens": 0});
+    let entry = json!({"trial": "c0ffee11", "setting": null, "repo": "harbor_task", "task_id": 4,
+        "features": [2, 7], "attempt": 1, "status": "Error", "agents": [], "diagnosis": null,
+        "cost": usd, "usage": usage, "started_at": null, "duration_seconds": null,
+        "recorded_at": "2026-03-01T10:00:00Z"});
+    format!("{entry}\n")
+}
+
 fn report(place: &Place) -> Value {
     let args = ["report", "--cooperbench-dir", "cb", "--format", "json"];
     serde_json::from_str(&place.run(&args).code(0).stdout).unwrap()
@@ -48,7 +60,7 @@ fn costs(place: &Place, usd: f64, unknown: u64, what: &str) {
     }
 }
 
-/// What OpenHands writes in place of messages.
+/// What `OpenHands` writes in place of messages.
 fn events(kinds: &[(&str, &str)]) -> Value {
     let events = kinds.iter().enumerate();
     events
@@ -108,7 +120,7 @@ fn said(texts: &[(&str, &str)]) -> Value {
 }
 
 const RUN: &str = "Command '['docker', 'run', '-d', '--name', 'minisweagent-1a2b3c4d', '-w', '/workspace/repo', 'x:task4', '-c', 'sleep 2h']' timed out after 120 seconds";
-const EXEC: &str = "Command '['docker', 'exec', '-w', '/workspace/repo', 'f00dfeed', 'bash', '-lc', 'claude -p < /tmp/x']' timed out after 7200 seconds";
+const EXEC: &str = "Command '['docker', 'exec', '-w', '/workspace/repo', 'f00dfeed', 'bash', '-lc', 'claude -p --print']' timed out after 7200 seconds";
 const SUMMED: &str = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":401,"result":"No login.","total_cost_usd":0,"usage":{"input_tokens":0,"output_tokens":0}}"#;
 const OWN: &str = r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error: 529 Busy"}]}}"#;
 const TURN_LOST: &str =
@@ -117,6 +129,22 @@ const TURN_REFUSED: &str =
     r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: no"}}"#;
 const ITEM: &str =
     r#"{"type":"item.completed","item":{"id":"1","type":"agent_message","text":"I look."}}"#;
+
+#[track_caller]
+fn is_unknown(
+    what: &str,
+    framework: &str,
+    agent: &Value,
+    messages: &Value,
+    files: &[(&str, &str)],
+) {
+    let place = place_of(framework, agent, messages, files);
+    costs(&place, 0.0, 1, what);
+    assert_eq!(report(&place)["runs"][0]["usage_unknown"], 1, "{what}");
+    // Nor is what an earlier version booked by them.
+    place.write(LEDGER, booked(0.0));
+    costs(&place, 0.0, 1, what);
+}
 
 /// Upstream writes zeros where it never came to count.
 #[test]
@@ -189,31 +217,41 @@ fn zeros_are_unknown_where_the_model_may_have_been_called() {
             said(&[("assistant", "I look.")]),
             ("stream.jsonl", String::new()),
         ),
+    ] {
+        let (name, text) = file;
+        is_unknown(what, framework, &agent, &messages, &[(name, &text)]);
+    }
+}
+
+#[test]
+fn zeros_of_other_agents_are_unknown_where_they_acted_or_ended_by_themselves() {
+    for (what, framework, agent, messages) in [
         (
             "events that act, and tokens that could not be asked for",
             "openhands_sdk",
             agent("Error", 4, [0, 0], Some("litellm.RateLimitError: slow")),
             events(&[ASKED[0], ASKED[1], ("ActionEvent", "agent")]),
-            ("stream.jsonl", String::new()),
         ),
         (
             "an answer without an action",
             "openhands_sdk",
             agent("Error", 3, [0, 0], Some("litellm.RateLimitError: slow")),
             events(&[ASKED[0], ASKED[1], ("MessageEvent", "agent")]),
-            ("stream.jsonl", String::new()),
+        ),
+        (
+            "a submission without a call",
+            "mini_swe_agent_v2",
+            agent("Submitted", 0, [0, 0], None),
+            said(&[]),
         ),
         (
             "another's agent that broke with words that no rule knows",
             "house_agent",
             agent("Error", 0, [0, 0], Some("flux")),
-            none.clone(),
-            ("stream.jsonl", String::new()),
+            said(&[]),
         ),
     ] {
-        let place = place_of(framework, &agent, &messages, &[(file.0, &file.1)]);
-        costs(&place, 0.0, 1, what);
-        assert_eq!(report(&place)["runs"][0]["usage_unknown"], 1, "{what}");
+        is_unknown(what, framework, &agent, &messages, &[]);
     }
 }
 
@@ -364,7 +402,7 @@ fn what_a_killed_program_noted_of_its_answers_is_known_of_its_cost() {
     costs(&place, 0.0, 0, "another's stream");
 }
 
-/// Adapters count OpenHands' events as steps, the task among them.
+/// Adapters count `OpenHands`' events as steps, the task among them.
 #[test]
 fn a_first_call_is_refused_whatever_events_came_before_it() {
     let long = "Conversation run failed for id=x: litellm.ContextWindowExceededError: OpenAIException - This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens";
@@ -483,17 +521,9 @@ fn what_a_program_spent_after_its_first_end_is_in_the_total_and_named() {
     }
 
     // A ledger that was written without it, and one with it.
-    for booked in [0.25, 0.75] {
-        let entry = json!({"trial": "c0ffee11", "setting": null, "repo": "harbor_task", "task_id": 4,
-            "features": [2, 7], "attempt": 1, "status": "Submitted", "agents": [], "diagnosis": null,
-            "cost": booked, "usage": null, "started_at": null, "duration_seconds": null,
-            "recorded_at": "2026-03-01T10:00:00Z"});
-        place.write("cb/logs/gull/regatta/ledger.jsonl", format!("{entry}\n"));
-        assert_eq!(
-            spent(&place),
-            json!({"usd": 0.75, "unknown": 0}),
-            "{booked}"
-        );
+    for usd in [0.25, 0.75] {
+        place.write(LEDGER, booked(usd));
+        assert_eq!(spent(&place), json!({"usd": 0.75, "unknown": 0}), "{usd}");
     }
 
     // An end that tells less, or nothing, takes nothing back.
