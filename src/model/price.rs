@@ -165,9 +165,12 @@ fn said(agent: &AgentRecord) -> Option<f64> {
     (cost > 0.0 || used_nothing(agent)).then_some(cost)
 }
 
-/// Whether an agent called no model, or told that no tokens were used.
-fn used_nothing(agent: &AgentRecord) -> bool {
-    agent.steps == Some(0) || agent.usage.is_some_and(Usage::is_nothing)
+/// Whether an agent told that no tokens were used, or where it tells none, called no model.
+#[must_use]
+pub fn used_nothing(agent: &AgentRecord) -> bool {
+    agent
+        .usage
+        .map_or(agent.steps == Some(0), Usage::is_nothing)
 }
 
 /// A sum of costs, some of which may be unknown.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::beyond;
 use super::statistics::Rate;
 use super::summary::{Contrast, Outcome, Summary, columns, contrasts};
 use super::text::{doubts, not_looked_at, p_value, time};
@@ -69,6 +70,11 @@ pub fn render(summaries: &[Summary]) -> String {
                     100
                 ))
             );
+        }
+    }
+    for summary in summaries {
+        if let Some(told) = beyond::told(&summary.beyond_results, cell) {
+            let _ = writeln!(out, "\n{}: {told}.", cell(summary.run.as_str()));
         }
     }
     for summary in summaries {

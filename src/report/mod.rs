@@ -1,5 +1,6 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
+pub mod beyond;
 pub mod damaged;
 pub mod flags;
 pub mod grounds;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::beyond;
 use super::damaged::{self, Damaged};
 use super::flags::{Flagged, Flags};
 use super::grounds::{self, Grounds};
@@ -254,6 +255,8 @@ pub struct Summary {
     pub headline_cost: Total,
     /// What every trial cost, those that no longer stand included.
     pub total_spent: Total,
+    /// What agents' programs spent after the end that upstream read, and their results do not have.
+    pub beyond_results: Vec<beyond::OfPair>,
     /// The names by which prices were found, where they are not the model's own: guesses.
     pub priced_as: BTreeSet<String>,
     /// Whether the ledger knows of every trial: a tree that upstream alone wrote has none.
@@ -323,6 +326,7 @@ impl Summary {
             outcomes: BTreeMap::new(),
             headline_cost: Total::default(),
             total_spent: spent.total,
+            beyond_results: Vec::new(),
             priced_as: BTreeSet::new(),
             has_ledger: trials.all().next().is_some()
                 || surveyed
@@ -480,6 +484,12 @@ impl Summary {
         self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
         self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
         self.headline_cost.add(judged.cost);
+        self.beyond_results
+            .extend(judged.beyond.iter().map(|more| beyond::OfPair {
+                pair: line.pair.clone(),
+                agent: more.agent.clone(),
+                usd: more.usd,
+            }));
         self.add_use(judged.usage, record.duration_seconds);
         line.status = Some(record.status());
         line.names_cost =

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::beyond;
 use super::statistics::{Interval, Rate};
 use super::summary::{Comparison, Contrast, Outcome, PairLine, Rates, Summary, columns, contrasts};
 use super::time_limit;
@@ -30,6 +31,9 @@ pub fn render(summaries: &[Summary]) -> String {
             let _ = writeln!(out, "  WARNING: {}", one_line(mixed, MIXED));
         }
         out.push_str(&guessed_price(summary));
+        if let Some(told) = beyond::told(&summary.beyond_results, |name| one_line(name, NAME)) {
+            let _ = writeln!(out, "  {told}");
+        }
         out.push_str(&flagged(summary));
         out.push_str(&doubted(summary));
         if !summary.ungradeable.is_empty() {
@@ -477,7 +481,7 @@ fn costs(summaries: &[Summary]) -> String {
         "cost of the results that stand: {headline}\ntotal spent on every trial:     {spent}\n"
     );
     if headline.unknown > 0 || spent.unknown > 0 {
-        out.push_str("  unknown: no price for the model's calls, or a call that was cut off and may be billed; give prices with [prices] or price_file\n");
+        out.push_str("  unknown: no price for the model's calls, counts that nobody wrote, or a call that was cut off and may be billed; give prices with [prices] or price_file\n");
     }
     for summary in summaries
         .iter()

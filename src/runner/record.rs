@@ -25,7 +25,7 @@ pub fn of_result(
         agents: record.agents.clone(),
         diagnosis: judged.finding.diagnosis().cloned(),
         void: matches!(judged.finding, Finding::OnlyLooksFinished(_)),
-        cost: judged.cost.usd,
+        cost: judged.spent().usd,
         usage_unknown: judged.cost.is_partial,
         usage: judged.usage,
         started_at: record.started_at.clone(),

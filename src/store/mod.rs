@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod diagnosis;
 pub mod eval;
 pub mod events;
+pub mod framework;
 pub mod gold;
 pub mod layout;
 pub mod ledger;

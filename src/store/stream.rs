@@ -1,9 +1,15 @@
 //! `agent<number>_stream.jsonl` and its like: what the program of an agent printed. Claude Code and
 //! Codex write an event a line, and say in it how they ended; upstream keeps the file and drops that.
 
+mod answers;
+mod ended;
+
 use std::path::Path;
 
 use serde_json::Value;
+
+pub use answers::{Answers, answers};
+pub use ended::{Ended, ended};
 
 use super::words::{Author, Words, status};
 use super::{PairDir, aside};
@@ -52,44 +58,6 @@ pub fn read(dir: &PairDir, agent: &str) -> StreamEnd {
         }
     }
     end
-}
-
-/// What ended an agent, by the last event of its program that says how it ended; nothing where that
-/// is no error. Of an agent whose result says that it submitted. The words may be the agent's own.
-#[must_use]
-pub fn ended_by(dir: &PairDir, agent: &str) -> Option<Words> {
-    let tail = tail(dir, &dir.of_program(agent, "stream.jsonl")?)?;
-    // Tails are long, and one line of them is parsed.
-    let may_end = |line: &&str| {
-        ["\"result\"", "\"turn.completed\"", "\"turn.failed\""]
-            .iter()
-            .any(|kind| line.contains(kind))
-    };
-    let ends = tail.lines().rev().filter(may_end);
-    let last = ends
-        .filter_map(|line| json::of_text::<Value>(line).ok())
-        .find(|event| {
-            matches!(
-                event["type"].as_str(),
-                Some("result" | "turn.completed" | "turn.failed")
-            )
-        })?;
-    let code = status(&last["api_error_status"]);
-    let said = text_of(&last["result"]).or_else(|| error_of(&last));
-    let (text, author) = match (last["type"].as_str(), code) {
-        (Some("turn.failed"), _) => (
-            said.unwrap_or_else(|| "its turn failed".to_owned()),
-            Author::Client,
-        ),
-        (Some("result"), Some(code)) if last["is_error"] == true => (
-            said.unwrap_or_else(|| format!("a call was answered with status {code}")),
-            Author::Client,
-        ),
-        // No field vouches for its text.
-        (Some("result"), None) if last["is_error"] == true => (said?, Author::Agent),
-        _ => return None,
-    };
-    Some(Words::new("stream.jsonl", text, author))
 }
 
 /// The whole lines at a file's end.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::framework::Framework;
 use crate::bench::Usage;
 
 /// The counts of one agent; any may be missing.
@@ -50,11 +51,12 @@ impl AgentTokens {
     /// had no answer, by a framework that does count.
     pub fn read_of(&self, framework: Option<&str>, may_have_none: bool) -> Option<Usage> {
         let used = self.read()?;
+        let framework = Framework::of(framework);
         if used.is_nothing() {
-            let counts = !framework.is_some_and(|name| name.starts_with("mini_swe_agent"));
+            let counts = framework != Framework::Mini;
             return (counts && may_have_none).then_some(used);
         }
-        let is_beside = framework.is_some_and(|name| name.starts_with("claude"));
+        let is_beside = framework == Framework::Claude;
         let used = used.with_cache_in_prompt(is_beside);
         (used.input_tokens > 0).then_some(used)
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::framework::Framework;
 use super::stream::blocks;
 use super::words::{Author, Words};
 use crate::bench::{Usage, told};
@@ -41,6 +42,12 @@ pub struct Message {
     pub exit_status: Option<String>,
     /// The exception's text, when one ended the agent.
     pub exception: Option<String>,
+}
+
+impl Message {
+    fn is_assistants(&self) -> bool {
+        self.role == "assistant"
+    }
 }
 
 impl Trajectory {
@@ -80,7 +87,22 @@ impl Trajectory {
             .messages
             .split_last()
             .map_or(&[][..], |(_, before)| before);
-        before.iter().any(|message| message.role == "assistant")
+        before.iter().any(Message::is_assistants)
+    }
+
+    /// Whether the model answered at all, as far as that is known of a framework's trajectories.
+    #[must_use]
+    pub fn has_answer(&self, framework: Framework) -> bool {
+        self.spoke()
+            || !framework.may_speak_last() && self.messages.iter().any(Message::is_assistants)
+    }
+
+    /// Whether it begins and the model says nothing in it. Of messages that have no author nothing
+    /// is known.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.messages.iter().any(|message| !message.role.is_empty())
+            && !self.messages.iter().any(Message::is_assistants)
     }
 
     /// Reads a trajectory from its bytes.
@@ -102,8 +124,11 @@ impl Trajectory {
                     None => trajectory.is_untold = true,
                 }
             }
+            let role = message.role;
             trajectory.messages.push(Message {
-                role: message.role.unwrap_or_default(),
+                role: role.unwrap_or_else(|| {
+                    of_event(message.event_type.as_deref(), message.event.as_ref()).to_owned()
+                }),
                 content: match message.content {
                     Some(Value::String(text)) => text,
                     Some(content) => blocks(&content),
@@ -137,8 +162,23 @@ struct File {
 #[derive(Deserialize)]
 struct FileMessage {
     role: Option<String>,
+    /// `OpenHands`' events have a type and a text in place of a role and a content.
+    event_type: Option<String>,
+    event: Option<Value>,
     content: Option<Value>,
     extra: Option<Extra>,
+}
+
+/// The role of what `OpenHands` writes as an event; none of what is nobody's message.
+fn of_event(kind: Option<&str>, event: Option<&Value>) -> &'static str {
+    let shown = event.and_then(Value::as_str).unwrap_or_default();
+    match kind {
+        Some("ActionEvent") => "assistant",
+        Some("MessageEvent") if shown.starts_with("MessageEvent (agent)") => "assistant",
+        Some("MessageEvent") => "user",
+        Some("SystemPromptEvent") => "system",
+        _ => "",
+    }
 }
 
 #[derive(Default, Deserialize)]

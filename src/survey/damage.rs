@@ -6,7 +6,7 @@ use super::surveyed::Judged;
 use crate::evaluation::{Verdict, reason};
 use crate::files;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
-use crate::store::result::{ERROR, FRAMEWORK};
+use crate::store::result::ERROR;
 use crate::store::{AgentRecord, PairDir, stream};
 use crate::triage::Asked;
 
@@ -65,6 +65,7 @@ impl Harm {
         let mut found = Vec::new();
         let mut harm = |damage, why: String| found.push(Self { damage, why });
         let submitted = || record.agents.iter().filter(|agent| agent.status != ERROR);
+        let agents = || record.agents.iter().zip(&judged.ends);
         let empty: Vec<&str> = submitted()
             .filter(|agent| is_empty(dir, agent))
             .map(|agent| agent.id.as_str())
@@ -75,11 +76,10 @@ impl Harm {
         if file.regatta.is_none() && is_time_up(dir, file) {
             harm(Damage::SuiteTimeout, "by upstream's evaluation".to_owned());
         }
-        let is_native = record.agent_framework.as_deref() == Some(FRAMEWORK);
-        let mut ended: Vec<String> = submitted()
-            .filter(|_| !is_native)
-            .filter_map(|agent| {
-                let words = stream::ended_by(dir, &agent.id)?;
+        let mut ended: Vec<String> = agents()
+            .filter(|(agent, _)| agent.status != ERROR)
+            .filter_map(|(agent, end)| {
+                let words = end.as_ref()?.words()?;
                 let is_programs = !Asked::of(&words, None).is_own;
                 is_programs.then(|| format!("{}: {}", agent.id, words.text))
             })

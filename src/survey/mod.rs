@@ -1,5 +1,7 @@
 //! What stands for each pair of a run, and what triage finds of it.
 
+pub mod beyond;
+mod billed;
 mod books;
 pub mod damage;
 mod of_run;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::beyond::Beyond;
+use super::billed::Billed;
 use super::damage::Harm;
 use super::surveyed::{Judged, Standing, Surveyed};
+use crate::bench::Pair;
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, Usage};
 use crate::error::Result;
 use crate::evaluation::Verdict;
 use crate::evaluation::of_trial::{Evidence, OfTrial};
@@ -22,7 +24,7 @@ use crate::store::{
     AgentRecord, Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result,
     stream, trajectory,
 };
-use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, told};
+use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, is_free, told};
 
 /// What is needed to judge the pairs of one run.
 #[derive(Debug)]
@@ -180,54 +182,31 @@ impl Survey<'_> {
         );
         let told =
             (finding == Finding::Unmatched).then(|| told(&record, &case, self.facts, self.rules));
-        let billed = self.as_billed(&record, &case, &finding);
-        let usage = used(&billed).or_else(|| known?.usage);
-        let (cost, priced_as) = cost_of(&billed, usage, self.prices);
+        let ends: Vec<_> = record
+            .agents
+            .iter()
+            .map(|agent| {
+                (!is_native)
+                    .then(|| stream::ended(&dir, &agent.id))
+                    .flatten()
+            })
+            .collect();
+        let billed = Billed::of(&dir, &record, &case.trajectories, &ends, |agent| {
+            is_free(&record, agent, &case, self.facts, self.rules)
+        });
+        let booked = known.filter(|_| !billed.is_doubted);
+        let usage = billed.used().or_else(|| booked?.usage);
+        let (cost, priced_as) = cost_of(&billed.record, usage, self.prices);
         Judged {
-            record,
             finding,
             told,
             usage,
             cost,
             priced_as,
+            beyond: Beyond::of(&record, &ends),
+            ends,
+            record,
         }
-    }
-
-    /// The record with what was billed, as the trajectories tell it: the tokens of agents whose
-    /// result has none, and the steps of those that ended before any answer came.
-    ///
-    /// v2 counts a refused call as a step, v1 does not count one whose answer it could not read.
-    /// Only the error tells: a call that was refused is free, of another the cost is unknown.
-    fn as_billed(&self, record: &TrialRecord, case: &Case, finding: &Finding) -> TrialRecord {
-        let rule = finding
-            .diagnosis()
-            .and_then(|found| self.rules.get(&found.evidence.rule));
-        let refused = rule.is_some_and(|rule| rule.refused);
-        let mut billed = record.clone();
-        let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
-        for (agent, trajectory) in billed.agents.iter_mut().zip(&case.trajectories) {
-            let messages = trajectory
-                .as_ref()
-                .map_or(&[][..], |trajectory| &trajectory.messages);
-            let unanswered =
-                !messages.is_empty() && messages.iter().all(|message| message.role != "assistant");
-            if agent.status == ERROR && agent.cost == Some(0.0) && unanswered {
-                agent.steps = Some(u64::from(!refused));
-            }
-            let Some(trajectory) = trajectory else {
-                continue;
-            };
-            if !is_native && says_nothing(agent) && trajectory.spoke() {
-                // A CLI that is killed leaves its counts, steps included, at zero.
-                (agent.usage, agent.steps) = (None, None);
-            }
-            if agent.usage.is_none() {
-                agent.usage = trajectory.usage;
-                // The cost is that of the answers that told.
-                agent.usage_unknown |= trajectory.is_untold && agent.cost > Some(0.0);
-            }
-        }
-        billed
     }
 
     /// Judges every pair of a plan, or all that are there when the run has no manifest.
@@ -278,26 +257,6 @@ impl Survey<'_> {
         let says = |tag: &Tag| tag.cause == now.cause && now.evidence.agrees_with(&tag.evidence);
         !record.tag.as_ref().is_some_and(says) || record.infra_error != is_infra
     }
-}
-
-/// Whether a result says that an agent cost nothing because it used nothing.
-fn says_nothing(agent: &AgentRecord) -> bool {
-    let used_nothing = agent.steps == Some(0) || agent.usage.is_some_and(Usage::is_nothing);
-    agent.status == ERROR && agent.cost == Some(0.0) && used_nothing
-}
-
-/// The tokens of a trial, where each of its agents that made calls tells its own: one agent's are not
-/// the pair's.
-fn used(record: &TrialRecord) -> Option<Usage> {
-    let mut sum = None;
-    for agent in &record.agents {
-        match agent.usage {
-            Some(used) => *sum.get_or_insert_default() += used,
-            None if agent.steps == Some(0) => {}
-            None => return None,
-        }
-    }
-    sum
 }
 
 /// What is said of the end of an agent that ended in an error, beside its result.

@@ -1,6 +1,6 @@
 //! What a run has cost, whoever asks: a report, `status`, a budget. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::surveyed::{Standing, Surveyed};
 use crate::bench::Cost;
@@ -21,12 +21,12 @@ pub struct Spent {
 pub fn spent<'a>(trials: impl Iterator<Item = &'a LedgerEntry>, surveyed: &'a [Surveyed]) -> Spent {
     let mut spent = Spent::default();
     let total = &mut spent.total;
-    let (mut recorded, mut tried) = (HashSet::new(), HashSet::new());
+    let (mut recorded, mut tried) = (HashMap::new(), HashSet::new());
     for entry in trials {
         total.add(entry.cost());
         if !surveyed.is_empty() {
             // A result that names no trial of its own may have a namesake in another pair.
-            recorded.insert((&entry.pair, entry.trial.as_str()));
+            recorded.insert((&entry.pair, entry.trial.as_str()), entry);
             tried.insert(&entry.pair);
         }
     }
@@ -40,11 +40,10 @@ pub fn spent<'a>(trials: impl Iterator<Item = &'a LedgerEntry>, surveyed: &'a [S
                 total.add(Cost::UNKNOWN);
                 spent.unlisted += 1;
             }
-            Standing::Result(judged)
-                if recorded.contains(&(pair, judged.record.trial.as_str())) => {}
             Standing::Result(judged) => {
-                total.add(judged.cost);
-                spent.unlisted += 1;
+                let booked = recorded.get(&(pair, judged.record.trial.as_str()));
+                total.add(judged.unbooked(booked.copied()));
+                spent.unlisted += usize::from(booked.is_none());
             }
         }
     }

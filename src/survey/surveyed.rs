@@ -1,11 +1,13 @@
 //! What a survey found of one pair.
 
+use super::beyond::Beyond;
 use super::damage::Harm;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Usage};
 use crate::evaluation::Verdict;
 use crate::store::TrialRecord;
 use crate::store::eval::{self, EvalFile};
+use crate::store::stream;
 use crate::triage::{Finding, Told};
 
 /// One pair.
@@ -72,6 +74,10 @@ pub struct Judged {
     pub cost: Cost,
     /// The name by which a price was found, where it is not the model's own.
     pub priced_as: Option<String>,
+    /// How the agents' own programs say that they ended, in the record's order.
+    pub ends: Vec<Option<stream::Ended>>,
+    /// What they spent beyond what the result says.
+    pub beyond: Vec<Beyond>,
 }
 
 impl Judged {

@@ -5,6 +5,7 @@
 //! program said of its own end; never what an agent's command printed.
 
 mod asked;
+mod free;
 pub mod lost;
 mod notice;
 pub mod rules;
@@ -12,5 +13,6 @@ pub mod trial;
 
 pub use crate::store::diagnosis::{Cause, Diagnosis, Evidence};
 pub use asked::Asked;
+pub use free::is_free;
 pub use rules::{Rule, Rules};
 pub use trial::{Case, Finding, Told, examine, told};

@@ -37,6 +37,8 @@ pub struct Rule {
     pub advice: String,
     /// Whether the provider refused the call, or never got it, so that it bills nothing for it.
     pub refused: bool,
+    /// Whether its texts say that the agent's program never began, so that no model was called.
+    pub unbegun: bool,
     /// Whether its texts may say when what they refuse is let through again.
     pub resets: bool,
     /// Whether it says where something broke, not why: words that come later may say more.
@@ -120,6 +122,8 @@ struct FileRule {
     #[serde(default)]
     refused: bool,
     #[serde(default)]
+    unbegun: bool,
+    #[serde(default)]
     resets: bool,
     #[serde(default)]
     vague: bool,
@@ -179,10 +183,19 @@ impl Rules {
     /// The first rule that matches what is known of an error.
     #[must_use]
     pub fn ask(&self, asked: &Asked<'_>) -> Option<&Rule> {
+        Self::first(self.rules.iter(), asked)
+    }
+
+    /// Whether a text says that the agent's program never began, whatever it says beside that.
+    #[must_use]
+    pub fn say_unbegun(&self, asked: &Asked<'_>) -> bool {
+        Self::first(self.rules.iter().filter(|rule| rule.unbegun), asked).is_some()
+    }
+
+    fn first<'a>(mut rules: impl Iterator<Item = &'a Rule>, asked: &Asked<'_>) -> Option<&'a Rule> {
         let text = &*searched(asked.text);
         let mut classes = leading_classes(text);
         classes.extend(asked.class);
-        let mut rules = self.rules.iter();
         rules.find(|rule| {
             let may_speak = match rule.origin {
                 Origin::Shipped => {
@@ -287,6 +300,7 @@ fn parse(
                 unless: regex(rule.unless)?,
                 harness: rule.harness,
                 refused: rule.refused,
+                unbegun: rule.unbegun,
                 resets: rule.resets || rule.cause == Cause::Limit,
                 id: rule.id,
             })

@@ -10,6 +10,7 @@ use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::model::{refusal, reset};
 use crate::store::events::ContainerFacts;
+use crate::store::framework::Framework;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
 use crate::store::words::{Author, Words};
@@ -103,12 +104,7 @@ pub fn examine(
             void = void.or(gone);
             continue;
         }
-        // A first call that was refused may count as a step.
-        let spoke = trajectory.map_or(agent.steps.is_none_or(|steps| steps > 0), |trajectory| {
-            trajectory.spoke() || agent.steps > Some(1)
-        });
-        let known = gone.or_else(|| why(record, index, case, facts, rules));
-        failures.push(known.map(|diagnosis| in_its_place(diagnosis, spoke, rules)));
+        failures.push(gone.or_else(|| ended_by(record, index, case, facts, rules)));
     }
     for diagnosis in failures.iter_mut().flatten() {
         read_reset(diagnosis, record, rules);
@@ -134,6 +130,33 @@ pub fn examine(
     found(Cause::Agent).map_or(Finding::Finished, Finding::Failed)
 }
 
+/// What ended one agent in an error, by what is said of its end.
+pub(super) fn ended_by(
+    record: &TrialRecord,
+    index: usize,
+    case: &Case,
+    facts: &ContainerFacts,
+    rules: &Rules,
+) -> Option<Diagnosis> {
+    let trajectory = case.trajectories.get(index).and_then(Option::as_ref);
+    let framework = Framework::of(record.agent_framework.as_deref());
+    let spoke = spoke(&record.agents[index], trajectory, framework);
+    let known = why(record, index, case, facts, rules)?;
+    Some(in_its_place(known, spoke, rules))
+}
+
+/// Whether the model had answered an agent before its end.
+fn spoke(agent: &AgentRecord, trajectory: Option<&Trajectory>, framework: Framework) -> bool {
+    let seen = trajectory.is_some_and(|trajectory| trajectory.has_answer(framework));
+    match agent.usage {
+        Some(used) if used.output_tokens > 0 => true,
+        Some(used) if used.is_nothing() => seen,
+        // A first call that was refused may count as a step.
+        _ if trajectory.is_some() => seen || (framework.steps_are_calls() && agent.steps > Some(1)),
+        _ => agent.steps.is_none_or(|steps| steps > 0),
+    }
+}
+
 /// Limits of a rate pass within so long, by themselves: one that resets later is an account's.
 const RATE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -152,7 +175,7 @@ fn read_reset(diagnosis: &mut Diagnosis, record: &TrialRecord, rules: &Rules) {
 }
 
 /// What is said of an agent's end, the most trustworthy first.
-fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Words> {
+pub(super) fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Words> {
     let agent: &AgentRecord = &record.agents[index];
     let source = if record.agents.len() == 1 {
         "agent.error".to_owned()

@@ -38,3 +38,4 @@ mod spending;
 mod triage;
 mod verdicts;
 mod worth;
+mod zeros;

@@ -101,19 +101,30 @@ fn reasoning_and_the_cache_of_upstreams_own_agents_are_read_from_their_answers()
 /// A login that had expired: the CLI's first call was refused, and it counted nothing.
 #[test]
 fn an_agent_that_told_it_used_nothing_leaves_its_partners_cost_whole() {
-    for framework in ["claude_code", "codex"] {
+    let text = json!([{"role": "user", "content": "Go."},
+        {"role": "assistant", "content": "Your login is no longer valid."}]);
+    let refused =
+        r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: no"}}"#;
+    // Codex counts turns that came to their end, and writes nothing in its model's place.
+    for (framework, steps, messages, stream) in [
+        ("claude_code", 1, text, ""),
+        ("codex", 0, json!([]), refused),
+    ] {
         let place = Place::new();
         let worked = agent(2, "Submitted", 1.75, 12, [40, 900, 7000, 300]);
-        let refused = agent(7, "Error", 0.0, 1, [0; 4]);
+        let refused = agent(7, "Error", 0.0, steps, [0; 4]);
         let pair = "kite/coop/harbor_task/4/f2_f7";
         result(
             &place,
             pair,
             &coop("c0ffee03", framework, &worked, &refused),
         );
-        let text = json!({"messages": [{"role": "user", "content": "Go."},
-            {"role": "assistant", "content": "Your login is no longer valid."}]});
-        place.write(&format!("{LOGS}/{pair}/agent7_traj.json"), text.to_string());
+        let trajectory = json!({"messages": messages});
+        place.write(
+            &format!("{LOGS}/{pair}/agent7_traj.json"),
+            trajectory.to_string(),
+        );
+        place.write(&format!("{LOGS}/{pair}/agent2_stream.jsonl"), stream);
         let json = report(&place, &[]);
         costs(&json["runs"][0], 1.75, 0);
         assert_eq!(json["runs"][0]["usage_unknown"], 0);
