@@ -21,6 +21,7 @@ pub mod stream;
 mod tokens;
 pub mod trajectory;
 pub mod words;
+pub mod workspace;
 
 pub use diagnosis::{Cause, Diagnosis, Evidence};
 pub use layout::{LogTree, PairDir, RunDir};
