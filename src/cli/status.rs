@@ -36,6 +36,7 @@ pub struct StatusArgs {
 
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {
         let (text, summary) = status(run, &found.rules, &found.prices)?;
@@ -117,6 +118,9 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         summary.submitted,
         summary.count_of(Outcome::Missing)
     );
+    if let Some(unread) = summary.not_read() {
+        let _ = writeln!(text, "  WARNING: {unread}");
+    }
     if let (Some(open), Some(manifest)) = (&history.open, &stand.manifest) {
         let unbooked = open.unbooked(ledger);
         if holder.is_some() {

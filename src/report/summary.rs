@@ -15,6 +15,7 @@ use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
 use crate::store::LedgerEntry;
+use crate::store::contents::Unread;
 use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
 use crate::survey::{Damage, Harm, Standing, Surveyed};
@@ -42,7 +43,7 @@ pub enum Outcome {
     ConfigError,
     /// Ended in an error that no rule knows.
     UnknownError,
-    /// Its `result.json` cannot be read.
+    /// Its `result.json` cannot be read, or stands where no pair does.
     Unreadable,
     /// It has no result.
     Missing,
@@ -262,6 +263,9 @@ pub struct Summary {
     pub ungradeable: Vec<String>,
     /// What was run or judged with different datasets or images, a sentence each.
     pub mixed: Vec<String>,
+    /// Where results are not read: no pair of this run stands there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -277,6 +281,7 @@ impl Summary {
         surveyed: &[Surveyed],
         ledger: &[LedgerEntry],
         planned: Option<usize>,
+        unread: &[Unread],
     ) -> Self {
         let mut summary = Self {
             run,
@@ -291,9 +296,10 @@ impl Summary {
             total_spent: Total::default(),
             priced_as: BTreeSet::new(),
             has_ledger: !ledger.is_empty()
-                || surveyed
-                    .iter()
-                    .all(|pair| matches!(pair.standing, Standing::Missing)),
+                || (unread.is_empty()
+                    && surveyed
+                        .iter()
+                        .all(|pair| matches!(pair.standing, Standing::Missing))),
             usage: None,
             usage_unknown: 0,
             trial_seconds: 0.0,
@@ -310,6 +316,7 @@ impl Summary {
             verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
             mixed: Vec::new(),
+            unread: unread.to_vec(),
             lines: Vec::new(),
         };
         let mut trials: BTreeMap<&Pair, (usize, usize)> = BTreeMap::new();
@@ -329,10 +336,7 @@ impl Summary {
         }
         // A stranger's tree may lack pairs that nothing on disk names.
         let unnamed = planned.unwrap_or(0).saturating_sub(surveyed.len());
-        if unnamed > 0 {
-            summary.pairs += unnamed;
-            *summary.outcomes.entry(Outcome::Missing).or_default() += unnamed;
-        }
+        summary.count_unnamed(unnamed);
         summary.rate(unnamed);
         summary
     }
@@ -478,7 +482,7 @@ impl Summary {
     }
 
     /// Adds a standing result's tokens and time, where they are known.
-    fn add_use(&mut self, usage: Option<Usage>, seconds: Option<f64>) {
+    pub(super) fn add_use(&mut self, usage: Option<Usage>, seconds: Option<f64>) {
         match usage {
             Some(usage) => *self.usage.get_or_insert_default() += usage,
             None => self.usage_unknown += 1,

@@ -1,6 +1,7 @@
 //! Every path and every file format under `logs/`, and the dataset tree.
 
 pub mod aside;
+pub mod contents;
 pub mod dataset;
 pub mod diagnosis;
 pub mod eval;

@@ -5,6 +5,7 @@ use super::surveyed::Surveyed;
 use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
+use crate::store::contents::{Contents, Unread};
 use crate::store::run_config::RunConfig;
 use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
@@ -18,6 +19,8 @@ pub struct Stand {
     pub books: Books,
     /// Its pairs.
     pub surveyed: Vec<Surveyed>,
+    /// Where it has results that are no pair's of it.
+    pub unread: Vec<Unread>,
     /// As they are where the run asked its model.
     pub prices: PriceTable,
 }
@@ -28,11 +31,23 @@ impl Stand {
         let manifest = Manifest::read(run)?;
         let books = Books::read(run)?;
         let prices = prices.at(asked_the_provider(manifest.as_ref()));
-        let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
+        let Contents { pairs, unread } = match &manifest {
+            Some(manifest) => {
+                let tree = manifest.setting.tree();
+                let pairs = manifest.pairs.iter();
+                Contents {
+                    pairs: pairs.map(|pair| (tree, pair.clone())).collect(),
+                    unread: run.beside(tree),
+                }
+            }
+            None => run.contents()?,
+        };
+        let surveyed = books.survey(run, rules, &prices).all(&pairs);
         Ok(Self {
             manifest,
             books,
             surveyed,
+            unread,
             prices,
         })
     }

@@ -20,6 +20,7 @@ mod hints;
 mod hostile;
 mod in_force;
 mod layers;
+mod layouts;
 mod limits;
 mod listener;
 mod native;
