@@ -302,22 +302,40 @@ pub fn size_of_tree(dir: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
+/// What of an entry is in the digest of its tree.
+#[derive(Debug)]
+pub enum Taken {
+    /// Its path, mode and content, and what is below it.
+    Whole,
+    /// Only what is below it: a directory that is empty is not there.
+    Inside,
+    /// Its path and these bytes, whatever is below it.
+    As(Vec<u8>),
+    /// Nothing.
+    Nothing,
+}
+
 /// A digest of a directory's files: their paths below it, contents and links, and which of them can
-/// be run, but for the paths in `skips` and what is below them. Of what is no file, only the path
-/// counts. Times and the other modes are those of the copying.
-pub fn tree_digest(dir: &Path, skips: &[&str]) -> Result<String> {
+/// be run, as `take` wants each entry by its path below the directory. Of what is no file, only the
+/// path counts. Times and the other modes are those of the copying.
+pub fn tree_digest(dir: &Path, take: impl Fn(&Path, &fs::Metadata) -> Taken) -> Result<String> {
     let mut digest = Sha256::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir_of_it) = open.pop() {
         for path in list(&dir_of_it)? {
             let inner = path.strip_prefix(dir).unwrap_or(&path);
-            if skips.iter().any(|skip| inner == Path::new(skip)) {
-                continue;
-            }
             let meta = path
                 .symlink_metadata()
                 .map_err(|error| failed("read", &path, &error))?;
-            let content = if meta.is_dir() {
+            let taken = take(inner, &meta);
+            let content = if let Taken::As(bytes) = taken {
+                bytes
+            } else if matches!(taken, Taken::Nothing) {
+                continue;
+            } else if meta.is_dir() && matches!(taken, Taken::Inside) {
+                open.push(path.clone());
+                continue;
+            } else if meta.is_dir() {
                 open.push(path.clone());
                 Vec::new()
             } else if meta.is_symlink() {
@@ -425,7 +443,13 @@ mod tests {
             write("skipped/d", "three");
             std::os::unix::fs::symlink("c", dir.path().join("link")).unwrap();
             change(dir.path());
-            tree_digest(dir.path(), &["skipped"]).unwrap()
+            let take = |path: &Path, _: &fs::Metadata| match path.to_str() {
+                Some("skipped") => Taken::Nothing,
+                Some("d") => Taken::Inside,
+                Some("told") => Taken::As(b"told".to_vec()),
+                _ => Taken::Whole,
+            };
+            tree_digest(dir.path(), take).unwrap()
         };
         let put = |path: &str, text: &str| {
             let (path, text) = (path.to_owned(), text.to_owned());
@@ -436,6 +460,12 @@ mod tests {
         assert_eq!(digest(&put("skipped/d", "other")), same);
         assert_ne!(digest(&put("a/b", "other")), same);
         assert_ne!(digest(&put("a/e", "")), same);
+        assert_ne!(digest(&|dir| create_dir(&dir.join("e")).unwrap()), same);
+        assert_eq!(digest(&|dir| create_dir(&dir.join("d")).unwrap()), same);
+        let told = digest(&|dir| create_dir(&dir.join("told")).unwrap());
+        assert_ne!(told, same);
+        let full = digest(&|dir| create_dir(&dir.join("told/more")).unwrap());
+        assert_eq!(full, told);
         let with_mode = |mode: u32| {
             move |dir: &Path| {
                 use std::os::unix::fs::PermissionsExt as _;

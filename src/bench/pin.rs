@@ -31,7 +31,10 @@ pub enum World {
     ImageConfig(String),
     /// The digest of the image's manifest, where the local store names no other.
     ImageManifest(String),
-    /// SHA-256 of the directory with the repository, where there are no images.
+    /// The digest of what the directory with the repository gives a sandbox, where there are no
+    /// images.
+    WorkTree(String),
+    /// An older digest of that directory, which was another one after a clean-up by git.
     Workspace(String),
 }
 
@@ -116,15 +119,25 @@ impl World {
         match self {
             Self::ImageConfig(_) => "image (config)",
             Self::ImageManifest(_) => "image (manifest)",
-            Self::Workspace(_) => "workspace",
+            Self::WorkTree(_) => "workspace",
+            Self::Workspace(_) => "workspace (by an older digest)",
         }
     }
 
-    fn digest(&self) -> &str {
+    /// Whether it is an image.
+    #[must_use]
+    pub const fn is_image(&self) -> bool {
+        matches!(self, Self::ImageConfig(_) | Self::ImageManifest(_))
+    }
+
+    /// The digest as it is kept.
+    #[must_use]
+    pub fn digest(&self) -> &str {
         match self {
-            Self::ImageConfig(digest) | Self::ImageManifest(digest) | Self::Workspace(digest) => {
-                digest
-            }
+            Self::ImageConfig(digest)
+            | Self::ImageManifest(digest)
+            | Self::WorkTree(digest)
+            | Self::Workspace(digest) => digest,
         }
     }
 }
@@ -174,7 +187,7 @@ mod tests {
                 ("runner.sh", Some("aa")),
                 ("feature1/tests.patch", Some("bb")),
             ],
-            Some(World::Workspace("cc".to_owned())),
+            Some(World::WorkTree("cc".to_owned())),
         );
         assert!(filled.changes_from(&old).is_empty());
         assert!(filled.differences(&old).is_empty());

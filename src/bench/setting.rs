@@ -137,7 +137,7 @@ impl fmt::Display for RunSetting {
     }
 }
 
-/// The two shapes of a run's log tree.
+/// The two shapes of a run's log tree, each in its two places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tree {
@@ -145,19 +145,26 @@ pub enum Tree {
     Solo,
     /// `coop/`: `agents` per result.
     Coop,
+    /// As [`Self::Solo`], in the run's own directory: of older days.
+    OldSolo,
+    /// As [`Self::Coop`], there.
+    OldCoop,
 }
 
 impl Tree {
-    /// Both of them.
+    /// Those with a directory of their own.
     pub const ALL: [Self; 2] = [Self::Solo, Self::Coop];
 
-    /// The directory's name, which is also upstream's word for the setting.
+    /// The directory's name where it has one, which is also upstream's word for the setting.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Solo => "solo",
-            Self::Coop => "coop",
-        }
+        if self.is_solo() { "solo" } else { "coop" }
+    }
+
+    /// Whether one agent works on a pair.
+    #[must_use]
+    pub const fn is_solo(self) -> bool {
+        matches!(self, Self::Solo | Self::OldSolo)
     }
 }
 

@@ -14,7 +14,7 @@ use super::options::{self, RunSelection, set};
 use super::present::Present;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
-use crate::bench::setting::{RunSetting, Tree};
+use crate::bench::setting::RunSetting;
 use crate::bench::{Pair, RuleSet, Setting};
 use crate::config::{Config, Native};
 use crate::demo;
@@ -127,6 +127,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         return grading.grade(&mut interrupt, ui).await;
     }
     let found = args.selection.read(config)?;
+    found.say_misnamed(ui);
     let runs: Vec<RunDir> = match args.setting {
         None => found.runs,
         Some(wanted) => {
@@ -251,7 +252,7 @@ impl Task {
             let manifest = Manifest::read(run)?;
             let backend = manifest.map(|manifest| manifest.backend);
             let mut judge = judge(&self.config, backend, &self.rules, &cache).await?;
-            if plan.open.iter().any(|finished| finished.tree == Tree::Coop) {
+            if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
                 judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
             }
             let judge = Arc::new(judge);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ui::Ui;
 use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::demo;
@@ -59,6 +60,21 @@ pub struct Reading {
     pub rules: Rules,
     pub prices: PriceTable,
     pub runs: Vec<RunDir>,
+    /// Directories with results among them, where all were asked for, that no run can be named as.
+    pub misnamed: Vec<String>,
+}
+
+impl Reading {
+    /// Says which directories are not read for their names.
+    pub fn say_misnamed(&self, ui: &Ui) {
+        for name in &self.misnamed {
+            ui.warn(format!(
+                "`{}` under {} has results and is not read, since no run can have this name: letters, digits, `.`, `_` and `-`; rename it",
+                name.escape_debug(),
+                log_tree(&self.config).path().display()
+            ));
+        }
+    }
 }
 
 impl RunSelection {
@@ -80,6 +96,11 @@ impl RunSelection {
             rules: rules(&config)?,
             prices: prices(&config)?.0,
             runs: log_tree(&config).select(&self.runs)?,
+            misnamed: if self.runs.is_empty() {
+                log_tree(&config).misnamed()?
+            } else {
+                Vec::new()
+            },
             config,
         })
     }

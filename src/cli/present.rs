@@ -9,8 +9,9 @@ use crate::bench::{Pair, Pin, TaskKey, World};
 use crate::config::Config;
 use crate::sandbox::docker::identity::Images;
 use crate::sandbox::docker::{Docker, Endpoint};
-use crate::store::dataset::{workspace, workspace_digest};
+use crate::store::dataset::workspace;
 use crate::store::pins::TaskFiles;
+use crate::store::workspace::{older_world_of, world_of};
 use crate::store::{Manifest, RunDir};
 
 /// The dataset and the images of this machine; each thing is looked at when it is first asked for.
@@ -19,7 +20,8 @@ pub struct Present {
     config: Config,
     files: OnceLock<Option<TaskFiles>>,
     images: Images,
-    workspaces: Mutex<HashMap<TaskKey, Option<World>>>,
+    /// Also by the older digest, where that is asked for.
+    workspaces: Mutex<HashMap<(TaskKey, bool), Option<World>>>,
 }
 
 impl Present {
@@ -82,23 +84,37 @@ impl Present {
             World::ImageConfig(_) | World::ImageManifest(_) => {
                 self.images.world(&image_name(task)).cloned()
             }
-            World::Workspace(_) => self.workspace(task),
+            World::WorkTree(_) => self.workspace(task, false),
+            was @ World::Workspace(_) => {
+                let older = self.workspace(task, true)?;
+                // What is the same by the older digest is so by the one that is kept from now on.
+                if older == *was {
+                    self.workspace(task, false)
+                } else {
+                    Some(older)
+                }
+            }
         }
     }
 
-    fn workspace(&self, task: &TaskKey) -> Option<World> {
+    fn workspace(&self, task: &TaskKey, is_older: bool) -> Option<World> {
         let known = || {
             self.workspaces
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        if let Some(known) = known().get(task) {
+        let key = (task.clone(), is_older);
+        if let Some(known) = known().get(&key) {
             return known.clone();
         }
         let dataset = options::dataset_alone(&self.config).ok()?;
         let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);
-        let world = workspace_digest(&dir).map(World::Workspace);
-        known().insert(task.clone(), world.clone());
+        let world = if is_older {
+            older_world_of(&dir)
+        } else {
+            world_of(&dir)
+        };
+        known().insert(key, world.clone());
         world
     }
 

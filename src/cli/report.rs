@@ -39,6 +39,7 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;

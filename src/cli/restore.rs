@@ -137,6 +137,7 @@ fn reading(args: &RestoreArgs) -> Result<Reading> {
         rules: options::rules(&config)?,
         prices: options::prices(&config)?.0,
         runs: options::log_tree(&config).select(std::slice::from_ref(&args.run))?,
+        misnamed: Vec::new(),
         config,
     })
 }

@@ -34,6 +34,7 @@ pub struct StatusArgs {
 
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {
         let (text, summary) = status(run, &found.rules, &found.prices)?;
@@ -115,6 +116,9 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         summary.submitted,
         summary.count_of(Outcome::Missing)
     );
+    if let Some(unread) = summary.not_read() {
+        let _ = writeln!(text, "  WARNING: {unread}");
+    }
     text.push_str(&of_unbooked(&stand.unbooked, holder.is_some()));
     text.push_str(&of_pass(&pass, &plan));
     let _ = writeln!(

@@ -36,6 +36,7 @@ pub struct TriageArgs {
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open()?;
+    found.say_misnamed(ui);
     let mut causes = Causes::default();
     for run in &found.runs {
         let _lock = if args.dry_run {

@@ -15,6 +15,7 @@ use crate::sandbox::{
     Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Spec,
 };
 use crate::store::dataset;
+use crate::store::workspace::world_of;
 
 /// How much of what a script prints is kept: its beginning and its end.
 const KEPT: usize = 8 << 20;
@@ -69,17 +70,16 @@ impl Venue {
             return place.world(&image_name(task)).await;
         }
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
-        let digest = tokio::task::spawn_blocking(move || dataset::workspace_digest(&workspace));
-        Some(World::Workspace(digest.await.ok()??))
+        let digest = tokio::task::spawn_blocking(move || world_of(&workspace));
+        digest.await.ok()?
     }
 
     /// What names a world for what is kept of it. What else is on this machine is not in it.
     #[must_use]
     pub fn name_of(&self, world: &World) -> String {
-        let (World::ImageConfig(digest) | World::ImageManifest(digest) | World::Workspace(digest)) =
-            world;
+        let digest = world.digest();
         let rootfs = match &self.backend {
-            Backend::Docker(_) => return digest.clone(),
+            Backend::Docker(_) => return digest.to_owned(),
             Backend::Namespace(place) => place.rootfs.clone(),
             Backend::Process(_) | Backend::Fake(_) => PathBuf::new(),
         };

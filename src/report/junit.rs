@@ -8,6 +8,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::summary::{Outcome, PairLine, Summary};
+use super::text::plural;
 use crate::text::shown;
 
 /// The XML document.
@@ -18,6 +19,15 @@ pub fn render(summaries: &[Summary]) -> String {
         let mut suite = TestSuite::new(shown(summary.run.as_str()));
         for line in &summary.lines {
             suite.add_test_case(case(line));
+        }
+        for unread in &summary.unread {
+            let mut case = TestCase::new(
+                shown(&unread.directory),
+                TestCaseStatus::non_success(NonSuccessKind::Error),
+            );
+            let results = plural(unread.results, "result");
+            case.status.set_message(format!("{results} not read"));
+            suite.add_test_case(case);
         }
         report.add_test_suite(suite);
     }

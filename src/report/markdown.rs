@@ -78,9 +78,9 @@ pub fn render(summaries: &[Summary]) -> String {
         }
     }
     for summary in summaries {
-        for mixed in &summary.mixed {
+        for warning in summary.mixed.iter().chain(&summary.not_read()) {
             let run = cell(summary.run.as_str());
-            let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(mixed));
+            let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(warning));
         }
     }
     out.push_str(&rates(summaries));

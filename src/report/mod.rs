@@ -14,6 +14,7 @@ pub mod summary;
 pub mod text;
 pub mod time_limit;
 pub mod totals;
+mod unread;
 
 pub use summary::{Comparison, Contrast, Outcome, Summary, contrasts};
 pub use totals::Totals;

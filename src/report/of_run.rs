@@ -43,7 +43,7 @@ impl Summary {
         let manifest = stand.manifest.as_ref();
         let ledger = &stand.books.ledger;
         let results = stand.surveyed.iter().filter_map(|it| match &it.standing {
-            Standing::Result(judged) => Some(Said::of(&judged.record)),
+            Standing::Result(judged) => Some(Said::of(it.tree, &judged.record)),
             Standing::Missing | Standing::Unreadable(_) => None,
         });
         let mut summary = Self::of(
@@ -55,6 +55,7 @@ impl Summary {
                 unbooked: &stand.unbooked,
             },
             planned_by_upstream(run, manifest),
+            &stand.unread,
         );
         grounds::add_to(&mut summary, &stand.surveyed, manifest);
         summary.unreadable_ledger_lines = ledger.unreadable_lines;

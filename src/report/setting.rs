@@ -9,23 +9,24 @@ use crate::store::{Manifest, ResultFile, RunDir, TrialRecord, result};
 #[must_use]
 pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<RunSetting> {
     let mut pairs = None;
-    let records = std::iter::from_fn(|| {
+    let said = std::iter::from_fn(|| {
         let pairs = pairs.get_or_insert_with(|| run.pairs().unwrap_or_default().into_iter());
-        let mut records =
+        let mut said =
             pairs.filter_map(
                 |(tree, pair)| match result::read(&run.pair(tree, &pair).result()) {
-                    ResultFile::Read(record) => Some(*record),
+                    ResultFile::Read(record) => Some(Said::of(tree, &record)),
                     ResultFile::Missing | ResultFile::Unreadable(_) => None,
                 },
             );
-        records.next()
+        said.next()
     });
-    setting_by(run, manifest, records.map(Said::of))
+    setting_by(run, manifest, said)
 }
 
 /// What a result says of its run's setting.
 #[derive(Debug)]
 pub struct Said {
+    tree: Tree,
     setting: Option<Setting>,
     has_messages: bool,
 }
@@ -33,16 +34,16 @@ pub struct Said {
 impl Said {
     /// Of a result.
     #[must_use]
-    pub fn of(record: impl std::borrow::Borrow<TrialRecord>) -> Self {
-        let record = record.borrow();
+    pub fn of(tree: Tree, record: &TrialRecord) -> Self {
         Self {
+            tree,
             setting: record.setting.as_deref().and_then(exact),
             has_messages: record.messages_sent.is_some_and(|count| count > 0),
         }
     }
 }
 
-/// The setting of a run: its manifest's; or that of its one tree, and of a coop tree what
+/// The setting of a run: its manifest's; or that of its one tree, wherever that stands, and of a coop tree what
 /// `config.json`, the results and, last, the run's name tell of messages.
 ///
 /// A `config.json` is of the last invocation, which may have been of another tree.
@@ -55,28 +56,38 @@ pub fn setting_by(
     if let Some(manifest) = manifest {
         return Some(RunSetting::Of(manifest.setting));
     }
+    let mut results = results.into_iter();
+    let mut read = Vec::new();
     let config = RunConfig::read(run).unwrap_or_default();
     let trees = Tree::ALL
         .into_iter()
         .filter(|tree| run.tree(*tree).is_dir());
     let tree = match trees.collect::<Vec<_>>().as_slice() {
         [tree] => *tree,
-        [] => tree_of(config.setting()?)?,
+        [] => {
+            // Only its results tell the trees of older days apart.
+            read.extend(results.by_ref());
+            match read.as_slice() {
+                [] => tree_of(config.setting()?)?,
+                [one, rest @ ..] if rest.iter().all(|other| other.tree == one.tree) => one.tree,
+                _ => return None,
+            }
+        }
         _ => return None,
     };
-    if tree == Tree::Solo {
+    if tree.is_solo() {
         return Some(RunSetting::Of(Setting::Solo));
     }
     if config
         .setting()
-        .is_none_or(|word| tree_of(word) == Some(tree))
+        .is_none_or(|word| tree_of(word).is_some_and(|it| !it.is_solo()))
     {
         let messaging = config.messaging().map(Setting::coop);
         if let Some(setting) = config.setting().and_then(exact).or(messaging) {
             return Some(RunSetting::Of(setting));
         }
     }
-    let told = by_results(results).or_else(|| by_name(run.name()));
+    let told = by_results(read.into_iter().chain(results)).or_else(|| by_name(run.name()));
     Some(told.map_or(RunSetting::Coop, RunSetting::Of))
 }
 

@@ -16,6 +16,7 @@ use crate::bench::{Pair, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
 use crate::store::LedgerEntry;
+use crate::store::contents::Unread;
 use crate::store::eval::{self, FeatureSeen};
 use crate::store::ledger::CUT_OFF;
 use crate::survey::spent::spent;
@@ -44,7 +45,7 @@ pub enum Outcome {
     ConfigError,
     /// Ended in an error that no rule knows.
     UnknownError,
-    /// Its `result.json` cannot be read.
+    /// Its `result.json` cannot be read, or stands where no pair does.
     Unreadable,
     /// It has no result.
     Missing,
@@ -297,6 +298,9 @@ pub struct Summary {
     pub ungradeable: Vec<String>,
     /// What was run or judged with different datasets or images, a sentence each.
     pub mixed: Vec<String>,
+    /// Where results are not read: no pair of this run stands there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// Every pair.
     pub lines: Vec<PairLine>,
 }
@@ -312,6 +316,7 @@ impl Summary {
         surveyed: &[Surveyed],
         trials: Trials<'_>,
         planned: Option<usize>,
+        unread: &[Unread],
     ) -> Self {
         let ledger = trials.booked;
         let spent = spent(trials.all(), surveyed);
@@ -329,9 +334,10 @@ impl Summary {
             beyond_results: Vec::new(),
             priced_as: BTreeSet::new(),
             has_ledger: trials.all().next().is_some()
-                || surveyed
-                    .iter()
-                    .all(|pair| matches!(pair.standing, Standing::Missing)),
+                || (unread.is_empty()
+                    && surveyed
+                        .iter()
+                        .all(|pair| matches!(pair.standing, Standing::Missing))),
             usage: None,
             usage_unknown: 0,
             trial_seconds: 0.0,
@@ -349,6 +355,7 @@ impl Summary {
             verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
             mixed: Vec::new(),
+            unread: unread.to_vec(),
             lines: Vec::new(),
         };
         let mut tried: BTreeMap<&Pair, Tried<'_>> = BTreeMap::new();
@@ -368,10 +375,7 @@ impl Summary {
         }
         // A stranger's tree may lack pairs that nothing on disk names.
         let unnamed = planned.unwrap_or(0).saturating_sub(surveyed.len());
-        if unnamed > 0 {
-            summary.pairs += unnamed;
-            *summary.outcomes.entry(Outcome::Missing).or_default() += unnamed;
-        }
+        summary.count_unnamed(unnamed);
         summary.rate(unnamed);
         summary
     }
@@ -436,30 +440,7 @@ impl Summary {
             damage: damage_of(surveyed, outcome),
             grounds: Grounds::default(),
         };
-        damaged::count(&mut self.damaged, &line.pair, outcome, &line.damage);
-        if let (Outcome::Pass | Outcome::Fail, Some(file)) = (outcome, &surveyed.evaluation) {
-            if surveyed.is_time_unclear {
-                self.verdict_time_unclear.push(line.pair.clone());
-            }
-            if file.differs_by_bytes() {
-                self.verdict_not_by_bytes.push(line.pair.clone());
-            }
-            let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
-            line.features_passed = passed(&file.feature1)
-                .zip(passed(&file.feature2))
-                .map(|(one, two)| usize::from(one) + usize::from(two));
-            if outcome == Outcome::Fail {
-                line.why.clone_from(&surveyed.why_not);
-            }
-            if outcome == Outcome::Pass {
-                line.flagged = Flagged::of(file);
-                self.flagged.count(line.flagged.as_ref());
-                self.not_looked_at += usize::from(!file.is_looked_at());
-            }
-            line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
-            let own = file.regatta.as_ref();
-            line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
-        }
+        self.count_verdict(&mut line, surveyed);
         if let Some(told) = &surveyed.told {
             line.tell(told);
         }
@@ -517,6 +498,34 @@ impl Summary {
         line
     }
 
+    /// What of a verdict, and of what it is worth, is counted and told.
+    fn count_verdict(&mut self, line: &mut PairLine, surveyed: &Surveyed) {
+        damaged::count(&mut self.damaged, &line.pair, line.outcome, &line.damage);
+        if let (Outcome::Pass | Outcome::Fail, Some(file)) = (line.outcome, &surveyed.evaluation) {
+            if surveyed.is_time_unclear {
+                self.verdict_time_unclear.push(line.pair.clone());
+            }
+            if file.differs_by_bytes() {
+                self.verdict_not_by_bytes.push(line.pair.clone());
+            }
+            let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
+            line.features_passed = passed(&file.feature1)
+                .zip(passed(&file.feature2))
+                .map(|(one, two)| usize::from(one) + usize::from(two));
+            if line.outcome == Outcome::Fail {
+                line.why.clone_from(&surveyed.why_not);
+            }
+            if line.outcome == Outcome::Pass {
+                line.flagged = Flagged::of(file);
+                self.flagged.count(line.flagged.as_ref());
+                self.not_looked_at += usize::from(!file.is_looked_at());
+            }
+            line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
+            let own = file.regatta.as_ref();
+            line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
+        }
+    }
+
     /// A result that cannot be read had a cost and a time.
     fn count_unreadable(&mut self) {
         self.headline_cost.add(Cost::UNKNOWN);
@@ -524,7 +533,7 @@ impl Summary {
     }
 
     /// Adds a standing result's tokens and time, where they are known.
-    fn add_use(&mut self, usage: Option<Usage>, seconds: Option<f64>) {
+    pub(super) fn add_use(&mut self, usage: Option<Usage>, seconds: Option<f64>) {
         match usage {
             Some(usage) => *self.usage.get_or_insert_default() += usage,
             None => self.usage_unknown += 1,

@@ -27,6 +27,9 @@ pub fn render(summaries: &[Summary]) -> String {
             summary.counts()
         );
         out.push_str(&rates(summary));
+        if let Some(unread) = summary.not_read() {
+            let _ = writeln!(out, "  WARNING: {unread}");
+        }
         for mixed in &summary.mixed {
             let _ = writeln!(out, "  WARNING: {}", one_line(mixed, MIXED));
         }

@@ -284,9 +284,10 @@ impl Judging {
                 bytes.map_err(|error| Trouble::new("patch_unreadable", error.to_string()))?;
             Ok(bytes.unwrap_or_default())
         };
-        let features: Vec<Option<u64>> = match one.tree {
-            Tree::Solo => vec![None],
-            Tree::Coop => one.pair.features.into_iter().map(Some).collect(),
+        let features: Vec<Option<u64>> = if one.tree.is_solo() {
+            vec![None]
+        } else {
+            one.pair.features.into_iter().map(Some).collect()
         };
         let patches = features
             .into_iter()
@@ -325,7 +326,7 @@ impl Judging {
         tries: u32,
     ) -> EvalRecord {
         let features = one.pair.features;
-        let alone = one.tree == Tree::Solo;
+        let alone = one.tree.is_solo();
         let mut record = EvalRecord {
             repo: one.pair.task.repo.clone(),
             task_id: one.pair.task.task_id,

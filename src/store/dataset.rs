@@ -1,8 +1,7 @@
 //! The dataset tree on disk: `<root>/<repo>/task<id>/feature<n>/` and `<root>/subsets/`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::manifest::digest;
 use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
@@ -25,61 +24,6 @@ pub fn workspace(root: &Path, workspaces: Option<&Path>, task: &TaskKey) -> Path
         Some(dir) => task_dir(dir, task),
         None => task_dir(root, task).join("workspace"),
     }
-}
-
-/// The digest of a task's repository, as [`workspace`] has it; `None` where it cannot be read.
-#[must_use]
-pub fn workspace_digest(dir: &Path) -> Option<String> {
-    // What is not there has no content, and an empty directory has one.
-    if !dir.is_dir() {
-        return None;
-    }
-    let tree = files::tree_digest(dir, &OF_GIT).ok()?;
-    Some(match head(dir) {
-        Some(head) => digest(format!("{tree} {head}").as_bytes()),
-        None => tree,
-    })
-}
-
-/// What of a repository's `.git` is another one after a clone, a look or a clean-up of the same
-/// commit; the commit counts by its name.
-const OF_GIT: [&str; 10] = [
-    ".git/HEAD",
-    ".git/objects",
-    ".git/refs",
-    ".git/packed-refs",
-    ".git/logs",
-    ".git/index",
-    ".git/FETCH_HEAD",
-    ".git/ORIG_HEAD",
-    ".git/COMMIT_EDITMSG",
-    ".git/gc.log",
-];
-
-/// The commit that a repository is at; `None` where there is none, or git would have to be asked.
-fn head(dir: &Path) -> Option<String> {
-    let git = dir.join(".git");
-    let read = |name: &str| files::read_text(&git.join(name)).ok();
-    let head = read("HEAD")?;
-    let Some(name) = head.trim().strip_prefix("ref: ") else {
-        return Some(head.trim().to_owned());
-    };
-    // A name from a file is no way out of the directory.
-    let is_inside = Path::new(name)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    let loose = || {
-        let commit = is_inside.then(|| read(name)).flatten()?;
-        Some(commit.trim().to_owned())
-    };
-    let packed = || {
-        let all = read("packed-refs")?;
-        let mut lines = all.lines().filter_map(|line| line.split_once(' '));
-        lines
-            .find(|(_, known)| *known == name)
-            .map(|(commit, _)| commit.to_owned())
-    };
-    loose().or_else(packed)
 }
 
 /// The dataset at a directory.
@@ -245,65 +189,4 @@ impl DatasetDir {
 /// Whether a name from a data file can be joined to a path without leaving its parent.
 fn is_directory_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A repository at a commit, as git leaves it on disk.
-    fn repository(files: &[(&str, &str)]) -> Option<String> {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = dir.path().join(name);
-            files::create_dir(path.parent().unwrap()).unwrap();
-            files::write_in_place(&path, text.as_bytes()).unwrap();
-        }
-        workspace_digest(dir.path())
-    }
-
-    #[test]
-    fn a_repository_is_its_files_and_its_commit_however_git_keeps_it() {
-        let at = |commit: &str| {
-            let commit = format!("{commit}\n");
-            repository(&[
-                ("loom.sh", "weave"),
-                (".git/HEAD", "ref: refs/heads/main\n"),
-                (".git/refs/heads/main", &commit),
-            ])
-        };
-        let same = at("aaaa");
-        assert!(same.is_some());
-        let packed = repository(&[
-            ("loom.sh", "weave"),
-            (".git/HEAD", "ref: refs/heads/main\n"),
-            (
-                ".git/packed-refs",
-                "# pack-refs with: peeled\nbbbb refs/heads/other\naaaa refs/heads/main\n",
-            ),
-            (".git/objects/pack/x", "packed"),
-        ]);
-        assert_eq!(packed, same);
-        let detached = repository(&[("loom.sh", "weave"), (".git/HEAD", "aaaa\n")]);
-        assert_eq!(detached, same);
-        assert_ne!(at("bbbb"), same);
-        let edited = repository(&[("loom.sh", "spin"), (".git/HEAD", "aaaa\n")]);
-        assert_ne!(edited, same);
-        let hooked = repository(&[
-            ("loom.sh", "weave"),
-            (".git/HEAD", "aaaa\n"),
-            (".git/hooks/post-commit", "x"),
-        ]);
-        assert_ne!(hooked, same, "hooks have a say");
-    }
-
-    #[test]
-    fn what_is_not_there_has_no_digest_and_no_name_leads_outside() {
-        assert_eq!(workspace_digest(Path::new("/nonexistent/loom")), None);
-        let strange = repository(&[(".git/HEAD", "ref: ../../../etc/hostname\n")]);
-        assert_eq!(
-            strange,
-            repository(&[(".git/HEAD", "ref: /etc/hostname\n")])
-        );
-    }
 }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::contents::is_run;
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, RunName, TaskKey};
+use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, nearest};
+use crate::files;
 use crate::hint;
-use crate::{files, process};
 
 /// The root of the log tree, `logs/`.
 #[derive(Clone, Debug)]
@@ -52,16 +53,34 @@ impl LogTree {
         Ok(runs)
     }
 
+    /// The directories that hold a run whose name is none that a run can have.
+    pub fn misnamed(&self) -> Result<Vec<String>> {
+        let mut paths = files::list(&self.root)?;
+        paths.retain(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_none_or(|name| name.parse::<RunName>().is_err()) && is_run(path)
+        });
+        let names = paths.iter().filter_map(|path| path.file_name());
+        Ok(names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect())
+    }
+
     /// The named runs, or all of them when none is named.
     pub fn select(&self, names: &[RunName]) -> Result<Vec<RunDir>> {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
-            return Err(
-                Error::usage(format!("no runs under {}", self.root.display())).hint(format!(
+            let error = Error::usage(format!("no runs under {}", self.root.display()));
+            return Err(match self.misnamed()?.first() {
+                Some(name) => error.hint(format!(
+                    "`{}` has results, but no name that a run can have: letters, digits, `.`, `_` and `-`; rename it",
+                    name.escape_debug()
+                )),
+                None => error.hint(format!(
                     "`{}` makes them; --logs-dir names another tree",
                     hint::command("run")
                 )),
-            );
+            });
         }
         if names.is_empty() {
             return Ok(all);
@@ -133,9 +152,7 @@ impl RunDir {
     /// Whether there is a run here.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.config_json().is_file()
-            || self.manifest().is_file()
-            || Tree::ALL.iter().any(|tree| self.tree(*tree).is_dir())
+        is_run(&self.path)
     }
 
     /// Upstream's `config.json`.
@@ -159,7 +176,10 @@ impl RunDir {
     /// The directory of one of upstream's settings.
     #[must_use]
     pub fn tree(&self, tree: Tree) -> PathBuf {
-        self.path.join(tree.name())
+        match tree {
+            Tree::Solo | Tree::Coop => self.path.join(tree.name()),
+            Tree::OldSolo | Tree::OldCoop => self.path.clone(),
+        }
     }
 
     /// The directory of one pair.
@@ -238,36 +258,6 @@ impl RunDir {
     pub fn agent_config(&self) -> PathBuf {
         self.own().join("agent-config.yaml")
     }
-
-    /// Every pair directory of the run, with the tree it stands in, in order.
-    pub fn pairs(&self) -> Result<Vec<(Tree, Pair)>> {
-        let mut tasks = Vec::new();
-        for tree in Tree::ALL {
-            for repo_dir in files::list(&self.tree(tree))? {
-                let Some(repo) = repo_dir.file_name().and_then(|name| name.to_str()) else {
-                    continue;
-                };
-                for task_dir in files::list(&repo_dir).unwrap_or_default() {
-                    let id = task_dir.file_name().and_then(|name| name.to_str());
-                    if let Some(id) = id.and_then(|id| id.parse().ok()) {
-                        tasks.push((tree, TaskKey::new(repo, id), task_dir));
-                    }
-                }
-            }
-        }
-        let of_tasks = process::in_parallel(&tasks, |(tree, task, dir)| {
-            let pairs = files::list(dir).unwrap_or_default();
-            let names = pairs.iter().filter_map(|dir| dir.file_name()?.to_str());
-            names
-                .filter_map(|name| Pair::from_dir_name(task.clone(), name))
-                .map(|pair| (*tree, pair))
-                .collect::<Vec<_>>()
-        });
-        let mut found = of_tasks.concat();
-        // By number: as text, task 10 comes before task 9.
-        found.sort();
-        Ok(found)
-    }
 }
 
 /// The directory of one pair, with the names of the files in it.
@@ -327,7 +317,7 @@ impl PairDir {
 
     fn stem(&self, feature: Option<u64>) -> String {
         match (self.tree, feature) {
-            (Tree::Coop, Some(feature)) => format!("agent{feature}"),
+            (Tree::Coop | Tree::OldCoop, Some(feature)) => format!("agent{feature}"),
             _ => "solo".to_owned(),
         }
     }

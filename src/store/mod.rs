@@ -2,6 +2,7 @@
 
 pub mod aside;
 pub mod begun;
+pub mod contents;
 pub mod dataset;
 pub mod diagnosis;
 pub mod eval;
@@ -24,6 +25,7 @@ pub mod stream;
 mod tokens;
 pub mod trajectory;
 pub mod words;
+pub mod workspace;
 
 pub use begun::Begun;
 pub use diagnosis::{Cause, Diagnosis, Evidence};

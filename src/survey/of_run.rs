@@ -21,8 +21,8 @@ use crate::store::result::ERROR;
 use crate::store::trajectory::Trajectory;
 use crate::store::words::Words;
 use crate::store::{
-    AgentRecord, Ledger, Manifest, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result,
-    stream, trajectory,
+    AgentRecord, Ledger, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result, stream,
+    trajectory,
 };
 use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, is_free, told};
 
@@ -209,22 +209,10 @@ impl Survey<'_> {
         }
     }
 
-    /// Judges every pair of a plan, or all that are there when the run has no manifest.
-    pub fn all(&self, manifest: Option<&Manifest>) -> Result<Vec<Surveyed>> {
-        let pairs: Vec<(Tree, Pair)> = match manifest {
-            Some(manifest) => {
-                let tree = manifest.setting.tree();
-                manifest
-                    .pairs
-                    .iter()
-                    .map(|pair| (tree, pair.clone()))
-                    .collect()
-            }
-            None => self.run.pairs()?,
-        };
-        Ok(process::in_parallel(&pairs, |(tree, pair)| {
-            self.pair(*tree, pair)
-        }))
+    /// Judges these pairs.
+    #[must_use]
+    pub fn all(&self, pairs: &[(Tree, Pair)]) -> Vec<Surveyed> {
+        process::in_parallel(pairs, |(tree, pair)| self.pair(*tree, pair))
     }
 
     /// Tags a result with its cause, or takes a tag away that no longer applies; true when the

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
 use crate::store::begun::DIED;
+use crate::store::contents::{Contents, Unread};
 use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
@@ -26,6 +27,8 @@ pub struct Stand {
     pub surveyed: Vec<Surveyed>,
     /// Trials that began and that the ledger lacks.
     pub unbooked: Vec<LedgerEntry>,
+    /// Where it has results that are no pair's of it.
+    pub unread: Vec<Unread>,
     /// As they are where the run asked its model.
     pub prices: PriceTable,
 }
@@ -36,13 +39,25 @@ impl Stand {
         let manifest = Manifest::read(run)?;
         let books = Books::read(run)?;
         let prices = prices.at(asked_the_provider(manifest.as_ref()));
-        let surveyed = books.survey(run, rules, &prices).all(manifest.as_ref())?;
+        let Contents { pairs, unread } = match &manifest {
+            Some(manifest) => {
+                let tree = manifest.setting.tree();
+                let pairs = manifest.pairs.iter();
+                Contents {
+                    pairs: pairs.map(|pair| (tree, pair.clone())).collect(),
+                    unread: run.beside(tree),
+                }
+            }
+            None => run.contents()?,
+        };
+        let surveyed = books.survey(run, rules, &prices).all(&pairs);
         let unbooked = unbooked(run, manifest.as_ref(), &books.ledger, &surveyed)?;
         Ok(Self {
             manifest,
             books,
             surveyed,
             unbooked,
+            unread,
             prices,
         })
     }

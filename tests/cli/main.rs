@@ -23,6 +23,7 @@ mod hostile;
 mod in_force;
 mod killed;
 mod layers;
+mod layouts;
 mod limits;
 mod listener;
 mod native;

@@ -3,7 +3,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::process::Command;
 
+use regatta::store::workspace::older_world_of;
 use serde_json::{Value, json};
 
 use crate::listener::Listener;
@@ -97,7 +99,7 @@ fn a_resume_over_a_changed_dataset_is_refused_with_what_differs() {
     let files = pin["files"].as_object().unwrap();
     assert_eq!(files.len(), 10, "three features, and the runner: {files:?}");
     assert!(files.values().all(is_digest), "{files:?}");
-    assert!(is_digest(&pin["world"]["workspace"]), "{pin}");
+    assert!(is_digest(&pin["world"]["work_tree"]), "{pin}");
     // The same again is the same.
     world.reopen(TIDE);
     world.run(&[]).code(0);
@@ -139,6 +141,95 @@ fn a_workspace_that_changed_is_another_world() {
     world.run(&[]).code(2).says("task tide_task/1: workspace ");
 }
 
+/// Runs git in a directory, with nothing of this machine's configuration.
+fn git(dir: &Path, args: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@localhost"]);
+    git.args(args).current_dir(dir);
+    for (name, value) in [
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+    ] {
+        git.env(name, value);
+    }
+    let ran = git.output().unwrap();
+    assert!(ran.status.success(), "git {args:?}: {ran:?}");
+}
+
+const TIDE_WORKSPACE: &str = "ds/tide_task/task1/workspace";
+
+/// What git keeps of the same commit is another thing after each of these.
+#[test]
+fn a_workspace_that_git_cleaned_up_or_cloned_is_the_same() {
+    let world = World::new();
+    let workspace = world.place.join(TIDE_WORKSPACE);
+    git(&workspace, &["init", "-q", "-b", "main"]);
+    git(&workspace, &["add", "-A"]);
+    git(&workspace, &["commit", "-qm", "The base"]);
+    world.run(&["--eval"]).code(0);
+    let pin = world.pin("tide_task/1");
+    let goes_on = || {
+        world.regatta(&["eval"]).code(0).says("nothing to judge");
+        world.reopen(TIDE);
+        world.run(&["--eval"]).code(0);
+        assert_eq!(world.pin("tide_task/1"), pin);
+    };
+    git(&workspace, &["gc", "-q"]);
+    git(&workspace, &["update-server-info"]);
+    git(&workspace, &["checkout", "-q", "--detach"]);
+    goes_on();
+    world.place.write(
+        &format!("{TIDE_WORKSPACE}/.git/info/exclude"),
+        "# nothing\n",
+    );
+    std::fs::create_dir(workspace.join("__pycache__")).unwrap();
+    goes_on();
+    let moved = world.place.join("moved");
+    std::fs::rename(&workspace, &moved).unwrap();
+    git(
+        world.place.path(),
+        &["clone", "-q", "moved", TIDE_WORKSPACE],
+    );
+    goes_on();
+    // What has a say in what agents submit is another workspace, and so is another commit.
+    world.reopen(TIDE);
+    let attributes = format!("{TIDE_WORKSPACE}/.git/info/attributes");
+    world.place.write(&attributes, "*.py text eol=crlf\n");
+    world.run(&[]).code(2).says("task tide_task/1: workspace ");
+    std::fs::remove_file(world.place.join(&attributes)).unwrap();
+    git(&workspace, &["commit", "-q", "--allow-empty", "-m", "More"]);
+    world.run(&[]).code(2).says("task tide_task/1: workspace ");
+}
+
+#[test]
+fn what_an_older_version_pinned_is_held_against_its_own_digest() {
+    let world = judged();
+    let older = older_world_of(&world.place.join(TIDE_WORKSPACE)).unwrap();
+    let older = serde_json::to_value(older).unwrap();
+    assert!(is_digest(&older["workspace"]), "{older}");
+    let mut manifest = world.place.json(MANIFEST);
+    let pin = manifest["tasks"]["tide_task/1"].clone();
+    manifest["tasks"]["tide_task/1"]["world"] = older.clone();
+    let manifest = manifest.to_string();
+    world.place.write(MANIFEST, &manifest);
+    let file = format!("{TIDE}/eval.json");
+    let mut judged = world.place.json(&file);
+    judged["regatta"]["judged_with"]["world"] = older;
+    world.place.write(&file, judged.to_string());
+    world.regatta(&["eval"]).code(0).says("nothing to judge");
+    world.reopen("logs/x-solo/solo/ferry_task/1/f1_f2");
+    world.run(&[]).code(0);
+    // From then on it is pinned by today's.
+    assert_eq!(world.pin("tide_task/1"), pin);
+    // A change since is seen.
+    world.place.write(MANIFEST, &manifest);
+    world.place.write(&format!("{TIDE_WORKSPACE}/new"), "x");
+    let told = "tide_task/1: workspace (by an older digest)";
+    world.regatta(&["eval", "--dry-run"]).prints(told);
+    world.reopen(TIDE);
+    world.run(&[]).code(2).says(told);
+}
+
 #[test]
 fn where_nothing_is_left_to_run_a_changed_dataset_is_a_warning() {
     let world = World::new();
@@ -171,7 +262,7 @@ fn older_manifests_match_any_dataset() {
     world.run(&[]).code(0);
     let pin = world.pin("tide_task/1");
     assert!(is_digest(&pin["files"]["runner.sh"]), "{pin}");
-    assert!(is_digest(&pin["world"]["workspace"]), "{pin}");
+    assert!(is_digest(&pin["world"]["work_tree"]), "{pin}");
     // What was not used since is not known.
     assert!(world.pin("ferry_task/1")["world"].is_null());
 }
@@ -239,7 +330,7 @@ fn what_was_judged_with_another_dataset_is_judged_anew() {
             "runner.sh"
         ]
     );
-    assert!(is_digest(&before["world"]["workspace"]), "{before}");
+    assert!(is_digest(&before["world"]["work_tree"]), "{before}");
     assert_eq!(evaluated(&world), 3);
     // The text is the agents' business: no verdict depends on it.
     world.change("ds/ferry_task/task1/feature1/feature.md");

@@ -17,8 +17,9 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runner::{Event, Sink};
 use crate::sandbox::docker::{Docker, Endpoint};
-use crate::store::dataset::{workspace, workspace_digest};
+use crate::store::dataset::workspace;
 use crate::store::manifest::{Accepted, task_changes};
+use crate::store::workspace::world_of;
 use crate::store::{Manifest, RunDir};
 
 /// The tasks of a plan as they are now.
@@ -32,10 +33,7 @@ impl Pinned {
     /// Looks at the dataset, and at the images and workspaces that `old` names.
     pub async fn now(config: &Config, pairs: &[Pair], old: impl Iterator<Item = &Pin>) -> Self {
         let mut present = Present::of(config);
-        let is_image = |pin: &Pin| {
-            let world = pin.world.as_ref();
-            world.is_some_and(|world| !matches!(world, World::Workspace(_)))
-        };
+        let is_image = |pin: &Pin| pin.world.as_ref().is_some_and(World::is_image);
         if old.into_iter().any(is_image) {
             present.ask_for_images().await;
         }
@@ -236,7 +234,7 @@ impl Listening {
             return Ok(None);
         };
         // Workspaces were all looked at before anything ran.
-        if matches!(pin.world, Some(World::Workspace(_))) {
+        if pin.world.as_ref().is_some_and(|world| !world.is_image()) {
             return Ok(None);
         }
         let now = Pin {
@@ -265,7 +263,7 @@ impl Listening {
         }
         let dataset = options::dataset_alone(&self.config)?;
         let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);
-        let digest = tokio::task::spawn_blocking(move || workspace_digest(&dir)).await;
-        Ok(digest.ok().flatten().map(World::Workspace))
+        let world = tokio::task::spawn_blocking(move || world_of(&dir)).await;
+        Ok(world.ok().flatten())
     }
 }
