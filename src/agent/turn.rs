@@ -566,12 +566,24 @@ impl Turn {
         }
     }
 
+    /// Whether a call is under way that may be billed: one that waits for its next try is not at the
+    /// endpoint.
+    fn is_asking(&self) -> bool {
+        let waiting = self.agent.client.waiting();
+        let may_be_billed = waiting.is_none_or(|waiting| waiting.may_be_billed());
+        self.asking_since.is_some() && may_be_billed
+    }
+
     /// The time is up in the middle of a call: the agent's own doing, unless it was this call that
     /// took the time. Then it is the endpoint's, which hangs or fails.
     fn time_is_up(&self) -> Result<Option<Reply>, Failure> {
         let waited = self.asking_since.map(|since| since.elapsed());
         let limit = self.agent.times.trial.unwrap_or(Duration::MAX);
         if self.steps == 0 || waited.is_some_and(|waited| waited > limit / 2) {
+            let waiting = self.agent.client.waiting();
+            if let Some(failed) = waiting.and_then(|waiting| waiting.failed) {
+                return Err(self.failed(failed));
+            }
             return Err(Failure {
                 keeps_work: true,
                 ..Failure::new(
@@ -771,7 +783,7 @@ impl Turn {
             }
             Place::Gone => {}
         }
-        let mut was_asking = self.asking_since.is_some();
+        let mut was_asking = self.is_asking();
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,

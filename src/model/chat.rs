@@ -104,8 +104,8 @@ pub struct Reply {
     pub cost: Option<f64>,
     /// The endpoint's response, whole.
     pub raw: Value,
-    /// Time lost to rate limits before this reply: waiting for the shared pace and backing off
-    /// after a 429. Other retries count as working time.
+    /// Time lost to the endpoint before this reply: waiting for the shared pace, and in pauses that it
+    /// asked for or after which it had too much to do. Other retries count as working time.
     pub rate_limited: Duration,
     /// Whether earlier tries may have been billed as well: answers that were none, or that came too
     /// late.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
+use super::under_way::{UnderWay, Waiting};
 use super::wire;
 use crate::bench::Price;
 use crate::error::{self, Error};
@@ -71,6 +72,7 @@ pub struct Client {
     left_out: Mutex<BTreeSet<String>>,
     /// Whether it was answered before: its settings can be.
     was_answered: AtomicBool,
+    under_way: Mutex<UnderWay>,
 }
 
 /// What was asked in the end, and what became of it.
@@ -149,6 +151,7 @@ impl Client {
             pace: options.pace,
             left_out: Mutex::default(),
             was_answered: AtomicBool::default(),
+            under_way: Mutex::default(),
         }
     }
 
@@ -212,10 +215,24 @@ impl Client {
         }
     }
 
-    /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
+    /// How long the endpoint has kept this client waiting so far: slowed by its rate limits, for all
+    /// who call it, or in pauses of this client's own.
     #[must_use]
     pub fn slowed(&self) -> Duration {
-        self.pace.slowed()
+        let slowed = self.pace.slowed();
+        slowed + self.under_way().lost(slowed)
+    }
+
+    /// What the call under way waits for; `None` where a try of it is at the endpoint.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.under_way().waiting().cloned()
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body of the call that [`Client::chat`] makes.
@@ -231,8 +248,10 @@ impl Client {
     async fn exchange(&self, request: &Value, mut discarded: bool) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
         let mut tried = 0;
+        self.under_way().waits(None);
         loop {
             let (permit, waited) = self.pace.enter().await;
+            self.under_way().goes_out();
             rate_limited += waited;
             tried += 1;
             let failure = match self.attempt(request).await {
@@ -267,11 +286,27 @@ impl Client {
             };
             let may_pass =
                 failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
-            if tried >= failure.tries(self.tries) || !may_pass {
-                return Err(self.error(failure, tried, discarded));
+            let is_last = tried >= failure.tries(self.tries) || !may_pass;
+            let is_lost = failure.asks_for_a_pause();
+            let error = self.error(failure, tried, discarded);
+            if is_last {
+                return Err(error);
             }
-            tokio::time::sleep(pause).await;
+            self.under_way().waits(Some(error));
+            rate_limited += self.wait(pause, is_lost).await;
         }
+    }
+
+    /// Waits before the next try; gives how much of it was lost to the endpoint, beside what its
+    /// pace tells.
+    async fn wait(&self, pause: Duration, is_lost: bool) -> Duration {
+        if is_lost {
+            let slowed = self.pace.slowed();
+            self.under_way().pauses(slowed);
+        }
+        tokio::time::sleep(pause).await;
+        let slowed = self.pace.slowed();
+        self.under_way().goes_on(slowed)
     }
 
     /// The reply that an exchange ended in, with what it was the first to go without.

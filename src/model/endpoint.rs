@@ -81,8 +81,11 @@ const PASSES: [&str; 8] = [
     ROUTE_LOST,
 ];
 
+/// The rules of an endpoint that is asked more than it can answer.
+const OVERLOADS: [&str; 2] = ["rate_limit", "overloaded"];
+
 /// The rules of refusals that may be a limit's of the account, and that limit's.
-const LIMITS: [&str; 2] = ["rate_limit", "quota_exhausted"];
+const LIMITS: [&str; 3] = ["rate_limit", "overloaded", "quota_exhausted"];
 const USAGE_LIMIT: &str = "usage_limit";
 
 /// How often a generation is asked for that its endpoint could not use.
@@ -129,6 +132,19 @@ impl Failure {
         } else {
             most
         }
+    }
+
+    /// Whether the pause before the next try is the endpoint's wish, so that its time is not the
+    /// agent's: it has too much to do, or says how long to wait.
+    pub fn asks_for_a_pause(&self) -> bool {
+        OVERLOADS.contains(&self.rule())
+            || matches!(
+                self,
+                Self::Status {
+                    retry_after: Some(_),
+                    ..
+                }
+            )
     }
 
     /// A refusal with the time at which it says, in its header or in its whole body, that it passes.

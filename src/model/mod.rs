@@ -19,4 +19,5 @@ pub mod reset;
 mod rule;
 pub mod script;
 pub mod tape;
+pub mod under_way;
 mod wire;

@@ -7,7 +7,7 @@ use regatta::engine::fake::{Fake, Outcome};
 use regatta::runner::RunEnd;
 use regatta::triage::Rules;
 
-use crate::listener::{Listener, SUBMITS, reply};
+use crate::listener::{Listener, SUBMITS, answer, reply};
 use crate::plan::install;
 use crate::runner::{Bench, error, name, outcomes};
 use crate::support::{Place, Ran, wait_until};
@@ -314,6 +314,84 @@ fn the_words_of_a_limit_count_whatever_its_status() {
         .says("`usage_limit`")
         .says("--max-wait (2h 00m)");
     assert_eq!(listener.asked().len(), 1);
+}
+
+/// An endpoint that has too much to do says when to come back, as one with a limit does.
+#[test]
+fn a_pause_that_an_overloaded_endpoint_asks_for_is_no_time_of_the_agents() {
+    for (status, header, is_lost) in [
+        (429, "Retry-After: 0.2\r\n", true),
+        (503, "Retry-After: 0.2\r\n", true),
+        (529, "Retry-After: 0.2\r\n", true),
+        (500, "Retry-After: 0.2\r\n", true),
+        (500, "", false),
+    ] {
+        let place = Place::new();
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => answer(status, header, r#"{"error":{"message":"busy"}}"#),
+                _ => reply(SUBMITS),
+            })
+        });
+        configure(&place, &listener);
+        Ran::of(&command(&place, &[]).output().unwrap()).code(0);
+        let dir = "cb/logs/t-solo/solo/lighthouse_task/7/f1_f2";
+        let trajectory = place.json(&format!("{dir}/solo_traj.json"));
+        let lost = trajectory["messages"][2]["extra"]["rate_limited_seconds"].as_f64();
+        let lost = lost.unwrap();
+        // It begins with the refusal.
+        assert_eq!(lost >= 0.1, is_lost, "{status} {header}: {lost}");
+        assert_eq!(lost > 0.0, is_lost, "{status} {header}: {lost}");
+    }
+}
+
+#[test]
+fn a_trial_whose_time_is_up_in_a_pause_ends_with_what_the_endpoint_said() {
+    let place = Place::new();
+    let listener = Listener::answering(|_| {
+        Some(answer(
+            503,
+            "Retry-After: 500\r\n",
+            r#"{"error":{"message":"All lamps are busy."}}"#,
+        ))
+    });
+    configure(&place, &listener);
+    let more = "[attempts]\nmax_attempts = 1\n[limits]\ntask_timeout = \"3s\"\n[native]\nrate_limits_count = true\n";
+    place.write(
+        "regatta.toml",
+        format!("{}{more}", place.read("regatta.toml")),
+    );
+    Ran::of(&command(&place, &[]).output().unwrap()).code(1);
+    let result = place.json("cb/logs/t-solo/solo/lighthouse_task/7/f1_f2/result.json");
+    let agent = &result["agent"];
+    let error = agent["error"].as_str().unwrap();
+    assert!(error.starts_with("regatta/overloaded: "), "{error}");
+    assert!(
+        error.ends_with(r#"(tried 1 times): {"error":{"message":"All lamps are busy."}}"#),
+        "{error}"
+    );
+    // It was refused: nothing of it is billed.
+    assert_eq!(agent["usage_unknown"], false);
+    assert_eq!(agent["cost"], 0.0);
+    assert_eq!(place.lines("t-solo", "ledger")[0]["cost"], 0.0);
+}
+
+#[test]
+fn an_overload_that_lasts_for_hours_is_a_limit_with_its_time() {
+    for status in [503, 529] {
+        let place = Place::new();
+        let listener = Listener::answering(move |_| {
+            let body = r#"{"error":{"message":"The lamps are being mended."}}"#;
+            Some(answer(status, "Retry-After: 7200\r\n", body))
+        });
+        configure(&place, &listener);
+        let run = command(&place, &["--max-wait", "1h"]).output().unwrap();
+        Ran::of(&run)
+            .code(3)
+            .says("`usage_limit`")
+            .says("it resets at 20");
+        assert_eq!(listener.asked().len(), 1);
+    }
 }
 
 /// A stand-in for the CLI with Claude Code in it: the limit stands in the agent's stream only.
