@@ -22,7 +22,7 @@ use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::ids::Ids;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
-use crate::model::tape::{Ended, Tape};
+use crate::model::tape::{Ended, GivenUp, Tape};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
 use crate::store::result;
 
@@ -501,11 +501,13 @@ impl Turn {
             }
         };
         self.asking_since = None;
+        let wasted = self.agent.client.take_wasted();
+        self.book(&wasted);
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
-                if error.may_be_billed() {
-                    self.has_unknown_usage = true;
+                self.has_unknown_usage |= error.may_be_billed();
+                if error.may_be_billed() || !wasted.is_empty() {
                     (self.agent.on_spent)(self.spending());
                 }
                 return Err(self.failed(error));
@@ -525,6 +527,17 @@ impl Turn {
         }
         (self.agent.on_spent)(self.spending());
         Ok(Some(reply))
+    }
+
+    /// Books generations that were no reply, by the tokens that each told.
+    fn book(&mut self, wasted: &[Usage]) {
+        for usage in wasted {
+            self.usage += *usage;
+            match self.agent.client.cost_of(*usage) {
+                Some(cost) => self.cost += cost,
+                None => self.has_unknown_cost = true,
+            }
+        }
     }
 
     /// A failed call, as this conversation puts it: the same refusal means something else before
@@ -783,7 +796,11 @@ impl Turn {
             }
             Place::Gone => {}
         }
-        let mut was_asking = self.is_asking();
+        // It was given up on, and may be billed all the same.
+        let mut call = GivenUp {
+            was_asking: self.is_asking(),
+            wasted: self.agent.client.take_wasted(),
+        };
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
@@ -801,8 +818,8 @@ impl Turn {
                 },
                 _ => Ended::Itself,
             };
-            match self.tape.lock().await.end(ended, was_asking) {
-                Ok(was) => was_asking = was,
+            match self.tape.lock().await.end(ended, call.clone()) {
+                Ok(given_up) => call = given_up,
                 Err(error) => status = Status::Failed(error.into()),
             }
         }
@@ -811,10 +828,8 @@ impl Turn {
             Status::SandboxEnded(how) => Some(how.as_str()),
             _ => None,
         };
-        if was_asking {
-            // The call was given up on, and may be billed all the same.
-            self.has_unknown_usage = true;
-        }
+        self.has_unknown_usage |= call.was_asking;
+        self.book(&call.wasted);
         let submission = String::from_utf8_lossy(&patch);
         self.transcript.end(status.word(), &submission, error);
         AgentEnd {

@@ -15,7 +15,7 @@ use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
 use super::under_way::{UnderWay, Waiting};
 use super::wire;
-use crate::bench::Price;
+use crate::bench::{Price, Usage};
 use crate::error::{self, Error};
 use crate::secret::{Mask, Secret, masked_url};
 
@@ -229,6 +229,28 @@ impl Client {
         self.under_way().waiting().cloned()
     }
 
+    /// The tokens of generations that were no reply, one by one, which nobody has taken yet.
+    pub fn take_wasted(&self) -> Vec<Usage> {
+        std::mem::take(self.under_way().wasted())
+    }
+
+    /// The same; they stay.
+    #[must_use]
+    pub fn wasted(&self) -> Vec<Usage> {
+        self.under_way().wasted().clone()
+    }
+
+    /// Takes up what a recording says of such generations.
+    pub fn waste(&self, usages: Vec<Usage>) {
+        self.under_way().wastes(usages);
+    }
+
+    /// What a call with these tokens costs in USD, where the price is known.
+    #[must_use]
+    pub fn cost_of(&self, usage: Usage) -> Option<f64> {
+        self.price.and_then(|price| price.of(usage))
+    }
+
     fn under_way(&self) -> MutexGuard<'_, UnderWay> {
         self.under_way
             .lock()
@@ -244,7 +266,7 @@ impl Client {
     }
 
     /// Sends a request until a chat response comes or trying again makes no sense. `discarded`:
-    /// whether earlier tries of the same call may be billed.
+    /// whether earlier tries of the same call may be billed, with tokens that are not known.
     async fn exchange(&self, request: &Value, mut discarded: bool) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
         let mut tried = 0;
@@ -254,7 +276,7 @@ impl Client {
             self.under_way().goes_out();
             rate_limited += waited;
             tried += 1;
-            let failure = match self.attempt(request).await {
+            let (failure, wasted) = match self.attempt(request).await {
                 Ok(response) => {
                     self.was_answered.store(true, Ordering::Relaxed);
                     permit.succeeded();
@@ -264,12 +286,15 @@ impl Client {
                         discarded,
                     });
                 }
-                Err(failure) if self.was_answered.load(Ordering::Relaxed) => {
-                    failure.after_answers()
+                Err((failure, wasted)) if self.was_answered.load(Ordering::Relaxed) => {
+                    (failure.after_answers(), wasted)
                 }
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
-            discarded |= failure.may_be_billed();
+            if failure.may_be_billed() {
+                discarded |= wasted.is_none();
+                self.under_way().wastes(wasted);
+            }
             let pause = if let Failure::Status {
                 status: 429,
                 retry_after,
@@ -326,10 +351,7 @@ impl Client {
         Ok(Reply {
             message,
             usage,
-            cost: self
-                .price
-                .zip(usage)
-                .and_then(|(price, usage)| price.of(usage)),
+            cost: usage.and_then(|usage| self.cost_of(usage)),
             raw,
             rate_limited,
             discarded,
@@ -338,9 +360,14 @@ impl Client {
         })
     }
 
-    async fn attempt(&self, request: &Value) -> Result<Value, Failure> {
-        let response = self.endpoint.post(request).await?;
-        self.read(&response).map(|_| response)
+    /// One try; where it fails, also the tokens that it tells all the same.
+    async fn attempt(&self, request: &Value) -> Result<Value, (Failure, Option<Usage>)> {
+        let response = self.endpoint.post(request).await;
+        let response = response.map_err(|failure| (failure, None))?;
+        match self.read(&response) {
+            Ok(_) => Ok(response),
+            Err(failure) => Err((failure, self.wire.usage(&response))),
+        }
     }
 
     fn read(&self, response: &Value) -> Result<Said, Failure> {
@@ -405,6 +432,7 @@ impl Client {
                 body,
                 tries,
                 rule,
+                may_be_billed,
             },
         }
     }

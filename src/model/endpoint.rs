@@ -41,6 +41,8 @@ pub(super) enum Failure {
         why: String,
         /// Whether the request cannot be sent at all: the URL is none.
         hopeless: bool,
+        /// Whether it was sent, so that it may have been read.
+        sent: bool,
     },
     /// No whole response came in time.
     TimedOut,
@@ -176,7 +178,7 @@ impl Failure {
     /// Whether the try may be billed all the same.
     pub fn may_be_billed(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => false,
+            Self::Unreachable { sent, .. } => *sent,
             Self::TimedOut | Self::Malformed { .. } => true,
             Self::Status {
                 rule,
@@ -299,6 +301,7 @@ impl Endpoint {
         Failure::Unreachable {
             why: self.hide(&innermost(error)),
             hopeless: error.is_builder(),
+            sent: !error.is_builder() && !error.is_connect(),
         }
     }
 

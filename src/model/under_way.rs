@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::chat::ChatError;
+use crate::bench::Usage;
 
 /// A call that is not at the endpoint for the moment: it waits for its next try.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,8 @@ pub(super) struct UnderWay {
     lost: Duration,
     /// Such a pause that goes on: since when, and how long the pace had been slowed until then.
     pause: Option<(Instant, Duration)>,
+    /// The tokens of generations that were no reply, one by one, until they are booked.
+    wasted: Vec<Usage>,
 }
 
 impl UnderWay {
@@ -41,6 +44,16 @@ impl UnderWay {
     /// A try begins.
     pub fn goes_out(&mut self) {
         self.waiting = None;
+    }
+
+    /// A generation was no reply, and told its tokens.
+    pub fn wastes(&mut self, usages: impl IntoIterator<Item = Usage>) {
+        self.wasted.extend(usages);
+    }
+
+    /// Those that are not booked yet.
+    pub fn wasted(&mut self) -> &mut Vec<Usage> {
+        &mut self.wasted
     }
 
     /// What it waits for.

@@ -358,9 +358,13 @@ fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
 #[test]
 fn a_replay_knows_as_much_of_what_was_spent() {
     let failed = cohere("TIMEOUT", "", &Value::Null);
+    let usage = json!({"tokens": {"input_tokens": 1000, "output_tokens": 4000}});
+    let told = cohere("ERROR", "I", &usage);
     let refused = answer(401, "", "{}");
     for (answers, usage_unknown) in [
         (vec![failed.clone()], true),
+        (vec![told.clone()], false),
+        (vec![told, answer(500, "", "{}")], false),
         (vec![failed, refused.clone()], true),
         (vec![answer(504, "", "<html>")], true),
         (vec![refused], false),

@@ -80,6 +80,19 @@ impl Wire {
         }
     }
 
+    /// The tokens that a response tells of, whether it is a reply or not.
+    pub(super) fn usage(self, body: &Value) -> Option<Usage> {
+        let (message, usage) = match self {
+            Self::OpenAi => (
+                &body["choices"][0]["message"],
+                told::of_openai(&body["usage"]),
+            ),
+            Self::CohereV2 => (&body["message"], told::of_cohere(&body["usage"])),
+        };
+        let is_empty = text(&message["content"]).is_empty() && calls(message).is_empty();
+        usage.filter(|usage| is_empty || usage.output_tokens > 0)
+    }
+
     /// What stands for the message of a response that has none, nor a text in another format's
     /// place.
     pub(super) fn without_message(self, body: &Value) -> Option<(Message, Option<Usage>)> {
