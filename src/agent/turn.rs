@@ -644,6 +644,9 @@ impl Turn {
         }
         let mut actions = Vec::new();
         for call in &reply.message.tool_calls {
+            if call.name.is_empty() {
+                return Err("its tool call names no tool".to_owned());
+            }
             if call.name != "bash" {
                 return Err(format!("there is no tool `{}`", call.name));
             }

@@ -391,6 +391,63 @@ fn a_replay_knows_as_much_of_what_was_spent() {
     }
 }
 
+/// Beside a call that can be used, too: what was paid for is a step.
+#[test]
+fn a_call_that_names_no_tool_is_told_to_the_model() {
+    let good = calls("stop", r#"{"command": "ls"}"#)["message"]["tool_calls"][0].clone();
+    for list in [
+        json!([{"id": "x", "type": "function", "function": {"name": null, "arguments": "{}"}}]),
+        json!([{"id": "x", "type": "function"}]),
+        json!([{"id": "x", "type": "custom"}]),
+        json!([null]),
+        json!([good, {"id": "x", "function": {"arguments": "{}"}}]),
+    ] {
+        let message = json!({"role": "assistant", "content": null, "tool_calls": list});
+        let nameless = openai(&json!({"finish_reason": "tool_calls", "message": message}));
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => nameless.clone(),
+                _ => reply(SUBMITS),
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 3).code(0);
+        let told = told(&place).remove(0);
+        assert!(told.contains("its tool call names no tool"), "{told}");
+        let agent = agent(&place);
+        assert_eq!(
+            (&agent["status"], &agent["steps"]),
+            (&json!("Submitted"), &json!(2))
+        );
+        assert_eq!(listener.asked().len(), 2);
+        // Endpoints check names: it is not sent back.
+        let sent = listener.asked().remove(1).body["messages"][2].clone();
+        assert_eq!(sent["tool_calls"], Value::Null);
+    }
+}
+
+#[test]
+fn a_call_in_an_older_or_a_simpler_form_is_one() {
+    let arguments = json!({"command": SUBMITS}).to_string();
+    let function = json!({"name": "bash", "arguments": arguments});
+    for (name, value) in [
+        ("function_call", function.clone()),
+        ("tool_calls", json!({"id": "x", "function": function})),
+        (
+            "tool_calls",
+            json!([{"id": "x", "name": "bash", "arguments": arguments}]),
+        ),
+    ] {
+        let message = json!({"role": "assistant", "content": null, name: value});
+        let submits = openai(&json!({"finish_reason": "function_call", "message": message}));
+        let listener = Listener::answering(move |_| Some(submits.clone()));
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(0);
+        assert_eq!(agent(&place)["status"], "Submitted");
+        assert_eq!(listener.asked().len(), 1);
+    }
+}
+
 #[test]
 fn a_server_that_never_reads_its_models_calls_ends_the_agent_after_a_few() {
     for refused in unreadable() {
