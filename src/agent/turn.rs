@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::Failure;
+use super::compaction::{self, Plan};
 use super::config::{AgentConfig, Protocol, Submission};
 use super::git::{self, Remote, Team};
 use super::mailbox::Mailbox;
@@ -238,6 +239,10 @@ struct Turn {
     commands: u64,
     /// Tool calls in a row that the endpoint could not read.
     unread: u32,
+    /// The step before which the last summary could not be used.
+    unusable_at: Option<u64>,
+    /// Whether it is asked for again at every turn then; see [`Tape::asks_at_every_turn`].
+    asks_at_every_turn: bool,
     base: String,
 }
 
@@ -304,6 +309,7 @@ async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
 impl Turn {
     fn new(mut agent: Agent) -> Self {
         let ids = (!agent.tape.repeats_ids()).then(Ids::default);
+        let asks_at_every_turn = agent.tape.asks_at_every_turn();
         let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -340,6 +346,8 @@ impl Turn {
             steps: 0,
             commands: 0,
             unread: 0,
+            unusable_at: None,
+            asks_at_every_turn,
             base: String::new(),
             agent,
         }
@@ -422,26 +430,52 @@ impl Turn {
         Some((limit + self.not_counted).saturating_sub(self.begun.elapsed()))
     }
 
+    /// How the conversation is to be shortened, if it is.
+    fn plan(&self) -> Option<Plan> {
+        let since = self.unusable_at.map(|at| self.steps.saturating_sub(at));
+        if since.is_some_and(compaction::is_too_early) && !self.asks_at_every_turn {
+            return None;
+        }
+        let history = &self.transcript.history;
+        let compaction = &self.agent.config.compaction;
+        compaction.plan(history, self.last_prompt, self.agent.window)
+    }
+
+    /// Asks for a summary, and puts it in the place of what it sums up. Where there is none that can
+    /// be used, the conversation stays as it is. `false` when the time is up.
+    async fn summarise(&mut self, plan: &Plan) -> Result<bool, Failure> {
+        let prompt = &self.agent.config.compaction.prompt;
+        let question = plan.question(prompt, &self.transcript.history);
+        let (reply, fault) = match self.call(&question, &[]).await {
+            Ok(None) => return Ok(false),
+            Ok(Some(reply)) if reply.is_cut => (reply, Some("it was cut off".to_owned())),
+            Ok(Some(reply)) if reply.message.content.trim().is_empty() => {
+                (reply, Some("it is empty".to_owned()))
+            }
+            Ok(Some(reply)) => (reply, None),
+            Err(failure)
+                if compaction::is_of_a_summary(&failure.rule) && !self.asks_at_every_turn =>
+            {
+                (unread(), Some(failure.text))
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.transcript.summary(&reply, fault.as_deref());
+        if fault.is_some() {
+            self.unusable_at = Some(self.steps);
+        } else {
+            self.transcript.shorten(plan, &reply.message.content);
+        }
+        Ok(true)
+    }
+
     /// One reply of the model, after shortening the conversation where it has to be; `None` when
     /// the time is up.
     async fn ask(&mut self) -> Result<Option<Reply>, Failure> {
-        let compaction = &self.agent.config.compaction;
-        let plan = compaction.plan(
-            &self.transcript.history,
-            self.last_prompt,
-            self.agent.window,
-        );
-        if let Some(plan) = plan {
-            let question = plan.question(&compaction.prompt, &self.transcript.history);
-            let Some(reply) = self.call(&question, &[]).await? else {
-                return Ok(None);
-            };
-            // Half a summary would be all that is left of the work; the next turn asks again.
-            let is_usable = !reply.is_cut && !reply.message.content.trim().is_empty();
-            self.transcript.summary(&reply, is_usable);
-            if is_usable {
-                self.transcript.shorten(&plan, &reply.message.content);
-            }
+        if let Some(plan) = self.plan()
+            && !self.summarise(&plan).await?
+        {
+            return Ok(None);
         }
         let tools: &[Tool] = match self.agent.config.protocol {
             Protocol::Tools => &[bash_tool()],

@@ -108,9 +108,11 @@ pub struct GivenUp {
 
 /// How a conversation is put into requests; a replay must do as the recording did. It goes up with
 /// each change of that.
-const REQUESTS: u32 = 3;
+const REQUESTS: u32 = 4;
 
-/// The oldest form that is played as well: its ids of tool calls may come again in later replies.
+/// The oldest form that is played as well: in those before 4 a summary that could not be used was asked
+/// for again at every turn, and its refusal ended the agent; in 2, moreover, ids of tool calls may come
+/// again in later replies.
 const OLDEST_REQUESTS: u32 = 2;
 
 /// The last version that plays recordings without a [`Format`], whose requests are of the first.
@@ -291,6 +293,13 @@ impl Tape {
     #[must_use]
     pub const fn repeats_ids(&self) -> bool {
         matches!(self, Self::Replay(player) if player.requests < 3)
+    }
+
+    /// Whether a summary that cannot be used is asked for again at every turn, and ends the agent where
+    /// it is refused: in a replay of what was recorded so.
+    #[must_use]
+    pub const fn asks_at_every_turn(&self) -> bool {
+        matches!(self, Self::Replay(player) if player.requests < 4)
     }
 
     /// Whether there is a whole recording at this path: one that goes on to the agent's end.

@@ -263,6 +263,51 @@ fn a_summary_that_is_none_leaves_the_conversation_as_it_is() {
     }
 }
 
+/// It is the harness that asks for it: the agent goes on without.
+#[test]
+fn a_summary_that_is_refused_ends_no_agent_and_is_asked_for_again_after_some_turns() {
+    let refused = |code: &str, message: &str| {
+        let body = json!({"error": {"message": message, "code": code}});
+        answer(400, "", &body.to_string())
+    };
+    for summary in [
+        refused(
+            "tool_use_failed",
+            "Tool choice is none, but model called a tool",
+        ),
+        refused("content_filter", "The response was filtered"),
+        refused("context_length_exceeded", "It has 5000 tokens"),
+        refused("odd", "messages must contain tools"),
+        openai(&json!({"finish_reason": "stop", "message": {"role": "assistant", "content": ""}})),
+    ] {
+        // Before the 6th step, after four more, and after four more again.
+        let summaries = [5, 10, 15];
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                _ if summaries.contains(&number) => summary.clone(),
+                17 => reply(SUBMITS),
+                _ => reply("ls"),
+            })
+        });
+        let place = Place::new();
+        let often = "agent: {compaction_token_trigger: 1, compaction_keep_recent_turns: 1}\n";
+        place.write("agent.yaml", often);
+        let more = ["--agent-config", "agent.yaml", "--record", "tapes"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        let asked = listener.asked();
+        let is_summary = |number: &usize| asked[*number].body["tools"].is_null();
+        let found: Vec<usize> = (0..asked.len()).filter(is_summary).collect();
+        assert_eq!((found.as_slice(), asked.len()), (&summaries[..], 18));
+        assert_eq!(agent(&place)["status"], "Submitted");
+        assert_eq!(agent(&place)["steps"], 15);
+        std::fs::rename(place.join("cb/logs"), place.join("first")).unwrap();
+        let more = ["--agent-config", "agent.yaml", "--replay", "tapes"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        assert_eq!(agent(&place)["steps"], 15);
+        assert_eq!(listener.asked().len(), 18);
+    }
+}
+
 #[test]
 fn half_a_character_costs_no_second_call() {
     let arguments = r#"{"command": "echo \ud83d"}"#;
