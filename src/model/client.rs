@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::answer::{NoReply, Said};
+use super::asked::Asked as AsksFor;
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
@@ -296,7 +297,6 @@ impl Client {
                 self.under_way().wastes(wasted);
             }
             let pause = if let Failure::Status {
-                status: 429,
                 retry_after,
                 rule: "rate_limit",
                 ..
@@ -346,7 +346,7 @@ impl Client {
             usage,
             is_cut,
         } = self
-            .read(&raw)
+            .read(&raw, AsksFor::default())
             .map_err(|failure| self.error(failure, 1, true))?;
         Ok(Reply {
             message,
@@ -363,20 +363,20 @@ impl Client {
     /// One try; where it fails, also the tokens that it tells all the same.
     async fn attempt(&self, request: &Value) -> Result<Value, (Failure, Option<Usage>)> {
         let response = self.endpoint.post(request).await;
-        let response = response.map_err(|failure| (failure, None))?;
-        match self.read(&response) {
+        let (response, asks_for) = response.map_err(|failure| (failure, None))?;
+        match self.read(&response, asks_for) {
             Ok(_) => Ok(response),
             Err(failure) => Err((failure, self.wire.usage(&response))),
         }
     }
 
-    fn read(&self, response: &Value) -> Result<Said, Failure> {
+    fn read(&self, response: &Value, asks_for: AsksFor) -> Result<Said, Failure> {
         Said::of(self.wire, response).map_err(|none| match none {
             NoReply::Failed { why, rule } => {
                 let body = response.to_string();
                 self.endpoint.malformed(why, body.as_bytes(), rule)
             }
-            NoReply::Refused { status } => self.endpoint.refused_in_200(status, response),
+            NoReply::Refused { status } => self.endpoint.refused_in_200(status, response, asks_for),
         })
     }
 

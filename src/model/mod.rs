@@ -3,6 +3,7 @@
 //! without a key.
 
 mod answer;
+mod asked;
 #[cfg(test)]
 mod canned;
 pub mod chat;

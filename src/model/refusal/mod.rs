@@ -10,7 +10,7 @@ mod words;
 use serde_json::{Value, json};
 
 pub use said::are_of_the_endpoint;
-pub(super) use said::that_may_refuse_fields;
+pub(super) use said::{by_the_endpoint, that_may_refuse_fields};
 pub(super) use status::ROUTE_LOST;
 pub use words::Words;
 
