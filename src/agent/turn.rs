@@ -242,7 +242,7 @@ struct Turn {
     /// The step before which the last summary could not be used.
     unusable_at: Option<u64>,
     /// Whether it is asked for again at every turn then; see [`Tape::asks_at_every_turn`].
-    asks_at_every_turn: bool,
+    asks_again_at_once: bool,
     base: String,
 }
 
@@ -309,7 +309,7 @@ async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
 impl Turn {
     fn new(mut agent: Agent) -> Self {
         let ids = (!agent.tape.repeats_ids()).then(Ids::default);
-        let asks_at_every_turn = agent.tape.asks_at_every_turn();
+        let asks_again_at_once = agent.tape.asks_at_every_turn();
         let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -347,7 +347,7 @@ impl Turn {
             commands: 0,
             unread: 0,
             unusable_at: None,
-            asks_at_every_turn,
+            asks_again_at_once,
             base: String::new(),
             agent,
         }
@@ -433,7 +433,7 @@ impl Turn {
     /// How the conversation is to be shortened, if it is.
     fn plan(&self) -> Option<Plan> {
         let since = self.unusable_at.map(|at| self.steps.saturating_sub(at));
-        if since.is_some_and(compaction::is_too_early) && !self.asks_at_every_turn {
+        if since.is_some_and(compaction::is_too_early) && !self.asks_again_at_once {
             return None;
         }
         let history = &self.transcript.history;
@@ -454,7 +454,7 @@ impl Turn {
             }
             Ok(Some(reply)) => (reply, None),
             Err(failure)
-                if compaction::is_of_a_summary(&failure.rule) && !self.asks_at_every_turn =>
+                if compaction::is_of_a_summary(&failure.rule) && !self.asks_again_at_once =>
             {
                 (unread(), Some(failure.text))
             }
@@ -540,6 +540,7 @@ impl Turn {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
+                self.rate_limited += self.agent.client.slowed().saturating_sub(slowed);
                 self.has_unknown_usage |= error.may_be_billed();
                 if error.may_be_billed() || !wasted.is_empty() {
                     (self.agent.on_spent)(self.spending());

@@ -277,7 +277,7 @@ impl Client {
             self.under_way().goes_out();
             rate_limited += waited;
             tried += 1;
-            let (failure, wasted) = match self.attempt(request).await {
+            let (failure, usage) = match self.attempt(request).await {
                 Ok(response) => {
                     self.was_answered.store(true, Ordering::Relaxed);
                     permit.succeeded();
@@ -287,15 +287,13 @@ impl Client {
                         discarded,
                     });
                 }
-                Err((failure, wasted)) if self.was_answered.load(Ordering::Relaxed) => {
-                    (failure.after_answers(), wasted)
+                Err((failure, usage)) if self.was_answered.load(Ordering::Relaxed) => {
+                    (failure.after_answers(), usage)
                 }
                 Err(failed) => failed,
             };
-            if failure.may_be_billed() {
-                discarded |= wasted.is_none();
-                self.under_way().wastes(wasted);
-            }
+            discarded |= failure.may_be_billed() && usage.is_none();
+            self.under_way().wastes(usage);
             let pause = if let Failure::Status {
                 retry_after,
                 rule: "rate_limit",
@@ -312,13 +310,13 @@ impl Client {
             let may_pass =
                 failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
             let is_last = tried >= failure.tries(self.tries) || !may_pass;
-            let is_lost = failure.asks_for_a_pause();
+            let asks_for_a_pause = failure.asks_for_a_pause();
             let error = self.error(failure, tried, discarded);
             if is_last {
                 return Err(error);
             }
             self.under_way().waits(Some(error));
-            rate_limited += self.wait(pause, is_lost).await;
+            rate_limited += self.wait(pause, asks_for_a_pause).await;
         }
     }
 
