@@ -10,6 +10,15 @@ use crate::model::chat::{Message, Role};
 const PART_OF_WINDOW: f64 = 0.8;
 /// Turns that must have come since the last time: a long task alone would fire at every step.
 const TURNS_BETWEEN: usize = 4;
+/// The rules of refusals that end a conversation as its agent's own, or as refused for what is new in
+/// it. A summary is the harness's question: where it is refused so, the conversation goes on without.
+const OF_A_SUMMARY: [&str; 5] = [
+    "content_policy",
+    "context_window",
+    "conversation_refused",
+    "failed_tool_call",
+    "request_too_large",
+];
 /// The system prompt and the task.
 const KEPT: usize = 2;
 
@@ -47,6 +56,17 @@ impl Compaction {
         let recent = replies.get(recent).copied().unwrap_or(history.len());
         (recent > KEPT).then_some(Plan { recent })
     }
+}
+
+/// Whether a summary that failed so is no more than one that cannot be used.
+pub fn is_of_a_summary(rule: &str) -> bool {
+    OF_A_SUMMARY.contains(&rule)
+}
+
+/// Whether so many steps after a summary that could not be used it is too early for another: each is
+/// paid for.
+pub const fn is_too_early(steps: u64) -> bool {
+    steps < TURNS_BETWEEN as u64
 }
 
 impl Plan {

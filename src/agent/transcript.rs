@@ -79,15 +79,16 @@ impl Transcript {
         }
     }
 
-    /// Adds a summary to the log; one that cannot be used says so.
-    pub fn summary(&mut self, reply: &Reply, usable: bool) {
+    /// Adds a summary to the log; one that cannot be used says why.
+    pub fn summary(&mut self, reply: &Reply, fault: Option<&str>) {
         let mut entry = json!({
             "role": "assistant",
             "content": reply.message.content,
             "extra": {"summary": true, "response": reply.raw, "cost": reply.cost},
         });
-        if !usable {
+        if let Some(why) = fault {
             entry["extra"]["format_error"] = Value::Bool(true);
+            entry["extra"]["exception_info"] = json!(why);
         }
         self.note(entry);
     }

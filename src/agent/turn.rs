@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::Failure;
+use super::compaction::{self, Plan};
 use super::config::{AgentConfig, Protocol, Submission};
 use super::git::{self, Remote, Team};
 use super::mailbox::Mailbox;
@@ -22,7 +23,7 @@ use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::ids::Ids;
 use crate::model::refusal::{self, FAILED_TOOL_CALL};
-use crate::model::tape::{Ended, Tape};
+use crate::model::tape::{Ended, GivenUp, Tape};
 use crate::sandbox::{Answer, Backend, Call, Callee, Command, Sandbox, SandboxError, Spec};
 use crate::store::result;
 
@@ -248,6 +249,10 @@ struct Turn {
     commands: u64,
     /// Tool calls in a row that the endpoint could not read.
     unread: u32,
+    /// The step before which the last summary could not be used.
+    unusable_at: Option<u64>,
+    /// Whether it is asked for again at every turn then; see [`Tape::asks_at_every_turn`].
+    asks_again_at_once: bool,
     base: String,
 }
 
@@ -314,6 +319,7 @@ async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
 impl Turn {
     fn new(mut agent: Agent) -> Self {
         let ids = (!agent.tape.repeats_ids()).then(Ids::default);
+        let asks_again_at_once = agent.tape.asks_at_every_turn();
         let tape = Arc::new(Mutex::new(std::mem::replace(&mut agent.tape, Tape::Off)));
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -350,6 +356,8 @@ impl Turn {
             steps: 0,
             commands: 0,
             unread: 0,
+            unusable_at: None,
+            asks_again_at_once,
             base: String::new(),
             agent,
         }
@@ -432,26 +440,52 @@ impl Turn {
         Some((limit + self.not_counted).saturating_sub(self.begun.elapsed()))
     }
 
+    /// How the conversation is to be shortened, if it is.
+    fn plan(&self) -> Option<Plan> {
+        let since = self.unusable_at.map(|at| self.steps.saturating_sub(at));
+        if since.is_some_and(compaction::is_too_early) && !self.asks_again_at_once {
+            return None;
+        }
+        let history = &self.transcript.history;
+        let compaction = &self.agent.config.compaction;
+        compaction.plan(history, self.last_prompt, self.agent.window)
+    }
+
+    /// Asks for a summary, and puts it in the place of what it sums up. Where there is none that can
+    /// be used, the conversation stays as it is. `false` when the time is up.
+    async fn summarise(&mut self, plan: &Plan) -> Result<bool, Failure> {
+        let prompt = &self.agent.config.compaction.prompt;
+        let question = plan.question(prompt, &self.transcript.history);
+        let (reply, fault) = match self.call(&question, &[]).await {
+            Ok(None) => return Ok(false),
+            Ok(Some(reply)) if reply.is_cut => (reply, Some("it was cut off".to_owned())),
+            Ok(Some(reply)) if reply.message.content.trim().is_empty() => {
+                (reply, Some("it is empty".to_owned()))
+            }
+            Ok(Some(reply)) => (reply, None),
+            Err(failure)
+                if compaction::is_of_a_summary(&failure.rule) && !self.asks_again_at_once =>
+            {
+                (unread(), Some(failure.text))
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.transcript.summary(&reply, fault.as_deref());
+        if fault.is_some() {
+            self.unusable_at = Some(self.steps);
+        } else {
+            self.transcript.shorten(plan, &reply.message.content);
+        }
+        Ok(true)
+    }
+
     /// One reply of the model, after shortening the conversation where it has to be; `None` when
     /// the time is up.
     async fn ask(&mut self) -> Result<Option<Reply>, Failure> {
-        let compaction = &self.agent.config.compaction;
-        let plan = compaction.plan(
-            &self.transcript.history,
-            self.last_prompt,
-            self.agent.window,
-        );
-        if let Some(plan) = plan {
-            let question = plan.question(&compaction.prompt, &self.transcript.history);
-            let Some(reply) = self.call(&question, &[]).await? else {
-                return Ok(None);
-            };
-            // Half a summary would be all that is left of the work; the next turn asks again.
-            let is_usable = !reply.is_cut && !reply.message.content.trim().is_empty();
-            self.transcript.summary(&reply, is_usable);
-            if is_usable {
-                self.transcript.shorten(&plan, &reply.message.content);
-            }
+        if let Some(plan) = self.plan()
+            && !self.summarise(&plan).await?
+        {
+            return Ok(None);
         }
         let tools: &[Tool] = match self.agent.config.protocol {
             Protocol::Tools => &[bash_tool()],
@@ -511,11 +545,14 @@ impl Turn {
             }
         };
         self.asking_since = None;
+        let wasted = self.agent.client.take_wasted();
+        self.book(&wasted);
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
-                if error.may_be_billed() {
-                    self.has_unknown_usage = true;
+                self.rate_limited += self.agent.client.slowed().saturating_sub(slowed);
+                self.has_unknown_usage |= error.may_be_billed();
+                if error.may_be_billed() || !wasted.is_empty() {
                     (self.agent.on_spent)(self.spending());
                 }
                 return Err(self.failed(error));
@@ -535,6 +572,17 @@ impl Turn {
         }
         (self.agent.on_spent)(self.spending());
         Ok(Some(reply))
+    }
+
+    /// Books generations that were no reply, by the tokens that each told.
+    fn book(&mut self, wasted: &[Usage]) {
+        for usage in wasted {
+            self.usage += *usage;
+            match self.agent.client.cost_of(*usage) {
+                Some(cost) => self.cost += cost,
+                None => self.has_unknown_cost = true,
+            }
+        }
     }
 
     /// A failed call, as this conversation puts it: the same refusal means something else before
@@ -576,12 +624,24 @@ impl Turn {
         }
     }
 
+    /// Whether a call is under way that may be billed: one that waits for its next try is not at the
+    /// endpoint.
+    fn is_asking(&self) -> bool {
+        let waiting = self.agent.client.waiting();
+        let may_be_billed = waiting.is_none_or(|waiting| waiting.may_be_billed());
+        self.asking_since.is_some() && may_be_billed
+    }
+
     /// The time is up in the middle of a call: the agent's own doing, unless it was this call that
     /// took the time. Then it is the endpoint's, which hangs or fails.
     fn time_is_up(&self) -> Result<Option<Reply>, Failure> {
         let waited = self.asking_since.map(|since| since.elapsed());
         let limit = self.agent.times.trial.unwrap_or(Duration::MAX);
         if self.steps == 0 || waited.is_some_and(|waited| waited > limit / 2) {
+            let waiting = self.agent.client.waiting();
+            if let Some(failed) = waiting.and_then(|waiting| waiting.failed) {
+                return Err(self.failed(failed));
+            }
             return Err(Failure {
                 keeps_work: true,
                 ..Failure::new(
@@ -629,6 +689,9 @@ impl Turn {
         }
         let mut actions = Vec::new();
         for call in &reply.message.tool_calls {
+            if call.name.is_empty() {
+                return Err("its tool call names no tool".to_owned());
+            }
             if call.name != "bash" {
                 return Err(format!("there is no tool `{}`", call.name));
             }
@@ -781,7 +844,11 @@ impl Turn {
             }
             Place::Gone => {}
         }
-        let mut was_asking = self.asking_since.is_some();
+        // It was given up on, and may be billed all the same.
+        let mut call = GivenUp {
+            was_asking: self.is_asking(),
+            wasted: self.agent.client.take_wasted(),
+        };
         if status != Status::Aborted {
             let ended = match &status {
                 Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
@@ -799,8 +866,8 @@ impl Turn {
                 },
                 _ => Ended::Itself,
             };
-            match self.tape.lock().await.end(ended, was_asking) {
-                Ok(was) => was_asking = was,
+            match self.tape.lock().await.end(ended, call.clone()) {
+                Ok(given_up) => call = given_up,
                 Err(error) => status = Status::Failed(error.into()),
             }
         }
@@ -809,10 +876,8 @@ impl Turn {
             Status::SandboxEnded(how) => Some(how.as_str()),
             _ => None,
         };
-        if was_asking {
-            // The call was given up on, and may be billed all the same.
-            self.has_unknown_usage = true;
-        }
+        self.has_unknown_usage |= call.was_asking;
+        self.book(&call.wasted);
         let submission = String::from_utf8_lossy(&patch);
         self.transcript.end(status.word(), &submission, error);
         AgentEnd {

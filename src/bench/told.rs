@@ -29,7 +29,7 @@ pub fn of_openai(usage: &Value) -> Option<Usage> {
         ])?,
         reasoning_tokens: first(&[&completion["reasoning_tokens"], &usage["reasoning_tokens"]])?,
     };
-    let told = with_reasoning(told, tokens(&usage["total_tokens"])).with_cache_in_prompt(false);
+    let told = with_the_rest(told, tokens(&usage["total_tokens"]));
     (told.input_tokens > 0).then_some(told)
 }
 
@@ -65,15 +65,28 @@ fn first(places: &[&Value]) -> Option<u64> {
     Some(counts?.into_iter().find(|count| *count > 0).unwrap_or(0))
 }
 
-/// With the reasoning's tokens among the completion's. xAI counts them beside, as its total shows.
-fn with_reasoning(mut told: Usage, total: Option<u64>) -> Usage {
-    let beside = told.input_tokens + told.output_tokens + told.reasoning_tokens;
-    let is_beside = told.reasoning_tokens > told.output_tokens
-        || (told.reasoning_tokens > 0 && total == Some(beside));
-    if is_beside {
-        told.output_tokens += told.reasoning_tokens;
+/// With what was counted beside the prompt and the completion among them, which the total shows: xAI
+/// counts the reasoning beside, Anthropic the cache. Any other rest was written, and not told of:
+/// Gemini's thoughts, of which some gateways pass on the total alone.
+fn with_the_rest(mut told: Usage, total: Option<u64>) -> Usage {
+    let sum = told.input_tokens.saturating_add(told.output_tokens);
+    let mut rest = total.unwrap_or(0).saturating_sub(sum);
+    let reasoning = told.reasoning_tokens;
+    let of_cache = told.cached_tokens.saturating_add(told.cache_write_tokens);
+    let is_rest = [reasoning, reasoning.saturating_add(of_cache)].contains(&rest);
+    if reasoning > told.output_tokens || reasoning > 0 && is_rest {
+        told.output_tokens += reasoning;
+        rest = rest.saturating_sub(reasoning);
     }
-    told
+    let is_beside = rest > 0 && rest == of_cache;
+    if is_beside || of_cache > told.input_tokens {
+        rest = rest.saturating_sub(of_cache);
+    } else if [told.cached_tokens, told.cache_write_tokens].contains(&rest) {
+        // One part of the cache is among the prompt's tokens, the other is not.
+        told.input_tokens += std::mem::take(&mut rest);
+    }
+    told.output_tokens += rest;
+    told.with_cache_in_prompt(is_beside)
 }
 
 #[cfg(test)]
@@ -125,6 +138,41 @@ mod tests {
                 json!({"prompt_tokens": 20, "completion_tokens": 80, "total_tokens": 150,
                     "completion_tokens_details": {"reasoning_tokens": 50}}),
                 [20, 130, 0, 0, 50],
+            ),
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": 1580,
+                    "prompt_tokens_details": {"cached_tokens": 500}}),
+                [1500, 80, 500, 0, 0],
+            ),
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": 1630,
+                    "cached_tokens": 500,
+                    "completion_tokens_details": {"reasoning_tokens": 50}}),
+                [1500, 130, 500, 0, 50],
+            ),
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": 1380,
+                    "cache_read_input_tokens": 500, "cache_creation_input_tokens": 300}),
+                [1300, 80, 500, 300, 0],
+            ),
+            // Told by the total alone.
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 3010}),
+                [1000, 2010, 0, 0, 0],
+            ),
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 3010,
+                    "prompt_tokens_details": {"cached_tokens": 500}}),
+                [1000, 2010, 500, 0, 0],
+            ),
+            // A total that is none.
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 900}),
+                [1000, 10, 0, 0, 0],
+            ),
+            (
+                json!({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": "many"}),
+                [1000, 10, 0, 0, 0],
             ),
         ] {
             assert_eq!(of_openai(&usage).map(counts), Some(wanted), "{usage}");

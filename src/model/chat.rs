@@ -104,11 +104,11 @@ pub struct Reply {
     pub cost: Option<f64>,
     /// The endpoint's response, whole.
     pub raw: Value,
-    /// Time lost to rate limits before this reply: waiting for the shared pace and backing off
-    /// after a 429. Other retries count as working time.
+    /// Time lost to the endpoint before this reply: waiting for the shared pace, and in pauses that it
+    /// asked for or after which it had too much to do. Other retries count as working time.
     pub rate_limited: Duration,
-    /// Whether earlier tries may have been billed as well: answers that were none, or that came too
-    /// late.
+    /// Whether earlier tries may have been billed as well, with tokens that are not known: answers
+    /// that were none, or that came too late.
     pub discarded: bool,
     /// Whether it ends where the limit of output is, and not where the model wanted to.
     pub is_cut: bool,
@@ -117,13 +117,17 @@ pub struct Reply {
 }
 
 impl ChatError {
-    /// Whether the call that failed, or an earlier try of it, may be billed all the same.
+    /// Whether the call that failed, or an earlier try of it, may be billed all the same, with tokens
+    /// that are not known.
     #[must_use]
     pub const fn may_be_billed(&self) -> bool {
         matches!(
             self,
             Self::TimedOut { .. }
-                | Self::Malformed { .. }
+                | Self::Malformed {
+                    may_be_billed: true,
+                    ..
+                }
                 | Self::Unreachable {
                     may_be_billed: true,
                     ..
@@ -163,7 +167,7 @@ pub enum ChatError {
         why: String,
         /// How often it was tried.
         tries: u32,
-        /// Whether an earlier try may be billed.
+        /// Whether it, or an earlier try, may be billed.
         may_be_billed: bool,
     },
     /// The endpoint took longer than a call may.
@@ -209,6 +213,8 @@ pub enum ChatError {
         tries: u32,
         /// The triage rule it falls under.
         rule: &'static str,
+        /// Whether it, or an earlier try, may be billed with tokens that are not known.
+        may_be_billed: bool,
     },
     /// A replay does not go on as the recording does.
     #[error("replay of {tape}, exchange {exchange}: {difference}")]

@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::answer::{NoReply, Said};
+use super::asked::Asked as AsksFor;
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{Endpoint, Failure, innermost};
 use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
+use super::under_way::{UnderWay, Waiting};
 use super::wire;
-use crate::bench::Price;
+use crate::bench::{Price, Usage};
 use crate::error::{self, Error};
 use crate::secret::{Mask, Secret, masked_url};
 
@@ -71,6 +73,7 @@ pub struct Client {
     left_out: Mutex<BTreeSet<String>>,
     /// Whether it was answered before: its settings can be.
     was_answered: AtomicBool,
+    under_way: Mutex<UnderWay>,
 }
 
 /// What was asked in the end, and what became of it.
@@ -149,6 +152,7 @@ impl Client {
             pace: options.pace,
             left_out: Mutex::default(),
             was_answered: AtomicBool::default(),
+            under_way: Mutex::default(),
         }
     }
 
@@ -209,10 +213,46 @@ impl Client {
         }
     }
 
-    /// How long the endpoint has been slowed by its rate limits so far, for all who call it.
+    /// How long the endpoint has kept this client waiting so far: slowed by its rate limits, for all
+    /// who call it, or in pauses of this client's own.
     #[must_use]
     pub fn slowed(&self) -> Duration {
-        self.pace.slowed()
+        let slowed = self.pace.slowed();
+        slowed + self.under_way().lost(slowed)
+    }
+
+    /// What the call under way waits for; `None` where a try of it is at the endpoint.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.under_way().waiting().cloned()
+    }
+
+    /// The tokens of generations that were no reply, one by one, which nobody has taken yet.
+    pub fn take_wasted(&self) -> Vec<Usage> {
+        std::mem::take(self.under_way().wasted())
+    }
+
+    /// The same; they stay.
+    #[must_use]
+    pub fn wasted(&self) -> Vec<Usage> {
+        self.under_way().wasted().clone()
+    }
+
+    /// Takes up what a recording says of such generations.
+    pub fn waste(&self, usages: Vec<Usage>) {
+        self.under_way().wastes(usages);
+    }
+
+    /// What a call with these tokens costs in USD, where the price is known.
+    #[must_use]
+    pub fn cost_of(&self, usage: Usage) -> Option<f64> {
+        self.price.and_then(|price| price.of(usage))
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body of the call that [`Client::chat`] makes.
@@ -224,7 +264,7 @@ impl Client {
     }
 
     /// Sends a request until a chat response comes or trying again makes no sense. `discarded`:
-    /// whether earlier tries of the same call may be billed.
+    /// whether earlier tries of the same call may be billed, with tokens that are not known.
     async fn exchange(
         &self,
         request: &Value,
@@ -233,11 +273,13 @@ impl Client {
     ) -> Result<Exchange, ChatError> {
         let mut rate_limited = Duration::ZERO;
         let mut tried = 0;
+        self.under_way().waits(None);
         loop {
             let (permit, waited) = self.pace.enter().await;
+            self.under_way().goes_out();
             rate_limited += waited;
             tried += 1;
-            let failure = match self.attempt(request).await {
+            let (failure, usage) = match self.attempt(request).await {
                 Ok(response) => {
                     self.was_answered.store(true, Ordering::Relaxed);
                     permit.succeeded();
@@ -247,12 +289,13 @@ impl Client {
                         discarded,
                     });
                 }
-                Err(failure) if self.was_answered.load(Ordering::Relaxed) => {
-                    failure.after_answers()
+                Err((failure, usage)) if self.was_answered.load(Ordering::Relaxed) => {
+                    (failure.after_answers(), usage)
                 }
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
-            discarded |= failure.may_be_billed();
+            discarded |= failure.may_be_billed() && usage.is_none();
+            self.under_way().wastes(usage);
             let pause = if let Failure::Status {
                 retry_after,
                 rule: "rate_limit",
@@ -271,11 +314,27 @@ impl Client {
             // It would be refused for its extras every time.
             let names_extras = matches!(&failure, Failure::Status { refusing, .. }
                 if !self.refused(refusing, messages).is_empty());
-            if tried >= failure.tries(self.tries) || !may_pass || names_extras {
-                return Err(self.error(failure, tried, discarded));
+            let is_last = tried >= failure.tries(self.tries) || !may_pass || names_extras;
+            let asks_for_a_pause = failure.asks_for_a_pause();
+            let error = self.error(failure, tried, discarded);
+            if is_last {
+                return Err(error);
             }
-            tokio::time::sleep(pause).await;
+            self.under_way().waits(Some(error));
+            rate_limited += self.wait(pause, asks_for_a_pause).await;
         }
+    }
+
+    /// Waits before the next try; gives how much of it was lost to the endpoint, beside what its
+    /// pace tells.
+    async fn wait(&self, pause: Duration, is_lost: bool) -> Duration {
+        if is_lost {
+            let slowed = self.pace.slowed();
+            self.under_way().pauses(slowed);
+        }
+        tokio::time::sleep(pause).await;
+        let slowed = self.pace.slowed();
+        self.under_way().goes_on(slowed)
     }
 
     /// The reply that an exchange ended in, with what it was the first to go without.
@@ -290,15 +349,12 @@ impl Client {
             usage,
             is_cut,
         } = self
-            .read(&raw)
+            .read(&raw, AsksFor::default())
             .map_err(|failure| self.error(failure, 1, true))?;
         Ok(Reply {
             message,
             usage,
-            cost: self
-                .price
-                .zip(usage)
-                .and_then(|(price, usage)| price.of(usage)),
+            cost: usage.and_then(|usage| self.cost_of(usage)),
             raw,
             rate_limited,
             discarded,
@@ -307,18 +363,23 @@ impl Client {
         })
     }
 
-    async fn attempt(&self, request: &Value) -> Result<Value, Failure> {
-        let response = self.endpoint.post(request).await?;
-        self.read(&response).map(|_| response)
+    /// One try; where it fails, also the tokens that it tells all the same.
+    async fn attempt(&self, request: &Value) -> Result<Value, (Failure, Option<Usage>)> {
+        let response = self.endpoint.post(request).await;
+        let (response, asks_for) = response.map_err(|failure| (failure, None))?;
+        match self.read(&response, asks_for) {
+            Ok(_) => Ok(response),
+            Err(failure) => Err((failure, self.wire.usage(&response))),
+        }
     }
 
-    fn read(&self, response: &Value) -> Result<Said, Failure> {
+    fn read(&self, response: &Value, asks_for: AsksFor) -> Result<Said, Failure> {
         Said::of(self.wire, response).map_err(|none| match none {
             NoReply::Failed { why, rule } => {
                 let body = response.to_string();
                 self.endpoint.malformed(why, body.as_bytes(), rule)
             }
-            NoReply::Refused { status } => self.endpoint.refused_in_200(status, response),
+            NoReply::Refused { status } => self.endpoint.refused_in_200(status, response, asks_for),
         })
     }
 
@@ -374,6 +435,7 @@ impl Client {
                 body,
                 tries,
                 rule,
+                may_be_billed,
             },
         }
     }

@@ -1,16 +1,17 @@
 //! One try of a chat call over HTTP: a response within bounds, or how it failed, without the key.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use regex::Regex;
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::pace::RETRY_AFTER_MAX;
 use super::refusal::{
-    self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, OVERLOADED, RATE_LIMIT,
-    ROUTE_LOST,
+    self, BAD_REQUEST, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, OVERLOADED,
+    RATE_LIMIT, ROUTE_LOST,
 };
 use super::reset;
 use crate::json;
@@ -42,6 +43,8 @@ pub(super) enum Failure {
         why: String,
         /// Whether the request cannot be sent at all: the URL is none.
         hopeless: bool,
+        /// Whether it was sent, so that it may have been read.
+        sent: bool,
     },
     /// No whole response came in time.
     TimedOut,
@@ -73,7 +76,7 @@ pub(super) enum Failure {
 /// The rules of refusals that may not come again a little later.
 const PASSES: [&str; 8] = [
     "rate_limit",
-    "overloaded",
+    OVERLOADED,
     "server_error",
     "timeout",
     "request_cancelled",
@@ -82,9 +85,24 @@ const PASSES: [&str; 8] = [
     ROUTE_LOST,
 ];
 
+/// The rules of an endpoint that is asked more than it can answer.
+const OVERLOADS: [&str; 2] = ["rate_limit", "overloaded"];
+
 /// The rules of refusals that may be a limit's of the account, and that limit's.
-const LIMITS: [&str; 2] = ["rate_limit", "quota_exhausted"];
+const LIMITS: [&str; 4] = [
+    RATE_LIMIT,
+    OVERLOADED,
+    "quota_exhausted",
+    "payment_required",
+];
 const USAGE_LIMIT: &str = "usage_limit";
+
+/// Those that waiting does not mend, unless the endpoint's own words say so.
+const SPENT: [&str; 2] = ["quota_exhausted", "payment_required"];
+
+/// Those of refusals that are a limit's where they speak of one: some say it with the status of
+/// anything.
+const LIMITS_BY_WORDS: [&str; 4] = [BAD_REQUEST, "permission_denied", "server_error", MALFORMED];
 
 /// How often a generation is asked for that its endpoint could not use.
 const GENERATIONS: u32 = 3;
@@ -132,28 +150,56 @@ impl Failure {
         }
     }
 
-    /// A refusal with the time at which it says, in its header or in its whole body, that it passes.
+    /// Whether the pause before the next try is the endpoint's wish, so that its time is not the
+    /// agent's: it has too much to do, or says how long to wait.
+    pub fn asks_for_a_pause(&self) -> bool {
+        OVERLOADS.contains(&self.rule())
+            || matches!(
+                self,
+                Self::Status {
+                    retry_after: Some(_),
+                    ..
+                }
+            )
+    }
+
+    /// A refusal with the time at which it says, in its headers or in its whole body, that it passes.
     ///
     /// One that lasts longer than a call is ever held back is a limit of the account: the trial
-    /// ends, and the run waits. What it says of the time goes before the body, for triage to read.
-    fn resetting(mut self, whole: &str, now: Timestamp) -> Self {
-        if let Self::Status {
+    /// ends, and the run waits. What it says of the time goes before the body, for triage to read. One
+    /// that passes sooner is a limit of a rate.
+    fn resetting(mut self, whole: &str, asked: Asked, now: Timestamp) -> Self {
+        let Self::Status {
             rule,
+            later,
             body,
             retry_after,
             ..
         } = &mut self
-            && LIMITS.contains(rule)
-        {
-            let said =
-                || Duration::try_from(reset::resets_at(whole, Some(now))?.duration_since(now)).ok();
-            *retry_after = retry_after.or_else(said);
-            if let Some(wait) = retry_after.filter(|wait| *wait > RETRY_AFTER_MAX)
-                && let Ok(at) = now.checked_add(wait)
-            {
-                *rule = USAGE_LIMIT;
+        else {
+            return self;
+        };
+        *retry_after = asked.wait;
+        let is_denied_for_now = *rule == "permission_denied" && asked.wait.is_some();
+        let by_words = LIMITS_BY_WORDS.contains(rule) && is_of_a_limit(whole);
+        if !(LIMITS.contains(rule) || is_denied_for_now || by_words) {
+            return self;
+        }
+        let said = reset::resets_at(whole, Some(now))
+            .and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+        *retry_after = asked.wait.or(said).or(asked.window);
+        // A gateway gives each refusal a header; money does not come back with it.
+        let comes_back = said.is_some() || !SPENT.contains(rule);
+        let Some(wait) = *retry_after else {
+            return self;
+        };
+        if wait > RETRY_AFTER_MAX {
+            if let Ok(at) = now.checked_add(wait) {
+                (*rule, *later) = (USAGE_LIMIT, None);
                 *body = format!("it resets at {at:.0}: {body}");
             }
+        } else if comes_back && !OVERLOADS.contains(rule) {
+            (*rule, *later) = (RATE_LIMIT, None);
         }
         self
     }
@@ -161,7 +207,7 @@ impl Failure {
     /// Whether the try may be billed all the same.
     pub fn may_be_billed(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => false,
+            Self::Unreachable { sent, .. } => *sent,
             Self::TimedOut | Self::Malformed { .. } => true,
             Self::Status {
                 rule,
@@ -190,7 +236,8 @@ impl Failure {
 impl Endpoint {
     /// Posts a request and reads the JSON of its response, as it is: what an agent does with it must
     /// not depend on how the key is spelled (`placeholder`, say). Who writes it down masks the key.
-    pub async fn post(&self, request: &Value) -> Result<Value, Failure> {
+    /// With what its headers say of the next call.
+    pub async fn post(&self, request: &Value) -> Result<(Value, Asked), Failure> {
         let mut call = self.http.post(&self.url).timeout(self.timeout);
         if let Some(key) = &self.key {
             call = call.bearer_auth(key.expose());
@@ -198,19 +245,20 @@ impl Endpoint {
         let response = call.json(request).send().await;
         let response = response.map_err(|error| self.unanswered(&error))?;
         let status = response.status();
-        let retry_after = retry_after(response.headers(), now(response.headers()));
+        let asked = Asked::by(status.as_u16(), response.headers());
         let mut bytes = Vec::new();
         let whole = self.read(response, &mut bytes).await;
         if !status.is_success() {
-            return Err(self.refused(status.as_u16(), &bytes, retry_after));
+            return Err(self.refused(status.as_u16(), &bytes, asked));
         }
         whole?;
         json::of_bytes(&bytes)
+            .map(|response| (response, asked))
             .map_err(|error| self.malformed(format!("it is not JSON: {error}"), &bytes, MALFORMED))
     }
 
     /// A refusal with what its whole body says.
-    fn refused(&self, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+    fn refused(&self, status: u16, body: &[u8], asked: Asked) -> Failure {
         let text = String::from_utf8_lossy(body);
         let rule = refusal::rule_of(status, &text);
         let failure = Failure::Status {
@@ -218,16 +266,16 @@ impl Endpoint {
             rule,
             later: refusal::later_of(status, &text),
             body: self.excerpt(body),
-            retry_after,
+            retry_after: None,
             in_200: false,
             began: false,
             refusing: self.refusing(status, rule, &text),
         };
-        failure.resetting(&text, Timestamp::now())
+        failure.resetting(&text, asked, Timestamp::now())
     }
 
     /// A refusal in the body of a 200, with the status that stands for it.
-    pub fn refused_in_200(&self, status: u16, body: &Value) -> Failure {
+    pub fn refused_in_200(&self, status: u16, body: &Value, asked: Asked) -> Failure {
         let said = refusal::beside_the_reply(body).to_string();
         let rule = refusal::rule_of(status, &said);
         let failure = Failure::Status {
@@ -240,7 +288,7 @@ impl Endpoint {
             began: refusal::began(body),
             refusing: self.refusing(status, rule, &said),
         };
-        failure.resetting(&said, Timestamp::now())
+        failure.resetting(&said, asked, Timestamp::now())
     }
 
     fn refusing(&self, status: u16, rule: &str, body: &str) -> String {
@@ -285,6 +333,7 @@ impl Endpoint {
         Failure::Unreachable {
             why: self.hide(&innermost(error)),
             hopeless: error.is_builder(),
+            sent: !error.is_builder() && !error.is_connect(),
         }
     }
 
@@ -325,97 +374,21 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// What time it is where a date in these headers is from; ours, where they do not say.
-fn now(headers: &HeaderMap) -> Timestamp {
-    let said = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let said = said.and_then(|date| DateTimeParser::new().parse_timestamp(date.trim()).ok());
-    said.unwrap_or_else(Timestamp::now)
+/// Whether a refusal speaks of a limit of the account or of a rate, whatever its status.
+fn is_of_a_limit(body: &str) -> bool {
+    LIMIT_WORDS.is_match(&refusal::by_the_endpoint(body))
 }
 
-/// `OpenAI`'s and Azure's own header beside `Retry-After`: the same wait, more exactly.
-const RETRY_AFTER_MS: &str = "retry-after-ms";
-
-/// How long to wait by a `retry-after-ms`, or by a `Retry-After` of seconds (fractions too, which
-/// some send) or an HTTP date. `None` when they say nothing that helps: a wait of zero, or a date
-/// that has passed.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let given = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let milliseconds = given(RETRY_AFTER_MS).and_then(|text| text.parse::<f64>().ok());
-    let wait = milliseconds
-        .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
-        .filter(|wait| !wait.is_zero());
-    if let Some(wait) = wait {
-        return Some(wait);
-    }
-    let text = given(RETRY_AFTER.as_str())?;
-    let wait = if let Ok(seconds) = text.parse::<f64>() {
-        Duration::try_from_secs_f64(seconds).ok()?
-    } else {
-        let date = DateTimeParser::new().parse_timestamp(text).ok()?;
-        Duration::try_from(date.duration_since(now)).ok()?
-    };
-    Some(wait).filter(|wait| !wait.is_zero())
-}
+static LIMIT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:usage|session|weekly|daily|monthly|hourly|rate|requests?|messages?|tokens?|plan|spend(?:ing)?|account|5-?hour)[ _-](?:limits?|caps?|quotas?)\b|\bquotas?\b|\blimits? (?:is |are |was |were |has been |have been )?(?:reached|exceeded|hit)\b|\b(?:hit|reached|exceeded) (?:your|the) (?:[\w'-]+ ){0,4}(?:limits?|caps?)\b|\brate_limit|\brate[- ]limited\b|限额|使用上限",
+    )
+    .expect("tested")
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(retry_after_is: &str) -> Option<Duration> {
-        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, retry_after_is.parse().unwrap());
-        retry_after(&headers, now)
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(asked("86400"), Some(Duration::from_hours(24)));
-        assert_eq!(
-            asked("Mon, 23 Nov 2026 12:00:30 GMT"),
-            Some(Duration::from_secs(30))
-        );
-    }
-
-    /// A date is of the endpoint's clock, which may be an hour from ours.
-    #[test]
-    fn a_retry_after_is_measured_by_the_endpoints_own_clock() {
-        let mut headers = HeaderMap::new();
-        headers.insert(DATE, "Mon, 23 Nov 2026 12:00:00 GMT".parse().unwrap());
-        headers.insert(
-            RETRY_AFTER,
-            "Mon, 23 Nov 2026 12:00:45 GMT".parse().unwrap(),
-        );
-        let wait = retry_after(&headers, now(&headers));
-        assert_eq!(wait, Some(Duration::from_secs(45)));
-    }
-
-    #[test]
-    fn a_retry_after_that_says_nothing_is_none() {
-        for text in ["0", "-1", "soon", "", "Mon, 23 Nov 2026 11:00:00 GMT"] {
-            assert_eq!(asked(text), None, "{text:?}");
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), Timestamp::now()), None);
-    }
-
-    #[test]
-    fn milliseconds_come_before_seconds_and_say_nothing_where_they_are_none() {
-        let now = Timestamp::now();
-        for (milliseconds, wanted) in [
-            ("1500", Duration::from_millis(1500)),
-            ("86400000", Duration::from_hours(24)),
-            ("0", Duration::from_secs(9)),
-            ("-3", Duration::from_secs(9)),
-            ("soon", Duration::from_secs(9)),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER_MS, milliseconds.parse().unwrap());
-            headers.insert(RETRY_AFTER, "9".parse().unwrap());
-            assert_eq!(retry_after(&headers, now), Some(wanted), "{milliseconds}");
-        }
-    }
 
     #[test]
     fn a_refusal_that_lasts_is_a_limit_with_its_time_and_is_not_tried_again() {
@@ -424,14 +397,18 @@ mod tests {
             let failure = Failure::Status {
                 status: 429,
                 body: body.to_owned(),
-                retry_after: retry_after.map(Duration::from_secs),
+                retry_after: None,
                 rule,
                 later: None,
                 in_200: false,
                 began: false,
                 refusing: String::new(),
             };
-            let failure = failure.resetting(body, now);
+            let asked = Asked {
+                wait: retry_after.map(Duration::from_secs),
+                window: None,
+            };
+            let failure = failure.resetting(body, asked, now);
             let (rule, may_pass) = (failure.rule(), failure.may_pass());
             let Failure::Status {
                 body, retry_after, ..

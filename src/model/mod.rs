@@ -3,6 +3,7 @@
 //! without a key.
 
 mod answer;
+mod asked;
 #[cfg(test)]
 mod canned;
 pub mod chat;
@@ -18,4 +19,5 @@ pub mod reset;
 mod rule;
 pub mod script;
 pub mod tape;
+pub mod under_way;
 mod wire;

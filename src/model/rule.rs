@@ -55,6 +55,7 @@ mod tests {
                 body: String::new(),
                 tries: 1,
                 rule: refusal::MALFORMED,
+                may_be_billed: true,
             },
             ChatError::Tape {
                 path: String::new(),

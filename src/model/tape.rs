@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::client::{Asked, Client, Exchange};
 use super::refusal::{FAILED_TOOL_CALL, MALFORMED};
+use crate::bench::Usage;
 use crate::error::{self, Error};
 use crate::files;
 use crate::secret::Mask;
@@ -64,6 +65,9 @@ enum Entry {
         rate_limited_seconds: f64,
         #[serde(default)]
         discarded: bool,
+        /// The tokens of earlier tries, which were no reply and told them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        wasted: Vec<Usage>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
@@ -74,6 +78,9 @@ enum Entry {
         error: String,
         /// Recordings of form 2 do not say it.
         may_be_billed: Option<bool>,
+        /// The tokens of its tries, where they told them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        wasted: Vec<Usage>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
@@ -84,14 +91,28 @@ enum Entry {
         ended: Ended,
         /// Whether a call was under way. Recordings of form 2 do not say it.
         was_asking: Option<bool>,
+        /// The tokens of that call's tries so far, where they told them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        wasted: Vec<Usage>,
     },
+}
+
+/// The call that was under way when an agent ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Whether there was one that may be billed.
+    pub was_asking: bool,
+    /// The tokens of its tries so far, where they told them.
+    pub wasted: Vec<Usage>,
 }
 
 /// How a conversation is put into requests; a replay must do as the recording did. It goes up with
 /// each change of that.
-const REQUESTS: u32 = 3;
+const REQUESTS: u32 = 4;
 
-/// The oldest form that is played as well: its ids of tool calls may come again in later replies.
+/// The oldest form that is played as well: in those before 4 a summary that could not be used was asked
+/// for again at every turn, and its refusal ended the agent; in 2, moreover, ids of tool calls may come
+/// again in later replies.
 const OLDEST_REQUESTS: u32 = 2;
 
 /// The last version that plays recordings without a [`Format`], whose requests are of the first.
@@ -241,26 +262,30 @@ impl Tape {
 }
 
 impl Tape {
-    /// The agent ended here: while recording, notes how. Gives whether a call was under way; in a
-    /// replay, where calls take no time, whether one was when it was recorded.
-    pub fn end(&mut self, ended: Ended, was_asking: bool) -> Result<bool, ChatError> {
+    /// The agent ended here: while recording, notes how. Gives the call that was under way; in a
+    /// replay, where calls take no time, the one that was when it was recorded.
+    pub fn end(&mut self, ended: Ended, call: GivenUp) -> Result<GivenUp, ChatError> {
         match self {
             Self::Record(recorder) => {
-                let was_asking = Some(was_asking);
-                recorder.append(&Entry::End { ended, was_asking })?;
+                recorder.append(&Entry::End {
+                    ended,
+                    was_asking: Some(call.was_asking),
+                    wasted: call.wasted.clone(),
+                })?;
             }
             Self::Replay(player) => {
                 if let Some(Entry::End {
                     was_asking: Some(was_asking),
+                    wasted,
                     ..
                 }) = player.next()
                 {
-                    return Ok(was_asking);
+                    return Ok(GivenUp { was_asking, wasted });
                 }
             }
             Self::Off => {}
         }
-        Ok(was_asking)
+        Ok(call)
     }
 
     /// Whether the conversation's tool calls keep ids that came before: in a replay of what was
@@ -268,6 +293,13 @@ impl Tape {
     #[must_use]
     pub const fn repeats_ids(&self) -> bool {
         matches!(self, Self::Replay(player) if player.requests < 3)
+    }
+
+    /// Whether a summary that cannot be used is asked for again at every turn, and ends the agent where
+    /// it is refused: in a replay of what was recorded so.
+    #[must_use]
+    pub const fn asks_at_every_turn(&self) -> bool {
+        matches!(self, Self::Replay(player) if player.requests < 4)
     }
 
     /// Whether there is a whole recording at this path: one that goes on to the agent's end.
@@ -297,6 +329,7 @@ impl Recorder {
                     response: exchange.response.clone(),
                     rate_limited_seconds: exchange.rate_limited.as_secs_f64(),
                     discarded: exchange.discarded,
+                    wasted: client.wasted(),
                     left_out: left_out.clone(),
                 };
                 (entry, client.reply(exchange, left_out))
@@ -307,6 +340,7 @@ impl Recorder {
                     rule: error.rule().to_owned(),
                     error: error.to_string(),
                     may_be_billed: Some(error.may_be_billed()),
+                    wasted: client.wasted(),
                     left_out,
                 };
                 (entry, Err(error))
@@ -364,8 +398,10 @@ impl Player {
                 response,
                 rate_limited_seconds,
                 discarded,
+                wasted,
                 left_out,
             } => {
+                client.waste(wasted);
                 // What the endpoint refused then is not sent now either.
                 client.leave_out(&left_out);
                 let rate_limited = Duration::try_from_secs_f64(rate_limited_seconds);
@@ -381,8 +417,10 @@ impl Player {
                 rule,
                 error,
                 may_be_billed,
+                wasted,
                 left_out,
             } => {
+                client.waste(wasted);
                 client.leave_out(&left_out);
                 let may_be_billed = may_be_billed.unwrap_or_else(|| bills_by_its_rule(&rule));
                 let failed = ChatError::Recorded {
@@ -400,7 +438,9 @@ impl Player {
             Entry::End {
                 ended: Ended::Failed { rule, error },
                 was_asking,
+                wasted,
             } => {
+                client.waste(wasted);
                 return Err(ChatError::Recorded {
                     rule,
                     error,
@@ -432,6 +472,7 @@ impl Player {
             Entry::End {
                 ended: Ended::Failed { rule, error },
                 was_asking,
+                ..
             } => Err(ChatError::Recorded {
                 rule,
                 error,
@@ -719,7 +760,7 @@ mod tests {
             rule: "container_lost".to_owned(),
             error: "the sandbox died".to_owned(),
         };
-        assert!(!tape.end(ended, false).unwrap());
+        assert_eq!(tape.end(ended, GivenUp::default()), Ok(GivenUp::default()));
         assert!(Tape::is_whole(&path));
         let mut tape = Tape::replay(&path).unwrap();
         assert!(tape.replayed::<String>("inbox").await.is_ok());
@@ -737,20 +778,28 @@ mod tests {
         let server = Canned::serve(vec![chat_response("Hi.")]).await;
         let client = offline(&server);
         for was_asking in [true, false] {
+            let call = || GivenUp {
+                was_asking,
+                wasted: vec![Usage {
+                    input_tokens: 7,
+                    ..Usage::default()
+                }],
+            };
             let mut tape = Tape::record(&path, Mask::default()).unwrap();
             let ended = Ended::Failed {
                 rule: "time_limit".to_owned(),
                 error: "the time was up".to_owned(),
             };
-            tape.end(ended, was_asking).unwrap();
+            tape.end(ended, call()).unwrap();
             let mut tape = Tape::replay(&path).unwrap();
             let error = tape.chat(&client, &[], &[]).await.unwrap_err();
             assert_eq!(error.may_be_billed(), was_asking);
+            assert_eq!(client.take_wasted(), call().wasted);
             // A replay waits for its peer's end as if it asked.
             let mut tape = Tape::record(&path, Mask::default()).unwrap();
-            tape.end(Ended::Halted, was_asking).unwrap();
+            tape.end(Ended::Halted, call()).unwrap();
             let mut tape = Tape::replay(&path).unwrap();
-            assert_eq!(tape.end(Ended::Halted, true), Ok(was_asking));
+            assert_eq!(tape.end(Ended::Halted, GivenUp::default()), Ok(call()));
         }
     }
 }

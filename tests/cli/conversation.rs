@@ -372,7 +372,7 @@ fn a_recording_of_an_older_form_is_refused_with_the_version_that_plays_it() {
     let first: Value = serde_json::from_str(first).unwrap();
     assert_eq!(
         (&first["kind"], &first["requests"]),
-        (&json!("format"), &json!(3))
+        (&json!("format"), &json!(4))
     );
     assert!(
         first["regatta"]

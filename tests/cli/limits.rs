@@ -7,7 +7,7 @@ use regatta::engine::fake::{Fake, Outcome};
 use regatta::runner::RunEnd;
 use regatta::triage::Rules;
 
-use crate::listener::{Listener, SUBMITS, reply};
+use crate::listener::{Listener, SUBMITS, answer, reply};
 use crate::plan::install;
 use crate::runner::{Bench, error, name, outcomes};
 use crate::support::{Place, Ran, wait_until};
@@ -314,6 +314,217 @@ fn the_words_of_a_limit_count_whatever_its_status() {
         .says("`usage_limit`")
         .says("--max-wait (2h 00m)");
     assert_eq!(listener.asked().len(), 1);
+}
+
+/// An endpoint that has too much to do says when to come back, as one with a limit does.
+#[test]
+fn a_pause_that_an_overloaded_endpoint_asks_for_is_no_time_of_the_agents() {
+    for (status, header, is_lost) in [
+        (429, "Retry-After: 0.2\r\n", true),
+        (503, "Retry-After: 0.2\r\n", true),
+        (529, "Retry-After: 0.2\r\n", true),
+        (500, "Retry-After: 0.2\r\n", true),
+        (500, "", false),
+    ] {
+        let place = Place::new();
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => answer(status, header, r#"{"error":{"message":"busy"}}"#),
+                _ => reply(SUBMITS),
+            })
+        });
+        configure(&place, &listener);
+        Ran::of(&command(&place, &[]).output().unwrap()).code(0);
+        let dir = "cb/logs/t-solo/solo/lighthouse_task/7/f1_f2";
+        let trajectory = place.json(&format!("{dir}/solo_traj.json"));
+        let lost = trajectory["messages"][2]["extra"]["rate_limited_seconds"].as_f64();
+        let lost = lost.unwrap();
+        // It begins with the refusal.
+        assert_eq!(lost >= 0.1, is_lost, "{status} {header}: {lost}");
+        assert_eq!(lost > 0.0, is_lost, "{status} {header}: {lost}");
+    }
+}
+
+#[test]
+fn a_trial_whose_time_is_up_in_a_pause_ends_with_what_the_endpoint_said() {
+    let place = Place::new();
+    let listener = Listener::answering(|_| {
+        Some(answer(
+            503,
+            "Retry-After: 500\r\n",
+            r#"{"error":{"message":"All lamps are busy."}}"#,
+        ))
+    });
+    configure(&place, &listener);
+    let more = "[attempts]\nmax_attempts = 1\n[limits]\ntask_timeout = \"3s\"\n[native]\nrate_limits_count = true\n";
+    place.write(
+        "regatta.toml",
+        format!("{}{more}", place.read("regatta.toml")),
+    );
+    Ran::of(&command(&place, &[]).output().unwrap()).code(1);
+    let result = place.json("cb/logs/t-solo/solo/lighthouse_task/7/f1_f2/result.json");
+    let agent = &result["agent"];
+    let error = agent["error"].as_str().unwrap();
+    assert!(error.starts_with("regatta/overloaded: "), "{error}");
+    assert!(
+        error.ends_with(r#"(tried 1 times): {"error":{"message":"All lamps are busy."}}"#),
+        "{error}"
+    );
+    // It was refused: nothing of it is billed.
+    assert_eq!(agent["usage_unknown"], false);
+    assert_eq!(agent["cost"], 0.0);
+    assert_eq!(place.lines("t-solo", "ledger")[0]["cost"], 0.0);
+}
+
+#[test]
+fn an_overload_that_lasts_for_hours_is_a_limit_with_its_time() {
+    for status in [503, 529] {
+        let place = Place::new();
+        let listener = Listener::answering(move |_| {
+            let body = r#"{"error":{"message":"The lamps are being mended."}}"#;
+            Some(answer(status, "Retry-After: 7200\r\n", body))
+        });
+        configure(&place, &listener);
+        let run = command(&place, &["--max-wait", "1h"]).output().unwrap();
+        Ran::of(&run)
+            .code(3)
+            .says("`usage_limit`")
+            .says("it resets at 20");
+        assert_eq!(listener.asked().len(), 1);
+    }
+}
+
+/// Refusals that last, however their endpoints say so: headers and a body.
+fn lasting() -> Vec<String> {
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
+    let seconds = at.as_second();
+    let error = |text: &str| format!(r#"{{"error":{{"message":"{text}"}}}}"#);
+    let after = |wait: u64| format!("Retry-After: {wait}\r\n");
+    let apim = r#"{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 01:28:30."}"#;
+    let used_up = error(&format!("You've hit your usage limit. Try again at {at}"));
+    [
+        (
+            429,
+            String::new(),
+            error("Token limit is exceeded. Try again in 02:13:07."),
+        ),
+        (
+            429,
+            String::new(),
+            format!(r#"{{"error":{{"message":"no","resetsAt":"{at}"}}}}"#),
+        ),
+        (
+            429,
+            String::new(),
+            format!(r#"{{"error":{{"message":"no","nextResetTime":{seconds}000}}}}"#),
+        ),
+        (
+            429,
+            String::new(),
+            error("Your quota will be refreshed in 5h 3m."),
+        ),
+        (429, format!("Retry-After: {seconds}\r\n"), error("no")),
+        (
+            429,
+            format!("X-RateLimit-Reset: {seconds}\r\n"),
+            error("no"),
+        ),
+        (403, after(5310), apim.to_owned()),
+        (403, String::new(), apim.to_owned()),
+        (
+            402,
+            String::new(),
+            error(&format!("The allowance is spent, it resets at {at}")),
+        ),
+        (400, after(7200), error("You have hit your usage limit")),
+        (
+            200,
+            after(7200),
+            r#"{"error":{"message":"slow down","code":429}}"#.to_owned(),
+        ),
+        (200, String::new(), used_up.clone()),
+        (500, String::new(), used_up.clone()),
+        (503, String::new(), used_up),
+    ]
+    .into_iter()
+    .map(|(status, headers, body)| answer(status, &headers, &body))
+    .collect()
+}
+
+#[test]
+fn a_limit_that_lasts_is_one_however_its_endpoint_says_so() {
+    for refusal in lasting() {
+        let place = Place::new();
+        let refused = refusal.clone();
+        let listener = Listener::answering(move |_| Some(refused.clone()));
+        configure(&place, &listener);
+        let run = command(&place, &["--max-wait", "1h"]).output().unwrap();
+        let ran = Ran::of(&run);
+        assert_eq!(ran.code, Some(3), "{refusal}\n{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("it resets at 20"),
+            "{refusal}\n{}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains("`usage_limit`"),
+            "{refusal}\n{}",
+            ran.stderr
+        );
+        assert_eq!(listener.asked().len(), 1, "{refusal}");
+    }
+}
+
+#[test]
+fn a_limit_that_passes_soon_is_waited_for_in_the_call() {
+    let error = |text: &str| format!(r#"{{"error":{{"message":"{text}"}}}}"#);
+    let soon = || (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2)).as_second();
+    let of_an_epoch = move || format!("Retry-After: {}\r\n", soon());
+    let refusals: Vec<Box<dyn Fn() -> String + Send + Sync>> = vec![
+        Box::new(move || {
+            answer(
+                429,
+                "",
+                &error("Rate limit is exceeded. Try again in 00:00:01."),
+            )
+        }),
+        Box::new(move || answer(429, &of_an_epoch(), &error("no"))),
+        Box::new(move || answer(429, "", &error("Our support is available 24 hours a day."))),
+        Box::new(move || {
+            answer(
+                403,
+                "Retry-After: 1\r\n",
+                &error("Out of call volume quota. Quota will be replenished in 00:00:01."),
+            )
+        }),
+        Box::new(move || answer(429, "", r#"{"retry":3000}"#)),
+    ];
+    for refused in refusals {
+        let place = Place::new();
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => refused(),
+                _ => reply(SUBMITS),
+            })
+        });
+        configure(&place, &listener);
+        Ran::of(&command(&place, &[]).output().unwrap()).code(0);
+        assert_eq!(listener.asked().len(), 2);
+    }
+}
+
+#[test]
+fn through_upstream_a_quota_that_comes_back_is_a_limit() {
+    for text in [
+        "litellm.PermissionDeniedError: PermissionDeniedError: AzureException - Out of call volume quota. Quota will be replenished in 01:28:30.",
+        "litellm.APIError: APIError: OpenAIException - Error code: 402 - The allowance is spent, it resets in 2 hours",
+    ] {
+        let mut bench = Bench::new(1);
+        (bench.policy.max_wait, bench.policy.max_attempts) = (Duration::ZERO, 1);
+        let (end, _) = bench.run(outcomes(&[(1, &[error(text, 0.0)])]));
+        assert!(matches!(end, RunEnd::Limit(_)), "{end:?}");
+        assert_eq!(bench.result(1)["regatta"]["cause"], "limit");
+    }
 }
 
 /// A stand-in for the CLI with Claude Code in it: the limit stands in the agent's stream only.

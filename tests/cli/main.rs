@@ -14,6 +14,7 @@ mod bytes;
 mod config;
 mod conversation;
 mod damage;
+mod discarded;
 mod doctor;
 mod eval;
 mod evidence;

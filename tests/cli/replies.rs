@@ -263,6 +263,51 @@ fn a_summary_that_is_none_leaves_the_conversation_as_it_is() {
     }
 }
 
+/// It is the harness that asks for it: the agent goes on without.
+#[test]
+fn a_summary_that_is_refused_ends_no_agent_and_is_asked_for_again_after_some_turns() {
+    let refused = |code: &str, message: &str| {
+        let body = json!({"error": {"message": message, "code": code}});
+        answer(400, "", &body.to_string())
+    };
+    for summary in [
+        refused(
+            "tool_use_failed",
+            "Tool choice is none, but model called a tool",
+        ),
+        refused("content_filter", "The response was filtered"),
+        refused("context_length_exceeded", "It has 5000 tokens"),
+        refused("odd", "messages must contain tools"),
+        openai(&json!({"finish_reason": "stop", "message": {"role": "assistant", "content": ""}})),
+    ] {
+        // Before the 6th step, after four more, and after four more again.
+        let summaries = [5, 10, 15];
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                _ if summaries.contains(&number) => summary.clone(),
+                17 => reply(SUBMITS),
+                _ => reply("ls"),
+            })
+        });
+        let place = Place::new();
+        let often = "agent: {compaction_token_trigger: 1, compaction_keep_recent_turns: 1}\n";
+        place.write("agent.yaml", often);
+        let more = ["--agent-config", "agent.yaml", "--record", "tapes"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        let asked = listener.asked();
+        let is_summary = |number: &usize| asked[*number].body["tools"].is_null();
+        let found: Vec<usize> = (0..asked.len()).filter(is_summary).collect();
+        assert_eq!((found.as_slice(), asked.len()), (&summaries[..], 18));
+        assert_eq!(agent(&place)["status"], "Submitted");
+        assert_eq!(agent(&place)["steps"], 15);
+        std::fs::rename(place.join("cb/logs"), place.join("first")).unwrap();
+        let more = ["--agent-config", "agent.yaml", "--replay", "tapes"];
+        run_with(&place, &listener, "openai/m", 1, &more).code(0);
+        assert_eq!(agent(&place)["steps"], 15);
+        assert_eq!(listener.asked().len(), 18);
+    }
+}
+
 #[test]
 fn half_a_character_costs_no_second_call() {
     let arguments = r#"{"command": "echo \ud83d"}"#;
@@ -360,9 +405,13 @@ fn a_reply_that_ends_in_an_unread_call_is_told_to_the_model() {
 #[test]
 fn a_replay_knows_as_much_of_what_was_spent() {
     let failed = cohere("TIMEOUT", "", &Value::Null);
+    let usage = json!({"tokens": {"input_tokens": 1000, "output_tokens": 4000}});
+    let told = cohere("ERROR", "I", &usage);
     let refused = answer(401, "", "{}");
     for (answers, usage_unknown) in [
         (vec![failed.clone()], true),
+        (vec![told.clone()], false),
+        (vec![told, answer(500, "", "{}")], false),
         (vec![failed, refused.clone()], true),
         (vec![answer(504, "", "<html>")], true),
         (vec![refused], false),
@@ -386,6 +435,63 @@ fn a_replay_knows_as_much_of_what_was_spent() {
         for field in ["status", "error", "steps", "cost", "usage_unknown"] {
             assert_eq!(replayed[field], recorded[field], "{field}");
         }
+    }
+}
+
+/// Beside a call that can be used, too: what was paid for is a step.
+#[test]
+fn a_call_that_names_no_tool_is_told_to_the_model() {
+    let good = calls("stop", r#"{"command": "ls"}"#)["message"]["tool_calls"][0].clone();
+    for list in [
+        json!([{"id": "x", "type": "function", "function": {"name": null, "arguments": "{}"}}]),
+        json!([{"id": "x", "type": "function"}]),
+        json!([{"id": "x", "type": "custom"}]),
+        json!([null]),
+        json!([good, {"id": "x", "function": {"arguments": "{}"}}]),
+    ] {
+        let message = json!({"role": "assistant", "content": null, "tool_calls": list});
+        let nameless = openai(&json!({"finish_reason": "tool_calls", "message": message}));
+        let listener = Listener::answering(move |number| {
+            Some(match number {
+                0 => nameless.clone(),
+                _ => reply(SUBMITS),
+            })
+        });
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 3).code(0);
+        let told = told(&place).remove(0);
+        assert!(told.contains("its tool call names no tool"), "{told}");
+        let agent = agent(&place);
+        assert_eq!(
+            (&agent["status"], &agent["steps"]),
+            (&json!("Submitted"), &json!(2))
+        );
+        assert_eq!(listener.asked().len(), 2);
+        // Endpoints check names: it is not sent back.
+        let sent = listener.asked().remove(1).body["messages"][2].clone();
+        assert_eq!(sent["tool_calls"], Value::Null);
+    }
+}
+
+#[test]
+fn a_call_in_an_older_or_a_simpler_form_is_one() {
+    let arguments = json!({"command": SUBMITS}).to_string();
+    let function = json!({"name": "bash", "arguments": arguments});
+    for (name, value) in [
+        ("function_call", function.clone()),
+        ("tool_calls", json!({"id": "x", "function": function})),
+        (
+            "tool_calls",
+            json!([{"id": "x", "name": "bash", "arguments": arguments}]),
+        ),
+    ] {
+        let message = json!({"role": "assistant", "content": null, name: value});
+        let submits = openai(&json!({"finish_reason": "function_call", "message": message}));
+        let listener = Listener::answering(move |_| Some(submits.clone()));
+        let place = Place::new();
+        run(&place, &listener, "openai/m", 1).code(0);
+        assert_eq!(agent(&place)["status"], "Submitted");
+        assert_eq!(listener.asked().len(), 1);
     }
 }
 

@@ -232,7 +232,6 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
 /// Zero for a prompt that was there, or for an answer that is there, in both wire formats.
 #[test]
 fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
-    let priced = "[prices.models.\"openai/m\"]\ninput_cost_per_token = 2.5e-06\noutput_cost_per_token = 1e-05\n";
     for model in ["command-a-03-2025", "openai/m"] {
         for (input, output) in [(0, 0), (0, 100), (1000, 0)] {
             let place = Place::new();
@@ -242,7 +241,7 @@ fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
                     _ => reply_of(SUBMITS, input, output),
                 })
             });
-            configure(&place, &listener, model, priced);
+            configure(&place, &listener, model, PRICED);
             run(&place, &RUN_ONE).code(0);
             let line = place.lines(RUN, "ledger").remove(0);
             is(&line["cost"], CALL);
@@ -250,6 +249,51 @@ fn an_endpoint_that_counts_no_prompt_has_not_told_its_usage() {
             run(&place, &["report", RUN])
                 .prints("total spent on every trial:     $0.0035 + 1 unknown");
         }
+    }
+}
+
+/// A message that submits, in the one format, with this usage.
+fn submits_with(usage: &Value) -> String {
+    let arguments = json!({"command": SUBMITS}).to_string();
+    let message = json!({"role": "assistant", "content": "", "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": arguments}},
+    ]});
+    let body = json!({"choices": [{"index": 0, "message": message}], "usage": usage});
+    answer(200, "", &body.to_string())
+}
+
+const PRICED: &str = "[prices.models.\"openai/m\"]\ninput_cost_per_token = 2.5e-06\noutput_cost_per_token = 1e-05\ncache_read_input_token_cost = 1e-06\n";
+
+/// What only the total tells was paid for as well.
+#[test]
+fn tokens_that_only_the_total_tells_are_priced_by_both_engines() {
+    for (usage, usd) in [
+        // Thoughts, as gateways pass Gemini's usage on.
+        (
+            json!({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 3010}),
+            0.0025 + 0.0201,
+        ),
+        // A cache beside the prompt.
+        (
+            json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": 1580,
+                "prompt_tokens_details": {"cached_tokens": 500}}),
+            0.0025 + 0.0005 + 0.0008,
+        ),
+        // One in it.
+        (
+            json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": 1080,
+                "prompt_tokens_details": {"cached_tokens": 500}}),
+            0.00125 + 0.0005 + 0.0008,
+        ),
+    ] {
+        let place = Place::new();
+        let submits = submits_with(&usage);
+        let listener = Listener::answering(move |_| Some(submits.clone()));
+        configure(&place, &listener, "openai/m", PRICED);
+        run(&place, &RUN_ONE).code(0);
+        is(&place.lines(RUN, "ledger")[0]["cost"], usd);
+        of_upstream(&place, "openai/m", &usage);
+        is(&total(&place, "u-solo").0, usd);
     }
 }
 
@@ -262,15 +306,19 @@ fn priced(model: &str, more: &str) -> (Place, Value) {
     (place, line["cost"].clone())
 }
 
-/// A result of upstream's, which had no price of its own, with the tokens of its one call.
-fn of_upstream(place: &Place, model: &str) {
+/// The tokens of one call.
+fn one_call() -> Value {
+    json!({"prompt_tokens": 1000, "completion_tokens": 100})
+}
+
+/// A result of upstream's, which had no price of its own, with these tokens of its one call.
+fn of_upstream(place: &Place, model: &str, usage: &Value) {
     let dir = "cb/logs/u-solo/solo/lighthouse_task/7/f1_f2";
     let result = json!({
         "run_id": "0badcafe", "run_name": "u-solo", "agent_framework": "mini_swe_agent",
         "model": model, "agent": {"status": "Submitted", "cost": 0, "steps": 1},
     });
     place.write(&format!("{dir}/result.json"), result.to_string());
-    let usage = json!({"prompt_tokens": 1000, "completion_tokens": 100});
     let trajectory = json!({"messages": [
         {"role": "user", "content": "Go."},
         {"role": "assistant", "content": "Done.", "extra": {"response": {"usage": usage}}},
@@ -299,7 +347,7 @@ fn a_name_under_openai_at_ones_own_endpoint_is_unpriced_for_both_engines() {
         let result = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/result.json");
         let result = std::fs::read_to_string(place.join(&result)).unwrap();
         assert!(result.contains("\"total_cost\": 0.0,"), "{result}");
-        of_upstream(&place, model);
+        of_upstream(&place, model, &one_call());
         for run_name in [RUN, "u-solo"] {
             assert_eq!(
                 total(&place, run_name),
@@ -315,7 +363,7 @@ fn a_price_that_the_user_gave_counts_for_both_engines() {
     let given = "[prices.models.\"openai/command-a-03-2025\"]\ninput_cost_per_token = 0.001\noutput_cost_per_token = 0.01\n";
     let (place, cost) = priced("openai/command-a-03-2025", given);
     is(&cost, 2.0);
-    of_upstream(&place, "openai/command-a-03-2025");
+    of_upstream(&place, "openai/command-a-03-2025", &one_call());
     for run_name in [RUN, "u-solo"] {
         assert_eq!(
             total(&place, run_name),
@@ -330,7 +378,7 @@ fn a_price_by_the_bare_name_is_said_to_be_one_in_every_format() {
     let given = "[prices.models.command-a-03-2025]\ninput_cost_per_token = 0.001\noutput_cost_per_token = 0.01\n";
     let (place, cost) = priced("openai/command-a-03-2025", given);
     is(&cost, 2.0);
-    of_upstream(&place, "openai/command-a-03-2025");
+    of_upstream(&place, "openai/command-a-03-2025", &one_call());
     for run_name in [RUN, "u-solo"] {
         let bare = json!(["command-a-03-2025"]);
         assert_eq!(
@@ -356,7 +404,7 @@ fn a_provider_whose_name_says_whose_it_is_is_priced_alike_by_both_engines() {
     ] {
         let (place, cost) = priced(model, "");
         is(&cost, CALL);
-        of_upstream(&place, model);
+        of_upstream(&place, model, &one_call());
         for run_name in [RUN, "u-solo"] {
             let (usd, unknown, names) = total(&place, run_name);
             is(&usd, CALL);

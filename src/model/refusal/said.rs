@@ -61,7 +61,7 @@ static FIELD: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"['"](\w+)['"] ?:"#).expect("tested"));
 
 /// What a refusal says: texts and codes, a line each.
-pub(super) fn by_the_endpoint(text: &str) -> Cow<'_, str> {
+pub(in crate::model) fn by_the_endpoint(text: &str) -> Cow<'_, str> {
     let searchable = searched(text);
     if let Some(said) = of_json(text, 0) {
         return Cow::Owned(searched(&said).into_owned());

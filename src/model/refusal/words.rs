@@ -280,7 +280,7 @@ words! {
         r"\b(?:out of|no more|no remaining|ran out of|run out of) credits?\b|\bno (?:\w+ )?credits? (?:left|remaining|available)\b|\bcredits? (?:have |has )been (?:exhausted|depleted|used up)\b",
         r"\bbudget has been exceeded\b|\bbudget_exceeded\b|\b(?:spend(?:ing)?|monthly|billing)(?: usage| spend)? (?:limit|quota|allowance|cap) (?:has been |was |is )?(?:reached|exceeded|used up|exhausted|hit)\b",
         r"\bcheck your (?:plan and )?billing\b|\bfree tier\b[^.\n]{0,30}\bused up\b",
-        r"\bquota (?:has been |is |was )?(?:not enough|exhausted|used up|exceeded|insufficient|spent)\b",
+        r"\bout of (?:\w+ ){0,3}quota\b|\bquota (?:has been |is |was )?(?:not enough|exhausted|used up|exceeded|insufficient|spent)\b",
         r"\bkey limit exceeded\b|\bexceeded (?:your |the )?(?:monthly )?(?:included )?credits\b",
         r"\bArrearage\b|\boverdue[ -]payment\b|\baccount is in good standing\b",
         r"余额不足|欠费|额度",

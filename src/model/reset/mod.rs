@@ -11,13 +11,13 @@ use regex::{Captures, Regex};
 use crate::text::searched;
 
 /// A time further away than this is no reset that anybody meant.
-const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 400);
+pub(super) const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 /// The words after which a time stands: `resets 3am`, `Try again in 2h`, `"resets_at": 1764500000`,
 /// `retry-after: 60`, `limit reached|1764500000`.
 static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"\bresets?(?:[ _-](?:in|at|after|on|time|date))?(?:[ _-](?:ms|secs?|seconds))?\b|\bratelimit-reset(?:-\w+)*|\b(?:try|retry|trying|retrying) again\b|\bretry(?:[ _-]?after|[ _-]?in)?(?:[ _-](?:ms|secs?|seconds))?\b|\bretry_?delay\b|\bregain access\b|\bcome back\b|\bavailable(?: again)?\b|\brenews?\b|\buntil\b|\bwait\b|\blimit reached\|",
+        r"\b(?:next[ _-]?)?resets?(?:[ _-]?(?:in|at|after|on|time|date))?(?:[ _-]?(?:ms|secs?|seconds))?\b|\bratelimit-reset(?:-\w+)*|\b(?:try|retry|trying|retrying) again\b|\bretry(?:[ _-]?after|[ _-]?in)?(?:[ _-]?(?:ms|secs?|seconds))?\b|\bretry_?delay\b|\bregain access\b|\bcome back\b|\bavailable (?:again|at|in|on|after|from|by)\b|\brenews?\b|\b(?:refresh|replenish)(?:e[sd])?\b|\bunlock(?:s|ed)?\b|\buntil\b|\bwait\b|\blimit reached\||将在",
     )
 });
 
@@ -26,6 +26,29 @@ static GAP: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#"^(?:["'\\\s:=|(,\[>-]|\b(?:at|in|on|after|by|is|the|about|approximately|around|for|again|please|another|date|time)\b)*"#,
     )
+});
+
+/// Words after which a bare number is one of seconds from now.
+static FROM_NOW: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"after|delay|sec|ms[^a-z]*$|ratelimit|\bwait|\bretry[ _-]?in|\bresets?[ _-]?in|\bretry\b.*\bin\b",
+    )
+});
+
+/// A key whose number is one of milliseconds.
+static MS: LazyLock<Regex> = LazyLock::new(|| regex(r"ms[^a-z]*$"));
+
+/// Words after which `02:13:07` is a span, and no time of a day.
+static SPAN_NEXT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:after|\bin|_in)[^a-z]*$"));
+
+/// A span as .NET writes it, with days before the hours where there are some.
+static COLONS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^(?:(\d{1,3})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d{1,9})?(\s*[ap]\.?m\b)?")
+});
+
+/// A date and a time that a sentence in Chinese goes on from: they are China's.
+static OF_CHINA: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}[ T]\d{1,2}:\d{2}(?::\d{2})?)\s*[重刷恢解更]")
 });
 
 /// A number with its unit, and what separates it from one before.
@@ -49,25 +72,34 @@ pub fn resets_at(text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
     ANCHOR.find_iter(text).find_map(|anchor| {
         let rest = &text[anchor.end()..];
         let gap = GAP.find(rest).map_or(0, |gap| gap.end());
-        let at = time(anchor.as_str(), &rest[gap..], said)?;
+        let lead = &text[anchor.start()..anchor.end() + gap];
+        let at = time(lead, &rest[gap..], said)?;
         let is_ahead = said.is_none_or(|said| at > said && at.duration_since(said) <= FURTHEST);
         is_ahead.then_some(at)
     })
 }
 
-/// The time that a text begins with.
-fn time(anchor: &str, text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
+/// The time that a text begins with; `lead` is what led to it.
+fn time(lead: &str, text: &str, said: Option<Timestamp>) -> Option<Timestamp> {
+    if let Some(found) = OF_CHINA.captures(text) {
+        return clock::read(&format!("{} +08:00", &found[1]), said);
+    }
+    if SPAN_NEXT.is_match(lead)
+        && let Some(span) = colons(text)
+    {
+        return said?.checked_add(span).ok();
+    }
     if let Some(at) = clock::read(text, said) {
         return Some(at);
     }
     if let Some(span) = span(text) {
         return said?.checked_add(span).ok();
     }
-    of_number(&anchor.to_lowercase(), &NUMBER.captures(text)?, said)
+    of_number(lead, &NUMBER.captures(text)?, said)
 }
 
 /// A bare number: seconds or milliseconds since 1970, or seconds from now where the words say so.
-fn of_number(anchor: &str, number: &Captures<'_>, said: Option<Timestamp>) -> Option<Timestamp> {
+fn of_number(lead: &str, number: &Captures<'_>, said: Option<Timestamp>) -> Option<Timestamp> {
     let value: f64 = number[1].parse().ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "13 digits at most")]
     let millis = |value: f64| value.round() as i64;
@@ -77,24 +109,31 @@ fn of_number(anchor: &str, number: &Captures<'_>, said: Option<Timestamp>) -> Op
     if value >= 1e9 {
         return Timestamp::from_millisecond(millis(value * 1e3)).ok();
     }
-    let is_span = [
-        "retry",
-        "reset in",
-        "reset_in",
-        "resets_in",
-        "resets in",
-        "seconds",
-        "after",
-        "ratelimit",
-        "wait",
-    ];
-    if !is_span.iter().any(|word| anchor.contains(word)) {
+    if !FROM_NOW.is_match(lead) {
         return None;
     }
-    let unit = if anchor.ends_with("ms") { 1.0 } else { 1e3 };
+    let is_ms = MS.is_match(lead);
+    let unit = if is_ms { 1.0 } else { 1e3 };
     said?
         .checked_add(SignedDuration::from_millis(millis(value * unit)))
         .ok()
+}
+
+/// The span that a text begins with, where it is no time of a day in a zone: `02:13:07`.
+fn colons(text: &str) -> Option<SignedDuration> {
+    let found = COLONS.captures(text)?;
+    let has_zone = zone::zone(&text[found[0].len()..]).is_none_or(|(zone, _)| zone.is_some());
+    if has_zone || found.get(5).is_some() {
+        return None;
+    }
+    let number = |group: usize| {
+        let part = found.get(group);
+        part.map_or(Some(0), |part| part.as_str().parse::<i64>().ok())
+    };
+    let hours = number(1)? * 24 + number(2)?;
+    Some(SignedDuration::from_secs(
+        (hours * 60 + number(3)?) * 60 + number(4)?,
+    ))
 }
 
 /// The sum that a text begins with: `2h 13m`, `3 days, 4 hours and 12 minutes`, `7m12.9s`.
@@ -294,6 +333,21 @@ mod tests {
             ),
             ("retry-after-ms: 1500", "2026-11-28T03:25:01.5Z"),
             ("wait 20 minutes", "2026-11-28T03:45:00Z"),
+            (
+                "Rate limit is exceeded. Try again in 00:00:02.",
+                "2026-11-28T03:25:02Z",
+            ),
+            (
+                "Quota will be replenished in 01:28:30.",
+                "2026-11-28T04:53:30Z",
+            ),
+            ("Retry after 1.02:00:00", "2026-11-29T05:25:00Z"),
+            (r#"{"resets_in":"02:13:07"}"#, "2026-11-28T05:38:07Z"),
+            ("available again after 17:30:00 UTC", "2026-11-28T17:30:00Z"),
+            (r#"{"retryAfterSeconds": 7200}"#, "2026-11-28T05:25:00Z"),
+            (r#"{"retryAfterMs": 1500}"#, "2026-11-28T03:25:01.5Z"),
+            ("Quota will be refreshed in 5h 3m.", "2026-11-28T08:28:00Z"),
+            ("retry in 90", "2026-11-28T03:26:30Z"),
         ]);
     }
 
@@ -313,6 +367,26 @@ mod tests {
                 "2026-11-28T06:00:00Z",
             ),
         ]);
+    }
+
+    #[test]
+    fn keys_and_verbs_of_every_house() {
+        for text in [
+            r#"{"resetsAt": "2026-11-28T06:00:00Z"}"#,
+            r#"{"resetAt": 1795845600}"#,
+            r#"{"resetTime": "2026-11-28T06:00:00Z"}"#,
+            r#"{"nextResetTime": 1795845600000}"#,
+            "Your allowance refreshes at 2026-11-28T06:00:00Z",
+            "Limit hit; unlocks at 2026-11-28T06:00:00Z",
+            "available at 2026-11-28T06:00:00Z",
+            "已达到 5 小时的使用上限。您的限额将在 2026-11-28 14:00:00 重置。",
+        ] {
+            assert_eq!(
+                read(text).as_deref(),
+                Some("2026-11-28T06:00:00Z"),
+                "{text}"
+            );
+        }
     }
 
     #[test]
@@ -337,6 +411,10 @@ mod tests {
             "try again in 99999999 days",
             "try again in 3 months",
             "please try again later",
+            "Our support is available 24 hours a day.",
+            "It is available in 24 languages",
+            r#"{"retry":3000}"#,
+            "will be resetting 5 hours",
             "rate limit reached for 300 requests in 10 minutes",
             "",
         ] {

@@ -59,7 +59,7 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
     if !message.is_object() {
         return Err("it has no message".to_owned());
     }
-    let tool_calls = calls(&message["tool_calls"])?;
+    let tool_calls = calls(message);
     let said = text(&message["content"]);
     // A plan whose calls are missing is all that was said, or else no more than a repetition.
     let plan = message["tool_plan"]

@@ -13,6 +13,9 @@ pub(super) const CONTENT: &str = "content";
 /// The extra of a call that holds what else its function has.
 const FUNCTION: &str = "function";
 
+/// The names under which a call's arguments come.
+pub(super) const ARGUMENTS: [&str; 3] = ["arguments", "parameters", "input"];
+
 /// The extras of a reply's message.
 pub(super) fn of_message(message: &Value) -> Map<String, Value> {
     // A function's call of the older form is one that nothing would answer.
@@ -32,7 +35,13 @@ pub(super) fn of_message(message: &Value) -> Map<String, Value> {
 
 /// The extras of a tool call.
 pub(super) fn of_call(call: &Value) -> Map<String, Value> {
-    let mut extras = beside(call, &["id", "type", FUNCTION]);
+    let mut extras = if call[FUNCTION].is_object() {
+        beside(call, &["id", "type", FUNCTION])
+    } else {
+        // What its function would have stands beside.
+        let known = ["id", "type", FUNCTION, "custom", "name"];
+        beside(call, &[&known[..], &ARGUMENTS].concat())
+    };
     let function = beside(&call[FUNCTION], &["name", "arguments"]);
     if !function.is_empty() {
         extras.insert(FUNCTION.to_owned(), Value::Object(function));

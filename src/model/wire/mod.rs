@@ -80,6 +80,19 @@ impl Wire {
         }
     }
 
+    /// The tokens that a response tells of, whether it is a reply or not.
+    pub(super) fn usage(self, body: &Value) -> Option<Usage> {
+        let (message, usage) = match self {
+            Self::OpenAi => (
+                &body["choices"][0]["message"],
+                told::of_openai(&body["usage"]),
+            ),
+            Self::CohereV2 => (&body["message"], told::of_cohere(&body["usage"])),
+        };
+        let is_empty = text(&message["content"]).is_empty() && calls(message).is_empty();
+        usage.filter(|usage| is_empty || usage.output_tokens > 0)
+    }
+
     /// What stands for the message of a response that has none, nor a text in another format's
     /// place.
     pub(super) fn without_message(self, body: &Value) -> Option<(Message, Option<Usage>)> {
@@ -133,31 +146,47 @@ fn repeated(calls: &[ToolCall]) -> Value {
         .collect()
 }
 
-/// The tool calls of a reply; none when there is no list of them.
-fn calls(value: &Value) -> Result<Vec<ToolCall>, String> {
-    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    let calls = list.iter().enumerate().map(|(at, call)| {
-        let nth = at + 1;
-        let function = &call["function"];
-        let Some(name) = function["name"].as_str() else {
-            return Err(format!("its tool call {nth} names no tool"));
-        };
-        let id = call["id"].as_str().filter(|id| !id.trim().is_empty());
-        Ok(ToolCall {
-            id: id.map_or_else(|| ids::made_up(nth), str::to_owned),
-            name: name.to_owned(),
-            arguments: match &function["arguments"] {
-                Value::String(text) => text.clone(),
-                Value::Null => "{}".to_owned(),
-                // Some servers answer with the object that the string should hold.
-                other => other.to_string(),
-            },
-            extras: extras::of_call(call),
-        })
-    });
-    let mut calls = calls.collect::<Result<Vec<_>, _>>()?;
+/// The tool calls of a reply's message: a list, one alone, or the one function of the older form. One
+/// that names no tool stays, without a name: the model did call, and can be told.
+fn calls(message: &Value) -> Vec<ToolCall> {
+    let older = &message["function_call"];
+    let list = match &message["tool_calls"] {
+        Value::Array(list) if !list.is_empty() => list.as_slice(),
+        Value::Object(one) if !one.is_empty() => std::slice::from_ref(&message["tool_calls"]),
+        _ if older.is_object() => std::slice::from_ref(older),
+        _ => &[],
+    };
+    let mut calls: Vec<ToolCall> = list
+        .iter()
+        .enumerate()
+        .map(|(at, call)| one_call(at + 1, call))
+        .collect();
     Ids::default().make_distinct(&mut calls);
-    Ok(calls)
+    calls
+}
+
+fn one_call(nth: usize, call: &Value) -> ToolCall {
+    // Some servers write name and arguments beside the id, and not inside.
+    let inside = [&call["function"], &call["custom"]];
+    let function = inside.into_iter().find(|it| it.is_object()).unwrap_or(call);
+    let names = [&function["name"], &call["name"], &call["function"]];
+    let given = extras::ARGUMENTS.map(|name| &function[name]);
+    let id = call["id"].as_str().filter(|id| !id.trim().is_empty());
+    ToolCall {
+        id: id.map_or_else(|| ids::made_up(nth), str::to_owned),
+        name: names
+            .into_iter()
+            .find_map(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        arguments: match given.into_iter().find(|it| !it.is_null()) {
+            Some(Value::String(text)) => text.clone(),
+            None => "{}".to_owned(),
+            // Some servers answer with the object that the string should hold.
+            Some(other) => other.to_string(),
+        },
+        extras: extras::of_call(call),
+    }
 }
 
 /// The content of a message: the parts that it came in, where these have more than text.
@@ -273,15 +302,44 @@ mod tests {
             {"id": " ", "function": {"name": "submit"}},
             {"id": 0, "function": {"name": "submit"}},
         ]);
-        let mended = calls(&odd).unwrap();
+        let mended = calls(&json!({"tool_calls": odd}));
         assert_eq!(mended[0].id, "call00001");
         assert_eq!(mended[0].arguments, r#"{"command":"ls"}"#);
         assert_eq!(mended[1].id, "call00002");
         assert_eq!(mended[1].arguments, "{}");
         assert_eq!(mended[2].id, "call00003");
         assert_eq!(mended[3].id, "call00004");
-        assert!(calls(&Value::Null).unwrap().is_empty());
-        let nameless = calls(&json!([{"id": "x", "function": {}}])).unwrap_err();
-        assert_eq!(nameless, "its tool call 1 names no tool");
+        for none in [json!(null), json!([]), json!({}), json!("bash")] {
+            assert!(calls(&json!({"tool_calls": none})).is_empty(), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_found_in_every_place_and_repeated_in_its_own() {
+        let function = json!({"name": "bash", "arguments": "{}"});
+        for message in [
+            json!({"tool_calls": [{"id": "x", "function": function}]}),
+            json!({"tool_calls": {"id": "x", "function": function}}),
+            json!({"tool_calls": [{"id": "x", "name": "bash", "arguments": {}}]}),
+            json!({"tool_calls": [{"id": "x", "type": "custom", "custom": {"name": "bash", "input": "{}"}}]}),
+            json!({"tool_calls": [{"id": "x", "function": "bash", "parameters": {}}]}),
+            json!({"function_call": {"id": "x", "name": "bash", "arguments": "{}"}}),
+            json!({"tool_calls": [], "function_call": {"id": "x", "name": "bash"}}),
+        ] {
+            assert_eq!(
+                repeated(&calls(&message)),
+                json!([{"id": "x", "type": "function", "function": function}]),
+                "{message}"
+            );
+        }
+        for nameless in [
+            json!(null),
+            json!({"id": "x", "function": {"name": null, "arguments": "{}"}}),
+            json!({"id": "x", "function": {}}),
+            json!({"type": "custom"}),
+        ] {
+            let calls = calls(&json!({"tool_calls": [nameless]}));
+            assert_eq!((calls.len(), calls[0].name.as_str()), (1, ""));
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn parse(body: &Value) -> Result<(Message, Option<Usage>), String> {
     let message = Message {
         role: Role::Assistant,
         content: text(&message["content"]),
-        tool_calls: calls(&message["tool_calls"])?,
+        tool_calls: calls(message),
         tool_call_id: None,
         extras: extras::of_message(message),
     };
