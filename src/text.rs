@@ -91,12 +91,16 @@ pub fn shown_in_colour(text: &str) -> String {
 /// reader of the JSON gets them and a terminal does not.
 #[must_use]
 pub fn shown_json(json: &str) -> String {
+    // Without a way out of the middle the compiler looks at many bytes at once.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n');
+    let are_plain = |text: &str| text.bytes().fold(true, |all, byte| all & is_plain(byte));
+    if are_plain(json) {
+        return json.to_owned();
+    }
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
     for line in json.split_inclusive('\n') {
-        // Without a way out of the middle the compiler looks at many bytes at once.
-        let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n');
-        if line.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+        if are_plain(line) {
             out.push_str(line);
             continue;
         }

@@ -64,11 +64,13 @@ impl Harm {
         let record = &judged.record;
         let mut found = Vec::new();
         let mut harm = |damage, why: String| found.push(Self { damage, why });
-        let submitted = || record.agents.iter().filter(|agent| agent.status != ERROR);
         let agents = || record.agents.iter().zip(&judged.ends);
-        let empty: Vec<&str> = submitted()
-            .filter(|agent| is_empty(dir, agent))
-            .map(|agent| agent.id.as_str())
+        let numbered = record.agents.iter().enumerate();
+        let empty: Vec<&str> = numbered
+            .filter(|(_, agent)| agent.status != ERROR)
+            .filter(|(index, _)| judged.long_patches.get(*index) != Some(&true))
+            .filter(|(_, agent)| is_empty(dir, agent))
+            .map(|(_, agent)| agent.id.as_str())
             .collect();
         if !empty.is_empty() {
             harm(Damage::EmptySubmission, empty.join(" and "));

@@ -136,21 +136,20 @@ impl Survey<'_> {
         let known = self.ledger.find(pair, &record.trial);
         // Our own engine says itself what it saw.
         let is_native = record.agent_framework.as_deref() == Some(result::FRAMEWORK);
-        let suspect = |feature| {
-            let is_short = || {
-                dir.patch(feature)
-                    .metadata()
-                    .is_ok_and(|meta| meta.len() < SHORT_PATCH)
-            };
-            !record.is_submitted() || (!is_native && is_short())
+        let is_long = |agent: &AgentRecord| {
+            let patch = dir.patch(agent.feature).metadata();
+            patch.map(|meta| meta.len() >= SHORT_PATCH)
         };
+        let mut long_patches = Vec::new();
         let mut case = Case::default();
         for agent in &record.agents {
             // Trajectories are large. One is read for its tokens, unless ledger or result have them,
             // and for its end, unless nothing there can change the finding.
             let in_ledger = known.is_some_and(|entry| entry.usage.is_some());
             let untold = agent.usage.is_none() && !in_ledger;
-            let is_suspect = suspect(agent.feature);
+            let long = (!is_native && record.is_submitted()).then(|| is_long(agent));
+            long_patches.push(matches!(long, Some(Ok(true))));
+            let is_suspect = !record.is_submitted() || matches!(long, Some(Ok(false)));
             let wanted = untold || record.is_error() || is_suspect;
             let trajectory = wanted
                 .then(|| trajectory::read(&dir.trajectory(agent.feature)))
@@ -205,6 +204,7 @@ impl Survey<'_> {
             priced_as,
             beyond: Beyond::of(&record, &ends),
             ends,
+            long_patches,
             record,
         }
     }

@@ -76,6 +76,8 @@ pub struct Judged {
     pub priced_as: Option<String>,
     /// How the agents' own programs say that they ended, in the record's order.
     pub ends: Vec<Option<stream::Ended>>,
+    /// Whose patch was seen to be more than a line or two, so that nobody has to look again.
+    pub long_patches: Vec<bool>,
     /// What they spent beyond what the result says.
     pub beyond: Vec<Beyond>,
 }
