@@ -15,6 +15,11 @@ lint:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
     cargo deny check licenses bans sources
 
+# The pages of docs/ as a book in target/book; a warning is an error.
+book:
+    mdbook build 2>&1 | tee target/book.log
+    ! grep -E 'WARN|ERROR' target/book.log
+
 # All three settings over the embedded demo dataset: no Docker, no key, no network.
 demo:
     cargo run --release -- run --profile demo
