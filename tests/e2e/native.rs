@@ -233,8 +233,9 @@ fn an_endpoint_that_lies_is_seen_through() {
             None => assert!(result.get("infra_error").is_none(), "{lie}"),
         }
         let cost = &lab.place.lines("t-smoke1-solo", "ledger")[0]["cost"];
-        // Without usage the cost is not known, and unknown is not zero.
-        let tells = ["bad-arguments", "unknown-tool"].contains(&lie);
+        // Without usage the cost is not known, and unknown is not zero. What a response tells is
+        // booked, also of one that is no reply.
+        let tells = ["no-choices", "bad-arguments", "unknown-tool"].contains(&lie);
         assert!(
             cost.is_null() || cost.as_f64().unwrap() > 0.0,
             "{lie}: {cost}"
