@@ -25,7 +25,11 @@ pub fn of_openai(usage: &Value) -> Option<Usage> {
         cache_write_tokens: first(&[
             &prompt["cache_creation_tokens"],
             &prompt["cache_write_tokens"],
+            &prompt["cached_creation_tokens"],
             &usage["cache_creation_input_tokens"],
+            &usage["cache_write_input_tokens"],
+            &usage["cached_creation_tokens"],
+            &usage["cache_creation"]["ephemeral_5m_input_tokens"],
         ])?,
         reasoning_tokens: first(&[&completion["reasoning_tokens"], &usage["reasoning_tokens"]])?,
     };

@@ -180,9 +180,9 @@ impl Failure {
             return self;
         };
         *retry_after = asked.wait;
-        let is_denied_for_now = *rule == "permission_denied" && asked.wait.is_some();
-        let by_words = LIMITS_BY_WORDS.contains(rule) && is_of_a_limit(whole);
-        if !(LIMITS.contains(rule) || is_denied_for_now || by_words) {
+        // A gateway gives each refusal a header: without such words it says nothing.
+        let by_words = LIMITS_BY_WORDS.contains(rule) && is_of_a_limit(rule, whole);
+        if !(LIMITS.contains(rule) || by_words) {
             return self;
         }
         let said = reset::resets_at(whole, Some(now))
@@ -293,10 +293,11 @@ impl Endpoint {
 
     fn refusing(&self, status: u16, rule: &str, body: &str) -> String {
         match status {
-            // These are about who asks, and when.
-            401 | 402 | 404 | 407 | 408 | 413 | 429 => String::new(),
+            // These are about who asks, and when, and of what stands before the model's server.
+            401 | 402 | 404 | 407 | 408 | 413 | 429 | 502..=504 | 529 => String::new(),
             _ if rule == refusal::BAD_REQUEST => self.hide(&refusal::that_may_refuse_fields(body)),
-            _ => self.hide(&refusal::that_refuses_fields(body)),
+            400 | 422 => self.hide(&refusal::that_refuses_fields(body)),
+            _ => self.hide(&refusal::that_refuses_marked_fields(body)),
         }
     }
 
@@ -374,10 +375,23 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Whether a refusal speaks of a limit of the account or of a rate, whatever its status.
-fn is_of_a_limit(body: &str) -> bool {
-    LIMIT_WORDS.is_match(&refusal::by_the_endpoint(body))
+/// Whether a refusal speaks of a limit of the account or of a rate, whatever its status. A bad request
+/// may be over a limit of tokens or messages that no time lifts.
+fn is_of_a_limit(rule: &str, body: &str) -> bool {
+    let said = refusal::by_the_endpoint(body);
+    if rule == BAD_REQUEST {
+        ACCOUNT_WORDS.is_match(&said)
+    } else {
+        LIMIT_WORDS.is_match(&said)
+    }
 }
+
+static ACCOUNT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:usage|session|weekly|daily|monthly|hourly|rate|plan|spend(?:ing)?|account|5-?hour)[ _-](?:limits?|caps?|quotas?)\b|\bquotas?\b|\brate_limit|\brate[- ]limited\b|\btoo many requests\b|限额|使用上限",
+    )
+    .expect("tested")
+});
 
 static LIMIT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -440,6 +454,26 @@ mod tests {
         assert_eq!((pace.0, pace.1, pace.3), ("rate_limit", true, Some(7)));
         let other = refused("bad_request", "try again in 2h", None);
         assert_eq!((other.0, other.3), ("bad_request", None));
+        // A gateway gives each refusal a header, and a setting may be over a limit, too.
+        for (rule, body) in [
+            ("permission_denied", "Forbidden"),
+            ("permission_denied", "Your API key does not have permission"),
+            (
+                "bad_request",
+                "max_tokens exceeds the token limit of this model",
+            ),
+            (
+                "bad_request",
+                "'tools': array too long. Your request exceeded the limit of 128",
+            ),
+        ] {
+            let refused = refused(rule, body, Some(30));
+            assert_eq!((refused.0, refused.1), (rule, false), "{body}");
+        }
+        let limited = refused("permission_denied", "Out of call volume quota", Some(5310));
+        assert_eq!(limited.0, "usage_limit");
+        let limited = refused("bad_request", "You've hit your usage limit", Some(30));
+        assert_eq!(limited.0, "rate_limit");
     }
 
     #[test]

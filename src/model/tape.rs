@@ -410,7 +410,13 @@ impl Player {
                     rate_limited: rate_limited.unwrap_or_default(),
                     discarded,
                 };
-                (request, client.reply(exchange, left_out))
+                // What was a reply when it was recorded may be read otherwise since.
+                let reply = client.reply(exchange, left_out).map_err(|error| {
+                    self.differs(format!(
+                        "it is a reply in the recording, and none as this version reads it: {error}"
+                    ))
+                });
+                (request, reply)
             }
             Entry::Failed {
                 request,

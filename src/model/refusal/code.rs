@@ -33,7 +33,7 @@ pub(in crate::model) fn code_of(error: &Value, body: &Value) -> Option<u16> {
         return Some(status);
     }
     let codes = codes(error, body);
-    let by_number = codes.iter().find_map(|code| number(code));
+    let by_number = codes.iter().find_map(|code| number(code, body));
     by_number.or_else(|| codes.iter().find_map(|code| word(code)))
 }
 
@@ -48,20 +48,26 @@ pub(super) fn behind(status: u16, body: &str) -> Option<u16> {
     }
     let body: Value = serde_json::from_str(body).ok()?;
     let codes = codes(error_of(&body)?, &body);
-    let told = codes.iter().find_map(|code| number(code)).or_else(|| {
-        let named = codes.iter().filter(|code| {
-            let name = code.as_str().map(name).unwrap_or_default();
-            !OF_OTHERS.contains(&name.as_str())
-        });
-        named
-            .filter_map(|code| word(code))
-            .find(|code| passes(*code))
-    })?;
+    let passes = |code: u16| passes(code, status);
+    let told = codes
+        .iter()
+        .find_map(|code| number(code, &body))
+        .or_else(|| {
+            let named = codes.iter().filter(|code| {
+                let name = code.as_str().map(name).unwrap_or_default();
+                !OF_OTHERS.contains(&name.as_str())
+            });
+            named
+                .filter_map(|code| word(code))
+                .find(|code| passes(*code))
+        })?;
     passes(told).then_some(told)
 }
 
-const fn passes(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
+/// Whether a code outweighs the status it comes with: a refused key is no failure of a server, whatever
+/// numbers are beside it.
+const fn passes(code: u16, status: u16) -> bool {
+    code == 429 || status != 403 && matches!(code, 408 | 500..=599)
 }
 
 /// All codes of an error, and those beside it.
@@ -75,7 +81,7 @@ fn codes<'a>(error: &'a Value, body: &'a Value) -> Vec<&'a Value> {
     std::iter::once(error).chain(inside).collect()
 }
 
-fn number(code: &Value) -> Option<u16> {
+fn number(code: &Value, body: &Value) -> Option<u16> {
     let number = match code {
         Value::Number(number) => number.as_u64()?,
         Value::String(text) => text.trim().parse().ok()?,
@@ -84,7 +90,7 @@ fn number(code: &Value) -> Option<u16> {
     let status = match number {
         400..=599 => number,
         // FastChat's begin with the status.
-        40_000..=59_999 => number / 100,
+        40_000..=59_999 if body["object"] == "error" => number / 100,
         _ => return None,
     };
     u16::try_from(status).ok()
@@ -207,5 +213,22 @@ mod tests {
             assert_eq!(behind(422, &body.to_string()), None);
         }
         assert_eq!(behind(400, "<html>"), None);
+    }
+
+    #[test]
+    fn a_refused_key_stays_one_whatever_numbers_are_beside_it() {
+        for body in [
+            r#"{"code":50001,"message":"token is invalid"}"#,
+            r#"{"status":500,"message":"Forbidden"}"#,
+            r#"{"error":{"message":"no access to the model","type":"server_error"}}"#,
+        ] {
+            assert_eq!(behind(403, body), None, "{body}");
+        }
+        assert_eq!(
+            behind(403, r#"{"error":{"code":429,"message":"slow"}}"#),
+            Some(429)
+        );
+        let of_fastchat = r#"{"object":"error","message":"busy","code":50002}"#;
+        assert_eq!(behind(400, of_fastchat), Some(500));
     }
 }

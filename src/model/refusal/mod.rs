@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 pub(super) use code::code_of;
 pub use said::are_of_the_endpoint;
-pub(super) use said::{by_the_endpoint, that_may_refuse_fields, that_refuses_fields};
+pub(super) use said::{
+    by_the_endpoint, that_may_refuse_fields, that_refuses_fields, that_refuses_marked_fields,
+};
 pub(super) use status::ROUTE_LOST;
 pub use words::Words;
 

@@ -110,6 +110,14 @@ static REFUSES: LazyLock<Regex> = LazyLock::new(|| {
     .expect("tested")
 });
 
+/// Where a text marks a name as a field's: in quotes, in a path, by calling it one, or by its lines.
+static MARKED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"['"`][\w.\[\]]+['"`]|\bmessages?[.\[]|\b[a-z]+_[a-z_]+\b|(?i)\b(?:fields?|keys?|propert(?:y|ies)|parameters?|arguments?|inputs?)\b"#,
+    )
+    .expect("tested")
+});
+
 /// The sentences and items of a text.
 static PIECES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\n|;\s|\.\s|[}\])] *, *[{\[(]").expect("tested"));
@@ -143,6 +151,14 @@ pub(in super::super) fn that_may_refuse_fields(text: &str) -> String {
 pub(in super::super) fn that_refuses_fields(text: &str) -> String {
     let said = that_may_refuse_fields(text);
     let pieces = said.lines().filter(|piece| REFUSES.is_match(piece));
+    pieces.collect::<Vec<_>>().join("\n")
+}
+
+/// The same of what is no validator's: a server that failed may speak of reasoning, too, and there a
+/// name counts only where it is marked as a field's.
+pub(in super::super) fn that_refuses_marked_fields(text: &str) -> String {
+    let said = that_refuses_fields(text);
+    let pieces = said.lines().filter(|piece| MARKED.is_match(piece));
     pieces.collect::<Vec<_>>().join("\n")
 }
 
@@ -354,6 +370,22 @@ mod tests {
             ("The prompt is too long. It has k. It is not valid", false),
         ] {
             assert_eq!(that_refuses_fields(text).contains('k'), refuses, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_failed_refuses_only_what_it_marks_as_a_field() {
+        for (text, refuses) in [
+            ("got an unexpected keyword argument 'reasoning'", true),
+            ("reasoning_content is not allowed", true),
+            ("Unsupported field reasoning", true),
+            ("Unexpected error in reasoning parser", false),
+            ("unexpected end of stream in reasoning", false),
+            ("Your plan does not support reasoning models", false),
+            ("invalid capacity for reasoning requests", false),
+        ] {
+            let said = that_refuses_marked_fields(text);
+            assert_eq!(said.contains("reasoning"), refuses, "{text}");
         }
     }
 
