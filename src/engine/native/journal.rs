@@ -23,7 +23,8 @@ const AT_ONCE: usize = 64;
 /// disk: on a slow one, more lines go into one write.
 pub struct Journal {
     path: PathBuf,
-    lines: UnboundedSender<Value>,
+    lines: UnboundedSender<String>,
+    mask: Mask,
     writer: JoinHandle<()>,
 }
 
@@ -31,21 +32,22 @@ impl Journal {
     /// Begins one. The file is made with the first message, and begins with this line.
     pub fn begin(path: PathBuf, head: Value, mask: Mask, report: Reporter) -> Self {
         let (lines, written) = unbounded_channel();
-        let _ = lines.send(head);
-        let writer = tokio::spawn(write(path.clone(), written, mask, report));
+        let _ = lines.send(line_of(head, &mask));
+        let writer = tokio::spawn(write(path.clone(), written, report));
         Self {
             path,
             lines,
+            mask,
             writer,
         }
     }
 
     /// Tells it what its agent says and sees; it takes in until all of these are gone.
     pub fn teller(&self) -> Teller {
-        let lines = self.lines.clone();
+        let (lines, mask) = (self.lines.clone(), self.mask.clone());
         Arc::new(move |message| {
             // Where nobody writes any more, that was said.
-            let _ = lines.send(message.clone());
+            let _ = lines.send(line_of(message.clone(), &mask));
         })
     }
 
@@ -70,15 +72,22 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-async fn write(path: PathBuf, mut written: UnboundedReceiver<Value>, mask: Mask, report: Reporter) {
+/// A message as a line. One text goes to the thread that writes: the many small parts of a value
+/// would be taken there and freed here, and for a thousand agents the allocator's locks cost more
+/// than all else.
+fn line_of(mut message: Value, mask: &Mask) -> String {
+    mask.hide_in(&mut message);
+    message.to_string()
+}
+
+async fn write(path: PathBuf, mut written: UnboundedReceiver<String>, report: Reporter) {
     let mut messages = Vec::new();
     // The first line alone says nothing.
     let head = written.recv().await;
     messages.extend(head);
     while written.recv_many(&mut messages, AT_ONCE).await > 0 {
-        let (to, batch, mask) = (path.clone(), std::mem::take(&mut messages), mask.clone());
-        // Formatting takes the processor, and writing waits for the disk.
-        let done = tokio::task::spawn_blocking(move || append(&to, batch, &mask)).await;
+        let (to, batch) = (path.clone(), std::mem::take(&mut messages));
+        let done = tokio::task::spawn_blocking(move || append(&to, &batch)).await;
         let done = done.map_err(|error| Error::world(format!("it broke: {error}")));
         if let Err(error) = done.and_then(|done| done) {
             let path = path.display();
@@ -91,14 +100,7 @@ async fn write(path: PathBuf, mut written: UnboundedReceiver<Value>, mask: Mask,
 }
 
 /// Appends whole lines and syncs them.
-fn append(path: &Path, messages: Vec<Value>, mask: &Mask) -> Result<()> {
-    let lines: Vec<String> = messages
-        .into_iter()
-        .map(|mut message| {
-            mask.hide_in(&mut message);
-            message.to_string()
-        })
-        .collect();
+fn append(path: &Path, lines: &[String]) -> Result<()> {
     files::create_dir(path.parent().unwrap_or(path))?;
     files::append_line(path, &lines.join("\n"))
 }
