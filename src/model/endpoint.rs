@@ -386,18 +386,16 @@ fn is_of_a_limit(rule: &str, body: &str) -> bool {
     }
 }
 
+/// An account's limits, and a rate's.
+const OF_AN_ACCOUNT: &str = r"\b(?:usage|session|weekly|daily|monthly|hourly|rate|plan|spend(?:ing)?|account|5-?hour)[ _-](?:limits?|caps?|quotas?)\b|\bquotas?\b|\brate_limit|\brate[- ]limited\b|限额|使用上限";
+
 static ACCOUNT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)\b(?:usage|session|weekly|daily|monthly|hourly|rate|plan|spend(?:ing)?|account|5-?hour)[ _-](?:limits?|caps?|quotas?)\b|\bquotas?\b|\brate_limit|\brate[- ]limited\b|\btoo many requests\b|限额|使用上限",
-    )
-    .expect("tested")
+    Regex::new(&format!(r"(?i){OF_AN_ACCOUNT}|\btoo many requests\b")).expect("tested")
 });
 
 static LIMIT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)\b(?:usage|session|weekly|daily|monthly|hourly|rate|requests?|messages?|tokens?|plan|spend(?:ing)?|account|5-?hour)[ _-](?:limits?|caps?|quotas?)\b|\bquotas?\b|\blimits? (?:is |are |was |were |has been |have been )?(?:reached|exceeded|hit)\b|\b(?:hit|reached|exceeded) (?:your|the) (?:[\w'-]+ ){0,4}(?:limits?|caps?)\b|\brate_limit|\brate[- ]limited\b|限额|使用上限",
-    )
-    .expect("tested")
+    let others = r"\b(?:requests?|messages?|tokens?)[ _-](?:limits?|caps?|quotas?)\b|\blimits? (?:is |are |was |were |has been |have been )?(?:reached|exceeded|hit)\b|\b(?:hit|reached|exceeded) (?:your|the) (?:[\w'-]+ ){0,4}(?:limits?|caps?)\b";
+    Regex::new(&format!("(?i){OF_AN_ACCOUNT}|{others}")).expect("tested")
 });
 
 #[cfg(test)]

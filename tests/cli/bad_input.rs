@@ -5,11 +5,7 @@ use crate::support::{Place, wait_until};
 
 fn run(place: &Place, args: &[&str]) -> crate::support::Ran {
     let args = [&["run", "--cooperbench-dir", "cb", "--no-preflight"], args].concat();
-    let output = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
+    let output = place.beside_an_empty_daemon(&args).output().unwrap();
     crate::support::Ran::of(&output)
 }
 
@@ -326,11 +322,7 @@ fn a_second_run_is_refused_and_told_who_holds_the_lock() {
         "--max-attempts",
         "1",
     ];
-    let mut first = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
-        .spawn()
-        .unwrap();
+    let mut first = place.beside_an_empty_daemon(&args).spawn().unwrap();
     wait_until("the first holds the lock", || {
         !place.events("command-a-solo", "attempt_started").is_empty()
     });

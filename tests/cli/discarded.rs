@@ -23,11 +23,7 @@ fn run(place: &Place, answers: Vec<String>, more: &str) -> Ran {
     let native = format!("call_tries = 2\nstep_limit = 6\n{more}");
     listener::configure(place, &listener, "command-a-03-2025", &native);
     let args = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
-    let output = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
+    let output = place.beside_an_empty_daemon(&args).output().unwrap();
     Ran::of(&output)
 }
 

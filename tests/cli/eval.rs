@@ -60,8 +60,7 @@ fn solo(place: &Place, pair: &str, patch: Option<Vec<u8>>) -> String {
 
 fn eval(place: &Place, args: &[&str]) -> Ran {
     let output = place
-        .regatta(&[&["eval"], args].concat())
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&[&["eval"], args].concat())
         .output()
         .unwrap();
     Ran::of(&output)
@@ -408,8 +407,7 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     let sound = place.read(runner);
     place.write(runner, "sleep 1000");
     let mut killed = place
-        .regatta(&["eval", "--force", "--concurrency", "1"])
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&["eval", "--force", "--concurrency", "1"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

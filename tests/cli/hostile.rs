@@ -281,8 +281,7 @@ fn a_signal_ends_the_program_while_it_works_on_a_hostile_input() {
         let place = Place::new();
         place.write("agent.yaml", yaml);
         let mut child = place
-            .regatta(&planning())
-            .env("DOCKER_HOST", place.empty_daemon())
+            .beside_an_empty_daemon(&planning())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -463,10 +462,7 @@ fn clean_removes_what_a_killed_process_was_writing_and_nothing_else() {
     }
     let clean = |args: &[&str]| {
         let args = [&["clean", "--cooperbench-dir", "cb"], args].concat();
-        let output = place
-            .regatta(&args)
-            .env("DOCKER_HOST", place.empty_daemon())
-            .output();
+        let output = place.beside_an_empty_daemon(&args).output();
         Ran::of(&output.unwrap()).code(0)
     };
     clean(&[]);

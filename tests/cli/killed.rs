@@ -1,6 +1,6 @@
 //! What was paid for trials that died with regatta, or still run: every command says the same.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,8 @@ const RUN: &str = "t-smoke1-solo";
 const RUN_ONE: [&str; 6] = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
 const PAIR: &str = "lighthouse_task/7/f1_f2";
 
-fn command(place: &Place, args: &[&str]) -> Command {
-    let mut command = place.regatta(args);
-    command.env("DOCKER_HOST", place.empty_daemon());
-    command
-}
-
 fn run(place: &Place, args: &[&str]) -> Ran {
-    Ran::of(&command(place, args).output().unwrap())
+    Ran::of(&place.beside_an_empty_daemon(args).output().unwrap())
 }
 
 fn report(place: &Place, run_name: &str) -> Value {
@@ -52,7 +46,8 @@ fn report_and_status_count_a_trial_that_runs_or_was_killed_as_it_is_booked_later
     let listener = Listener::answering(|number| (number != 3).then(|| reply("ls")));
     let native = "call_tries = 1\nstep_limit = 6\n";
     listener::configure(&place, &listener, "command-a-03-2025", native);
-    let mut started = command(&place, &RUN_ONE)
+    let mut started = place
+        .beside_an_empty_daemon(&RUN_ONE)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

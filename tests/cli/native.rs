@@ -11,11 +11,7 @@ use crate::support::{Model, Place, Ran, wait_until};
 
 fn demo(place: &Place, args: &[&str]) -> Ran {
     let args = [&["run", "--profile", "demo", "--no-progress"], args].concat();
-    let output = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
+    let output = place.beside_an_empty_daemon(&args).output().unwrap();
     Ran::of(&output)
 }
 
@@ -92,11 +88,7 @@ fn nothing_is_left_to_do(place: &Place) {
         .says("limit memory_bytes: 4000000000 → 2000000000")
         .says("limit pids: 1024 → 99")
         .says("--accept-changes");
-    let leftovers = place
-        .regatta(&["clean"])
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
+    let leftovers = place.beside_an_empty_daemon(&["clean"]).output().unwrap();
     let said = Ran::of(&leftovers).code(0).stdout;
     assert!(
         !said.contains(&format!("{}", place.path().display())),
@@ -467,8 +459,7 @@ fn a_forced_run_that_was_killed_in_its_second_setting_pays_nothing_twice() {
     let at_first = paid(coop);
     let args = [&["run", "--profile", "demo", "--no-progress"], &forced[..]].concat();
     let mut killed = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&args)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -522,8 +513,7 @@ fn a_forced_run_that_was_interrupted_is_resumed_by_the_same_command() {
     let args = "run --profile demo --no-progress --setting solo --force --concurrency 1";
     let args: Vec<&str> = args.split(' ').collect();
     let stopped = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&args)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -695,8 +685,7 @@ fn a_sandbox_that_ends_before_its_first_command_is_not_the_agents_doing() {
     let args = "run --profile demo --no-progress --backend process --setting solo --smoke 1";
     let args: Vec<&str> = args.split(' ').chain(["--api-base", &base]).collect();
     let started = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&args)
         .env("TMPDIR", &temporary)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())

@@ -83,11 +83,7 @@ fn run(place: &Place, pairs: &[String]) -> (Ran, Vec<String>) {
         "--smoke",
         &number,
     ];
-    let output = place
-        .regatta(&args)
-        .env("DOCKER_HOST", place.empty_daemon())
-        .output()
-        .unwrap();
+    let output = place.beside_an_empty_daemon(&args).output().unwrap();
     let ran = Ran::of(&output);
     let run = RUN.replace('N', &number);
     let errors = pairs.iter().map(|pair| {

@@ -18,8 +18,7 @@ fn run_with(place: &Place, listener: &Listener, model: &str, tries: u32, more: &
     listener::configure(place, listener, model, &native);
     let args = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
     let output = place
-        .regatta(&[&args[..], more].concat())
-        .env("DOCKER_HOST", place.empty_daemon())
+        .beside_an_empty_daemon(&[&args[..], more].concat())
         .output()
         .unwrap();
     Ran::of(&output)

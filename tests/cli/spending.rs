@@ -18,19 +18,14 @@ fn configure(place: &Place, listener: &Listener, model: &str, more: &str) {
     listener::configure(place, listener, model, &native);
 }
 
-fn command(place: &Place, args: &[&str]) -> Command {
-    let mut command = place.regatta(args);
-    command.env("DOCKER_HOST", place.empty_daemon());
-    command
-}
-
 fn run(place: &Place, args: &[&str]) -> Ran {
-    Ran::of(&command(place, args).output().unwrap())
+    Ran::of(&place.beside_an_empty_daemon(args).output().unwrap())
 }
 
 /// Starts a run whose fourth call gets no answer, and waits until it is under way.
 fn until_the_fourth_call(place: &Place, args: &[&str], listener: &Listener) -> Child {
-    let started = command(place, &[&RUN_ONE[..], args].concat())
+    let started = place
+        .beside_an_empty_daemon(&[&RUN_ONE[..], args].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -136,7 +131,8 @@ fn the_budget_counts_a_trial_that_still_runs() {
         "--budget",
         "0.01",
     ];
-    let mut started = command(&place, &run_two)
+    let mut started = place
+        .beside_an_empty_daemon(&run_two)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -186,7 +182,8 @@ fn an_agent_that_failed_in_a_call_has_the_cost_of_the_others() {
 fn a_cut_off_trial_of_which_nothing_is_known_costs_nothing_that_is_known() {
     let (place, listener) = (Place::new(), Listener::answering(|_| None));
     configure(&place, &listener, "command-a-03-2025", "");
-    let mut started = command(&place, &RUN_ONE)
+    let mut started = place
+        .beside_an_empty_daemon(&RUN_ONE)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 const PAIR: &str = "cb/logs/gull/solo/harbor_task/4/f2_f7";
 
@@ -72,6 +72,13 @@ fn events(kinds: &[(&str, &str)]) -> Value {
 
 const ASKED: [(&str, &str); 2] = [("SystemPromptEvent", "agent"), ("MessageEvent", "user")];
 const FAILED: (&str, &str) = ("ConversationErrorEvent", "environment");
+
+/// What triage says of a tree, and why.
+fn explained(place: &Place) -> Ran {
+    let tree = ["--cooperbench-dir", "cb"];
+    let args = [&["triage"], &tree[..], &["--explain", "--dry-run"]].concat();
+    place.run(&args).code(0)
+}
 
 #[test]
 fn tokens_that_an_agent_tells_are_priced_whatever_its_trajectory_is_like() {
@@ -436,16 +443,7 @@ fn a_first_call_is_refused_whatever_events_came_before_it() {
         ] {
             let agent = agent("Error", 3, tokens, Some(error));
             let place = place_of("openhands_sdk", &agent, messages, &[]);
-            let args = [
-                "triage",
-                "--cooperbench-dir",
-                "cb",
-                "--explain",
-                "--dry-run",
-            ];
-            place
-                .run(&args)
-                .code(0)
+            explained(&place)
                 .prints(&format!("f2_f7: {cause}\n"))
                 .prints(&format!("rule: {rule} (from agent.error)\n"));
         }
@@ -471,16 +469,7 @@ fn a_conversation_of_one_answer_was_answered() {
             &messages,
             &[("stream.jsonl", &long.to_string())],
         );
-        let args = [
-            "triage",
-            "--cooperbench-dir",
-            "cb",
-            "--explain",
-            "--dry-run",
-        ];
-        place
-            .run(&args)
-            .code(0)
+        explained(&place)
             .prints(&format!("f2_f7: {cause}\n"))
             .prints(&format!("rule: {rule} "));
     }

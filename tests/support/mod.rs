@@ -131,6 +131,13 @@ impl Place {
         format!("unix://{}", socket.display())
     }
 
+    /// The program with these arguments, where a daemon answers that has nothing.
+    pub fn beside_an_empty_daemon(&self, args: &[&str]) -> Command {
+        let mut command = self.regatta(args);
+        command.env("DOCKER_HOST", self.empty_daemon());
+        command
+    }
+
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(&self.regatta(args).output().unwrap())
     }
