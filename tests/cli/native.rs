@@ -380,8 +380,10 @@ fn a_first_version_configuration_runs_without_tools() {
 fn an_agent_that_ends_its_sandbox_buys_one_more_trial_and_no_more() {
     let place = Place::new();
     let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
-    // Only the first agent's request has this text.
-    let faults = place.write("faults", "kills-guest when=Ask for the next ferry\n");
+    // Only the first agent's request has this text. The second agent is held until the second trial,
+    // so that it never ends before the first agent's sandbox does.
+    let faults = "kills-guest when=Ask for the next ferry\nhold until=3\n";
+    let faults = place.write("faults", faults);
     let model = Model::serve(&dataset, &faults);
     let base = format!("{}/v1", model.base);
     // Where commands can name the guest, the attribution is all that holds.
