@@ -385,21 +385,45 @@ pub fn remove_tree(dir: &Path) -> Result<()> {
 
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    let write = || append(path, line)?.sync_data();
-    write().map_err(|error| failed("write", path, &error))
+    let file = append(path, &format!("{line}\n"))?;
+    file.sync_data()
+        .map_err(|error| failed("write", path, &error))
 }
 
 /// Appends one line; it survives our end, not the machine's.
 pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
-    append(path, line)
-        .map(drop)
-        .map_err(|error| failed("write", path, &error))
+    append_lines_unsynced(path, &format!("{line}\n"))
 }
 
-fn append(path: &Path, line: &str) -> io::Result<fs::File> {
-    let mut file = open_to_write(path, fs::OpenOptions::new().append(true))?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    Ok(file)
+/// Appends whole lines, each with its end, by one write; they survive our end, not the machine's.
+pub fn append_lines_unsynced(path: &Path, lines: &str) -> Result<()> {
+    append(path, lines).map(drop)
+}
+
+/// Syncs what was written to a file, so that it survives the machine's end. One that is not there
+/// has nothing to lose.
+pub fn sync(path: &Path) -> Result<()> {
+    match open(path).and_then(|file| file.sync_data()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("sync", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The directory is made when it is found missing: to ask for it before each line costs as much as
+/// the line.
+fn append(path: &Path, lines: &str) -> Result<fs::File> {
+    let open = || open_to_write(path, fs::OpenOptions::new().append(true));
+    let opened = match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_dir(dir_of(path))?;
+            open()
+        }
+        opened => opened,
+    };
+    let write = |mut file: fs::File| file.write_all(lines.as_bytes()).map(|()| file);
+    opened
+        .and_then(write)
+        .map_err(|error| failed("write", path, &error))
 }
 
 /// Whether a file can be made in this directory, by making one.

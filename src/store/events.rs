@@ -25,7 +25,6 @@ pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
         at: jiff::Timestamp::now(),
         event,
     };
-    files::create_dir(&run.own())?;
     // Not synced, unlike the ledger: a thousand agents begin at once, and what is lost when the
     // machine itself goes down is a few lines of history.
     files::append_line_unsynced(

@@ -1,12 +1,15 @@
-//! What an agent says and sees, on disk while its trial runs: of one that is killed, it is all there
+//! What agents say and see, on disk while their trials run: of one that is killed, it is all there
 //! is.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use crate::engine::{Report, Reporter};
 use crate::error::{Error, Result};
@@ -16,47 +19,97 @@ use crate::secret::Mask;
 /// Told each message of a conversation.
 pub type Teller = Arc<dyn Fn(&Value) + Send + Sync>;
 
-/// The most messages that are written at once.
-const AT_ONCE: usize = 64;
+/// The longest that a written line stays out of the disk's reach. Our own end loses no line, the
+/// machine's those of this time. To sync each line took as much CPU as all else that a trial does.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
 
-/// The running trajectory of one agent. It is written beside the agent, which never waits for the
-/// disk: on a slow one, more lines go into one write.
-pub struct Journal {
-    path: PathBuf,
-    lines: UnboundedSender<String>,
-    mask: Mask,
-    writer: JoinHandle<()>,
+/// How often waiting lines are written, at most: those of a busy moment by one write for each file.
+/// After a quiet time the first line is written at once.
+const WRITE_EVERY: Duration = Duration::from_millis(50);
+
+/// The one writer of all running trajectories of an attempt: a thread, so that no agent waits for the
+/// disk. On a slow one, more lines go into one write. It ends with the last that speaks to it.
+#[derive(Debug)]
+pub struct Journals {
+    orders: Sender<Order>,
+    writer: Thread,
 }
 
-impl Journal {
-    /// Begins one. The file is made with the first message, and begins with this line.
-    pub fn begin(path: PathBuf, head: Value, mask: Mask, report: Reporter) -> Self {
-        let (lines, written) = unbounded_channel();
-        let _ = lines.send(line_of(head, &mask));
-        let writer = tokio::spawn(write(path.clone(), written, report));
-        Self {
-            path,
-            lines,
-            mask,
-            writer,
-        }
-    }
+/// The running trajectory of one agent.
+pub struct Journal {
+    path: Arc<Path>,
+    orders: Sender<Order>,
+    writer: Thread,
+    mask: Mask,
+}
 
-    /// Tells it what its agent says and sees; it takes in until all of these are gone.
-    pub fn teller(&self) -> Teller {
-        let (lines, mask) = (self.lines.clone(), self.mask.clone());
-        Arc::new(move |message| {
-            // Where nobody writes any more, that was said.
-            let _ = lines.send(line_of(message.clone(), &mask));
+/// What the writer is told.
+#[derive(Debug)]
+enum Order {
+    /// A file begins with this line, as soon as there is another.
+    Begin(Arc<Path>, String),
+    /// One more line.
+    Line(Arc<Path>, String),
+    /// No more lines will come; told back when all are written.
+    End(Arc<Path>, oneshot::Sender<()>),
+}
+
+impl Journals {
+    /// Starts the writer; it reports the files that it has to give up.
+    pub fn start(report: Reporter) -> Result<Self> {
+        let (orders, told) = channel();
+        let writer = Writer {
+            report,
+            files: HashMap::new(),
+            unsynced: VecDeque::new(),
+        };
+        let started = thread::Builder::new()
+            .name("journals".to_owned())
+            .spawn(move || writer.run(&told))
+            .map_err(|error| Error::world(format!("cannot start a thread: {error}")))?;
+        Ok(Self {
+            orders,
+            writer: started.thread().clone(),
         })
     }
 
-    /// Waits until all is written.
+    /// Begins a running trajectory. The file is made with the first message, and begins with `head`.
+    pub fn begin(&self, path: PathBuf, head: Value, mask: Mask) -> Journal {
+        let path: Arc<Path> = path.into();
+        let orders = self.orders.clone();
+        // Here and below: a writer that is gone has broken, and lost lines and nothing else.
+        let _ = orders.send(Order::Begin(Arc::clone(&path), line_of(head, &mask)));
+        Journal {
+            path,
+            orders,
+            writer: self.writer.clone(),
+            mask,
+        }
+    }
+}
+
+impl Journal {
+    /// Tells it what its agent says and sees.
+    pub fn teller(&self) -> Teller {
+        let (path, orders, mask) = (
+            Arc::clone(&self.path),
+            self.orders.clone(),
+            self.mask.clone(),
+        );
+        Arc::new(move |message| {
+            let line = line_of(message.clone(), &mask);
+            let _ = orders.send(Order::Line(Arc::clone(&path), line));
+        })
+    }
+
+    /// Waits until all is written. What a teller says after it is not.
     pub async fn end(self) -> PathBuf {
-        drop(self.lines);
-        // One that broke has lost lines and nothing else.
-        let _ = self.writer.await;
-        self.path
+        let (done, written) = oneshot::channel();
+        let _ = self.orders.send(Order::End(Arc::clone(&self.path), done));
+        // Who waits is not kept for the writer's pause.
+        self.writer.unpark();
+        let _ = written.await;
+        self.path.to_path_buf()
     }
 }
 
@@ -77,30 +130,213 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
 /// than all else.
 fn line_of(mut message: Value, mask: &Mask) -> String {
     mask.hide_in(&mut message);
-    message.to_string()
+    let mut line = message.to_string();
+    line.push('\n');
+    line
 }
 
-async fn write(path: PathBuf, mut written: UnboundedReceiver<String>, report: Reporter) {
-    let mut messages = Vec::new();
-    // The first line alone says nothing.
-    let head = written.recv().await;
-    messages.extend(head);
-    while written.recv_many(&mut messages, AT_ONCE).await > 0 {
-        let (to, batch) = (path.clone(), std::mem::take(&mut messages));
-        let done = tokio::task::spawn_blocking(move || append(&to, &batch)).await;
-        let done = done.map_err(|error| Error::world(format!("it broke: {error}")));
-        if let Err(error) = done.and_then(|done| done) {
-            let path = path.display();
-            report(Report::Note(format!(
-                "{path} is no longer written while its trial runs: {error}"
-            )));
+/// The thread's side.
+struct Writer {
+    report: Reporter,
+    /// The trajectories that run.
+    files: HashMap<Arc<Path>, Running>,
+    /// What was written and not yet synced, with the time at which it is, the earliest first.
+    unsynced: VecDeque<(Instant, Arc<Path>)>,
+}
+
+/// A trajectory that runs.
+struct Running {
+    /// The lines that wait to be written.
+    waiting: String,
+    /// Whether it stands in the queue of what is synced.
+    is_queued: bool,
+    /// Whether a write failed: then what came after it would not follow on what is there.
+    is_broken: bool,
+}
+
+impl Writer {
+    fn run(mut self, told: &Receiver<Order>) {
+        loop {
+            let next = match self.unsynced.front() {
+                None => told.recv().map_err(RecvTimeoutError::from),
+                Some((due, _)) => told.recv_timeout(due.saturating_duration_since(Instant::now())),
+            };
+            match next {
+                Ok(first) => self.obey(std::iter::once(first).chain(told.try_iter())),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.pause(Instant::now() + WRITE_EVERY);
+        }
+        while let Some((due, _)) = self.unsynced.front() {
+            self.sync_due(*due);
+        }
+    }
+
+    /// Syncs what is due, then rests until that time or until somebody waits.
+    fn pause(&mut self, until: Instant) {
+        loop {
+            let now = Instant::now();
+            if now >= until {
+                return;
+            }
+            if !self.sync_due(now) {
+                thread::park_timeout(until - now);
+                return;
+            }
+        }
+    }
+
+    /// Takes in what is told, then writes each file once.
+    fn obey(&mut self, orders: impl Iterator<Item = Order>) {
+        let (mut told, mut ended) = (Vec::new(), Vec::new());
+        for order in orders {
+            match order {
+                Order::Begin(path, head) => {
+                    let running = Running {
+                        waiting: head,
+                        is_queued: false,
+                        is_broken: false,
+                    };
+                    self.files.insert(path, running);
+                }
+                Order::Line(path, line) => {
+                    if let Some(running) = self.files.get_mut(&path) {
+                        running.waiting.push_str(&line);
+                        told.push(path);
+                    }
+                }
+                Order::End(path, done) => ended.push((path, done)),
+            }
+        }
+        for path in told {
+            self.write(&path);
+        }
+        for (path, done) in ended {
+            self.files.remove(&path);
+            // Nobody waits any more where the trial was dropped.
+            let _ = done.send(());
+        }
+    }
+
+    /// Writes what waits for a file; nothing, if an earlier line of the same orders has taken it along.
+    fn write(&mut self, path: &Arc<Path>) {
+        let Some(running) = self.files.get_mut(path) else {
+            return;
+        };
+        let lines = std::mem::take(&mut running.waiting);
+        if lines.is_empty() || running.is_broken {
             return;
         }
+        if let Err(error) = files::append_lines_unsynced(path, &lines) {
+            running.is_broken = true;
+            (self.report)(given_up(path, &error));
+            return;
+        }
+        if !running.is_queued {
+            running.is_queued = true;
+            let due = Instant::now() + SYNC_AFTER;
+            self.unsynced.push_back((due, Arc::clone(path)));
+        }
+    }
+
+    /// Syncs the file that has waited longest, if its time has come by `now`, and says whether one
+    /// was due. One that is gone was replaced by a whole trajectory.
+    fn sync_due(&mut self, now: Instant) -> bool {
+        let Some((_, path)) = self.unsynced.pop_front_if(|(due, _)| *due <= now) else {
+            return false;
+        };
+        let synced = files::sync(&path);
+        if let Some(running) = self.files.get_mut(&path) {
+            running.is_queued = false;
+            running.is_broken |= synced.is_err();
+        }
+        if let Err(error) = synced {
+            (self.report)(given_up(&path, &error));
+        }
+        true
     }
 }
 
-/// Appends whole lines and syncs them.
-fn append(path: &Path, lines: &[String]) -> Result<()> {
-    files::create_dir(path.parent().unwrap_or(path))?;
-    files::append_line(path, &lines.join("\n"))
+fn given_up(path: &Path, error: &Error) -> Report {
+    let path = path.display();
+    Report::Note(format!(
+        "{path} is no longer written while its trial runs: {error}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn journals() -> (Journals, Arc<Mutex<Vec<Report>>>) {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&said);
+        let report: Reporter = Arc::new(move |report| to.lock().unwrap().push(report));
+        (Journals::start(report).unwrap(), said)
+    }
+
+    #[tokio::test]
+    async fn lines_of_many_files_keep_their_order_and_all_are_there_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journals, said) = journals();
+        let of = |name: usize| dir.path().join(format!("pair{name}/running.jsonl"));
+        let begun: Vec<_> = (0..20)
+            .map(|name| journals.begin(of(name), json!({"head": name}), Mask::default()))
+            .collect();
+        for nth in 0..100 {
+            for journal in &begun {
+                journal.teller()(&json!({"nth": nth}));
+            }
+        }
+        for (name, journal) in begun.into_iter().enumerate() {
+            let late = journal.teller();
+            assert_eq!(journal.end().await, of(name));
+            late(&json!({"nth": "after its end"}));
+            let mut wanted = vec![json!({"head": name}).to_string()];
+            wanted.extend((0..100).map(|nth| json!({"nth": nth}).to_string()));
+            let wanted = wanted.join("\n") + "\n";
+            assert_eq!(files::read_text(&of(name)).unwrap(), wanted);
+        }
+        assert!(said.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_message_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journals, _) = journals();
+        let path = dir.path().join("pair/running.jsonl");
+        let journal = journals.begin(path.clone(), json!({}), Mask::default());
+        journal.end().await;
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_given_up_once_and_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journals, said) = journals();
+        let stands_in_the_way = dir.path().join("pair");
+        files::write_atomic(&stands_in_the_way, b"a file").unwrap();
+        let broken = journals.begin(stands_in_the_way.join("a"), json!({}), Mask::default());
+        let whole = journals.begin(dir.path().join("b"), json!({}), Mask::default());
+        for _ in 0..3 {
+            broken.teller()(&json!({}));
+            whole.teller()(&json!({}));
+        }
+        broken.end().await;
+        assert_eq!(
+            files::read_text(&whole.end().await).unwrap(),
+            "{}\n{}\n{}\n{}\n"
+        );
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 1, "{said:?}");
+        let Report::Note(text) = &said[0] else {
+            panic!("{said:?}");
+        };
+        assert!(text.contains("is no longer written"), "{text}");
+    }
 }

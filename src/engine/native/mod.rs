@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use self::journal::Journals;
 use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
 use crate::agent::Halt;
 use crate::error::{Error, Result};
@@ -53,6 +54,7 @@ struct Shared {
     client: ClientOptions,
     batch: Batch,
     report: Reporter,
+    journals: Journals,
     /// How many trials of each pair a replay has played.
     played: Arc<Mutex<HashMap<String, usize>>>,
     /// What the endpoint refused of its own replies, as far as it was said.
@@ -176,6 +178,7 @@ impl Native {
             },
             batch: batch.clone(),
             report: Arc::clone(report),
+            journals: Journals::start(Arc::clone(report))?,
             played: Arc::clone(&self.played),
             left_out: Arc::default(),
         })

@@ -1,7 +1,6 @@
 //! What trials leave in the log tree, in upstream's form.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Zoned;
@@ -105,7 +104,7 @@ pub fn journal(shared: &Shared, pair: &Pair, made: &Made, id: &str, features: &[
     head["run_id"] = json!(made.trial);
     head["started_at"] = json!(local(&made.started));
     let path = dir.running_trajectory(&made.trial, feature);
-    Journal::begin(path, head, shared.mask(), Arc::clone(&shared.report))
+    shared.journals.begin(path, head, shared.mask())
 }
 
 /// Whose trajectory it is.
