@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod evaluation;
 pub mod executor;
+mod experiment;
 pub mod files;
 pub mod guest;
 pub mod hint;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::eval::{KEPT, kept};
-use super::options::{ConfigSource, Places, log_tree};
+use super::options::{ConfigSource, Places};
 use super::ui::Ui;
 use crate::config::Config;
 use crate::demo;
 use crate::error::{Result, exit};
+use crate::experiment::judge::{KEPT, kept};
+use crate::experiment::setup::log_tree;
 use crate::files;
 use crate::host::reaper::Leftovers;
 use crate::sandbox::docker::{Docker, Endpoint};

@@ -1,25 +1,23 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
-mod bar;
-mod clean;
+pub(crate) mod bar;
+pub(crate) mod clean;
 mod completions;
 mod config;
 mod doctor;
 mod engine_flags;
 mod eval;
 mod given;
-mod gold;
 mod internal;
 mod options;
-mod present;
-mod progress;
+pub(crate) mod progress;
 mod report;
 mod restore;
 mod run;
 mod status;
+pub(crate) mod tally;
 mod triage;
 pub mod ui;
-mod verdicts;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,6 @@
 //! `regatta run`.
 
-mod experiment;
-mod passes;
-mod pins;
 mod plan;
-mod refusal;
 mod smoke;
 
 use clap::Args;
@@ -13,12 +9,12 @@ use super::clean::reap;
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
-use super::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
+use crate::experiment::Experiment;
+use crate::experiment::verdicts::Ended;
 use crate::runner::{Interrupt, RunEnd};
-use experiment::Experiment;
 
 /// Run the settings of an experiment, attempt by attempt, until every pair has finished
 ///

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::experiment::Experiment;
 use crate::cli::ui::{Ui, mark};
 use crate::engine::Options;
 use crate::error::{Result, exit};
+use crate::experiment::Experiment;
 use crate::hint;
 use crate::process::Owner;
 use crate::report::summary::{Outcome, Summary};

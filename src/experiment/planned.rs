@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::judging::Task;
 use super::pins::{Keeper, Pinned, take_over};
+use super::present::Present;
 use super::refusal::FirstRefusal;
+use super::setup;
+use super::verdicts::Ended;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
-use crate::cli::eval::Task;
-use crate::cli::options;
-use crate::cli::present::Present;
 use crate::cli::progress;
 use crate::cli::ui::Ui;
-use crate::cli::verdicts::Ended;
 use crate::config::Config;
 use crate::engine::{Options, native, upstream};
 use crate::error::{Error, Kind, Result, exit};
@@ -61,10 +61,10 @@ impl Experiment {
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, smoke: Option<usize>, dry_run: bool) -> Result<Self> {
-        let dataset = options::dataset(config)?;
+        let dataset = setup::dataset(config)?;
         let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
-        let (prices, price_source) = options::prices(config)?;
-        let (mut options, mut notes) = options::of_engine(config, dataset, &prices, dry_run)?;
+        let (prices, price_source) = setup::prices(config)?;
+        let (mut options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
         if let (Options::Upstream(options), true) = (&mut options, smoke.is_some()) {
             options.subset = None;
         }
@@ -81,7 +81,7 @@ impl Experiment {
         if let Some(n) = smoke {
             prefix = format!("{prefix}-smoke{n}");
         }
-        let tree = options::log_tree(config);
+        let tree = setup::log_tree(config);
         if let Some(gold) = Gold::read(tree.path())? {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
@@ -104,7 +104,7 @@ impl Experiment {
             subset,
             pairs,
             runs,
-            rules: options::rules(config)?,
+            rules: setup::rules(config)?,
             prices: prices.at(options.access().is_providers_own()),
             options,
             price_source,

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::eval::Task;
-use super::ui::Ui;
+use super::judging::Task;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
+use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::report::text::plural;
 use crate::runner::judging::Finished;

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::experiment::Experiment;
+use super::planned::Experiment;
 use crate::bench::{Pair, Setting};
 use crate::cli::ui::Ui;
 use crate::error::Result;

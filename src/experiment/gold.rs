@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use futures_util::StreamExt as _;
 
-use super::bar::{Bar, lock};
-use super::options;
-use super::ui::Ui;
+use super::setup;
 use crate::bench::TaskKey;
+use crate::cli::bar::{Bar, lock};
+use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::evaluation::{Asking, Judge};
@@ -24,7 +24,7 @@ pub type Features = BTreeMap<TaskKey, Vec<u64>>;
 
 /// The features of a subset's pairs.
 pub fn features(config: &Config, subset: &str) -> Result<Features> {
-    let dataset = DatasetDir::open(options::dataset_alone(config)?)?;
+    let dataset = DatasetDir::open(setup::dataset_alone(config)?)?;
     let mut features = Features::new();
     for pair in dataset.pairs(subset)? {
         let known = features.entry(pair.task).or_default();
@@ -155,7 +155,7 @@ impl Grading<'_> {
     /// Writes what was found. What an earlier look found of features that nothing is known of now
     /// stays.
     fn keep(&self, found: &Found) -> Result<()> {
-        let logs = options::log_tree(self.config);
+        let logs = setup::log_tree(self.config);
         let is_known = |it: &Ungradeable| {
             let is_asked = self
                 .features
