@@ -1,7 +1,6 @@
 //! A bar on a terminal, with plain lines above it; the lines alone elsewhere.
 
 use std::fmt::Display;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -102,9 +101,4 @@ impl Bar {
     pub fn finish(&self) {
         self.drawn.finish_and_clear();
     }
-}
-
-/// One that several tell, or what goes with it.
-pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

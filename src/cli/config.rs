@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::options::{self, ConfigSource, Places};
+use super::options::{ConfigSource, Places};
 use super::ui::Ui;
 use crate::config::DEFAULT;
 use crate::error::{Result, exit};
+use crate::experiment::setup;
 use crate::secret::masked;
 
 /// Show the configuration in force, and where each value came from
@@ -44,7 +45,7 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
         let _ = writeln!(lines, "{value:<width$}  # {origin}");
     }
     // Comments: with them it is still a configuration.
-    match options::access(&config) {
+    match setup::access(&config) {
         Ok(access) => {
             let _ = writeln!(lines, "# endpoint in force: {}", access.shown_endpoint());
             let key = access

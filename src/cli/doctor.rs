@@ -3,11 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
-use super::options::{self, ConfigSource, Places, set};
+use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
+use crate::experiment::setup;
 use crate::report::text::plural;
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
@@ -89,7 +90,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
 
 async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     let mut checks = Vec::new();
-    let found = options::dataset(config)
+    let found = setup::dataset(config)
         .and_then(DatasetDir::open)
         .and_then(|dataset| Ok((dataset.pairs(&config.experiment.subset)?, dataset)));
     let pairs = match found {
@@ -112,11 +113,11 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
         checks.extend(preflight::cooperbench(config));
         checks.push(preflight::python(config).await);
     }
-    let dataset = options::dataset(config).unwrap_or_default();
-    let options = options::prices(config).and_then(|(prices, _)| {
+    let dataset = setup::dataset(config).unwrap_or_default();
+    let options = setup::prices(config).and_then(|(prices, _)| {
         // What is wrong with the installed CLI was said above: the rest is checked without it.
-        options::of_engine(config, dataset.clone(), &prices, false)
-            .or_else(|_| options::of_engine(config, dataset, &prices, true))
+        setup::of_engine(config, dataset.clone(), &prices, false)
+            .or_else(|_| setup::of_engine(config, dataset, &prices, true))
     });
     let options = match options {
         Ok((options, _)) => options,
@@ -130,7 +131,7 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     checks.extend(preflight::endpoint(options.access()));
     checks.extend(preflight::cheap(config, &options, &pairs).await);
     if !args.no_model_call {
-        match options::rules(config) {
+        match setup::rules(config) {
             Ok(rules) => checks.push(preflight::model(config, &options, &rules).await),
             Err(error) => checks.push(Check::failed("rules", &error)),
         }

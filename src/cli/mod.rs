@@ -10,26 +10,24 @@ mod eval;
 mod given;
 mod gold;
 mod internal;
+mod news;
 mod options;
-mod present;
 mod progress;
 mod report;
 mod restore;
 mod run;
 mod status;
+mod tally;
 mod triage;
 pub mod ui;
-mod verdicts;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
+use crate::version::VERSION;
 use ui::{Ui, UiArgs};
-
-/// The version with its git revision.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_REVISION"), ")");
 
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
 /// came out.

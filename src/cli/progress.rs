@@ -1,7 +1,5 @@
 //! Progress: bars on a terminal, plain lines elsewhere. It sees events only.
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use super::bar::Bar;
 use super::ui::{Ui, bold, warning};
 use crate::bench::Cost;
@@ -12,18 +10,9 @@ use crate::runner::Event;
 use crate::runner::limit::local;
 use crate::text::{ends_in_one_line, one_line};
 
-/// Shows events until no more can come.
-pub async fn show(ui: Ui, mut events: UnboundedReceiver<Event>) {
-    let mut view = View::new(ui);
-    while let Some(event) = events.recv().await {
-        view.show(&event);
-    }
-    view.bar.finish();
-}
-
 /// What is known of the run that is shown.
-struct View {
-    bar: Bar,
+pub struct View {
+    pub bar: Bar,
     is_talkative: bool,
     submitted: usize,
     errors: usize,
@@ -31,7 +20,8 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui) -> Self {
+    /// Nothing is shown yet.
+    pub fn new(ui: Ui) -> Self {
         Self {
             is_talkative: ui.verbosity() > 1,
             bar: Bar::new(ui),
@@ -41,12 +31,72 @@ impl View {
         }
     }
 
-    fn show(&mut self, event: &Event) {
+    /// Shows an event.
+    pub fn show(&mut self, event: &Event) {
         self.take_in(event);
         self.draw();
     }
 
     fn take_in(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptEnded { .. } => self.passage(event),
+            Event::TrialEnded { .. } => self.trial(event),
+            Event::TrialCutOff {
+                pair,
+                why,
+                cost,
+                usage_unknown,
+                ..
+            } => {
+                let cost = Cost {
+                    usd: *cost,
+                    is_partial: *usage_unknown,
+                };
+                self.cost.add(cost);
+                self.line(&format!("  {pair}  cut off ({why}), {cost}"));
+            }
+            // What they cost is told when they end.
+            Event::Spent { .. } => {}
+            Event::BackOff { seconds, why } => {
+                self.line(&format!(
+                    "waiting {} before the next attempt ({why})",
+                    duration(*seconds)
+                ));
+            }
+            Event::LimitMet { .. } | Event::WaitingForReset { .. } => self.limit(event),
+            Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
+                "{} of the budget of {} are spent: nothing new is begun",
+                dollars(*spent),
+                dollars(*budget)
+            ))),
+            Event::Stopping {
+                signal,
+                grace_seconds,
+            } => self.always(&format!(
+                "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
+                duration(*grace_seconds)
+            )),
+            Event::StoppingNow => self.always("stopping now"),
+            Event::Note { text } => self.line(text),
+            Event::RunEnded { .. } => self.bar.finish(),
+            Event::BreakerTripped { .. }
+            | Event::ContainerLost { .. }
+            | Event::ContainerRefused { .. }
+            | Event::DaemonUnreachable { .. } => self.trouble(event),
+            Event::Pace { limit, why } => {
+                self.line(&format!(
+                    "at most {} to the model at once: {why}",
+                    plural(*limit, "call")
+                ));
+            }
+            Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+        }
+    }
+
+    /// What begins and ends around trials.
+    fn passage(&mut self, event: &Event) {
         match event {
             Event::RunStarted {
                 run,
@@ -81,23 +131,6 @@ impl View {
                     clock()
                 ));
             }
-            Event::TrialEnded { .. } => self.trial(event),
-            Event::TrialCutOff {
-                pair,
-                why,
-                cost,
-                usage_unknown,
-                ..
-            } => {
-                let cost = Cost {
-                    usd: *cost,
-                    is_partial: *usage_unknown,
-                };
-                self.cost.add(cost);
-                self.line(&format!("  {pair}  cut off ({why}), {cost}"));
-            }
-            // What they cost is told when they end.
-            Event::Spent { .. } => {}
             Event::AttemptEnded {
                 attempt: _,
                 end,
@@ -109,39 +142,7 @@ impl View {
                 clock(),
                 one_line(end, 120)
             )),
-            Event::BackOff { seconds, why } => {
-                self.line(&format!(
-                    "waiting {} before the next attempt ({why})",
-                    duration(*seconds)
-                ));
-            }
-            Event::LimitMet { .. } | Event::WaitingForReset { .. } => self.limit(event),
-            Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
-                "{} of the budget of {} are spent: nothing new is begun",
-                dollars(*spent),
-                dollars(*budget)
-            ))),
-            Event::Stopping {
-                signal,
-                grace_seconds,
-            } => self.always(&format!(
-                "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
-                duration(*grace_seconds)
-            )),
-            Event::StoppingNow => self.always("stopping now"),
-            Event::Note { text } => self.line(text),
-            Event::RunEnded { .. } => self.bar.finish(),
-            Event::BreakerTripped { .. }
-            | Event::ContainerLost { .. }
-            | Event::ContainerRefused { .. }
-            | Event::DaemonUnreachable { .. } => self.trouble(event),
-            Event::Pace { limit, why } => {
-                self.line(&format!(
-                    "at most {} to the model at once: {why}",
-                    plural(*limit, "call")
-                ));
-            }
-            Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+            _ => {}
         }
     }
 

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::options::{self, ConfigSource, Places, Reading};
+use super::options::{ConfigSource, Places, Reading};
 use super::ui::Ui;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
+use crate::experiment::setup;
 use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
 use crate::report::setting::setting_of_run;
@@ -134,9 +135,9 @@ fn reading(args: &RestoreArgs) -> Result<Reading> {
     args.places.apply(&mut layers)?;
     let config = layers.config()?;
     Ok(Reading {
-        rules: options::rules(&config)?,
-        prices: options::prices(&config)?.0,
-        runs: options::log_tree(&config).select(std::slice::from_ref(&args.run))?,
+        rules: setup::rules(&config)?,
+        prices: setup::prices(&config)?.0,
+        runs: setup::log_tree(&config).select(std::slice::from_ref(&args.run))?,
         misnamed: Vec::new(),
         config,
     })

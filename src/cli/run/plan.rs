@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::experiment::Experiment;
 use crate::bench::Setting;
 use crate::cli::ui::{bold, warning};
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{Options, upstream};
 use crate::error::Result;
+use crate::experiment::Experiment;
 use crate::host::redis::{self, Choice};
 use crate::report::text::{duration, plural};
 use crate::runner::{Plan, forced};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::options;
+use super::setup;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Pin, TaskKey, World};
 use crate::config::Config;
@@ -26,6 +26,7 @@ pub struct Present {
 
 impl Present {
     /// The dataset of a configuration, with no image known.
+    #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
             config: config.clone(),
@@ -107,7 +108,7 @@ impl Present {
         if let Some(known) = known().get(&key) {
             return known.clone();
         }
-        let dataset = options::dataset_alone(&self.config).ok()?;
+        let dataset = setup::dataset_alone(&self.config).ok()?;
         let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);
         let world = if is_older {
             older_world_of(&dir)
@@ -120,7 +121,7 @@ impl Present {
 
     fn files(&self) -> Option<&TaskFiles> {
         let files = self.files.get_or_init(|| {
-            let dataset = options::dataset_alone(&self.config).ok()?;
+            let dataset = setup::dataset_alone(&self.config).ok()?;
             Some(TaskFiles::of(dataset))
         });
         files.as_ref()

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::present::Present;
 use super::refusal::FirstRefusal;
+use super::setup;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Pin, TaskKey, World};
-use crate::cli::options;
-use crate::cli::present::Present;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runner::{Event, Sink};
@@ -261,7 +261,7 @@ impl Listening {
             let docker = Docker::at(Endpoint::from_environment()?)?;
             return Ok(docker.world(&image_name(task)).await);
         }
-        let dataset = options::dataset_alone(&self.config)?;
+        let dataset = setup::dataset_alone(&self.config)?;
         let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);
         let world = tokio::task::spawn_blocking(move || world_of(&dir)).await;
         Ok(world.ok().flatten())

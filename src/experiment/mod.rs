@@ -1,0 +1,27 @@
+//! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
+//! told as [`News`].
+
+mod execution;
+pub mod gold;
+pub mod judge;
+mod judging;
+pub mod leftovers;
+pub mod news;
+mod passes;
+mod pins;
+mod planned;
+mod present;
+mod refusal;
+mod running;
+pub mod setup;
+mod smoke;
+mod verdicts;
+
+pub use execution::{Asked, Executed};
+pub use judging::{JudgingEnd, Verdicts};
+pub use news::{News, NewsSender};
+pub use planned::{Experiment, OpenRun};
+pub use present::Present;
+pub use running::{Executors, OnThisMachine};
+pub use smoke::SmokeCheck;
+pub use verdicts::ToJudge;
