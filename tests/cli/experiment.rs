@@ -63,23 +63,20 @@ fn demo(path: &str) -> PathBuf {
     demo.join(path)
 }
 
-/// Alone an agent does all, once the model has answered it; of two, the second submits nothing of
-/// its own in one pair.
+/// Alone an agent does all, in one pair at the second try; of two, the second submits nothing in one
+/// pair.
 fn script(setting: Setting) -> Fake {
     let patch = |name: &str| std::fs::read(demo("ferry_task/task1").join(name)).unwrap();
-    let (patches, outcomes) = match setting {
-        Setting::Solo => {
-            let rate = Outcome::Error(RATE.to_owned(), 0.25);
-            let outcomes = vec![rate, Outcome::Submitted(0.5)];
-            let all = vec![patch("combined.patch")];
-            let patches = [(F12, all.clone()), (F13, all)];
-            (patches, HashMap::from([(F13.to_owned(), outcomes)]))
-        }
-        _ => {
-            let whole = vec![patch("combined.patch"), patch("combined.patch")];
-            let half = vec![patch("feature1/feature.patch"), Vec::new()];
-            ([(F12, whole), (F13, half)], HashMap::new())
-        }
+    let (patches, outcomes) = if setting == Setting::Solo {
+        let rate = Outcome::Error(RATE.to_owned(), 0.25);
+        let outcomes = vec![rate, Outcome::Submitted(0.5)];
+        let all = vec![patch("combined.patch")];
+        let patches = [(F12, all.clone()), (F13, all)];
+        (patches, HashMap::from([(F13.to_owned(), outcomes)]))
+    } else {
+        let whole = vec![patch("combined.patch"), patch("combined.patch")];
+        let half = vec![patch("feature1/feature.patch"), Vec::new()];
+        ([(F12, whole), (F13, half)], HashMap::new())
     };
     Fake {
         outcomes,
@@ -105,14 +102,14 @@ backoff_max = "0s"
 [limits]
 min_free_disk_gb = 0.0
 [upstream]
-dataset_dir = {:?}
-logs_dir = {:?}
+dataset_dir = "{}"
+logs_dir = "{}"
 api_base = "http://127.0.0.1:9/v1"
 [evaluation]
 after_run = true
 "#,
-        demo(""),
-        place.join("logs")
+        demo("").display(),
+        place.join("logs").display()
     );
     std::fs::write(&file, text).unwrap();
     let mut layers = Layers::defaults();
