@@ -8,10 +8,11 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::engine::{Report, Reporter};
+use crate::engine::Reporter;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Mask;
+use crate::store::Event;
 
 /// Told each message of a conversation.
 pub type Teller = Arc<dyn Fn(&Value) + Send + Sync>;
@@ -91,7 +92,7 @@ async fn write(path: PathBuf, mut written: UnboundedReceiver<String>, report: Re
         let done = done.map_err(|error| Error::world(format!("it broke: {error}")));
         if let Err(error) = done.and_then(|done| done) {
             let path = path.display();
-            report(Report::Note(format!(
+            report(Event::note(format!(
                 "{path} is no longer written while its trial runs: {error}"
             )));
             return;

@@ -12,13 +12,14 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
+use super::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::agent::Halt;
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
 use crate::model::pace::{Pace, PaceChange};
 use crate::sandbox::Backend;
 use crate::secret::Mask;
+use crate::store::Event;
 use crate::triage::Rules;
 
 pub use options::{BackendKind, Options, TapeMode};
@@ -161,7 +162,7 @@ impl Native {
         let pace = Pace::new(
             most,
             Some(Arc::new(move |PaceChange { limit, why }| {
-                observer(Report::Pace { limit, why });
+                observer(Event::Pace { limit, why });
             })),
         );
         Ok(Shared {
