@@ -1,7 +1,8 @@
-//! JSON as others write it: endpoints, models, Python and Node.
+//! JSON as we write it, and as others do: endpoints, models, Python and Node.
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What stands in the place of half a pair.
@@ -9,6 +10,29 @@ const REPLACEMENT: &str = "\\ufffd";
 
 /// What some servers begin a text with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why one of our own values is always written: numbers that JSON has none for are null.
+const OURS: &str = "keys and paths in our values are text";
+
+/// One of our own values in one line.
+///
+/// # Panics
+///
+/// Where JSON has no form for it, which is a mistake in the value's type.
+#[must_use]
+pub fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect(OURS)
+}
+
+/// One of our own values in many lines, as files have it that people read.
+///
+/// # Panics
+///
+/// As [`line`].
+#[must_use]
+pub fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect(OURS)
+}
 
 /// Reads JSON, also where a text in it was cut within a character. A model that is stopped between
 /// the halves of a surrogate pair leaves one, which Python and Node write and read, and JSON's grammar

@@ -72,6 +72,41 @@ impl fmt::Display for Cost {
     }
 }
 
+/// A sum of costs, some of which may be unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Total {
+    /// The sum of the known ones, in USD.
+    pub usd: f64,
+    /// How many are unknown, or have a part that is, which is not in the sum.
+    pub unknown: usize,
+}
+
+impl Total {
+    /// Adds one cost.
+    pub fn add(&mut self, cost: Cost) {
+        self.usd += cost.usd.unwrap_or(0.0);
+        self.unknown += usize::from(cost.has_unknown());
+    }
+}
+
+impl AddAssign for Total {
+    fn add_assign(&mut self, other: Self) {
+        self.usd += other.usd;
+        self.unknown += other.unknown;
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (self.usd, self.unknown) {
+            (usd, 0) => dollars(usd),
+            (0.0, _) => "unknown".to_owned(),
+            (usd, n) => format!("{} + {n} unknown", dollars(usd)),
+        };
+        f.pad(&text)
+    }
+}
+
 /// An amount for people: cents, or finer below ten cents. What is not zero does not look like it.
 #[must_use]
 pub fn dollars(usd: f64) -> String {
@@ -86,7 +121,7 @@ pub fn dollars(usd: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::dollars;
+    use super::*;
 
     #[test]
     fn an_amount_that_is_not_zero_does_not_look_like_it() {
@@ -99,5 +134,19 @@ mod tests {
         ] {
             assert_eq!(dollars(usd), shown, "{usd}");
         }
+    }
+
+    #[test]
+    fn totals_show_what_they_do_not_know() {
+        let mut total = Total::default();
+        total.add(Cost::whole(1.25));
+        assert_eq!(total.to_string(), "$1.25");
+        total.add(Cost::UNKNOWN);
+        assert_eq!(total.to_string(), "$1.25 + 1 unknown");
+        total.add(Cost {
+            usd: Some(0.5),
+            is_partial: true,
+        });
+        assert_eq!(total.to_string(), "$1.75 + 2 unknown");
     }
 }

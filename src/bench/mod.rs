@@ -13,7 +13,7 @@ pub mod subset;
 pub mod told;
 pub mod usage;
 
-pub use cost::{Cost, Spending};
+pub use cost::{Cost, Spending, Total};
 pub use dataset::{Dataset, Task};
 pub use pair::{Pair, TaskKey};
 pub use pin::{Pin, World};

@@ -64,6 +64,14 @@ impl Pair {
         let (a, b): (u64, u64) = (id(a)?, id(b)?);
         (a < b).then(|| Self::new(task, a, b))
     }
+
+    /// Reads what a pair is shown as, such as `dspy_task/8394/f3_f5`; `None` for anything else.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        let (task, features) = text.rsplit_once('/')?;
+        let (repo, id) = task.rsplit_once('/')?;
+        Self::from_dir_name(TaskKey::new(repo, id.parse().ok()?), features)
+    }
 }
 
 impl fmt::Display for Pair {
@@ -81,7 +89,8 @@ mod tests {
         let pair = Pair::new(TaskKey::new("dspy_task", 8394), 5, 3);
         assert_eq!(pair.to_string(), "dspy_task/8394/f3_f5");
         let again = Pair::from_dir_name(pair.task.clone(), &pair.dir_name());
-        assert_eq!(again, Some(pair));
+        assert_eq!(again.as_ref(), Some(&pair));
+        assert_eq!(Pair::of_text(&pair.to_string()), Some(pair));
     }
 
     #[test]
@@ -89,6 +98,20 @@ mod tests {
         for name in ["f1", "f1_f1", "f2_f1", "f1_f2_f3", "regatta", "f-1_f2"] {
             let task = TaskKey::new("r_task", 1);
             assert_eq!(Pair::from_dir_name(task, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_pair() {
+        for text in [
+            "",
+            "f1_f2",
+            "7/f1_f2",
+            "r_task/7",
+            "r_task/x/f1_f2",
+            "r_task/7/f2_f1",
+        ] {
+            assert_eq!(Pair::of_text(text), None, "{text}");
         }
     }
 }

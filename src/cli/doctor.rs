@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
 use crate::experiment::setup;
+use crate::json;
 use crate::report::text::plural;
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
@@ -79,8 +80,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     let checks = all(&layers.config()?, args).await;
     match args.format {
         DoctorFormat::Json => {
-            let text = serde_json::to_string_pretty(&checks).unwrap_or_default();
-            ui.data(&format!("{text}\n"))?;
+            ui.data(&format!("{}\n", json::pretty(&checks)))?;
         }
         DoctorFormat::Text => ui.data(&render(&checks))?,
     }

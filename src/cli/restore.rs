@@ -265,9 +265,7 @@ fn perform(
     // As an attempt's own results are recorded: it is not taken for one that was cut off.
     let attempt = |pair: &Pair| {
         let open = open.as_ref()?;
-        open.pairs
-            .contains(&pair.to_string())
-            .then_some(open.attempt)
+        open.pairs.contains(pair).then_some(open.attempt)
     };
     let setting = setting_of_run(run, stand.manifest.as_ref()).and_then(RunSetting::known);
     let entries = displaced.iter().filter_map(|one| match &one.standing {

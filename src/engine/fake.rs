@@ -7,11 +7,12 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
+use super::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::error::Result;
 use crate::files;
+use crate::store::Event;
 use crate::store::scan::POLL;
 
 /// What becomes of each pair, attempt by attempt.
@@ -60,7 +61,7 @@ impl Fake {
             }
             names.push(pair.to_string());
             for agent in 0..batch.setting.agents() {
-                report(Report::ContainerCreated {
+                report(Event::ContainerCreated {
                     container: format!("{pair}#{agent}"),
                     image: image_name(&pair.task),
                 });

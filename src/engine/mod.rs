@@ -12,11 +12,10 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::bench::{Pair, Setting, Spending};
+use crate::bench::{Pair, Setting};
 use crate::error::Result;
-use crate::store::RunDir;
-use crate::store::events::Lost;
 use crate::store::result::FRAMEWORK;
+use crate::store::{Event, RunDir};
 
 pub use access::Access;
 
@@ -150,64 +149,8 @@ pub enum Stop {
     Now,
 }
 
-/// What an engine reports while it runs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Report {
-    /// A trial began. An engine that says so says it of every trial.
-    TrialStarted {
-        /// Its pair.
-        pair: Pair,
-    },
-    /// The pace of calls to the model changed.
-    Pace {
-        /// How many may run at once from now on.
-        limit: usize,
-        /// Why.
-        why: String,
-    },
-    /// A container was made for a task.
-    ContainerCreated {
-        /// Its full id.
-        container: String,
-        /// Its image.
-        image: String,
-    },
-    /// A container could not be made.
-    ContainerRefused {
-        /// The name it should have had.
-        name: String,
-        /// The daemon's words.
-        message: String,
-    },
-    /// A container was gone when its agent needed it.
-    ContainerLost {
-        /// Its full id.
-        container: String,
-        /// Why.
-        lost: Lost,
-    },
-    /// The sandbox's daemon does not answer.
-    DaemonUnreachable {
-        /// The connection's error.
-        message: String,
-    },
-    /// An agent of a running trial had an answer of the model, or may have been billed for one.
-    Spent {
-        /// The pair.
-        pair: Pair,
-        /// The trial's id, as its result will have it.
-        trial: String,
-        /// The agent.
-        agent: String,
-        /// All that it spent so far.
-        spending: Spending,
-    },
-    /// Something the user should know.
-    Note(String),
-}
-
-/// Where an engine's reports go; called before the engine acts on what it reports.
-pub type Reporter = std::sync::Arc<dyn Fn(Report) + Send + Sync>;
+/// Where an engine's events go; called before the engine acts on what it tells.
+pub type Reporter = std::sync::Arc<dyn Fn(Event) + Send + Sync>;
 
 impl Engine {
     /// Runs one attempt to its end. Results appear in the store as they come.

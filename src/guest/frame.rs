@@ -6,6 +6,8 @@ use std::io;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
+
 /// A frame's JSON never comes near this.
 const MAX_HEAD: usize = 4 << 20;
 /// The largest payload: a submission's diff, a file.
@@ -127,7 +129,7 @@ pub enum CommandEnd {
 /// The bytes of a frame.
 #[must_use]
 pub fn encode(head: &impl Serialize, payload: &[u8]) -> Vec<u8> {
-    let head = serde_json::to_vec(head).unwrap_or_default();
+    let head = json::line(head).into_bytes();
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut frame = Vec::with_capacity(LENGTHS + head.len() + payload.len());
     frame.extend(length(&head));

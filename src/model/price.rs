@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::provider::{Wire, bare_name, of_model};
-use crate::bench::cost::dollars;
 use crate::bench::{Cost, Price, Usage};
 use crate::store::{AgentRecord, TrialRecord};
+
+pub use crate::bench::cost::Total;
 
 /// Prices by model name: those that ship, and those that the user gave.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -173,41 +172,6 @@ pub fn used_nothing(agent: &AgentRecord) -> bool {
         .map_or(agent.steps == Some(0), Usage::is_nothing)
 }
 
-/// A sum of costs, some of which may be unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Total {
-    /// The sum of the known ones, in USD.
-    pub usd: f64,
-    /// How many are unknown, or have a part that is, which is not in the sum.
-    pub unknown: usize,
-}
-
-impl Total {
-    /// Adds one cost.
-    pub fn add(&mut self, cost: Cost) {
-        self.usd += cost.usd.unwrap_or(0.0);
-        self.unknown += usize::from(cost.has_unknown());
-    }
-}
-
-impl std::ops::AddAssign for Total {
-    fn add_assign(&mut self, other: Self) {
-        self.usd += other.usd;
-        self.unknown += other.unknown;
-    }
-}
-
-impl std::fmt::Display for Total {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = match (self.usd, self.unknown) {
-            (usd, 0) => dollars(usd),
-            (0.0, _) => "unknown".to_owned(),
-            (usd, n) => format!("{} + {n} unknown", dollars(usd)),
-        };
-        f.pad(&text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,19 +243,5 @@ mod tests {
             cost_of(&record(json), None, &PriceTable::default()).0,
             Cost::whole(0.25)
         );
-    }
-
-    #[test]
-    fn totals_show_what_they_do_not_know() {
-        let mut total = Total::default();
-        total.add(Cost::whole(1.25));
-        assert_eq!(total.to_string(), "$1.25");
-        total.add(Cost::UNKNOWN);
-        assert_eq!(total.to_string(), "$1.25 + 1 unknown");
-        total.add(Cost {
-            usd: Some(0.5),
-            is_partial: true,
-        });
-        assert_eq!(total.to_string(), "$1.75 + 2 unknown");
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::summary::{Comparison, Contrast, Summary, Unshared, contrasts};
 use super::totals::Totals;
+use crate::json::pretty;
 use crate::model::price::Total;
 use crate::text::shown_json;
 
@@ -43,7 +44,7 @@ pub fn render(summaries: &[Summary]) -> String {
         total_spent: totals.total_spent,
         totals,
     };
-    let mut text = shown_json(&serde_json::to_string_pretty(&report).unwrap_or_default());
+    let mut text = shown_json(&pretty(&report));
     text.push('\n');
     text
 }

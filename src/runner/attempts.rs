@@ -7,9 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::events::{Event, Sink};
 use super::watching::Running;
-use super::{Interrupt, Plan, Policy, RunEnd, backoff};
+use super::{Event, Interrupt, Plan, Policy, RunEnd, Sink, backoff};
 use crate::agent::SANDBOX_ENDED;
 use crate::bench::{Pair, Setting};
 use crate::engine::{AttemptEnd, Batch, Reporter, Stop};
@@ -163,16 +162,16 @@ impl Runner {
             of: self.policy.max_attempts,
             completed: plan.finished.len() + plan.settled.len(),
             remaining: plan.to_run.len(),
-            pairs: plan.to_run.iter().map(ToString::to_string).collect(),
+            pairs: plan.to_run.clone(),
             log: self.run.attempt_log(attempt).display().to_string(),
         });
         let mut running = Running::begin(self, attempt, &plan.to_run);
         let sink = self.sink.clone();
         let underway = Arc::clone(&running.underway);
         let booked = Arc::clone(&underway);
-        let reporter: Reporter = Arc::new(move |report| {
-            booked.note(&report);
-            sink.emit(report.into());
+        let reporter: Reporter = Arc::new(move |event| {
+            booked.note(&event);
+            sink.emit(event);
         });
         let (stop, stopped) = watch::channel(Stop::No);
         let executed = executor.attempt(&batch, stopped, &reporter);

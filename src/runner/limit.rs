@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::attempts::Runner;
-use super::events::Event;
 use super::policy::RunEnd;
-use super::{Plan, backoff};
+use super::{Event, Plan, backoff};
 use crate::error::Result;
 use crate::report::text::duration;
 use crate::text::one_line;

@@ -4,7 +4,6 @@ pub mod attempts;
 pub mod backoff;
 pub mod breaker;
 mod decided;
-pub mod events;
 pub mod forced;
 pub mod interrupt;
 pub mod judging;
@@ -14,12 +13,15 @@ pub mod policy;
 pub mod preflight;
 pub mod record;
 pub mod restore;
+mod sink;
 mod spending;
 mod stock;
 mod watching;
 
 pub use attempts::Runner;
-pub use events::{Event, Sink};
 pub use interrupt::Interrupt;
 pub use plan::Plan;
 pub use policy::{Policy, RunEnd};
+pub use sink::Sink;
+
+pub use crate::store::Event;

@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::bench::{Pair, Spending};
-use crate::engine::Report;
-use crate::store::Ledger;
+use crate::store::{Event, Ledger};
 
 /// An agent of a trial: the pair, the trial, the agent.
 type Spender = (Pair, String, String);
@@ -21,14 +20,14 @@ pub(super) struct Underway {
 }
 
 impl Underway {
-    /// Takes in what an engine reports.
-    pub fn note(&self, report: &Report) {
-        if let Report::Spent {
+    /// Takes in what an engine tells.
+    pub fn note(&self, event: &Event) {
+        if let Event::Spent {
             pair,
             trial,
             agent,
             spending,
-        } = report
+        } = event
         {
             let spender = (pair.clone(), trial.clone(), agent.clone());
             let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,7 @@
 //! Before and after an attempt: what stands is recorded, what must not stand is set aside, and what
 //! was cut off is counted.
 
-use super::events::Event;
-use super::{Plan, Runner, forced, record};
+use super::{Event, Plan, Runner, forced, record};
 use crate::bench::Pair;
 use crate::error::Result;
 use crate::store::begun::DIED;
@@ -20,8 +19,7 @@ impl Runner {
             let Standing::Result(judged) = &surveyed.standing else {
                 continue;
             };
-            let name = surveyed.pair.to_string();
-            let of_open = open.filter(|open| open.pairs.contains(&name));
+            let of_open = open.filter(|open| open.pairs.contains(&surveyed.pair));
             let entry = record::of_result(
                 &surveyed.pair,
                 self.setting,

@@ -6,10 +6,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::breaker::{Breaker, Trip};
-use super::events::Event;
 use super::limit::Limit;
 use super::spending::Underway;
-use super::{Interrupt, Runner, record};
+use super::{Event, Interrupt, Runner, record};
 use crate::bench::Pair;
 use crate::engine::Stop;
 use crate::error::Result;

@@ -60,14 +60,14 @@ impl Begun<'_> {
             .filter(|entry| entry.attempt == Some(open.attempt))
             .map(|entry| &entry.pair)
             .collect();
-        let named: HashSet<&String> = match open.started.as_slice() {
+        let named: HashSet<&Pair> = match open.started.as_slice() {
             [] => open.pairs.iter().collect(),
             started => started.iter().collect(),
         };
         let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
             .pairs
             .iter()
-            .filter(|pair| named.contains(&pair.to_string()))
+            .filter(|pair| named.contains(pair))
             .cloned()
             .partition(|pair| recorded.contains(pair) || has_ended(pair));
         if !open.started.is_empty() {

@@ -1,36 +1,29 @@
 //! `events.jsonl`: what happened, one object a line, for people, scripts and later triage.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde::Deserialize;
 
+use super::event::{Event, Line, Lost};
 use super::{Ledger, RunDir};
 use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
+use crate::json;
 
 /// A line has about 300 bytes. A trial has some, and of the native engine one for each answer: a pass
 /// over all 652 pairs with two agents and a hundred answers each has 40 MB. It is read line by line.
 const MAX_BYTES: u64 = 1_000_000_000;
 
 /// Appends one event, with the time, to the run's events.
-pub fn append(run: &RunDir, event: &impl Serialize) -> Result<()> {
-    #[derive(Serialize)]
-    struct Line<'a, E> {
-        at: jiff::Timestamp,
-        #[serde(flatten)]
-        event: &'a E,
-    }
-    let line = Line {
-        at: jiff::Timestamp::now(),
-        event,
-    };
+pub fn append(run: &RunDir, event: &Event) -> Result<()> {
+    let at = Timestamp::now();
     // Not synced, unlike the ledger: a thousand agents begin at once, and what is lost when the
     // machine itself goes down is a few lines of history.
-    files::append_line_unsynced(
-        &run.events(),
-        &serde_json::to_string(&line).unwrap_or_default(),
-    )
+    files::append_line_unsynced(&run.events(), &json::line(&Line { at, event }))
 }
 
 /// What the relay answers in a dead container's place, before the container's full id.
@@ -58,40 +51,9 @@ pub struct LostContainer {
     /// Its image.
     pub image: String,
     /// When that was noticed, in local time, as results give theirs.
-    pub at: jiff::civil::DateTime,
+    pub at: DateTime,
     /// Why.
     pub lost: Lost,
-}
-
-/// Why a container was gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
-    /// `task_timeout`, `stopped`, `oom`, `exited` or `daemon_unreachable`.
-    pub reason: String,
-    /// The daemon's words, or ours.
-    pub detail: String,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Known {
-    ContainerCreated {
-        container: String,
-        image: String,
-    },
-    ContainerLost {
-        at: jiff::Timestamp,
-        container: String,
-        #[serde(flatten)]
-        lost: Lost,
-        local_at: Option<jiff::civil::DateTime>,
-    },
-    ContainerRefused {
-        name: String,
-        message: String,
-    },
-    #[serde(other)]
-    Other,
 }
 
 impl ContainerFacts {
@@ -104,37 +66,58 @@ impl ContainerFacts {
 
     /// Takes in what was written since the last time.
     pub fn catch_up(&mut self, run: &RunDir) -> Result<()> {
-        // A line that is being written is read when it is whole.
         let read = self.read;
         self.read = files::read_lines(&run.events(), read, MAX_BYTES, |line, is_whole| {
-            if !is_whole {
-                return;
-            }
-            match serde_json::from_slice(line) {
-                Ok(Known::ContainerCreated { container, image }) => {
-                    self.images.insert(container, image);
-                }
-                Ok(Known::ContainerLost {
-                    at,
-                    container,
-                    lost,
-                    local_at,
-                }) => {
-                    let image = self.images.get(&container).cloned().unwrap_or_default();
-                    // Earlier versions wrote no local time: then it is this machine's.
-                    let here = || at.to_zoned(jiff::tz::TimeZone::system()).datetime();
-                    let at = local_at.unwrap_or_else(here);
-                    self.lost
-                        .insert(container, LostContainer { image, at, lost });
-                }
-                Ok(Known::ContainerRefused { name, message }) => {
-                    self.refused.insert(name, message);
-                }
-                Ok(Known::Other) | Err(_) => {}
+            // A line that is being written is read when it is whole.
+            if is_whole && is_of_container(line) {
+                self.take_in(line);
             }
         })?;
         Ok(())
     }
+
+    fn take_in(&mut self, line: &[u8]) {
+        match serde_json::from_slice(line) {
+            Ok(Event::ContainerCreated { container, image }) => {
+                self.images.insert(container, image);
+            }
+            Ok(Event::ContainerLost {
+                container,
+                lost,
+                local_at,
+            }) => {
+                // Earlier versions wrote no local time: then it is this machine's.
+                let Some(at) = local_at.or_else(|| written_at(line)) else {
+                    return;
+                };
+                let image = self.images.get(&container).cloned().unwrap_or_default();
+                self.lost
+                    .insert(container, LostContainer { image, at, lost });
+            }
+            Ok(Event::ContainerRefused { name, message }) => {
+                self.refused.insert(name, message);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// Whether a line is an event of a container, which few are: of the native engine nearly all are
+/// of an answer, and are read no further than that.
+fn is_of_container(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        event: Cow<'a, str>,
+    }
+    let kind = serde_json::from_slice::<Kind<'_>>(line);
+    kind.is_ok_and(|kind| kind.event.starts_with("container_"))
+}
+
+/// When a line was written, in this machine's time.
+fn written_at(line: &[u8]) -> Option<DateTime> {
+    let line: Line = serde_json::from_slice(line).ok()?;
+    Some(line.at.to_zoned(jiff::tz::TimeZone::system()).datetime())
 }
 
 /// An attempt that was begun, and of whose end nothing is known.
@@ -143,25 +126,42 @@ pub struct OpenAttempt {
     /// Its number in the run.
     pub attempt: u32,
     /// The pairs it was to run.
-    pub pairs: Vec<String>,
+    pub pairs: Vec<Pair>,
     /// The containers it made so far, by image.
     pub images: HashMap<String, usize>,
     /// The pairs that it began, where the engine says so.
-    pub started: Vec<String>,
+    pub started: Vec<Pair>,
     /// What its trials had spent when they were last heard of, by pair, trial and agent.
-    pub spent: HashMap<(String, String, String), Spending>,
+    pub spent: HashMap<(Pair, String, String), Spending>,
 }
 
 impl OpenAttempt {
+    fn take_in(&mut self, event: Event) {
+        match event {
+            Event::TrialStarted { pair } => self.started.push(pair),
+            Event::Spent {
+                pair,
+                trial,
+                agent,
+                spending,
+            } => {
+                self.spent.insert((pair, trial, agent), spending);
+            }
+            Event::ContainerCreated { image, .. } => {
+                *self.images.entry(image).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+
     /// What the trials of a pair had spent, those that the ledger has left out; `None` when nothing
     /// was heard of any.
     #[must_use]
     pub fn spent_on(&self, pair: &Pair, ledger: &Ledger) -> Option<Spending> {
-        let name = pair.to_string();
         let of_pair = self
             .spent
             .iter()
-            .filter(|((of, trial, _), _)| *of == name && !ledger.has(pair, trial));
+            .filter(|((of, trial, _), _)| of == pair && !ledger.has(pair, trial));
         of_pair.fold(None, |sum, (_, spending)| {
             let mut sum = sum.unwrap_or_default();
             sum += *spending;
@@ -172,8 +172,7 @@ impl OpenAttempt {
     /// The trial of a pair that was heard of last, where any was.
     #[must_use]
     pub fn trial_of(&self, pair: &Pair) -> Option<&str> {
-        let name = pair.to_string();
-        let mut trials = self.spent.keys().filter(|(of, _, _)| *of == name);
+        let mut trials = self.spent.keys().filter(|(of, _, _)| of == pair);
         trials.next().map(|(_, trial, _)| trial.as_str())
     }
 }
@@ -186,111 +185,136 @@ pub struct History {
     /// The last attempt, when regatta died in it.
     pub open: Option<OpenAttempt>,
     /// Until when the last attempt's limit is waited for, where no attempt was begun since.
-    pub waits_until: Option<jiff::Timestamp>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "event")]
-enum Attempt {
-    #[serde(rename = "attempt_started")]
-    Started { attempt: u32, pairs: Vec<String> },
-    #[serde(rename = "container_created")]
-    Created { image: String },
-    #[serde(rename = "trial_started")]
-    Trial { pair: String },
-    #[serde(rename = "spent")]
-    Spent {
-        pair: String,
-        trial: String,
-        agent: String,
-        #[serde(flatten)]
-        spending: Spending,
-    },
-    #[serde(rename = "attempt_ended")]
-    Ended { attempt: u32 },
-    #[serde(rename = "waiting_for_reset")]
-    Waiting { until: jiff::Timestamp },
-    #[serde(other)]
-    Other,
+    pub waits_until: Option<Timestamp>,
 }
 
 impl History {
     /// The history of a run.
     pub fn of_run(run: &RunDir) -> Result<Self> {
         let mut history = Self::default();
-        files::read_lines(
-            &run.events(),
-            0,
-            MAX_BYTES,
-            |line, _| match serde_json::from_slice(line) {
-                Ok(Attempt::Started { attempt, pairs }) => {
-                    history.last_attempt = history.last_attempt.max(attempt);
-                    history.waits_until = None;
-                    history.open = Some(OpenAttempt {
-                        attempt,
-                        pairs,
-                        images: HashMap::new(),
-                        started: Vec::new(),
-                        spent: HashMap::new(),
-                    });
-                }
-                Ok(Attempt::Waiting { until }) => history.waits_until = Some(until),
-                Ok(Attempt::Ended { attempt }) => {
-                    history.open.take_if(|open| open.attempt == attempt);
-                }
-                Ok(Attempt::Trial { pair }) => {
-                    if let Some(open) = &mut history.open {
-                        open.started.push(pair);
-                    }
-                }
-                Ok(Attempt::Spent {
-                    pair,
-                    trial,
-                    agent,
-                    spending,
-                }) => {
-                    if let Some(open) = &mut history.open {
-                        open.spent.insert((pair, trial, agent), spending);
-                    }
-                }
-                Ok(Attempt::Created { image }) => {
-                    if let Some(open) = &mut history.open {
-                        *open.images.entry(image).or_default() += 1;
-                    }
-                }
-                Ok(Attempt::Other) | Err(_) => {}
-            },
-        )?;
+        files::read_lines(&run.events(), 0, MAX_BYTES, |line, _| {
+            // A kind that a later version writes is none of ours.
+            if let Ok(event) = serde_json::from_slice(line) {
+                history.take_in(event);
+            }
+        })?;
         Ok(history)
+    }
+
+    fn take_in(&mut self, event: Event) {
+        match event {
+            Event::AttemptStarted { attempt, pairs, .. } => {
+                self.last_attempt = self.last_attempt.max(attempt);
+                self.waits_until = None;
+                self.open = Some(OpenAttempt {
+                    attempt,
+                    pairs,
+                    images: HashMap::new(),
+                    started: Vec::new(),
+                    spent: HashMap::new(),
+                });
+            }
+            Event::WaitingForReset { until, .. } => self.waits_until = Some(until),
+            Event::AttemptEnded { attempt, .. } => {
+                self.open.take_if(|open| open.attempt == attempt);
+            }
+            event => {
+                if let Some(open) = &mut self.open {
+                    open.take_in(event);
+                }
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{TaskKey, Usage};
     use crate::store::LogTree;
+
+    /// A run with such events.
+    fn run_of(lines: &[&str]) -> (tempfile::TempDir, RunDir) {
+        let root = tempfile::tempdir().unwrap();
+        let run = LogTree::at(root.path()).run(&"r".parse().unwrap());
+        files::create_dir(&run.own()).unwrap();
+        files::write_atomic(&run.events(), lines.join("\n").as_bytes()).unwrap();
+        (root, run)
+    }
 
     /// Results have local times of the machine that made them, which need not be this one's.
     #[test]
     fn the_time_of_a_loss_is_local_where_it_happened() {
-        let root = tempfile::tempdir().unwrap();
-        let run = LogTree::at(root.path()).run(&"r".parse().unwrap());
         let lost = |container: &str, more: &str| {
             format!(
                 r#"{{"at":"2026-03-01T12:00:00Z","event":"container_lost","container":"{container}","reason":"oom","detail":"gone"{more}}}"#
             )
         };
-        let lines = [
-            lost("told", r#","local_at":"2026-03-01T23:15:00.5""#),
-            lost("untold", ""),
-        ];
-        files::create_dir(&run.own()).unwrap();
-        files::append_line_unsynced(&run.events(), &lines.join("\n")).unwrap();
+        let told = lost("told", r#","local_at":"2026-03-01T23:15:00.5""#);
+        let (_root, run) = run_of(&[&told, &lost("untold", ""), ""]);
         let facts = ContainerFacts::of_run(&run).unwrap();
         let at = |container: &str| facts.lost[container].at;
         assert_eq!(at("told"), "2026-03-01T23:15:00.5".parse().unwrap());
-        let noon: jiff::Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let noon: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let here = noon.to_zoned(jiff::tz::TimeZone::system()).datetime();
         assert_eq!(at("untold"), here);
+    }
+
+    #[test]
+    fn every_event_of_a_container_is_looked_at() {
+        let lines = include_str!("../../tests/data/every-event.jsonl").lines();
+        let looked_at = lines.filter(|line| is_of_container(line.as_bytes()));
+        let events: Vec<Event> = looked_at
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let [
+            Event::ContainerCreated { .. },
+            Event::ContainerRefused { .. },
+            Event::ContainerLost { .. },
+        ] = events.as_slice()
+        else {
+            panic!("{events:?}");
+        };
+    }
+
+    #[test]
+    fn a_line_need_have_no_more_than_what_is_read_of_it() {
+        let (_root, run) = run_of(&[
+            r#"{"event":"attempt_started","attempt":4,"pairs":["r_task/1/f1_f2","no pair"],"nth":"one","of":-1,"log":7}"#,
+            r#"{"event":"container_created","container":7,"image":"i"}"#,
+            r#"{"event":"trial_started","pair":"r_task/1/f1_f2","more":[1]}"#,
+            r#"{"event":"trial_started"}"#,
+            r#"{"event":"spent","pair":"r_task/1/f1_f2","trial":"t","agent":"solo","input_tokens":1,"output_tokens":2}"#,
+            r#"{"event":"attempt_started","attempt":"5","pairs":[]}"#,
+            r#"{"event":"attempt_ended","attempt":3,"completed":null}"#,
+            r#"{"event":"a_later_kind","attempt":9,"pairs":[]}"#,
+            r#"{"event":"waiting_for_reset","until":"2026-03-01T12:00:00Z","seconds":"many"}"#,
+            r#"{"event":7}"#,
+            "no JSON",
+            "",
+            r#"{"event":"attempt_ended","attempt":4"#,
+        ]);
+        let pair = Pair::new(TaskKey::new("r_task", 1), 1, 2);
+        let spending = Spending {
+            usage: Usage {
+                input_tokens: 1,
+                output_tokens: 2,
+                ..Usage::default()
+            },
+            ..Spending::default()
+        };
+        let open = OpenAttempt {
+            attempt: 4,
+            pairs: vec![pair.clone()],
+            images: HashMap::from([("i".to_owned(), 1)]),
+            started: vec![pair.clone()],
+            spent: HashMap::from([((pair, "t".to_owned(), "solo".to_owned()), spending)]),
+        };
+        let history = History {
+            last_attempt: 4,
+            open: Some(open),
+            waits_until: Some("2026-03-01T12:00:00Z".parse().unwrap()),
+        };
+        assert_eq!(History::of_run(&run).unwrap(), history);
     }
 }

@@ -10,6 +10,7 @@ use crate::bench::{Pair, TaskKey};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
+use crate::json;
 
 /// A dataset has hundreds of features; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
@@ -65,7 +66,7 @@ impl Gold {
     /// Writes it.
     pub fn write(&self, logs: &Path) -> Result<()> {
         files::create_dir(logs)?;
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let mut text = json::pretty(self);
         text.push('\n');
         files::write_atomic(&Self::path(logs), text.as_bytes())
     }

@@ -9,6 +9,7 @@ use super::{AgentRecord, Diagnosis, RunDir};
 use crate::bench::{Cost, Pair, Setting, Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
+use crate::json;
 
 /// A ledger of a weekend's run is a few MB; this is 100,000 trials.
 const MAX_BYTES: u64 = 256_000_000;
@@ -131,8 +132,7 @@ impl Ledger {
         if self.has(&entry.pair, &entry.trial) {
             return Ok(false);
         }
-        let line = serde_json::to_string(&entry).unwrap_or_default();
-        files::append_line(&self.path, &line)?;
+        files::append_line(&self.path, &json::line(&entry))?;
         self.remember(entry);
         Ok(true)
     }
@@ -147,10 +147,7 @@ impl Ledger {
         if fresh.is_empty() {
             return Ok(());
         }
-        let lines: Vec<String> = fresh
-            .iter()
-            .map(|entry| serde_json::to_string(entry).unwrap_or_default())
-            .collect();
+        let lines: Vec<String> = fresh.iter().map(json::line).collect();
         files::append_line(&self.path, &lines.join("\n"))?;
         for entry in fresh {
             self.remember(entry);

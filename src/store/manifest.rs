@@ -10,6 +10,7 @@ use super::RunDir;
 use crate::bench::{Pair, Pin, RunName, Setting};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::json;
 use crate::text::hex;
 
 /// A manifest lists at most every pair of the dataset; this is far above that.
@@ -98,7 +99,7 @@ impl Manifest {
     /// Writes it.
     pub fn write(&self, run: &RunDir) -> Result<()> {
         files::create_dir(&run.own())?;
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let mut text = json::pretty(self);
         text.push('\n');
         files::write_atomic(&run.manifest(), text.as_bytes())
     }

@@ -6,6 +6,7 @@ pub mod contents;
 pub mod dataset;
 pub mod diagnosis;
 pub mod eval;
+pub mod event;
 pub mod events;
 pub mod framework;
 pub mod gold;
@@ -29,6 +30,7 @@ pub mod workspace;
 
 pub use begun::Begun;
 pub use diagnosis::{Cause, Diagnosis, Evidence};
+pub use event::Event;
 pub use layout::{LogTree, PairDir, RunDir};
 pub use ledger::{Ledger, LedgerEntry};
 pub use manifest::Manifest;

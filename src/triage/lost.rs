@@ -6,7 +6,8 @@ use regex::Regex;
 
 use super::{Cause, Diagnosis};
 use crate::store::TrialRecord;
-use crate::store::events::{ContainerFacts, Lost, LostContainer, MARKER};
+use crate::store::event::Lost;
+use crate::store::events::{ContainerFacts, LostContainer, MARKER};
 use crate::store::trajectory::{Message, Trajectory};
 
 /// The daemon's own words for a container that is gone, as a whole output.

@@ -29,6 +29,7 @@ mod layouts;
 mod limits;
 mod listener;
 mod native;
+mod older;
 mod others;
 mod pinned;
 mod plan;

@@ -276,7 +276,14 @@ pub fn through_the_relay(command: &mut Command) -> String {
     command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
     let mut command = std::mem::replace(command, Command::new("true"));
     let output = runtime.block_on(async {
-        let relay = Relay::start(&socket, docker, daemon, Vec::new(), Box::new(|_| {})).unwrap();
+        let relay = Relay::start(
+            &socket,
+            docker,
+            daemon,
+            Vec::new(),
+            std::sync::Arc::new(|_| {}),
+        )
+        .unwrap();
         let output = tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
             .unwrap();

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::engine::{Report, Reporter};
+use crate::engine::Reporter;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Mask;
+use crate::store::Event;
 
 /// Told each message of a conversation.
 pub type Teller = Arc<dyn Fn(&Value) + Send + Sync>;
@@ -258,9 +259,9 @@ impl Writer {
     }
 }
 
-fn given_up(path: &Path, error: &Error) -> Report {
+fn given_up(path: &Path, error: &Error) -> Event {
     let path = path.display();
-    Report::Note(format!(
+    Event::note(format!(
         "{path} is no longer written while its trial runs: {error}"
     ))
 }
@@ -273,7 +274,7 @@ mod tests {
 
     use super::*;
 
-    fn journals() -> (Journals, Arc<Mutex<Vec<Report>>>) {
+    fn journals() -> (Journals, Arc<Mutex<Vec<Event>>>) {
         let said = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&said);
         let report: Reporter = Arc::new(move |report| to.lock().unwrap().push(report));
@@ -334,7 +335,7 @@ mod tests {
         );
         let said = said.lock().unwrap();
         assert_eq!(said.len(), 1, "{said:?}");
-        let Report::Note(text) = &said[0] else {
+        let Event::Note { text } = &said[0] else {
             panic!("{said:?}");
         };
         assert!(text.contains("is no longer written"), "{text}");

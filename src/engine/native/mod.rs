@@ -13,13 +13,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::journal::Journals;
-use super::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
+use super::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::agent::Halt;
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
 use crate::model::pace::{Pace, PaceChange};
 use crate::sandbox::Backend;
 use crate::secret::Mask;
+use crate::store::Event;
 use crate::triage::Rules;
 
 pub use options::{BackendKind, Options, TapeMode};
@@ -163,7 +164,7 @@ impl Native {
         let pace = Pace::new(
             most,
             Some(Arc::new(move |PaceChange { limit, why }| {
-                observer(Report::Pace { limit, why });
+                observer(Event::Pace { limit, why });
             })),
         );
         Ok(Shared {

@@ -12,6 +12,7 @@ use crate::agent::{AgentEnd, Letter, Status};
 use crate::bench::Pair;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::json;
 use crate::store::result::{FRAMEWORK, ResultFile, harness_error, read};
 
 /// When a trial was made, and its id.
@@ -262,6 +263,5 @@ fn of_agent(end: &AgentEnd) -> Value {
 }
 
 fn pretty(value: &Value) -> Vec<u8> {
-    // A value has string keys only, and a vector takes everything.
-    serde_json::to_vec_pretty(value).unwrap_or_default()
+    json::pretty(value).into_bytes()
 }

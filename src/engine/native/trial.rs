@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::Shared;
 use super::journal;
 use super::options::TapeMode;
 use super::record::{self, Made};
-use super::{Report, Shared};
 use crate::agent::{
     Agent, AgentEnd, Death, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team,
 };
@@ -21,6 +21,7 @@ use crate::model::client::Client;
 use crate::model::refusal;
 use crate::model::tape::Tape;
 use crate::sandbox::{Backend, Repository, Spec};
+use crate::store::Event;
 use crate::triage::{Cause, Rules};
 
 /// How many commands an injected death lets pass.
@@ -45,7 +46,7 @@ pub async fn run(
     permit: OwnedSemaphorePermit,
     mut halt: watch::Receiver<Halt>,
 ) -> Result<TrialEnd> {
-    (shared.report)(Report::TrialStarted { pair: pair.clone() });
+    (shared.report)(Event::TrialStarted { pair: pair.clone() });
     let made = Made::now();
     let crew = Crew::of(shared);
     let nth = tape_number(shared, pair, &crew.all_ids());
@@ -257,7 +258,7 @@ async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> 
     let Backend::Docker(place) = &shared.backend else {
         return Ok(());
     };
-    let note = |text| (shared.report)(Report::Note(text));
+    let note = |text| (shared.report)(Event::note(text));
     place
         .pull(&image_name(&pair.task), &note)
         .await
@@ -306,7 +307,7 @@ fn agent(
     Ok(Agent {
         on_end: announce(shared, crew, id),
         on_sandbox: Arc::new(move |sandbox| {
-            report(Report::ContainerCreated {
+            report(Event::ContainerCreated {
                 container: sandbox.to_owned(),
                 image: image.clone(),
             });
@@ -352,7 +353,7 @@ fn spent(
     let report = Arc::clone(&shared.report);
     let (pair, trial, agent) = (pair.clone(), made.trial.clone(), id.to_owned());
     Arc::new(move |spending| {
-        report(Report::Spent {
+        report(Event::Spent {
             pair: pair.clone(),
             trial: trial.clone(),
             agent: agent.clone(),
@@ -369,7 +370,7 @@ fn left_out(shared: &Shared) -> Arc<OnLeftOut> {
         let new = names.iter().filter(|name| said.insert((*name).clone()));
         let new: Vec<_> = new.map(|name| format!("`{name}`")).collect();
         if !new.is_empty() {
-            report(Report::Note(format!(
+            report(Event::note(format!(
                 "the endpoint refuses {} of its own earlier replies: calls go on without",
                 new.join(", ")
             )));

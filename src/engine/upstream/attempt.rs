@@ -9,16 +9,15 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use super::command::{Cover, upstream_would_run};
-use super::relay::Seen;
 use super::{Relay, Upstream};
-use crate::engine::{AttemptEnd, Batch, Ended, Report, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
 use crate::process;
 use crate::sandbox::docker::Docker;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
-use crate::store::events::Lost;
+use crate::store::event::{Event, Lost};
 
 /// How often deadlines, stop requests and the daemon are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -75,7 +74,7 @@ impl Upstream {
                 (RUN_LABEL.to_owned(), batch.run.name().to_string()),
                 (OWNER_LABEL.to_owned(), process::Owner::this().label()),
             ],
-            reports_of(report),
+            report.clone(),
         )?;
 
         let log = batch.run.attempt_log(batch.attempt);
@@ -127,7 +126,7 @@ impl Upstream {
         match (&end.how, cleaned) {
             (AttemptEnd::DaemonGone(_), _) | (_, Ok(())) => Ok(end),
             (_, Err(error)) => {
-                report(Report::Note(format!(
+                report(Event::note(format!(
                     "containers may be left: {error}; `{}` removes them",
                     hint::command("clean")
                 )));
@@ -247,26 +246,11 @@ impl Watched<'_> {
             ),
         };
         self.relay.give_up(container, lost.clone());
-        (self.report)(Report::ContainerLost {
-            container: container.to_owned(),
-            lost,
-        });
+        (self.report)(Event::container_lost(container.to_owned(), lost));
         if let Err(error) = self.docker.remove(container).await {
-            (self.report)(Report::Note(error.to_string()));
+            (self.report)(Event::note(error.to_string()));
         }
     }
-}
-
-fn reports_of(report: &Reporter) -> Box<dyn Fn(Seen) + Send + Sync> {
-    let report = report.clone();
-    Box::new(move |seen| {
-        report(match seen {
-            Seen::Created { container, image } => Report::ContainerCreated { container, image },
-            Seen::Refused { name, message } => Report::ContainerRefused { name, message },
-            Seen::Lost { container, lost } => Report::ContainerLost { container, lost },
-            Seen::DaemonUnreachable { message } => Report::DaemonUnreachable { message },
-        });
-    })
 }
 
 fn log_file(path: &Path) -> Result<std::fs::File> {

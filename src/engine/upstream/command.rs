@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::json;
 use crate::model::chat::Tool;
 use crate::secret::{masked, masked_url};
 use crate::store::RunDir;
@@ -201,10 +202,7 @@ impl Options {
                 "Written by regatta: the pairs of one attempt",
                 cover.pairs,
             );
-            files.push((
-                path.clone(),
-                serde_json::to_string_pretty(&pairs).unwrap_or_default(),
-            ));
+            files.push((path.clone(), json::pretty(&pairs)));
             // Upstream joins this to its subsets directory and adds `.json`: an absolute path
             // without the ending names the file itself, and the user's dataset stays untouched.
             path.with_extension("").display().to_string()

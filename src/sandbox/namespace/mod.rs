@@ -20,7 +20,7 @@ use super::{SandboxError, Spec};
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::guest::powers::{OF_GUEST, seal_descriptors};
-use crate::{files, process};
+use crate::{files, json, process};
 
 pub use confine::{ENTER_COMMAND, INIT_COMMAND, be_init, keeps_abstract_sockets};
 
@@ -194,7 +194,7 @@ pub async fn check() -> Result<()> {
         network: false,
         group: None,
     };
-    let plan = serde_json::to_string(&probe).unwrap_or_default();
+    let plan = json::line(&probe);
     let deadline = std::time::Duration::from_secs(20);
     let output = process::capture(&own, &[COMMAND, &plan], deadline).await?;
     if output.status.success() {

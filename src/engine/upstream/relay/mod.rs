@@ -30,11 +30,10 @@ use tokio::task::JoinHandle;
 
 use self::hijack::ClientSocket;
 use self::shared::{Shared, State};
+use crate::engine::Reporter;
 use crate::error::{Error, Result};
 use crate::sandbox::docker::{Docker, Endpoint};
-use crate::store::events::Lost;
-
-pub use self::shared::Seen;
+use crate::store::event::Lost;
 
 /// A running relay; dropping it closes its socket.
 #[derive(Debug)]
@@ -46,14 +45,14 @@ pub struct Relay {
 impl Relay {
     /// Listens at `socket` and relays to the daemon.
     ///
-    /// `on_event` is called before the engine gets its answer, so that what it writes is on disk
+    /// `report` is called before the engine gets its answer, so that what it writes is on disk
     /// when a result that follows from it appears.
     pub fn start(
         socket: &Path,
         docker: Docker,
         daemon: Endpoint,
         labels: Vec<(String, String)>,
-        on_event: Box<dyn Fn(Seen) + Send + Sync>,
+        report: Reporter,
     ) -> Result<Self> {
         let listener = UnixListener::bind(socket).map_err(|error| {
             Error::world(format!("cannot listen at {}: {error}", socket.display()))
@@ -70,7 +69,7 @@ impl Relay {
             daemon,
             docker,
             labels,
-            on_event,
+            report,
             state: Mutex::new(state),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));

@@ -6,7 +6,8 @@ use hyper_util::rt::TokioIo;
 
 use super::answer::{Body, refusal};
 use super::hijack::{ClientSocket, Marked};
-use super::shared::{Seen, Shared};
+use super::shared::Shared;
+use crate::store::Event;
 
 impl Shared {
     /// Passes a request on; the error is the response for a daemon that does not answer.
@@ -32,7 +33,7 @@ impl Shared {
             Err(message) => {
                 let first = self.state().unreachable.replace(message.clone()).is_none();
                 if first {
-                    (self.on_event)(Seen::DaemonUnreachable {
+                    (self.report)(Event::DaemonUnreachable {
                         message: message.clone(),
                     });
                 }

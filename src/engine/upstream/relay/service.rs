@@ -12,7 +12,8 @@ use super::answer::{Body, is_gone, read, refusal, whole};
 use super::dead_exec;
 use super::hijack::ClientSocket;
 use super::meaning::{Meaning, meaning};
-use super::shared::{Known, Seen, Shared};
+use super::shared::{Known, Shared};
+use crate::store::Event;
 
 impl Shared {
     /// Answers one request: the daemon's answer, or ours in its place.
@@ -155,7 +156,7 @@ impl Shared {
                 ended: false,
             };
             self.state().containers.insert(id.to_owned(), known);
-            (self.on_event)(Seen::Created {
+            (self.report)(Event::ContainerCreated {
                 container: id.to_owned(),
                 image,
             });
@@ -185,7 +186,7 @@ impl Shared {
 
     fn refused(&self, name: String, answer: &Value) {
         let message = answer["message"].as_str().unwrap_or("no message");
-        (self.on_event)(Seen::Refused {
+        (self.report)(Event::ContainerRefused {
             name,
             message: message.to_owned(),
         });

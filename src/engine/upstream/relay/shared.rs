@@ -6,39 +6,9 @@ use std::time::Instant;
 
 use hyper::header::HeaderMap;
 
+use crate::engine::Reporter;
 use crate::sandbox::docker::{Docker, Endpoint};
-use crate::store::events::Lost;
-
-/// What the relay saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// A container was made.
-    Created {
-        /// Its full id.
-        container: String,
-        /// Its image.
-        image: String,
-    },
-    /// The daemon refused to make or to start one.
-    Refused {
-        /// The name it should have had.
-        name: String,
-        /// The daemon's words.
-        message: String,
-    },
-    /// An agent needed a container that was gone.
-    Lost {
-        /// Its full id.
-        container: String,
-        /// Why it was gone.
-        lost: Lost,
-    },
-    /// The daemon did not answer.
-    DaemonUnreachable {
-        /// The connection's error.
-        message: String,
-    },
-}
+use crate::store::event::{Event, Lost};
 
 /// A container that the engine made.
 #[derive(Clone, Debug)]
@@ -56,7 +26,7 @@ pub struct Shared {
     pub daemon: Endpoint,
     pub docker: Docker,
     pub labels: Vec<(String, String)>,
-    pub on_event: Box<dyn Fn(Seen) + Send + Sync>,
+    pub report: Reporter,
     pub state: Mutex<State>,
 }
 
@@ -110,17 +80,14 @@ impl Shared {
             },
             None => self.cause_of_death(id).await,
         };
-        let mut report = false;
+        let mut is_new = false;
         if let Some(known) = self.state().containers.get_mut(id) {
-            report = !known.reported;
+            is_new = !known.reported;
             known.reported = true;
             known.lost = Some(lost.clone());
         }
-        if report {
-            (self.on_event)(Seen::Lost {
-                container: id.to_owned(),
-                lost,
-            });
+        if is_new {
+            (self.report)(Event::container_lost(id.to_owned(), lost));
         }
     }
 
