@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::config::Compaction;
+use crate::bench::Usage;
 use crate::model::chat::{Message, Role};
 
 /// The part of the model's window from which a conversation is shortened.
@@ -58,15 +59,62 @@ impl Compaction {
     }
 }
 
-/// Whether a summary that failed so is no more than one that cannot be used.
-pub fn is_of_a_summary(rule: &str) -> bool {
-    OF_A_SUMMARY.contains(&rule)
+/// When a conversation is shortened next.
+#[derive(Debug)]
+pub struct Due {
+    /// The model's window in tokens, where it is known.
+    window: Option<u64>,
+    /// The tokens of the last prompt.
+    last_prompt: u64,
+    /// The step before which the last summary could not be used.
+    unusable_at: Option<u64>,
+    /// Whether it is asked for again at every turn then; see [`crate::model::tape::Tape::asks_at_every_turn`].
+    asks_again_at_once: bool,
 }
 
-/// Whether so many steps after a summary that could not be used it is too early for another: each is
-/// paid for.
-pub const fn is_too_early(steps: u64) -> bool {
-    steps < TURNS_BETWEEN as u64
+impl Due {
+    /// For a conversation that begins.
+    pub const fn new(window: Option<u64>, asks_again_at_once: bool) -> Self {
+        Self {
+            window,
+            last_prompt: 0,
+            unusable_at: None,
+            asks_again_at_once,
+        }
+    }
+
+    /// How the conversation is to be shortened before the step after so many, if it is. A summary that
+    /// could not be used is not asked for again at once: each is paid for.
+    pub fn plan(&self, compaction: &Compaction, history: &[Message], steps: u64) -> Option<Plan> {
+        let since = self.unusable_at.map(|at| steps.saturating_sub(at));
+        let is_too_early = since.is_some_and(|since| since < TURNS_BETWEEN as u64);
+        if is_too_early && !self.asks_again_at_once {
+            return None;
+        }
+        compaction.plan(history, self.last_prompt, self.window)
+    }
+
+    /// The conversation was answered; `usage` is what the endpoint says of it.
+    pub fn answered(&mut self, usage: Option<Usage>, history: &[Message]) {
+        self.last_prompt = usage.map_or_else(
+            // About four characters a token, where the endpoint does not say.
+            || {
+                let lengths = history.iter().map(|message| message.length() as u64);
+                lengths.sum::<u64>() / 4
+            },
+            |usage| usage.input_tokens,
+        );
+    }
+
+    /// Whether a summary that failed so is no more than one that cannot be used.
+    pub fn goes_on_without(&self, rule: &str) -> bool {
+        OF_A_SUMMARY.contains(&rule) && !self.asks_again_at_once
+    }
+
+    /// The summary after so many steps could not be used.
+    pub const fn was_unusable(&mut self, steps: u64) {
+        self.unusable_at = Some(steps);
+    }
 }
 
 impl Plan {
@@ -160,5 +208,43 @@ mod tests {
         assert!(by_window.plan(&history(7), 79, Some(100)).is_none());
         assert!(by_window.plan(&history(7), 80, Some(100)).is_some());
         assert!(by_window.plan(&history(7), 1 << 40, None).is_none());
+    }
+
+    fn usage(input_tokens: u64) -> Usage {
+        Usage {
+            input_tokens,
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn it_is_due_by_the_last_prompt_that_the_endpoint_counted_or_that_was_sent() {
+        let history = history(7);
+        let is_due = |due: &Due| due.plan(&compaction(), &history, 7).is_some();
+        let mut due = Due::new(None, false);
+        assert!(!is_due(&due));
+        due.answered(Some(usage(99)), &history);
+        assert!(!is_due(&due));
+        due.answered(Some(usage(100)), &history);
+        assert!(is_due(&due));
+        // Four bytes a token where it does not say.
+        let long = |bytes: usize| [Message::text(Role::User, "x".repeat(bytes))];
+        due.answered(None, &long(399));
+        assert!(!is_due(&due));
+        due.answered(None, &long(400));
+        assert!(is_due(&due));
+    }
+
+    #[test]
+    fn a_summary_that_could_not_be_used_is_asked_for_again_some_turns_later() {
+        for at_once in [false, true] {
+            let mut due = Due::new(None, at_once);
+            due.answered(Some(usage(100)), &history(7));
+            due.was_unusable(10);
+            let is_due = |steps| due.plan(&compaction(), &history(7), steps).is_some();
+            assert_eq!([10, 13, 14].map(is_due), [at_once, at_once, true]);
+            assert_eq!(due.goes_on_without("context_window"), !at_once);
+            assert!(!due.goes_on_without("server_error"));
+        }
     }
 }

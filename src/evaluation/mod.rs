@@ -17,6 +17,7 @@ pub mod output;
 pub mod patch;
 mod patterns;
 pub mod reason;
+pub mod record;
 pub mod steering;
 pub mod suite;
 pub mod venue;

@@ -4,6 +4,11 @@
 //! It keeps no state: what to say next follows from the messages that come with the request. The
 //! one exception is a dataset's own script (`script.toml`) of what goes wrong, once.
 
+mod fault;
+mod lie;
+mod reply;
+mod request;
+
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,16 +21,17 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::config::parse_duration;
 use crate::error::{Error, Result};
 use crate::{demo, files};
+use fault::{Fault, Faults};
+use reply::Reply;
+use request::{prompt_of, tokens_of};
 
 /// The endpoint's script.
 #[derive(Debug)]
 pub struct Script {
     features: Vec<Feature>,
-    /// A file that says how to fail, read at each request; see [`Fault`].
-    fault_file: Option<PathBuf>,
+    faults: Faults,
     /// How many commands an agent gives at least; those it has no use for do nothing.
     steps: usize,
     /// The features of the pair whose first call is refused, until it was.
@@ -43,111 +49,6 @@ struct Feature {
     restless: bool,
     /// The patch for a prompt that has other features of the task as well.
     combined: String,
-}
-
-/// How a request fails: the first line of the fault file that applies to it.
-///
-/// `429 retry-after=1`, `401`, `500`, `malformed`, `hang`, `slow 2s`, `hold` (no answer for as long
-/// as the line applies) or a lie (`no-usage`, `no-choices`, `bad-arguments`, `unknown-tool`,
-/// `failed` and `silent`: a generation that failed or said nothing, `cut`: one over its limit,
-/// `huge`, or `kills-guest`: a command that ends the process which runs it). After any of them `until=N`: until N requests met with a fault; and last `when=TEXT`:
-/// only requests that contain the text. A request that meets with a fault is first added as a line
-/// to `FILE.met`, so that a test can wait until an agent is at work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
-    Status(u16, Option<u64>),
-    Malformed,
-    Hang,
-    Hold,
-    Slow(Duration),
-    Lie(Lie),
-}
-
-/// An answer that is one by its form only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie {
-    NoUsage,
-    NoChoices,
-    BadArguments,
-    UnknownTool,
-    Failed,
-    Silent,
-    Cut,
-    KillsGuest,
-    Huge,
-}
-
-impl Lie {
-    const ALL: [(&'static str, Self); 9] = [
-        ("no-usage", Self::NoUsage),
-        ("no-choices", Self::NoChoices),
-        ("bad-arguments", Self::BadArguments),
-        ("unknown-tool", Self::UnknownTool),
-        ("failed", Self::Failed),
-        ("silent", Self::Silent),
-        ("cut", Self::Cut),
-        ("kills-guest", Self::KillsGuest),
-        ("huge", Self::Huge),
-    ];
-
-    /// The length of a huge answer, in bytes.
-    const HUGE: usize = 10_000_000;
-
-    /// The answer, untrue.
-    fn told(self, mut answer: Value) -> String {
-        let message = if answer.get("choices").is_some() {
-            "/choices/0/message"
-        } else {
-            "/message"
-        };
-        let call = format!("{message}/tool_calls/0/function");
-        match self {
-            Self::NoUsage => answer["usage"] = Value::Null,
-            Self::NoChoices => {
-                answer["choices"] = json!([]);
-                answer["message"] = Value::Null;
-            }
-            Self::BadArguments | Self::Cut => {
-                if let Some(call) = answer.pointer_mut(&call) {
-                    call["arguments"] = json!("{\"command\": \"ls");
-                }
-                if matches!(self, Self::Cut) {
-                    end(&mut answer, "length", "MAX_TOKENS");
-                }
-            }
-            Self::Failed | Self::Silent => {
-                if let Some(said) = answer.pointer_mut(message) {
-                    *said = json!({"role": "assistant", "content": ""});
-                }
-                answer["usage"] = Value::Null;
-                match self {
-                    Self::Failed => end(&mut answer, "error", "TIMEOUT"),
-                    _ => end(&mut answer, "stop", "COMPLETE"),
-                }
-            }
-            Self::KillsGuest => {
-                if let Some(call) = answer.pointer_mut(&call) {
-                    let command = json!({"command": "kill -9 $PPID; sleep 1000"});
-                    call["arguments"] = json!(command.to_string());
-                }
-            }
-            Self::UnknownTool => {
-                if let Some(call) = answer.pointer_mut(&call) {
-                    call["name"] = json!("python");
-                }
-            }
-            Self::Huge => answer["padding"] = json!("x".repeat(Self::HUGE)),
-        }
-        answer.to_string()
-    }
-}
-
-/// Gives an answer another end: `OpenAI`'s word for it and Cohere's.
-fn end(answer: &mut Value, openais: &str, coheres: &str) {
-    match answer.pointer_mut("/choices/0/finish_reason") {
-        Some(finish) => *finish = json!(openais),
-        None => answer["finish_reason"] = json!(coheres),
-    }
 }
 
 impl Script {
@@ -198,7 +99,7 @@ impl Script {
         });
         Ok(Self {
             features,
-            fault_file,
+            faults: Faults { file: fault_file },
             steps: 0,
             refused_once: Mutex::new(refused.transpose()?),
         })
@@ -244,9 +145,9 @@ impl Script {
         };
         let request = String::from_utf8_lossy(&body);
         let mut lie = None;
-        let fault = self.fault(&request);
+        let fault = self.faults.of(&request);
         if fault.is_some()
-            && let Err(error) = self.note(&call)
+            && let Err(error) = self.faults.note(&call)
         {
             return text(500, &error.to_string());
         }
@@ -256,7 +157,7 @@ impl Script {
             Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Hold) => {
-                while self.fault(&request) == Some(Fault::Hold) {
+                while self.faults.of(&request) == Some(Fault::Hold) {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
@@ -269,73 +170,15 @@ impl Script {
         let reply = self.reply(&call);
         let tokens = tokens_of(&call);
         let answer = if cohere {
-            as_cohere(&reply, tokens)
+            reply.as_cohere(tokens)
         } else {
-            as_openai(&reply, tokens)
+            reply.as_openai(tokens)
         };
         let answer = match lie {
             Some(lie) => lie.told(answer),
             None => answer.to_string(),
         };
         text(200, &answer)
-    }
-
-    fn fault(&self, request: &str) -> Option<Fault> {
-        let lines = files::read_text(self.fault_file.as_ref()?).ok()?;
-        lines.lines().find_map(|line| self.fault_of(line, request))
-    }
-
-    fn fault_of(&self, line: &str, request: &str) -> Option<Fault> {
-        let (line, when) = line
-            .trim()
-            .split_once(" when=")
-            .unwrap_or((line.trim(), ""));
-        let (line, until) = match line.split_once(" until=") {
-            Some((line, until)) => (line, Some(until.parse::<usize>().ok()?)),
-            None => (line, None),
-        };
-        if !request.contains(when) || until.is_some_and(|until| self.met() >= until) {
-            return None;
-        }
-        let mut words = line.split_whitespace();
-        match words.next()? {
-            "malformed" => Some(Fault::Malformed),
-            "hang" => Some(Fault::Hang),
-            "hold" => Some(Fault::Hold),
-            "slow" => Some(Fault::Slow(parse_duration(words.next()?).ok()?)),
-            word if let Some((_, lie)) = Lie::ALL.iter().find(|(name, _)| *name == word) => {
-                Some(Fault::Lie(*lie))
-            }
-            status => {
-                let after = words
-                    .next()
-                    .and_then(|word| word.strip_prefix("retry-after="));
-                Some(Fault::Status(
-                    status.parse().ok()?,
-                    after.and_then(|s| s.parse().ok()),
-                ))
-            }
-        }
-    }
-
-    fn met_file(&self) -> Option<PathBuf> {
-        Some(self.fault_file.as_ref()?.with_added_extension("met"))
-    }
-
-    /// How many requests met with a fault so far.
-    fn met(&self) -> usize {
-        let noted = self
-            .met_file()
-            .and_then(|file| files::read_text(&file).ok());
-        noted.map_or(0, |noted| noted.lines().count())
-    }
-
-    /// Adds a request to those that met with a fault.
-    fn note(&self, call: &Value) -> Result<()> {
-        let Some(file) = self.met_file() else {
-            return Ok(());
-        };
-        files::append_line_unsynced(&file, &call.to_string())
     }
 
     /// Whether this is the first call for the pair whose first call is refused.
@@ -438,107 +281,6 @@ fn agent_of(prompt: &str) -> Option<&'static str> {
 }
 
 const SUBMIT: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
-
-struct Reply {
-    thought: String,
-    command: String,
-    uses_tools: bool,
-}
-
-impl Reply {
-    fn content(&self) -> String {
-        if self.uses_tools {
-            self.thought.clone()
-        } else {
-            format!(
-                "THOUGHT: {}\n\n```bash\n{}\n```",
-                self.thought, self.command
-            )
-        }
-    }
-
-    fn tool_calls(&self) -> Option<Value> {
-        self.uses_tools.then(|| {
-            let arguments = json!({"command": self.command}).to_string();
-            json!([{"id": "call_1", "type": "function",
-                "function": {"name": "bash", "arguments": arguments}}])
-        })
-    }
-}
-
-fn as_openai(reply: &Reply, tokens: usize) -> Value {
-    let mut message = json!({"role": "assistant", "content": reply.content()});
-    if let Some(calls) = reply.tool_calls() {
-        message["tool_calls"] = calls;
-    }
-    let finish = if reply.uses_tools {
-        "tool_calls"
-    } else {
-        "stop"
-    };
-    json!({
-        "id": "scripted", "object": "chat.completion", "created": 0, "model": "scripted",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-        "usage": {"prompt_tokens": tokens, "completion_tokens": 50, "total_tokens": tokens + 50},
-    })
-}
-
-fn as_cohere(reply: &Reply, tokens: usize) -> Value {
-    let mut message = json!({
-        "role": "assistant",
-        "content": [{"type": "text", "text": reply.content()}],
-    });
-    if let Some(calls) = reply.tool_calls() {
-        message["tool_calls"] = calls;
-    }
-    let finish = if reply.uses_tools {
-        "TOOL_CALL"
-    } else {
-        "COMPLETE"
-    };
-    let counts = json!({"input_tokens": tokens, "output_tokens": 50});
-    json!({
-        "id": "scripted", "finish_reason": finish, "message": message,
-        "usage": {"billed_units": counts, "tokens": counts},
-    })
-}
-
-/// The system prompt and the task.
-fn prompt_of(call: &Value) -> String {
-    let messages = call["messages"].as_array();
-    let messages = messages.map(Vec::as_slice).unwrap_or_default();
-    messages
-        .iter()
-        .filter(|message| message["role"] != "assistant")
-        .take(2)
-        .map(|message| text_of(&message["content"]))
-        .collect()
-}
-
-/// What follows a reply in a request, in bytes: an answer to a command, or news of a peer.
-const FOLLOWS: usize = 220;
-
-/// The tokens of a request, about four bytes each. What follows a reply is taken for equally long:
-/// whether a peer's message is in it depends on who was faster, and the demo costs the same each time.
-fn tokens_of(call: &Value) -> usize {
-    let messages = call["messages"].as_array().into_iter().flatten();
-    let said = messages.filter(|message| message["role"] == "assistant");
-    let said: usize = said.map(|it| it.to_string().len() + FOLLOWS).sum();
-    let tools = call["tools"].to_string().len();
-    (prompt_of(call).len() + tools + said) / 4
-}
-
-/// A message's text, in either format's form.
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect(),
-        _ => String::new(),
-    }
-}
 
 fn text(status: u16, body: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));

@@ -11,7 +11,7 @@ use super::watching::Running;
 use super::{Event, Interrupt, Plan, Policy, RunEnd, Sink, backoff};
 use crate::agent::SANDBOX_ENDED;
 use crate::bench::{Pair, Setting};
-use crate::engine::{AttemptEnd, Batch, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::files;
@@ -166,6 +166,22 @@ impl Runner {
             log: self.run.attempt_log(attempt).display().to_string(),
         });
         let mut running = Running::begin(self, attempt, &plan.to_run);
+        let ended = self.execute(executor, &batch, &mut running).await?;
+        running.killed_at = ended.killed_at;
+        let end = ended.how;
+        self.look(&mut running, &plan.to_run)?;
+        self.settle(&end)?;
+        self.tell_of_end(&end, &running)?;
+        Ok((end, running))
+    }
+
+    /// Executes a batch, and watches the store meanwhile.
+    async fn execute(
+        &mut self,
+        executor: &impl Executor,
+        batch: &Batch,
+        running: &mut Running,
+    ) -> Result<Ended> {
         let sink = self.sink.clone();
         let underway = Arc::clone(&running.underway);
         let booked = Arc::clone(&underway);
@@ -174,7 +190,7 @@ impl Runner {
             sink.emit(event);
         });
         let (stop, stopped) = watch::channel(Stop::No);
-        let executed = executor.attempt(&batch, stopped, &reporter);
+        let executed = executor.attempt(batch, stopped, &reporter);
         tokio::pin!(executed);
         let mut interrupt = self.interrupt.clone();
         let mut tick = tokio::time::interval(POLL);
@@ -191,9 +207,9 @@ impl Runner {
             tokio::select! {
                 ended = &mut executed => break ended?,
                 () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
-                () = underway.changed.notified() => { ask(self.count(&mut running)); }
+                () = underway.changed.notified() => { ask(self.count(running)); }
                 _ = tick.tick(), if failed.is_none() => {
-                    match self.look(&mut running, &plan.to_run) {
+                    match self.look(running, &batch.pairs) {
                         Ok(wanted) => { ask(wanted); }
                         // The store cannot be written: what runs would be lost or paid twice.
                         Err(error) => { failed = Some(error); ask(Stop::Now); }
@@ -201,40 +217,45 @@ impl Runner {
                 }
             }
         };
-        if let Some(error) = failed {
-            return Err(error);
+        failed.map_or(Ok(ended), Err)
+    }
+
+    /// Books the trials that an attempt which ended so has left without a result.
+    fn settle(&mut self, end: &AttemptEnd) -> Result<()> {
+        let Some(open) = History::of_run(&self.run)?.open else {
+            return Ok(());
+        };
+        match end {
+            // A trial that the engine had begun and that left nothing was paid all the same.
+            AttemptEnd::Done if open.started.is_empty() => Ok(()),
+            AttemptEnd::Done => self.cut_off(&open, "it left no result"),
+            _ => self.cut_off(&open, &in_words(end)),
         }
-        running.killed_at = ended.killed_at;
-        let end = ended.how;
-        self.look(&mut running, &plan.to_run)?;
-        if let Some(open) = History::of_run(&self.run)?.open {
-            match &end {
-                // A trial that the engine had begun and that left nothing was paid all the same.
-                AttemptEnd::Done if open.started.is_empty() => {}
-                AttemptEnd::Done => self.cut_off(&open, "it left no result")?,
-                _ => self.cut_off(&open, &in_words(&end))?,
-            }
-        }
+    }
+
+    /// Says how an attempt ended: in its log, and as an event.
+    fn tell_of_end(&self, end: &AttemptEnd, running: &Running) -> Result<()> {
+        let attempt = running.attempt;
         let now = Plan::of(&self.survey()?, false, &self.pass);
         files::append_line(
             &self.run.attempt_log(attempt),
             &format!(
                 "regatta: {} attempt {attempt} ended ({}): {} completed, {} remaining",
                 jiff::Timestamp::now(),
-                in_words(&end),
+                in_words(end),
                 now.finished.len() + now.settled.len(),
                 now.to_run.len()
             ),
         )?;
         self.sink.emit(Event::AttemptEnded {
             attempt,
-            end: in_words(&end),
+            end: in_words(end),
             completed: now.finished.len() + now.settled.len(),
             remaining: now.to_run.len(),
             submitted: running.submitted,
             errors: running.errors,
         });
-        Ok((end, running))
+        Ok(())
     }
 
     /// Whether the run ends here, after an attempt that ended so.

@@ -4,21 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{Timestamp, Zoned};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Interrupt, backoff, decided};
+use super::{Interrupt, backoff};
+use crate::bench::Pair;
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, Pin};
 use crate::engine::Stop;
 use crate::error::{Error, Result};
 use crate::evaluation::patch::Reading;
+use crate::evaluation::record::{self, Evaluation};
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
 use crate::hint;
-use crate::store::eval::{self, Broken, EvalRecord, FeatureRecord, MergeRecord, Note, write};
+use crate::store::eval::{self, EvalRecord, write};
 use crate::store::pins::TaskFiles;
 use crate::store::result::FRAMEWORK;
 use crate::store::{RunDir, TrialRecord, aside};
@@ -102,24 +101,6 @@ pub struct Judged {
     pub stopped: bool,
     /// The daemon is gone: nothing more was begun.
     pub daemon_gone: Option<String>,
-}
-
-/// A line of `evaluations.jsonl`.
-#[derive(Debug, Serialize)]
-struct Line<'a> {
-    at: Timestamp,
-    pair: &'a Pair,
-    trial: &'a str,
-    rules: &'a str,
-    verdict: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_by: Option<Broken>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    worth_broken_by: Option<Broken>,
-    tries: u32,
-    seconds: f64,
 }
 
 impl Judging {
@@ -212,8 +193,17 @@ impl Judging {
         };
         let took = begun.elapsed();
         judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
-        let mut record = self.record(one, &judged, tries);
-        record.regatta.judged_with = judged_with;
+        let record = Evaluation {
+            pair: &one.pair,
+            tree: one.tree,
+            trial: &one.record.trial,
+            rules: self.judge.rules,
+            backend: self.judge.venue.backend.name(),
+            judged_with,
+            tries,
+            cause: &|rule| self.cause(rule),
+        }
+        .record(&judged);
         let verdict = match (&record.error, record.both_passed) {
             (Some(error), _) => Verdict::Error(error.clone()),
             (None, true) => Verdict::Pass,
@@ -229,7 +219,7 @@ impl Judging {
             }
             write(&dir.eval(), &record)?;
         }
-        self.append(one, &record, &verdict, took)?;
+        self.append(&one.pair, &record, &verdict, took)?;
         let again = hint::command(&format!("eval {}", self.run.name()));
         let why = match (&record.error, trouble(&judged)) {
             (Some(error), _) => one_line(error, 200),
@@ -308,132 +298,18 @@ impl Judging {
         self.rules.get(rule).map_or(Cause::Infra, |rule| rule.cause)
     }
 
-    fn broken(&self, trouble: &Trouble) -> Broken {
-        Broken {
-            cause: self.cause(&trouble.rule),
-            rule: trouble.rule.clone(),
-        }
-    }
-
     fn is_worth_another(&self, trouble: &Trouble) -> bool {
         self.cause(&trouble.rule) == Cause::Infra && trouble.rule != "daemon_unreachable"
     }
 
-    fn record(
-        &self,
-        one: &Finished,
-        judged: &std::result::Result<Judgement, Trouble>,
-        tries: u32,
-    ) -> EvalRecord {
-        let features = one.pair.features;
-        let alone = one.tree.is_solo();
-        let mut record = EvalRecord {
-            repo: one.pair.task.repo.clone(),
-            task_id: one.pair.task.task_id,
-            features,
-            setting: one.tree.name(),
-            apply_status: None,
-            merge: None,
-            feature1: FeatureRecord::default(),
-            feature2: FeatureRecord::default(),
-            both_passed: false,
-            error: None,
-            evaluated_at: Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
-            regatta: Note {
-                rules: self.judge.rules.name().to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                trial: one.record.trial.clone(),
-                backend: self.judge.venue.backend.name().to_owned(),
-                judged_with: Pin::default(),
-                tries,
-                broken_by: None,
-                worth_broken_by: None,
-                suites: Vec::new(),
-                left_out: Vec::new(),
-                mended: Vec::new(),
-                conflict: None,
-                refused: Vec::new(),
-                alone: None,
-                by_bytes: None,
-                merged_in: None,
-            },
-        };
-        let judgement = match judged {
-            Ok(judgement) => judgement,
-            Err(trouble) => {
-                record.regatta.broken_by = Some(self.broken(trouble));
-                if !alone {
-                    record.apply_status = Some(decided::status(["unknown"; 2]));
-                    record.merge = Some(MergeRecord {
-                        status: "error".to_owned(),
-                        strategy: None,
-                        diff: String::new(),
-                    });
-                }
-                record.error = Some(trouble.text.clone());
-                return record;
-            }
-        };
-        if let Some(merge) = &judgement.merge {
-            decided::of_merge(&mut record, merge);
-        }
-        let [first, second] = &judgement.suites;
-        for (place, suite, feature) in [
-            (&mut record.feature1, first, features[0]),
-            (&mut record.feature2, second, features[1]),
-        ] {
-            *place = FeatureRecord {
-                feature_id: Some(feature),
-                passed: suite.passed(),
-                exit_code: suite.exit_code,
-                tests_passed: suite.counts.passed,
-                tests_failed: suite.counts.failed,
-                test_output: suite.output.clone(),
-            };
-            record.regatta.suites.push(decided::note(feature, suite));
-        }
-        let trouble = judgement.worth_trouble();
-        record.regatta.worth_broken_by = trouble.map(|trouble| self.broken(trouble));
-        let worth = judgement.worth.iter().flatten().flatten();
-        for (note, worth) in record.regatta.suites.iter_mut().zip(worth) {
-            note.worth = Some(worth.clone());
-        }
-        record.both_passed = judgement.both_passed();
-        record.error.clone_from(&judgement.error);
-        record.regatta.left_out.clone_from(&judgement.left_out);
-        record.regatta.mended.clone_from(&judgement.mended);
-        let by_bytes = judgement.by_bytes.as_ref();
-        record.regatta.by_bytes = by_bytes
-            .and_then(|judged| judged.as_ref().ok())
-            .map(|judged| decided::by_bytes(judged, features));
-        record
-    }
-
     fn append(
         &self,
-        one: &Finished,
+        pair: &Pair,
         record: &EvalRecord,
         verdict: &Verdict,
         took: Duration,
     ) -> Result<()> {
-        let line = Line {
-            at: Timestamp::now(),
-            pair: &one.pair,
-            trial: &one.record.trial,
-            rules: &record.regatta.rules,
-            verdict: match verdict {
-                Verdict::Pass => "pass",
-                Verdict::Fail => "fail",
-                Verdict::Error(_) => "error",
-            },
-            error: record.error.as_deref(),
-            broken_by: record.regatta.broken_by.clone(),
-            worth_broken_by: record.regatta.worth_broken_by.clone(),
-            tries: record.regatta.tries,
-            seconds: took.as_secs_f64(),
-        };
-        let line = serde_json::to_string(&line)
-            .map_err(|error| Error::world(format!("a line of evaluations.jsonl: {error}")))?;
+        let line = record::line(pair, record, verdict, took)?;
         files::create_dir(&self.run.own())?;
         files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
     }

@@ -3,7 +3,6 @@
 pub mod attempts;
 pub mod backoff;
 pub mod breaker;
-mod decided;
 pub mod forced;
 pub mod interrupt;
 pub mod judging;

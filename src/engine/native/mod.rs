@@ -1,8 +1,10 @@
 //! Our own engine: agents, sandboxes, mailbox and model client in this process.
 
+mod crew;
 mod journal;
 pub mod options;
 mod record;
+mod tapes;
 mod trial;
 
 use std::collections::{BTreeSet, HashMap};

@@ -1,20 +1,18 @@
-//! One trial: the agents of a pair, side by side.
+//! One trial: a pair is run, and what came of it is written.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::Shared;
+use super::crew::{Crew, aborted};
 use super::journal;
-use super::options::TapeMode;
 use super::record::{self, Made};
-use crate::agent::{
-    Agent, AgentEnd, Death, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team,
-};
+use super::tapes::{tape, tape_number};
+use crate::agent::{Agent, AgentEnd, Death, Failure, Halt, OnLeftOut, OnSpent, Status};
+use crate::bench::Pair;
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Spending};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
@@ -22,13 +20,10 @@ use crate::model::refusal;
 use crate::model::tape::Tape;
 use crate::sandbox::{Backend, Repository, Spec};
 use crate::store::Event;
-use crate::triage::{Cause, Rules};
+use crate::triage::Rules;
 
 /// How many commands an injected death lets pass.
 const COMMANDS_BEFORE_DEATH: u64 = 2;
-
-/// More recordings of one pair than anybody makes.
-const MAX_TAPES: usize = 10_000;
 
 /// How a trial ended, as far as the attempt needs to know.
 #[derive(Debug, Default)]
@@ -48,7 +43,7 @@ pub async fn run(
 ) -> Result<TrialEnd> {
     (shared.report)(Event::TrialStarted { pair: pair.clone() });
     let made = Made::now();
-    let crew = Crew::of(shared);
+    let crew = Crew::of(shared.batch.setting, shared.options.git);
     let nth = tape_number(shared, pair, &crew.all_ids());
     let (mut agents, mut journals) = (Vec::new(), Vec::new());
     for (index, features) in crew.features(pair).into_iter().enumerate() {
@@ -65,44 +60,12 @@ pub async fn run(
         // Nothing has been paid yet.
         () = aborted(&mut halt) => return Ok(TrialEnd::default()),
     };
-    let mut running = JoinSet::new();
     let count = agents.len();
-    for (index, agent) in agents.into_iter().enumerate() {
-        let stopped = crew.stop.subscribe();
-        let failed = pulled.clone().err();
-        running.spawn(async move {
-            let end = match failed {
-                Some(failure) => AgentEnd::never(failure),
-                None => agent.run(stopped).await,
-            };
-            (index, end)
-        });
-    }
-    let mut found: Vec<Option<AgentEnd>> = (0..count).map(|_| None).collect();
-    while !running.is_empty() {
-        tokio::select! {
-            Some(ended) = running.join_next() => match ended {
-                Ok((index, end)) => found[index] = Some(end),
-                Err(error) => {
-                    // A fault of ours: the pair is lost, and the other agent with it.
-                    let why = format!("the agent's task broke: {error}");
-                    halt_pair(&crew.stop, why.clone());
-                    if let Some(place) = found.iter_mut().find(|end| end.is_none()) {
-                        *place = Some(AgentEnd::never(Failure::new("harness_fault", why)));
-                    }
-                }
-            },
-            () = aborted(&mut halt) => {
-                crew.stop.send_replace(Halt::Abort);
-                halt = never();
-            }
-        }
-    }
+    let mut ends = crew.work(agents, &pulled, halt).await;
     let mut kept = Vec::new();
     for journal in journals {
         kept.push(journal.end().await);
     }
-    let mut ends: Vec<AgentEnd> = found.into_iter().flatten().collect();
     for end in &mut ends {
         if let Status::Failed(failure) = &mut end.status {
             failure.rule = refined(&shared.rules, failure);
@@ -118,12 +81,7 @@ pub async fn run(
             closing,
         });
     }
-    let daemon_gone = ends.iter().find_map(|end| match &end.status {
-        Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
-            Some(failure.text.clone())
-        }
-        _ => None,
-    });
+    let daemon_gone = daemon_gone(&ends);
     // The next pair begins while this one's files are written and its sandboxes are removed; none
     // does on a daemon that is gone.
     let held = daemon_gone.is_some().then_some(permit);
@@ -137,102 +95,14 @@ pub async fn run(
     })
 }
 
-/// Waits until the run is being ended; for ever, when it never will be.
-async fn aborted(halt: &mut watch::Receiver<Halt>) {
-    if halt.wait_for(|halt| *halt == Halt::Abort).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// A reason to halt that never comes.
-fn never() -> watch::Receiver<Halt> {
-    watch::channel(Halt::No).1
-}
-
-/// Tells the pair to halt, unless it was told before.
-fn halt_pair(stop: &watch::Sender<Halt>, why: String) {
-    stop.send_if_modified(|halt| {
-        let first = *halt == Halt::No;
-        if first {
-            *halt = Halt::PeerLost(why);
+/// The daemon's words, where it was the end of one of them.
+fn daemon_gone(ends: &[AgentEnd]) -> Option<String> {
+    ends.iter().find_map(|end| match &end.status {
+        Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
+            Some(failure.text.clone())
         }
-        first
-    });
-}
-
-/// What is done as soon as an agent ends: its peer learns it, and halts when the trial is lost.
-fn announce(shared: &Shared, crew: &Crew, id: &str) -> Arc<dyn Fn(&Status) + Send + Sync> {
-    let (mailbox, git, id) = (crew.mailbox.clone(), crew.git.clone(), id.to_owned());
-    let (rules, stop) = (Arc::clone(&shared.rules), Arc::clone(&crew.stop));
-    let at_work = Arc::clone(&crew.at_work);
-    Arc::new(move |status| {
-        at_work.send_modify(|count| *count = count.saturating_sub(1));
-        if let Some(mailbox) = &mailbox {
-            let has_pushed = git.as_ref().is_some_and(|git| git.has_pushed(&id));
-            let branch = has_pushed.then(|| format!("origin/{id}"));
-            let how = status.told().to_owned();
-            mailbox.depart(&id, Departure { how, branch });
-        }
-        if let Some(why) = lost(&rules, status) {
-            halt_pair(&stop, why);
-        }
+        _ => None,
     })
-}
-
-/// Who works on a pair, and what they share.
-struct Crew {
-    /// The agents' ids; none for one alone.
-    ids: Vec<String>,
-    mailbox: Option<Arc<Mailbox>>,
-    git: Option<Arc<Team>>,
-    /// Tells them to halt: for the run's reasons, and for the pair's own.
-    stop: Arc<watch::Sender<Halt>>,
-    /// How many of them have not ended.
-    at_work: Arc<watch::Sender<usize>>,
-}
-
-impl Crew {
-    fn of(shared: &Shared) -> Self {
-        let setting = shared.batch.setting;
-        let ids: Vec<String> = match setting.agents() {
-            1 => Vec::new(),
-            count => (1..=count).map(|nth| format!("agent{nth}")).collect(),
-        };
-        Self {
-            mailbox: setting.messaging().then(Arc::default),
-            git: (shared.options.git && ids.len() > 1).then(Arc::default),
-            stop: Arc::default(),
-            at_work: Arc::new(watch::Sender::new(setting.agents())),
-            ids,
-        }
-    }
-
-    fn all_ids(&self) -> Vec<&str> {
-        if self.ids.is_empty() {
-            vec!["solo"]
-        } else {
-            self.ids.iter().map(String::as_str).collect()
-        }
-    }
-
-    /// The features of each agent: both for one alone, one each for two.
-    fn features(&self, pair: &Pair) -> Vec<Vec<u64>> {
-        if self.ids.is_empty() {
-            vec![pair.features.to_vec()]
-        } else {
-            pair.features.iter().map(|feature| vec![*feature]).collect()
-        }
-    }
-}
-
-/// Why a trial is lost with an agent that ended so, when that is not the agent's own doing.
-fn lost(rules: &Rules, status: &Status) -> Option<String> {
-    let Status::Failed(failure) = status else {
-        return None;
-    };
-    let rule = refined(rules, failure);
-    let cause = rules.get(&rule).map(|rule| rule.cause);
-    (cause != Some(Cause::Agent)).then(|| format!("its peer was lost ({rule}): {}", failure.text))
 }
 
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
@@ -305,7 +175,7 @@ fn agent(
         other => other.name().to_owned(),
     };
     Ok(Agent {
-        on_end: announce(shared, crew, id),
+        on_end: crew.announce(&shared.rules, id),
         on_sandbox: Arc::new(move |sandbox| {
             report(Event::ContainerCreated {
                 container: sandbox.to_owned(),
@@ -344,12 +214,7 @@ fn agent(
 }
 
 /// Books what an agent spends while its trial runs: one that is cut off leaves no result.
-fn spent(
-    shared: &Shared,
-    pair: &Pair,
-    made: &Made,
-    id: &str,
-) -> Arc<dyn Fn(Spending) + Send + Sync> {
+fn spent(shared: &Shared, pair: &Pair, made: &Made, id: &str) -> Arc<OnSpent> {
     let report = Arc::clone(&shared.report);
     let (pair, trial, agent) = (pair.clone(), made.trial.clone(), id.to_owned());
     Arc::new(move |spending| {
@@ -376,40 +241,4 @@ fn left_out(shared: &Shared) -> Arc<OnLeftOut> {
             )));
         }
     })
-}
-
-/// Which of a pair's recordings this trial makes or plays: each trial that came to an end has one.
-fn tape_number(shared: &Shared, pair: &Pair, ids: &[&str]) -> usize {
-    match &shared.options.tape {
-        TapeMode::Off => 0,
-        TapeMode::Record(dir) => {
-            let is_whole = |nth: &usize| {
-                let mut paths = ids.iter().map(|id| tape_path(dir, shared, pair, id, *nth));
-                paths.all(|path| Tape::is_whole(&path))
-            };
-            (1..=MAX_TAPES).find(|nth| !is_whole(nth)).unwrap_or(1)
-        }
-        TapeMode::Replay(_) => {
-            let mut played = shared.played.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = played.entry(pair.to_string()).or_default();
-            *count += 1;
-            *count
-        }
-    }
-}
-
-fn tape_path(dir: &Path, shared: &Shared, pair: &Pair, id: &str, nth: usize) -> PathBuf {
-    dir.join(shared.batch.run.name().as_str())
-        .join(pair.task.to_string())
-        .join(pair.dir_name())
-        .join(format!("{id}-{nth}.jsonl"))
-}
-
-fn tape(shared: &Shared, pair: &Pair, id: &str, nth: usize) -> Result<Tape> {
-    let path = |dir: &Path| tape_path(dir, shared, pair, id, nth);
-    match &shared.options.tape {
-        TapeMode::Off => Ok(Tape::Off),
-        TapeMode::Record(dir) => Tape::record(&path(dir), shared.mask()),
-        TapeMode::Replay(dir) => Tape::replay(&path(dir)),
-    }
 }

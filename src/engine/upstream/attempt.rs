@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use super::command::{Cover, upstream_would_run};
+use super::command::{Cover, Invocation, upstream_would_run};
 use super::{Relay, Upstream};
 use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::error::{Error, Result};
@@ -37,70 +37,10 @@ impl Upstream {
         stop: watch::Receiver<Stop>,
         report: &Reporter,
     ) -> Result<Ended> {
-        let cover = Cover {
-            pairs: &batch.pairs,
-            is_whole_subset: upstream_would_run(
-                &batch.run,
-                batch.setting,
-                &batch.plan,
-                &batch.pairs,
-            ),
-        };
-        let invocation = self.options.invocation(
-            &batch.run,
-            batch.setting,
-            batch.attempt,
-            cover,
-            &self.redis_url,
-        );
-        invocation.write_files()?;
-
-        let docker = Docker::at(self.daemon.clone())?;
-        let socket_dir = tempfile::Builder::new()
-            .prefix(&self.dir_prefix)
-            .tempdir_in(&self.runtime_dir)
-            .map_err(|error| {
-                Error::world(format!(
-                    "cannot make a directory in {}: {error}",
-                    self.runtime_dir.display()
-                ))
-            })?;
-        let socket = socket_dir.path().join("docker.sock");
-        let relay = Relay::start(
-            &socket,
-            docker.clone(),
-            self.daemon.clone(),
-            vec![
-                (RUN_LABEL.to_owned(), batch.run.name().to_string()),
-                (OWNER_LABEL.to_owned(), process::Owner::this().label()),
-            ],
-            report.clone(),
-        )?;
-
+        let invocation = self.prepare(batch)?;
+        let Tapped { dir, docker, relay } = self.tap(batch, report)?;
         let log = batch.run.attempt_log(batch.attempt);
-        let output = log_file(&log)?;
-        let errors = output
-            .try_clone()
-            .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
-        let child = process::child(&invocation.program)?
-            .args(&invocation.args)
-            .current_dir(&invocation.dir)
-            .envs(&invocation.env)
-            .env("DOCKER_HOST", format!("unix://{}", socket.display()))
-            .env_remove("DOCKER_CONTEXT")
-            .env_remove("DOCKER_TLS_VERIFY")
-            .env_remove("DOCKER_CERT_PATH")
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| {
-                Error::world(format!(
-                    "cannot start {}: {error}",
-                    invocation.program.display()
-                ))
-            })?;
-
+        let child = start(&invocation, &dir.path().join(SOCKET), &log)?;
         let leader = child.id().unwrap_or_default();
         let mut watched = Watched {
             engine: self,
@@ -113,30 +53,101 @@ impl Upstream {
         };
         let (end, mut child) = watched.until_end(child, &log).await;
         let how = watched.or_daemon_gone(end).await;
-        let by_itself = matches!(how, AttemptEnd::Done | AttemptEnd::Broke { .. });
-        let mut end = Ended {
-            // Compared with the times of results: by the clock that those have.
-            killed_at: (!by_itself).then(|| files::clock_of(&batch.run.own())),
-            how,
+        // Compared with the times of results: by the clock that those have.
+        let killed_at = (!how.is_its_own()).then(|| files::clock_of(&batch.run.own()));
+        end_group(&mut child, leader, &how).await;
+        let how = watched.clean_up(batch, how).await;
+        Ok(Ended { how, killed_at })
+    }
+
+    /// What is to be run, with the files that it reads written.
+    fn prepare(&self, batch: &Batch) -> Result<Invocation> {
+        let Batch {
+            run,
+            setting,
+            attempt,
+            pairs,
+            plan,
+            ..
+        } = batch;
+        let cover = Cover {
+            pairs,
+            is_whole_subset: upstream_would_run(run, *setting, plan, pairs),
         };
-        end_group(&mut child, leader, &end.how).await;
-        // A closed relay first: nothing of the group's can make a container any more.
-        drop(watched.relay);
-        let cleaned = remove_containers(&watched.docker, batch).await;
-        match (&end.how, cleaned) {
-            (AttemptEnd::DaemonGone(_), _) | (_, Ok(())) => Ok(end),
-            (_, Err(error)) => {
-                report(Event::note(format!(
-                    "containers may be left: {error}; `{}` removes them",
-                    hint::command("clean")
-                )));
-                // Upstream may have ended by itself just before its daemon did.
-                if by_itself && watched.docker.version().await.is_err() {
-                    end.how = AttemptEnd::DaemonGone(error.to_string());
-                }
-                Ok(end)
-            }
-        }
+        let invocation = self
+            .options
+            .invocation(run, *setting, *attempt, cover, &self.redis_url);
+        invocation.write_files()?;
+        Ok(invocation)
+    }
+
+    /// Puts the relay before the daemon.
+    fn tap(&self, batch: &Batch, report: &Reporter) -> Result<Tapped> {
+        let docker = Docker::at(self.daemon.clone())?;
+        let dir = tempfile::Builder::new()
+            .prefix(&self.dir_prefix)
+            .tempdir_in(&self.runtime_dir)
+            .map_err(|error| {
+                Error::world(format!(
+                    "cannot make a directory in {}: {error}",
+                    self.runtime_dir.display()
+                ))
+            })?;
+        let relay = Relay::start(
+            &dir.path().join(SOCKET),
+            docker.clone(),
+            self.daemon.clone(),
+            vec![
+                (RUN_LABEL.to_owned(), batch.run.name().to_string()),
+                (OWNER_LABEL.to_owned(), process::Owner::this().label()),
+            ],
+            report.clone(),
+        )?;
+        Ok(Tapped { dir, docker, relay })
+    }
+}
+
+/// The relay's socket in its directory.
+const SOCKET: &str = "docker.sock";
+
+/// A daemon with the relay before it.
+struct Tapped {
+    /// Where the relay's socket is.
+    dir: tempfile::TempDir,
+    docker: Docker,
+    relay: Relay,
+}
+
+/// Starts the CLI: its daemon is the relay, and what it prints goes to the log.
+fn start(invocation: &Invocation, socket: &Path, log: &Path) -> Result<Child> {
+    let output = log_file(log)?;
+    let errors = output
+        .try_clone()
+        .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
+    process::child(&invocation.program)?
+        .args(&invocation.args)
+        .current_dir(&invocation.dir)
+        .envs(&invocation.env)
+        .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+        .env_remove("DOCKER_CONTEXT")
+        .env_remove("DOCKER_TLS_VERIFY")
+        .env_remove("DOCKER_CERT_PATH")
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .map_err(|error| {
+            Error::world(format!(
+                "cannot start {}: {error}",
+                invocation.program.display()
+            ))
+        })
+}
+
+impl AttemptEnd {
+    /// Whether the CLI ended by itself.
+    const fn is_its_own(&self) -> bool {
+        matches!(self, Self::Done | Self::Broke { .. })
     }
 }
 
@@ -184,9 +195,7 @@ impl Watched<'_> {
 
     /// An attempt whose last containers found no daemon ended for that, however its process ended.
     async fn or_daemon_gone(&self, end: AttemptEnd) -> AttemptEnd {
-        let (AttemptEnd::Done | AttemptEnd::Broke { .. }, Some(message)) =
-            (&end, self.relay.unreachable())
-        else {
+        let Some(message) = self.relay.unreachable().filter(|_| end.is_its_own()) else {
             return end;
         };
         let begun = Instant::now();
@@ -236,6 +245,27 @@ impl Watched<'_> {
             .then_some(AttemptEnd::Stalled)
     }
 
+    /// Leaves no container of an attempt that ended so; says how it ended.
+    async fn clean_up(self, batch: &Batch, how: AttemptEnd) -> AttemptEnd {
+        // A closed relay first: nothing of the group's can make a container any more.
+        drop(self.relay);
+        let Err(error) = remove_containers(&self.docker, batch).await else {
+            return how;
+        };
+        if matches!(how, AttemptEnd::DaemonGone(_)) {
+            return how;
+        }
+        (self.report)(Event::note(format!(
+            "containers may be left: {error}; `{}` removes them",
+            hint::command("clean")
+        )));
+        // Upstream may have ended by itself just before its daemon did.
+        if how.is_its_own() && self.docker.version().await.is_err() {
+            return AttemptEnd::DaemonGone(error.to_string());
+        }
+        how
+    }
+
     async fn end_overdue(&self, container: &str, age: Duration) {
         let lost = Lost {
             reason: "task_timeout".to_owned(),
@@ -268,11 +298,7 @@ async fn end_group(child: &mut Child, leader: u32, end: &AttemptEnd) {
     if leader == 0 {
         return;
     }
-    let is_over = matches!(
-        end,
-        AttemptEnd::Stalled | AttemptEnd::Done | AttemptEnd::Broke { .. }
-    );
-    if is_over {
+    if end.is_its_own() || *end == AttemptEnd::Stalled {
         process::signal_group(leader, Signal::TERM);
         let begun = Instant::now();
         while process::group_exists(leader) && begun.elapsed() < TERM_GRACE {

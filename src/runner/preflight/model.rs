@@ -12,7 +12,7 @@ use crate::hint;
 use crate::model::chat::{ChatError, Tool};
 use crate::model::client::{ClientOptions, MAX_BODY, following_http, http};
 use crate::model::pace::Pace;
-use crate::model::probe::probe;
+use crate::model::probe::{Answer, probe};
 use crate::model::refusal;
 use crate::text::one_line;
 use crate::triage::{Cause, Rules};
@@ -125,21 +125,18 @@ pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
         Ok(http) => http,
         Err(error) => return Check::failed("model", &error),
     };
-    let shown = access.shown_endpoint();
     match probe(http, client, &tools).await {
-        Ok(answer) if answer.called_tool || tools.is_empty() => {
-            let did = if tools.is_empty() {
-                "answered"
-            } else {
-                "called the tool"
-            };
-            let seconds = answer.took.as_secs_f64();
-            Check::pass(
-                "model",
-                format!("{name} at {shown} {did} within {seconds:.1} s"),
-            )
-        }
-        Ok(_) => Check::new(
+        Ok(answer) => answered(options, &answer, tools.is_empty()),
+        Err(error) => refused(access, rules, error),
+    }
+}
+
+/// What an answer says, where a tool was to be called or there was none.
+fn answered(options: &Options, answer: &Answer, has_no_tool: bool) -> Check {
+    let access = options.access();
+    let (name, shown) = (&access.model, access.shown_endpoint());
+    if !answer.called_tool && !has_no_tool {
+        return Check::new(
             "model",
             Level::Warn,
             format!("{name} at {shown} answered, but did not call the tool"),
@@ -149,26 +146,38 @@ pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
                     "agents need it, unless --agent-config has an `action_regex`: serve the model with tool calls on"
                 }
             },
-        ),
-        Err(error) => {
-            let is_answer = matches!(error, ChatError::Status { .. });
-            let failure = Failure::from(error);
-            let rule = refined(rules, &failure);
-            // Nothing was answered before, as at a run's first call.
-            let rule = refusal::at_first(&rule).unwrap_or(&rule);
-            // A run tries again what its endpoint may not say the next time.
-            let passes = rules
-                .get(rule)
-                .is_some_and(|rule| rule.cause == Cause::Infra);
-            let level = if is_answer && passes {
-                Level::Warn
-            } else {
-                Level::Fail
-            };
-            let Refusal { what, remedy } = Refusal::of(rules, access, rule, &failure.text);
-            Check::new("model", level, what, remedy)
-        }
+        );
     }
+    let did = if has_no_tool {
+        "answered"
+    } else {
+        "called the tool"
+    };
+    let seconds = answer.took.as_secs_f64();
+    Check::pass(
+        "model",
+        format!("{name} at {shown} {did} within {seconds:.1} s"),
+    )
+}
+
+/// What it says that the call failed.
+fn refused(access: &Access, rules: &Rules, error: ChatError) -> Check {
+    let is_answer = matches!(error, ChatError::Status { .. });
+    let failure = Failure::from(error);
+    let rule = refined(rules, &failure);
+    // Nothing was answered before, as at a run's first call.
+    let rule = refusal::at_first(&rule).unwrap_or(&rule);
+    // A run tries again what its endpoint may not say the next time.
+    let passes = rules
+        .get(rule)
+        .is_some_and(|rule| rule.cause == Cause::Infra);
+    let level = if is_answer && passes {
+        Level::Warn
+    } else {
+        Level::Fail
+    };
+    let Refusal { what, remedy } = Refusal::of(rules, access, rule, &failure.text);
+    Check::new("model", level, what, remedy)
 }
 
 /// How the agents of a run ask the model.

@@ -1,0 +1,150 @@
+//! How an agent ended, and what it leaves.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use super::Failure;
+use crate::bench::Usage;
+use crate::model::tape::Ended;
+use crate::store::result;
+
+/// How a recording names the end of an agent whose time was up.
+const TIME_LIMIT: &str = "time_limit";
+
+/// How a recording names the end of an agent that ended its own sandbox.
+const OWN_END: &str = "own_sandbox_ended";
+
+/// The triage rule of a sandbox that ended while a command of the agent ran, nobody knows why.
+pub const SANDBOX_ENDED: &str = "sandbox_ended";
+
+/// The triage rule of an agent whose peer was lost.
+pub const PEER_LOST: &str = "peer_lost";
+
+/// How an agent ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It submitted.
+    Submitted,
+    /// It made as many model calls as it may.
+    StepLimit,
+    /// It spent as much as it may.
+    CostLimit,
+    /// It took as long as it may.
+    TimeLimit,
+    /// Its commands ended their own sandbox, for the second time in its pair; how.
+    SandboxEnded(String),
+    /// Something that is not its doing ended it.
+    Failed(Failure),
+    /// It was stopped with the run.
+    Aborted,
+}
+
+impl Status {
+    /// What a failure is to the agent. A sandbox that ends once without a cause may be anything, and
+    /// the trial is made again; one that does so again is the agent's own doing. Otherwise an agent
+    /// that fails could buy another trial, and take its peer's along.
+    pub(super) fn of(failure: Failure, ended_before: bool) -> Self {
+        match failure.rule.as_str() {
+            // A replay ends where the recording's time was up.
+            TIME_LIMIT => Self::TimeLimit,
+            OWN_END => Self::SandboxEnded(failure.text),
+            SANDBOX_ENDED if ended_before => Self::SandboxEnded(failure.text),
+            _ => Self::Failed(failure),
+        }
+    }
+
+    /// The word in results: upstream's, where it has one.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Submitted => "Submitted",
+            Self::StepLimit => "LimitsExceeded",
+            Self::CostLimit => "CostLimitExceeded",
+            Self::TimeLimit => result::TIME_LIMIT,
+            Self::SandboxEnded(_) => "SandboxEnded",
+            Self::Failed(_) | Self::Aborted => "Error",
+        }
+    }
+
+    /// How it is put to a peer.
+    #[must_use]
+    pub const fn told(&self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted its work",
+            Self::StepLimit | Self::CostLimit | Self::TimeLimit => "ran into a limit",
+            Self::SandboxEnded(_) => "broke its sandbox",
+            Self::Failed(_) | Self::Aborted => "died",
+        }
+    }
+
+    /// The error that ended it, for its trajectory.
+    pub(super) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Failed(failure) => Some(&failure.text),
+            Self::SandboxEnded(how) => Some(how),
+            _ => None,
+        }
+    }
+
+    /// As a recording has it; one of an agent that is stopped with its run has no end.
+    pub(super) fn recorded(&self) -> Option<Ended> {
+        let failed = |rule: &str, error: &str| Ended::Failed {
+            rule: rule.to_owned(),
+            error: error.to_owned(),
+        };
+        Some(match self {
+            Self::Aborted => return None,
+            Self::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
+            Self::Failed(Failure { rule, text, .. }) => failed(rule, text),
+            Self::SandboxEnded(how) => failed(OWN_END, how),
+            Self::TimeLimit => failed(TIME_LIMIT, "the time was up"),
+            Self::Submitted | Self::StepLimit | Self::CostLimit => Ended::Itself,
+        })
+    }
+}
+
+/// What an agent leaves.
+#[derive(Debug)]
+pub struct AgentEnd {
+    /// How it ended.
+    pub status: Status,
+    /// Its work, submitted or not: git's own bytes.
+    pub patch: Vec<u8>,
+    /// What its calls cost in USD as far as it is known; `None` when no call's cost is.
+    pub cost: Option<f64>,
+    /// Model calls.
+    pub steps: u64,
+    /// Tokens, as far as the endpoint told.
+    pub usage: Usage,
+    /// Whether there were calls whose usage it did not tell.
+    pub usage_unknown: bool,
+    /// Time lost to rate limits.
+    pub rate_limited: Duration,
+    /// The whole conversation, in upstream's form.
+    pub log: Vec<Value>,
+    /// The commit that the patch is measured against.
+    pub base: String,
+    /// The removal of its sandbox, which goes on.
+    pub closing: Option<JoinHandle<()>>,
+}
+
+impl AgentEnd {
+    /// The end of an agent that never began.
+    #[must_use]
+    pub fn never(failure: Failure) -> Self {
+        Self {
+            status: Status::Failed(failure),
+            patch: Vec::new(),
+            cost: Some(0.0),
+            steps: 0,
+            usage: Usage::default(),
+            usage_unknown: false,
+            rate_limited: Duration::ZERO,
+            log: Vec::new(),
+            base: String::new(),
+            closing: None,
+        }
+    }
+}

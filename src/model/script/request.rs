@@ -1,0 +1,40 @@
+//! What a request to a scripted endpoint says, in either format.
+
+use serde_json::Value;
+
+/// The system prompt and the task.
+pub fn prompt_of(call: &Value) -> String {
+    let messages = call["messages"].as_array();
+    let messages = messages.map(Vec::as_slice).unwrap_or_default();
+    messages
+        .iter()
+        .filter(|message| message["role"] != "assistant")
+        .take(2)
+        .map(|message| text_of(&message["content"]))
+        .collect()
+}
+
+/// What follows a reply in a request, in bytes: an answer to a command, or news of a peer.
+const FOLLOWS: usize = 220;
+
+/// The tokens of a request, about four bytes each. What follows a reply is taken for equally long:
+/// whether a peer's message is in it depends on who was faster, and the demo costs the same each time.
+pub fn tokens_of(call: &Value) -> usize {
+    let messages = call["messages"].as_array().into_iter().flatten();
+    let said = messages.filter(|message| message["role"] == "assistant");
+    let said: usize = said.map(|it| it.to_string().len() + FOLLOWS).sum();
+    let tools = call["tools"].to_string().len();
+    (prompt_of(call).len() + tools + said) / 4
+}
+
+/// A message's text, in either format's form.
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect(),
+        _ => String::new(),
+    }
+}
