@@ -15,10 +15,9 @@ use super::present::Present;
 use super::ui::Ui;
 use super::verdicts::{Ended, Plan};
 use crate::bench::setting::RunSetting;
-use crate::bench::{Pair, RuleSet, Setting};
+use crate::bench::{BackendKind, Pair, RuleSet, Setting, Word};
 use crate::config::{Config, Native};
 use crate::demo;
-use crate::engine::native::BackendKind;
 use crate::error::{Error, Result, exit};
 use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
@@ -31,7 +30,6 @@ use crate::report::text::{duration, plural};
 use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
-use crate::sandbox::docker::{Docker, Endpoint};
 use crate::sandbox::{Backend, Limits, namespace};
 use crate::store::dataset::DatasetDir;
 use crate::store::lock::RunLock;
@@ -60,7 +58,7 @@ pub struct EvalArgs {
     concurrency: Option<String>,
     /// Where suites run: docker, namespace or process [default: where the run's agents had theirs]
     #[arg(long)]
-    backend: Option<String>,
+    backend: Option<Word<BackendKind>>,
     /// The dataset [default: dataset/ in the checkout]
     #[arg(long, value_name = "DIR")]
     dataset_dir: Option<String>,
@@ -83,7 +81,7 @@ pub struct EvalArgs {
 }
 
 fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
-    PossibleValuesParser::new(RuleSet::ALL.map(|(name, _)| name))
+    PossibleValuesParser::new(RuleSet::ALL.map(RuleSet::name))
         .try_map(|name| name.parse::<RuleSet>())
 }
 
@@ -92,7 +90,6 @@ impl EvalArgs {
         let mut layers = self.selection.layers()?;
         let flags = [
             ("experiment.concurrency", "--concurrency", &self.concurrency),
-            ("evaluation.suite_backend", "--backend", &self.backend),
             ("upstream.dataset_dir", "--dataset-dir", &self.dataset_dir),
             (
                 "evaluation.suite_timeout",
@@ -102,6 +99,9 @@ impl EvalArgs {
         ];
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
+        }
+        if let Some(backend) = &self.backend {
+            layers.set("evaluation.suite_backend", backend.as_str(), "--backend")?;
         }
         if let Some(rules) = self.rules {
             layers.set("evaluation.rules", rules.name(), "--rules")?;
@@ -302,8 +302,8 @@ impl Task {
             ui.say(format!("{}: {again}", run.name()));
         }
         let other = Pass::read_open(&run.eval_pass())?;
-        let ours = self.config.evaluation.rules.name();
-        if let Some(rules) = other.rules.filter(|rules| rules != ours) {
+        let ours = self.config.evaluation.rules;
+        if let Some(rules) = other.rules.filter(|rules| *rules != ours) {
             let name = run.name();
             let rest = hint::command(&format!("eval {name} --rules {rules}"));
             ui.warn(format!(
@@ -420,11 +420,11 @@ fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
     let Some(mut manifest) = Manifest::read(run)? else {
         return Ok(());
     };
-    let name = rules.name().to_owned();
-    if manifest.judged_by.contains(&name) {
+    let rules = Word::Known(rules);
+    if manifest.judged_by.contains(&rules) {
         return Ok(());
     }
-    manifest.judged_by.push(name);
+    manifest.judged_by.push(rules);
     manifest.write(run)
 }
 
@@ -447,14 +447,14 @@ pub fn cache(reads: bool) -> Arc<Cache> {
 /// Where patches are merged without a container, if suites have one and this machine has such a
 /// place.
 async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
-    let (Backend::Docker(_), Some(dir)) = (suites, kept(CLONES)) else {
+    let Some(dir) = kept(CLONES).filter(|_| suites.has_images()) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {
         return Ok(None);
     }
     let backend = host::backend(BackendKind::Namespace, &native.rootfs)?;
-    let limits = Limits::of_config(native, true);
+    let limits = Limits::of_config(native, backend.kind());
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
@@ -462,37 +462,27 @@ async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
 /// run's, or the configuration's.
 pub async fn judge(
     config: &Config,
-    of_run: Option<String>,
+    of_run: Option<Word<BackendKind>>,
     rules: &Rules,
     cache: &Arc<Cache>,
 ) -> Result<Judge> {
-    let asked = config.evaluation.suite_backend.clone();
-    let name = asked.or(of_run);
-    let name = name.as_ref().unwrap_or(&config.experiment.backend);
-    let kind = BackendKind::ALL.iter().find(|(known, _)| known == name);
-    let kind = match kind {
-        Some((_, kind @ (BackendKind::Docker | BackendKind::Namespace | BackendKind::Process))) => {
-            *kind
-        }
-        _ => {
-            return Err(Error::usage(format!("no suite runs with --backend {name}"))
-                .hint("docker, namespace and process are there"));
-        }
+    let asked = config.evaluation.suite_backend.map(Word::Known);
+    let asked = asked.or(of_run);
+    let asked = asked.unwrap_or(Word::Known(config.experiment.backend));
+    let Some(kind) = asked.known().filter(|kind| kind.runs_commands()) else {
+        return Err(
+            Error::usage(format!("no suite runs with --backend {asked}"))
+                .hint("docker, namespace and process are there"),
+        );
     };
     let dataset = options::dataset_alone(config)?;
-    match kind {
-        BackendKind::Docker => {
-            Docker::at(Endpoint::from_environment()?)?.version().await?;
-        }
-        BackendKind::Namespace => namespace::check().await?,
-        BackendKind::Process | BackendKind::Fake => {}
-    }
+    host::check(kind).await?;
     let native = &config.native;
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
             backend: host::backend(kind, &native.rootfs)?,
-            limits: Arc::new(Limits::of_config(native, kind == BackendKind::Namespace)),
+            limits: Arc::new(Limits::of_config(native, kind)),
             dataset: std::path::absolute(&dataset).unwrap_or(dataset),
             workspaces: native.workspaces.clone(),
         },

@@ -522,7 +522,8 @@ impl Summary {
             }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
             let own = file.regatta.as_ref();
-            line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
+            line.rules =
+                Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.to_string()));
         }
     }
 

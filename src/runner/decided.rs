@@ -35,7 +35,7 @@ pub(super) fn of_merge(record: &mut EvalRecord, merge: &Merging) {
     let place = if merge.in_clone {
         "clone"
     } else {
-        &note.backend
+        note.backend.name()
     };
     note.merged_in = Some(place.to_owned());
     note.conflict.clone_from(&merge.conflict);

@@ -340,10 +340,10 @@ impl Judging {
             error: None,
             evaluated_at: Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
             regatta: Note {
-                rules: self.judge.rules.name().to_owned(),
+                rules: self.judge.rules,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 trial: one.record.trial.clone(),
-                backend: self.judge.venue.backend.name().to_owned(),
+                backend: self.judge.venue.backend.kind(),
                 judged_with: Pin::default(),
                 tries,
                 broken_by: None,
@@ -420,7 +420,7 @@ impl Judging {
             at: Timestamp::now(),
             pair: &one.pair,
             trial: &one.record.trial,
-            rules: &record.regatta.rules,
+            rules: record.regatta.rules.name(),
             verdict: match verdict {
                 Verdict::Pass => "pass",
                 Verdict::Fail => "fail",

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use crate::guest::call::{Answer, Call, Callee};
 pub use crate::guest::frame::CommandEnd;
 pub use channel::Output;
-pub use spec::{Backend, Limits, Repository, Spec};
+pub use spec::{Backend, Limits, Repository, Source, Spec};
 
 use crate::guest::order::Order;
 use channel::{Broken, Channel};
@@ -171,15 +171,25 @@ impl Sandbox {
             let home = guest.workspace();
             (Body::Process(Box::new(guest)), channel, home)
         };
-        let (body, channel, home) = match backend {
-            Backend::Fake(script) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
-            Backend::Docker(place) => {
-                let (container, channel) = place.start(spec).await?;
+        let (body, channel, home) = match (backend, &spec.source) {
+            (Backend::Fake(script), _) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
+            (Backend::Docker(place), Source::Image(image)) => {
+                let (container, channel) = place.start(spec, image).await?;
                 let body = Body::Container(Box::new(container));
                 (body, channel, WORKSPACE.to_owned())
             }
-            Backend::Namespace(place) => of_guest(namespace::start(place, spec).await?),
-            Backend::Process(place) => of_guest(process::start(place, spec).await?),
+            (Backend::Namespace(place), Source::Tree(tree)) => {
+                of_guest(namespace::start(place, spec, tree).await?)
+            }
+            (Backend::Process(place), Source::Tree(tree)) => {
+                of_guest(process::start(place, spec, tree).await?)
+            }
+            (Backend::Docker(_) | Backend::Namespace(_) | Backend::Process(_), other) => {
+                let name = backend.name();
+                return Err(SandboxError::start(format!(
+                    "{name} starts nothing from {other:?}"
+                )));
+            }
         };
         let mut real = Real {
             body,
@@ -380,7 +390,7 @@ impl Real {
 
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
-        let has_image = matches!(self.body, Body::Container(_));
+        let has_image = spec.source.is_image();
         let script = match spec.repository {
             Repository::ForAgent => {
                 repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path)

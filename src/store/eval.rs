@@ -14,7 +14,7 @@ pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;
-use crate::bench::Pin;
+use crate::bench::{BackendKind, Pin, RuleSet, Word};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::json;
@@ -140,7 +140,7 @@ pub struct FeatureSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Own {
     /// The rule set.
-    pub rules: String,
+    pub rules: Word<RuleSet>,
     /// The trial that was judged.
     pub trial: String,
     /// What broke the evaluation.
@@ -228,13 +228,13 @@ pub struct FeatureRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// The rule set: results of different ones are not comparable.
-    pub rules: String,
+    pub rules: RuleSet,
     /// The version of regatta.
     pub version: String,
     /// The trial that was judged.
     pub trial: String,
     /// Where the suites ran.
-    pub backend: String,
+    pub backend: BackendKind,
     /// Where the patches were merged: a backend, or `clone`, without the task's own sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_in: Option<String>,

@@ -10,10 +10,11 @@ mod smoke;
 use clap::Args;
 
 use super::clean::reap;
-use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
+use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use super::verdicts::Ended;
+use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
@@ -55,10 +56,10 @@ pub struct RunArgs {
     concurrency: Option<String>,
     /// Where agents' commands run: docker; native also has namespace and process [default: docker]
     #[arg(long)]
-    backend: Option<String>,
+    backend: Option<Word<BackendKind>>,
     /// Who executes trials: upstream or native [default: upstream]
     #[arg(long)]
-    engine: Option<String>,
+    engine: Option<Word<EngineKind>>,
     /// Judge what finished by the hidden tests, as `regatta eval` does
     #[arg(long)]
     eval: bool,
@@ -118,8 +119,6 @@ impl RunArgs {
             ("experiment.agent", "--agent", &self.agent),
             ("experiment.subset", "--subset", &self.subset),
             ("experiment.concurrency", "--concurrency", &self.concurrency),
-            ("experiment.backend", "--backend", &self.backend),
-            ("experiment.engine", "--engine", &self.engine),
             (
                 "attempts.max_attempts",
                 "--max-attempts",
@@ -137,6 +136,7 @@ impl RunArgs {
         if self.eval {
             layers.set("evaluation.after_run", "true", "--eval")?;
         }
+        set_words(&mut layers, self.engine.as_ref(), self.backend.as_ref())?;
         self.upstream.apply(&mut layers)?;
         self.native.apply(&mut layers)?;
         for (key, flag, value) in flags {

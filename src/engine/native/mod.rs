@@ -21,7 +21,7 @@ use crate::sandbox::Backend;
 use crate::secret::Mask;
 use crate::triage::Rules;
 
-pub use options::{BackendKind, Options, TapeMode};
+pub use options::{Options, TapeMode};
 pub use trial::refined;
 
 /// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.

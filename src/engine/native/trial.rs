@@ -20,7 +20,7 @@ use crate::files;
 use crate::model::client::Client;
 use crate::model::refusal;
 use crate::model::tape::Tape;
-use crate::sandbox::{Backend, Repository, Spec};
+use crate::sandbox::{Repository, Source, Spec};
 use crate::triage::{Cause, Rules};
 
 /// How many commands an injected death lets pass.
@@ -254,14 +254,9 @@ pub fn refined(rules: &Rules, failure: &Failure) -> String {
 }
 
 async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> {
-    let Backend::Docker(place) = &shared.backend else {
-        return Ok(());
-    };
     let note = |text| (shared.report)(Report::Note(text));
-    place
-        .pull(&image_name(&pair.task), &note)
-        .await
-        .map_err(Failure::from)
+    let pulled = shared.backend.ready(&image_name(&pair.task), &note).await;
+    pulled.map_err(Failure::from)
 }
 
 fn agent(
@@ -285,7 +280,7 @@ fn agent(
             _ => format!("## Feature {feature}\n\n{text}"),
         });
     }
-    let workspace = options.workspace(&pair.task);
+    let source = (shared.backend).source(image_name(&pair.task), options.workspace(&pair.task));
     let is_last = crew.all_ids().last() == Some(&id);
     let dies = options.dies.as_ref().filter(|dies| {
         dies.is_pair(pair)
@@ -299,9 +294,9 @@ fn agent(
     });
     let report = Arc::clone(&shared.report);
     let spent = spent(shared, pair, made, id);
-    let image = match &shared.backend {
-        Backend::Docker(_) => image_name(&pair.task),
-        other => other.name().to_owned(),
+    let image = match &source {
+        Source::Image(image) => image.clone(),
+        Source::Tree(_) => shared.backend.name().to_owned(),
     };
     Ok(Agent {
         on_end: announce(shared, crew, id),
@@ -325,8 +320,7 @@ fn agent(
         git: crew.git.clone(),
         times: options.times,
         spec: Spec {
-            image: image_name(&pair.task),
-            workspace,
+            source,
             run: shared.batch.run.name().to_string(),
             trial: made.trial.clone(),
             agent: id.to_owned(),
