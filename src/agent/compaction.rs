@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::config::Compaction;
+use crate::bench::RuleId;
 use crate::model::chat::{Message, Role};
 
 /// The part of the model's window from which a conversation is shortened.
@@ -12,12 +13,12 @@ const PART_OF_WINDOW: f64 = 0.8;
 const TURNS_BETWEEN: usize = 4;
 /// The rules of refusals that end a conversation as its agent's own, or as refused for what is new in
 /// it. A summary is the harness's question: where it is refused so, the conversation goes on without.
-const OF_A_SUMMARY: [&str; 5] = [
-    "content_policy",
-    "context_window",
-    "conversation_refused",
-    "failed_tool_call",
-    "request_too_large",
+const OF_A_SUMMARY: [RuleId; 5] = [
+    RuleId::CONTENT_POLICY,
+    RuleId::CONTEXT_WINDOW,
+    RuleId::CONVERSATION_REFUSED,
+    RuleId::FAILED_TOOL_CALL,
+    RuleId::REQUEST_TOO_LARGE,
 ];
 /// The system prompt and the task.
 const KEPT: usize = 2;
@@ -59,8 +60,8 @@ impl Compaction {
 }
 
 /// Whether a summary that failed so is no more than one that cannot be used.
-pub fn is_of_a_summary(rule: &str) -> bool {
-    OF_A_SUMMARY.contains(&rule)
+pub fn is_of_a_summary(rule: &RuleId) -> bool {
+    OF_A_SUMMARY.contains(rule)
 }
 
 /// Whether so many steps after a summary that could not be used it is too early for another: each is

@@ -16,4 +16,4 @@ pub use failure::Failure;
 pub use git::Team;
 pub use mailbox::{Departure, Letter, Mailbox};
 pub use prompt::rehearse;
-pub use turn::{Agent, AgentEnd, Death, Halt, OnLeftOut, SANDBOX_ENDED, Status, Times, bash_tool};
+pub use turn::{Agent, AgentEnd, Death, Halt, OnLeftOut, Status, Times, bash_tool};

@@ -17,7 +17,7 @@ use super::observation::Observation;
 use super::post::Desk;
 use super::prompt::Prompts;
 use super::transcript::{Told, Transcript};
-use crate::bench::{Spending, Usage};
+use crate::bench::{RuleId, Spending, Usage};
 use crate::guest::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
@@ -270,7 +270,7 @@ impl Agent {
         let outcome = tokio::select! {
             outcome = turn.drive() => outcome,
             reason = halted(&mut halt) => Ok(match reason {
-                Halt::PeerLost(why) => Status::Failed(Failure::new(PEER_LOST, why)),
+                Halt::PeerLost(why) => Status::Failed(Failure::new(RuleId::PEER_LOST, why)),
                 _ => Status::Aborted,
             }),
         };
@@ -296,16 +296,10 @@ const CUT: &str = "it was cut off at the limit of output tokens, before it was c
 const MOST_UNREAD: u32 = 2;
 
 /// How a recording names the end of an agent whose time was up.
-const TIME_LIMIT: &str = "time_limit";
-
-/// The triage rule of a sandbox that ended while a command of the agent ran, nobody knows why.
-pub const SANDBOX_ENDED: &str = "sandbox_ended";
+const TIME_LIMIT: RuleId = RuleId::of("time_limit");
 
 /// How a recording names the end of an agent that ended its own sandbox.
-const OWN_END: &str = "own_sandbox_ended";
-
-/// The triage rule of an agent whose peer was lost.
-const PEER_LOST: &str = "peer_lost";
+const OWN_END: RuleId = RuleId::of("own_sandbox_ended");
 
 /// Waits until there is a reason to halt; for ever, when there never will be one.
 async fn halted(halt: &mut watch::Receiver<Halt>) -> Halt {
@@ -590,13 +584,13 @@ impl Turn {
     fn failed(&self, error: ChatError) -> Failure {
         let rule = error.rule();
         let meant = if self.steps == 0 {
-            refusal::at_first(rule)
+            refusal::at_first(&rule)
         } else {
-            refusal::later(rule)
+            refusal::later(&rule)
         };
         let mut failure = Failure::from(error);
         if let Some(rule) = meant {
-            rule.clone_into(&mut failure.rule);
+            failure.rule = rule;
         }
         failure
     }
@@ -645,7 +639,7 @@ impl Turn {
             return Err(Failure {
                 keeps_work: true,
                 ..Failure::new(
-                    "timeout",
+                    RuleId::TIMEOUT,
                     format!(
                         "the model did not answer within {} s, which took the trial's time",
                         waited.unwrap_or_default().as_secs()
@@ -741,7 +735,7 @@ impl Turn {
     async fn execute(&mut self, command: &str, timeout: Duration) -> Result<Observation, Failure> {
         self.ready().await?;
         let Place::Ready(sandbox) = &mut self.place else {
-            return Err(Failure::new("container_lost", "the sandbox is gone"));
+            return Err(Failure::new(RuleId::CONTAINER_LOST, "the sandbox is gone"));
         };
         if self.commands == 0 {
             // What ended it before its first command is not the agent's doing.
@@ -768,7 +762,7 @@ impl Turn {
     /// The failure of a sandbox in which commands of the agent's have run, and may still run.
     fn sandbox_failed(&self, error: SandboxError) -> Failure {
         if error.is_unexplained() && self.commands > 0 {
-            return Failure::new(SANDBOX_ENDED, error.to_string());
+            return Failure::new(RuleId::SANDBOX_ENDED, error.to_string());
         }
         error.into()
     }
@@ -777,7 +771,7 @@ impl Turn {
     /// the trial is made again; one that does so again is the agent's own doing. Otherwise an agent
     /// that fails could buy another trial, and take its peer's along.
     fn ended_by(&self, failure: Failure) -> Status {
-        let is_own = failure.rule == SANDBOX_ENDED && self.agent.ended_before;
+        let is_own = failure.rule == RuleId::SANDBOX_ENDED && self.agent.ended_before;
         if is_own || failure.rule == OWN_END {
             Status::SandboxEnded(failure.text)
         } else {
@@ -851,17 +845,17 @@ impl Turn {
         };
         if status != Status::Aborted {
             let ended = match &status {
-                Status::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
+                Status::Failed(failure) if failure.rule == RuleId::PEER_LOST => Ended::Halted,
                 Status::Failed(Failure { rule, text, .. }) => Ended::Failed {
                     rule: rule.clone(),
                     error: text.clone(),
                 },
                 Status::SandboxEnded(how) => Ended::Failed {
-                    rule: OWN_END.to_owned(),
+                    rule: OWN_END,
                     error: how.clone(),
                 },
                 Status::TimeLimit => Ended::Failed {
-                    rule: TIME_LIMIT.to_owned(),
+                    rule: TIME_LIMIT,
                     error: "the time was up".to_owned(),
                 },
                 _ => Ended::Itself,

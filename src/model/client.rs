@@ -16,7 +16,7 @@ use super::pace::{Pace, RETRY_AFTER_MAX};
 use super::provider::{Wire, sent_name};
 use super::under_way::{UnderWay, Waiting};
 use super::wire;
-use crate::bench::{Price, Usage};
+use crate::bench::{Price, RuleId, Usage};
 use crate::error::{self, Error};
 use crate::secret::{Mask, Secret, masked_url};
 
@@ -297,10 +297,9 @@ impl Client {
             discarded |= failure.may_be_billed() && usage.is_none();
             self.under_way().wastes(usage);
             let pause = if let Failure::Status {
-                retry_after,
-                rule: "rate_limit",
-                ..
+                retry_after, rule, ..
             } = &failure
+                && *rule == RuleId::RATE_LIMIT
             {
                 permit.rate_limited(*retry_after);
                 // The pace holds this call back with all the others.
@@ -530,7 +529,7 @@ mod tests {
         // It is given up on when it is refused without as well.
         let server = Canned::serve(vec![answer(400, "", "no reasoning_content")]).await;
         let error = server.client().chat(&thoughtful(), &[]).await.unwrap_err();
-        assert_eq!(error.rule(), "bad_request");
+        assert_eq!(error.rule(), RuleId::BAD_REQUEST);
         assert_eq!(server.requests().len(), 2);
     }
 
@@ -566,7 +565,7 @@ mod tests {
         let server = Canned::serve(vec![answer(401, "", echo)]).await;
         let error = ask(&server).await.unwrap_err();
         assert_eq!(server.requests().len(), 1);
-        assert_eq!(error.rule(), "authentication");
+        assert_eq!(error.rule(), RuleId::AUTHENTICATION);
         let text = format!("{error} {error:?}");
         assert!(text.contains("invalid key **** (Bearer ****)"), "{text}");
         assert!(!text.contains("sk-secret"), "{text}");
@@ -646,7 +645,7 @@ mod tests {
         ] {
             let server = Canned::serve(vec![answer(200, "", body)]).await;
             let error = ask(&server).await.unwrap_err();
-            assert_eq!(error.rule(), "malformed_response");
+            assert_eq!(error.rule(), RuleId::MALFORMED_RESPONSE);
             assert!(error.to_string().contains(reason), "{error}");
             assert_eq!(server.requests().len(), 4);
         }
@@ -668,7 +667,7 @@ mod tests {
         };
         let client = Client::new(Canned::http(), options);
         let error = client.chat(&question(), &[]).await.unwrap_err();
-        assert_eq!(error.rule(), "connection");
+        assert_eq!(error.rule(), RuleId::CONNECTION);
         assert!(error.to_string().contains("tried 4 times"), "{error}");
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::chat::{ChatError, Message, Reply, Tool};
 use super::client::{Asked, Client, Exchange};
 use super::refusal::{FAILED_TOOL_CALL, MALFORMED};
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 use crate::error::{self, Error};
 use crate::files;
 use crate::secret::Mask;
@@ -74,7 +74,7 @@ enum Entry {
     /// A call that failed for good.
     Failed {
         request: Value,
-        rule: String,
+        rule: RuleId,
         error: String,
         /// Recordings of form 2 do not say it.
         may_be_billed: Option<bool>,
@@ -159,7 +159,7 @@ pub enum Ended {
     /// Something that was not its doing ended it.
     Failed {
         /// The triage rule.
-        rule: String,
+        rule: RuleId,
         /// What happened.
         error: String,
     },
@@ -337,7 +337,7 @@ impl Recorder {
             Err(error) => {
                 let entry = Entry::Failed {
                     request,
-                    rule: error.rule().to_owned(),
+                    rule: error.rule(),
                     error: error.to_string(),
                     may_be_billed: Some(error.may_be_billed()),
                     wasted: client.wasted(),
@@ -517,8 +517,8 @@ impl Player {
 }
 
 /// Whether a failure of this rule may be billed, where its recording does not say.
-fn bills_by_its_rule(rule: &str) -> bool {
-    ["timeout", MALFORMED, FAILED_TOOL_CALL].contains(&rule)
+fn bills_by_its_rule(rule: &RuleId) -> bool {
+    [RuleId::TIMEOUT, MALFORMED, FAILED_TOOL_CALL].contains(rule)
 }
 
 /// A value as it would be read back: a float may change its last bit on the way.
@@ -669,7 +669,7 @@ mod tests {
             error.to_string(),
             format!("replay of {}, exchange 1: {text}", path.display())
         );
-        assert_eq!(error.rule(), "replay");
+        assert_eq!(error.rule(), RuleId::REPLAY);
     }
 
     #[tokio::test]
@@ -737,7 +737,7 @@ mod tests {
             Tape::record(&dir.path().join("tapes/agent1.jsonl"), Mask::default()).unwrap();
         drop(dir);
         let error = tape.record_note("inbox", &1).unwrap_err();
-        assert_eq!(error.rule(), "host_io");
+        assert_eq!(error.rule(), RuleId::HOST_IO);
         assert!(error.to_string().contains("agent1.jsonl"), "{error}");
     }
 
@@ -763,7 +763,7 @@ mod tests {
         tape.record_note("inbox", &"nothing").unwrap();
         assert!(!Tape::is_whole(&path));
         let ended = Ended::Failed {
-            rule: "container_lost".to_owned(),
+            rule: RuleId::CONTAINER_LOST,
             error: "the sandbox died".to_owned(),
         };
         assert_eq!(tape.end(ended, GivenUp::default()), Ok(GivenUp::default()));
@@ -773,7 +773,7 @@ mod tests {
         let error = tape.replayed::<String>("inbox").await.unwrap_err();
         assert_eq!(
             (error.rule(), error.to_string().as_str()),
-            ("container_lost", "the sandbox died")
+            (RuleId::CONTAINER_LOST, "the sandbox died")
         );
     }
 
@@ -793,7 +793,7 @@ mod tests {
             };
             let mut tape = Tape::record(&path, Mask::default()).unwrap();
             let ended = Ended::Failed {
-                rule: "time_limit".to_owned(),
+                rule: RuleId::of("time_limit"),
                 error: "the time was up".to_owned(),
             };
             tape.end(ended, call()).unwrap();

@@ -10,7 +10,7 @@ use super::events::Event;
 use super::limit::Limit;
 use super::spending::Underway;
 use super::{Interrupt, Runner, record};
-use crate::bench::Pair;
+use crate::bench::{Pair, RuleId};
 use crate::engine::Stop;
 use crate::error::Result;
 use crate::store::scan::Watch;
@@ -112,7 +112,7 @@ impl Runner {
                 // Cut off, whatever it says: upstream records a killed command as an empty one.
                 judged.finding = Finding::OnlyLooksFinished(Diagnosis::new(
                     Cause::Infra,
-                    "cut_off",
+                    RuleId::CUT_OFF,
                     "regatta",
                     "written after the engine began to be ended",
                 ));

@@ -23,6 +23,7 @@ pub use crate::guest::frame::CommandEnd;
 pub use channel::Output;
 pub use spec::{Backend, Limits, Repository, Source, Spec};
 
+use crate::bench::RuleId;
 use crate::guest::order::Order;
 use channel::{Broken, Channel};
 
@@ -108,18 +109,18 @@ pub enum StartFailure {
 impl SandboxError {
     /// The triage rule that it falls under.
     #[must_use]
-    pub const fn rule(&self) -> &'static str {
+    pub const fn rule(&self) -> RuleId {
         match self {
             Self::Start { cause, .. } => match cause {
-                StartFailure::Image => "image_pull",
-                StartFailure::Repo => "sandbox_setup",
-                StartFailure::NoRepo => "repository_unusable",
-                StartFailure::Other => "sandbox_start",
+                StartFailure::Image => RuleId::IMAGE_PULL,
+                StartFailure::Repo => RuleId::SANDBOX_SETUP,
+                StartFailure::NoRepo => RuleId::REPOSITORY_UNUSABLE,
+                StartFailure::Other => RuleId::SANDBOX_START,
             },
-            Self::Died { oom: true, .. } => "container_oom",
-            Self::Died { .. } | Self::Crippled(_) => "container_lost",
-            Self::DaemonUnreachable { .. } => "daemon_unreachable",
-            Self::Refused(_) => "sandbox_refused",
+            Self::Died { oom: true, .. } => RuleId::CONTAINER_OOM,
+            Self::Died { .. } | Self::Crippled(_) => RuleId::CONTAINER_LOST,
+            Self::DaemonUnreachable { .. } => RuleId::DAEMON_UNREACHABLE,
+            Self::Refused(_) => RuleId::SANDBOX_REFUSED,
         }
     }
 

@@ -14,7 +14,7 @@ pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;
-use crate::bench::{BackendKind, Pin, RuleSet, Word};
+use crate::bench::{BackendKind, Pin, RuleId, RuleSet, Word};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::json;
@@ -277,7 +277,7 @@ pub struct Broken {
     /// The cause.
     pub cause: Cause,
     /// The triage rule.
-    pub rule: String,
+    pub rule: RuleId,
 }
 
 /// The verdict on one feature.
@@ -385,7 +385,7 @@ impl Worth {
 
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
 /// cannot make.
-pub const MERGE_CONFLICT: &str = "merge_conflict";
+pub const MERGE_CONFLICT: RuleId = RuleId::of("merge_conflict");
 /// What a pass becomes that is none when looked at strictly.
 const VOID: &str = "void";
 /// The outcome of a suite that passed.

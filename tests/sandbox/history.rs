@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use regatta::bench::RuleId;
 use regatta::sandbox::Source;
 
 use crate::place::{Box_, Kind};
@@ -243,7 +244,7 @@ fn a_full_disk_leaves_room_for_the_submission() {
         ..
     } = &mut sandbox;
     let refused = runtime.block_on(inner.diff()).unwrap_err();
-    assert_eq!(refused.rule(), "sandbox_refused");
+    assert_eq!(refused.rule(), RuleId::SANDBOX_REFUSED);
     assert!(refused.to_string().contains("No space left"), "{refused}");
     sandbox.close();
 }
@@ -302,7 +303,7 @@ fn a_repository_that_cannot_be_readied_says_so_before_the_agent_starts() {
     let Err(error) = Box_::with(Kind::Namespace, |spec| spec.source = workspace) else {
         panic!("a repository without anything in it was readied");
     };
-    assert_eq!(error.rule(), "repository_unusable");
+    assert_eq!(error.rule(), RuleId::REPOSITORY_UNUSABLE);
     assert!(
         error.to_string().contains("not a git repository"),
         "{error}"

@@ -14,7 +14,7 @@ use crate::agent::{
     Agent, AgentEnd, Death, Departure, Failure, Halt, Mailbox, OnLeftOut, Status, Team,
 };
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Spending};
+use crate::bench::{Pair, RuleId, Spending};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
@@ -87,7 +87,7 @@ pub async fn run(
                     let why = format!("the agent's task broke: {error}");
                     halt_pair(&crew.stop, why.clone());
                     if let Some(place) = found.iter_mut().find(|end| end.is_none()) {
-                        *place = Some(AgentEnd::never(Failure::new("harness_fault", why)));
+                        *place = Some(AgentEnd::never(Failure::new(RuleId::HARNESS_FAULT, why)));
                     }
                 }
             },
@@ -118,7 +118,7 @@ pub async fn run(
         });
     }
     let daemon_gone = ends.iter().find_map(|end| match &end.status {
-        Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
+        Status::Failed(failure) if failure.rule == RuleId::DAEMON_UNREACHABLE => {
             Some(failure.text.clone())
         }
         _ => None,
@@ -237,15 +237,15 @@ fn lost(rules: &Rules, status: &Status) -> Option<String> {
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
 /// words tell more.
 #[must_use]
-pub fn refined(rules: &Rules, failure: &Failure) -> String {
-    const VAGUE: [&str; 4] = [
-        "bad_request",
-        "conversation_refused",
-        "permission_denied",
-        "rate_limit",
+pub fn refined(rules: &Rules, failure: &Failure) -> RuleId {
+    const VAGUE: [RuleId; 4] = [
+        RuleId::BAD_REQUEST,
+        RuleId::CONVERSATION_REFUSED,
+        RuleId::PERMISSION_DENIED,
+        RuleId::RATE_LIMIT,
     ];
     let by_words = VAGUE
-        .contains(&failure.rule.as_str())
+        .contains(&failure.rule)
         .then(|| rules.find(&failure.text, None))
         .flatten()
         // That a request is bad is no more than is known.

@@ -155,17 +155,17 @@ pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
             let failure = Failure::from(error);
             let rule = refined(rules, &failure);
             // Nothing was answered before, as at a run's first call.
-            let rule = refusal::at_first(&rule).unwrap_or(&rule);
+            let rule = refusal::at_first(&rule).unwrap_or(rule);
             // A run tries again what its endpoint may not say the next time.
             let passes = rules
-                .get(rule)
+                .get(&rule)
                 .is_some_and(|rule| rule.cause == Cause::Infra);
             let level = if is_answer && passes {
                 Level::Warn
             } else {
                 Level::Fail
             };
-            let Refusal { what, remedy } = Refusal::of(rules, access, rule, &failure.text);
+            let Refusal { what, remedy } = Refusal::of(rules, access, &rule, &failure.text);
             Check::new("model", level, what, remedy)
         }
     }
