@@ -47,8 +47,10 @@ fn main() {
 
 async fn measure(backend: &Backend) {
     let spec = Spec {
-        image: "akhatua/cooperbench-harbor:task1".to_owned(),
-        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repos/harbor_task"),
+        source: backend.source(
+            "akhatua/cooperbench-harbor:task1".to_owned(),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repos/harbor_task"),
+        ),
         run: "bench".to_owned(),
         trial: "bench".to_owned(),
         agent: "solo".to_owned(),

@@ -11,7 +11,7 @@ use super::account::Account;
 use super::brief::{OnLeftOut, OnSpent};
 use super::clock::Clock;
 use super::end::Status;
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 use crate::model::chat::{ChatError, Message, Reply, Role, Tool};
 use crate::model::client::Client;
 use crate::model::refusal;
@@ -137,7 +137,7 @@ impl Calls {
             format!("the model did not answer within {seconds} s, which took the trial's time");
         Err(Failure {
             keeps_work: true,
-            ..Failure::new("timeout", why)
+            ..Failure::new(RuleId::TIMEOUT, why)
         })
     }
 
@@ -146,13 +146,13 @@ impl Calls {
     fn failed(&self, error: ChatError) -> Failure {
         let rule = error.rule();
         let meant = if self.steps == 0 {
-            refusal::at_first(rule)
+            refusal::at_first(&rule)
         } else {
-            refusal::later(rule)
+            refusal::later(&rule)
         };
         let mut failure = Failure::from(error);
         if let Some(rule) = meant {
-            rule.clone_into(&mut failure.rule);
+            failure.rule = rule;
         }
         failure
     }

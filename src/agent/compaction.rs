@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::config::Compaction;
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 use crate::model::chat::{Message, Role};
 
 /// The part of the model's window from which a conversation is shortened.
@@ -13,12 +13,12 @@ const PART_OF_WINDOW: f64 = 0.8;
 const TURNS_BETWEEN: usize = 4;
 /// The rules of refusals that end a conversation as its agent's own, or as refused for what is new in
 /// it. A summary is the harness's question: where it is refused so, the conversation goes on without.
-const OF_A_SUMMARY: [&str; 5] = [
-    "content_policy",
-    "context_window",
-    "conversation_refused",
-    "failed_tool_call",
-    "request_too_large",
+const OF_A_SUMMARY: [RuleId; 5] = [
+    RuleId::CONTENT_POLICY,
+    RuleId::CONTEXT_WINDOW,
+    RuleId::CONVERSATION_REFUSED,
+    RuleId::FAILED_TOOL_CALL,
+    RuleId::REQUEST_TOO_LARGE,
 ];
 /// The system prompt and the task.
 const KEPT: usize = 2;
@@ -107,8 +107,8 @@ impl Due {
     }
 
     /// Whether a summary that failed so is no more than one that cannot be used.
-    pub fn goes_on_without(&self, rule: &str) -> bool {
-        OF_A_SUMMARY.contains(&rule) && !self.asks_again_at_once
+    pub fn goes_on_without(&self, rule: &RuleId) -> bool {
+        OF_A_SUMMARY.contains(rule) && !self.asks_again_at_once
     }
 
     /// The summary after so many steps could not be used.
@@ -243,8 +243,8 @@ mod tests {
             due.was_unusable(10);
             let is_due = |steps| due.plan(&compaction(), &history(7), steps).is_some();
             assert_eq!([10, 13, 14].map(is_due), [at_once, at_once, true]);
-            assert_eq!(due.goes_on_without("context_window"), !at_once);
-            assert!(!due.goes_on_without("server_error"));
+            assert_eq!(due.goes_on_without(&RuleId::of("context_window")), !at_once);
+            assert!(!due.goes_on_without(&RuleId::of("server_error")));
         }
     }
 }

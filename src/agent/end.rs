@@ -6,21 +6,15 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::Failure;
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 use crate::model::tape::Ended;
 use crate::store::result;
 
 /// How a recording names the end of an agent whose time was up.
-const TIME_LIMIT: &str = "time_limit";
+const TIME_LIMIT: RuleId = RuleId::of("time_limit");
 
 /// How a recording names the end of an agent that ended its own sandbox.
-const OWN_END: &str = "own_sandbox_ended";
-
-/// The triage rule of a sandbox that ended while a command of the agent ran, nobody knows why.
-pub const SANDBOX_ENDED: &str = "sandbox_ended";
-
-/// The triage rule of an agent whose peer was lost.
-pub const PEER_LOST: &str = "peer_lost";
+const OWN_END: RuleId = RuleId::of("own_sandbox_ended");
 
 /// How an agent ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +40,14 @@ impl Status {
     /// the trial is made again; one that does so again is the agent's own doing. Otherwise an agent
     /// that fails could buy another trial, and take its peer's along.
     pub(super) fn of(failure: Failure, ended_before: bool) -> Self {
-        match failure.rule.as_str() {
+        let is_own = failure.rule == RuleId::SANDBOX_ENDED && ended_before;
+        if is_own || failure.rule == OWN_END {
+            Self::SandboxEnded(failure.text)
+        } else if failure.rule == TIME_LIMIT {
             // A replay ends where the recording's time was up.
-            TIME_LIMIT => Self::TimeLimit,
-            OWN_END => Self::SandboxEnded(failure.text),
-            SANDBOX_ENDED if ended_before => Self::SandboxEnded(failure.text),
-            _ => Self::Failed(failure),
+            Self::TimeLimit
+        } else {
+            Self::Failed(failure)
         }
     }
 
@@ -90,16 +86,16 @@ impl Status {
 
     /// As a recording has it; one of an agent that is stopped with its run has no end.
     pub(super) fn recorded(&self) -> Option<Ended> {
-        let failed = |rule: &str, error: &str| Ended::Failed {
-            rule: rule.to_owned(),
+        let failed = |rule: &RuleId, error: &str| Ended::Failed {
+            rule: rule.clone(),
             error: error.to_owned(),
         };
         Some(match self {
             Self::Aborted => return None,
-            Self::Failed(failure) if failure.rule == PEER_LOST => Ended::Halted,
+            Self::Failed(failure) if failure.rule == RuleId::PEER_LOST => Ended::Halted,
             Self::Failed(Failure { rule, text, .. }) => failed(rule, text),
-            Self::SandboxEnded(how) => failed(OWN_END, how),
-            Self::TimeLimit => failed(TIME_LIMIT, "the time was up"),
+            Self::SandboxEnded(how) => failed(&OWN_END, how),
+            Self::TimeLimit => failed(&TIME_LIMIT, "the time was up"),
             Self::Submitted | Self::StepLimit | Self::CostLimit => Ended::Itself,
         })
     }

@@ -1,6 +1,7 @@
 //! Why an agent's loop broke: never what the agent did, always what the harness saw.
 
 use super::prompt::TemplateError;
+use crate::bench::RuleId;
 use crate::model::chat::ChatError;
 use crate::sandbox::SandboxError;
 
@@ -8,7 +9,7 @@ use crate::sandbox::SandboxError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The rule's id.
-    pub rule: String,
+    pub rule: RuleId,
     /// What happened, for people.
     pub text: String,
     /// Whether the sandbox is as the agent left it, so that its work can still be had.
@@ -18,9 +19,9 @@ pub struct Failure {
 impl Failure {
     /// A failure under a rule.
     #[must_use]
-    pub fn new(rule: &str, text: impl Into<String>) -> Self {
+    pub fn new(rule: RuleId, text: impl Into<String>) -> Self {
         Self {
-            rule: rule.to_owned(),
+            rule,
             text: text.into(),
             keeps_work: false,
         }
@@ -46,7 +47,7 @@ impl From<TemplateError> for Failure {
     fn from(error: TemplateError) -> Self {
         Self {
             keeps_work: true,
-            ..Self::new("agent_config_template", error.to_string())
+            ..Self::new(RuleId::AGENT_CONFIG_TEMPLATE, error.to_string())
         }
     }
 }

@@ -22,7 +22,7 @@ mod workplace;
 pub use action::bash_tool;
 pub use brief::{Agent, Death, Halt, OnLeftOut, OnSandbox, OnSpent, Times};
 pub use config::AgentConfig;
-pub use end::{AgentEnd, SANDBOX_ENDED, Status};
+pub use end::{AgentEnd, Status};
 pub use failure::Failure;
 pub use git::Team;
 pub use mailbox::{Departure, Letter, Mailbox};

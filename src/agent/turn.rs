@@ -13,11 +13,12 @@ use super::clock::Clock;
 use super::compaction::{Due, Plan};
 use super::config::{AgentConfig, Protocol};
 use super::desks::Desks;
-use super::end::{AgentEnd, PEER_LOST, Status};
+use super::end::{AgentEnd, Status};
 use super::observation::Observation;
 use super::prompt::Prompts;
 use super::transcript::Transcript;
 use super::workplace::{Fittings, Workplace};
+use crate::bench::RuleId;
 use crate::model::chat::{Reply, Role, Tool};
 use crate::model::ids::Ids;
 use crate::model::refusal::FAILED_TOOL_CALL;
@@ -48,7 +49,7 @@ impl Agent {
         let outcome = tokio::select! {
             outcome = turn.drive() => outcome,
             reason = Halt::reason(&mut halt) => Ok(match reason {
-                Halt::PeerLost(why) => Status::Failed(Failure::new(PEER_LOST, why)),
+                Halt::PeerLost(why) => Status::Failed(Failure::new(RuleId::PEER_LOST, why)),
                 _ => Status::Aborted,
             }),
         };

@@ -10,9 +10,9 @@ use super::brief::{Death, OnSandbox};
 use super::clock::Clock;
 use super::config::Submission;
 use super::desks::Desks;
-use super::end::SANDBOX_ENDED;
 use super::git;
 use super::observation::Observation;
+use crate::bench::RuleId;
 use crate::sandbox::{Backend, Command, Sandbox, SandboxError, Spec};
 
 /// The largest `patch.txt` that is taken, in bytes.
@@ -99,7 +99,7 @@ impl Workplace {
     ) -> Result<Observation, Failure> {
         self.ready(clock).await?;
         let State::Ready(sandbox) = &mut self.state else {
-            return Err(Failure::new("container_lost", "the sandbox is gone"));
+            return Err(Failure::new(RuleId::CONTAINER_LOST, "the sandbox is gone"));
         };
         if self.commands == 0 {
             // What ended it before its first command is not the agent's doing.
@@ -155,7 +155,7 @@ impl Workplace {
     /// The failure of a sandbox in which commands of the agent's have run, and may still run.
     fn failed(&self, error: SandboxError) -> Failure {
         if error.is_unexplained() && self.commands > 0 {
-            return Failure::new(SANDBOX_ENDED, error.to_string());
+            return Failure::new(RuleId::SANDBOX_ENDED, error.to_string());
         }
         error.into()
     }

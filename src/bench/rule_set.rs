@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::word::Listed;
+
 /// Whose rules decide; named by the version of upstream that has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleSet {
@@ -19,9 +21,8 @@ pub enum RuleSet {
 }
 
 impl RuleSet {
-    /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 2] =
-        [("0.0.11", Self::V0_0_11), ("0.0.29", Self::V0_0_29)];
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::V0_0_11, Self::V0_0_29];
 
     /// Its name.
     #[must_use]
@@ -33,9 +34,17 @@ impl RuleSet {
     }
 }
 
+impl Listed for RuleSet {
+    const LIST: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.name()
+    }
+}
+
 impl fmt::Display for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -43,9 +52,6 @@ impl FromStr for RuleSet {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        found
-            .map(|(_, rules)| rules)
-            .ok_or_else(|| format!("no rule set `{name}`"))
+        Self::of_word(name).ok_or_else(|| format!("no rule set `{name}`"))
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::word::Listed;
 use crate::error::{Error, nearest};
 
 /// How a pair is run: by one agent, by two that may talk, by two that may not.
@@ -65,6 +66,14 @@ impl Setting {
             Self::Solo => Tree::Solo,
             Self::CoopComm | Self::CoopNocomm => Tree::Coop,
         }
+    }
+}
+
+impl Listed for Setting {
+    const LIST: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.name()
     }
 }
 

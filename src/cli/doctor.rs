@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
-use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
+use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
+use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
@@ -25,10 +26,10 @@ pub struct DoctorArgs {
     model: Option<String>,
     /// The engine to check: upstream or native
     #[arg(long)]
-    engine: Option<String>,
+    engine: Option<Word<EngineKind>>,
     /// The backend to check
     #[arg(long)]
-    backend: Option<String>,
+    backend: Option<Word<BackendKind>>,
     /// The agent framework to check
     #[arg(short, long)]
     agent: Option<String>,
@@ -65,8 +66,6 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     args.places.apply(&mut layers)?;
     let flags = [
         ("experiment.model", "--model", &args.model),
-        ("experiment.engine", "--engine", &args.engine),
-        ("experiment.backend", "--backend", &args.backend),
         ("experiment.agent", "--agent", &args.agent),
         ("experiment.subset", "--subset", &args.subset),
         ("experiment.concurrency", "--concurrency", &args.concurrency),
@@ -74,6 +73,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     for (key, flag, value) in flags {
         set(&mut layers, key, flag, value.as_ref())?;
     }
+    set_words(&mut layers, args.engine.as_ref(), args.backend.as_ref())?;
     args.upstream.apply(&mut layers)?;
     args.native.apply(&mut layers)?;
     set_settings(&mut layers, &args.setting)?;
@@ -109,7 +109,7 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
             Vec::new()
         }
     };
-    if config.experiment.engine == "upstream" {
+    if config.experiment.engine == EngineKind::Upstream {
         checks.extend(preflight::cooperbench(config));
         checks.push(preflight::python(config).await);
     }

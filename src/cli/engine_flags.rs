@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::options::set;
-use crate::bench::Setting;
+use crate::bench::{BackendKind, EngineKind, Setting, Word};
 use crate::config::Layers;
 use crate::error::Result;
 
@@ -97,6 +97,21 @@ impl UpstreamArgs {
     }
 }
 
+/// Adds `--engine` and `--backend` to the layers, where they are checked with what else is set.
+pub fn set_words(
+    layers: &mut Layers,
+    engine: Option<&Word<EngineKind>>,
+    backend: Option<&Word<BackendKind>>,
+) -> Result<()> {
+    if let Some(engine) = engine {
+        layers.set("experiment.engine", engine.as_str(), "--engine")?;
+    }
+    if let Some(backend) = backend {
+        layers.set("experiment.backend", backend.as_str(), "--backend")?;
+    }
+    Ok(())
+}
+
 /// Adds `--setting` to the layers; none and `all` leave the configuration's.
 pub fn set_settings(layers: &mut Layers, settings: &[String]) -> Result<()> {
     if settings.is_empty() || settings.iter().any(|setting| setting == "all") {
@@ -106,4 +121,37 @@ pub fn set_settings(layers: &mut Layers, settings: &[String]) -> Result<()> {
         setting.parse::<Setting>()?;
     }
     layers.set("experiment.settings", &settings.join(","), "--setting")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::bench::word::Listed;
+    use crate::cli::Cli;
+
+    /// What a command takes a flag's word for.
+    fn flag<K: Listed + Send + Sync>(command: &str, name: &str, word: &str) -> Word<K> {
+        let line = ["regatta", command, &format!("--{name}"), word];
+        let matches = Cli::command().get_matches_from(line);
+        let matches = matches.subcommand_matches(command).unwrap();
+        matches.get_one::<Word<K>>(name).unwrap().clone()
+    }
+
+    #[test]
+    fn the_words_of_flags_are_the_names_and_another_is_checked_later() {
+        for command in ["run", "doctor"] {
+            for engine in EngineKind::ALL {
+                assert!(flag(command, "engine", engine.name()) == engine);
+            }
+        }
+        for command in ["run", "doctor", "eval"] {
+            for backend in BackendKind::ALL {
+                assert!(flag(command, "backend", backend.name()) == backend);
+            }
+            let slip = flag::<BackendKind>(command, "backend", "dokcer");
+            assert_eq!(slip, Word::Unknown("dokcer".to_owned()));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::options::{RunSelection, set};
 use super::ui::Ui;
 use super::{gold, news};
 use crate::bench::setting::RunSetting;
-use crate::bench::{RuleSet, Setting};
+use crate::bench::{BackendKind, RuleSet, Setting, Word};
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::experiment::gold::{Grading, features};
@@ -43,7 +43,7 @@ pub struct EvalArgs {
     concurrency: Option<String>,
     /// Where suites run: docker, namespace or process [default: where the run's agents had theirs]
     #[arg(long)]
-    backend: Option<String>,
+    backend: Option<Word<BackendKind>>,
     /// The dataset [default: dataset/ in the checkout]
     #[arg(long, value_name = "DIR")]
     dataset_dir: Option<String>,
@@ -66,7 +66,7 @@ pub struct EvalArgs {
 }
 
 fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
-    PossibleValuesParser::new(RuleSet::ALL.map(|(name, _)| name))
+    PossibleValuesParser::new(RuleSet::ALL.map(RuleSet::name))
         .try_map(|name| name.parse::<RuleSet>())
 }
 
@@ -92,7 +92,6 @@ impl EvalArgs {
         let mut layers = self.selection.layers()?;
         let flags = [
             ("experiment.concurrency", "--concurrency", &self.concurrency),
-            ("evaluation.suite_backend", "--backend", &self.backend),
             ("upstream.dataset_dir", "--dataset-dir", &self.dataset_dir),
             (
                 "evaluation.suite_timeout",
@@ -102,6 +101,9 @@ impl EvalArgs {
         ];
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
+        }
+        if let Some(backend) = &self.backend {
+            layers.set("evaluation.suite_backend", backend.as_str(), "--backend")?;
         }
         if let Some(rules) = self.rules {
             layers.set("evaluation.rules", rules.name(), "--rules")?;

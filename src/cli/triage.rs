@@ -76,7 +76,7 @@ impl Causes {
         for line in &summary.lines {
             let is_open = matches!(line.outcome, Outcome::UnknownError | Outcome::Unreadable);
             let rule = match &line.rule {
-                Some(rule) => rule.clone(),
+                Some(rule) => rule.to_string(),
                 None if is_open => "no rule matches".to_owned(),
                 None => continue,
             };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, words};
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
 
@@ -59,6 +59,9 @@ const OTHER_VARIABLES: [&str; 5] = [
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
 ];
+
+/// A key, and what is wrong with its value.
+pub(super) type Mistake = (&'static str, String);
 
 /// The values in force, each with the place it came from.
 #[derive(Clone, Debug)]
@@ -201,6 +204,11 @@ impl Layers {
 
     /// The typed configuration, checked.
     pub fn config(&self) -> Result<Config> {
+        let refused = |(key, why): Mistake| {
+            let origin = self.origins.get(key).map_or("default", String::as_str);
+            Error::usage(format!("{key} {why} ({origin})"))
+        };
+        words::check(|key| self.get(key)).map_err(refused)?;
         // Deserializing each section by itself lets the message name the key's origin.
         let config: Config =
             Value::Table(self.values.clone())
@@ -221,10 +229,7 @@ impl Layers {
                         error.hint(format!("set here: {}", culprit.join(", ")))
                     }
                 })?;
-        config.check().map_err(|(key, why)| {
-            let origin = self.origins.get(key).map_or("default", String::as_str);
-            Error::usage(format!("{key} {why} ({origin})"))
-        })?;
+        config.check().map_err(refused)?;
         Ok(config)
     }
 

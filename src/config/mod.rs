@@ -1,6 +1,7 @@
 //! The configuration in force: defaults, `regatta.toml`, a profile, the environment, flags.
 
 mod layers;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,11 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use layers::Mistake;
 pub use layers::{DEFAULT, FILE, Layers};
 
-use crate::bench::{Price, RuleSet, Setting};
+use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
-use crate::error::nearest;
 use crate::secret::masked_url;
 
 /// The configuration, typed.
@@ -50,8 +51,8 @@ pub struct Experiment {
     pub settings: Vec<Setting>,
     pub name: Option<String>,
     pub concurrency: usize,
-    pub backend: String,
-    pub engine: String,
+    pub backend: BackendKind,
+    pub engine: EngineKind,
     pub git: bool,
 }
 
@@ -133,7 +134,7 @@ pub struct Native {
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
 pub struct Evaluation {
     pub rules: RuleSet,
-    pub suite_backend: Option<String>,
+    pub suite_backend: Option<BackendKind>,
     #[serde(deserialize_with = "duration")]
     pub suite_timeout: Duration,
     pub after_run: bool,
@@ -157,7 +158,7 @@ pub struct Triage {
 
 impl Config {
     /// Checks what the types cannot say; the error is the key and what is wrong with it.
-    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+    fn check(&self) -> std::result::Result<(), Mistake> {
         let at_least_one = |key, value: usize| {
             if value == 0 {
                 Err((key, "must be at least 1".to_owned()))
@@ -173,38 +174,6 @@ impl Config {
         }
         if self.experiment.model.trim().is_empty() {
             return Err(("experiment.model", "is empty".to_owned()));
-        }
-        let known = |key, value: &str, known: &[&str]| {
-            if known.contains(&value) {
-                return Ok(());
-            }
-            let near = nearest(value, known.iter().copied());
-            let near = near
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
-            Err((
-                key,
-                format!(
-                    "is `{value}`, but it must be one of {}{near}",
-                    known.join(", ")
-                ),
-            ))
-        };
-        known(
-            "experiment.engine",
-            &self.experiment.engine,
-            &["upstream", "native"],
-        )?;
-        let backends: &[&str] = if self.experiment.engine == "native" {
-            &["docker", "namespace", "process", "fake"]
-        } else {
-            // modal and gcp run in clouds that nothing here can see into: no deadline, no cleaning.
-            &["docker"]
-        };
-        known("experiment.backend", &self.experiment.backend, backends)?;
-        if let Some(backend) = &self.evaluation.suite_backend {
-            let backends = ["docker", "namespace", "process"];
-            known("evaluation.suite_backend", backend, &backends)?;
         }
         at_least_one("native.pids", self.native.pids as usize)?;
         at_least_one("native.call_tries", self.native.call_tries as usize)?;

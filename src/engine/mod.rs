@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::bench::{Pair, Setting};
+use crate::bench::{BackendKind, EngineKind, Pair, Setting};
 use crate::error::Result;
 use crate::store::result::FRAMEWORK;
 use crate::store::{Event, RunDir};
@@ -40,21 +40,21 @@ pub enum Options {
 }
 
 impl Options {
-    /// The engine's name, as flags and manifests have it.
+    /// The engine.
     #[must_use]
-    pub const fn engine(&self) -> &'static str {
+    pub const fn engine(&self) -> EngineKind {
         match self {
-            Self::Upstream(_) => "upstream",
-            Self::Native(_) => "native",
+            Self::Upstream(_) => EngineKind::Upstream,
+            Self::Native(_) => EngineKind::Native,
         }
     }
 
     /// Where agents' commands run.
     #[must_use]
-    pub fn backend(&self) -> &str {
+    pub const fn backend(&self) -> BackendKind {
         match self {
-            Self::Upstream(options) => &options.backend,
-            Self::Native(options) => options.backend.name(),
+            Self::Upstream(options) => options.backend,
+            Self::Native(options) => options.backend,
         }
     }
 

@@ -7,7 +7,7 @@ use super::judge::{Judge, Judgement};
 use super::patch::{Part, Prepared, Reading, parts};
 use super::venue::{Room, exit_code, text};
 use super::{Asking, Trouble};
-use crate::bench::{Pair, TaskKey};
+use crate::bench::{Pair, RuleId, TaskKey};
 use crate::evaluation::merge::last_line;
 
 /// So many parts of a patch are asked for one by one; of more, all are mended or none.
@@ -133,7 +133,7 @@ git reset -q --hard {base} && git clean -q -fd || exit 97
     if exit_code(&output) != Some(0) {
         let why = last_line(&text(&output));
         return Err(Trouble::new(
-            "sandbox_setup",
+            RuleId::SANDBOX_SETUP,
             format!("git could not be asked whether a patch applies: {why}"),
         ));
     }

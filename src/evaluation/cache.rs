@@ -148,6 +148,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::bench::RuleId;
 
     fn key(part: &str) -> Key {
         let mut key = Key::of("suite", Some("sha256:1"), "a_task/1");
@@ -173,7 +174,7 @@ mod tests {
         let loose = || Key::of("suite", None, "a_task/1");
         assert_eq!(anew.once(loose(), done()).await.unwrap(), 3);
         assert_eq!(later.once(loose(), done()).await.unwrap(), 4);
-        let broken = async || Err::<u32, _>(Trouble::new("suite_timeout", "x"));
+        let broken = async || Err::<u32, _>(Trouble::new(RuleId::SUITE_TIMEOUT, "x"));
         assert!(cache.once(key("c"), broken()).await.is_err());
         assert_eq!(cache.once(key("c"), done()).await.unwrap(), 5);
     }

@@ -15,7 +15,7 @@ use super::merge::{self, Manner, Merge};
 use super::venue::{Room, exit_code, spec};
 use crate::error::Result;
 use crate::files;
-use crate::sandbox::{Backend, Limits};
+use crate::sandbox::{Backend, Limits, Source};
 use crate::store::manifest;
 use crate::text::one_line;
 
@@ -79,7 +79,7 @@ impl Clones {
         let Some(place) = self.place(image).filter(is_usable) else {
             return Ok(None);
         };
-        let spec = spec(String::new(), place, run, &self.limits);
+        let spec = spec(Source::Tree(place), run, &self.limits);
         let merge = async |room: &mut Room| merge::in_clone(room, patches, manner).await;
         let merged = Room::within(&spec, &self.backend, merge).await;
         if merged.is_err() {

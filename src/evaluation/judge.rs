@@ -12,18 +12,18 @@ use super::patch::{Prepared, Reading};
 use super::suite::{self, Outcome, Seen, Suite};
 use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
-use crate::bench::{Pair, TaskKey, World};
+use crate::bench::{Pair, RuleId, TaskKey, World};
 use crate::files;
 use crate::store::eval::Worth;
 
 /// How many characters of a merged patch upstream keeps.
 const SHOWN_DIFF: usize = 5000;
 /// The rule of an evaluation that only the dataset can be blamed for.
-pub const SUITE_BROKEN: &str = "suite_broken";
+pub const SUITE_BROKEN: RuleId = RuleId::SUITE_BROKEN;
 
 /// The triage rule of infrastructure that a line of output falls under, if any: it tells a download
 /// that failed from a test that did.
-pub type OfInfrastructure = dyn Fn(&str) -> Option<String> + Send + Sync;
+pub type OfInfrastructure = dyn Fn(&str) -> Option<RuleId> + Send + Sync;
 
 /// Judges pairs.
 pub struct Judge {
@@ -386,7 +386,7 @@ impl Judge {
     }
 
     /// The rule of infrastructure that the end of an output falls under.
-    fn infrastructure(&self, output: &str) -> Option<String> {
+    fn infrastructure(&self, output: &str) -> Option<RuleId> {
         let mut lines = output.lines().rev().filter(|line| !line.trim().is_empty());
         let mut last = lines.by_ref().take(LAST_LINES);
         last.find_map(|line| (self.of_infrastructure)(line))
@@ -413,7 +413,7 @@ impl Judge {
             if let Seen::Unclear(suite) = &seen
                 && let Some(rule) = self.infrastructure(&suite.output)
             {
-                return Err(Trouble::new(&rule, suite.reason.clone()));
+                return Err(Trouble::new(rule, suite.reason.clone()));
             }
             Ok(seen)
         };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::patch::Reading;
 use super::venue::{Room, text};
 use super::{RuleSet, Trouble, conflict};
+use crate::bench::RuleId;
 use crate::sandbox::CommandEnd;
 use crate::store::eval::Conflict;
 use crate::text::one_line;
@@ -12,7 +13,7 @@ use crate::text::one_line;
 /// The largest merged patch that is read.
 const MAX_MERGED: u64 = 200 << 20;
 /// The rule of a merge whose script did not come to its end.
-const MERGE_BROKEN: &str = "merge_broken";
+const MERGE_BROKEN: RuleId = RuleId::MERGE_BROKEN;
 /// The largest note of a script that is read.
 const MAX_STATUS: u64 = 10_000;
 
@@ -150,7 +151,7 @@ pub async fn in_clone(
     };
     if let Some(version) = status.lines().find_map(|line| line.strip_prefix("old: ")) {
         let text = format!("git {version} is too old, it takes 2.38");
-        return Err(Trouble::new("sandbox_setup", text));
+        return Err(Trouble::new(RuleId::SANDBOX_SETUP, text));
     }
     if status.lines().any(|line| line.starts_with("left: ")) {
         return Ok(None);

@@ -29,6 +29,7 @@ pub use judge::{Asking, Judge, Judgement, Work};
 pub use venue::Venue;
 pub use verdict::Verdict;
 
+use crate::bench::RuleId;
 use crate::error::Error;
 use crate::sandbox::SandboxError;
 
@@ -37,7 +38,7 @@ use crate::sandbox::SandboxError;
 #[error("{text}")]
 pub struct Trouble {
     /// The triage rule.
-    pub rule: String,
+    pub rule: RuleId,
     /// What happened.
     pub text: String,
     /// Whether it is the sandbox that failed, whatever ran in it.
@@ -47,9 +48,9 @@ pub struct Trouble {
 impl Trouble {
     /// Trouble of a known rule.
     #[must_use]
-    pub fn new(rule: &str, text: impl Into<String>) -> Self {
+    pub fn new(rule: RuleId, text: impl Into<String>) -> Self {
         Self {
-            rule: rule.to_owned(),
+            rule,
             text: text.into(),
             of_sandbox: false,
         }
@@ -58,7 +59,7 @@ impl Trouble {
     /// A file of the dataset that cannot be read.
     #[must_use]
     pub fn dataset(error: &Error) -> Self {
-        Self::new("dataset_file", error.to_string())
+        Self::new(RuleId::DATASET_FILE, error.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use super::merging::Merging;
 use super::suite::{Outcome, Suite};
 use super::{Judgement, RuleSet, Trouble, Verdict};
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, Pin};
+use crate::bench::{BackendKind, Pair, Pin};
 use crate::error::{Error, Result};
 use crate::store::diagnosis::Cause;
 use crate::store::eval::{
@@ -28,8 +28,8 @@ pub struct Evaluation<'a> {
     pub trial: &'a str,
     /// The rule set.
     pub rules: RuleSet,
-    /// The backend's name.
-    pub backend: &'a str,
+    /// Where the suites ran.
+    pub backend: BackendKind,
     /// See [`Note::judged_with`].
     pub judged_with: Pin,
     /// How often it was tried.
@@ -76,10 +76,10 @@ impl Evaluation<'_> {
             error: None,
             evaluated_at: Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
             regatta: Note {
-                rules: self.rules.name().to_owned(),
+                rules: self.rules,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 trial: self.trial.to_owned(),
-                backend: self.backend.to_owned(),
+                backend: self.backend,
                 judged_with: self.judged_with.clone(),
                 tries: self.tries,
                 broken_by: None,
@@ -164,7 +164,7 @@ pub fn line(pair: &Pair, record: &EvalRecord, verdict: &Verdict, took: Duration)
         at: Timestamp::now(),
         pair,
         trial: &record.regatta.trial,
-        rules: &record.regatta.rules,
+        rules: record.regatta.rules.name(),
         verdict: match verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "fail",
@@ -207,7 +207,7 @@ fn of_merge(record: &mut EvalRecord, merge: &Merging) {
     let place = if merge.in_clone {
         "clone"
     } else {
-        &note.backend
+        note.backend.name()
     };
     note.merged_in = Some(place.to_owned());
     note.conflict.clone_from(&merge.conflict);

@@ -10,6 +10,7 @@ use super::Trouble;
 use super::merge::{first_line, last_line};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
+use crate::bench::RuleId;
 
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +130,7 @@ pub async fn run(
     let output = text(&ran);
     let Some(exit_code) = exit_code(&ran) else {
         return Err(Trouble::new(
-            "suite_timeout",
+            RuleId::SUITE_TIMEOUT,
             format!(
                 "the suite did not end within {} s; its last words: {}",
                 timeout.as_secs(),
@@ -272,7 +273,7 @@ git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || e
         Some(0) => Ok(None),
         Some(1) => Ok(Some(first_line(&text(&output)))),
         _ => Err(Trouble::new(
-            "sandbox_setup",
+            RuleId::SANDBOX_SETUP,
             format!(
                 "the repository could not be reset: {}",
                 last_line(&text(&output))

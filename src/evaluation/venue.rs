@@ -1,7 +1,7 @@
 //! Where suites and merges run: sandboxes with the repository as the image has it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::bench::image::image_name;
 use crate::bench::{TaskKey, World};
 use crate::files;
 use crate::sandbox::{
-    Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Spec,
+    Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Source, Spec,
 };
 use crate::store::dataset;
 use crate::store::workspace::world_of;
@@ -57,17 +57,14 @@ impl Venue {
     /// What the outcome of a suite depends on besides the patches: the image's id. `None` where
     /// that is this machine, which changes without a sign.
     pub async fn ground(&self, task: &TaskKey) -> Option<String> {
-        match &self.backend {
-            Backend::Docker(place) => place.image_id(&image_name(task)).await,
-            Backend::Namespace(_) | Backend::Process(_) | Backend::Fake(_) => None,
-        }
+        self.backend.image_id(&image_name(task)).await
     }
 
     /// What a task's repository and tools come from: its image, or else its workspace. `None` where
     /// that cannot be read.
     pub async fn world(&self, task: &TaskKey) -> Option<World> {
-        if let Backend::Docker(place) = &self.backend {
-            return place.world(&image_name(task)).await;
+        if self.backend.has_images() {
+            return self.backend.image_world(&image_name(task)).await;
         }
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
         let digest = tokio::task::spawn_blocking(move || world_of(&workspace));
@@ -78,11 +75,10 @@ impl Venue {
     #[must_use]
     pub fn name_of(&self, world: &World) -> String {
         let digest = world.digest();
-        let rootfs = match &self.backend {
-            Backend::Docker(_) => return digest.to_owned(),
-            Backend::Namespace(place) => place.rootfs.clone(),
-            Backend::Process(_) | Backend::Fake(_) => PathBuf::new(),
-        };
+        if self.backend.has_images() {
+            return digest.to_owned();
+        }
+        let rootfs = self.backend.rootfs().unwrap_or(Path::new(""));
         format!("{} {} {digest}", self.backend.name(), rootfs.display())
     }
 
@@ -92,10 +88,7 @@ impl Venue {
         task: &TaskKey,
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), Trouble> {
-        if let Backend::Docker(place) = &self.backend {
-            place.pull(&image_name(task), note).await?;
-        }
-        Ok(())
+        Ok(self.backend.ready(&image_name(task), note).await?)
     }
 
     /// Works in a sandbox of its own, of a task that is ready.
@@ -106,9 +99,10 @@ impl Venue {
         work: impl AsyncFnOnce(&mut Room) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
-        let spec = spec(image_name(task), workspace, run, &self.limits);
+        let source = self.backend.source(image_name(task), workspace);
+        let spec = spec(source, run, &self.limits);
         Room::within(&spec, &self.backend, async |room| {
-            if !matches!(self.backend, Backend::Docker(_)) {
+            if !spec.source.is_image() {
                 let runner = self.task_dir(task).join("runner.sh");
                 let runner = files::read(&runner).map_err(|error| Trouble::dataset(&error))?;
                 let path = room.runner.clone();
@@ -122,10 +116,9 @@ impl Venue {
 
 /// What a sandbox of an evaluation is made from.
 #[must_use]
-pub fn spec(image: String, workspace: PathBuf, run: &str, limits: &Arc<Limits>) -> Spec {
+pub fn spec(source: Source, run: &str, limits: &Arc<Limits>) -> Spec {
     Spec {
-        image,
-        workspace,
+        source,
         run: run.to_owned(),
         trial: "evaluation".to_owned(),
         agent: "evaluation".to_owned(),
@@ -149,14 +142,15 @@ impl Room {
         let mut room = Self {
             base: sandbox.base().to_owned(),
             repo: format!("{home}/repo"),
-            patches: match backend {
+            patches: if backend.kind().isolates() {
+                "/patches".to_owned()
+            } else {
                 // The machine's own root is nobody's to write to.
-                Backend::Process(_) => format!("{home}/patches"),
-                _ => "/patches".to_owned(),
+                format!("{home}/patches")
             },
-            runner: match backend {
-                Backend::Docker(_) => RUNNER_OF_IMAGE.to_owned(),
-                _ => format!("{home}/runner.sh"),
+            runner: match spec.source {
+                Source::Image(_) => RUNNER_OF_IMAGE.to_owned(),
+                Source::Tree(_) => format!("{home}/runner.sh"),
             },
             sandbox,
         };

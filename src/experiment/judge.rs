@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::setup;
+use crate::bench::{BackendKind, Word};
 use crate::config::{Config, Native};
 use crate::demo;
-use crate::engine::native::BackendKind;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
 use crate::evaluation::{Judge, Venue};
 use crate::host;
-use crate::sandbox::docker::{Docker, Endpoint};
 use crate::sandbox::{Backend, Limits, namespace};
 use crate::triage::{Cause, Rules};
 
@@ -37,14 +36,14 @@ pub fn cache(reads: bool) -> Arc<Cache> {
 /// Where patches are merged without a container, if suites have one and this machine has such a
 /// place.
 pub async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
-    let (Backend::Docker(_), Some(dir)) = (suites, kept(CLONES)) else {
+    let Some(dir) = kept(CLONES).filter(|_| suites.has_images()) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {
         return Ok(None);
     }
     let backend = host::backend(BackendKind::Namespace, &native.rootfs)?;
-    let limits = Limits::of_config(native, true);
+    let limits = Limits::of_config(native, backend.kind());
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
@@ -52,37 +51,27 @@ pub async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>>
 /// run's, or the configuration's.
 pub async fn judge(
     config: &Config,
-    of_run: Option<String>,
+    of_run: Option<Word<BackendKind>>,
     rules: &Rules,
     cache: &Arc<Cache>,
 ) -> Result<Judge> {
-    let asked = config.evaluation.suite_backend.clone();
-    let name = asked.or(of_run);
-    let name = name.as_ref().unwrap_or(&config.experiment.backend);
-    let kind = BackendKind::ALL.iter().find(|(known, _)| known == name);
-    let kind = match kind {
-        Some((_, kind @ (BackendKind::Docker | BackendKind::Namespace | BackendKind::Process))) => {
-            *kind
-        }
-        _ => {
-            return Err(Error::usage(format!("no suite runs with --backend {name}"))
-                .hint("docker, namespace and process are there"));
-        }
+    let asked = config.evaluation.suite_backend.map(Word::Known);
+    let asked = asked.or(of_run);
+    let asked = asked.unwrap_or(Word::Known(config.experiment.backend));
+    let Some(kind) = asked.known().filter(|kind| kind.runs_commands()) else {
+        return Err(
+            Error::usage(format!("no suite runs with --backend {asked}"))
+                .hint("docker, namespace and process are there"),
+        );
     };
     let dataset = setup::dataset_alone(config)?;
-    match kind {
-        BackendKind::Docker => {
-            Docker::at(Endpoint::from_environment()?)?.version().await?;
-        }
-        BackendKind::Namespace => namespace::check().await?,
-        BackendKind::Process | BackendKind::Fake => {}
-    }
+    host::check(kind).await?;
     let native = &config.native;
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
             backend: host::backend(kind, &native.rootfs)?,
-            limits: Arc::new(Limits::of_config(native, kind == BackendKind::Namespace)),
+            limits: Arc::new(Limits::of_config(native, kind)),
             dataset: std::path::absolute(&dataset).unwrap_or(dataset),
             workspaces: native.workspaces.clone(),
         },

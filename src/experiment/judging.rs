@@ -8,7 +8,7 @@ use super::leftovers::reap;
 use super::news::{News, NewsSender};
 use super::present::Present;
 use super::verdicts::ToJudge;
-use crate::bench::{Pair, RuleSet, RunName};
+use crate::bench::{Pair, RuleSet, RunName, Word};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
@@ -169,8 +169,8 @@ impl Verdicts {
             news.note(format!("{}: {again}", run.name()));
         }
         let other = Pass::read_open(&run.eval_pass())?;
-        let ours = self.config.evaluation.rules.name();
-        if let Some(rules) = other.rules.filter(|rules| rules != ours) {
+        let ours = self.config.evaluation.rules;
+        if let Some(rules) = other.rules.filter(|rules| *rules != ours) {
             let name = run.name();
             let rest = hint::command(&format!("eval {name} --rules {rules}"));
             news.warn(format!(
@@ -242,10 +242,10 @@ fn note_rules(run: &RunDir, rules: RuleSet) -> Result<()> {
     let Some(mut manifest) = Manifest::read(run)? else {
         return Ok(());
     };
-    let name = rules.name().to_owned();
-    if manifest.judged_by.contains(&name) {
+    let rules = Word::Known(rules);
+    if manifest.judged_by.contains(&rules) {
         return Ok(());
     }
-    manifest.judged_by.push(name);
+    manifest.judged_by.push(rules);
     manifest.write(run)
 }

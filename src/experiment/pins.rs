@@ -203,14 +203,12 @@ impl Listening {
 
     /// The tasks whose first use an event tells of.
     fn used(&mut self, event: &Event) -> Vec<TaskKey> {
-        let native = self.config.experiment.engine == "native";
-        let on_docker = !native || self.config.experiment.backend == "docker";
-        let on_workspaces = ["namespace", "process"].contains(&&*self.config.experiment.backend);
+        let backend = self.config.experiment.backend;
         let used: Vec<TaskKey> = match event {
-            Event::ContainerCreated { image, .. } if on_docker => {
+            Event::ContainerCreated { image, .. } if backend.has_images() => {
                 self.tasks(|task| image.ends_with(&image_name(task)))
             }
-            Event::TrialStarted { pair } if native && on_workspaces => vec![pair.task.clone()],
+            Event::TrialStarted { pair } if backend.copies_workspace() => vec![pair.task.clone()],
             _ => Vec::new(),
         };
         let is_new = |task: &TaskKey| self.noted.insert(task.to_string());
@@ -256,8 +254,7 @@ impl Listening {
     }
 
     async fn world(&self, task: &TaskKey) -> Result<Option<World>> {
-        let backend = &self.config.experiment.backend;
-        if !["namespace", "process"].contains(&backend.as_str()) {
+        if !self.config.experiment.backend.copies_workspace() {
             let docker = Docker::at(Endpoint::from_environment()?)?;
             return Ok(docker.world(&image_name(task)).await);
         }

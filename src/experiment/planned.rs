@@ -8,7 +8,7 @@ use super::setup;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::config::Config;
-use crate::engine::{Options, native, upstream};
+use crate::engine::{Options, upstream};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
@@ -141,10 +141,7 @@ impl Experiment {
     /// Whether containers are made.
     #[must_use]
     pub fn uses_docker(&self) -> bool {
-        match &self.options {
-            Options::Upstream(_) => true,
-            Options::Native(options) => options.backend == native::BackendKind::Docker,
-        }
+        self.options.backend().has_images()
     }
 
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
@@ -236,13 +233,13 @@ impl Experiment {
         Ok(Manifest {
             run: run.name().clone(),
             setting,
-            engine: self.options.engine().to_owned(),
+            engine: self.options.engine().into(),
             engine_version: self
                 .upstream_version()
                 .map(|version| format!("cooperbench {version}")),
             agent: self.options.agent().to_owned(),
             model: self.config.experiment.model.clone(),
-            backend: self.options.backend().to_owned(),
+            backend: self.options.backend().into(),
             git: self.config.experiment.git,
             api_base: self.options.access().other_endpoint(),
             agent_config,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::setup;
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Pin, TaskKey, World};
+use crate::bench::{BackendKind, Pair, Pin, TaskKey, Word, World};
 use crate::config::Config;
 use crate::sandbox::docker::identity::Images;
 use crate::sandbox::docker::{Docker, Endpoint};
@@ -38,12 +38,13 @@ impl Present {
 
     /// The same with the daemon's images, where a verdict on these runs may name one.
     pub async fn for_verdicts(config: &Config, runs: &[RunDir]) -> Self {
-        let asked = config.evaluation.suite_backend.as_ref();
+        let asked = config.evaluation.suite_backend;
         let was_judged = |run: &RunDir| run.own().join("evaluations.jsonl").is_file();
         let on_docker = |run: &RunDir| {
             let of_run = || Some(Manifest::read(run).ok()??.backend);
-            let backend = asked.cloned().or_else(of_run);
-            backend.unwrap_or_else(|| config.experiment.backend.clone()) == "docker"
+            let backend = asked.map(Word::Known).or_else(of_run);
+            let kind = backend.map_or(Some(config.experiment.backend), |word| word.known());
+            kind.is_some_and(BackendKind::has_images)
         };
         let mut present = Self::of(config);
         if runs.iter().any(|run| was_judged(run) && on_docker(run)) {

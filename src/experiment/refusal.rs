@@ -1,5 +1,6 @@
 //! The first refused call of a run says what `doctor` would have said.
 
+use crate::bench::RuleId;
 use crate::engine::{Access, Options};
 use crate::runner::Event;
 use crate::runner::preflight::Refusal;
@@ -7,7 +8,11 @@ use crate::triage::{Cause, Rules};
 
 /// Calls that never got an answer are no refusals to triage, which counts what may be billed; to who
 /// set up the endpoint they are. In upstream's errors these may also be of other connections.
-const UNANSWERED: [&str; 3] = ["connection", "timeout", "malformed_response"];
+const UNANSWERED: [RuleId; 3] = [
+    RuleId::CONNECTION,
+    RuleId::TIMEOUT,
+    RuleId::MALFORMED_RESPONSE,
+];
 
 /// Waits for the first refused call.
 pub struct FirstRefusal {
@@ -38,7 +43,7 @@ impl FirstRefusal {
             return None;
         };
         let rule = self.rules.get(&diagnosis.evidence.rule)?;
-        let is_refusal = rule.refused || self.is_native && UNANSWERED.contains(&rule.id.as_str());
+        let is_refusal = rule.refused || self.is_native && UNANSWERED.contains(&rule.id);
         if self.is_told || !is_refusal || rule.cause == Cause::Agent {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bench::EngineKind;
 use crate::config::Config;
 use crate::demo;
 use crate::engine::upstream::{self, Installed};
@@ -24,7 +25,7 @@ pub fn log_tree(config: &Config) -> LogTree {
 /// The dataset's directory; the demo's is unpacked first. Upstream's CLI also needs the checkout.
 pub fn dataset(config: &Config) -> Result<PathBuf> {
     let is_builtin = |dir: &PathBuf| dir.as_os_str() == demo::BUILTIN;
-    let needs_checkout = config.experiment.engine != "native"
+    let needs_checkout = config.experiment.engine == EngineKind::Upstream
         && !config.upstream.dataset_dir.as_ref().is_some_and(is_builtin);
     if needs_checkout && !config.upstream.cooperbench_dir.is_dir() {
         return Err(no_checkout(config));
@@ -60,7 +61,7 @@ pub fn of_engine(
     prices: &PriceTable,
     dry_run: bool,
 ) -> Result<(Options, Vec<String>)> {
-    if config.experiment.engine == "native" {
+    if config.experiment.engine == EngineKind::Native {
         let faults = match &config.upstream.dataset_dir {
             Some(dir) if dir.as_os_str() == demo::BUILTIN => demo::faults(&dataset)?,
             _ => demo::Faults::default(),
@@ -86,7 +87,7 @@ pub fn of_engine(
 
 /// How the model is reached, for what needs nothing else of an engine.
 pub fn access(config: &Config) -> Result<Access> {
-    if config.experiment.engine == "native" {
+    if config.experiment.engine == EngineKind::Native {
         return native::options::access(config);
     }
     upstream::command::access_of_config(config, Installed::find(&config.upstream).ok().as_ref())

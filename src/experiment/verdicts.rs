@@ -108,7 +108,7 @@ impl Verdicts {
                 && identity(&dir)?.is_some_and(|now| pass.replaces(&surveyed.pair, &now));
             plan.again += usize::from(is_replaced);
             let own = file.as_ref().and_then(|file| file.regatta.as_ref());
-            let rules = self.config.evaluation.rules.name();
+            let rules = self.config.evaluation.rules;
             // By other rules it would be another verdict as well: that asks for --force.
             let same_rules = own.filter(|own| own.rules == rules && !is_replaced);
             let judged_with = same_rules.and_then(|own| own.judged_with.as_ref());
@@ -142,11 +142,11 @@ impl Verdicts {
     ///
     /// One by other rules is another pass: it is left as it is, or followed by a new one.
     pub fn passes(&self, runs: &[RunDir], force: bool) -> Result<Vec<Pass>> {
-        let rules = self.config.evaluation.rules.name();
+        let rules = self.config.evaluation.rules;
         let mut forced = Vec::new();
         for run in runs {
             let pass = Pass::read(&run.eval_pass())?;
-            let pass = pass.filter(|pass| pass.rules.as_deref() == Some(rules));
+            let pass = pass.filter(|pass| pass.rules.as_ref().is_some_and(|of| *of == rules));
             let pairs = if force {
                 self.finished(run)?
             } else {
@@ -163,7 +163,7 @@ impl Verdicts {
         }
         let mut passes = pass::forced(forced, Timestamp::now());
         for pass in &mut passes {
-            pass.rules = Some(rules.to_owned());
+            pass.rules = Some(rules.into());
         }
         Ok(passes)
     }

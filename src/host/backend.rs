@@ -4,13 +4,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::reaper::{dir_prefix, runtime_dir};
-use crate::engine::native::BackendKind;
+use crate::bench::BackendKind;
 use crate::error::{Error, Result};
 use crate::sandbox::docker::{Docker, Endpoint, Place};
 use crate::sandbox::group::Groups;
 use crate::sandbox::spec::HostPlace;
 use crate::sandbox::tools::Tools;
-use crate::sandbox::{Backend, fake};
+use crate::sandbox::{Backend, fake, namespace};
+
+/// Refuses a kind of sandbox that cannot be made on this machine.
+pub async fn check(kind: BackendKind) -> Result<()> {
+    match kind {
+        BackendKind::Docker => {
+            Docker::at(Endpoint::from_environment()?)?.version().await?;
+            Ok(())
+        }
+        BackendKind::Namespace => namespace::check().await,
+        BackendKind::Process | BackendKind::Fake => Ok(()),
+    }
+}
 
 /// Where sandboxes are made on this machine, with the guest's program ready.
 pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {

@@ -4,4 +4,4 @@ mod backend;
 pub mod reaper;
 pub mod redis;
 
-pub use backend::backend;
+pub use backend::{backend, check};

@@ -6,7 +6,7 @@ use super::chat::Message;
 use super::provider::Wire;
 use super::refusal::{self, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED};
 use super::wire::{Finish, finish_behind};
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 use crate::json;
 
 /// A reply.
@@ -25,7 +25,7 @@ pub(super) enum NoReply {
     Failed {
         why: String,
         /// The triage rule it falls under.
-        rule: &'static str,
+        rule: RuleId,
     },
     /// An error, which other endpoints put into the status.
     Refused {
@@ -175,7 +175,7 @@ mod tests {
         Said::of(Wire::OpenAi, &json!({"choices": [choice]}))
     }
 
-    fn rule(answer: Result<Said, NoReply>) -> &'static str {
+    fn rule(answer: Result<Said, NoReply>) -> RuleId {
         match answer.unwrap_err() {
             NoReply::Failed { rule, .. } => rule,
             other @ NoReply::Refused { .. } => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +194,7 @@ pub enum ChatError {
         /// How often it was tried.
         tries: u32,
         /// The triage rule that status and body come to.
-        rule: &'static str,
+        rule: RuleId,
         /// Whether the error was in the body of a 200.
         in_200: bool,
         /// Whether the call may be billed all the same.
@@ -212,7 +212,7 @@ pub enum ChatError {
         /// How often it was tried.
         tries: u32,
         /// The triage rule it falls under.
-        rule: &'static str,
+        rule: RuleId,
         /// Whether it, or an earlier try, may be billed with tokens that are not known.
         may_be_billed: bool,
     },
@@ -230,7 +230,7 @@ pub enum ChatError {
     #[error("{error}")]
     Recorded {
         /// The rule it fell under.
-        rule: String,
+        rule: RuleId,
         /// The error's text.
         error: String,
         /// Whether the call may be billed.

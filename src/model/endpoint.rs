@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::refusal::{self, MALFORMED};
 pub(super) use failure::Failure;
 
+use crate::bench::RuleId;
 use crate::json;
 use crate::secret::{Mask, Secret};
 
@@ -60,6 +61,7 @@ impl Endpoint {
     fn refused(&self, status: u16, body: &[u8], asked: Asked) -> Failure {
         let text = String::from_utf8_lossy(body);
         let rule = refusal::rule_of(status, &text);
+        let refusing = self.refusing(status, &rule, &text);
         let failure = Failure::Status {
             status,
             rule,
@@ -68,7 +70,7 @@ impl Endpoint {
             retry_after: None,
             in_200: false,
             began: false,
-            refusing: self.refusing(status, rule, &text),
+            refusing,
         };
         failure.resetting(&text, asked, Timestamp::now())
     }
@@ -77,6 +79,7 @@ impl Endpoint {
     pub fn refused_in_200(&self, status: u16, body: &Value, asked: Asked) -> Failure {
         let said = refusal::beside_the_reply(body).to_string();
         let rule = refusal::rule_of(status, &said);
+        let refusing = self.refusing(status, &rule, &said);
         let failure = Failure::Status {
             status,
             rule,
@@ -85,16 +88,16 @@ impl Endpoint {
             retry_after: None,
             in_200: true,
             began: refusal::began(body),
-            refusing: self.refusing(status, rule, &said),
+            refusing,
         };
         failure.resetting(&said, asked, Timestamp::now())
     }
 
-    fn refusing(&self, status: u16, rule: &str, body: &str) -> String {
+    fn refusing(&self, status: u16, rule: &RuleId, body: &str) -> String {
         match status {
             // These are about who asks, and when, and of what stands before the model's server.
             401 | 402 | 404 | 407 | 408 | 413 | 429 | 502..=504 | 529 => String::new(),
-            _ if rule == refusal::BAD_REQUEST => self.hide(&refusal::that_may_refuse_fields(body)),
+            _ if *rule == refusal::BAD_REQUEST => self.hide(&refusal::that_may_refuse_fields(body)),
             400 | 422 => self.hide(&refusal::that_refuses_fields(body)),
             _ => self.hide(&refusal::that_refuses_marked_fields(body)),
         }
@@ -138,7 +141,7 @@ impl Endpoint {
     }
 
     /// A response that is none, with the beginning of its body.
-    pub fn malformed(&self, why: String, body: &[u8], rule: &'static str) -> Failure {
+    pub fn malformed(&self, why: String, body: &[u8], rule: RuleId) -> Failure {
         Failure::Malformed {
             why,
             body: self.excerpt(body),

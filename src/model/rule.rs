@@ -1,18 +1,20 @@
 //! The triage rule that a failed call falls under.
 
 use super::chat::ChatError;
+use crate::bench::RuleId;
 
 impl ChatError {
     /// The id of the triage rule that it falls under, as `src/triage/rules.toml` has it.
     #[must_use]
-    pub fn rule(&self) -> &str {
+    pub fn rule(&self) -> RuleId {
         match self {
-            Self::Unreachable { .. } => "connection",
-            Self::TimedOut { .. } => "timeout",
-            Self::Malformed { rule, .. } | Self::Status { rule, .. } => rule,
-            Self::Replay { .. } => "replay",
-            Self::Recorded { rule, .. } => rule,
-            Self::Tape { .. } => "host_io",
+            Self::Unreachable { .. } => RuleId::CONNECTION,
+            Self::TimedOut { .. } => RuleId::TIMEOUT,
+            Self::Malformed { rule, .. }
+            | Self::Status { rule, .. }
+            | Self::Recorded { rule, .. } => rule.clone(),
+            Self::Replay { .. } => RuleId::REPLAY,
+            Self::Tape { .. } => RuleId::HOST_IO,
         }
     }
 }
@@ -79,9 +81,9 @@ mod tests {
                 _ => None,
             };
             for rule in [
-                Some(rule),
-                refusal::at_first(rule),
-                refusal::later(rule),
+                Some(rule.clone()),
+                refusal::at_first(&rule),
+                refusal::later(&rule),
                 of_status,
             ] {
                 let line = rule.map(|rule| format!("id = \"{rule}\""));
@@ -94,11 +96,11 @@ mod tests {
     #[test]
     fn a_recorded_failure_keeps_its_rule() {
         let error = ChatError::Recorded {
-            rule: "authentication".to_owned(),
+            rule: RuleId::AUTHENTICATION,
             error: "401".to_owned(),
             may_be_billed: false,
         };
-        assert_eq!(error.rule(), "authentication");
+        assert_eq!(error.rule(), RuleId::AUTHENTICATION);
         assert_eq!(error.to_string(), "401");
     }
 }

@@ -3,6 +3,7 @@
 use super::grounds;
 use super::setting::{Said, setting_by};
 use super::summary::{Summary, Trials};
+use crate::bench::EngineKind;
 use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::store::RunDir;
@@ -61,7 +62,7 @@ impl Summary {
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
         // Our own engine's results have costs of the price that its run had.
         if let Some(manifest) = manifest
-            && manifest.engine == "native"
+            && manifest.engine == EngineKind::Native
             && summary.headline_cost.usd > 0.0
         {
             summary.priced_as.extend(manifest.priced_as.clone());

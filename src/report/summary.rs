@@ -12,7 +12,7 @@ use super::statistics::{self, Difference, Rate};
 use super::time_limit::TimeLimit;
 use crate::bench::cost::Cost;
 use crate::bench::setting::RunSetting;
-use crate::bench::{Pair, RunName, Setting, Usage};
+use crate::bench::{Pair, RuleId, RunName, Setting, Usage};
 use crate::evaluation::Verdict;
 use crate::model::price::Total;
 use crate::store::LedgerEntry;
@@ -139,7 +139,7 @@ pub struct PairLine {
     /// Why it did not finish, or not pass.
     pub why: Option<String>,
     /// The rule that decided.
-    pub rule: Option<String>,
+    pub rule: Option<RuleId>,
     /// Where the text of `why` stands, where it is an error's.
     pub source: Option<String>,
     /// Whether the result names a cost, be it zero.
@@ -488,7 +488,7 @@ impl Summary {
                 .and_then(|it| it.regatta.as_ref());
             line.rule = own.map(|own| match &own.broken_by {
                 Some(broken) => broken.rule.clone(),
-                None => eval::MERGE_CONFLICT.to_owned(),
+                None => eval::MERGE_CONFLICT,
             });
             line.why = Some(why.clone());
             line.source = Some("eval.json".to_owned());
@@ -522,7 +522,8 @@ impl Summary {
             }
             line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
             let own = file.regatta.as_ref();
-            line.rules = Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.clone()));
+            line.rules =
+                Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.to_string()));
         }
     }
 

@@ -444,7 +444,7 @@ fn cut_off(summary: &Summary) -> String {
     let mut out = String::new();
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in &summary.lines {
-        let is_cut = line.outcome == Outcome::Missing && line.rule.as_deref() == Some(RULE);
+        let is_cut = line.outcome == Outcome::Missing && line.rule == Some(RULE);
         if let Some(why) = line.why.as_deref().filter(|_| is_cut) {
             reasons.entry(why).or_default().push(&line.pair);
         }

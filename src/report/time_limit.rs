@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::summary::Summary;
+use crate::bench::RuleId;
 use crate::store::result::TIME_LIMIT;
 use crate::store::{AgentRecord, LedgerEntry};
 use crate::survey::{Standing, Surveyed};
@@ -19,7 +20,7 @@ pub struct TimeLimit {
 }
 
 /// The rule of a trial whose container outlived the time limit.
-const RULE: &str = "task_timeout";
+const RULE: RuleId = RuleId::TASK_TIMEOUT;
 
 impl TimeLimit {
     /// Counts the trials of the ledger, and results that it does not have.

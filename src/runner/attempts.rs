@@ -9,8 +9,7 @@ use tokio::sync::watch;
 
 use super::watching::Running;
 use super::{Event, Interrupt, Plan, Policy, RunEnd, Sink, backoff};
-use crate::agent::SANDBOX_ENDED;
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, RuleId, Setting};
 use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
 use crate::error::Result;
 use crate::executor::Executor;
@@ -126,7 +125,7 @@ impl Runner {
     fn ended_before(&self, plan: &Plan) -> Vec<Pair> {
         let ended = |agent: &AgentRecord| {
             let error = agent.error.as_deref().and_then(parse_harness_error);
-            error.is_some_and(|(rule, _)| rule == SANDBOX_ENDED)
+            error.is_some_and(|(rule, _)| rule == RuleId::SANDBOX_ENDED)
         };
         // Trials that came to a result are another story: only those since the last one count.
         let is_open = |entry: &&LedgerEntry| entry.void || entry.diagnosis.is_some();

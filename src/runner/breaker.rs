@@ -134,7 +134,7 @@ fn error_of(finding: &Finding, text: &str) -> Option<String> {
             text => text,
         }),
         Finding::Failed(diagnosis) | Finding::OnlyLooksFinished(diagnosis) => {
-            (diagnosis.cause != Cause::Agent).then(|| diagnosis.evidence.rule.clone())
+            (diagnosis.cause != Cause::Agent).then(|| diagnosis.evidence.rule.to_string())
         }
     }
 }
@@ -150,10 +150,16 @@ fn normalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::RuleId;
     use crate::triage::Diagnosis;
 
-    fn failed(cause: Cause, rule: &str) -> Finding {
-        Finding::Failed(Diagnosis::new(cause, rule, "agent.error", "text"))
+    fn failed(cause: Cause, rule: &'static str) -> Finding {
+        Finding::Failed(Diagnosis::new(
+            cause,
+            RuleId::of(rule),
+            "agent.error",
+            "text",
+        ))
     }
 
     #[test]

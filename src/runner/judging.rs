@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Interrupt, backoff};
-use crate::bench::Pair;
 use crate::bench::setting::Tree;
+use crate::bench::{Pair, RuleId};
 use crate::engine::Stop;
 use crate::error::{Error, Result};
 use crate::evaluation::patch::Reading;
@@ -198,7 +198,7 @@ impl Judging {
             tree: one.tree,
             trial: &one.record.trial,
             rules: self.judge.rules,
-            backend: self.judge.venue.backend.name(),
+            backend: self.judge.venue.backend.kind(),
             judged_with,
             tries,
             cause: &|rule| self.cause(rule),
@@ -236,7 +236,9 @@ impl Judging {
             took,
         });
         let daemon_gone = match trouble(&judged) {
-            Some(trouble) if trouble.rule == "daemon_unreachable" => Some(trouble.text.clone()),
+            Some(trouble) if trouble.rule == RuleId::DAEMON_UNREACHABLE => {
+                Some(trouble.text.clone())
+            }
             _ => None,
         };
         let settled = match &judged {
@@ -271,7 +273,7 @@ impl Judging {
         let read = |path: &Path| -> std::result::Result<Vec<u8>, Trouble> {
             let bytes = files::read_up_to(path, MAX_PATCH);
             let bytes =
-                bytes.map_err(|error| Trouble::new("patch_unreadable", error.to_string()))?;
+                bytes.map_err(|error| Trouble::new(RuleId::PATCH_UNREADABLE, error.to_string()))?;
             Ok(bytes.unwrap_or_default())
         };
         let features: Vec<Option<u64>> = if one.tree.is_solo() {
@@ -299,7 +301,7 @@ impl Judging {
     }
 
     fn is_worth_another(&self, trouble: &Trouble) -> bool {
-        self.cause(&trouble.rule) == Cause::Infra && trouble.rule != "daemon_unreachable"
+        self.cause(&trouble.rule) == Cause::Infra && trouble.rule != RuleId::DAEMON_UNREACHABLE
     }
 
     fn append(

@@ -28,7 +28,7 @@ impl Limit {
     pub fn of(diagnosis: &Diagnosis, now: Timestamp) -> Option<Self> {
         let resets_at = diagnosis.resets_at.filter(|at| *at > now)?;
         (diagnosis.cause == Cause::Limit).then(|| Self {
-            rule: diagnosis.evidence.rule.clone(),
+            rule: diagnosis.evidence.rule.to_string(),
             text: diagnosis.evidence.text.clone(),
             resets_at,
         })

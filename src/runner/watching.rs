@@ -9,7 +9,7 @@ use super::breaker::{Breaker, Trip};
 use super::limit::Limit;
 use super::spending::Underway;
 use super::{Event, Interrupt, Runner, record};
-use crate::bench::Pair;
+use crate::bench::{Pair, RuleId};
 use crate::engine::Stop;
 use crate::error::Result;
 use crate::store::scan::Watch;
@@ -111,7 +111,7 @@ impl Runner {
                 // Cut off, whatever it says: upstream records a killed command as an empty one.
                 judged.finding = Finding::OnlyLooksFinished(Diagnosis::new(
                     Cause::Infra,
-                    "cut_off",
+                    RuleId::CUT_OFF,
                     "regatta",
                     "written after the engine began to be ended",
                 ));

@@ -21,8 +21,9 @@ use std::time::Duration;
 pub use crate::guest::call::{Answer, Call, Callee};
 pub use crate::guest::frame::CommandEnd;
 pub use channel::Output;
-pub use spec::{Backend, Limits, Repository, Spec};
+pub use spec::{Backend, Limits, Repository, Source, Spec};
 
+use crate::bench::RuleId;
 use crate::guest::order::Order;
 use channel::{Broken, Channel};
 
@@ -108,18 +109,18 @@ pub enum StartFailure {
 impl SandboxError {
     /// The triage rule that it falls under.
     #[must_use]
-    pub const fn rule(&self) -> &'static str {
+    pub const fn rule(&self) -> RuleId {
         match self {
             Self::Start { cause, .. } => match cause {
-                StartFailure::Image => "image_pull",
-                StartFailure::Repo => "sandbox_setup",
-                StartFailure::NoRepo => "repository_unusable",
-                StartFailure::Other => "sandbox_start",
+                StartFailure::Image => RuleId::IMAGE_PULL,
+                StartFailure::Repo => RuleId::SANDBOX_SETUP,
+                StartFailure::NoRepo => RuleId::REPOSITORY_UNUSABLE,
+                StartFailure::Other => RuleId::SANDBOX_START,
             },
-            Self::Died { oom: true, .. } => "container_oom",
-            Self::Died { .. } | Self::Crippled(_) => "container_lost",
-            Self::DaemonUnreachable { .. } => "daemon_unreachable",
-            Self::Refused(_) => "sandbox_refused",
+            Self::Died { oom: true, .. } => RuleId::CONTAINER_OOM,
+            Self::Died { .. } | Self::Crippled(_) => RuleId::CONTAINER_LOST,
+            Self::DaemonUnreachable { .. } => RuleId::DAEMON_UNREACHABLE,
+            Self::Refused(_) => RuleId::SANDBOX_REFUSED,
         }
     }
 
@@ -171,15 +172,25 @@ impl Sandbox {
             let home = guest.workspace();
             (Body::Process(Box::new(guest)), channel, home)
         };
-        let (body, channel, home) = match backend {
-            Backend::Fake(script) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
-            Backend::Docker(place) => {
-                let (container, channel) = place.start(spec).await?;
+        let (body, channel, home) = match (backend, &spec.source) {
+            (Backend::Fake(script), _) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
+            (Backend::Docker(place), Source::Image(image)) => {
+                let (container, channel) = place.start(spec, image).await?;
                 let body = Body::Container(Box::new(container));
                 (body, channel, WORKSPACE.to_owned())
             }
-            Backend::Namespace(place) => of_guest(namespace::start(place, spec).await?),
-            Backend::Process(place) => of_guest(process::start(place, spec).await?),
+            (Backend::Namespace(place), Source::Tree(tree)) => {
+                of_guest(namespace::start(place, spec, tree).await?)
+            }
+            (Backend::Process(place), Source::Tree(tree)) => {
+                of_guest(process::start(place, spec, tree).await?)
+            }
+            (Backend::Docker(_) | Backend::Namespace(_) | Backend::Process(_), other) => {
+                let name = backend.name();
+                return Err(SandboxError::start(format!(
+                    "{name} starts nothing from {other:?}"
+                )));
+            }
         };
         let mut real = Real {
             body,
@@ -380,7 +391,7 @@ impl Real {
 
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
-        let has_image = matches!(self.body, Body::Container(_));
+        let has_image = spec.source.is_image();
         let script = match spec.repository {
             Repository::ForAgent => {
                 repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path)

@@ -1,5 +1,6 @@
 //! A guest as a child process of ours: of a namespace, or with no isolation at all.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -35,16 +36,20 @@ pub struct Guest {
     group: Option<Group>,
 }
 
-/// Starts a guest without isolation, over a copy of the workspace.
+/// Starts a guest without isolation, over a copy of a tree.
 ///
 /// Its commands are ordinary processes of this user: they can read, change and end whatever the
 /// user can. For harmless fixtures only.
-pub async fn start(place: &HostPlace, spec: &Spec) -> Result<(Guest, Channel), SandboxError> {
+pub async fn start(
+    place: &HostPlace,
+    spec: &Spec,
+    tree: &Path,
+) -> Result<(Guest, Channel), SandboxError> {
     let dir = tempfile::Builder::new()
         .prefix("workspace-")
         .tempdir_in(place.tools.dir())
         .map_err(SandboxError::start)?;
-    files::copy_tree(&spec.workspace, &dir.path().join("repo")).map_err(SandboxError::start)?;
+    files::copy_tree(tree, &dir.path().join("repo")).map_err(SandboxError::start)?;
     let tools = place.tools.dir().display().to_string();
     let door = Door::without_file().map_err(SandboxError::start)?;
     let mut words = place.tools.command(&tools, GUEST_COMMAND);

@@ -1,25 +1,25 @@
 //! What a sandbox is made from, and where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::SandboxError;
 use super::docker::Place as DockerPlace;
 use super::fake::Script;
 use super::group::Groups;
 use super::tools::Tools;
+use crate::bench::{BackendKind, World};
 use crate::config;
 
 /// What one agent's sandbox is made from.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// The image of the task, for Docker.
-    pub image: String,
-    /// A directory with the task's repository, for the backends without images.
-    pub workspace: PathBuf,
+    /// Where its repository comes from; [`Backend::source`] says which of the two.
+    pub source: Source,
     /// The run, for the label.
     pub run: String,
     /// The trial, for the label.
@@ -36,6 +36,23 @@ pub struct Spec {
     pub limits: Arc<Limits>,
     /// What becomes of the repository before the first command.
     pub repository: Repository,
+}
+
+/// Where a sandbox's repository comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An image by its name, with the tools and the runner of its task.
+    Image(String),
+    /// A directory of this machine with the repository, which is copied.
+    Tree(PathBuf),
+}
+
+impl Source {
+    /// Whether it is an image.
+    #[must_use]
+    pub const fn is_image(&self) -> bool {
+        matches!(self, Self::Image(_))
+    }
 }
 
 /// What becomes of a sandbox's repository before its first command.
@@ -79,7 +96,8 @@ impl Limits {
     /// The limits that a configuration means; a namespace has a limit of memory and no network where
     /// nothing is said.
     #[must_use]
-    pub fn of_config(native: &config::Native, is_namespace: bool) -> Self {
+    pub fn of_config(native: &config::Native, kind: BackendKind) -> Self {
+        let is_namespace = kind == BackendKind::Namespace;
         Self {
             memory_bytes: native
                 .memory_gb
@@ -138,14 +156,74 @@ impl Backend {
         }
     }
 
+    /// What kind of backend it is.
+    #[must_use]
+    pub const fn kind(&self) -> BackendKind {
+        match self {
+            Self::Docker(_) => BackendKind::Docker,
+            Self::Namespace(_) => BackendKind::Namespace,
+            Self::Process(_) => BackendKind::Process,
+            Self::Fake(_) => BackendKind::Fake,
+        }
+    }
+
     /// Its name in flags and files.
     #[must_use]
     pub const fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Whether sandboxes are made from images.
+    #[must_use]
+    pub const fn has_images(&self) -> bool {
+        self.kind().has_images()
+    }
+
+    /// What a sandbox of a task is made from, of the two that a task may have.
+    #[must_use]
+    pub fn source(&self, image: String, tree: PathBuf) -> Source {
+        if self.has_images() {
+            Source::Image(image)
+        } else {
+            Source::Tree(tree)
+        }
+    }
+
+    /// Pulls an image that is not there, where there are images; `note` is told how it goes on.
+    pub async fn ready(
+        &self,
+        image: &str,
+        note: &(dyn Fn(String) + Sync),
+    ) -> Result<(), SandboxError> {
         match self {
-            Self::Docker(_) => "docker",
-            Self::Namespace(_) => "namespace",
-            Self::Process(_) => "process",
-            Self::Fake(_) => "fake",
+            Self::Docker(place) => place.pull(image, note).await,
+            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => Ok(()),
+        }
+    }
+
+    /// The id of an image that is there; it names the image's very content.
+    pub async fn image_id(&self, image: &str) -> Option<String> {
+        match self {
+            Self::Docker(place) => place.image_id(image).await,
+            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
+        }
+    }
+
+    /// What names an image that is there, for those who look at it later.
+    pub async fn image_world(&self, image: &str) -> Option<World> {
+        match self {
+            Self::Docker(place) => place.world(image).await,
+            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
+        }
+    }
+
+    /// The directory that sandboxes see as their root file system, where it is not an image's and
+    /// not simply this machine's.
+    #[must_use]
+    pub fn rootfs(&self) -> Option<&Path> {
+        match self {
+            Self::Namespace(place) => Some(&place.rootfs),
+            Self::Docker(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
 }

@@ -8,13 +8,13 @@ use super::ledger::CUT_OFF;
 use super::{Cause, Diagnosis, Ledger, LedgerEntry};
 use crate::bench::dataset::in_hand;
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Setting, Spending};
+use crate::bench::{Pair, RuleId, Setting, Spending};
 
 /// Why a trial has no result that was running when regatta died.
 pub const DIED: &str = "regatta itself ended in this attempt";
 
 /// The rule of a trial that was ended before it had a result.
-pub const RULE: &str = "cut_off";
+pub const RULE: RuleId = RuleId::CUT_OFF;
 
 /// What the trials of a run are told by.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::bench::RuleId;
 use crate::text::head_and_tail;
 
 /// Whose failure it was.
@@ -45,7 +46,7 @@ impl fmt::Display for Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The rule that decided, by its id.
-    pub rule: String,
+    pub rule: RuleId,
     /// Where the text came from, e.g. `agents.agent1.error`.
     pub source: String,
     /// The text; of one of more than [`Evidence::MAX_CHARS`] characters its head and its tail.
@@ -58,9 +59,9 @@ impl Evidence {
 
     /// Evidence with its text cut to size.
     #[must_use]
-    pub fn new(rule: &str, source: &str, text: &str) -> Self {
+    pub fn new(rule: RuleId, source: &str, text: &str) -> Self {
         Self {
-            rule: rule.to_owned(),
+            rule,
             source: source.to_owned(),
             text: head_and_tail(text.trim(), Self::MAX_CHARS),
         }
@@ -94,7 +95,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// A diagnosis.
     #[must_use]
-    pub fn new(cause: Cause, rule: &str, source: &str, text: &str) -> Self {
+    pub fn new(cause: Cause, rule: RuleId, source: &str, text: &str) -> Self {
         Self {
             cause,
             evidence: Evidence::new(rule, source, text),

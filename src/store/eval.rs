@@ -14,7 +14,7 @@ pub use told::{flags, some, why_not};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;
-use crate::bench::Pin;
+use crate::bench::{BackendKind, Pin, RuleId, RuleSet, Word};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::json;
@@ -140,7 +140,7 @@ pub struct FeatureSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Own {
     /// The rule set.
-    pub rules: String,
+    pub rules: Word<RuleSet>,
     /// The trial that was judged.
     pub trial: String,
     /// What broke the evaluation.
@@ -228,13 +228,13 @@ pub struct FeatureRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// The rule set: results of different ones are not comparable.
-    pub rules: String,
+    pub rules: RuleSet,
     /// The version of regatta.
     pub version: String,
     /// The trial that was judged.
     pub trial: String,
     /// Where the suites ran.
-    pub backend: String,
+    pub backend: BackendKind,
     /// Where the patches were merged: a backend, or `clone`, without the task's own sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_in: Option<String>,
@@ -277,7 +277,7 @@ pub struct Broken {
     /// The cause.
     pub cause: Cause,
     /// The triage rule.
-    pub rule: String,
+    pub rule: RuleId,
 }
 
 /// The verdict on one feature.
@@ -385,7 +385,7 @@ impl Worth {
 
 /// What stands for a rule where nothing broke and yet there is no verdict: a merge that 0.0.11's rules
 /// cannot make.
-pub const MERGE_CONFLICT: &str = "merge_conflict";
+pub const MERGE_CONFLICT: RuleId = RuleId::of("merge_conflict");
 /// What a pass becomes that is none when looked at strictly.
 const VOID: &str = "void";
 /// The outcome of a suite that passed.

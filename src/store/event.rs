@@ -253,6 +253,7 @@ mod as_texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::RuleId;
     use crate::bench::{TaskKey, Usage};
     use crate::json;
     use crate::store::Cause;
@@ -381,10 +382,20 @@ mod tests {
 
     fn of_trials() -> Vec<Event> {
         let text = "429: \"slow\ndown\" \u{1b}[1m…";
-        let diagnosis = Diagnosis::new(Cause::Infra, "rate_limited", "agents.agent1.error", text);
+        let diagnosis = Diagnosis::new(
+            Cause::Infra,
+            RuleId::of("rate_limited"),
+            "agents.agent1.error",
+            text,
+        );
         let limited = Diagnosis {
             resets_at: Some(reset()),
-            ..Diagnosis::new(Cause::Limit, "quota", "agent.error", "out of quota")
+            ..Diagnosis::new(
+                Cause::Limit,
+                RuleId::of("quota"),
+                "agent.error",
+                "out of quota",
+            )
         };
         vec![
             ended(Some(diagnosis), None, None),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::RunDir;
-use crate::bench::{Pair, Pin, RunName, Setting};
+use crate::bench::{BackendKind, EngineKind, Pair, Pin, RuleSet, RunName, Setting, Word};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::json;
@@ -23,8 +23,8 @@ pub struct Manifest {
     pub run: RunName,
     /// Its setting.
     pub setting: Setting,
-    /// `upstream` or `native`.
-    pub engine: String,
+    /// The engine.
+    pub engine: Word<EngineKind>,
     /// The version of the engine's tool, e.g. cooperbench `0.0.11`; `None` when it was not asked.
     pub engine_version: Option<String>,
     /// The agent framework that runs.
@@ -32,7 +32,7 @@ pub struct Manifest {
     /// The model, as passed on.
     pub model: String,
     /// The sandbox's backend.
-    pub backend: String,
+    pub backend: Word<BackendKind>,
     /// Whether the agents of a pair share a git remote.
     #[serde(default)]
     pub git: bool,
@@ -68,7 +68,7 @@ pub struct Manifest {
     pub created_at: jiff::Timestamp,
     /// The rule sets that its pairs were judged by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub judged_by: Vec<String>,
+    pub judged_by: Vec<Word<RuleSet>>,
     /// What was changed since, with `--accept-changes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Accepted>,
@@ -110,7 +110,7 @@ impl Manifest {
         let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let fields = [
             ("setting", old.setting.to_string(), self.setting.to_string()),
-            ("engine", old.engine.clone(), self.engine.clone()),
+            ("engine", old.engine.to_string(), self.engine.to_string()),
             (
                 "engine version",
                 show(&old.engine_version),
@@ -118,7 +118,7 @@ impl Manifest {
             ),
             ("agent", old.agent.clone(), self.agent.clone()),
             ("model", old.model.clone(), self.model.clone()),
-            ("backend", old.backend.clone(), self.backend.clone()),
+            ("backend", old.backend.to_string(), self.backend.to_string()),
             ("git", old.git.to_string(), self.git.to_string()),
             ("api base", show(&old.api_base), show(&self.api_base)),
             (
@@ -172,4 +172,51 @@ pub fn digest(bytes: &[u8]) -> String {
 pub fn digest_of_pairs(pairs: &[Pair]) -> String {
     let lines: Vec<String> = pairs.iter().map(ToString::to_string).collect();
     digest(lines.join("\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(engine: &str, backend: &str, judged_by: &[&str]) -> Value {
+        json!({
+            "run": "gull-solo", "setting": "solo", "engine": engine, "engine_version": null,
+            "agent": "regatta", "model": "openai/m", "backend": backend, "git": false,
+            "api_base": null, "agent_config": null, "subset": "lite", "subset_digest": "0",
+            "pairs": [], "prices": "regatta", "regatta": "0.1.0",
+            "created_at": "2026-01-01T00:00:00Z", "judged_by": judged_by,
+        })
+    }
+
+    #[test]
+    fn the_words_of_a_manifest_are_the_names() {
+        let rules: Vec<&str> = RuleSet::ALL.into_iter().map(RuleSet::name).collect();
+        for engine in EngineKind::ALL {
+            for backend in BackendKind::ALL {
+                let text = written(engine.name(), backend.name(), &rules);
+                let manifest: Manifest = serde_json::from_value(text.clone()).unwrap();
+                assert!(manifest.engine == engine && manifest.backend == backend);
+                assert_eq!(serde_json::to_value(manifest).unwrap(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_other_programs_and_versions_are_read_and_kept() {
+        let text = written("swarm", "modal", &["0.1.7"]);
+        let manifest: Manifest = serde_json::from_value(text.clone()).unwrap();
+        assert_eq!(
+            (manifest.engine.known(), manifest.backend.known()),
+            (None, None)
+        );
+        let now = serde_json::from_value(written("native", "docker", &[])).unwrap();
+        let changes = Manifest::changes_from(&now, &manifest);
+        assert_eq!(
+            changes,
+            ["engine: swarm → native", "backend: modal → docker"]
+        );
+        assert_eq!(serde_json::to_value(manifest).unwrap(), text);
+    }
 }

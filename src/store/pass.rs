@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::Pair;
+use crate::bench::{Pair, RuleSet, Word};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -25,7 +25,7 @@ pub struct Pass {
     pub closed_at: Option<Timestamp>,
     /// The rule set, of a pass that judges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rules: Option<String>,
+    pub rules: Option<Word<RuleSet>>,
     /// The pairs that it covers.
     pub pairs: Vec<Covered>,
 }

@@ -17,7 +17,7 @@ use super::diagnosis::{Cause, Evidence};
 use super::manifest::digest;
 use super::moment::Moment;
 use super::tokens::AgentTokens;
-use crate::bench::{Usage, believable_cost, believable_seconds};
+use crate::bench::{RuleId, Usage, believable_cost, believable_seconds};
 use crate::files;
 use crate::json;
 use status::OfAll;
@@ -179,14 +179,15 @@ const HARNESS: &str = "regatta/";
 
 /// An error of our own engine, which knows the triage rule that it falls under.
 #[must_use]
-pub fn harness_error(rule: &str, text: &str) -> String {
+pub fn harness_error(rule: &RuleId, text: &str) -> String {
     format!("{HARNESS}{rule}: {text}")
 }
 
 /// The rule and the text of an error that [`harness_error`] wrote.
 #[must_use]
-pub fn parse_harness_error(error: &str) -> Option<(&str, &str)> {
-    error.strip_prefix(HARNESS)?.split_once(": ")
+pub fn parse_harness_error(error: &str) -> Option<(RuleId, &str)> {
+    let (rule, text) = error.strip_prefix(HARNESS)?.split_once(": ")?;
+    Some((rule.into(), text))
 }
 
 /// Reads the result at `path`.

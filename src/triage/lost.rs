@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Cause, Diagnosis};
+use crate::bench::RuleId;
 use crate::store::TrialRecord;
 use crate::store::event::Lost;
 use crate::store::events::{ContainerFacts, LostContainer, MARKER};
@@ -83,7 +84,14 @@ pub fn in_trajectory(trajectory: &Trajectory, facts: &ContainerFacts) -> Option<
         .take(2)
         .collect();
     let dead = outputs.len() == 2 && outputs.iter().all(|output| DAEMON_WORDS.is_match(output));
-    dead.then(|| Diagnosis::new(Cause::Infra, "container_lost", "trajectory", outputs[0]))
+    dead.then(|| {
+        Diagnosis::new(
+            Cause::Infra,
+            RuleId::CONTAINER_LOST,
+            "trajectory",
+            outputs[0],
+        )
+    })
 }
 
 /// Whether a patch is the daemon's words, or ours, instead of a patch.
@@ -94,15 +102,16 @@ pub fn in_patch(patch: &str, facts: &ContainerFacts) -> Option<Diagnosis> {
     }
     DAEMON_WORDS
         .is_match(patch)
-        .then(|| Diagnosis::new(Cause::Infra, "container_lost", "patch", patch))
+        .then(|| Diagnosis::new(Cause::Infra, RuleId::CONTAINER_LOST, "patch", patch))
 }
 
 fn of_fact(id: &str, LostContainer { lost, .. }: &LostContainer) -> Diagnosis {
     let Lost { reason, detail } = lost;
     let rule = match reason.as_str() {
-        "task_timeout" | "daemon_unreachable" => reason.as_str(),
-        "oom" => "container_oom",
-        _ => "container_lost",
+        "task_timeout" => RuleId::TASK_TIMEOUT,
+        "daemon_unreachable" => RuleId::DAEMON_UNREACHABLE,
+        "oom" => RuleId::CONTAINER_OOM,
+        _ => RuleId::CONTAINER_LOST,
     };
     let text = format!("container {}: {}", &id[..12.min(id.len())], detail);
     Diagnosis::new(Cause::Infra, rule, "docker", &text)
@@ -193,7 +202,7 @@ mod tests {
         let dead = trajectory(&["ok".to_owned(), gone(), gone()]);
         assert_eq!(
             in_trajectory(&dead, &facts).unwrap().evidence.rule,
-            "container_lost"
+            RuleId::CONTAINER_LOST
         );
         assert!(in_patch(&gone(), &facts).is_some());
     }
@@ -224,7 +233,7 @@ mod tests {
             .insert(id, container("task_timeout", "2026-01-01T10:00:30"));
         assert_eq!(
             in_trajectory(&marked, &facts).unwrap().evidence.rule,
-            "task_timeout"
+            RuleId::TASK_TIMEOUT
         );
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::notice::{leading_classes, unframed};
 use super::{Asked, Cause};
+use crate::bench::RuleId;
 use crate::error::{Error, Result};
 use crate::model::refusal::{Words, are_of_the_endpoint};
 use crate::text::{searched, users_regex};
@@ -28,7 +29,7 @@ pub struct Rules {
 )]
 pub struct Rule {
     /// Its stable name.
-    pub id: String,
+    pub id: RuleId,
     /// The cause it gives.
     pub cause: Cause,
     /// What happened, in a sentence.
@@ -106,7 +107,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "they are keys of a file")]
 struct FileRule {
-    id: String,
+    id: RuleId,
     cause: Cause,
     #[serde(default)]
     exception: Vec<String>,
@@ -211,7 +212,7 @@ impl Rules {
     /// A rule by its id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.rules.iter().find(|rule| *rule.id == *id)
     }
 
     /// Every rule, in order.
@@ -322,6 +323,14 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_that_the_code_names_is_there() {
+        let rules = Rules::shipped();
+        for rule in RuleId::NAMED {
+            assert!(rules.get(rule).is_some(), "{rule}");
+        }
+    }
+
+    #[test]
     fn a_users_rule_replaces_or_goes_first() {
         let user = r#"
             [[rule]]
@@ -335,7 +344,7 @@ mod tests {
         "#;
         let rules = Rules::with_user(user, "rules.toml").unwrap();
         assert_eq!(rules.get("rate_limit").unwrap().cause, Cause::Config);
-        assert_eq!(rules.all()[0].id, "mine");
+        assert_eq!(&*rules.all()[0].id, "mine");
         assert_eq!(rules.all().len(), Rules::shipped().all().len() + 1);
     }
 
@@ -355,7 +364,7 @@ mod tests {
             let text = format!(
                 "litellm.BadRequestError: OpenAIException - Error code: 400 - {{'message': \"[{{'loc': 'k', {said}}}]\"}}"
             );
-            let found = rules.find(&text, None).map(|rule| rule.id.as_str());
+            let found = rules.find(&text, None).map(|rule| &*rule.id);
             assert_eq!(found, Some(rule), "{text}");
         }
     }

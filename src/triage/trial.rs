@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use super::{Asked, Cause, Diagnosis, Rules, lost};
-use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::bench::{Pair, RuleId};
 use crate::model::{refusal, reset};
 use crate::store::events::ContainerFacts;
 use crate::store::framework::Framework;
@@ -32,7 +32,7 @@ pub struct Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The rule that knows the text, where one does.
-    pub rule: Option<String>,
+    pub rule: Option<RuleId>,
     /// Where it stands.
     pub source: String,
     /// The text.
@@ -250,10 +250,10 @@ fn in_its_place(diagnosis: Diagnosis, spoke: bool, rules: &Rules) -> Diagnosis {
         Cause::Config if spoke => refusal::later(rule),
         _ => None,
     };
-    match meant.and_then(|rule| rules.get(rule)) {
+    match meant.and_then(|rule| rules.get(&rule)) {
         Some(rule) => Diagnosis::new(
             rule.cause,
-            &rule.id,
+            rule.id.clone(),
             &diagnosis.evidence.source,
             &diagnosis.evidence.text,
         ),
@@ -273,14 +273,14 @@ fn of_words(
 ) -> Option<Diagnosis> {
     let text = words.text.as_str();
     let found = |rule: &super::Rule, source: &str, text: &str| {
-        Diagnosis::new(rule.cause, &rule.id, source, text)
+        Diagnosis::new(rule.cause, rule.id.clone(), source, text)
     };
     if words.author != Author::Harness {
         let rule = rules.ask(&Asked::of(words, None))?;
         return Some(found(rule, &words.source, text));
     }
     if let Some((rule, text)) = parse_harness_error(text)
-        && let Some(rule) = rules.get(rule)
+        && let Some(rule) = rules.get(&rule)
     {
         return Some(found(rule, &words.source, text));
     }

@@ -24,6 +24,7 @@ mod hints;
 mod hostile;
 mod in_force;
 mod killed;
+mod kinds;
 mod layers;
 mod layouts;
 mod limits;

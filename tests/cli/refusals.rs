@@ -204,7 +204,7 @@ fn triage_reads_the_same_refusals_in_litellms_texts() {
             }
             let found = rules.find(&text, None);
             if found.is_none_or(|rule| rule.cause.to_string() != cause) {
-                let found = found.map(|rule| &rule.id);
+                let found = found.map(|rule| rule.id.as_str());
                 let _ = writeln!(wrong, "{found:?}, not {cause}: {text:.300}");
             }
         }

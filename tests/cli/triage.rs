@@ -32,7 +32,7 @@ fn every_error_of_the_corpus_has_the_cause_and_the_rule_it_should() {
         let words = Words::new("agent.error", &*case.text, Author::Harness);
         let found = rules.ask(&Asked::of(&words, None));
         let cause = found.map_or_else(|| "none".to_owned(), |rule| rule.cause.to_string());
-        let rule = found.map(|rule| rule.id.clone());
+        let rule = found.map(|rule| rule.id.to_string());
         if cause != case.cause || rule != case.rule {
             wrong.push(format!(
                 "{cause} {rule:?}, not {} {:?}: {:?} ({})",

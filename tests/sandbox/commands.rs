@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regatta::bench::RuleId;
 use regatta::sandbox::{CommandEnd, SandboxError};
 
 use crate::place::{Box_, Kind, text};
@@ -435,7 +436,7 @@ mod isolated {
             matches!(error, SandboxError::Died { oom: false, .. }),
             "{error}"
         );
-        assert_eq!(error.rule(), "container_lost");
+        assert_eq!(error.rule(), RuleId::CONTAINER_LOST);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use regatta::bench::RuleId;
 use regatta::sandbox::group::Groups;
 use regatta::sandbox::{CommandEnd, SandboxError};
 
@@ -126,7 +127,7 @@ fn holds(moves: bool) {
         matches!(died, SandboxError::Died { oom: true, .. }),
         "{died:?}"
     );
-    assert_eq!(died.rule(), "container_oom");
+    assert_eq!(died.rule(), RuleId::CONTAINER_OOM);
     sandbox.close();
     assert!(!group.exists(), "{}", group.display());
 }

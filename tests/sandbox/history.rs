@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use regatta::bench::RuleId;
+use regatta::sandbox::Source;
+
 use crate::place::{Box_, Kind};
 
 /// A clone as task images have it: later commits on branches and tags, a remote, a reflog, and a
@@ -62,8 +65,8 @@ fn nothing_of_the_future_is_seen(sandbox: &mut Box_, base: &str) {
 fn the_future_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let base = clone_with_a_future(dir.path());
-    let workspace = dir.path().to_owned();
-    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap();
+    let workspace = Source::Tree(dir.path().to_owned());
+    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.source = workspace).unwrap();
     nothing_of_the_future_is_seen(&mut sandbox, &base);
     sandbox.close();
 }
@@ -92,7 +95,10 @@ fn in_docker_the_future_is_gone_and_no_volume_stays() {
     docker(&["rm", &name]);
     let base = printed(&made);
 
-    let mut sandbox = Box_::with(Kind::Docker, |spec| spec.image.clone_from(&name)).unwrap();
+    let mut sandbox = Box_::with(Kind::Docker, |spec| {
+        spec.source = Source::Image(name.clone());
+    })
+    .unwrap();
     nothing_of_the_future_is_seen(&mut sandbox, &base);
     sandbox.run("echo kept > /scratch/file");
     let filter = format!("ancestor={name}");
@@ -238,7 +244,7 @@ fn a_full_disk_leaves_room_for_the_submission() {
         ..
     } = &mut sandbox;
     let refused = runtime.block_on(inner.diff()).unwrap_err();
-    assert_eq!(refused.rule(), "sandbox_refused");
+    assert_eq!(refused.rule(), RuleId::SANDBOX_REFUSED);
     assert!(refused.to_string().contains("No space left"), "{refused}");
     sandbox.close();
 }
@@ -251,8 +257,8 @@ fn what_the_image_had_changed_is_no_part_of_a_submission() {
     std::fs::write(dir.path().join("artifact"), "built\n").unwrap();
     std::fs::write(dir.path().join("file"), "patched by the image\n").unwrap();
     let start = || {
-        let workspace = dir.path().to_owned();
-        Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap()
+        let workspace = Source::Tree(dir.path().to_owned());
+        Box_::with(Kind::Namespace, |spec| spec.source = workspace).unwrap()
     };
     let mut sandbox = start();
     sandbox.run("echo mine > new");
@@ -282,8 +288,8 @@ fn a_path_that_git_was_told_to_overlook_is_not_overlooked() {
         .current_dir(dir.path())
         .status();
     assert!(told.unwrap().success());
-    let workspace = dir.path().to_owned();
-    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace).unwrap();
+    let workspace = Source::Tree(dir.path().to_owned());
+    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.source = workspace).unwrap();
     sandbox.run("echo changed > file");
     assert!(sandbox.diff().contains("+changed"));
     sandbox.close();
@@ -293,11 +299,11 @@ fn a_path_that_git_was_told_to_overlook_is_not_overlooked() {
 fn a_repository_that_cannot_be_readied_says_so_before_the_agent_starts() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join(".git")).unwrap();
-    let workspace = dir.path().to_owned();
-    let Err(error) = Box_::with(Kind::Namespace, |spec| spec.workspace = workspace) else {
+    let workspace = Source::Tree(dir.path().to_owned());
+    let Err(error) = Box_::with(Kind::Namespace, |spec| spec.source = workspace) else {
         panic!("a repository without anything in it was readied");
     };
-    assert_eq!(error.rule(), "repository_unusable");
+    assert_eq!(error.rule(), RuleId::REPOSITORY_UNUSABLE);
     assert!(
         error.to_string().contains("not a git repository"),
         "{error}"

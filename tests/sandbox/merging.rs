@@ -10,8 +10,8 @@ use regatta::evaluation::merge::{self, Applied, Joined, Manner, Merge};
 use regatta::evaluation::patch::Reading;
 use regatta::evaluation::venue::{Room, spec};
 use regatta::evaluation::{RuleSet, Trouble};
-use regatta::sandbox::Backend;
 use regatta::sandbox::spec::HostPlace;
+use regatta::sandbox::{Backend, Source};
 
 use crate::place::{Kind, backend, limits};
 
@@ -66,7 +66,7 @@ impl Lab {
         work: impl AsyncFnOnce(&mut Room) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let limits = Arc::new(limits());
-        let spec = spec(String::new(), self.workspace(), "merging", &limits);
+        let spec = spec(Source::Tree(self.workspace()), "merging", &limits);
         let backend = backend(Kind::Namespace);
         self.runtime
             .block_on(async { Room::within(&spec, &backend, work).await })

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use regatta::sandbox::{Source, Spec};
+
 use crate::place::{Box_, Kind};
 
 /// Runs a script in a directory; what it printed.
@@ -20,7 +22,19 @@ fn made(dir: &Path, script: &str) -> String {
 }
 
 fn start(kind: Kind, workspace: &Path) -> Box_ {
-    Box_::with(kind, |spec| workspace.clone_into(&mut spec.workspace)).unwrap()
+    Box_::with(kind, |spec| {
+        spec.source = Source::Tree(workspace.to_owned());
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_backend_without_images_starts_nothing_from_one() {
+    let image = |spec: &mut Spec| spec.source = Source::Image("harbor:task1".to_owned());
+    for kind in [Kind::Namespace, Kind::Process] {
+        let error = Box_::with(kind, image).err().unwrap();
+        assert!(error.to_string().contains("starts nothing from"), "{error}");
+    }
 }
 
 /// Whether a submission applies to the workspace as it was, and makes these files what they are here.

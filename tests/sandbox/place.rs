@@ -9,7 +9,9 @@ use regatta::sandbox::docker::{Docker, Endpoint, Place as DockerPlace};
 use regatta::sandbox::group::Groups;
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
-use regatta::sandbox::{Backend, Command, CommandEnd, Limits, Output, Sandbox, SandboxError, Spec};
+use regatta::sandbox::{
+    Backend, Command, CommandEnd, Limits, Output, Sandbox, SandboxError, Source, Spec,
+};
 
 /// The backends that this machine must have; Docker's tests are run by `just e2e`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +66,14 @@ pub fn limits() -> Limits {
     }
 }
 
-pub fn spec(workspace: &Path) -> Spec {
+/// What a sandbox of the fixture is made from on a backend.
+pub fn source(backend: &Backend) -> Source {
+    backend.source("akhatua/cooperbench-harbor:task1".to_owned(), harbor())
+}
+
+pub fn spec(source: Source) -> Spec {
     Spec {
-        image: "akhatua/cooperbench-harbor:task1".to_owned(),
-        workspace: workspace.to_owned(),
+        source,
         run: "sandbox-tests".to_owned(),
         trial: format!("{:08x}", std::process::id()),
         agent: "agent1".to_owned(),
@@ -94,9 +100,9 @@ impl Box_ {
             .enable_all()
             .build()
             .unwrap();
-        let mut spec = spec(&harbor());
-        change(&mut spec);
         let backend = backend(kind);
+        let mut spec = spec(source(&backend));
+        change(&mut spec);
         let sandbox = runtime.block_on(async { Sandbox::start(&spec, &backend).await })?;
         Ok(Self {
             runtime,

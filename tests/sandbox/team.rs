@@ -11,7 +11,7 @@ use regatta::guest::call;
 use regatta::model::tape::Tape;
 use regatta::sandbox::{Answer, Backend, Call, Callee, Command, CommandEnd, Output, Sandbox};
 
-use crate::place::{Kind, backend, harbor, spec, text};
+use crate::place::{Kind, backend, source, spec, text};
 
 struct Member {
     sandbox: Sandbox,
@@ -33,7 +33,7 @@ impl Callee for Answering {
 
 impl Member {
     async fn join(id: &str, team: &Arc<Team>, backend: &Backend) -> Self {
-        let mut spec = spec(&harbor());
+        let mut spec = spec(source(backend));
         id.clone_into(&mut spec.agent);
         spec.git = true;
         let mut sandbox = Sandbox::start(&spec, backend).await.unwrap();

@@ -6,10 +6,11 @@ mod smoke;
 
 use clap::Args;
 
-use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
+use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use super::{eval, news};
+use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
@@ -51,10 +52,10 @@ pub struct RunArgs {
     concurrency: Option<String>,
     /// Where agents' commands run: docker; native also has namespace and process [default: docker]
     #[arg(long)]
-    backend: Option<String>,
+    backend: Option<Word<BackendKind>>,
     /// Who executes trials: upstream or native [default: upstream]
     #[arg(long)]
-    engine: Option<String>,
+    engine: Option<Word<EngineKind>>,
     /// Judge what finished by the hidden tests, as `regatta eval` does
     #[arg(long)]
     eval: bool,
@@ -114,8 +115,6 @@ impl RunArgs {
             ("experiment.agent", "--agent", &self.agent),
             ("experiment.subset", "--subset", &self.subset),
             ("experiment.concurrency", "--concurrency", &self.concurrency),
-            ("experiment.backend", "--backend", &self.backend),
-            ("experiment.engine", "--engine", &self.engine),
             (
                 "attempts.max_attempts",
                 "--max-attempts",
@@ -133,6 +132,7 @@ impl RunArgs {
         if self.eval {
             layers.set("evaluation.after_run", "true", "--eval")?;
         }
+        set_words(&mut layers, self.engine.as_ref(), self.backend.as_ref())?;
         self.upstream.apply(&mut layers)?;
         self.native.apply(&mut layers)?;
         for (key, flag, value) in flags {

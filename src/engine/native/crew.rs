@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::trial::refined;
 use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, Status, Team};
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, RuleId, Setting};
 use crate::triage::{Cause, Rules};
 
 /// Who works on a pair, and what they share.
@@ -68,7 +68,7 @@ impl Crew {
                         let why = format!("the agent's task broke: {error}");
                         halt_pair(&self.stop, why.clone());
                         if let Some(place) = found.iter_mut().find(|end| end.is_none()) {
-                            *place = Some(AgentEnd::never(Failure::new("harness_fault", why)));
+                            *place = Some(AgentEnd::never(Failure::new(RuleId::HARNESS_FAULT, why)));
                         }
                     }
                 },

@@ -25,7 +25,7 @@ use crate::secret::Mask;
 use crate::store::Event;
 use crate::triage::Rules;
 
-pub use options::{BackendKind, Options, TapeMode};
+pub use options::{Options, TapeMode};
 pub use trial::refined;
 
 /// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::agent::config::Protocol;
 use crate::agent::{AgentConfig, Times, bash_tool, rehearse};
-use crate::bench::{Pair, Price};
+use crate::bench::{BackendKind, Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::engine::access::{Access, Asker, Beside};
@@ -82,40 +82,6 @@ impl Options {
     }
 }
 
-/// Where sandboxes are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackendKind {
-    /// Containers.
-    Docker,
-    /// Linux namespaces.
-    Namespace,
-    /// Plain processes.
-    Process,
-    /// A script, for benchmarks of everything else.
-    Fake,
-}
-
-impl BackendKind {
-    /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("docker", Self::Docker),
-        ("namespace", Self::Namespace),
-        ("process", Self::Process),
-        ("fake", Self::Fake),
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Namespace => "namespace",
-            Self::Process => "process",
-            Self::Fake => "fake",
-        }
-    }
-}
-
 /// What becomes of exchanges with the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TapeMode {
@@ -157,7 +123,7 @@ impl Options {
         let native = &config.native;
         agent.step_limit = native.step_limit.unwrap_or(agent.step_limit);
         agent.cost_limit = native.cost_limit.unwrap_or(agent.cost_limit);
-        let backend = backend(&config.experiment.backend)?;
+        let backend = config.experiment.backend;
         let found = prices.at(access.is_providers_own()).find(&model);
         match found {
             None => notes.push(format!(
@@ -169,7 +135,7 @@ impl Options {
             })),
         }
         let price = found.map(|found| found.price);
-        let limits = Limits::of_config(native, backend == BackendKind::Namespace);
+        let limits = Limits::of_config(native, backend);
         let trial = config.limits.task_timeout;
         let options = Self {
             client: client(config, &agent, &access, wire, price),
@@ -192,10 +158,10 @@ impl Options {
             access,
             model,
         };
-        if options.backend == BackendKind::Process {
+        if !options.backend.isolates() {
             notes.push("--backend process isolates nothing: the model's commands run as you, on your files".to_owned());
         }
-        if options.backend == BackendKind::Fake {
+        if !options.backend.runs_commands() {
             notes.push("--backend fake runs no command: what comes out means nothing".to_owned());
         }
         Ok((options, notes))
@@ -212,7 +178,7 @@ impl Options {
 
     /// Refuses pairs whose repositories are not there, for backends without images.
     pub fn check_workspaces(&self, pairs: &[Pair]) -> Result<()> {
-        if !matches!(self.backend, BackendKind::Namespace | BackendKind::Process) {
+        if !self.backend.copies_workspace() {
             return Ok(());
         }
         let missing = pairs
@@ -271,17 +237,6 @@ fn wire(model: &str) -> Result<Wire> {
     ))
     .hint("it speaks OpenAI's chat completions (openai/NAME, with --api-base for vLLM, a LiteLLM proxy and the like) and Cohere's v2 chat (command-…, cohere/NAME)")
     .hint("--engine upstream speaks to whatever litellm does"))
-}
-
-fn backend(name: &str) -> Result<BackendKind> {
-    let known = BackendKind::ALL;
-    let found = known.iter().find(|(known, _)| *known == name);
-    found.map(|(_, kind)| *kind).ok_or_else(|| {
-        Error::usage(format!(
-            "no backend `{name}` for the native engine: it is one of {}",
-            known.map(|(name, _)| name).join(", ")
-        ))
-    })
 }
 
 fn tape(native: &config::Native) -> Result<TapeMode> {

@@ -11,13 +11,14 @@ use super::journal;
 use super::record::{self, Made};
 use super::tapes::{tape, tape_number};
 use crate::agent::{Agent, AgentEnd, Death, Failure, Halt, OnLeftOut, OnSpent, Status};
-use crate::bench::Pair;
 use crate::bench::image::image_name;
+use crate::bench::{Pair, RuleId};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
 use crate::model::refusal;
 use crate::model::tape::Tape;
+use crate::sandbox::Source;
 use crate::sandbox::{Backend, Repository, Spec};
 use crate::store::Event;
 use crate::triage::Rules;
@@ -98,7 +99,7 @@ pub async fn run(
 /// The daemon's words, where it was the end of one of them.
 fn daemon_gone(ends: &[AgentEnd]) -> Option<String> {
     ends.iter().find_map(|end| match &end.status {
-        Status::Failed(failure) if failure.rule == "daemon_unreachable" => {
+        Status::Failed(failure) if failure.rule == RuleId::DAEMON_UNREACHABLE => {
             Some(failure.text.clone())
         }
         _ => None,
@@ -108,15 +109,15 @@ fn daemon_gone(ends: &[AgentEnd]) -> Option<String> {
 /// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
 /// words tell more.
 #[must_use]
-pub fn refined(rules: &Rules, failure: &Failure) -> String {
-    const VAGUE: [&str; 4] = [
-        "bad_request",
-        "conversation_refused",
-        "permission_denied",
-        "rate_limit",
+pub fn refined(rules: &Rules, failure: &Failure) -> RuleId {
+    const VAGUE: [RuleId; 4] = [
+        RuleId::BAD_REQUEST,
+        RuleId::CONVERSATION_REFUSED,
+        RuleId::PERMISSION_DENIED,
+        RuleId::RATE_LIMIT,
     ];
     let by_words = VAGUE
-        .contains(&failure.rule.as_str())
+        .contains(&failure.rule)
         .then(|| rules.find(&failure.text, None))
         .flatten()
         // That a request is bad is no more than is known.
@@ -156,7 +157,7 @@ fn agent(
             _ => format!("## Feature {feature}\n\n{text}"),
         });
     }
-    let workspace = options.workspace(&pair.task);
+    let source = (shared.backend).source(image_name(&pair.task), options.workspace(&pair.task));
     let is_last = crew.all_ids().last() == Some(&id);
     let dies = options.dies.as_ref().filter(|dies| {
         dies.is_pair(pair)
@@ -170,9 +171,9 @@ fn agent(
     });
     let report = Arc::clone(&shared.report);
     let spent = spent(shared, pair, made, id);
-    let image = match &shared.backend {
-        Backend::Docker(_) => image_name(&pair.task),
-        other => other.name().to_owned(),
+    let image = match &source {
+        Source::Image(image) => image.clone(),
+        Source::Tree(_) => shared.backend.name().to_owned(),
     };
     Ok(Agent {
         on_end: crew.announce(&shared.rules, id),
@@ -196,8 +197,7 @@ fn agent(
         git: crew.git.clone(),
         times: options.times,
         spec: Spec {
-            image: image_name(&pair.task),
-            workspace,
+            source,
             run: shared.batch.run.name().to_string(),
             trial: made.trial.clone(),
             agent: id.to_owned(),

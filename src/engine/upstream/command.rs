@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::installed::{Installed, Version};
 use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
-use crate::bench::{Pair, Setting, Subset};
+use crate::bench::{BackendKind, Pair, Setting, Subset};
 use crate::config::Config;
 use crate::engine::access::{Access, Asker, Beside};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub struct Options {
     /// Pairs at the same time.
     pub concurrency: usize,
     /// The backend.
-    pub backend: String,
+    pub backend: BackendKind,
     /// The working directory: dataset paths are relative to it.
     pub dir: PathBuf,
     /// Another dataset.
@@ -92,7 +92,7 @@ impl Options {
         let mut notes = Vec::new();
         let mut agent = config.experiment.agent.clone();
         if let Some(installed) = installed {
-            installed.check_backend(&config.experiment.backend)?;
+            installed.check_backend(config.experiment.backend)?;
             let (runs, note) = installed.agent(&agent)?;
             agent = runs;
             notes.extend(note);
@@ -129,7 +129,7 @@ impl Options {
             model: config.experiment.model.clone(),
             subset: Some(config.experiment.subset.clone()),
             concurrency: config.experiment.concurrency,
-            backend: config.experiment.backend.clone(),
+            backend: config.experiment.backend,
             dir: absolute(&config.upstream.cooperbench_dir),
             dataset_dir: config.upstream.dataset_dir.as_deref().map(absolute),
             logs_dir: config.upstream.logs_dir.as_deref().map(absolute),
@@ -230,7 +230,7 @@ impl Options {
         if setting.messaging() {
             add(&["--redis", redis_url]);
         }
-        add(&["--backend", &self.backend, "--no-auto-eval"]);
+        add(&["--backend", self.backend.name(), "--no-auto-eval"]);
         if let Some(dir) = &self.dataset_dir {
             add(&["--dataset-dir", &dir.display().to_string()]);
         }

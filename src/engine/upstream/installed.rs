@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::bench::BackendKind;
 use crate::config::Upstream as UpstreamConfig;
 use crate::error::{Error, Result, nearest};
 use crate::{files, process};
@@ -164,9 +165,9 @@ impl Installed {
     }
 
     /// Refuses versions whose agents cannot work on this backend.
-    pub fn check_backend(&self, backend: &str) -> Result<()> {
+    pub fn check_backend(&self, backend: BackendKind) -> Result<()> {
         let (first, last) = BROKEN_ON_DOCKER;
-        if backend == "docker" && self.version >= first && self.version <= last {
+        if backend.has_images() && self.version >= first && self.version <= last {
             return Err(Error::usage(format!(
                 "cooperbench {} does not work on Docker: it leaves the image's entrypoint in place, so containers exit at once and agents spend their calls on nothing",
                 self.version
@@ -282,7 +283,7 @@ mod tests {
             (11, true),
             (29, true),
         ] {
-            let found = installed(Version(0, 0, version), &[]).check_backend("docker");
+            let found = installed(Version(0, 0, version), &[]).check_backend(BackendKind::Docker);
             assert_eq!(found.is_ok(), fits, "0.0.{version}");
         }
     }

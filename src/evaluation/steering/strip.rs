@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Back, Steers, put_back, steers};
+use crate::bench::RuleId;
 use crate::evaluation::Trouble;
 use crate::evaluation::merge::{as_text, last_line};
 use crate::evaluation::venue::{Room, exit_code, text};
@@ -158,7 +159,7 @@ async fn asked(room: &mut Room, script: &str) -> Result<bool, Trouble> {
 fn broken(said: &str) -> Trouble {
     let why = last_line(said);
     Trouble::new(
-        "sandbox_setup",
+        RuleId::SANDBOX_SETUP,
         format!("what steers tests could not be put back: {why}"),
     )
 }

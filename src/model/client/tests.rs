@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::bench::RuleId;
 use crate::model::canned::{Answer, Canned, answer, chat_response};
 use crate::model::chat::Role;
 
@@ -85,7 +86,7 @@ async fn a_refusal_for_anything_else_is_not_tried_without_extras() {
     // It is given up on when it is refused without as well.
     let server = Canned::serve(vec![answer(400, "", "no reasoning_content")]).await;
     let error = server.client().chat(&thoughtful(), &[]).await.unwrap_err();
-    assert_eq!(error.rule(), "bad_request");
+    assert_eq!(error.rule(), RuleId::BAD_REQUEST);
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -121,7 +122,7 @@ async fn a_refused_key_is_not_tried_again_and_never_shown() {
     let server = Canned::serve(vec![answer(401, "", echo)]).await;
     let error = ask(&server).await.unwrap_err();
     assert_eq!(server.requests().len(), 1);
-    assert_eq!(error.rule(), "authentication");
+    assert_eq!(error.rule(), RuleId::AUTHENTICATION);
     let text = format!("{error} {error:?}");
     assert!(text.contains("invalid key **** (Bearer ****)"), "{text}");
     assert!(!text.contains("sk-secret"), "{text}");
@@ -200,7 +201,7 @@ async fn what_is_no_chat_response_to_the_end_is_malformed() {
     ] {
         let server = Canned::serve(vec![answer(200, "", body)]).await;
         let error = ask(&server).await.unwrap_err();
-        assert_eq!(error.rule(), "malformed_response");
+        assert_eq!(error.rule(), RuleId::MALFORMED_RESPONSE);
         assert!(error.to_string().contains(reason), "{error}");
         assert_eq!(server.requests().len(), 4);
     }
@@ -222,7 +223,7 @@ async fn where_nothing_listens_is_unreachable() {
     };
     let client = Client::new(Canned::http(), options);
     let error = client.chat(&question(), &[]).await.unwrap_err();
-    assert_eq!(error.rule(), "connection");
+    assert_eq!(error.rule(), RuleId::CONNECTION);
     assert!(error.to_string().contains("tried 4 times"), "{error}");
 }
 

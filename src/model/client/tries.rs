@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Client, Exchange};
+use crate::bench::RuleId;
 use crate::bench::Usage;
 use crate::model::chat::{ChatError, Message};
 use crate::model::endpoint::Failure;
@@ -46,10 +47,9 @@ impl Client {
             discarded |= failure.may_be_billed() && usage.is_none();
             self.under_way().wastes(usage);
             let pause = if let Failure::Status {
-                retry_after,
-                rule: "rate_limit",
-                ..
+                retry_after, rule, ..
             } = &failure
+                && *rule == RuleId::RATE_LIMIT
             {
                 permit.rate_limited(*retry_after);
                 // The pace holds this call back with all the others.

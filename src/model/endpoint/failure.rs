@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use regex::Regex;
 
+use crate::bench::RuleId;
 use crate::model::asked::Asked;
 use crate::model::pace::RETRY_AFTER_MAX;
 use crate::model::refusal::{
@@ -33,9 +34,9 @@ pub enum Failure {
         body: String,
         retry_after: Option<Duration>,
         /// The triage rule that the status and the whole body come to.
-        rule: &'static str,
+        rule: RuleId,
         /// The one after answers to the same settings, where it is another.
-        later: Option<&'static str>,
+        later: Option<RuleId>,
         /// Whether the response was a 200, with the error in its body.
         in_200: bool,
         /// Whether part of a reply came with it.
@@ -48,40 +49,45 @@ pub enum Failure {
         why: String,
         body: String,
         /// The triage rule it falls under.
-        rule: &'static str,
+        rule: RuleId,
     },
 }
 
 /// The rules of refusals that may not come again a little later.
-const PASSES: [&str; 8] = [
-    "rate_limit",
+const PASSES: [RuleId; 8] = [
+    RATE_LIMIT,
     OVERLOADED,
-    "server_error",
-    "timeout",
-    "request_cancelled",
+    RuleId::SERVER_ERROR,
+    RuleId::TIMEOUT,
+    RuleId::REQUEST_CANCELLED,
     MALFORMED,
     FAILED_TOOL_CALL,
     ROUTE_LOST,
 ];
 
 /// The rules of an endpoint that is asked more than it can answer.
-const OVERLOADS: [&str; 2] = ["rate_limit", "overloaded"];
+const OVERLOADS: [RuleId; 2] = [RATE_LIMIT, OVERLOADED];
 
 /// The rules of refusals that may be a limit's of the account, and that limit's.
-const LIMITS: [&str; 4] = [
+const LIMITS: [RuleId; 4] = [
     RATE_LIMIT,
     OVERLOADED,
-    "quota_exhausted",
-    "payment_required",
+    RuleId::QUOTA_EXHAUSTED,
+    RuleId::PAYMENT_REQUIRED,
 ];
-const USAGE_LIMIT: &str = "usage_limit";
+const USAGE_LIMIT: RuleId = RuleId::USAGE_LIMIT;
 
 /// Those that waiting does not mend, unless the endpoint's own words say so.
-const SPENT: [&str; 2] = ["quota_exhausted", "payment_required"];
+const SPENT: [RuleId; 2] = [RuleId::QUOTA_EXHAUSTED, RuleId::PAYMENT_REQUIRED];
 
 /// Those of refusals that are a limit's where they speak of one: some say it with the status of
 /// anything.
-const LIMITS_BY_WORDS: [&str; 4] = [BAD_REQUEST, "permission_denied", "server_error", MALFORMED];
+const LIMITS_BY_WORDS: [RuleId; 4] = [
+    BAD_REQUEST,
+    RuleId::PERMISSION_DENIED,
+    RuleId::SERVER_ERROR,
+    MALFORMED,
+];
 
 /// How often a generation is asked for that its endpoint could not use.
 const GENERATIONS: u32 = 3;
@@ -113,7 +119,7 @@ impl Failure {
             ..
         } = &mut self
         {
-            *rule = later;
+            rule.clone_from(later);
         }
         self
     }
@@ -196,27 +202,27 @@ impl Failure {
             } => {
                 // A gateway that gave up says nothing of the model behind it.
                 *began
-                    || [FAILED_TOOL_CALL, "timeout"].contains(rule)
+                    || [FAILED_TOOL_CALL, RuleId::TIMEOUT].contains(rule)
                     || *in_200 && PASSES.contains(rule) && ![RATE_LIMIT, OVERLOADED].contains(rule)
             }
         }
     }
 
     /// The triage rule it falls under.
-    pub const fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> RuleId {
         match self {
-            Self::Unreachable { .. } => "connection",
-            Self::TimedOut => "timeout",
-            Self::Status { rule, .. } | Self::Malformed { rule, .. } => rule,
+            Self::Unreachable { .. } => RuleId::CONNECTION,
+            Self::TimedOut => RuleId::TIMEOUT,
+            Self::Status { rule, .. } | Self::Malformed { rule, .. } => rule.clone(),
         }
     }
 }
 
 /// Whether a refusal speaks of a limit of the account or of a rate, whatever its status. A bad request
 /// may be over a limit of tokens or messages that no time lifts.
-fn is_of_a_limit(rule: &str, body: &str) -> bool {
+fn is_of_a_limit(rule: &RuleId, body: &str) -> bool {
     let said = refusal::by_the_endpoint(body);
-    if rule == BAD_REQUEST {
+    if *rule == BAD_REQUEST {
         ACCOUNT_WORDS.is_match(&said)
     } else {
         LIMIT_WORDS.is_match(&said)
@@ -242,12 +248,12 @@ mod tests {
     #[test]
     fn a_refusal_that_lasts_is_a_limit_with_its_time_and_is_not_tried_again() {
         let now: Timestamp = "2026-11-28T03:25:00Z".parse().unwrap();
-        let refused = |rule: &'static str, body: &str, retry_after: Option<u64>| {
+        let refused = |rule: &str, body: &str, retry_after: Option<u64>| {
             let failure = Failure::Status {
                 status: 429,
                 body: body.to_owned(),
                 retry_after: None,
-                rule,
+                rule: RuleId::from(rule),
                 later: None,
                 in_200: false,
                 began: false,
@@ -258,7 +264,7 @@ mod tests {
                 window: None,
             };
             let failure = failure.resetting(body, asked, now);
-            let (rule, may_pass) = (failure.rule(), failure.may_pass());
+            let (rule, may_pass) = (failure.rule().to_string(), failure.may_pass());
             let Failure::Status {
                 body, retry_after, ..
             } = failure
@@ -267,7 +273,8 @@ mod tests {
             };
             (rule, may_pass, body, retry_after.map(|wait| wait.as_secs()))
         };
-        let limit = |body: &str, wait| ("usage_limit", false, body.to_owned(), Some(wait));
+        let limit =
+            |body: &str, wait| ("usage_limit".to_owned(), false, body.to_owned(), Some(wait));
         assert_eq!(
             refused("rate_limit", "no more", Some(7200)),
             limit("it resets at 2026-11-28T05:25:00Z: no more", 7200)
@@ -284,11 +291,11 @@ mod tests {
             "usage_limit"
         );
         let pace = refused("rate_limit", "try again in 20s", None);
-        assert_eq!((pace.0, pace.1, pace.3), ("rate_limit", true, Some(20)));
+        assert_eq!((&*pace.0, pace.1, pace.3), ("rate_limit", true, Some(20)));
         let pace = refused("rate_limit", "resets tomorrow", Some(7));
-        assert_eq!((pace.0, pace.1, pace.3), ("rate_limit", true, Some(7)));
+        assert_eq!((&*pace.0, pace.1, pace.3), ("rate_limit", true, Some(7)));
         let other = refused("bad_request", "try again in 2h", None);
-        assert_eq!((other.0, other.3), ("bad_request", None));
+        assert_eq!((&*other.0, other.3), ("bad_request", None));
         // A gateway gives each refusal a header, and a setting may be over a limit, too.
         for (rule, body) in [
             ("permission_denied", "Forbidden"),
@@ -303,7 +310,7 @@ mod tests {
             ),
         ] {
             let refused = refused(rule, body, Some(30));
-            assert_eq!((refused.0, refused.1), (rule, false), "{body}");
+            assert_eq!((&*refused.0, refused.1), (rule, false), "{body}");
         }
         let limited = refused("permission_denied", "Out of call volume quota", Some(5310));
         assert_eq!(limited.0, "usage_limit");

@@ -11,6 +11,8 @@ mod words;
 
 use serde_json::{Value, json};
 
+use crate::bench::RuleId;
+
 pub(super) use code::code_of;
 pub use said::are_of_the_endpoint;
 pub(super) use said::{
@@ -20,26 +22,26 @@ pub(super) use status::ROUTE_LOST;
 pub use words::Words;
 
 /// The triage rule of a conversation that is longer than the model's window.
-pub(super) const CONTEXT_WINDOW: &str = "context_window";
+pub(super) const CONTEXT_WINDOW: RuleId = RuleId::CONTEXT_WINDOW;
 /// That of a content filter.
-pub(super) const CONTENT_POLICY: &str = "content_policy";
+pub(super) const CONTENT_POLICY: RuleId = RuleId::CONTENT_POLICY;
 /// That of a tool call which the endpoint could not read although its own model wrote it.
-pub const FAILED_TOOL_CALL: &str = "failed_tool_call";
+pub const FAILED_TOOL_CALL: RuleId = RuleId::FAILED_TOOL_CALL;
 /// That of a response which is no reply.
-pub(super) const MALFORMED: &str = "malformed_response";
+pub(super) const MALFORMED: RuleId = RuleId::MALFORMED_RESPONSE;
 /// That of an endpoint's pace.
-pub(super) const RATE_LIMIT: &str = "rate_limit";
+pub(super) const RATE_LIMIT: RuleId = RuleId::RATE_LIMIT;
 /// That of an endpoint without room.
-pub(super) const OVERLOADED: &str = "overloaded";
-pub(super) const BAD_REQUEST: &str = "bad_request";
+pub(super) const OVERLOADED: RuleId = RuleId::OVERLOADED;
+pub(super) const BAD_REQUEST: RuleId = RuleId::BAD_REQUEST;
 
 /// The triage rule of a refusal with this status and body.
-pub(super) fn rule_of(status: u16, body: &str) -> &'static str {
+pub(super) fn rule_of(status: u16, body: &str) -> RuleId {
     let said = said::by_the_endpoint(body);
     of_said(code::behind(status, body).unwrap_or(status), &said)
 }
 
-fn of_said(status: u16, said: &str) -> &'static str {
+fn of_said(status: u16, said: &str) -> RuleId {
     Words::read_at(status)
         .iter()
         .find(|words| words.are_in_said(said))
@@ -48,32 +50,38 @@ fn of_said(status: u16, said: &str) -> &'static str {
 
 /// The rule of the same refusal where the endpoint answered the same settings before, if it is
 /// another one.
-pub(super) fn later_of(status: u16, body: &str) -> Option<&'static str> {
+pub(super) fn later_of(status: u16, body: &str) -> Option<RuleId> {
     if code::behind(status, body).is_some() {
         return None;
     }
     let said = said::by_the_endpoint(body);
-    status::later(status, of_said(status, &said), body, &said)
+    status::later(status, &of_said(status, &said), body, &said)
 }
 
 /// What a rule means for a request before which the endpoint answered none of its conversation: all
 /// of it is the harness's and the task's, so that it says nothing about the agent.
 #[must_use]
-pub fn at_first(rule: &str) -> Option<&'static str> {
-    match rule {
-        "context_window" | "context_window_text" | "request_too_large" => {
-            Some("first_prompt_too_long")
-        }
-        "content_policy" | "content_policy_class" => Some("first_prompt_filtered"),
-        _ => None,
+pub fn at_first(rule: &RuleId) -> Option<RuleId> {
+    const TOO_LONG: [RuleId; 3] = [
+        CONTEXT_WINDOW,
+        RuleId::CONTEXT_WINDOW_TEXT,
+        RuleId::REQUEST_TOO_LARGE,
+    ];
+    if TOO_LONG.contains(rule) {
+        Some(RuleId::FIRST_PROMPT_TOO_LONG)
+    } else if [CONTENT_POLICY, RuleId::CONTENT_POLICY_CLASS].contains(rule) {
+        Some(RuleId::FIRST_PROMPT_FILTERED)
+    } else {
+        None
     }
 }
 
 /// What a rule means for a request after others of its conversation, with the same settings, were
 /// answered: what is new in it is the conversation.
 #[must_use]
-pub fn later(rule: &str) -> Option<&'static str> {
-    matches!(rule, "bad_request" | "bad_request_text").then_some("conversation_refused")
+pub fn later(rule: &RuleId) -> Option<RuleId> {
+    let is_bad = [BAD_REQUEST, RuleId::BAD_REQUEST_TEXT].contains(rule);
+    is_bad.then_some(RuleId::CONVERSATION_REFUSED)
 }
 
 /// The error in a response that is none, in one of the shapes that endpoints have for it.
@@ -192,7 +200,7 @@ mod tests {
             json!({"message": message, "error": "The upstream hung up"}),
         ] {
             let said = beside_the_reply(&body).to_string();
-            assert_eq!(rule_of(502, &said), "server_error", "{body}");
+            assert_eq!(rule_of(502, &said), RuleId::SERVER_ERROR, "{body}");
             assert_eq!(rule_of(200, &said), MALFORMED, "{body}");
             assert!(began(&body), "{body}");
         }
@@ -200,7 +208,7 @@ mod tests {
             "error": {"message": "Invalid API key"}}]});
         assert_eq!(
             rule_of(200, &beside_the_reply(&body).to_string()),
-            "authentication"
+            RuleId::AUTHENTICATION
         );
         assert!(!began(&body));
     }

@@ -5,37 +5,38 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{BAD_REQUEST, MALFORMED};
+use crate::bench::RuleId;
 
 /// The triage rule of what an endpoint no longer found, or something before it no longer let
 /// through, although it had answered the same settings before.
-pub(in crate::model) const ROUTE_LOST: &str = "route_lost";
+pub(in crate::model) const ROUTE_LOST: RuleId = RuleId::ROUTE_LOST;
 
 /// What became of a request with this status.
 ///
 /// Sources, where none is named: RFC 9110 (HTTP) and RFC 6585. Of 4xx that are not here RFC 9110
 /// (15.5) says that the client seems to have erred, and of 5xx (15.6) that the server knows it has.
-pub(super) const fn rule_of(status: u16) -> &'static str {
+pub(super) const fn rule_of(status: u16) -> RuleId {
     match status {
         200 => MALFORMED,
-        300..=399 => "redirect",
+        300..=399 => RuleId::REDIRECT,
         // 407: the same of a proxy. 440: a session that ended, IIS's.
-        401 | 407 | 440 => "authentication",
-        402 => "payment_required",
+        401 | 407 | 440 => RuleId::AUTHENTICATION,
+        402 => RuleId::PAYMENT_REQUIRED,
         // 418: RFC 9110 leaves it unused; walls before web servers turn robots away with it.
         // 451: a legal demand (RFC 7725).
-        403 | 418 | 451 => "permission_denied",
+        403 | 418 | 451 => RuleId::PERMISSION_DENIED,
         // 410: what was there is gone for good; Hugging Face's of models that it no longer serves.
-        404 | 410 => "unknown_model",
+        404 | 410 => RuleId::UNKNOWN_MODEL,
         // The address takes no POST (405), or another protocol (426; 497 is nginx's for HTTPS).
-        405 | 426 | 497 => "bad_base_url",
+        405 | 426 | 497 => RuleId::BAD_BASE_URL,
         // 504 and Cloudflare's 524: the gateway had waited long enough; the model may go on.
-        408 | 504 | 524 | 598 | 599 => "timeout",
-        413 => "request_too_large",
-        429 => "rate_limit",
+        408 | 504 | 524 | 598 | 599 => RuleId::TIMEOUT,
+        413 => RuleId::REQUEST_TOO_LARGE,
+        429 => RuleId::RATE_LIMIT,
         // nginx's and Google's, of a client or a caller that went away.
-        499 => "request_cancelled",
+        499 => RuleId::REQUEST_CANCELLED,
         // 498: Groq's, of a full tier. 529: Anthropic's.
-        498 | 503 | 529 => "overloaded",
+        498 | 503 | 529 => RuleId::OVERLOADED,
         // What the server does not support at all: llama.cpp's of a server for embeddings. 505: this
         // version of HTTP.
         501 | 505 => BAD_REQUEST,
@@ -45,7 +46,7 @@ pub(super) const fn rule_of(status: u16) -> &'static str {
         // 424: a model's server that failed behind the endpoint, Hugging Face's and Bedrock's.
         // 507: a full disk, which RFC 4918 (11.5) takes to be temporary. 520 to 526 and 530:
         // Cloudflare's, of a server behind it that is down, unreachable, or has a broken TLS.
-        409 | 421 | 423..=425 | 500..=599 => "server_error",
+        409 | 421 | 423..=425 | 500..=599 => RuleId::SERVER_ERROR,
         _ => BAD_REQUEST,
     }
 }
@@ -57,9 +58,9 @@ pub(super) const fn rule_of(status: u16) -> &'static str {
 /// spent (402), access that was withdrawn (403, 451). So is a model that the endpoint says it no
 /// longer has. But a gateway that reloads knows no route for a moment, and one that is being mended
 /// answers or sends on with a page of its own.
-pub(super) fn later(status: u16, rule: &str, body: &str, said: &str) -> Option<&'static str> {
+pub(super) fn later(status: u16, rule: &RuleId, body: &str, said: &str) -> Option<RuleId> {
     // What words decided stays decided.
-    if rule != rule_of(status) {
+    if *rule != rule_of(status) {
         return None;
     }
     let passes = match status {
@@ -91,24 +92,24 @@ mod tests {
     #[test]
     fn every_status_without_known_words_has_its_own_meaning() {
         for (statuses, rule) in [
-            (&[301, 302, 307, 308][..], "redirect"),
+            (&[301, 302, 307, 308][..], RuleId::REDIRECT),
             (&[400, 406, 411, 415, 422, 428, 431, 501, 505], BAD_REQUEST),
-            (&[401, 407, 440], "authentication"),
-            (&[402], "payment_required"),
-            (&[403, 418, 451], "permission_denied"),
-            (&[404, 410], "unknown_model"),
-            (&[405, 426, 497], "bad_base_url"),
-            (&[408, 504, 524, 598], "timeout"),
-            (&[413], "request_too_large"),
-            (&[429], "rate_limit"),
-            (&[498, 503, 529], "overloaded"),
-            (&[499], "request_cancelled"),
+            (&[401, 407, 440], RuleId::AUTHENTICATION),
+            (&[402], RuleId::PAYMENT_REQUIRED),
+            (&[403, 418, 451], RuleId::PERMISSION_DENIED),
+            (&[404, 410], RuleId::UNKNOWN_MODEL),
+            (&[405, 426, 497], RuleId::BAD_BASE_URL),
+            (&[408, 504, 524, 598], RuleId::TIMEOUT),
+            (&[413], RuleId::REQUEST_TOO_LARGE),
+            (&[429], RuleId::RATE_LIMIT),
+            (&[498, 503, 529], RuleId::OVERLOADED),
+            (&[499], RuleId::REQUEST_CANCELLED),
             (
                 &[
                     409, 421, 423, 424, 425, 500, 502, 507, 508, 511, 520, 521, 522, 523, 525, 526,
                     530,
                 ],
-                "server_error",
+                RuleId::SERVER_ERROR,
             ),
         ] {
             for status in statuses {

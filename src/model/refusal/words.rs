@@ -8,6 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::{
     CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, OVERLOADED, RATE_LIMIT, broken, said,
 };
+use crate::bench::RuleId;
 
 /// What a refusal speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -70,15 +71,15 @@ impl Words {
     }
 
     /// The native engine's rule for it.
-    pub(super) const fn rule(self) -> &'static str {
+    pub(super) const fn rule(self) -> RuleId {
         match self {
             Self::FailedToolCall => FAILED_TOOL_CALL,
-            Self::Authentication | Self::NoDatabase => "authentication",
-            Self::RequestOverRate => "request_over_rate",
-            Self::QuotaExhausted => "quota_exhausted",
+            Self::Authentication | Self::NoDatabase => RuleId::AUTHENTICATION,
+            Self::RequestOverRate => RuleId::REQUEST_OVER_RATE,
+            Self::QuotaExhausted => RuleId::QUOTA_EXHAUSTED,
             Self::ContextWindow => CONTEXT_WINDOW,
             Self::ContentPolicy => CONTENT_POLICY,
-            Self::UnknownModel => "unknown_model",
+            Self::UnknownModel => RuleId::UNKNOWN_MODEL,
             Self::Throttled => RATE_LIMIT,
             Self::Overloaded => OVERLOADED,
         }

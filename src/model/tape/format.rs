@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::bench::Usage;
+use crate::bench::{RuleId, Usage};
 
 /// A line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub enum Entry {
     /// A call that failed for good.
     Failed {
         request: Value,
-        rule: String,
+        rule: RuleId,
         error: String,
         /// Recordings of form 2 do not say it.
         may_be_billed: Option<bool>,
@@ -59,7 +59,7 @@ pub enum Ended {
     /// Something that was not its doing ended it.
     Failed {
         /// The triage rule.
-        rule: String,
+        rule: RuleId,
         /// What happened.
         error: String,
     },

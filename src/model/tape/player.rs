@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::difference::{as_written, difference};
 use super::format::{Ended, Entry, Format, OLDEST_REQUESTS, REQUESTS};
+use crate::bench::RuleId;
 use crate::error::{self, Error};
 use crate::files;
 use crate::model::chat::{ChatError, Message, Reply, Tool};
@@ -215,6 +216,6 @@ impl Player {
 }
 
 /// Whether a failure of this rule may be billed, where its recording does not say.
-fn bills_by_its_rule(rule: &str) -> bool {
-    ["timeout", MALFORMED, FAILED_TOOL_CALL].contains(&rule)
+fn bills_by_its_rule(rule: &RuleId) -> bool {
+    [RuleId::TIMEOUT, MALFORMED, FAILED_TOOL_CALL].contains(rule)
 }

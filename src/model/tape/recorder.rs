@@ -54,7 +54,7 @@ impl Recorder {
             Err(error) => {
                 let entry = Entry::Failed {
                     request,
-                    rule: error.rule().to_owned(),
+                    rule: error.rule(),
                     error: error.to_string(),
                     may_be_billed: Some(error.may_be_billed()),
                     wasted: client.wasted(),

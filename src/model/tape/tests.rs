@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::bench::RuleId;
 use crate::model::canned::{Canned, answer, chat_response};
 use crate::model::chat::Role;
 use crate::model::client::ClientOptions;
@@ -92,7 +93,7 @@ async fn another_conversation_than_the_recorded_one_is_told_by_its_first_differe
         error.to_string(),
         format!("replay of {}, exchange 1: {text}", path.display())
     );
-    assert_eq!(error.rule(), "replay");
+    assert_eq!(error.rule(), RuleId::REPLAY);
 }
 
 #[tokio::test]
@@ -159,7 +160,7 @@ fn a_recording_that_cannot_be_written_is_not_passed_over() {
     let mut tape = Tape::record(&dir.path().join("tapes/agent1.jsonl"), Mask::default()).unwrap();
     drop(dir);
     let error = tape.record_note("inbox", &1).unwrap_err();
-    assert_eq!(error.rule(), "host_io");
+    assert_eq!(error.rule(), RuleId::HOST_IO);
     assert!(error.to_string().contains("agent1.jsonl"), "{error}");
 }
 
@@ -171,7 +172,7 @@ async fn an_agent_that_something_else_ended_is_ended_by_it_again() {
     tape.record_note("inbox", &"nothing").unwrap();
     assert!(!Tape::is_whole(&path));
     let ended = Ended::Failed {
-        rule: "container_lost".to_owned(),
+        rule: RuleId::CONTAINER_LOST,
         error: "the sandbox died".to_owned(),
     };
     assert_eq!(tape.end(ended, GivenUp::default()), Ok(GivenUp::default()));
@@ -181,7 +182,7 @@ async fn an_agent_that_something_else_ended_is_ended_by_it_again() {
     let error = tape.replayed::<String>("inbox").await.unwrap_err();
     assert_eq!(
         (error.rule(), error.to_string().as_str()),
-        ("container_lost", "the sandbox died")
+        (RuleId::CONTAINER_LOST, "the sandbox died")
     );
 }
 
@@ -201,7 +202,7 @@ async fn a_call_that_was_given_up_on_may_be_billed_in_the_replay_too() {
         };
         let mut tape = Tape::record(&path, Mask::default()).unwrap();
         let ended = Ended::Failed {
-            rule: "time_limit".to_owned(),
+            rule: RuleId::of("time_limit"),
             error: "the time was up".to_owned(),
         };
         tape.end(ended, call()).unwrap();

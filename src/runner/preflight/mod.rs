@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::bench::{Pair, Setting};
 use crate::config::Config;
 use crate::engine::Options;
-use crate::engine::native::{BackendKind, Options as NativeOptions};
+use crate::engine::native::Options as NativeOptions;
 use crate::error::Error;
 use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
@@ -100,17 +100,19 @@ pub async fn cheap(config: &Config, options: &Options, pairs: &[Pair]) -> Vec<Ch
 
 /// What the native engine needs.
 async fn native(options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
-    match options.backend {
-        BackendKind::Docker => docker::docker(pairs, false).await,
-        BackendKind::Namespace => vec![match namespace::check().await {
-            Ok(()) => Check::pass(
-                "namespaces",
-                format!("this user may make them; {}", memory()),
-            ),
-            Err(error) => Check::failed("namespaces", &error),
-        }],
-        BackendKind::Process | BackendKind::Fake => Vec::new(),
+    if options.backend.has_images() {
+        return docker::docker(pairs, false).await;
     }
+    if !options.backend.needs_namespaces() {
+        return Vec::new();
+    }
+    vec![match namespace::check().await {
+        Ok(()) => Check::pass(
+            "namespaces",
+            format!("this user may make them; {}", memory()),
+        ),
+        Err(error) => Check::failed("namespaces", &error),
+    }]
 }
 
 /// What holds a namespace to its memory.

@@ -166,17 +166,17 @@ fn refused(access: &Access, rules: &Rules, error: ChatError) -> Check {
     let failure = Failure::from(error);
     let rule = refined(rules, &failure);
     // Nothing was answered before, as at a run's first call.
-    let rule = refusal::at_first(&rule).unwrap_or(&rule);
+    let rule = refusal::at_first(&rule).unwrap_or(rule);
     // A run tries again what its endpoint may not say the next time.
     let passes = rules
-        .get(rule)
+        .get(&rule)
         .is_some_and(|rule| rule.cause == Cause::Infra);
     let level = if is_answer && passes {
         Level::Warn
     } else {
         Level::Fail
     };
-    let Refusal { what, remedy } = Refusal::of(rules, access, rule, &failure.text);
+    let Refusal { what, remedy } = Refusal::of(rules, access, &rule, &failure.text);
     Check::new("model", level, what, remedy)
 }
 
@@ -246,7 +246,7 @@ impl Refusal {
         let named_by = access.endpoint.as_ref().map(|endpoint| &endpoint.by);
         Self {
             what: named_by.map_or_else(|| text.clone(), |by| format!("{text} (named by {by})")),
-            remedy: rules.get(rule).map_or_else(
+            remedy: rules.get(&rule).map_or_else(
                 || "read the endpoint's message".to_owned(),
                 |rule| rule.advice.clone(),
             ),

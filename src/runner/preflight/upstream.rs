@@ -28,7 +28,7 @@ pub fn cooperbench(config: &Config) -> Vec<Check> {
         ),
     )];
     match installed
-        .check_backend(&config.experiment.backend)
+        .check_backend(config.experiment.backend)
         .and_then(|()| installed.agent(&config.experiment.agent))
     {
         Err(error) => checks.push(Check::failed("agent", &error)),

@@ -99,10 +99,14 @@ impl Place {
         self.docker.api.inspect_image(image).await.ok()?.id
     }
 
-    /// Starts a container with a guest, and the channel to it.
-    pub async fn start(&self, spec: &Spec) -> Result<(Container, Channel), SandboxError> {
+    /// Starts a container of an image with a guest, and the channel to it.
+    pub async fn start(
+        &self,
+        spec: &Spec,
+        image: &str,
+    ) -> Result<(Container, Channel), SandboxError> {
         if let Some(lease) = self.networks.take() {
-            match self.start_with(spec, lease.mode()).await {
+            match self.start_with(spec, image, lease.mode()).await {
                 Ok((bare, channel)) => {
                     let network = Network::Shared(Box::new(lease));
                     return Ok((Container { bare, network }, channel));
@@ -122,7 +126,7 @@ impl Place {
         } else {
             "none"
         };
-        let (bare, channel) = self.start_with(spec, mode.to_owned()).await?;
+        let (bare, channel) = self.start_with(spec, image, mode.to_owned()).await?;
         let network = Network::Own(Arc::clone(&self.networks));
         Ok((Container { bare, network }, channel))
     }
@@ -135,6 +139,7 @@ impl Place {
     async fn start_with(
         &self,
         spec: &Spec,
+        image: &str,
         network: String,
     ) -> Result<(Bare, Channel), SandboxError> {
         let turn = self.gate.clone().acquire_owned().await;
@@ -142,7 +147,7 @@ impl Place {
         let options = None::<query::CreateContainerOptions>;
         // Abstract sockets belong to network namespaces, and those outlive containers.
         let door = Door::without_file().map_err(SandboxError::start)?;
-        let body = self.body(spec, network, &door);
+        let body = self.body(spec, image, network, &door);
         let created = match self.docker.api.create_container(options, body).await {
             Ok(created) => created,
             Err(error) => return Err(self.refused(&error).await),
@@ -190,7 +195,7 @@ impl Place {
         Ok(Channel::over_stream(Box::pin(pieces), attached.input))
     }
 
-    fn body(&self, spec: &Spec, network: String, door: &Door) -> ContainerCreateBody {
+    fn body(&self, spec: &Spec, image: &str, network: String, door: &Door) -> ContainerCreateBody {
         let limits = &spec.limits;
         let mut words = self.tools.command(INSIDE, GUEST_COMMAND);
         words.extend(guest_options(door, spec));
@@ -210,7 +215,7 @@ impl Place {
         #[expect(clippy::cast_possible_truncation, reason = "billionths of a CPU")]
         let nano_cpus = limits.cpus.map(|cpus| (cpus * 1e9) as i64);
         ContainerCreateBody {
-            image: Some(spec.image.clone()),
+            image: Some(image.to_owned()),
             // Cleared: a task image's own entry point would swallow our command.
             entrypoint: Some(words),
             cmd: Some(Vec::new()),

@@ -6,7 +6,7 @@ mod root;
 mod syscalls;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,11 @@ pub struct Plan {
     group: Option<PathBuf>,
 }
 
-/// Starts a guest in namespaces of its own.
+/// Starts a guest in namespaces of its own, over a copy of a tree.
 pub async fn start(
     place: &HostPlace,
     spec: &Spec,
+    tree: &Path,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
     // Abstract sockets belong to network namespaces, and ours may be the host's.
@@ -74,7 +75,7 @@ pub async fn start(
         tools: place.tools.dir().to_owned(),
         guest,
         init: place.tools.command(INSIDE, INIT_COMMAND),
-        workspace: Some(spec.workspace.clone()),
+        workspace: Some(tree.to_owned()),
         space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
         page: rustix::param::page_size(),
         pids: spec.limits.pids,

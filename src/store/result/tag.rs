@@ -75,6 +75,7 @@ fn written(keys: &IndexMap<String, &str>) -> serde_json::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::RuleId;
     use crate::store::{Cause, Evidence};
 
     const SOLO: &str = r#"{
@@ -93,7 +94,7 @@ mod tests {
     fn tag(cause: Cause) -> Tag {
         Tag {
             cause,
-            evidence: Evidence::new("rate_limit", "agent.error", "429"),
+            evidence: Evidence::new(RuleId::RATE_LIMIT, "agent.error", "429"),
             attempt: Some(2),
             trial: "1a2b3c4d".to_owned(),
             version: "0.1.0".to_owned(),

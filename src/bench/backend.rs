@@ -1,0 +1,92 @@
+//! The kinds of sandboxes.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::word::Listed;
+
+/// What kind of sandbox agents' commands and suites run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BackendKind {
+    /// Containers.
+    Docker,
+    /// Linux namespaces.
+    Namespace,
+    /// Plain processes.
+    Process,
+    /// A script, for benchmarks of everything else.
+    Fake,
+}
+
+impl BackendKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Docker, Self::Namespace, Self::Process, Self::Fake];
+
+    /// Its name in flags and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Namespace => "namespace",
+            Self::Process => "process",
+            Self::Fake => "fake",
+        }
+    }
+
+    /// Whether a sandbox is made from the task's image, by a daemon that has or pulls it.
+    #[must_use]
+    pub const fn has_images(self) -> bool {
+        matches!(self, Self::Docker)
+    }
+
+    /// Whether a sandbox gets a copy of the task's workspace, a directory of this machine.
+    #[must_use]
+    pub const fn copies_workspace(self) -> bool {
+        matches!(self, Self::Namespace | Self::Process)
+    }
+
+    /// Whether this user must be allowed to make namespaces.
+    #[must_use]
+    pub const fn needs_namespaces(self) -> bool {
+        matches!(self, Self::Namespace)
+    }
+
+    /// Whether commands are kept from the rest of this machine.
+    #[must_use]
+    pub const fn isolates(self) -> bool {
+        !matches!(self, Self::Process)
+    }
+
+    /// Whether commands run at all, so that what comes out means something.
+    #[must_use]
+    pub const fn runs_commands(self) -> bool {
+        !matches!(self, Self::Fake)
+    }
+}
+
+impl Listed for BackendKind {
+    const LIST: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for BackendKind {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for BackendKind {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        super::word::listed(from)
+    }
+}
