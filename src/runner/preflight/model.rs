@@ -246,7 +246,7 @@ impl Refusal {
         let named_by = access.endpoint.as_ref().map(|endpoint| &endpoint.by);
         Self {
             what: named_by.map_or_else(|| text.clone(), |by| format!("{text} (named by {by})")),
-            remedy: rules.get(&rule).map_or_else(
+            remedy: rules.get(rule).map_or_else(
                 || "read the endpoint's message".to_owned(),
                 |rule| rule.advice.clone(),
             ),
