@@ -1,6 +1,9 @@
 //! Regatta runs `CooperBench` experiments: it plans, drives an engine, retries what broke for
 //! reasons that are not the agent's, and says truthfully what came out and what it cost.
 //!
+//! [`experiment`] is where a program begins that uses the library: an experiment is planned, executed
+//! and summarised there, and tells what happens. [`cli`] is one such program.
+//!
 //! `ARCHITECTURE.md` has the words, the layers and the invariants.
 
 pub mod agent;
@@ -12,7 +15,7 @@ pub mod engine;
 pub mod error;
 pub mod evaluation;
 pub mod executor;
-mod experiment;
+pub mod experiment;
 pub mod files;
 pub mod guest;
 pub mod hint;
@@ -28,3 +31,4 @@ pub mod store;
 pub mod survey;
 pub mod text;
 pub mod triage;
+pub mod version;

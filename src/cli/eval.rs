@@ -1,20 +1,21 @@
 //! `regatta eval`.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::clean::reap;
 use super::options::{RunSelection, set};
 use super::ui::Ui;
+use super::{gold, news};
 use crate::bench::setting::RunSetting;
 use crate::bench::{RuleSet, Setting};
 use crate::config::Config;
 use crate::error::{Result, exit};
-use crate::experiment::gold::{self, Grading};
+use crate::experiment::gold::{Grading, features};
 use crate::experiment::judge::{cache, judge};
-use crate::experiment::judging::Task;
-use crate::experiment::present::Present;
-use crate::experiment::setup;
+use crate::experiment::leftovers::reap;
+use crate::experiment::{JudgingEnd, NewsSender, Present, ToJudge, Verdicts, setup};
 use crate::report::setting::setting_of_run;
 use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
@@ -70,6 +71,23 @@ fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
 }
 
 impl EvalArgs {
+    /// The runs of the setting that is asked for.
+    fn chosen(&self, runs: Vec<RunDir>) -> Result<Vec<RunDir>> {
+        let Some(wanted) = self.setting else {
+            return Ok(runs);
+        };
+        let of = |run: &RunDir| -> Result<bool> {
+            Ok(setting_of_run(run, Manifest::read(run)?.as_ref()) == Some(RunSetting::Of(wanted)))
+        };
+        let mut chosen = Vec::new();
+        for run in runs {
+            if of(&run)? {
+                chosen.push(run);
+            }
+        }
+        Ok(chosen)
+    }
+
     fn config(&self) -> Result<Config> {
         let mut layers = self.selection.layers()?;
         let flags = [
@@ -97,35 +115,11 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
     if args.gold {
-        reap(&config, std::iter::empty(), ui).await?;
-        let rules = setup::rules(&config)?;
-        let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
-        let grading = Grading {
-            subset,
-            features: gold::features(&config, subset)?,
-            judge: judge(&config, None, &rules, &cache(!args.force)).await?,
-            config: &config,
-        };
-        return grading.grade(&mut interrupt, ui).await;
+        return grade(args, &config, &mut interrupt, ui).await;
     }
     let found = args.selection.read(config)?;
     found.say_misnamed(ui);
-    let runs: Vec<RunDir> = match args.setting {
-        None => found.runs,
-        Some(wanted) => {
-            let of = |run: &RunDir| -> Result<bool> {
-                Ok(setting_of_run(run, Manifest::read(run)?.as_ref())
-                    == Some(RunSetting::Of(wanted)))
-            };
-            let mut chosen = Vec::new();
-            for run in found.runs {
-                if of(&run)? {
-                    chosen.push(run);
-                }
-            }
-            chosen
-        }
-    };
+    let runs = args.chosen(found.runs)?;
     let only = match &args.subset {
         None => None,
         Some(name) => {
@@ -133,7 +127,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
             Some(DatasetDir::open(dataset)?.pairs(name)?)
         }
     };
-    let task = Task {
+    let verdicts = Verdicts {
         present: Present::for_verdicts(&found.config, &runs).await,
         config: found.config,
         rules: found.rules,
@@ -142,17 +136,77 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         only,
     };
     if args.dry_run {
-        for (run, pass) in runs.iter().zip(task.passes(&runs, args.force)?) {
-            let plan = task.plan(run, &pass)?;
-            ui.data(&plan.describe(run))?;
+        for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
+            let plan = verdicts.plan(run, &pass)?;
+            ui.data(&describe(&plan, run))?;
         }
         return Ok(exit::OK);
     }
-    let code = task.judge(&runs, &mut interrupt, ui).await?.code;
+    let judge = async |news: &NewsSender| verdicts.judge(&runs, &mut interrupt, news).await;
+    let end = news::shown(ui, judge).await?;
+    let code = code(end, ui);
     let summaries: Vec<_> = runs
         .iter()
-        .map(|run| Summary::read(run, &task.rules, &task.prices))
+        .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
         .collect::<Result<_>>()?;
     ui.data(&Format::Text.render(&summaries))?;
     Ok(code)
+}
+
+/// Grades the dataset.
+async fn grade(args: &EvalArgs, config: &Config, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
+    let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
+    let graded = news::shown(ui, async |news| {
+        reap(config, std::iter::empty(), news).await?;
+        let rules = setup::rules(config)?;
+        let grading = Grading {
+            subset,
+            features: features(config, subset)?,
+            judge: judge(config, None, &rules, &cache(!args.force)).await?,
+            config,
+        };
+        grading.grade(interrupt, news).await
+    });
+    match graded.await? {
+        Some(found) => gold::conclude(&found, ui),
+        None => Ok(interrupted(ui)),
+    }
+}
+
+fn interrupted(ui: &Ui) -> u8 {
+    ui.say("interrupted; the same command goes on");
+    exit::INTERRUPTED
+}
+
+/// The exit code of how judging ended.
+pub fn code(end: JudgingEnd, ui: &Ui) -> u8 {
+    if end.is_interrupted {
+        return interrupted(ui);
+    }
+    if end.troubles > 0 {
+        exit::ERRORS
+    } else {
+        exit::OK
+    }
+}
+
+/// What would be judged.
+fn describe(plan: &ToJudge, run: &RunDir) -> String {
+    let mut text = format!(
+        "{}: {} to judge, {} judged, {} not finished\n",
+        run.name(),
+        plan.open.len(),
+        plan.judged,
+        plan.unfinished
+    );
+    for again in [plan.replaces(), plan.says_outdated()]
+        .into_iter()
+        .flatten()
+    {
+        let _ = writeln!(text, "  {again}");
+    }
+    for one in &plan.open {
+        let _ = writeln!(text, "  {}", one.pair);
+    }
+    text
 }

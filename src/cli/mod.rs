@@ -1,21 +1,23 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
-pub(crate) mod bar;
-pub(crate) mod clean;
+mod bar;
+mod clean;
 mod completions;
 mod config;
 mod doctor;
 mod engine_flags;
 mod eval;
 mod given;
+mod gold;
 mod internal;
+mod news;
 mod options;
-pub(crate) mod progress;
+mod progress;
 mod report;
 mod restore;
 mod run;
 mod status;
-pub(crate) mod tally;
+mod tally;
 mod triage;
 pub mod ui;
 
@@ -24,10 +26,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
+use crate::version::VERSION;
 use ui::{Ui, UiArgs};
-
-/// The version with its git revision.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_REVISION"), ")");
 
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
 /// came out.

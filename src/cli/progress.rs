@@ -1,7 +1,5 @@
 //! Progress: bars on a terminal, plain lines elsewhere. It sees events only.
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use super::bar::Bar;
 use super::ui::{Ui, bold, warning};
 use crate::bench::Cost;
@@ -12,18 +10,9 @@ use crate::runner::Event;
 use crate::runner::limit::local;
 use crate::text::{ends_in_one_line, one_line};
 
-/// Shows events until no more can come.
-pub async fn show(ui: Ui, mut events: UnboundedReceiver<Event>) {
-    let mut view = View::new(ui);
-    while let Some(event) = events.recv().await {
-        view.show(&event);
-    }
-    view.bar.finish();
-}
-
 /// What is known of the run that is shown.
-struct View {
-    bar: Bar,
+pub struct View {
+    pub bar: Bar,
     is_talkative: bool,
     submitted: usize,
     errors: usize,
@@ -31,7 +20,8 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui) -> Self {
+    /// Nothing is shown yet.
+    pub fn new(ui: Ui) -> Self {
         Self {
             is_talkative: ui.verbosity() > 1,
             bar: Bar::new(ui),
@@ -41,7 +31,8 @@ impl View {
         }
     }
 
-    fn show(&mut self, event: &Event) {
+    /// Shows an event.
+    pub fn show(&mut self, event: &Event) {
         self.take_in(event);
         self.draw();
     }

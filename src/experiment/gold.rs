@@ -1,19 +1,15 @@
-//! `regatta eval --gold`: the dataset itself is judged.
+//! The dataset itself is judged: which features no patch can be judged by.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 
+use super::news::{News, NewsSender};
 use super::setup;
 use crate::bench::TaskKey;
-use crate::cli::bar::{Bar, lock};
-use crate::cli::ui::Ui;
 use crate::config::Config;
-use crate::error::{Result, exit};
+use crate::error::Result;
 use crate::evaluation::{Asking, Judge};
-use crate::report::text::plural;
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::{Gold, Ungradeable};
@@ -36,55 +32,71 @@ pub fn features(config: &Config, subset: &str) -> Result<Features> {
 }
 
 /// What is to be graded, and by what.
+#[derive(Debug)]
 pub struct Grading<'a> {
+    /// The subset.
     pub subset: &'a str,
+    /// Its features.
     pub features: Features,
+    /// What judges them.
     pub judge: Judge,
+    /// The configuration in force.
     pub config: &'a Config,
 }
 
-/// What was found of them.
-#[derive(Default)]
-struct Found {
-    lines: Vec<String>,
-    ungradeable: Vec<Ungradeable>,
-    /// Those that nothing is known of.
-    troubles: BTreeSet<(TaskKey, u64)>,
+/// A feature that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graded {
+    /// Its task.
+    pub task: TaskKey,
+    /// Its number.
+    pub feature: u64,
+    /// What was found.
+    pub grade: Grade,
+}
+
+/// What was found of a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grade {
+    /// A patch can be judged by it.
+    Gradeable,
+    /// None can, and why.
+    Ungradeable(String),
+    /// Nobody knows, and why.
+    Unknown(String),
+}
+
+impl Graded {
+    fn spoilt(&self) -> Option<Ungradeable> {
+        let Grade::Ungradeable(why) = &self.grade else {
+            return None;
+        };
+        Some(Ungradeable {
+            task: self.task.clone(),
+            feature: self.feature,
+            why: why.clone(),
+        })
+    }
 }
 
 impl Grading<'_> {
-    /// Lists the features that no patch can be judged by; gives the exit code.
-    pub async fn grade(self, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
-        let total = self.total();
-        ui.say(format!(
-            "{} of `{}` to grade",
-            plural(total, "feature"),
-            self.subset
-        ));
-        let Some(mut found) = self.look(interrupt, ui).await else {
-            ui.say("interrupted; the same command goes on");
-            return Ok(exit::INTERRUPTED);
+    /// Looks for the features that no patch can be judged by, and keeps them beside the runs; `None`
+    /// when it is interrupted.
+    pub async fn grade(
+        self,
+        interrupt: &mut Interrupt,
+        news: &NewsSender,
+    ) -> Result<Option<Vec<Graded>>> {
+        news.tell(News::GradingStarted {
+            subset: self.subset.to_owned(),
+            features: self.total(),
+        });
+        let Some(found) = self.look(interrupt, news).await else {
+            return Ok(None);
         };
         self.judge.venue.backend.close().await;
-        found.lines.sort();
         self.keep(&found)?;
-        let mut text = found.lines.join("\n");
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let _ = writeln!(
-            text,
-            "{} gradeable, {} ungradeable, {} not known",
-            plural(total - found.lines.len(), "feature"),
-            found.ungradeable.len(),
-            found.troubles.len()
-        );
-        ui.data(&text)?;
-        Ok(if found.troubles.is_empty() {
-            exit::OK
-        } else {
-            exit::ERRORS
-        })
+        Ok(Some(found))
     }
 
     fn total(&self) -> usize {
@@ -92,10 +104,8 @@ impl Grading<'_> {
     }
 
     /// Looks at each; `None` when it is interrupted.
-    async fn look(&self, interrupt: &mut Interrupt, ui: &Ui) -> Option<Found> {
-        let bar = Mutex::new(Bar::new(ui.clone()));
-        lock(&bar).begin("gold", 0, self.total());
-        let note = |text: String| lock(&bar).line(text);
+    async fn look(&self, interrupt: &mut Interrupt, news: &NewsSender) -> Option<Vec<Graded>> {
+        let note = |text: String| news.note(text);
         let asking = Asking {
             run: "gold",
             note: &note,
@@ -110,61 +120,49 @@ impl Grading<'_> {
         }));
         let graded = graded.buffer_unordered(self.config.experiment.concurrency);
         let mut graded = std::pin::pin!(graded);
-        let mut found = Found::default();
+        let mut found = Vec::new();
         loop {
             let next = tokio::select! {
                 next = graded.next() => next,
-                () = interrupt.changed() => {
-                    lock(&bar).finish();
-                    return None;
-                }
+                () = interrupt.changed() => return None,
             };
             let Some((task, feature, looked)) = next else {
-                break;
+                return Some(found);
             };
-            let mut bar = lock(&bar);
-            match looked {
-                Ok(None) if ui.verbosity() > 0 => {
-                    bar.line(format_args!("{task} feature {feature}: gradeable"));
-                }
-                Ok(None) => {}
-                Ok(Some(why)) => {
-                    let why = one_line(&why, 300);
-                    let line = format!("{task} feature {feature}: ungradeable: {why}");
-                    found.lines.push(line);
-                    found.ungradeable.push(Ungradeable { task, feature, why });
-                }
-                Err(trouble) => {
-                    let why = one_line(&trouble.text, 300);
-                    let line = format!("{task} feature {feature}: not known: {why}");
-                    found.lines.push(line);
-                    found.troubles.insert((task, feature));
-                }
-            }
-            bar.step();
-            bar.draw(format_args!(
-                "{} ungradeable · {} not known",
-                found.ungradeable.len(),
-                found.troubles.len()
-            ));
+            let graded = Graded {
+                task,
+                feature,
+                grade: match looked {
+                    Ok(None) => Grade::Gradeable,
+                    Ok(Some(why)) => Grade::Ungradeable(one_line(&why, 300)),
+                    Err(trouble) => Grade::Unknown(one_line(&trouble.text, 300)),
+                },
+            };
+            news.tell(News::Graded(graded.clone()));
+            found.push(graded);
         }
-        lock(&bar).finish();
-        Some(found)
     }
 
     /// Writes what was found. What an earlier look found of features that nothing is known of now
     /// stays.
-    fn keep(&self, found: &Found) -> Result<()> {
+    fn keep(&self, found: &[Graded]) -> Result<()> {
         let logs = setup::log_tree(self.config);
+        let is_unknown = |it: &Ungradeable| {
+            let mut of_it = found.iter();
+            of_it.any(|one| {
+                let is_it = (&one.task, one.feature) == (&it.task, it.feature);
+                is_it && matches!(one.grade, Grade::Unknown(_))
+            })
+        };
         let is_known = |it: &Ungradeable| {
             let is_asked = self
                 .features
                 .get(&it.task)
                 .is_some_and(|of| of.contains(&it.feature));
-            is_asked && !found.troubles.contains(&(it.task.clone(), it.feature))
+            is_asked && !is_unknown(it)
         };
         let old = Gold::read(logs.path())?.map_or_else(Vec::new, |gold| gold.ungradeable);
-        let mut ungradeable = found.ungradeable.clone();
+        let mut ungradeable: Vec<Ungradeable> = found.iter().filter_map(Graded::spoilt).collect();
         ungradeable.extend(old.into_iter().filter(|it| !is_known(it)));
         ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
         Gold {

@@ -23,11 +23,13 @@ const SUITES: &str = "suites";
 const CLONES: &str = "clones";
 
 /// Where one of [`KEPT`] is, for a user with a cache.
+#[must_use]
 pub fn kept(name: &str) -> Option<PathBuf> {
     demo::cache_dir().map(|dir| dir.join("regatta").join(name))
 }
 
 /// What is known of earlier evaluations.
+#[must_use]
 pub fn cache(reads: bool) -> Arc<Cache> {
     Arc::new(Cache::new(kept(SUITES), reads))
 }

@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::judge::{cache, clones, judge};
+use super::leftovers::reap;
+use super::news::{News, NewsSender};
 use super::present::Present;
-use super::verdicts::{Ended, Plan};
-use crate::bench::{Pair, RuleSet};
-use crate::cli::bar::lock;
-use crate::cli::clean::reap;
-use crate::cli::tally::Tally;
-use crate::cli::ui::Ui;
+use super::verdicts::ToJudge;
+use crate::bench::{Pair, RuleSet, RunName};
 use crate::config::Config;
-use crate::error::{Error, Result, exit};
-use crate::evaluation::Judge;
+use crate::error::{Error, Result};
+use crate::evaluation::cache::Cache;
 use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::text::plural;
@@ -24,71 +22,62 @@ use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
 use crate::triage::Rules;
 
-/// What is judged, and by what.
-pub struct Task {
+/// The verdicts that are asked for: by which rules, and over what.
+#[derive(Debug)]
+pub struct Verdicts {
+    /// The configuration in force.
     pub config: Config,
+    /// The rules of triage.
     pub rules: Rules,
+    /// The prices.
     pub prices: PriceTable,
     /// What the verdicts that stand are held against.
     pub present: Present,
+    /// Whether those that stand are made again.
     pub force: bool,
     /// The pairs that are looked at; all of them without.
     pub only: Option<Vec<Pair>>,
 }
 
-impl Task {
+/// How the judging of runs ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgingEnd {
+    /// Whether the user stopped it.
+    pub is_interrupted: bool,
+    /// Pairs without a verdict that another evaluation may give one.
+    pub troubles: usize,
+    /// Whether no pair is left that infrastructure, or an interrupt, left without its verdict.
+    pub is_over: bool,
+}
+
+impl Verdicts {
     /// Judges runs one after the other.
     pub async fn judge(
         &self,
         runs: &[RunDir],
         interrupt: &mut Interrupt,
-        ui: &Ui,
-    ) -> Result<Ended> {
-        reap(&self.config, runs.iter(), ui).await?;
-        let mut plans = Vec::new();
+        news: &NewsSender,
+    ) -> Result<JudgingEnd> {
+        reap(&self.config, runs.iter(), news).await?;
         let passes = self.passes(runs, self.force)?;
         // Who finishes a forced pass asks as little of what was known before.
         let is_anew = self.force || passes.iter().any(|pass| !pass.pairs.is_empty());
-        for (run, pass) in runs.iter().zip(&passes) {
-            let plan = self.plan(run, pass)?;
-            self.tell_of_pass(run, pass, &plan, ui)?;
-            if let Some(again) = plan.says_outdated() {
-                ui.warn(format!("{}: {again}", run.name()));
-            }
-            if plan.others > 0 {
-                ui.warn(format!(
-                    "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
-                    run.name(),
-                    plural(plan.others, "pair"),
-                    self.config.evaluation.rules
-                ));
-            }
-            plans.push(plan);
-        }
+        let plans = self.plans(runs, &passes, news)?;
+        let mut end = JudgingEnd {
+            is_interrupted: false,
+            troubles: 0,
+            is_over: true,
+        };
         if plans.iter().all(|plan| plan.open.is_empty()) {
             if is_anew {
-                self.close(runs, &HashMap::new(), ui)?;
+                self.close(runs, &HashMap::new(), news)?;
             }
-            ui.say("nothing to judge");
-            return Ok(Ended {
-                code: exit::OK,
-                is_over: true,
-            });
+            news.note("nothing to judge");
+            return Ok(end);
         }
         let cache = cache(!is_anew);
-        let (mut code, mut is_over) = (exit::OK, true);
         let mut settled = HashMap::new();
-        // All of the passes are written before any verdict is replaced: killed at any moment, the
-        // same command goes on with what it had begun.
-        let mut locks = HashMap::new();
-        if self.force {
-            for (run, pass) in runs.iter().zip(&passes) {
-                locks.insert(run.name(), RunLock::take(run)?);
-                if !pass.pairs.is_empty() {
-                    pass.write(&run.eval_pass())?;
-                }
-            }
-        }
+        let mut locks = self.begin_passes(runs, &passes)?;
         for (run, plan) in runs.iter().zip(plans) {
             if plan.open.is_empty() {
                 continue;
@@ -97,50 +86,79 @@ impl Task {
                 Some(lock) => lock,
                 None => RunLock::take(run)?,
             };
-            // Where its agents' commands ran, unless something else is asked for.
-            let manifest = Manifest::read(run)?;
-            let backend = manifest.map(|manifest| manifest.backend);
-            let mut judge = judge(&self.config, backend, &self.rules, &cache).await?;
-            if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
-                judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
-            }
-            let judge = Arc::new(judge);
-            note_rules(run, self.config.evaluation.rules)?;
-            let ended = self.one(run, plan, &judge, interrupt, ui).await;
-            judge.venue.backend.close().await;
-            let ended = ended?;
-            if let Some(why) = ended.daemon_gone {
-                return Err(Error::world(format!(
-                    "the Docker daemon is gone: {}",
-                    one_line(&why, 300)
-                ))
-                .hint("what was judged is kept; start the daemon, and the same command goes on"));
-            }
+            let ended = self.one(run, plan, &cache, interrupt, news).await?;
             if ended.stopped {
-                ui.say("interrupted; the same command goes on");
-                (code, is_over) = (exit::INTERRUPTED, false);
+                end.is_interrupted = true;
+                end.is_over = false;
                 break;
             }
-            if ended.troubles > 0 {
-                code = exit::ERRORS;
-            }
-            is_over &= ended.troubles == ended.settled.len();
+            end.troubles += ended.troubles;
+            end.is_over &= ended.troubles == ended.settled.len();
             settled.insert(run.name(), ended.settled);
         }
         drop(locks);
-        if is_anew && is_over {
-            self.close(runs, &settled, ui)?;
+        if is_anew && end.is_over {
+            self.close(runs, &settled, news)?;
         }
-        Ok(Ended { code, is_over })
+        Ok(end)
+    }
+
+    /// What there is to judge in each run, and what there is to say of it.
+    fn plans(&self, runs: &[RunDir], passes: &[Pass], news: &NewsSender) -> Result<Vec<ToJudge>> {
+        let mut plans = Vec::new();
+        for (run, pass) in runs.iter().zip(passes) {
+            let plan = self.plan(run, pass)?;
+            self.tell_of_pass(run, pass, &plan, news)?;
+            if let Some(again) = plan.says_outdated() {
+                news.warn(format!("{}: {again}", run.name()));
+            }
+            if plan.others > 0 {
+                news.warn(format!(
+                    "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
+                    run.name(),
+                    plural(plan.others, "pair"),
+                    self.config.evaluation.rules
+                ));
+            }
+            plans.push(plan);
+        }
+        Ok(plans)
+    }
+
+    /// Writes the passes that are forced, under the locks of their runs.
+    ///
+    /// All of the passes are written before any verdict is replaced: killed at any moment, the same
+    /// command goes on with what it had begun.
+    fn begin_passes<'a>(
+        &self,
+        runs: &'a [RunDir],
+        passes: &[Pass],
+    ) -> Result<HashMap<&'a RunName, RunLock>> {
+        let mut locks = HashMap::new();
+        if self.force {
+            for (run, pass) in runs.iter().zip(passes) {
+                locks.insert(run.name(), RunLock::take(run)?);
+                if !pass.pairs.is_empty() {
+                    pass.write(&run.eval_pass())?;
+                }
+            }
+        }
+        Ok(locks)
     }
 
     /// Says how far a forced pass is that goes on, and that one by other rules is not done.
-    fn tell_of_pass(&self, run: &RunDir, pass: &Pass, plan: &Plan, ui: &Ui) -> Result<()> {
+    fn tell_of_pass(
+        &self,
+        run: &RunDir,
+        pass: &Pass,
+        plan: &ToJudge,
+        news: &NewsSender,
+    ) -> Result<()> {
         let covered = |one: &&Finished| pass.covers(&one.pair);
         let left = plan.open.iter().filter(covered).count();
         let all = pass.pairs.len();
         if left > 0 && left < all {
-            ui.say(format!(
+            news.note(format!(
                 "{}: the forced evaluation begun at {:.0} goes on: {left} of its {} left",
                 run.name(),
                 pass.begun_at,
@@ -148,14 +166,14 @@ impl Task {
             ));
         }
         if let Some(again) = plan.replaces() {
-            ui.say(format!("{}: {again}", run.name()));
+            news.note(format!("{}: {again}", run.name()));
         }
         let other = Pass::read_open(&run.eval_pass())?;
         let ours = self.config.evaluation.rules.name();
         if let Some(rules) = other.rules.filter(|rules| rules != ours) {
             let name = run.name();
             let rest = hint::command(&format!("eval {name} --rules {rules}"));
-            ui.warn(format!(
+            news.warn(format!(
                 "{name}: a forced evaluation by the rules of {rules} is not finished; `{rest}` finishes it"
             ));
         }
@@ -165,38 +183,57 @@ impl Task {
     async fn one(
         &self,
         run: &RunDir,
-        plan: Plan,
-        judge: &Arc<Judge>,
+        plan: ToJudge,
+        cache: &Arc<Cache>,
         interrupt: &mut Interrupt,
-        ui: &Ui,
+        news: &NewsSender,
     ) -> Result<Judged> {
-        let total = plan.open.len();
-        let again = match plan.again + plan.outdated.len() {
-            0 => String::new(),
-            again => format!(" ({again} of them again)"),
-        };
-        ui.say(format!(
-            "{}: {} to judge by the rules of {}{again}, {} judged already",
-            run.name(),
-            plural(total, "pair"),
-            self.config.evaluation.rules,
-            plan.judged
-        ));
+        // Where its agents' commands ran, unless something else is asked for.
+        let manifest = Manifest::read(run)?;
+        let backend = manifest.map(|manifest| manifest.backend);
+        let mut judge = judge(&self.config, backend, &self.rules, cache).await?;
+        if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
+            judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
+        }
+        let judge = Arc::new(judge);
+        note_rules(run, self.config.evaluation.rules)?;
+        news.tell(News::JudgingStarted {
+            run: run.name().clone(),
+            pairs: plan.open.len(),
+            again: plan.again + plan.outdated.len(),
+            judged: plan.judged,
+            rules: self.config.evaluation.rules,
+        });
         let attempts = &self.config.attempts;
         let judging = Arc::new(Judging {
-            judge: Arc::clone(judge),
+            judge: Arc::clone(&judge),
             run: run.clone(),
             rules: Arc::new(self.rules.clone()),
             concurrency: self.config.experiment.concurrency,
             tries: attempts.max_attempts,
             backoff: (attempts.backoff, attempts.backoff_max),
         });
-        let tally = Tally::begin(ui, run.name().as_str(), total);
-        let told = Arc::clone(&tally);
-        let tell = move |what| lock(&told).take_in(what);
+        let (name, told) = (run.name().clone(), news.clone());
+        let tell = move |what| {
+            told.tell(News::Judging {
+                run: name.clone(),
+                told: what,
+            });
+        };
         let ended = judging.all(plan.open, interrupt, Arc::new(tell)).await;
-        lock(&tally).bar.finish();
-        ended
+        news.tell(News::JudgingEnded {
+            run: run.name().clone(),
+        });
+        judge.venue.backend.close().await;
+        let ended = ended?;
+        if let Some(why) = ended.daemon_gone {
+            return Err(Error::world(format!(
+                "the Docker daemon is gone: {}",
+                one_line(&why, 300)
+            ))
+            .hint("what was judged is kept; start the daemon, and the same command goes on"));
+        }
+        Ok(ended)
     }
 }
 

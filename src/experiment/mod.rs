@@ -1,14 +1,27 @@
-//! The runs asked for together: planned, opened, run, judged.
+//! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
+//! told as [`News`].
 
+mod execution;
 pub mod gold;
 pub mod judge;
-pub mod judging;
+mod judging;
+pub mod leftovers;
+pub mod news;
 mod passes;
 mod pins;
 mod planned;
-pub mod present;
+mod present;
 mod refusal;
+mod running;
 pub mod setup;
-pub mod verdicts;
+mod smoke;
+mod verdicts;
 
-pub use planned::Experiment;
+pub use execution::{Asked, Executed};
+pub use judging::{JudgingEnd, Verdicts};
+pub use news::{News, NewsSender};
+pub use planned::{Experiment, OpenRun};
+pub use present::Present;
+pub use running::{Executors, OnThisMachine};
+pub use smoke::SmokeCheck;
+pub use verdicts::ToJudge;

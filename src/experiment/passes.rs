@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 
+use super::news::NewsSender;
 use super::planned::Experiment;
 use crate::bench::{Pair, Setting};
-use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::runner::{Plan, forced};
 use crate::store::pass::{self, Covered};
@@ -68,7 +68,7 @@ impl Experiment {
 
     /// Closes the forced passes of this command when they are all done: until then, `--force` goes
     /// on with each of them.
-    pub fn close_passes(&self, ui: &Ui) -> Result<()> {
+    pub fn close_passes(&self, news: &NewsSender) -> Result<()> {
         let passes = self.passes(false)?;
         let mut is_done = true;
         for ((setting, run), pass) in self.runs.iter().zip(&passes) {
@@ -84,7 +84,7 @@ impl Experiment {
             if !pass.pairs.is_empty() {
                 pass.leave(&self.pairs, Timestamp::now());
                 pass.write(&run.pass())?;
-                ui.say(format!(
+                news.note(format!(
                     "{}: the forced pass begun at {:.0} is done; --force begins another",
                     run.name(),
                     pass.begun_at

@@ -1,59 +1,76 @@
-//! The runs asked for together: planned together, opened together, run one after the other.
+//! The runs asked for together: planned together, opened together.
 
 use std::collections::BTreeMap;
 
-use super::judging::Task;
-use super::pins::{Keeper, Pinned, take_over};
-use super::present::Present;
-use super::refusal::FirstRefusal;
+use super::news::{News, NewsSender};
+use super::pins::{Pinned, take_over};
 use super::setup;
-use super::verdicts::Ended;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
-use crate::cli::progress;
-use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::engine::{Options, native, upstream};
-use crate::error::{Error, Kind, Result, exit};
-use crate::executor::Here;
+use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
 use crate::model::price::PriceTable;
-use crate::report::summary::Outcome;
+use crate::report::Summary;
 use crate::report::text::plural;
-use crate::report::{Format, Summary};
+use crate::runner::Plan;
 use crate::runner::preflight::{self, Level};
-use crate::runner::{Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
-use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir, restore};
+use crate::store::{LogTree, Manifest, RunDir};
 use crate::triage::Rules;
+use crate::version::VERSION;
 
 /// An experiment as planned.
 #[derive(Debug)]
 pub struct Experiment {
+    /// The configuration in force.
     pub config: Config,
+    /// The engine's options.
     pub options: Options,
+    /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
+    /// The subset in words.
     pub subset: String,
+    /// Its pairs, in the subset's order.
     pub pairs: Vec<Pair>,
+    /// The runs, in the order in which they run.
     pub runs: Vec<(Setting, RunDir)>,
+    /// The rules of triage.
     pub rules: Rules,
+    /// The prices.
     pub prices: PriceTable,
     price_source: String,
     tree: LogTree,
 }
 
 /// A run that is locked, with its manifest checked.
+#[derive(Debug)]
 pub struct OpenRun {
-    setting: Setting,
-    run: RunDir,
-    manifest: Manifest,
+    pub(super) setting: Setting,
+    pub(super) run: RunDir,
+    pub(super) manifest: Manifest,
     /// What there is to say of it, though it goes on.
-    warning: Option<String>,
+    pub(super) warning: Option<String>,
     _lock: RunLock,
+}
+
+impl OpenRun {
+    /// Its setting.
+    #[must_use]
+    pub const fn setting(&self) -> Setting {
+        self.setting
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub const fn run(&self) -> &RunDir {
+        &self.run
+    }
 }
 
 impl Experiment {
@@ -243,7 +260,7 @@ impl Experiment {
                 .find(&self.options.access().model)
                 .and_then(|found| found.bare.map(str::to_owned)),
             concurrency: Some(self.options.concurrency()),
-            regatta: crate::cli::VERSION.to_owned(),
+            regatta: VERSION.to_owned(),
             created_at: jiff::Timestamp::now(),
             judged_by: Vec::new(),
             accepted: Vec::new(),
@@ -251,16 +268,12 @@ impl Experiment {
     }
 
     /// Checks the world, cheaply; refuses when a check fails.
-    pub async fn preflight(&self, ui: &Ui) -> Result<()> {
+    pub async fn preflight(&self, news: &NewsSender) -> Result<()> {
         let checks = preflight::cheap(&self.config, &self.options, &self.pairs).await;
         let mut failed = Vec::new();
         for check in checks {
             match check.level {
-                Level::Pass => ui.detail(format!("{}: {}", check.name, check.evidence)),
-                Level::Warn => ui.warn(format!(
-                    "{}: {}; {}",
-                    check.name, check.evidence, check.remedy
-                )),
+                Level::Pass | Level::Warn => news.tell(News::Checked(check)),
                 Level::Fail => failed.push(format!(
                     "{}: {}\n    {}",
                     check.name, check.evidence, check.remedy
@@ -278,221 +291,12 @@ impl Experiment {
         )
     }
 
-    /// Runs the settings in order; stops at the first that the world, the budget or the user ends.
-    pub async fn run(
-        &self,
-        runs: Vec<OpenRun>,
-        force: bool,
-        interrupt: &Interrupt,
-        ui: &Ui,
-    ) -> Result<RunEnd> {
-        for note in &self.notes {
-            ui.warn(note);
-        }
-        let mut worst = RunEnd::Complete;
-        for open in &runs {
-            open.manifest.write(&open.run)?;
-            if let Some(warning) = &open.warning {
-                ui.warn(warning);
-            }
-        }
-        for open in &runs {
-            restore::finish(&open.run)?;
-        }
-        // All of them before anything is set aside in any: killed at any moment, the same command
-        // goes on with what it had begun.
-        let passes = self.passes_in_force(force)?;
-        if force {
-            // A pass that can do nothing is not begun.
-            if self.is_spent_before(&passes)? {
-                return Ok(RunEnd::Budget);
-            }
-            for (open, pass) in runs.iter().zip(&passes) {
-                pass.write(&open.run.pass())?;
-            }
-        } else {
-            for (setting, run) in &self.runs {
-                if let Some(held) = self.held(*setting, run)? {
-                    ui.say(held);
-                }
-            }
-        }
-        let (observer, events) = tokio::sync::mpsc::unbounded_channel();
-        let shown = tokio::spawn(progress::show(ui.clone(), events));
-        let mut failure = None;
-        for (open, pass) in runs.iter().zip(passes) {
-            let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
-            let keeper = Keeper::begin(
-                open.run.clone(),
-                &self.pairs,
-                &self.config,
-                refusal,
-                observer.clone(),
-            );
-            let sink = Sink::new(open.run.clone(), keeper.observer());
-            let ended = self.run_one(open, pass, sink, interrupt).await;
-            keeper.end().await;
-            match ended {
-                Ok(RunEnd::Complete) => {}
-                Ok(RunEnd::Errors) => worst = RunEnd::Errors,
-                Ok(end) => {
-                    worst = end;
-                    break;
-                }
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
-        }
-        drop(observer);
-        // The terminal's side ends with the channel.
-        let _ = shown.await;
-        failure.map_or(Ok(worst), Err)
-    }
-
-    async fn run_one(
-        &self,
-        open: &OpenRun,
-        pass: Pass,
-        sink: Sink,
-        interrupt: &Interrupt,
-    ) -> Result<RunEnd> {
-        let ready = Here::ready(&self.config, &self.options, &self.rules, open.setting);
-        let here = match ready.await {
-            Ok(here) => here,
-            Err(error) if error.kind() == Kind::World => {
-                return Ok(RunEnd::World(format!(
-                    "{error}; {}",
-                    error.hints().join("; ")
-                )));
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(url) = here.private_redis() {
-            sink.emit(crate::runner::Event::Note {
-                text: format!("a private Redis serves {} at {url}", open.run.name()),
-            });
-        }
-        let mut runner = Runner {
-            run: open.run.clone(),
-            setting: open.setting,
-            pairs: self.pairs.clone(),
-            policy: self.policy(&open.run)?,
-            rules: self.rules.clone(),
-            prices: self.prices.clone(),
-            ledger: Ledger::open(&open.run)?,
-            sink: sink.clone(),
-            interrupt: interrupt.clone(),
-            pass,
-            facts: std::cell::RefCell::default(),
-        };
-        let end = runner.run(&here).await?;
-        sink.emit(crate::runner::Event::RunEnded {
-            run: open.run.name().clone(),
-            end: end.name().to_owned(),
-        });
-        Ok(end)
-    }
-
-    fn policy(&self, run: &RunDir) -> Result<Policy> {
-        let mut elsewhere = 0.0;
-        for (setting, other) in self
-            .runs
-            .iter()
-            .filter(|(_, other)| other.name() != run.name())
-        {
-            elsewhere += self.spent_on(*setting, other)?;
-        }
-        let config = &self.config;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of GB"
-        )]
-        let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
-        Ok(Policy {
-            max_attempts: config.attempts.max_attempts,
-            concurrency: self.options.concurrency(),
-            backoff: config.attempts.backoff,
-            backoff_max: config.attempts.backoff_max,
-            max_wait: config.attempts.max_wait,
-            breaker_trials: config.breaker.breaker_trials,
-            budget: config.limits.budget.map(|budget| (budget, elsewhere)),
-            min_free_bytes,
-            grace: config.limits.grace,
-        })
-    }
-
-    /// Judges what finished.
-    pub async fn judge(&self, force: bool, interrupt: &mut Interrupt, ui: &Ui) -> Result<Ended> {
-        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
-        let task = Task {
-            present: Present::for_verdicts(&self.config, &runs).await,
-            config: self.config.clone(),
-            rules: self.rules.clone(),
-            prices: self.prices.clone(),
-            force,
-            only: None,
-        };
-        task.judge(&runs, interrupt, ui).await
-    }
-
     /// The numbers of every run.
     pub fn summaries(&self) -> Result<Vec<Summary>> {
         self.runs
             .iter()
             .map(|(_, run)| Summary::read(run, &self.rules, &self.prices))
             .collect()
-    }
-
-    /// Prints the report and what the end means; gives the exit code.
-    pub fn conclude(&self, end: &RunEnd, ui: &Ui) -> Result<u8> {
-        let summaries = self.summaries()?;
-        ui.data(&Format::Text.render(&summaries))?;
-        Ok(match end {
-            RunEnd::Complete => exit::OK,
-            RunEnd::Errors => {
-                let open: usize = summaries.iter().map(Summary::unfinished).sum();
-                let count =
-                    |outcome| -> usize { summaries.iter().map(|it| it.count_of(outcome)).sum() };
-                let infra = count(Outcome::InfraError) + count(Outcome::LimitError);
-                // Another attempt changes nothing of what is the agents' own.
-                let what_next = if count(Outcome::AgentError) == open {
-                    "says why; they are the agents' own errors, and stay"
-                } else {
-                    "says why, and the same command tries again"
-                };
-                let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
-                let why = hint::command(&format!("triage --explain {}", names.join(" ")));
-                ui.warn(format!(
-                    "{} did not finish, {infra} of them for infrastructure; `{why}` {what_next}",
-                    plural(open, "pair")
-                ));
-                exit::ERRORS
-            }
-            RunEnd::World(why) => {
-                ui.error(
-                    &Error::world(why)
-                        .hint("what ran is kept; mend this, and the same command goes on (with --accept-changes when it was the model or the endpoint)"),
-                );
-                exit::WORLD
-            }
-            RunEnd::Limit(why) => {
-                ui.error(&Error::world(why).hint(
-                    "what ran is kept; the same command goes on from then, or --max-wait waits longer",
-                ));
-                exit::WORLD
-            }
-            RunEnd::Budget => {
-                ui.warn("the budget is spent; what ran is kept, and the same command with a larger --budget goes on");
-                exit::BUDGET
-            }
-            RunEnd::Interrupted => {
-                ui.say("interrupted; the same command resumes");
-                exit::INTERRUPTED
-            }
-        })
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Present {
 
 impl Present {
     /// The dataset of a configuration, with no image known.
+    #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
             config: config.clone(),

@@ -2,14 +2,13 @@
 //! whose verdict is of before the forced pass.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::judging::Task;
+use super::judging::Verdicts;
+use super::news::NewsSender;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
-use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::report::text::plural;
 use crate::runner::judging::Finished;
@@ -20,20 +19,15 @@ use crate::store::{PairDir, Pass, RunDir};
 use crate::survey::{Stand, Standing};
 use crate::triage::Finding;
 
-/// How the judging of runs ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Ended {
-    /// The exit code.
-    pub code: u8,
-    /// Whether no pair is left that infrastructure, or an interrupt, left without its verdict.
-    pub is_over: bool,
-}
-
 /// What there is to judge in a run.
-pub struct Plan {
+#[derive(Debug)]
+pub struct ToJudge {
+    /// Pairs to judge.
     pub open: Vec<Finished>,
+    /// Pairs with a verdict that stays.
     pub judged: usize,
     pairs_judged: Vec<(Tree, Pair)>,
+    /// Pairs without a trial that finished.
     pub unfinished: usize,
     /// Pairs that were judged by other rules.
     pub others: usize,
@@ -43,8 +37,9 @@ pub struct Plan {
     pub outdated: Vec<(Pair, Vec<String>)>,
 }
 
-impl Plan {
+impl ToJudge {
     /// What a forced pass does to verdicts that stand.
+    #[must_use]
     pub fn replaces(&self) -> Option<String> {
         (self.again > 0).then(|| {
             format!(
@@ -55,6 +50,7 @@ impl Plan {
     }
 
     /// Which verdicts are made again, as the dataset or an image is another one by now.
+    #[must_use]
     pub fn says_outdated(&self) -> Option<String> {
         if self.outdated.is_empty() {
             return None;
@@ -74,33 +70,13 @@ impl Plan {
             tasks.collect::<Vec<_>>().join("; ")
         ))
     }
-
-    pub fn describe(&self, run: &RunDir) -> String {
-        let mut text = format!(
-            "{}: {} to judge, {} judged, {} not finished\n",
-            run.name(),
-            self.open.len(),
-            self.judged,
-            self.unfinished
-        );
-        for again in [self.replaces(), self.says_outdated()]
-            .into_iter()
-            .flatten()
-        {
-            let _ = writeln!(text, "  {again}");
-        }
-        for one in &self.open {
-            let _ = writeln!(text, "  {}", one.pair);
-        }
-        text
-    }
 }
 
-impl Task {
+impl Verdicts {
     /// What there is to judge in a run, with a forced pass over it.
-    pub fn plan(&self, run: &RunDir, pass: &Pass) -> Result<Plan> {
+    pub fn plan(&self, run: &RunDir, pass: &Pass) -> Result<ToJudge> {
         let stand = Stand::read(run, &self.rules, &self.prices)?;
-        let mut plan = Plan {
+        let mut plan = ToJudge {
             open: Vec::new(),
             judged: 0,
             unfinished: 0,
@@ -214,7 +190,7 @@ impl Task {
         &self,
         runs: &[RunDir],
         settled: &HashMap<&RunName, Vec<Pair>>,
-        ui: &Ui,
+        news: &NewsSender,
     ) -> Result<()> {
         let passes = self.passes(runs, false)?;
         let mut pairs = Vec::new();
@@ -237,7 +213,7 @@ impl Task {
                 let _lock = RunLock::take(run)?;
                 pass.leave(&pairs, Timestamp::now());
                 pass.write(&run.eval_pass())?;
-                ui.detail(format!("{}: the forced evaluation is done", run.name()));
+                news.detail(format!("{}: the forced evaluation is done", run.name()));
             }
         }
         Ok(())

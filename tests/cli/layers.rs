@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rows, highest first, as docs/design/overview.md draws them.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["cli"],
+    &["experiment"],
     &["runner"],
     &["executor"],
     &["host", "report"],
@@ -15,6 +16,7 @@ const ROWS: [&[&str]; 9] = [
     &["guest", "store"],
     &[
         "bench", "config", "demo", "error", "files", "hint", "json", "process", "secret", "text",
+        "version",
     ],
 ];
 

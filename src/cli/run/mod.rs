@@ -1,20 +1,20 @@
 //! `regatta run`.
 
+mod end;
 mod plan;
 mod smoke;
 
 use clap::Args;
 
-use super::clean::reap;
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings};
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
+use super::{eval, news};
 use crate::config::Config;
 use crate::engine::Options;
 use crate::error::{Result, exit};
-use crate::experiment::Experiment;
-use crate::experiment::verdicts::Ended;
-use crate::runner::{Interrupt, RunEnd};
+use crate::experiment::{Asked, Executed, Experiment, NewsSender, OnThisMachine};
+use crate::runner::Interrupt;
 
 /// Run the settings of an experiment, attempt by attempt, until every pair has finished
 ///
@@ -163,30 +163,20 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     }
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
-    let runs = experiment.open(args.accept_changes, args.force).await?;
-    if !args.no_preflight {
-        experiment.preflight(ui).await?;
-    }
-    reap(&config, experiment.runs.iter().map(|(_, run)| run), ui).await?;
-    let end = experiment.run(runs, args.force, &interrupt, ui).await?;
-    let judged = match end {
-        RunEnd::Complete | RunEnd::Errors if config.evaluation.after_run => {
-            experiment.judge(args.force, &mut interrupt, ui).await
-        }
-        _ => Ok(Ended {
-            code: exit::OK,
-            is_over: true,
-        }),
+    let asked = Asked {
+        force: args.force,
+        accept_changes: args.accept_changes,
+        without_preflight: args.no_preflight,
     };
-    // Judging is a part of what was asked for: a pass is not over before it. Nor is one whose command
-    // is told to be given again, though its last pair may have finished.
-    let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
-    if is_over && matches!(judged, Ok(Ended { is_over: true, .. })) {
-        experiment.close_passes(ui)?;
-    }
-    let code = experiment.conclude(&end, ui)?;
+    let execute = async |news: &NewsSender| {
+        let executed = experiment.execute(&OnThisMachine, asked, &mut interrupt, news);
+        executed.await
+    };
+    let Executed { end, judged } = news::shown(ui, execute).await?;
+    let judged = judged.map(|end| end.map_or(exit::OK, |end| eval::code(end, ui)));
+    let code = end::conclude(&experiment, &end, ui)?;
     // What ran is reported also where it could not be judged.
-    let code = match judged?.code {
+    let code = match judged? {
         exit::OK => code,
         other => other,
     };

@@ -1,0 +1,59 @@
+//! How a run ends: its report, what that means, and the exit code.
+
+use crate::cli::ui::Ui;
+use crate::error::{Error, Result, exit};
+use crate::experiment::Experiment;
+use crate::hint;
+use crate::report::summary::Outcome;
+use crate::report::text::plural;
+use crate::report::{Format, Summary};
+use crate::runner::RunEnd;
+
+/// Prints the report and what the end means; gives the exit code.
+pub fn conclude(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<u8> {
+    let summaries = experiment.summaries()?;
+    ui.data(&Format::Text.render(&summaries))?;
+    Ok(match end {
+        RunEnd::Complete => exit::OK,
+        RunEnd::Errors => {
+            let open: usize = summaries.iter().map(Summary::unfinished).sum();
+            let count =
+                |outcome| -> usize { summaries.iter().map(|it| it.count_of(outcome)).sum() };
+            let infra = count(Outcome::InfraError) + count(Outcome::LimitError);
+            // Another attempt changes nothing of what is the agents' own.
+            let what_next = if count(Outcome::AgentError) == open {
+                "says why; they are the agents' own errors, and stay"
+            } else {
+                "says why, and the same command tries again"
+            };
+            let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
+            let why = hint::command(&format!("triage --explain {}", names.join(" ")));
+            ui.warn(format!(
+                "{} did not finish, {infra} of them for infrastructure; `{why}` {what_next}",
+                plural(open, "pair")
+            ));
+            exit::ERRORS
+        }
+        RunEnd::World(why) => {
+            ui.error(
+                &Error::world(why)
+                    .hint("what ran is kept; mend this, and the same command goes on (with --accept-changes when it was the model or the endpoint)"),
+            );
+            exit::WORLD
+        }
+        RunEnd::Limit(why) => {
+            ui.error(&Error::world(why).hint(
+                "what ran is kept; the same command goes on from then, or --max-wait waits longer",
+            ));
+            exit::WORLD
+        }
+        RunEnd::Budget => {
+            ui.warn("the budget is spent; what ran is kept, and the same command with a larger --budget goes on");
+            exit::BUDGET
+        }
+        RunEnd::Interrupted => {
+            ui.say("interrupted; the same command resumes");
+            exit::INTERRUPTED
+        }
+    })
+}

@@ -1,0 +1,86 @@
+//! An experiment from its opened runs to its verdicts.
+
+use super::judging::{JudgingEnd, Verdicts};
+use super::leftovers::reap;
+use super::news::NewsSender;
+use super::planned::Experiment;
+use super::present::Present;
+use super::running::Executors;
+use crate::error::Result;
+use crate::runner::{Interrupt, RunEnd};
+use crate::store::RunDir;
+
+/// What is asked for beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// Begin anew: results that stand are set aside first.
+    pub force: bool,
+    /// Go on with runs that were begun as something else.
+    pub accept_changes: bool,
+    /// Start without the checks of the world.
+    pub without_preflight: bool,
+}
+
+/// How an experiment ended.
+#[derive(Debug)]
+pub struct Executed {
+    /// How its runs ended.
+    pub end: RunEnd,
+    /// How their judging did, if they were judged. What ran stands also where this is an error.
+    pub judged: Result<Option<JudgingEnd>>,
+}
+
+impl Experiment {
+    /// Opens the runs, runs them, and judges what finished if the configuration says so.
+    pub async fn execute(
+        &self,
+        executors: &impl Executors,
+        asked: Asked,
+        interrupt: &mut Interrupt,
+        news: &NewsSender,
+    ) -> Result<Executed> {
+        let runs = self.open(asked.accept_changes, asked.force).await?;
+        if !asked.without_preflight {
+            self.preflight(news).await?;
+        }
+        reap(&self.config, self.runs.iter().map(|(_, run)| run), news).await?;
+        let run = self.run(executors, runs, asked.force, interrupt, news);
+        let end = run.await?;
+        let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
+        let judged = if is_over && self.config.evaluation.after_run {
+            let judged = self.judge(asked.force, interrupt, news).await;
+            judged.map(Some)
+        } else {
+            Ok(None)
+        };
+        // Judging is a part of what was asked for: a pass is not over before it. Nor is one whose
+        // command is told to be given again, though its last pair may have finished.
+        let is_judged = match &judged {
+            Ok(judged) => judged.is_none_or(|end| end.is_over),
+            Err(_) => false,
+        };
+        if is_over && is_judged {
+            self.close_passes(news)?;
+        }
+        Ok(Executed { end, judged })
+    }
+
+    /// Judges what finished.
+    pub async fn judge(
+        &self,
+        force: bool,
+        interrupt: &mut Interrupt,
+        news: &NewsSender,
+    ) -> Result<JudgingEnd> {
+        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
+        let verdicts = Verdicts {
+            present: Present::for_verdicts(&self.config, &runs).await,
+            config: self.config.clone(),
+            rules: self.rules.clone(),
+            prices: self.prices.clone(),
+            force,
+            only: None,
+        };
+        verdicts.judge(&runs, interrupt, news).await
+    }
+}

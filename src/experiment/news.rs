@@ -1,0 +1,96 @@
+//! What an experiment tells while it is opened, run and judged, in the order in which it happens.
+
+use std::fmt::Display;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::gold::Graded;
+use crate::bench::{RuleSet, RunName};
+use crate::runner::Event;
+use crate::runner::judging::Told;
+use crate::runner::preflight::Check;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A check before the runs came out well, or well enough.
+    Checked(Check),
+    /// Something that a dead run had left was removed; what it was.
+    Removed(String),
+    /// An event of a run, as its `events.jsonl` has it.
+    Run(Event),
+    /// The judging of a run begins.
+    JudgingStarted {
+        /// The run.
+        run: RunName,
+        /// Pairs to judge.
+        pairs: usize,
+        /// Those of them that have a verdict, which stands until its new one is there.
+        again: usize,
+        /// Pairs whose verdict stays.
+        judged: usize,
+        /// Whose rules decide.
+        rules: RuleSet,
+    },
+    /// The judging of a run tells of a pair.
+    Judging {
+        /// The run.
+        run: RunName,
+        /// What it tells.
+        told: Told,
+    },
+    /// The judging of a run is over, or was ended.
+    JudgingEnded {
+        /// The run.
+        run: RunName,
+    },
+    /// The dataset's features are looked at.
+    GradingStarted {
+        /// The subset that they are of.
+        subset: String,
+        /// How many there are.
+        features: usize,
+    },
+    /// A feature was looked at.
+    Graded(Graded),
+    /// Something that the user should know even if nothing else is shown.
+    Warning(String),
+    /// Something that the user should know.
+    Note(String),
+    /// Something that is told to who asks for more.
+    Detail(String),
+}
+
+/// Where news go. Nobody has to listen.
+#[derive(Clone, Debug)]
+pub struct NewsSender(UnboundedSender<News>);
+
+/// A place for news, and where they are heard. They end when the last sender is gone.
+#[must_use]
+pub fn channel() -> (NewsSender, UnboundedReceiver<News>) {
+    let (sender, receiver) = unbounded_channel();
+    (NewsSender(sender), receiver)
+}
+
+impl NewsSender {
+    /// Tells.
+    pub fn tell(&self, news: News) {
+        // Who no longer listens does not end what runs.
+        let _ = self.0.send(news);
+    }
+
+    /// Tells a [`News::Warning`].
+    pub fn warn(&self, text: impl Display) {
+        self.tell(News::Warning(text.to_string()));
+    }
+
+    /// Tells a [`News::Note`].
+    pub fn note(&self, text: impl Display) {
+        self.tell(News::Note(text.to_string()));
+    }
+
+    /// Tells a [`News::Detail`].
+    pub fn detail(&self, text: impl Display) {
+        self.tell(News::Detail(text.to_string()));
+    }
+}
