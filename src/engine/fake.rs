@@ -19,6 +19,9 @@ use crate::store::scan::POLL;
 pub struct Fake {
     /// A pair's outcomes in order; the last one repeats. A pair without any submits.
     pub outcomes: HashMap<String, Vec<Outcome>>,
+    /// What the agents of a pair submit, one patch each in their order, where they submit. Without
+    /// any no patch is written.
+    pub patches: HashMap<String, Vec<Vec<u8>>>,
     /// How attempts end, in order; those after the last end in [`AttemptEnd::Done`].
     pub ends: Vec<AttemptEnd>,
     /// When attempts that do not end in [`AttemptEnd::Done`] were ended by force.
@@ -108,6 +111,14 @@ impl Fake {
         };
         let dir = batch.run.pair(batch.setting.tree(), pair);
         files::create_dir(dir.path())?;
+        let patches = self.patches.get(&name).filter(|_| status == "Submitted");
+        let features: &[Option<u64>] = match batch.setting.agents() {
+            1 => &[None],
+            _ => &pair.features.map(Some),
+        };
+        for (feature, patch) in features.iter().zip(patches.into_iter().flatten()) {
+            files::write_atomic(&dir.patch(*feature), patch)?;
+        }
         let agent = |status: &str, error: &Value| json!({"status": status, "cost": cost, "steps": 3, "error": error});
         let mut result = json!({
             "repo": pair.task.repo, "task_id": pair.task.task_id, "features": pair.features,

@@ -18,6 +18,7 @@ mod discarded;
 mod doctor;
 mod eval;
 mod evidence;
+mod experiment;
 mod foreign;
 mod hints;
 mod hostile;
