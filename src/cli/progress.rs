@@ -39,39 +39,9 @@ impl View {
 
     fn take_in(&mut self, event: &Event) {
         match event {
-            Event::RunStarted {
-                run,
-                pairs,
-                finished,
-                submitted,
-                to_run,
-                spent,
-                ..
-            } => {
-                self.bar.begin(run.as_str(), *finished, *pairs);
-                (self.submitted, self.errors, self.cost) = (*submitted, 0, *spent);
-                self.line(&format!(
-                    "{}: {}, {finished} finished, {to_run} to run",
-                    bold(run),
-                    plural(*pairs, "pair")
-                ));
-            }
-            Event::AttemptStarted {
-                nth,
-                of,
-                completed,
-                remaining,
-                log,
-                ..
-            } => {
-                // An error of the last attempt runs again: it is no longer one.
-                self.errors = 0;
-                self.bar.set_done(*completed);
-                self.line(&format!(
-                    "{} attempt {nth} of {of}: {completed} completed, {remaining} remaining (log: {log})",
-                    clock()
-                ));
-            }
+            Event::RunStarted { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptEnded { .. } => self.passage(event),
             Event::TrialEnded { .. } => self.trial(event),
             Event::TrialCutOff {
                 pair,
@@ -89,17 +59,6 @@ impl View {
             }
             // What they cost is told when they end.
             Event::Spent { .. } => {}
-            Event::AttemptEnded {
-                attempt: _,
-                end,
-                completed,
-                remaining,
-                ..
-            } => self.line(&format!(
-                "{} attempt ended ({}): {completed} completed, {remaining} remaining",
-                clock(),
-                one_line(end, 120)
-            )),
             Event::BackOff { seconds, why } => {
                 self.line(&format!(
                     "waiting {} before the next attempt ({why})",
@@ -133,6 +92,57 @@ impl View {
                 ));
             }
             Event::TrialStarted { .. } | Event::ContainerCreated { .. } => self.detail(event),
+        }
+    }
+
+    /// What begins and ends around trials.
+    fn passage(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted {
+                run,
+                pairs,
+                finished,
+                submitted,
+                to_run,
+                spent,
+                ..
+            } => {
+                self.bar.begin(run.as_str(), *finished, *pairs);
+                (self.submitted, self.errors, self.cost) = (*submitted, 0, *spent);
+                self.line(&format!(
+                    "{}: {}, {finished} finished, {to_run} to run",
+                    bold(run),
+                    plural(*pairs, "pair")
+                ));
+            }
+            Event::AttemptStarted {
+                nth,
+                of,
+                completed,
+                remaining,
+                log,
+                ..
+            } => {
+                // An error of the last attempt runs again: it is no longer one.
+                self.errors = 0;
+                self.bar.set_done(*completed);
+                self.line(&format!(
+                    "{} attempt {nth} of {of}: {completed} completed, {remaining} remaining (log: {log})",
+                    clock()
+                ));
+            }
+            Event::AttemptEnded {
+                attempt: _,
+                end,
+                completed,
+                remaining,
+                ..
+            } => self.line(&format!(
+                "{} attempt ended ({}): {completed} completed, {remaining} remaining",
+                clock(),
+                one_line(end, 120)
+            )),
+            _ => {}
         }
     }
 
