@@ -14,7 +14,8 @@ use crate::text::one_line;
 pub struct Bar {
     ui: Ui,
     drawn: ProgressBar,
-    begun: Instant,
+    /// `None` before it begins first.
+    begun: Option<Instant>,
     done: usize,
     done_here: usize,
     total: usize,
@@ -31,7 +32,7 @@ impl Bar {
         Self {
             ui,
             drawn: ProgressBar::with_draw_target(None, target),
-            begun: Instant::now(),
+            begun: None,
             done: 0,
             done_here: 0,
             total: 0,
@@ -40,10 +41,8 @@ impl Bar {
 
     /// Begins anew, under a name, with what is done already.
     pub fn begin(&mut self, name: &str, done: usize, total: usize) {
-        self.begun = Instant::now();
+        self.begun = Some(Instant::now());
         (self.done, self.done_here, self.total) = (done, 0, total);
-        self.drawn.reset();
-        self.drawn.set_length(total as u64);
         let style =
             ProgressStyle::with_template("{prefix} [{bar:12}] {pos}/{len} {elapsed} {wide_msg}");
         if let Ok(style) = style {
@@ -51,6 +50,10 @@ impl Bar {
         }
         // A long name must leave room for the numbers.
         self.drawn.set_prefix(one_line(name, 24));
+        // What was drawn before is of something else.
+        self.drawn.set_message("");
+        self.drawn.set_length(total as u64);
+        self.drawn.reset();
         if self.ui.draws_bars() {
             self.drawn.enable_steady_tick(Duration::from_secs(1));
         }
@@ -76,11 +79,12 @@ impl Bar {
     pub fn draw(&self, words: impl Display) {
         self.drawn.set_position(self.done as u64);
         let left = self.total.saturating_sub(self.done) as f64;
-        let eta = if self.done_here == 0 || left == 0.0 {
-            String::new()
-        } else {
-            let each = self.begun.elapsed().as_secs_f64() / self.done_here as f64;
-            format!(" · ETA {}", duration(each * left))
+        let eta = match self.begun {
+            Some(begun) if self.done_here > 0 && left > 0.0 => {
+                let each = begun.elapsed().as_secs_f64() / self.done_here as f64;
+                format!(" · ETA {}", duration(each * left))
+            }
+            _ => String::new(),
         };
         self.drawn.set_message(format!("· {words}{eta}"));
     }
@@ -94,7 +98,12 @@ impl Bar {
 
     /// A line above it, even with `-q`.
     pub fn always(&self, text: impl Display) {
-        self.drawn.suspend(|| self.ui.talk(text));
+        // One that is not there would be drawn below the line.
+        if self.begun.is_none() || self.drawn.is_finished() {
+            self.ui.talk(text);
+        } else {
+            self.drawn.suspend(|| self.ui.talk(text));
+        }
     }
 
     /// Takes it away.
