@@ -155,9 +155,12 @@ pub struct Triage {
     pub rules_file: Option<PathBuf>,
 }
 
+/// What a check says; the error is the key and what is wrong with it.
+type Checked = std::result::Result<(), (&'static str, String)>;
+
 impl Config {
-    /// Checks what the types cannot say; the error is the key and what is wrong with it.
-    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+    /// Checks what the types cannot say.
+    fn check(&self) -> Checked {
         let at_least_one = |key, value: usize| {
             if value == 0 {
                 Err((key, "must be at least 1".to_owned()))
@@ -217,6 +220,11 @@ impl Config {
                 return Err((key, "must be more than 0".to_owned()));
             }
         }
+        self.check_addresses()?;
+        self.check_limits()
+    }
+
+    fn check_addresses(&self) -> Checked {
         let has_scheme =
             |url: &str, schemes: &[&str]| schemes.iter().any(|scheme| url.starts_with(scheme));
         if let Some(url) = &self.upstream.api_base
@@ -236,6 +244,10 @@ impl Config {
             );
             return Err(("upstream.redis_url", why));
         }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Checked {
         if !self.limits.min_free_disk_gb.is_finite() || self.limits.min_free_disk_gb < 0.0 {
             return Err(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));
         }

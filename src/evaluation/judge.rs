@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::cache::{Cache, Key};
 use super::clones::Clones;
-use super::merge::{self, Applied, Joined, Manner, Merge};
+use super::merge::{self, Applied, Manner, Merge};
 use super::merging::{self, Merging};
 use super::patch::{Prepared, Reading};
 use super::suite::{self, Outcome, Seen, Suite};
@@ -16,8 +16,6 @@ use crate::bench::{Pair, TaskKey, World};
 use crate::files;
 use crate::store::eval::Worth;
 
-/// How many characters of a merged patch upstream keeps.
-const SHOWN_DIFF: usize = 5000;
 /// The rule of an evaluation that only the dataset can be blamed for.
 pub const SUITE_BROKEN: &str = "suite_broken";
 
@@ -174,51 +172,8 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         let merged = self.merged(pair, [&one.bytes, &two.bytes], reading, asking);
-        let Merge {
-            applied,
-            joined,
-            refused,
-            conflict,
-            in_clone,
-        } = merged.await?;
-        let mut merging = Merging {
-            in_clone,
-            applied,
-            status: "clean",
-            strategy: Some("naive"),
-            diff: String::new(),
-            refused,
-            conflict,
-            alone: None,
-            loses_bytes: false,
-        };
-        let is_missing = self.rules == RuleSet::V0_0_29 && applied.contains(&Applied::Failed);
+        let (mut merging, to_test) = Merging::of(merged.await?, &one.bytes, self.rules);
         let mut error = None;
-        let to_test = match joined {
-            Joined::Identical(patch) => {
-                merging.status = "identical";
-                merging.strategy = Some("skip-merge-identical");
-                merging.diff = shown(&one.bytes);
-                Some(patch)
-            }
-            Joined::Clean(patch) => {
-                merging.diff = shown(&patch);
-                (!is_missing).then_some(patch)
-            }
-            Joined::Union(patch) => {
-                merging.status = "conflicts";
-                merging.strategy = Some("union");
-                merging.diff = shown(&patch);
-                Some(patch)
-            }
-            Joined::Conflict => {
-                merging.status = "conflicts";
-                None
-            }
-        };
-        if is_missing {
-            merging.status = "missing_input";
-        }
         let suites = match to_test {
             Some(patch) => {
                 merging.loses_bytes =
@@ -230,18 +185,7 @@ impl Judge {
                 self.both(pair, &prepared, asking).await?
             }
             None if self.rules == RuleSet::V0_0_29 => {
-                let alone = match applied[0] {
-                    Applied::Applied => Some(self.alone(pair, one, asking).await?),
-                    Applied::Skipped | Applied::Failed => None,
-                };
-                merging.alone.clone_from(&alone);
-                match alone {
-                    Some(suites) if suites.iter().all(Suite::passed) => {
-                        merging.strategy = Some("solo-agent1");
-                        suites
-                    }
-                    _ => merging.fails(pair),
-                }
+                self.first_alone(pair, one, &mut merging, asking).await?
             }
             None => {
                 merging.status = "error";
@@ -260,6 +204,29 @@ impl Judge {
             error,
             by_bytes: None,
             worth: None,
+        })
+    }
+
+    /// Where there is no merged work, upstream's later rules let the first agent's patch stand for
+    /// both, if it passes both suites.
+    async fn first_alone(
+        &self,
+        pair: &Pair,
+        first: &Prepared,
+        merging: &mut Merging,
+        asking: &Asking<'_>,
+    ) -> Result<[Suite; 2], Trouble> {
+        let alone = match merging.applied[0] {
+            Applied::Applied => Some(self.alone(pair, first, asking).await?),
+            Applied::Skipped | Applied::Failed => None,
+        };
+        merging.alone.clone_from(&alone);
+        Ok(match alone {
+            Some(suites) if suites.iter().all(Suite::passed) => {
+                merging.strategy = Some("solo-agent1");
+                suites
+            }
+            _ => merging.fails(pair),
         })
     }
 
@@ -475,10 +442,3 @@ impl Judge {
 
 /// How many lines of an output are asked for a cause.
 const LAST_LINES: usize = 30;
-
-fn shown(patch: &[u8]) -> String {
-    String::from_utf8_lossy(patch)
-        .chars()
-        .take(SHOWN_DIFF)
-        .collect()
-}

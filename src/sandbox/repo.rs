@@ -155,16 +155,7 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
     let follow = follow_script(&repo.dir, may_make_one);
     let without_filters = without_filters(twin);
     let note_submodules = submodules::note_script(repo);
-    // Every login shell has these; only others have to be asked after.
-    let login_path = if image_path
-        .split(':')
-        .all(|entry| USUAL_PATH.contains(&entry))
-    {
-        format!("echo 'regatta-path={image_path}'")
-    } else {
-        r#"printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)""#
-            .to_owned()
-    };
+    let login_path = login_path_script(image_path);
     // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
     // files, and by git where it keeps them otherwise.
     format!(
@@ -228,6 +219,20 @@ echo "regatta-found=$found"
 echo "regatta-base=$base"
 "#
     )
+}
+
+/// Prints the login shell's `PATH`.
+fn login_path_script(image_path: &str) -> String {
+    // Every login shell has these; only others have to be asked after.
+    if image_path
+        .split(':')
+        .all(|entry| USUAL_PATH.contains(&entry))
+    {
+        format!("echo 'regatta-path={image_path}'")
+    } else {
+        r#"printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)""#
+            .to_owned()
+    }
 }
 
 /// What `/etc/profile` gives root.
