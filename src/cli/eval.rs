@@ -27,7 +27,6 @@ use crate::hint;
 use crate::host;
 use crate::model::price::PriceTable;
 use crate::report::setting::setting_of_run;
-use crate::report::text::{duration, plural};
 use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging, Told};
@@ -36,7 +35,7 @@ use crate::sandbox::{Backend, Limits, namespace};
 use crate::store::dataset::DatasetDir;
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
-use crate::text::one_line;
+use crate::text::{duration, one_line, plural};
 use crate::triage::{Cause, Rules};
 
 /// Judge finished pairs by the hidden tests
@@ -379,7 +378,8 @@ impl Tally {
             errors,
             ..
         } = self;
-        format!("{passed} pass{between}{failed} fail{between}{errors} errors")
+        let errors = plural(*errors, "error");
+        format!("{passed} pass{between}{failed} fail{between}{errors}")
     }
 
     fn take_in(&mut self, told: Told) {

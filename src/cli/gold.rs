@@ -13,11 +13,10 @@ use crate::bench::TaskKey;
 use crate::config::Config;
 use crate::error::{Result, exit};
 use crate::evaluation::{Asking, Judge};
-use crate::report::text::plural;
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::{Gold, Ungradeable};
-use crate::text::one_line;
+use crate::text::{one_line, plural};
 
 /// The features of each task.
 pub type Features = BTreeMap<TaskKey, Vec<u64>>;

@@ -10,6 +10,7 @@ use super::Trouble;
 use super::merge::{first_line, last_line};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
+use crate::text::plural;
 
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +182,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
     let (outcome, reason) = if exit_code == 0 && real.passed > 0 {
         (
             Some(Outcome::Passed),
-            format!("{} passed", plural(real.passed)),
+            format!("{} passed", plural(real.passed, "test")),
         )
     } else if exit_code == 0 && !real.any() && named && failed == 0 {
         (
@@ -198,10 +199,10 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         let reason = match (real.failed, failed) {
             (0, 0) => format!(
                 "the runner ended with code {exit_code} after {} had passed",
-                plural(real.passed)
+                plural(real.passed, "test")
             ),
-            (0, some) => format!("{} failed, by their names", plural(some as u64)),
-            (some, _) => format!("{some} of {} failed", plural(of)),
+            (0, some) => format!("{} failed, by their names", plural(some, "test")),
+            (some, _) => format!("{some} of {} failed", plural(of, "test")),
         };
         (Some(Outcome::Failed), reason)
     } else {
@@ -224,13 +225,6 @@ pub fn read(exit_code: i32, output: String) -> Seen {
     match outcome {
         Some(_) => Seen::Judged(suite),
         None => Seen::Unclear(suite),
-    }
-}
-
-fn plural(tests: u64) -> String {
-    match tests {
-        1 => "1 test".to_owned(),
-        more => format!("{more} tests"),
     }
 }
 

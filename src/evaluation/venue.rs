@@ -16,6 +16,7 @@ use crate::sandbox::{
 };
 use crate::store::dataset;
 use crate::store::workspace::world_of;
+use crate::text::plural;
 
 /// How much of what a script prints is kept: its beginning and its end.
 const KEPT: usize = 8 << 20;
@@ -219,7 +220,7 @@ impl Room {
 pub fn text(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.head).into_owned();
     if output.elided > 0 {
-        let _ = write!(text, "\n[{} bytes left out]\n", output.elided);
+        let _ = write!(text, "\n[{} left out]\n", plural(output.elided, "byte"));
     }
     text.push_str(&String::from_utf8_lossy(&output.tail));
     text

@@ -681,6 +681,6 @@ mod tests {
         };
         let client = Client::new(Canned::http(), options);
         let error = client.chat(&question(), &[]).await.unwrap_err();
-        assert!(error.to_string().contains("tried 1 times"), "{error}");
+        assert!(error.to_string().contains("tried 1 time)"), "{error}");
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::text::{plural, some};
+use super::words::some;
 use crate::bench::cost::dollars;
+use crate::text::plural;
 
 /// What an agent of a pair that stands spent beyond its result.
 #[derive(Clone, Debug, Serialize)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::summary::Outcome;
-use super::text::{plural, some};
+use super::Outcome;
+use super::words::some;
 use crate::survey::{Damage, Harm};
-use crate::text::one_line;
+use crate::text::{one_line, plural};
 
 /// Results that are damaged in one way.
 #[derive(Clone, Debug, Serialize)]
@@ -41,8 +41,7 @@ pub fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, harms: &[Harm
         let damaged = &mut all[at];
         *damaged.outcomes.entry(outcome).or_default() += 1;
         damaged.pairs.push(pair.to_owned());
-        let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
-        if is_judged && damaged.rates.len() == 1 {
+        if outcome.is_judged() && damaged.rates.len() == 1 {
             damaged.rates.extend(["judged", "features"]);
         }
     }

@@ -1,6 +1,7 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
 pub mod beyond;
+pub mod compare;
 pub mod damaged;
 pub mod flags;
 pub mod grounds;
@@ -8,15 +9,24 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 mod of_run;
+pub mod outcome;
+pub mod pair_line;
+pub mod rates;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
 pub mod text;
 pub mod time_limit;
 pub mod totals;
+pub mod trials;
 mod unread;
+mod words;
 
-pub use summary::{Comparison, Contrast, Outcome, Summary, contrasts};
+pub use compare::{Comparison, Contrast, contrasts};
+pub use outcome::Outcome;
+pub use pair_line::PairLine;
+pub use rates::Rates;
+pub use summary::Summary;
 pub use totals::Totals;
 
 use crate::error::Error;

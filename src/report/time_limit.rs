@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::summary::Summary;
+use super::Summary;
 use crate::store::result::TIME_LIMIT;
 use crate::store::{AgentRecord, LedgerEntry};
 use crate::survey::{Standing, Surveyed};

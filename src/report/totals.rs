@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::summary::{Outcome, Summary};
-use super::text::plural;
+use super::{Outcome, Summary};
 use crate::bench::Usage;
 use crate::model::price::Total;
+use crate::text::plural;
 
 /// What the runs of a report come to.
 #[derive(Clone, Debug, Default, Serialize)]

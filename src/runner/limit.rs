@@ -9,8 +9,7 @@ use super::events::Event;
 use super::policy::RunEnd;
 use super::{Plan, backoff};
 use crate::error::Result;
-use crate::report::text::duration;
-use crate::text::one_line;
+use crate::text::{duration, one_line};
 use crate::triage::{Cause, Diagnosis};
 
 /// A limit that an attempt met, with the time at which it resets.

@@ -59,6 +59,12 @@ impl LedgerEntry {
         }
     }
 
+    /// Whether it was ended before it had a result: its cost is not known.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.status == CUT_OFF
+    }
+
     /// The entry without the numbers that no trial can have: a stranger's edit, or an engine's.
     fn believable(mut self) -> Self {
         self.cost = self.cost.and_then(believable_cost);

@@ -19,9 +19,7 @@ use crate::executor::Here;
 use crate::files;
 use crate::hint;
 use crate::model::price::PriceTable;
-use crate::report::summary::Outcome;
-use crate::report::text::plural;
-use crate::report::{Format, Summary};
+use crate::report::{Format, Outcome, Summary};
 use crate::runner::preflight::{self, Level};
 use crate::runner::{Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::dataset::DatasetDir;
@@ -29,6 +27,7 @@ use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
 use crate::store::{Ledger, LogTree, Manifest, Pass, RunDir, restore};
+use crate::text::plural;
 use crate::triage::Rules;
 
 /// An experiment as planned.
@@ -502,8 +501,8 @@ fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Ve
     };
     if n == 0 || n > all.len() {
         return Err(Error::usage(format!(
-            "--smoke {n}: the subset `{subset}` has {} pairs, so give 1 to {}",
-            all.len(),
+            "--smoke {n}: the subset `{subset}` has {}, so give 1 to {}",
+            plural(all.len(), "pair"),
             all.len()
         )));
     }

@@ -8,8 +8,9 @@ use crate::engine::Options;
 use crate::error::{Result, exit};
 use crate::hint;
 use crate::process::Owner;
-use crate::report::summary::{Outcome, Summary};
+use crate::report::{Outcome, Summary};
 use crate::sandbox::docker::{Docker, Endpoint};
+use crate::text::{by_number, plural};
 
 /// What to look at when a check fails, as far as this experiment has it.
 fn look_at(experiment: &Experiment) -> String {
@@ -61,7 +62,12 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
                 left.retain(|container| container.owner.as_ref() == Some(&Owner::this()));
                 line(
                     left.is_empty(),
-                    format!("{}: {} containers are left", run.name(), left.len()),
+                    format!(
+                        "{}: {} {} left",
+                        run.name(),
+                        plural(left.len(), "container"),
+                        by_number(left.len(), "is", "are")
+                    ),
                 );
             }
             Err(error) => line(false, format!("{}: containers: {error}", run.name())),
@@ -89,10 +95,20 @@ fn of_run(summary: &Summary, n: usize) -> Vec<(bool, String)> {
         .filter(|line| line.status.is_some() && line.names_cost)
         .count();
     let mut checks = vec![
-        (there == n, format!("{there} of {n} results exist")),
+        (
+            there == n,
+            format!(
+                "{there} of {} {}",
+                plural(n, "result"),
+                by_number(there, "exists", "exist")
+            ),
+        ),
         (
             whole == there && there > 0,
-            format!("{whole} of {there} parse and have status, agent and cost"),
+            format!(
+                "{whole} of {there} {} status, agent and cost",
+                by_number(whole, "parses and has", "parse and have")
+            ),
         ),
     ];
     let rules: Vec<&str> = summary
