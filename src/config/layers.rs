@@ -141,7 +141,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds `REGATTA_*` variables.
+    /// Adds the variables `REGATTA_<last word of a key>`. One that names no key is an error.
     pub fn add_environment(
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
@@ -199,7 +199,7 @@ impl Layers {
         Ok(())
     }
 
-    /// The typed configuration, checked.
+    /// What is in force, with its types. The error of a wrong value names where that came from.
     pub fn config(&self) -> Result<Config> {
         // Deserializing each section by itself lets the message name the key's origin.
         let config: Config =
