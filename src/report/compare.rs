@@ -16,7 +16,7 @@ pub struct Comparison {
     pub first: RunName,
     /// The run whose share is taken from it.
     pub second: RunName,
-    /// How they differ.
+    /// The first's share of passes less the second's, with its interval and test.
     pub difference: Difference,
     /// Whether their verdicts are by one rule set.
     pub same_rules: bool,
@@ -40,7 +40,7 @@ pub struct Unshared {
 /// What a report says of two runs of one experiment.
 #[derive(Clone, Debug)]
 pub enum Contrast {
-    /// How they differ.
+    /// Pairs were judged in both, so that they can be held against each other.
     Shown(Comparison),
     /// There is nothing to see it by.
     Unshared(Unshared),
@@ -145,4 +145,115 @@ fn shared<'a>(first: &'a Summary, second: &'a Summary) -> Vec<(&'a PairLine, &'a
         .filter(|line| line.outcome.is_judged())
         .filter_map(|line| Some((line, *of_second.get(line.pair.as_str())?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::made::{failed, finished, judged, pair, run, with_verdict};
+    use crate::survey::Surveyed;
+    use crate::triage::Cause;
+
+    /// Which runs are held against each other, the first before the second.
+    fn asked(summaries: &[Summary]) -> Vec<String> {
+        let told = contrasts(summaries).into_iter().map(|it| match it {
+            Contrast::Shown(it) => format!("{} {}", it.first, it.second),
+            Contrast::Unshared(it) => format!("{} {} unshared", it.first, it.second),
+        });
+        told.collect()
+    }
+
+    fn passed(n: u64) -> Surveyed {
+        with_verdict(pair(1, n), [true, true])
+    }
+
+    #[test]
+    fn runs_of_one_experiment_are_compared_by_its_questions() {
+        let run = |name: &str, setting| run(name, setting, &[passed(2)], &[]);
+        let summaries = [
+            run("x-solo", Setting::Solo),
+            run("x-coop-comm", Setting::CoopComm),
+            run("x-coop-nocomm", Setting::CoopNocomm),
+            run("y-solo", Setting::Solo),
+            run("odd", Setting::CoopComm),
+        ];
+        let wanted = [
+            "x-coop-comm x-solo",
+            "x-coop-comm x-coop-nocomm",
+            "x-coop-nocomm x-solo",
+        ];
+        assert_eq!(asked(&summaries), wanted);
+    }
+
+    #[test]
+    fn only_pairs_that_were_judged_in_both_count() {
+        let fails = |n| with_verdict(pair(1, n), [true, false]);
+        let coop = [
+            passed(2),
+            passed(3),
+            fails(4),
+            finished(pair(1, 5)),
+            passed(7),
+        ];
+        let solo = [
+            fails(2),
+            passed(3),
+            passed(4),
+            passed(5),
+            failed(pair(1, 7), Cause::Infra),
+        ];
+        let summaries = [
+            run("x-coop-comm", Setting::CoopComm, &coop, &[]),
+            run("x-solo", Setting::Solo, &solo, &[]),
+        ];
+        let found = contrasts(&summaries);
+        let [Contrast::Shown(comparison)] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        let difference = comparison.difference;
+        assert_eq!((difference.pairs, difference.tasks), (3, 1));
+        assert_eq!((difference.only_first, difference.only_second), (1, 1));
+        assert!(comparison.same_rules && comparison.same_tasks);
+    }
+
+    #[test]
+    fn verdicts_by_different_rules_are_named() {
+        let own = r#"{"both_passed":true,"regatta":{"rules":"0.0.29","trial":"x"}}"#;
+        let summaries = [
+            run("x-coop-comm", Setting::CoopComm, &[passed(2)], &[]),
+            run(
+                "x-solo",
+                Setting::Solo,
+                &[judged(finished(pair(1, 2)), own)],
+                &[],
+            ),
+        ];
+        let found = contrasts(&summaries);
+        assert!(
+            matches!(&found[..], [Contrast::Shown(it)] if !it.same_rules),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn runs_that_share_no_judged_pair_are_told_of_if_one_was_judged() {
+        let of = |coop: &[Surveyed], solo: &[Surveyed]| {
+            contrasts(&[
+                run("x-coop-comm", Setting::CoopComm, coop, &[]),
+                run("x-solo", Setting::Solo, solo, &[]),
+            ])
+        };
+        let found = of(&[passed(2), passed(3)], &[finished(pair(1, 2)), passed(4)]);
+        let [Contrast::Unshared(unshared)] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert_eq!(
+            unshared.to_string(),
+            "x-coop-comm less x-solo: no pair was judged in both (2 in the first, 1 in the second)"
+        );
+        assert_eq!(
+            of(&[finished(pair(1, 2))], &[finished(pair(1, 2))]).len(),
+            0
+        );
+    }
 }

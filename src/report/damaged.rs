@@ -12,13 +12,13 @@ use crate::text::{one_line, plural};
 /// Results that are damaged in one way.
 #[derive(Clone, Debug, Serialize)]
 pub struct Damaged {
-    /// In which.
+    /// The way in which they are damaged.
     pub damage: Damage,
     /// By what they count as.
     pub outcomes: BTreeMap<Outcome, usize>,
     /// The rates that contain them.
     pub rates: Vec<&'static str>,
-    /// The pairs.
+    /// The pairs, `repo/task/fi_fj`, in the report's order.
     pub pairs: Vec<String>,
     /// What is known of the first.
     pub first: String,

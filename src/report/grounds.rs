@@ -18,7 +18,7 @@ const TOLD: usize = 4;
 pub struct Grounds {
     /// As its run's manifest has it; only what is of the pair.
     pub begun_with: Option<Pin>,
-    /// As its verdict says.
+    /// As its verdict says; `None` where upstream judged, or before this was kept.
     pub judged_with: Option<Pin>,
 }
 

@@ -10,7 +10,8 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::{Outcome, PairLine, Summary};
 use crate::text::{plural, shown};
 
-/// The XML document.
+/// The XML document, ending in a newline. What is untrusted is escaped, and nothing in it is
+/// hidden.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
     let mut report = Report::new("regatta");

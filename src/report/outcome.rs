@@ -12,7 +12,7 @@ use crate::triage::{Cause, Finding};
 pub enum Outcome {
     /// Judged: both features' hidden tests pass.
     Pass,
-    /// Judged: they don't.
+    /// Judged: not both features' hidden tests pass.
     Fail,
     /// Finished, and not judged yet.
     Unjudged,
@@ -20,7 +20,7 @@ pub enum Outcome {
     EvalError,
     /// Ended in an error that is the agent's own.
     AgentError,
-    /// Ended by infrastructure.
+    /// Ended by infrastructure, which says nothing of the agent.
     InfraError,
     /// Ended by a limit of the account that passes.
     LimitError,
@@ -30,7 +30,7 @@ pub enum Outcome {
     UnknownError,
     /// Its `result.json` cannot be read, or stands where no pair does.
     Unreadable,
-    /// It has no result.
+    /// It has no result: it was not run, or cut off.
     Missing,
 }
 

@@ -19,13 +19,14 @@ pub struct PairLine {
     pub pair: String,
     /// Its task, `repo/task`: pairs of one task are alike.
     pub task: String,
-    /// What it counts as.
+    /// What it counts as; everything that is counted goes by this.
     pub outcome: Outcome,
-    /// The agents' statuses.
+    /// The agents' statuses in one word; `None` without a result that can be read.
     pub status: Option<String>,
     /// Why it did not finish, or not pass.
     pub why: Option<String>,
-    /// The rule that decided.
+    /// The id of the triage rule that decided why; `None` where none knows the text, or nothing
+    /// failed.
     pub rule: Option<String>,
     /// Where the text of `why` stands, where it is an error's.
     pub source: Option<String>,
@@ -187,4 +188,97 @@ fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Harm> {
     let mut damage = surveyed.damage.clone();
     damage.retain(|harm| outcome.is_judged() || harm.damage == Damage::EndedByError);
     damage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Cost;
+    use crate::report::made::{at, entry, failed, finished, judged, line, pair, result};
+    use crate::store::ledger::CUT_OFF;
+    use crate::triage::{Cause, Finding};
+
+    fn told(text: &str) -> Told {
+        Told {
+            rule: None,
+            source: "summary.json".to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn triage_says_why_before_an_evaluation_that_broke() {
+        let broken = r#"{"error":"409 Client Error"}"#;
+        let error = line(&judged(failed(pair(1, 2), Cause::Infra), broken));
+        assert_eq!(error.why.as_deref(), Some("what it said"));
+        assert_eq!(error.rule.as_deref(), Some("a_rule"));
+        assert_eq!(error.source_to_show(), None);
+        let unjudged = line(&judged(finished(pair(1, 2)), broken));
+        assert_eq!(unjudged.why.as_deref(), Some("409 Client Error"));
+        assert_eq!(
+            (unjudged.rule.as_deref(), unjudged.source_to_show()),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn our_own_evaluation_names_its_rule_and_a_merge_that_cannot_be_made() {
+        let own = |broken: &str| {
+            let json =
+                format!(r#"{{"error":"no","regatta":{{"rules":"0.0.11","trial":"x"{broken}}}}}"#);
+            line(&judged(finished(pair(1, 2)), &json)).rule
+        };
+        let broken = r#","broken_by":{"cause":"infra","rule":"image_pull"}"#;
+        assert_eq!(own(broken).as_deref(), Some("image_pull"));
+        assert_eq!(own("").as_deref(), Some(eval::MERGE_CONFLICT));
+    }
+
+    #[test]
+    fn features_are_counted_where_both_are_known() {
+        let passed = |features: &str| {
+            let json = format!(r#"{{"both_passed":false,{features}}}"#);
+            line(&judged(finished(pair(1, 2)), &json)).features_passed
+        };
+        let both = r#""feature1":{"passed":true},"feature2":{"passed":false}"#;
+        assert_eq!(passed(both), Some(1));
+        assert_eq!(passed(r#""feature1":{"passed":true}"#), None);
+        assert_eq!(line(&finished(pair(1, 2))).features_passed, None);
+    }
+
+    #[test]
+    fn a_missing_pair_was_cut_off_if_its_last_trial_was_and_no_file_says_more() {
+        let missing = at(pair(1, 2), Standing::Missing);
+        let mut cut = entry(&missing.pair, "a", None, Some(Cause::Infra));
+        CUT_OFF.clone_into(&mut cut.status);
+        let after = |last| Tried {
+            trials: 1,
+            failed: 1,
+            last,
+        };
+        let line = PairLine::of(&missing, after(Some(&cut)));
+        assert_eq!(line.rule.as_deref(), Some("a_rule"));
+        let other = entry(&missing.pair, "a", None, Some(Cause::Infra));
+        assert_eq!(PairLine::of(&missing, after(Some(&other))).rule, None);
+        let mut said = missing.clone();
+        said.told = Some(told("the console says more"));
+        let line = PairLine::of(&said, after(Some(&cut)));
+        assert_eq!(line.why.as_deref(), Some("the console says more"));
+        assert_eq!(line.source_to_show(), Some("summary.json"));
+    }
+
+    #[test]
+    fn a_cost_is_named_where_every_agent_or_the_whole_has_one() {
+        let standing = result("x", "Submitted", Finding::Finished, Cost::UNKNOWN);
+        let named = line(&at(pair(1, 2), standing.clone()));
+        assert!(named.names_cost && named.usage_unknown);
+        assert_eq!((named.cost, named.duration_seconds), (None, Some(10.0)));
+        let Standing::Result(mut judged) = standing else {
+            panic!("a result");
+        };
+        judged.record.agents[0].cost = None;
+        let without = at(pair(1, 2), Standing::Result(judged.clone()));
+        assert!(!line(&without).names_cost);
+        judged.record.whole_cost = Some(0.0);
+        assert!(line(&at(pair(1, 2), Standing::Result(judged))).names_cost);
+    }
 }

@@ -54,3 +54,55 @@ fn counted<'a>(words: impl Iterator<Item = &'a String>) -> BTreeMap<String, usiz
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::made::{failed, finished, judged, line, pair, with_verdict};
+    use crate::triage::Cause;
+
+    #[test]
+    fn each_rate_has_its_own_pairs() {
+        let own = r#"{"both_passed":false,"feature1":{"passed":true},"feature2":{"passed":false},
+            "merge":{"status":"conflicts"},"regatta":{"rules":"0.0.29","trial":"x"}}"#;
+        let lines = [
+            with_verdict(pair(1, 2), [true, true]),
+            with_verdict(pair(2, 2), [false, false]),
+            judged(finished(pair(2, 3)), own),
+            finished(pair(3, 2)),
+            failed(pair(3, 3), Cause::Infra),
+        ]
+        .map(|surveyed| line(&surveyed));
+        let rates = Rates::of(&lines, 3);
+        let of = |rate: Option<Rate>| rate.map(|it| (it.passed, it.of, it.tasks));
+        // Those without a name are of one task, which is none of the others.
+        assert_eq!(of(rates.strict), Some((1, 8, 4)));
+        assert_eq!(of(rates.judged), Some((1, 3, 2)));
+        assert_eq!(of(rates.features), Some((3, 6, 2)));
+        let merges = [("clean", 2), ("conflicts", 1)];
+        assert!(
+            rates
+                .merges
+                .iter()
+                .map(|(word, n)| (word.as_str(), *n))
+                .eq(merges)
+        );
+        let rules = [("0.0.29", 1), ("unknown", 2)];
+        assert!(
+            rates
+                .rules
+                .iter()
+                .map(|(word, n)| (word.as_str(), *n))
+                .eq(rules)
+        );
+    }
+
+    #[test]
+    fn without_pairs_there_is_no_rate() {
+        let rates = Rates::of(&[], 0);
+        assert_eq!(
+            (rates.strict, rates.judged, rates.features),
+            (None, None, None)
+        );
+    }
+}

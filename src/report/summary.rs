@@ -29,7 +29,7 @@ const LOOKED_FOR: [Outcome; 4] = [
 /// The numbers of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// The run.
+    /// The run's name, by which other runs of its experiment are found.
     pub run: RunName,
     /// Its setting, when it is known.
     pub setting: Option<RunSetting>,
@@ -40,11 +40,11 @@ pub struct Summary {
     /// The pairs of the plan; for a tree without a manifest, those that are there or that
     /// upstream's `config.json` counted.
     pub pairs: usize,
-    /// Pairs whose trial finished.
+    /// Pairs whose trial finished, whatever its verdict.
     pub finished: usize,
     /// Trials in which every agent submitted.
     pub submitted: usize,
-    /// Pairs by outcome.
+    /// Pairs by outcome; one that no pair has is not there.
     pub outcomes: BTreeMap<Outcome, usize>,
     /// What the results that stand cost.
     pub headline_cost: Total,
@@ -95,7 +95,7 @@ pub struct Summary {
     /// Where results are not read: no pair of this run stands there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unread>,
-    /// Every pair.
+    /// Every pair that is named, in the survey's order; pairs that nothing on disk names have none.
     pub lines: Vec<PairLine>,
 }
 
@@ -273,4 +273,223 @@ pub fn columns(summaries: &[Summary]) -> Vec<Outcome> {
     let mut columns = Outcome::ALL.to_vec();
     columns.retain(|outcome| LOOKED_FOR.contains(outcome) || is_there(*outcome));
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Cost, Setting};
+    use crate::report::made::{
+        at, counts, entry, failed, finished, judged, pair, result, run, with_verdict,
+    };
+    use crate::report::statistics::Rate;
+    use crate::triage::{Cause, Finding};
+
+    #[test]
+    fn every_pair_counts_once_and_as_one_thing() {
+        let pairs = [
+            with_verdict(pair(1, 2), [true, true]),
+            with_verdict(pair(1, 3), [true, false]),
+            finished(pair(1, 4)),
+            judged(finished(pair(1, 5)), r#"{"error":"409 Client Error"}"#),
+            failed(pair(1, 6), Cause::Agent),
+            failed(pair(1, 7), Cause::Infra),
+            failed(pair(1, 8), Cause::Limit),
+            failed(pair(1, 9), Cause::Config),
+            at(
+                pair(2, 2),
+                result("x", "Error", Finding::Unmatched, Cost::whole(1.0)),
+            ),
+            at(pair(2, 3), Standing::Unreadable("it is empty".to_owned())),
+            at(pair(2, 4), Standing::Missing),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let each_once: Vec<_> = Outcome::ALL.iter().map(|outcome| (*outcome, 1)).collect();
+        assert_eq!(counts(&summary), each_once);
+        assert_eq!(summary.pairs, 11);
+        assert_eq!((summary.finished, summary.unfinished()), (4, 7));
+        // An agent that ended in an error submitted nothing.
+        assert_eq!(summary.submitted, 4);
+    }
+
+    #[test]
+    fn an_error_that_was_judged_all_the_same_counts_as_an_error() {
+        let error = judged(failed(pair(1, 2), Cause::Infra), r#"{"both_passed":true}"#);
+        let summary = run("x-solo", Setting::Solo, &[error], &[]);
+        assert_eq!(counts(&summary), [(Outcome::InfraError, 1)]);
+        assert_eq!(summary.rates.judged, None);
+        assert_eq!(summary.lines[0].features_passed, None);
+    }
+
+    #[test]
+    fn costs_and_times_are_summed_and_what_is_unknown_is_counted() {
+        let partly = Cost {
+            usd: Some(0.25),
+            is_partial: true,
+        };
+        let pairs = [
+            finished(pair(1, 2)),
+            at(
+                pair(1, 3),
+                result("p", "Submitted", Finding::Finished, partly),
+            ),
+            at(
+                pair(1, 4),
+                result("u", "Submitted", Finding::Finished, Cost::UNKNOWN),
+            ),
+            at(pair(1, 5), Standing::Unreadable("it is empty".to_owned())),
+            at(pair(1, 6), Standing::Missing),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let headline = summary.headline_cost;
+        assert_eq!((headline.usd, headline.unknown), (1.25, 3));
+        assert_eq!(summary.total_spent, headline);
+        // Three results of ten seconds, and one that tells nothing.
+        let time = (summary.trial_seconds, summary.trial_seconds_unknown);
+        assert_eq!(time, (30.0, 1));
+        assert_eq!((summary.usage, summary.usage_unknown), (None, 4));
+        assert_eq!(summary.model.as_deref(), Some("scripted"));
+    }
+
+    #[test]
+    fn what_every_trial_cost_has_those_that_no_longer_stand() {
+        let stands = finished(pair(1, 2));
+        let ledger = [
+            entry(&stands.pair, "before", Some(0.5), Some(Cause::Infra)),
+            entry(&stands.pair, &stands.pair.to_string(), Some(1.0), None),
+            entry(&pair(1, 3), "lost", None, Some(Cause::Infra)),
+        ];
+        // The third pair's result is not in the ledger.
+        let pairs = [
+            stands,
+            at(pair(1, 3), Standing::Missing),
+            finished(pair(1, 4)),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &ledger);
+        let spent = summary.total_spent;
+        assert_eq!((spent.usd, spent.unknown), (2.5, 1));
+        assert_eq!(summary.headline_cost.to_string(), "$2.00");
+        assert!(summary.has_ledger);
+        assert_eq!((summary.trials, summary.unbooked), (4, 0));
+        let tried: Vec<_> = summary
+            .lines
+            .iter()
+            .map(|line| (line.trials, line.failed_trials))
+            .collect();
+        assert_eq!(tried, [(2, 1), (1, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn a_tree_with_results_and_no_trial_booked_has_no_ledger() {
+        let empty = [at(pair(1, 2), Standing::Missing)];
+        assert!(run("x-solo", Setting::Solo, &empty, &[]).has_ledger);
+        let strangers = [finished(pair(1, 2))];
+        let summary = run("x-solo", Setting::Solo, &strangers, &[]);
+        assert!(!summary.has_ledger);
+        assert_eq!(summary.trials, 0);
+    }
+
+    #[test]
+    fn pairs_that_nothing_on_disk_names_are_missing_and_in_the_strict_rate() {
+        let passed = [with_verdict(pair(1, 2), [true, true])];
+        let trials = Trials {
+            booked: &[],
+            unbooked: &[],
+        };
+        let name: RunName = "x-solo".parse().unwrap();
+        let planned = |planned, unread: &[Unread]| {
+            Summary::of(name.clone(), None, &passed, trials, planned, unread)
+        };
+        let summary = planned(Some(4), &[]);
+        assert_eq!((summary.pairs, summary.count_of(Outcome::Missing)), (4, 3));
+        let of = |rate: Option<Rate>| rate.map(|it| (it.passed, it.of));
+        let rates = (of(summary.rates.strict), of(summary.rates.judged));
+        assert_eq!(rates, (Some((1, 4)), Some((1, 1))));
+        // Fewer planned than there are: those that are there count.
+        assert_eq!(planned(Some(0), &[]).pairs, 1);
+        let unread = Unread {
+            directory: "team".to_owned(),
+            results: 2,
+        };
+        let summary = planned(Some(4), &[unread]);
+        let unreadable = summary.count_of(Outcome::Unreadable);
+        assert_eq!((unreadable, summary.count_of(Outcome::Missing)), (2, 1));
+        assert_eq!(summary.headline_cost.unknown, 2);
+    }
+
+    #[test]
+    fn only_a_pass_is_flagged_or_not_looked_at() {
+        let looked_at = |passed: bool, missing: &str| {
+            let suite = |feature: u64| {
+                format!(
+                    r#"{{"feature":{feature},"outcome":"passed","reason":"","failed_tests":[],
+                        "named_tests":1,"tests_compared":"names","tests_missing":[{missing}],
+                        "steering_files":[]}}"#
+                )
+            };
+            let json = format!(
+                r#"{{"both_passed":{passed},"regatta":{{"rules":"0.0.29","trial":"x",
+                    "suites":[{},{}]}}}}"#,
+                suite(1),
+                suite(2)
+            );
+            move |n| judged(finished(pair(1, n)), &json)
+        };
+        let pairs = [
+            looked_at(true, "")(2),
+            looked_at(true, r#""test_a""#)(3),
+            looked_at(false, r#""test_a""#)(4),
+            with_verdict(pair(1, 5), [true, true]),
+            with_verdict(pair(1, 6), [false, true]),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let flags = summary.flagged;
+        assert_eq!((flags.passes, flags.tests_missing), (1, 1));
+        assert_eq!((flags.steering_files, flags.failing_without), (0, 0));
+        // Upstream's own pass, of the three.
+        assert_eq!(summary.not_looked_at, 1);
+        let flagged: Vec<bool> = summary
+            .lines
+            .iter()
+            .map(|line| line.flagged.is_some())
+            .collect();
+        assert_eq!(flagged, [false, true, false, false, false]);
+    }
+
+    #[test]
+    fn doubts_are_of_judged_pairs_only() {
+        let unclear = |mut surveyed: Surveyed| {
+            surveyed.is_time_unclear = true;
+            surveyed
+        };
+        let by_bytes = r#"{"both_passed":false,"regatta":{"rules":"0.0.29","trial":"x",
+            "by_bytes":{"both_passed":true,"suites":[]}}}"#;
+        let pairs = [
+            unclear(with_verdict(pair(1, 2), [false, false])),
+            judged(finished(pair(1, 3)), by_bytes),
+            unclear(judged(failed(pair(1, 4), Cause::Agent), by_bytes)),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        assert_eq!(summary.verdict_time_unclear, ["ferry_task/1/f1_f2"]);
+        assert_eq!(summary.verdict_not_by_bytes, ["ferry_task/1/f1_f3"]);
+    }
+
+    #[test]
+    fn the_counts_that_people_look_for_are_told_even_if_they_are_none() {
+        let pairs = [failed(pair(1, 2), Cause::Limit)];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        assert_eq!(
+            summary.counts(),
+            "0 pass, 0 fail, 0 infra_error, 0 missing, 1 limit_error"
+        );
+        let columns = columns(std::slice::from_ref(&summary));
+        let wanted = [
+            Outcome::Pass,
+            Outcome::Fail,
+            Outcome::InfraError,
+            Outcome::LimitError,
+            Outcome::Missing,
+        ];
+        assert_eq!(columns, wanted);
+    }
 }

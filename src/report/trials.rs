@@ -8,7 +8,7 @@ use crate::store::LedgerEntry;
 /// Every trial of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Trials<'a> {
-    /// Those in the ledger.
+    /// Those in the ledger, in the order in which they were recorded.
     pub booked: &'a [LedgerEntry],
     /// Those that began and that it lacks.
     pub unbooked: &'a [LedgerEntry],
@@ -17,7 +17,7 @@ pub struct Trials<'a> {
 /// The trials of one pair.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried<'a> {
-    /// How many there were.
+    /// How many began.
     pub trials: usize,
     /// How many of them failed, were cut off or are void. What a forced pass replaced did not fail.
     pub failed: usize,

@@ -49,3 +49,29 @@ pub(super) fn costs(summaries: &[Summary]) -> String {
     );
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Setting;
+    use crate::report::made::run;
+
+    #[test]
+    fn lines_of_the_ledger_that_cannot_be_read_are_counted_in_good_english() {
+        let mut summary = run("x-solo", Setting::Solo, &[], &[]);
+        for (lines, told) in [
+            (
+                1,
+                "x-solo: 1 line of the ledger cannot be read and is not counted",
+            ),
+            (
+                2,
+                "x-solo: 2 lines of the ledger cannot be read and are not counted",
+            ),
+        ] {
+            summary.unreadable_ledger_lines = lines;
+            let text = costs(std::slice::from_ref(&summary));
+            assert!(text.contains(told), "{text}");
+        }
+    }
+}
