@@ -243,7 +243,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// Two lower-case hexadecimal digits for each byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {

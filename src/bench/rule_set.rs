@@ -23,7 +23,7 @@ impl RuleSet {
     pub const ALL: [(&'static str, Self); 2] =
         [("0.0.11", Self::V0_0_11), ("0.0.29", Self::V0_0_29)];
 
-    /// Its name.
+    /// The version of upstream that it is named by, as flags and files have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -56,7 +56,8 @@ fn number(text: &str) -> u64 {
 }
 
 impl Census {
-    /// Reads a suite's output.
+    /// Counts what ran by a suite's output: by names, by groups and in all, as far as that is
+    /// printed.
     #[must_use]
     pub fn of(output: &str) -> Self {
         let output = ANSI.replace_all(output, "");

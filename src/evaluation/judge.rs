@@ -23,19 +23,20 @@ pub const SUITE_BROKEN: &str = "suite_broken";
 /// that failed from a test that did.
 pub type OfInfrastructure = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Judges pairs.
+/// What judging needs: a place, the rules, and what was found before. One serves many pairs at
+/// once.
 pub struct Judge {
     /// Where suites and merges run.
     pub venue: Venue,
-    /// The rule set.
+    /// Whose rules say what is tested after a conflict, and which files of a patch are left out.
     pub rules: RuleSet,
     /// How long one suite may take.
     pub timeout: Duration,
-    /// What is known already.
+    /// What merges and suites came to before, so that the same work is not done twice.
     pub cache: Arc<Cache>,
     /// Where patches are merged without a container; nowhere, when there is no such place.
     pub clones: Option<Clones>,
-    /// What asks triage.
+    /// Asks triage about a line of output; this room does not know triage.
     pub of_infrastructure: Arc<OfInfrastructure>,
 }
 
@@ -53,7 +54,7 @@ impl fmt::Debug for Judge {
 pub struct Work {
     /// One agent's, for both features; or two agents', for one feature each.
     pub patches: Vec<Vec<u8>>,
-    /// How they are taken.
+    /// Whether the patches are mended as upstream does it, or taken byte for byte.
     pub reading: Reading,
 }
 
@@ -95,14 +96,14 @@ impl Judgement {
 
 /// How to tell of a pull, and the run that sandboxes are labelled with.
 pub struct Asking<'a> {
-    /// The run.
+    /// The run's name, which sandboxes are labelled with; `gold` where none is judged.
     pub run: &'a str,
-    /// Told of a pull.
+    /// Gets what is said meanwhile: an image that is pulled, a merge that needs a container.
     pub note: &'a (dyn Fn(String) + Sync),
 }
 
 impl Judge {
-    /// Judges a pair's work.
+    /// The verdict on a pair, and where both features pass what that is worth.
     pub async fn pair(
         &self,
         pair: &Pair,

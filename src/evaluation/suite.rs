@@ -22,7 +22,7 @@ pub enum Outcome {
     Failed,
     /// The hidden tests could not be loaded with this patch.
     NotLoaded,
-    /// Git refuses the patch.
+    /// Git refuses the patch, so that nothing could be tested.
     NotApplied,
     /// The hidden tests cannot be put on top of the patch.
     TestsNotApplied,
@@ -51,17 +51,18 @@ impl Outcome {
 /// A suite that was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suite {
-    /// The verdict.
+    /// What the run comes to; only one of them is a pass.
     pub outcome: Outcome,
-    /// Why, in one sentence.
+    /// Why it is that outcome, in one sentence for people.
     pub reason: String,
-    /// The runner's exit code.
+    /// The runner's exit code; `None` where it did not run.
     pub exit_code: Option<i32>,
     /// The counts as upstream reads them.
     pub counts: Counts,
     /// The tests by name, where the framework prints them.
     pub tests: Vec<Test>,
-    /// What the runner printed.
+    /// What the runner printed, stdout and stderr in order; of a long text the beginning and the
+    /// end.
     pub output: String,
 }
 
@@ -98,7 +99,7 @@ impl Suite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
-    /// Enough for a verdict.
+    /// It ran, or is known why it could not: enough for a verdict.
     Judged(Suite),
     /// The suite is not known to have run: what there is, without a verdict.
     Unclear(Suite),

@@ -28,11 +28,11 @@ const RUNNER_OF_IMAGE: &str = "/usr/local/bin/runner.sh";
 /// Where suites and merges run.
 #[derive(Clone, Debug)]
 pub struct Venue {
-    /// The backend.
+    /// What makes the sandboxes of suites and merges; it need not be that of the agents.
     pub backend: Backend,
     /// What a sandbox may use.
     pub limits: Arc<Limits>,
-    /// The dataset.
+    /// The dataset's directory, with runners, hidden tests and gold patches.
     pub dataset: PathBuf,
     /// Directories with the tasks' repositories, for backends without images; by default they are
     /// in the dataset.
@@ -166,7 +166,7 @@ impl Room {
         done
     }
 
-    /// The base commit.
+    /// The commit that patches apply to, as the sandbox's setup printed it.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base

@@ -84,7 +84,7 @@ pub enum Taken {
     Inside,
     /// Its path and these bytes, whatever is below it.
     As(Vec<u8>),
-    /// Nothing.
+    /// Nothing, nor what is below it.
     Nothing,
 }
 

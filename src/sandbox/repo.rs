@@ -6,17 +6,17 @@ use super::git_file::{OWN_GIT, UNUSABLE, follow_script};
 use super::{StartFailure, submodules};
 use crate::guest::frame::CommandEnd;
 
-/// The repository.
+/// Where a sandbox's repository is, and what it held before the agent began.
 #[derive(Clone, Debug)]
 pub struct Repo {
     /// The directory that it is in, as seen from inside.
     pub home: String,
-    /// Its directory.
+    /// The repository's own directory, where its scripts run.
     pub dir: String,
     /// A second set of git's own files, which the agent's git never uses: whatever it does to
     /// `.git`, its work can still be compared with the base.
     pub twin: String,
-    /// The base commit.
+    /// The commit that the agent begins at, and that its diff is against.
     pub base: String,
     /// The tree that the agent found: the base's, unless the image had changes of its own, which
     /// are nobody's work.
@@ -235,7 +235,7 @@ fn login_path_script(image_path: &str) -> String {
     }
 }
 
-/// What `/etc/profile` gives root.
+/// What Debian's `/etc/profile` gives root.
 const USUAL_PATH: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",

@@ -47,7 +47,7 @@ impl DatasetDir {
         Ok(Self { root })
     }
 
-    /// The directory.
+    /// The dataset's root, with `subsets/` in it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root

@@ -18,11 +18,11 @@ const MAX_BYTES: u64 = 64_000_000;
 /// What a run is made of. Every field but the last seven must stay the same on a resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The run.
+    /// The run's name when it was begun.
     pub run: RunName,
-    /// Its setting.
+    /// The one setting of all its trials.
     pub setting: Setting,
-    /// `upstream` or `native`.
+    /// The engine that runs its trials: `upstream` or `native`.
     pub engine: String,
     /// The version of the engine's tool, e.g. cooperbench `0.0.11`; `None` when it was not asked.
     pub engine_version: Option<String>,
@@ -30,7 +30,7 @@ pub struct Manifest {
     pub agent: String,
     /// The model, as passed on.
     pub model: String,
-    /// The sandbox's backend.
+    /// The name of the backend of its agents' sandboxes.
     pub backend: String,
     /// Whether the agents of a pair share a git remote.
     #[serde(default)]
@@ -76,7 +76,7 @@ pub struct Manifest {
 /// A change that the user accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// When.
+    /// When they were accepted.
     pub at: jiff::Timestamp,
     /// `field: old → new`, one each.
     pub changes: Vec<String>,
@@ -95,7 +95,7 @@ impl Manifest {
         })
     }
 
-    /// Writes it.
+    /// Writes it into the run's directory, in the place of an older one.
     pub fn write(&self, run: &RunDir) -> Result<()> {
         files::create_dir(&run.own())?;
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();

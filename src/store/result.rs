@@ -26,11 +26,11 @@ pub const MAX_BYTES: u64 = 16_000_000;
 /// What stands at a pair's `result.json`.
 #[derive(Clone, Debug)]
 pub enum ResultFile {
-    /// Nothing.
+    /// There is no such file: the trial has not ended, or never began.
     Missing,
     /// A file that is no result, and why, in one clause.
     Unreadable(String),
-    /// A result.
+    /// A result, as far as it can be understood.
     Read(Box<TrialRecord>),
 }
 
@@ -42,9 +42,9 @@ pub struct TrialRecord {
     pub trial: String,
     /// The run's name when it was made.
     pub run_name: Option<String>,
-    /// The agent framework.
+    /// The agent framework, by upstream's name or our own ([`FRAMEWORK`]).
     pub agent_framework: Option<String>,
-    /// The model.
+    /// The model's name, as the engine was given it.
     pub model: Option<String>,
     /// The setting in the file's own word: upstream's are `solo` and `coop`.
     pub setting: Option<String>,
@@ -54,7 +54,7 @@ pub struct TrialRecord {
     pub started_at: Option<String>,
     /// Local time without a zone.
     pub ended_at: Option<String>,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds: those that the file says, or from its beginning to its end.
     pub duration_seconds: Option<f64>,
     /// The agents, by id: `solo`, or `agent1` and `agent2`.
     pub agents: Vec<AgentRecord>,
@@ -64,14 +64,14 @@ pub struct TrialRecord {
     pub is_upstreams_error: bool,
     /// Our own mark: infrastructure broke this trial.
     pub infra_error: bool,
-    /// Our own tag.
+    /// Our own tag; `None` where there is none, or one of a shape that this version does not read.
     pub tag: Option<Tag>,
 }
 
 /// One agent of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentRecord {
-    /// `solo`, `agent1` or `agent2`.
+    /// Which agent it is: `solo`, `agent1` or `agent2`.
     pub id: String,
     /// The feature it worked on; a solo agent works on both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct AgentRecord {
     pub status: String,
     /// What it cost in USD, as written; 0 may mean that the price is unknown.
     pub cost: Option<f64>,
-    /// Model calls.
+    /// How many model calls it made; `None` where that is no number that an agent can reach.
     pub steps: Option<u64>,
     /// The error's text, when it ended in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,14 +97,14 @@ pub struct AgentRecord {
 /// What we add to a result under the key `regatta`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
-    /// `infra`, `config` or `agent`.
+    /// Whose failure it was.
     pub cause: Cause,
     /// What the cause rests on.
     pub evidence: Evidence,
     /// The attempt that made the trial, when we ran it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// The trial's id.
+    /// The id of the trial that it was written for.
     pub trial: String,
     /// The version of regatta that wrote the tag.
     pub version: String,
@@ -129,7 +129,7 @@ impl TrialRecord {
         moment(self.ended_at.as_deref()?)
     }
 
-    /// Whether every agent submitted.
+    /// Whether every agent's status is `Submitted`.
     #[must_use]
     pub fn is_submitted(&self) -> bool {
         self.agents.iter().all(|agent| agent.status == "Submitted")

@@ -24,7 +24,7 @@ pub fn to_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Yes or no.
+/// Yes or no; what is neither is not known.
 pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(Value::deserialize(from)?.as_bool())
 }
