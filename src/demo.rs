@@ -30,14 +30,14 @@ pub struct Faults {
     pub sandbox_dies: Option<Place>,
 }
 
-/// Where something goes wrong.
+/// The pair and the setting in which something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Place {
-    /// The task: `ferry_task/1`.
+    /// The task as `<repo>/<id>`, e.g. `ferry_task/1`.
     pub task: String,
     /// The features of the pair.
     pub features: Vec<u64>,
-    /// The setting.
+    /// The one setting in which it goes wrong; the pair's others are spared.
     pub setting: Setting,
 }
 

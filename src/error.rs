@@ -13,6 +13,8 @@ pub enum Kind {
     Usage,
     /// The world is not fit: a daemon is down, a disk is full, a key is refused.
     World,
+    /// What was asked for is made and cannot be handed over: stdout leads to a full disk.
+    Output,
 }
 
 impl Kind {
@@ -21,7 +23,7 @@ impl Kind {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage => exit::USAGE,
-            Self::World => exit::WORLD,
+            Self::World | Self::Output => exit::WORLD,
         }
     }
 }
@@ -83,6 +85,12 @@ impl Error {
     #[must_use]
     pub fn world(message: impl Into<String>) -> Self {
         Self::new(Kind::World, message)
+    }
+
+    /// An error of the place that the output goes to.
+    #[must_use]
+    pub fn output(message: impl Into<String>) -> Self {
+        Self::new(Kind::Output, message)
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 /// A flag with its value, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flag {
-    /// With its dashes.
+    /// The flag's long name, with its dashes.
     pub name: String,
-    /// `None` for a switch.
+    /// The value that was typed; `None` for a switch.
     pub value: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// This process.
+    /// The process that asks, on this host since its last boot.
     #[must_use]
     pub fn this() -> Self {
         let pid = std::process::id();
@@ -55,7 +55,8 @@ impl Owner {
         format!("{pid}:{started}:{boot_id}:{host}")
     }
 
-    /// Reads a label.
+    /// Reads what [`Self::label`] wrote; `None` for anything else. A label of older days has no
+    /// host.
     #[must_use]
     pub fn parse(label: &str) -> Option<Self> {
         let mut parts = label.splitn(4, ':');
@@ -363,9 +364,9 @@ pub fn is_executable(file: &Path) -> bool {
 /// A process of ours whose owner is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// Its process number.
+    /// Its process number on this host.
     pub pid: u32,
-    /// Its command line.
+    /// Its command line, for people.
     pub command: String,
 }
 

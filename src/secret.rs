@@ -12,7 +12,7 @@ use crate::text::hex;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a secret value.
+    /// Takes a value in, which from here on is shown nowhere.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())

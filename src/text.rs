@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use regex::{Regex, RegexBuilder};
 
@@ -214,7 +214,36 @@ pub fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// A number with its word: `1 pair`, `2 pairs`. The word is one that takes an `s`.
+#[must_use]
+pub fn plural<N: Copy + Display + PartialEq + From<u8>>(n: N, word: &str) -> String {
+    let s = by_number(n, "", "s");
+    format!("{n} {word}{s}")
+}
+
+/// The first word for one of something, the second for none and for more: `by_number(n, "is", "are")`.
+#[must_use]
+pub fn by_number<'a, N: Copy + PartialEq + From<u8>>(n: N, one: &'a str, more: &'a str) -> &'a str {
+    if n == N::from(1) { one } else { more }
+}
+
+/// A duration for people: `1h 02m`, `3m 20s`, `12s`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
+    let whole = seconds.clamp(0.0, 1e12).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
+}
+
+/// Two lower-case hexadecimal digits for each byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
@@ -263,6 +292,24 @@ mod tests {
         let text = format!("what\n{}\nwhy", "[".repeat(1_000_000));
         let expected = format!("what\n{}…\nwhy", "[".repeat(80));
         assert_eq!(shown_within(&text, 80), expected);
+    }
+
+    #[test]
+    fn one_is_one_and_none_and_more_are_many() {
+        assert_eq!(plural(0_usize, "pair"), "0 pairs");
+        assert_eq!(plural(1_u64, "pair"), "1 pair");
+        assert_eq!(plural(2_u32, "pair"), "2 pairs");
+        let are = [0, 1, 2].map(|n: u64| by_number(n, "is", "are"));
+        assert_eq!(are, ["are", "is", "are"]);
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(12.4), "12s");
+        assert_eq!(duration(59.6), "1m 00s");
+        assert_eq!(duration(200.0), "3m 20s");
+        assert_eq!(duration(3725.0), "1h 02m");
+        assert_eq!(duration(-1.0), "0s");
     }
 
     #[test]

@@ -10,10 +10,10 @@ pub struct Dataset {
     tasks: BTreeMap<TaskKey, Task>,
 }
 
-/// A task's features.
+/// A task as the dataset has it: the features of which its pairs are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Task {
-    /// The feature ids, ascending.
+    /// The numbers after `feature` in the directories' names, ascending.
     pub features: Vec<u64>,
 }
 
@@ -22,7 +22,8 @@ pub struct Task {
 pub struct Unknown {
     /// The pair or task as it was asked for.
     pub wanted: String,
-    /// What the dataset lacks.
+    /// The path that the dataset lacks, `<repo>/task<id>` or a feature below it; or that a feature
+    /// is given twice.
     pub missing: String,
 }
 

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct TaskKey {
     /// The repository's directory name, e.g. `dspy_task`.
     pub repo: String,
-    /// The number after `task`.
+    /// The number after `task` in the directory's name.
     pub task_id: u64,
 }
 
 impl TaskKey {
-    /// Names a task.
+    /// A name only: whether the dataset has such a task is not asked.
     #[must_use]
     pub fn new(repo: impl Into<String>, task_id: u64) -> Self {
         Self {

@@ -8,9 +8,9 @@ use super::{Usage, believable_cost};
 /// USD per token, and the size of its context window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Price {
-    /// USD per prompt token.
+    /// USD per prompt token; of a cache's too, unless those have a price of their own.
     pub input_cost_per_token: f64,
-    /// USD per completion token.
+    /// USD per completion token, of reasoning too unless that has its own price.
     pub output_cost_per_token: f64,
     /// USD per prompt token read from the cache; the input price when it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -24,7 +24,7 @@ impl RuleSet {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::V0_0_11, Self::V0_0_29];
 
-    /// Its name.
+    /// The version of upstream that it is named by, as flags and files have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ impl RunName {
         format!("{prefix}-{setting}").parse()
     }
 
-    /// The name as text.
+    /// The directory's name below `logs/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -108,7 +108,7 @@ impl FromStr for Setting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "&'static str")]
 pub enum RunSetting {
-    /// All of it.
+    /// The setting is known.
     Of(Setting),
     /// Two agents, and nothing says whether they could send messages.
     Coop,
@@ -156,7 +156,7 @@ pub enum Tree {
     Coop,
     /// As [`Self::Solo`], in the run's own directory: of older days.
     OldSolo,
-    /// As [`Self::Coop`], there.
+    /// As [`Self::Coop`], in the run's own directory: of older days.
     OldCoop,
 }
 

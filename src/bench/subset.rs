@@ -43,9 +43,9 @@ pub struct Subset {
 /// One task of a subset, with the pairs it contributes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubsetTask {
-    /// The repository's directory name.
+    /// The repository's directory name, e.g. `dspy_task`.
     pub repo: String,
-    /// The task's number.
+    /// The number after `task` in the directory's name.
     pub task_id: u64,
     /// The pairs; `None` means every pair of the task's features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ impl Subset {
         wrong
     }
 
-    /// The tasks it names.
+    /// The tasks it names, in the file's order; one that has two entries comes twice.
     pub fn task_keys(&self) -> impl Iterator<Item = TaskKey> {
         self.tasks
             .iter()

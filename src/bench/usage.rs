@@ -102,7 +102,7 @@ impl Usage {
         is_so.then_some(self)
     }
 
-    /// Nothing was used.
+    /// Whether every count is zero.
     #[must_use]
     pub fn is_nothing(self) -> bool {
         self == Self::default()

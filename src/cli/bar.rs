@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ui::Ui;
-use crate::report::text::duration;
-use crate::text::one_line;
+use crate::text::{duration, one_line};
 
 /// How far something is.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use crate::engine::Options;
 use crate::error::{Result, exit};
 use crate::experiment::setup;
 use crate::json;
-use crate::report::text::plural;
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
+use crate::text::plural;
 
 /// Check whether this machine is fit: every check, its evidence, what to do
 #[derive(Debug, Args)]
@@ -96,10 +96,10 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     let pairs = match found {
         Ok((pairs, dataset)) => {
             let evidence = format!(
-                "{}: `{}` has {} pairs",
+                "{}: `{}` has {}",
                 dataset.path().display(),
                 config.experiment.subset,
-                pairs.len()
+                plural(pairs.len(), "pair")
             );
             checks.push(Check::pass("dataset", evidence));
             pairs

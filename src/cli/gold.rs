@@ -6,7 +6,7 @@ use super::bar::Bar;
 use super::ui::Ui;
 use crate::error::{Result, exit};
 use crate::experiment::gold::{Grade, Graded};
-use crate::report::text::plural;
+use crate::text::plural;
 
 /// How many features were found to be what.
 #[derive(Default)]

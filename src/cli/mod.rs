@@ -76,9 +76,19 @@ enum Command {
 /// The program: parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = parse();
-    let ui = Ui::new(&cli.ui);
-    let code = dispatch(cli.command, &ui).unwrap_or_else(|error| {
+    let (ui, ended) = match parse() {
+        Ok(cli) => {
+            let ui = Ui::new(&cli.ui);
+            let ended = dispatch(cli.command, &ui);
+            (ui, ended)
+        }
+        Err(said) => {
+            let ui = Ui::default();
+            let ended = ui.parsed(&said);
+            (ui, ended)
+        }
+    };
+    let code = ended.unwrap_or_else(|error| {
         ui.error(&error);
         error.kind().exit_code()
     });
@@ -86,11 +96,11 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads the command line, and keeps what of it is repeated in hints.
-fn parse() -> Cli {
+fn parse() -> std::result::Result<Cli, clap::Error> {
     let mut program = Cli::command();
-    let matches = program.get_matches_mut();
+    let matches = program.try_get_matches_from_mut(std::env::args_os())?;
     crate::hint::remember(given::of(&program, &matches));
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut program).exit())
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))
 }
 
 fn dispatch(command: Command, ui: &Ui) -> Result<u8> {

@@ -7,8 +7,8 @@ use super::progress::View;
 use super::tally::Tally;
 use super::ui::{Ui, warning};
 use crate::experiment::{News, NewsSender, news};
-use crate::report::text::plural;
 use crate::runner::preflight::Level;
+use crate::text::plural;
 
 /// Does some work and shows what it tells. All of it is shown when this ends.
 pub async fn shown<T>(ui: &Ui, work: impl AsyncFnOnce(&NewsSender) -> T) -> T {

@@ -5,10 +5,9 @@ use super::ui::{Ui, bold, warning};
 use crate::bench::Cost;
 use crate::bench::cost::dollars;
 use crate::model::price::Total;
-use crate::report::text::{duration, plural};
 use crate::runner::Event;
 use crate::runner::limit::local;
-use crate::text::{ends_in_one_line, one_line};
+use crate::text::{duration, ends_in_one_line, one_line, plural};
 
 /// What is known of the run that is shown.
 pub struct View {
@@ -250,20 +249,20 @@ impl View {
             None => String::new(),
         };
         self.line(&format!(
-            "  {pair}  {status}  {cost}  {}{why}  [{}, {} submitted, {} errors, {}]",
+            "  {pair}  {status}  {cost}  {}{why}  [{}, {} submitted, {}, {}]",
             duration_seconds.map_or_else(String::new, duration),
             self.bar.position(),
             self.submitted,
-            self.errors,
+            plural(self.errors, "error"),
             self.cost
         ));
     }
 
     fn draw(&self) {
-        let (submitted, errors, cost) = (self.submitted, self.errors, self.cost);
-        self.bar.draw(format_args!(
-            "{submitted} submitted · {errors} errors · {cost}"
-        ));
+        let (submitted, cost) = (self.submitted, self.cost);
+        let errors = plural(self.errors, "error");
+        self.bar
+            .draw(format_args!("{submitted} submitted · {errors} · {cost}"));
     }
 
     fn line(&self, text: &str) {

@@ -50,7 +50,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     match &args.output {
         None => ui.data(&text)?,
         Some(path) => {
-            files::write_atomic(path, text.as_bytes()).map_err(Error::into_usage)?;
+            files::write_output(path, text.as_bytes()).map_err(Error::into_usage)?;
             ui.say(format!("wrote {}", path.display()));
         }
     }

@@ -14,7 +14,6 @@ use crate::experiment::setup;
 use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
 use crate::report::setting::setting_of_run;
-use crate::report::text::plural;
 use crate::runner::forced::Worth;
 use crate::runner::restore::Choice;
 use crate::runner::{record, restore};
@@ -24,6 +23,7 @@ use crate::store::lock::RunLock;
 use crate::store::restore::{Wanted, bring_back, finish};
 use crate::store::{Ledger, Pass, RunDir, result};
 use crate::survey::{Stand, Standing, Surveyed};
+use crate::text::plural;
 
 /// Bring back results that were set aside, with their patches and verdicts
 ///

@@ -10,9 +10,7 @@ use super::ui::{Ui, bold};
 use crate::bench::cost::dollars;
 use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
-use crate::report::summary::{Outcome, cut_off};
-use crate::report::text::plural;
-use crate::report::{Summary, Totals};
+use crate::report::{Outcome, Summary, Totals};
 use crate::runner::Plan;
 use crate::runner::limit::local;
 use crate::store::events::History;
@@ -20,7 +18,7 @@ use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
 use crate::store::{Ledger, LedgerEntry, Manifest, Pass, RunDir};
 use crate::survey::Stand;
-use crate::text::{NAME, one_line};
+use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
 
 /// Show what is finished, running and left, from disk
@@ -135,11 +133,9 @@ fn spent(summary: &Summary, ledger: &Ledger, is_running: bool) -> String {
     if !summary.has_ledger {
         return format!("spent {} (no ledger)", summary.total_spent);
     }
+    let cut_off = ledger.entries().iter().filter(|it| it.is_cut_off());
     let unbooked = if is_running { "running" } else { "died" };
-    let parts = [
-        (cut_off(ledger.entries()), "cut off"),
-        (summary.unbooked, unbooked),
-    ];
+    let parts = [(cut_off.count(), "cut off"), (summary.unbooked, unbooked)];
     let parts: Vec<String> = parts
         .iter()
         .filter(|(count, _)| *count > 0)

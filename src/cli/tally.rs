@@ -2,8 +2,8 @@
 
 use super::bar::Bar;
 use crate::evaluation::Verdict;
-use crate::report::text::duration;
 use crate::runner::judging::Told;
+use crate::text::{duration, plural};
 
 /// How far the judging of a run is.
 #[derive(Default)]
@@ -28,7 +28,8 @@ impl Tally {
             failed,
             errors,
         } = self;
-        format!("{passed} pass{between}{failed} fail{between}{errors} errors")
+        let errors = plural(*errors, "error");
+        format!("{passed} pass{between}{failed} fail{between}{errors}")
     }
 
     /// Shows what is told of a pair.

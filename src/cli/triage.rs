@@ -10,13 +10,12 @@ use super::ui::Ui;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::hint;
-use crate::report::summary::{Outcome, Summary};
-use crate::report::text::plural;
+use crate::report::{Outcome, Summary};
 use crate::store::events::{History, OpenAttempt};
 use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
 use crate::survey::{Judged, Stand, Standing, Surveyed};
-use crate::text::{NAME, ends_in_one_line, one_line};
+use crate::text::{NAME, ends_in_one_line, one_line, plural};
 use crate::triage::{Finding, Rules, Told};
 
 /// Tag results with their cause again, from what is on disk, with today's rules
@@ -54,9 +53,10 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         let summary = Summary::of_run(run, &stand);
         causes.add(&summary);
         ui.data(&format!(
-            "{}: {} ({changed} tags {verb})\n",
+            "{}: {} ({} {verb})\n",
             run.name(),
-            summary.counts()
+            summary.counts(),
+            plural(changed, "tag")
         ))?;
     }
     if args.explain && found.runs.len() > 1 {

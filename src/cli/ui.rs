@@ -1,13 +1,13 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, exit};
 use crate::runner::interrupt::Interrupt;
 use crate::text::{shown, shown_in_colour, shown_within};
 
@@ -36,8 +36,8 @@ enum Color {
     Never,
 }
 
-/// The terminal, or what stands in its place.
-#[derive(Clone, Debug)]
+/// The terminal, or what stands in its place; by default without bars and flags.
+#[derive(Clone, Debug, Default)]
 pub struct Ui {
     verbose: u8,
     quiet: bool,
@@ -65,7 +65,7 @@ impl Ui {
             Color::Always => anstream::ColorChoice::Always.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
         Self {
             verbose: args.verbose,
             quiet: args.quiet,
@@ -94,15 +94,19 @@ impl Ui {
     /// Prints data to stdout. A reader that went away (`| head`) is no error; a full disk is.
     pub fn data(&self, text: &str) -> Result<()> {
         let mut stdout = anstream::stdout();
-        match stdout
-            .write_all(shown_in_colour(text).as_bytes())
-            .and_then(|()| stdout.flush())
-        {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::world(format!("cannot write to stdout: {error}")))
-            }
-            _ => Ok(()),
+        let text = shown_in_colour(text);
+        let written = stdout.write_all(text.as_bytes());
+        handed_over(written.and_then(|()| stdout.flush()))
+    }
+
+    /// Prints what takes the place of a command: help, a version, or what is wrong with the
+    /// arguments. Returns the exit code.
+    pub fn parsed(&self, said: &clap::Error) -> Result<u8> {
+        let printed = said.print().and_then(|()| io::stdout().flush());
+        if !said.use_stderr() {
+            handed_over(printed)?;
         }
+        Ok(u8::try_from(said.exit_code()).unwrap_or(exit::USAGE))
     }
 
     /// Says something on stderr, unless `-q`.
@@ -144,7 +148,7 @@ impl Ui {
     /// Prints an error with its hints.
     pub fn error(&self, error: &Error) {
         let heading = match error.kind() {
-            Kind::Usage => "error",
+            Kind::Usage | Kind::Output => "error",
             Kind::World => "not fit",
         };
         let mut stderr = anstream::stderr();
@@ -153,6 +157,17 @@ impl Ui {
         for hint in error.hints() {
             let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));
         }
+    }
+}
+
+/// What became of data on its way to stdout. A reader that went away has what it wanted.
+fn handed_over(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::output(format!(
+            "cannot write to stdout: {error}"
+        ))
+        .hint("send the output to a place with room and give the same command again; what ran is kept")),
+        _ => Ok(()),
     }
 }
 

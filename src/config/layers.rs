@@ -144,7 +144,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds `REGATTA_*` variables.
+    /// Adds the variables `REGATTA_<last word of a key>`. One that names no key is an error.
     pub fn add_environment(
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
@@ -202,7 +202,7 @@ impl Layers {
         Ok(())
     }
 
-    /// The typed configuration, checked.
+    /// What is in force, with its types. The error of a wrong value names where that came from.
     pub fn config(&self) -> Result<Config> {
         let refused = |(key, why): Mistake| {
             let origin = self.origins.get(key).map_or("default", String::as_str);

@@ -18,7 +18,7 @@ const MAX_CHOICES: u64 = 100_000;
 /// A submission as it is tested, with the headers of what had to be mended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AsSubmitted {
-    /// The patch.
+    /// The patch to test: each of its parts as it is, or as git takes it.
     pub patch: Prepared,
     /// What was mended of it.
     pub mended: Vec<String>,

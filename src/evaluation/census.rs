@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{self, MAX_TESTS, TestEnd};
 use super::patterns::patterns;
 use crate::store::eval::Compared;
+use crate::text::plural;
 
 /// The tests of a suite that ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,8 @@ fn number(text: &str) -> u64 {
 }
 
 impl Census {
-    /// Reads a suite's output.
+    /// Counts what ran by a suite's output: by names, by groups and in all, as far as that is
+    /// printed.
     #[must_use]
     pub fn of(output: &str) -> Self {
         let output = ANSI.replace_all(output, "");
@@ -110,7 +112,7 @@ impl Census {
         }
         let has_totals = self.total > 0 && there.total > 0;
         if has_totals && missing.is_empty() && there.total.saturating_add(own.tests) < self.total {
-            missing.push(format!("{} of {} tests", there.total, self.total));
+            missing.push(format!("{} of {}", there.total, plural(self.total, "test")));
         }
         if has_groups || has_totals {
             (Compared::Counts, missing)

@@ -123,7 +123,7 @@ enum Learnt {
         pack: Vec<u8>,
         index: Vec<u8>,
     },
-    /// It does not.
+    /// Merging there needs the image itself, and why, in words.
     WhyNot(String),
 }
 

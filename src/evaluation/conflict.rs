@@ -22,7 +22,7 @@ const MAX_HUNKS: usize = 20;
 const MAX_HUNK: usize = 4000;
 /// The most of a file's places that is read, in bytes.
 const MAX_MARKED: usize = 400_000;
-/// How a place begins.
+/// The line with which git begins a place that it cannot merge.
 const MARK: &str = "<<<<<<< agent2";
 
 /// A file's versions by the stages of git's index: the base's, the second agent's and the first's.

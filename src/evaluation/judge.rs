@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::cache::{Cache, Key};
 use super::clones::Clones;
-use super::merge::{self, Applied, Joined, Manner, Merge};
+use super::merge::{self, Applied, Manner, Merge};
 use super::merging::{self, Merging};
 use super::patch::{Prepared, Reading};
 use super::suite::{self, Outcome, Seen, Suite};
@@ -16,8 +16,6 @@ use crate::bench::{Pair, RuleId, TaskKey, World};
 use crate::files;
 use crate::store::eval::Worth;
 
-/// How many characters of a merged patch upstream keeps.
-const SHOWN_DIFF: usize = 5000;
 /// The rule of an evaluation that only the dataset can be blamed for.
 pub const SUITE_BROKEN: RuleId = RuleId::SUITE_BROKEN;
 
@@ -25,19 +23,20 @@ pub const SUITE_BROKEN: RuleId = RuleId::SUITE_BROKEN;
 /// that failed from a test that did.
 pub type OfInfrastructure = dyn Fn(&str) -> Option<RuleId> + Send + Sync;
 
-/// Judges pairs.
+/// What judging needs: a place, the rules, and what was found before. One serves many pairs at
+/// once.
 pub struct Judge {
     /// Where suites and merges run.
     pub venue: Venue,
-    /// The rule set.
+    /// Whose rules say what is tested after a conflict, and which files of a patch are left out.
     pub rules: RuleSet,
     /// How long one suite may take.
     pub timeout: Duration,
-    /// What is known already.
+    /// What merges and suites came to before, so that the same work is not done twice.
     pub cache: Arc<Cache>,
     /// Where patches are merged without a container; nowhere, when there is no such place.
     pub clones: Option<Clones>,
-    /// What asks triage.
+    /// Asks triage about a line of output; this room does not know triage.
     pub of_infrastructure: Arc<OfInfrastructure>,
 }
 
@@ -55,7 +54,7 @@ impl fmt::Debug for Judge {
 pub struct Work {
     /// One agent's, for both features; or two agents', for one feature each.
     pub patches: Vec<Vec<u8>>,
-    /// How they are taken.
+    /// Whether the patches are mended as upstream does it, or taken byte for byte.
     pub reading: Reading,
 }
 
@@ -97,14 +96,14 @@ impl Judgement {
 
 /// How to tell of a pull, and the run that sandboxes are labelled with.
 pub struct Asking<'a> {
-    /// The run.
+    /// The run's name, which sandboxes are labelled with; `gold` where none is judged.
     pub run: &'a str,
-    /// Told of a pull.
+    /// Gets what is said meanwhile: an image that is pulled, a merge that needs a container.
     pub note: &'a (dyn Fn(String) + Sync),
 }
 
 impl Judge {
-    /// Judges a pair's work.
+    /// The verdict on a pair, and where both features pass what that is worth.
     pub async fn pair(
         &self,
         pair: &Pair,
@@ -174,51 +173,8 @@ impl Judge {
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         let merged = self.merged(pair, [&one.bytes, &two.bytes], reading, asking);
-        let Merge {
-            applied,
-            joined,
-            refused,
-            conflict,
-            in_clone,
-        } = merged.await?;
-        let mut merging = Merging {
-            in_clone,
-            applied,
-            status: "clean",
-            strategy: Some("naive"),
-            diff: String::new(),
-            refused,
-            conflict,
-            alone: None,
-            loses_bytes: false,
-        };
-        let is_missing = self.rules == RuleSet::V0_0_29 && applied.contains(&Applied::Failed);
+        let (mut merging, to_test) = Merging::of(merged.await?, &one.bytes, self.rules);
         let mut error = None;
-        let to_test = match joined {
-            Joined::Identical(patch) => {
-                merging.status = "identical";
-                merging.strategy = Some("skip-merge-identical");
-                merging.diff = shown(&one.bytes);
-                Some(patch)
-            }
-            Joined::Clean(patch) => {
-                merging.diff = shown(&patch);
-                (!is_missing).then_some(patch)
-            }
-            Joined::Union(patch) => {
-                merging.status = "conflicts";
-                merging.strategy = Some("union");
-                merging.diff = shown(&patch);
-                Some(patch)
-            }
-            Joined::Conflict => {
-                merging.status = "conflicts";
-                None
-            }
-        };
-        if is_missing {
-            merging.status = "missing_input";
-        }
         let suites = match to_test {
             Some(patch) => {
                 merging.loses_bytes =
@@ -230,18 +186,7 @@ impl Judge {
                 self.both(pair, &prepared, asking).await?
             }
             None if self.rules == RuleSet::V0_0_29 => {
-                let alone = match applied[0] {
-                    Applied::Applied => Some(self.alone(pair, one, asking).await?),
-                    Applied::Skipped | Applied::Failed => None,
-                };
-                merging.alone.clone_from(&alone);
-                match alone {
-                    Some(suites) if suites.iter().all(Suite::passed) => {
-                        merging.strategy = Some("solo-agent1");
-                        suites
-                    }
-                    _ => merging.fails(pair),
-                }
+                self.first_alone(pair, one, &mut merging, asking).await?
             }
             None => {
                 merging.status = "error";
@@ -260,6 +205,29 @@ impl Judge {
             error,
             by_bytes: None,
             worth: None,
+        })
+    }
+
+    /// Where there is no merged work, upstream's later rules let the first agent's patch stand for
+    /// both, if it passes both suites.
+    async fn first_alone(
+        &self,
+        pair: &Pair,
+        first: &Prepared,
+        merging: &mut Merging,
+        asking: &Asking<'_>,
+    ) -> Result<[Suite; 2], Trouble> {
+        let alone = match merging.applied[0] {
+            Applied::Applied => Some(self.alone(pair, first, asking).await?),
+            Applied::Skipped | Applied::Failed => None,
+        };
+        merging.alone.clone_from(&alone);
+        Ok(match alone {
+            Some(suites) if suites.iter().all(Suite::passed) => {
+                merging.strategy = Some("solo-agent1");
+                suites
+            }
+            _ => merging.fails(pair),
         })
     }
 
@@ -475,10 +443,3 @@ impl Judge {
 
 /// How many lines of an output are asked for a cause.
 const LAST_LINES: usize = 30;
-
-fn shown(patch: &[u8]) -> String {
-    String::from_utf8_lossy(patch)
-        .chars()
-        .take(SHOWN_DIFF)
-        .collect()
-}

@@ -23,14 +23,14 @@ const MAX_STATUS: u64 = 10_000;
 pub enum Applied {
     /// It is on its branch.
     Applied,
-    /// It is empty.
+    /// The patch is empty, so that there was nothing to apply.
     Skipped,
-    /// Git refuses it.
+    /// Git refuses it: it does not apply to the base.
     Failed,
 }
 
 impl Applied {
-    /// Upstream's word.
+    /// Upstream's word for it in `eval.json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Joined {
-    /// They merge.
+    /// They merge, and this is the merged work's difference to the base.
     Clean(#[serde(with = "as_text")] Vec<u8>),
     /// They don't, and keeping both sides is not asked for, or cannot be done.
     Conflict,
@@ -77,7 +77,7 @@ pub(super) mod as_text {
 pub struct Merge {
     /// What became of each patch.
     pub applied: [Applied; 2],
-    /// What came out.
+    /// What became of the two branches together.
     pub joined: Joined,
     /// What git said of each patch that it refused.
     pub refused: [Option<String>; 2],
@@ -87,7 +87,7 @@ pub struct Merge {
     pub in_clone: bool,
 }
 
-/// How patches are merged.
+/// Whose rules and whose reading patches are merged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     /// Whose rules say what becomes of conflicts, and of one patch that is there twice.

@@ -1,6 +1,7 @@
 //! A merge as it is told of, and why it fails both features.
 
-use super::merge::{Applied, last_line};
+use super::RuleSet;
+use super::merge::{Applied, Joined, Merge, last_line};
 use super::suite::Suite;
 use crate::bench::Pair;
 use crate::store::eval::{Conflict, some};
@@ -29,7 +30,52 @@ pub struct Merging {
     pub loses_bytes: bool,
 }
 
+/// How many characters of a merged patch upstream keeps.
+const SHOWN_DIFF: usize = 5000;
+
 impl Merging {
+    /// A merge before anything is tested, and the patch to test; none where there is no merged work.
+    pub(super) fn of(merge: Merge, first: &[u8], rules: RuleSet) -> (Self, Option<Vec<u8>>) {
+        let mut merging = Self {
+            in_clone: merge.in_clone,
+            applied: merge.applied,
+            status: "clean",
+            strategy: Some("naive"),
+            diff: String::new(),
+            refused: merge.refused,
+            conflict: merge.conflict,
+            alone: None,
+            loses_bytes: false,
+        };
+        let is_missing = rules == RuleSet::V0_0_29 && merging.applied.contains(&Applied::Failed);
+        let to_test = match merge.joined {
+            Joined::Identical(patch) => {
+                merging.status = "identical";
+                merging.strategy = Some("skip-merge-identical");
+                merging.diff = shown(first);
+                Some(patch)
+            }
+            Joined::Clean(patch) => {
+                merging.diff = shown(&patch);
+                (!is_missing).then_some(patch)
+            }
+            Joined::Union(patch) => {
+                merging.status = "conflicts";
+                merging.strategy = Some("union");
+                merging.diff = shown(&patch);
+                Some(patch)
+            }
+            Joined::Conflict => {
+                merging.status = "conflicts";
+                None
+            }
+        };
+        if is_missing {
+            merging.status = "missing_input";
+        }
+        (merging, to_test)
+    }
+
     /// Both features fail: there is no merged work, and the first agent's does not do for both.
     pub(super) fn fails(&self, pair: &Pair) -> [Suite; 2] {
         let files = self.conflict.iter().flat_map(|it| &it.files);
@@ -58,6 +104,12 @@ impl Merging {
         };
         [Suite::not_tested(why.clone()), Suite::not_tested(why)]
     }
+}
+
+/// The beginning of a patch, as upstream keeps it.
+fn shown(patch: &[u8]) -> String {
+    let text = String::from_utf8_lossy(patch);
+    text.chars().take(SHOWN_DIFF).collect()
 }
 
 /// Whether git tells of files that are no text only that they differ.

@@ -6,15 +6,15 @@ use crate::store::eval::EvalFile;
 use crate::store::moment::{Moment, Order};
 use crate::store::{LedgerEntry, TrialRecord};
 
-/// Whose verdict it is.
+/// Whether a verdict is of the trial whose result stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfTrial {
-    /// The standing trial's.
+    /// It is, as far as anything tells.
     Yes,
     /// Taken for it: the times contradict each other, by no more than two zones may differ, or one of
     /// them is not told.
     Unclear,
-    /// Another trial's.
+    /// It is another trial's, and says nothing of this one.
     No,
 }
 
@@ -31,7 +31,7 @@ impl From<Order> for OfTrial {
 /// What can decide whose verdict an `eval.json` holds, the best first.
 #[derive(Debug)]
 pub struct Evidence<'a> {
-    /// The result that stands.
+    /// The result that stands, with its trial's id and its times.
     pub record: &'a TrialRecord,
     /// What the ledger knows of its trial.
     pub known: Option<&'a LedgerEntry>,

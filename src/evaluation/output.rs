@@ -8,9 +8,9 @@ use super::patterns::patterns;
 /// How many tests passed and failed, errors among the failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Those that passed.
+    /// Those that passed, as far as the framework's summary says.
     pub passed: u64,
-    /// Those that failed.
+    /// Those that failed or ended in an error.
     pub failed: u64,
 }
 
@@ -22,15 +22,15 @@ impl Counts {
     }
 }
 
-/// How one test ended.
+/// How one test ended, whatever the framework's own word for it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TestEnd {
-    /// It passed.
+    /// It ran and passed.
     Passed,
     /// It failed, or could not be run.
     Failed,
-    /// It was left out.
+    /// It did not run: it was skipped, or left out by its marks.
     Skipped,
     /// It failed, as it was marked to.
     ExpectedFailure,
@@ -41,7 +41,7 @@ pub enum TestEnd {
 pub struct Test {
     /// Its name, as the framework prints it.
     pub name: String,
-    /// How it ended.
+    /// Passed, failed or left out, by the framework's word beside the name.
     pub end: TestEnd,
 }
 

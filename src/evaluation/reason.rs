@@ -8,6 +8,7 @@ use super::merge::last_line;
 use super::output::{self, TestEnd};
 use super::patterns::shipped;
 use crate::store::eval::{self, ApplyStatus, EvalFile, FeatureSeen, some};
+use crate::text::plural;
 
 /// The exit code that upstream gives a suite whose time was up.
 const TIMED_OUT: i64 = -1;
@@ -125,11 +126,12 @@ fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
     let code = code.map(brackets).unwrap_or_default();
     if failed > 0 {
         let all = passed.saturating_add(failed);
-        format!("{failed} of {all} tests failed{which}")
+        format!("{failed} of {} failed{which}", plural(all, "test"))
     } else if !failing.is_empty() {
         format!("tests failed{which}")
     } else if passed > 0 {
-        format!("{passed} tests passed, and the suite did not{code}")
+        let passed = plural(passed, "test");
+        format!("{passed} passed, and the suite did not{code}")
     } else {
         format!("no test is known to have run{code}: {}", last_line(output))
     }

@@ -11,6 +11,7 @@ use super::merge::{first_line, last_line};
 use super::output::{self, Counts, Test, TestEnd};
 use super::venue::{Room, exit_code, text};
 use crate::bench::RuleId;
+use crate::text::plural;
 
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub enum Outcome {
     Failed,
     /// The hidden tests could not be loaded with this patch.
     NotLoaded,
-    /// Git refuses the patch.
+    /// Git refuses the patch, so that nothing could be tested.
     NotApplied,
     /// The hidden tests cannot be put on top of the patch.
     TestsNotApplied,
@@ -51,17 +52,18 @@ impl Outcome {
 /// A suite that was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suite {
-    /// The verdict.
+    /// What the run comes to; only one of them is a pass.
     pub outcome: Outcome,
-    /// Why, in one sentence.
+    /// Why it is that outcome, in one sentence for people.
     pub reason: String,
-    /// The runner's exit code.
+    /// The runner's exit code; `None` where it did not run.
     pub exit_code: Option<i32>,
     /// The counts as upstream reads them.
     pub counts: Counts,
     /// The tests by name, where the framework prints them.
     pub tests: Vec<Test>,
-    /// What the runner printed.
+    /// What the runner printed, stdout and stderr in order; of a long text the beginning and the
+    /// end.
     pub output: String,
 }
 
@@ -98,7 +100,7 @@ impl Suite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
-    /// Enough for a verdict.
+    /// It ran, or is known why it could not: enough for a verdict.
     Judged(Suite),
     /// The suite is not known to have run: what there is, without a verdict.
     Unclear(Suite),
@@ -182,7 +184,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
     let (outcome, reason) = if exit_code == 0 && real.passed > 0 {
         (
             Some(Outcome::Passed),
-            format!("{} passed", plural(real.passed)),
+            format!("{} passed", plural(real.passed, "test")),
         )
     } else if exit_code == 0 && !real.any() && named && failed == 0 {
         (
@@ -199,10 +201,10 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         let reason = match (real.failed, failed) {
             (0, 0) => format!(
                 "the runner ended with code {exit_code} after {} had passed",
-                plural(real.passed)
+                plural(real.passed, "test")
             ),
-            (0, some) => format!("{} failed, by their names", plural(some as u64)),
-            (some, _) => format!("{some} of {} failed", plural(of)),
+            (0, some) => format!("{} failed, by their names", plural(some, "test")),
+            (some, _) => format!("{some} of {} failed", plural(of, "test")),
         };
         (Some(Outcome::Failed), reason)
     } else {
@@ -225,13 +227,6 @@ pub fn read(exit_code: i32, output: String) -> Seen {
     match outcome {
         Some(_) => Seen::Judged(suite),
         None => Seen::Unclear(suite),
-    }
-}
-
-fn plural(tests: u64) -> String {
-    match tests {
-        1 => "1 test".to_owned(),
-        more => format!("{more} tests"),
     }
 }
 

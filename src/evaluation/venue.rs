@@ -16,6 +16,7 @@ use crate::sandbox::{
 };
 use crate::store::dataset;
 use crate::store::workspace::world_of;
+use crate::text::plural;
 
 /// How much of what a script prints is kept: its beginning and its end.
 const KEPT: usize = 8 << 20;
@@ -27,11 +28,11 @@ const RUNNER_OF_IMAGE: &str = "/usr/local/bin/runner.sh";
 /// Where suites and merges run.
 #[derive(Clone, Debug)]
 pub struct Venue {
-    /// The backend.
+    /// What makes the sandboxes of suites and merges; it need not be that of the agents.
     pub backend: Backend,
     /// What a sandbox may use.
     pub limits: Arc<Limits>,
-    /// The dataset.
+    /// The dataset's directory, with runners, hidden tests and gold patches.
     pub dataset: PathBuf,
     /// Directories with the tasks' repositories, for backends without images; by default they are
     /// in the dataset.
@@ -159,7 +160,7 @@ impl Room {
         done
     }
 
-    /// The base commit.
+    /// The commit that patches apply to, as the sandbox's setup printed it.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
@@ -213,7 +214,7 @@ impl Room {
 pub fn text(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.head).into_owned();
     if output.elided > 0 {
-        let _ = write!(text, "\n[{} bytes left out]\n", output.elided);
+        let _ = write!(text, "\n[{} left out]\n", plural(output.elided, "byte"));
     }
     text.push_str(&String::from_utf8_lossy(&output.tail));
     text

@@ -14,12 +14,12 @@ use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::hint;
 use crate::model::price::PriceTable;
-use crate::report::text::plural;
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judged, Judging};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
+use crate::text::plural;
 use crate::triage::Rules;
 
 /// The verdicts that are asked for: by which rules, and over what.

@@ -14,7 +14,6 @@ use crate::files;
 use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::Summary;
-use crate::report::text::plural;
 use crate::runner::Plan;
 use crate::runner::preflight::{self, Level};
 use crate::store::dataset::DatasetDir;
@@ -22,6 +21,7 @@ use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
 use crate::store::{LogTree, Manifest, RunDir};
+use crate::text::plural;
 use crate::triage::Rules;
 use crate::version::VERSION;
 
@@ -303,8 +303,8 @@ fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Ve
     };
     if n == 0 || n > all.len() {
         return Err(Error::usage(format!(
-            "--smoke {n}: the subset `{subset}` has {} pairs, so give 1 to {}",
-            all.len(),
+            "--smoke {n}: the subset `{subset}` has {}, so give 1 to {}",
+            plural(all.len(), "pair"),
             all.len()
         )));
     }

@@ -3,8 +3,9 @@
 use super::planned::Experiment;
 use crate::error::Result;
 use crate::process::Owner;
-use crate::report::summary::{Outcome, Summary};
+use crate::report::{Outcome, Summary};
 use crate::sandbox::docker::{Docker, Endpoint};
+use crate::text::{by_number, plural};
 
 /// One thing that a smoke should have left, or should not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,12 @@ impl Experiment {
                     left.retain(|container| container.owner.as_ref() == Some(&Owner::this()));
                     line(
                         left.is_empty(),
-                        format!("{}: {} containers are left", run.name(), left.len()),
+                        format!(
+                            "{}: {} {} left",
+                            run.name(),
+                            plural(left.len(), "container"),
+                            by_number(left.len(), "is", "are")
+                        ),
                     );
                 }
                 Err(error) => line(false, format!("{}: containers: {error}", run.name())),
@@ -63,10 +69,20 @@ fn of_run(summary: &Summary, n: usize) -> Vec<(bool, String)> {
         .filter(|line| line.status.is_some() && line.names_cost)
         .count();
     let mut checks = vec![
-        (there == n, format!("{there} of {n} results exist")),
+        (
+            there == n,
+            format!(
+                "{there} of {} {}",
+                plural(n, "result"),
+                by_number(there, "exists", "exist")
+            ),
+        ),
         (
             whole == there && there > 0,
-            format!("{whole} of {there} parse and have status, agent and cost"),
+            format!(
+                "{whole} of {there} {} status, agent and cost",
+                by_number(whole, "parses and has", "parse and have")
+            ),
         ),
     ];
     let rules: Vec<&str> = summary

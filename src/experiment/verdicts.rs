@@ -10,13 +10,13 @@ use super::news::NewsSender;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
 use crate::error::Result;
-use crate::report::text::plural;
 use crate::runner::judging::Finished;
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
 use crate::store::{PairDir, Pass, RunDir};
 use crate::survey::{Stand, Standing};
+use crate::text::plural;
 use crate::triage::Finding;
 
 /// What there is to judge in a run.

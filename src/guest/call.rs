@@ -30,28 +30,28 @@ const MAX_MESSAGE: usize = 64 << 10;
 /// The most that any call may bring along.
 pub const MAX_BODY: usize = 64 << 20;
 
-/// A call.
+/// What a program in a sandbox asks of the harness, such as `send_message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The program's name.
+    /// The first of the caller's words, which says what is asked for.
     pub program: String,
-    /// Its arguments.
+    /// The caller's other words.
     pub args: Vec<String>,
     /// What stood on its standard input.
     pub body: Vec<u8>,
 }
 
-/// What the caller gets.
+/// What the calling program prints and ends with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Its exit code.
+    /// The exit code that the calling program ends with.
     pub code: u8,
-    /// What it prints.
+    /// What the calling program prints on its standard output.
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// An answer in words.
+    /// An answer that is text, with the exit code that says whether it went well.
     #[must_use]
     pub fn text(code: u8, text: impl Into<String>) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// Who answers.
+/// What answers the calls of a sandbox's programs, on the harness's side.
 pub trait Callee: Send + Sync {
     /// Answers a call. Calls may come while others wait for their answer.
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
@@ -106,7 +106,7 @@ impl Door {
             && ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
     }
 
-    /// The socket's address.
+    /// The socket's address: a path, or a name without a file.
     pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
         if self.socket.starts_with('/') {
             SocketAddr::from_pathname(&self.socket)
@@ -139,7 +139,7 @@ impl FromStr for Door {
 /// How a call begins on the socket: a line of JSON, and after it the body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Head {
-    /// The guest's word.
+    /// The word that the guest gave its own programs; another one is not listened to.
     pub secret: String,
     /// The program and its arguments.
     pub words: Vec<String>,

@@ -26,11 +26,11 @@ pub struct Callers {
 
 /// A call that is complete.
 pub struct Complete {
-    /// Its number.
+    /// The number that its answer will name.
     pub call: u64,
     /// The program and its arguments.
     pub words: Vec<String>,
-    /// What it brings along.
+    /// What stood on the program's standard input, in bytes.
     pub body: Vec<u8>,
 }
 
@@ -55,7 +55,7 @@ impl Callers {
         })
     }
 
-    /// What to wait for.
+    /// The descriptors to wait on: a new caller, or a word of one that is there.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         // One who waits for an answer says nothing more, but may hang up.
         let callers = self.present.iter().map(|caller| caller.stream.as_fd());

@@ -88,7 +88,7 @@ impl Running {
         })
     }
 
-    /// What to wait for.
+    /// The descriptors to wait on: more output, or the end of the shell.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.pipe.iter().chain(&self.pidfd).map(|fd| fd.as_fd())
     }

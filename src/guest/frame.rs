@@ -23,7 +23,7 @@ pub enum Request {
     Run {
         /// Names the request in its answer.
         id: u64,
-        /// The working directory.
+        /// The directory to run it in, as seen from inside.
         cwd: String,
         /// Whether the shell is a login shell, as agents' are; the harness's own is not, so that no
         /// profile that an agent wrote has a say in it.
@@ -33,11 +33,11 @@ pub enum Request {
         /// How many bytes of output are kept: the first half and the last.
         limit: usize,
     },
-    /// Read a file.
+    /// Read a plain file, whole.
     Read {
         /// Names the request in its answer.
         id: u64,
-        /// Its path.
+        /// Its path, as seen from inside.
         path: String,
         /// Refuse it when it is larger than this many bytes.
         limit: u64,
@@ -56,27 +56,27 @@ pub enum Request {
     },
     /// The answer to a [`Reply::Call`]; the payload is what the caller prints.
     Answer {
-        /// The call.
+        /// The number that [`Reply::Call`] gave the call.
         call: u64,
-        /// The caller's exit code.
+        /// The exit code that the calling program ends with.
         code: u8,
     },
 }
 
-/// What the guest says.
+/// What the guest says to the harness, each with a payload that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// The guest is there.
+    /// The guest runs, and takes requests: the first word that it says.
     Ready {
         /// The `PATH` it was started with: the image's.
         path: String,
     },
     /// A command ended. The payload is its output, the first and the last part of it.
     Ended {
-        /// The request.
+        /// The number of the request that this answers.
         id: u64,
-        /// How it ended.
+        /// Whether it ended by itself, and with what code.
         end: CommandEnd,
         /// How many bytes of the payload are from the beginning.
         head: usize,
@@ -85,24 +85,24 @@ pub enum Reply {
     },
     /// A file was read: the payload.
     File {
-        /// The request.
+        /// The number of the request that this answers.
         id: u64,
     },
     /// What was asked was done.
     Done {
-        /// The request.
+        /// The number of the request that this answers.
         id: u64,
     },
     /// What was asked cannot be done.
     Failed {
-        /// The request.
+        /// The number of the request that this answers.
         id: u64,
-        /// Why.
+        /// Why not, in words for people.
         why: String,
     },
     /// The guest can run nothing any more: its limits were lowered, or there is no shell left.
     Crippled {
-        /// The request.
+        /// The number of the request that this answers.
         id: u64,
         /// What keeps it from it.
         why: String,
@@ -116,7 +116,7 @@ pub enum Reply {
     },
 }
 
-/// How a command ended.
+/// How a command ended: by itself or a signal, or by its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandEnd {

@@ -33,7 +33,7 @@ impl Kept {
         self.elided += over as u64;
     }
 
-    /// Whether nothing was printed.
+    /// Whether the command printed nothing so far.
     pub fn is_empty(&self) -> bool {
         self.head.is_empty() && self.tail.is_empty()
     }

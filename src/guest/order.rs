@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// A script to run.
+/// A script for a guest to run, with what it may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// What bash is given.
+    /// The text that bash runs.
     pub script: &'a str,
-    /// The working directory.
+    /// The directory to run it in, as seen from inside.
     pub cwd: &'a str,
     /// Whether in a login shell.
     pub login: bool,

@@ -11,11 +11,11 @@ use crate::sandbox::docker::client::OurContainer;
 /// Leftovers whose owner is dead.
 #[derive(Debug, Default)]
 pub struct Leftovers {
-    /// Containers, running or not.
+    /// Containers with our label, running or not.
     pub containers: Vec<OurContainer>,
-    /// Processes.
+    /// Processes that carry our mark in their environment.
     pub processes: Vec<Orphan>,
-    /// Private directories.
+    /// Private directories of runs, named by their owner.
     pub dirs: Vec<PathBuf>,
     /// Files that were being written, and directories that were being made or removed.
     pub temporary: Vec<PathBuf>,
@@ -45,7 +45,7 @@ impl Leftovers {
         })
     }
 
-    /// Whether there is nothing.
+    /// Whether nothing was left behind.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.containers.is_empty()
@@ -54,7 +54,7 @@ impl Leftovers {
             && self.temporary.is_empty()
     }
 
-    /// One line each.
+    /// What is left, for people: one line for each, without a line end.
     #[must_use]
     pub fn describe(&self) -> Vec<String> {
         let containers = self.containers.iter().map(|container| {

@@ -16,11 +16,11 @@ use crate::secret::masked_url;
 /// A Redis that can be used.
 #[derive(Debug)]
 pub enum Redis {
-    /// The configured one answers.
+    /// The configured one answers, at this URL.
     Configured(String),
     /// One of ours, for as long as this value lives.
     Private {
-        /// Its URL, on loopback.
+        /// `redis://127.0.0.1:<port>`, at a port that was free.
         url: String,
         /// The server; killed with this value.
         server: Child,
@@ -32,7 +32,7 @@ pub enum Redis {
 /// What would be used, without starting anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The configured one answers.
+    /// The configured one answers, and is used.
     Configured,
     /// None answers; a private one can be started.
     Private,
@@ -110,7 +110,7 @@ impl Redis {
         )))
     }
 
-    /// Its URL.
+    /// Where it answers, to be passed on to upstream.
     #[must_use]
     pub fn url(&self) -> &str {
         match self {

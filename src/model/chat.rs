@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bench::{RuleId, Usage};
+use crate::text::plural;
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,13 +154,17 @@ fn answered(status: u16, in_200: bool) -> String {
     }
 }
 
+fn tried(tries: u32) -> String {
+    format!("tried {}", plural(tries, "time"))
+}
+
 /// Why a call failed for good.
 ///
 /// [`ChatError::rule`] names the triage rule that it falls under.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
     /// Nothing answers, or the connection broke, to the last try.
-    #[error("{url}: {why} (tried {tries} times)")]
+    #[error("{url}: {why} ({})", tried(*.tries))]
     Unreachable {
         /// The endpoint.
         url: String,
@@ -171,7 +176,7 @@ pub enum ChatError {
         may_be_billed: bool,
     },
     /// The endpoint took longer than a call may.
-    #[error("{url} did not answer within {seconds} s (tried {tries} times)")]
+    #[error("{url} did not answer within {seconds} s ({})", tried(*.tries))]
     TimedOut {
         /// The endpoint.
         url: String,
@@ -181,7 +186,7 @@ pub enum ChatError {
         tries: u32,
     },
     /// An HTTP error: one that retrying does not mend, or one that stayed.
-    #[error("{url} answered {} (tried {tries} times): {body}", answered(*.status, *.in_200))]
+    #[error("{url} answered {} ({}): {body}", answered(*.status, *.in_200), tried(*.tries))]
     Status {
         /// The endpoint.
         url: String,
@@ -201,7 +206,7 @@ pub enum ChatError {
         may_be_billed: bool,
     },
     /// The endpoint answered something that is no chat response, to the last try.
-    #[error("{url} answered what is no chat response: {why} (tried {tries} times): {body}")]
+    #[error("{url} answered what is no chat response: {why} ({}): {body}", tried(*.tries))]
     Malformed {
         /// The endpoint.
         url: String,

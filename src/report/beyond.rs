@@ -2,17 +2,18 @@
 
 use serde::Serialize;
 
-use super::text::{plural, some};
+use super::words::some;
 use crate::bench::cost::dollars;
+use crate::text::plural;
 
 /// What an agent of a pair that stands spent beyond its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct OfPair {
-    /// The pair.
+    /// The pair, `repo/task/fi_fj`.
     pub pair: String,
-    /// The agent.
+    /// The agent's id: `solo`, `agent1` or `agent2`.
     pub agent: String,
-    /// In USD.
+    /// How much more than its result says, in USD.
     pub usd: f64,
 }
 

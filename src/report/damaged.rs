@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::summary::Outcome;
-use super::text::{plural, some};
+use super::Outcome;
+use super::words::some;
 use crate::survey::{Damage, Harm};
-use crate::text::one_line;
+use crate::text::{one_line, plural};
 
 /// Results that are damaged in one way.
 #[derive(Clone, Debug, Serialize)]
 pub struct Damaged {
-    /// In which.
+    /// The way in which they are damaged.
     pub damage: Damage,
     /// By what they count as.
     pub outcomes: BTreeMap<Outcome, usize>,
     /// The rates that contain them.
     pub rates: Vec<&'static str>,
-    /// The pairs.
+    /// The pairs, `repo/task/fi_fj`, in the report's order.
     pub pairs: Vec<String>,
     /// What is known of the first.
     pub first: String,
@@ -41,8 +41,7 @@ pub fn count(all: &mut Vec<Damaged>, pair: &str, outcome: Outcome, harms: &[Harm
         let damaged = &mut all[at];
         *damaged.outcomes.entry(outcome).or_default() += 1;
         damaged.pairs.push(pair.to_owned());
-        let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
-        if is_judged && damaged.rates.len() == 1 {
+        if outcome.is_judged() && damaged.rates.len() == 1 {
             damaged.rates.extend(["judged", "features"]);
         }
     }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::summary::{PairLine, Summary};
+use super::{PairLine, Summary};
 use crate::bench::{Pair, Pin};
 use crate::store::Manifest;
 use crate::store::manifest::TASK_CHANGE;
 use crate::survey::Surveyed;
+use crate::text::{by_number, plural};
 
 /// How many tasks are named in a line.
 const TOLD: usize = 4;
@@ -17,7 +18,7 @@ const TOLD: usize = 4;
 pub struct Grounds {
     /// As its run's manifest has it; only what is of the pair.
     pub begun_with: Option<Pin>,
-    /// As its verdict says.
+    /// As its verdict says; `None` where upstream judged, or before this was kept.
     pub judged_with: Option<Pin>,
 }
 
@@ -77,7 +78,9 @@ fn mixed(lines: &[PairLine], manifest: Option<&Manifest>) -> Vec<String> {
     if count > 0 {
         let verdicts = lines.iter().filter(|line| line.rules.is_some()).count();
         told.push(format!(
-            "{count} of {verdicts} verdicts were made with another dataset or image than the run was begun with: {}",
+            "{count} of {} {} made with another dataset or image than the run was begun with: {}",
+            plural(verdicts, "verdict"),
+            by_number(count, "was", "were"),
             named(&since)
         ));
     }
@@ -91,7 +94,8 @@ fn mixed(lines: &[PairLine], manifest: Option<&Manifest>) -> Vec<String> {
     let accepted = manifest.map_or(0, accepted_tasks);
     if accepted > 0 {
         told.push(format!(
-            "its trials ran on different datasets or images: --accept-changes took over changes of {accepted} of its tasks (`accepted` in its manifest)"
+            "its trials ran on different datasets or images: --accept-changes took over changes of {} (`accepted` in its manifest)",
+            plural(accepted, "task")
         ));
     }
     told
@@ -163,7 +167,7 @@ fn named(found: &Differences) -> String {
     });
     let mut text = tasks.collect::<Vec<_>>().join(", ");
     if found.len() > TOLD {
-        let _ = write!(text, " and {} more tasks", found.len() - TOLD);
+        let _ = write!(text, " and {}", plural(found.len() - TOLD, "more task"));
     }
     text
 }

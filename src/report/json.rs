@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::summary::{Comparison, Contrast, Summary, Unshared, contrasts};
-use super::totals::Totals;
+use super::compare::Unshared;
+use super::{Comparison, Contrast, Summary, Totals, contrasts};
 use crate::json::pretty;
 use crate::model::price::Total;
 use crate::text::shown_json;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::summary::{Outcome, PairLine, Summary};
-use super::text::plural;
-use crate::text::shown;
+use super::{Outcome, PairLine, Summary};
+use crate::text::{plural, shown};
 
-/// The XML document.
+/// The XML document, ending in a newline. What is untrusted is escaped, and nothing in it is
+/// hidden.
 ///
 /// # Panics
 ///

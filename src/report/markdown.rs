@@ -3,17 +3,54 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::beyond;
 use super::statistics::Rate;
-use super::summary::{Contrast, Outcome, Summary, columns, contrasts};
-use super::text::{doubts, not_looked_at, p_value, time};
-use super::time_limit;
-use super::totals::Totals;
+use super::summary::columns;
+use super::words::{doubts, not_looked_at, p_value, time};
+use super::{Contrast, Outcome, Summary, Totals, beyond, contrasts, time_limit};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
 #[must_use]
 pub fn render(summaries: &[Summary]) -> String {
+    let mut out = table(summaries);
+    for summary in summaries {
+        for name in &summary.priced_as {
+            let _ = writeln!(
+                out,
+                "\n{}: priced as {}, the bare name; {} has no price of its own.",
+                cell(summary.run.as_str()),
+                cell(&one_line(name, 100)),
+                cell(&one_line(
+                    summary.model.as_deref().unwrap_or("the model"),
+                    100
+                ))
+            );
+        }
+    }
+    for summary in summaries {
+        if let Some(told) = beyond::told(&summary.beyond_results, cell) {
+            let _ = writeln!(out, "\n{}: {told}.", cell(summary.run.as_str()));
+        }
+    }
+    for summary in summaries {
+        for warning in summary.mixed.iter().chain(&summary.not_read()) {
+            let run = cell(summary.run.as_str());
+            let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(warning));
+        }
+    }
+    out.push_str(&rates(summaries));
+    out.push_str(&flagged(summaries));
+    out.push_str(&doubted(summaries));
+    out.push_str(&damaged(summaries));
+    if let Some(warning) = time_limit::warning(summaries, cell) {
+        let _ = writeln!(out, "\n{warning}.");
+    }
+    out.push_str(&open_pairs(summaries));
+    out
+}
+
+/// The runs with their counts and costs, and their sum.
+fn table(summaries: &[Summary]) -> String {
     let columns = columns(summaries);
     let names: Vec<String> = columns
         .iter()
@@ -58,39 +95,6 @@ pub fn render(summaries: &[Summary]) -> String {
             time(totals.trial_seconds, totals.trial_seconds_unknown),
         );
     }
-    for summary in summaries {
-        for name in &summary.priced_as {
-            let _ = writeln!(
-                out,
-                "\n{}: priced as {}, the bare name; {} has no price of its own.",
-                cell(summary.run.as_str()),
-                cell(&one_line(name, 100)),
-                cell(&one_line(
-                    summary.model.as_deref().unwrap_or("the model"),
-                    100
-                ))
-            );
-        }
-    }
-    for summary in summaries {
-        if let Some(told) = beyond::told(&summary.beyond_results, cell) {
-            let _ = writeln!(out, "\n{}: {told}.", cell(summary.run.as_str()));
-        }
-    }
-    for summary in summaries {
-        for warning in summary.mixed.iter().chain(&summary.not_read()) {
-            let run = cell(summary.run.as_str());
-            let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(warning));
-        }
-    }
-    out.push_str(&rates(summaries));
-    out.push_str(&flagged(summaries));
-    out.push_str(&doubted(summaries));
-    out.push_str(&damaged(summaries));
-    if let Some(warning) = time_limit::warning(summaries, cell) {
-        let _ = writeln!(out, "\n{warning}.");
-    }
-    out.push_str(&open_pairs(summaries));
     out
 }
 
@@ -170,6 +174,13 @@ fn rates(summaries: &[Summary]) -> String {
             listed(&rates.rules)
         );
     }
+    out.push_str(&compared(summaries));
+    out
+}
+
+/// How settings of one experiment differ.
+fn compared(summaries: &[Summary]) -> String {
+    let mut out = String::new();
     let found = contrasts(summaries);
     if found.iter().any(|it| matches!(it, Contrast::Shown(_))) {
         out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");

@@ -1,71 +1,34 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
 pub mod beyond;
+pub mod compare;
 pub mod damaged;
 pub mod flags;
+mod format;
 pub mod grounds;
 pub mod json;
 pub mod junit;
+#[cfg(test)]
+mod made;
 pub mod markdown;
 mod of_run;
+pub mod outcome;
+pub mod pair_line;
+pub mod rates;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
 pub mod text;
 pub mod time_limit;
 pub mod totals;
+pub mod trials;
 mod unread;
+mod words;
 
-pub use summary::{Comparison, Contrast, Outcome, Summary, contrasts};
+pub use compare::{Comparison, Contrast, contrasts};
+pub use format::Format;
+pub use outcome::Outcome;
+pub use pair_line::PairLine;
+pub use rates::Rates;
+pub use summary::Summary;
 pub use totals::Totals;
-
-use crate::error::Error;
-
-/// The formats of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For a terminal.
-    Text,
-    /// For programs.
-    Json,
-    /// For an issue or a paper's notes.
-    Markdown,
-    /// For CI: one suite per run, one case per pair.
-    Junit,
-}
-
-impl Format {
-    /// Every format with its name.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("text", Self::Text),
-        ("json", Self::Json),
-        ("markdown", Self::Markdown),
-        ("junit", Self::Junit),
-    ];
-
-    /// The report in this format, ending in a newline.
-    #[must_use]
-    pub fn render(self, summaries: &[Summary]) -> String {
-        match self {
-            Self::Text => text::render(summaries),
-            Self::Json => json::render(summaries),
-            Self::Markdown => markdown::render(summaries),
-            Self::Junit => junit::render(summaries),
-        }
-    }
-}
-
-impl std::str::FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let names = Self::ALL.map(|(name, _)| name);
-        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, format)| format).ok_or_else(|| {
-            Error::usage(format!(
-                "unknown format `{name}`: it is one of {}",
-                names.join(", ")
-            ))
-        })
-    }
-}

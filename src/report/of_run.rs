@@ -1,8 +1,9 @@
 //! From a run as it stands to its numbers.
 
+use super::Summary;
 use super::grounds;
 use super::setting::{Said, setting_by};
-use super::summary::{Summary, Trials};
+use super::trials::Trials;
 use crate::bench::EngineKind;
 use crate::error::Result;
 use crate::model::price::PriceTable;

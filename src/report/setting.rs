@@ -32,7 +32,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Of a result.
+    /// Of a result, and of the tree that it stands in.
     #[must_use]
     pub fn of(tree: Tree, record: &TrialRecord) -> Self {
         Self {

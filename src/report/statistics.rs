@@ -12,18 +12,18 @@ const Z: f64 = 1.959_963_984_540_054;
 /// A 95% interval, as shares of 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
-    /// Its lower end.
+    /// Its lower end, not below what the share can be.
     pub low: f64,
-    /// Its upper end.
+    /// Its upper end, not above what the share can be.
     pub high: f64,
 }
 
-/// A share of pairs.
+/// A share of passes, of pairs or of features.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rate {
-    /// How many passed.
+    /// How many of them passed.
     pub passed: usize,
-    /// Of how many.
+    /// Of how many it is the share; never 0.
     pub of: usize,
     /// How many tasks they are from.
     pub tasks: usize,
@@ -36,7 +36,7 @@ pub struct Rate {
 /// How two settings differ on the pairs that were judged in both.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// How many pairs.
+    /// How many pairs were judged in both.
     pub pairs: usize,
     /// How many tasks they are from.
     pub tasks: usize,

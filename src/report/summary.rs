@@ -1,241 +1,35 @@
 //! The numbers of one run. Pure: counts over what the survey found.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::beyond;
 use super::damaged::{self, Damaged};
-use super::flags::{Flagged, Flags};
-use super::grounds::{self, Grounds};
-use super::statistics::{self, Difference, Rate};
+use super::flags::Flags;
 use super::time_limit::TimeLimit;
+use super::trials::Trials;
+use super::{Outcome, PairLine, Rates, beyond};
 use crate::bench::cost::Cost;
 use crate::bench::setting::RunSetting;
-use crate::bench::{Pair, RuleId, RunName, Setting, Usage};
-use crate::evaluation::Verdict;
+use crate::bench::{RunName, Usage};
 use crate::model::price::Total;
-use crate::store::LedgerEntry;
 use crate::store::contents::Unread;
-use crate::store::eval::{self, FeatureSeen};
-use crate::store::ledger::CUT_OFF;
+use crate::store::eval::EvalFile;
 use crate::survey::spent::spent;
-use crate::survey::{Damage, Harm, Standing, Surveyed};
-use crate::triage::{Cause, Diagnosis, Finding, Told};
+use crate::survey::{Judged, Standing, Surveyed};
 
-/// What a pair counts as: exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Judged: both features' hidden tests pass.
-    Pass,
-    /// Judged: they don't.
-    Fail,
-    /// Finished, and not judged yet.
-    Unjudged,
-    /// Finished, and the evaluation broke.
-    EvalError,
-    /// Ended in an error that is the agent's own.
-    AgentError,
-    /// Ended by infrastructure.
-    InfraError,
-    /// Ended by a limit of the account that passes.
-    LimitError,
-    /// Ended by the experiment's set-up.
-    ConfigError,
-    /// Ended in an error that no rule knows.
-    UnknownError,
-    /// Its `result.json` cannot be read, or stands where no pair does.
-    Unreadable,
-    /// It has no result.
-    Missing,
-}
-
-impl Outcome {
-    /// Every outcome, in a table's order.
-    pub const ALL: [Self; 11] = [
-        Self::Pass,
-        Self::Fail,
-        Self::Unjudged,
-        Self::EvalError,
-        Self::AgentError,
-        Self::InfraError,
-        Self::LimitError,
-        Self::ConfigError,
-        Self::UnknownError,
-        Self::Unreadable,
-        Self::Missing,
-    ];
-
-    /// Its name, as in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Unjudged => "unjudged",
-            Self::EvalError => "eval_error",
-            Self::AgentError => "agent_error",
-            Self::InfraError => "infra_error",
-            Self::LimitError => "limit_error",
-            Self::ConfigError => "config_error",
-            Self::UnknownError => "unknown_error",
-            Self::Unreadable => "unreadable",
-            Self::Missing => "missing",
-        }
-    }
-
-    /// Whether the pair's trial finished.
-    #[must_use]
-    pub const fn is_finished(self) -> bool {
-        matches!(
-            self,
-            Self::Pass | Self::Fail | Self::Unjudged | Self::EvalError
-        )
-    }
-
-    /// The outcome of a surveyed pair. An error is an error even where an evaluation judged its
-    /// empty patch: upstream evaluates those as ordinary failures.
-    #[must_use]
-    pub fn of(surveyed: &Surveyed) -> Self {
-        let judged = match &surveyed.standing {
-            Standing::Missing => return Self::Missing,
-            Standing::Unreadable(_) => return Self::Unreadable,
-            Standing::Result(judged) => judged,
-        };
-        match &judged.finding {
-            Finding::Finished => match &surveyed.verdict {
-                // Its evaluation left no file and broke: the run's summary says how.
-                None if surveyed.told.is_some() => Self::EvalError,
-                None => Self::Unjudged,
-                Some(Verdict::Pass) => Self::Pass,
-                Some(Verdict::Fail) => Self::Fail,
-                Some(Verdict::Error(_)) => Self::EvalError,
-            },
-            Finding::Unmatched => Self::UnknownError,
-            Finding::OnlyLooksFinished(diagnosis) | Finding::Failed(diagnosis) => {
-                match diagnosis.cause {
-                    Cause::Infra => Self::InfraError,
-                    Cause::Limit => Self::LimitError,
-                    Cause::Config => Self::ConfigError,
-                    Cause::Agent => Self::AgentError,
-                }
-            }
-        }
-    }
-}
-
-/// One pair in a summary.
-#[derive(Clone, Debug, Serialize)]
-pub struct PairLine {
-    /// The pair, `repo/task/fi_fj`.
-    pub pair: String,
-    /// Its task, `repo/task`: pairs of one task are alike.
-    pub task: String,
-    /// What it counts as.
-    pub outcome: Outcome,
-    /// The agents' statuses.
-    pub status: Option<String>,
-    /// Why it did not finish, or not pass.
-    pub why: Option<String>,
-    /// The rule that decided.
-    pub rule: Option<RuleId>,
-    /// Where the text of `why` stands, where it is an error's.
-    pub source: Option<String>,
-    /// Whether the result names a cost, be it zero.
-    pub names_cost: bool,
-    /// What is known of the cost of the result that stands, in USD; `None` when nothing is.
-    pub cost: Option<f64>,
-    /// Whether there were calls whose usage is not known.
-    pub usage_unknown: bool,
-    /// Wall-clock seconds of that trial.
-    pub duration_seconds: Option<f64>,
-    /// How many trials it took, as far as the ledger knows.
-    pub trials: usize,
-    /// How many of them failed, were cut off or are void. What a forced pass replaced did not fail.
-    #[serde(skip)]
-    pub failed_trials: usize,
-    /// How many of the two features' hidden tests pass, where they were judged.
-    pub features_passed: Option<usize>,
-    /// How the two patches merged, in the evaluation's word.
-    pub merge: Option<String>,
-    /// The rule set that judged it; `unknown` where an evaluation does not say.
-    pub rules: Option<String>,
-    /// What a pass that is flagged is worth; none of any other pair.
-    pub flagged: Option<Flagged>,
-    /// What is wrong with the result, where it was judged.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub damage: Vec<Harm>,
-    /// What it was run and judged with.
-    #[serde(skip)]
-    pub grounds: Grounds,
-}
-
-impl PairLine {
-    /// Where the text stands, unless it is where everybody looks first.
-    #[must_use]
-    pub fn source_to_show(&self) -> Option<&str> {
-        let source = self.source.as_deref()?;
-        let is_error = source.rsplit('.').next() == Some("error");
-        (!is_error && source != "eval.json").then_some(source)
-    }
-
-    fn diagnose(&mut self, diagnosis: &Diagnosis) {
-        self.rule = Some(diagnosis.evidence.rule.clone());
-        self.why = Some(diagnosis.evidence.text.clone());
-        self.source = Some(diagnosis.evidence.source.clone());
-    }
-
-    fn tell(&mut self, told: &Told) {
-        self.rule.clone_from(&told.rule);
-        self.source = Some(told.source.clone());
-        self.why = Some(told.text.clone());
-    }
-}
-
-/// Every trial of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Trials<'a> {
-    /// Those in the ledger.
-    pub booked: &'a [LedgerEntry],
-    /// Those that began and that it lacks.
-    pub unbooked: &'a [LedgerEntry],
-}
-
-impl<'a> Trials<'a> {
-    fn all(self) -> impl Iterator<Item = &'a LedgerEntry> {
-        self.booked.iter().chain(self.unbooked)
-    }
-}
-
-/// The trials of one pair.
-#[derive(Clone, Copy, Default)]
-struct Tried<'a> {
-    trials: usize,
-    failed: usize,
-    last: Option<&'a LedgerEntry>,
-}
-
-/// What the verdicts of a run come to.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Rates {
-    /// The share of passes among all pairs of the plan: what did not pass counts against.
-    pub strict: Option<Rate>,
-    /// The share of passes among the pairs that were judged.
-    pub judged: Option<Rate>,
-    /// The share of features whose hidden tests pass, among those of judged pairs.
-    pub features: Option<Rate>,
-    /// Judged pairs by how their patches merged.
-    pub merges: BTreeMap<String, usize>,
-    /// The rule sets that judged them, as far as they are known; `unknown` for upstream's own
-    /// evaluation, which does not say.
-    pub rules: BTreeMap<String, usize>,
-}
+/// The outcomes that are shown even where no pair has them.
+const LOOKED_FOR: [Outcome; 4] = [
+    Outcome::Pass,
+    Outcome::Fail,
+    Outcome::InfraError,
+    Outcome::Missing,
+];
 
 /// The numbers of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// The run.
+    /// The run's name, by which other runs of its experiment are found.
     pub run: RunName,
     /// Its setting, when it is known.
     pub setting: Option<RunSetting>,
@@ -246,11 +40,11 @@ pub struct Summary {
     /// The pairs of the plan; for a tree without a manifest, those that are there or that
     /// upstream's `config.json` counted.
     pub pairs: usize,
-    /// Pairs whose trial finished.
+    /// Pairs whose trial finished, whatever its verdict.
     pub finished: usize,
     /// Trials in which every agent submitted.
     pub submitted: usize,
-    /// Pairs by outcome.
+    /// Pairs by outcome; one that no pair has is not there.
     pub outcomes: BTreeMap<Outcome, usize>,
     /// What the results that stand cost.
     pub headline_cost: Total,
@@ -301,7 +95,7 @@ pub struct Summary {
     /// Where results are not read: no pair of this run stands there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unread>,
-    /// Every pair.
+    /// Every pair that is named, in the survey's order; pairs that nothing on disk names have none.
     pub lines: Vec<PairLine>,
 }
 
@@ -358,179 +152,73 @@ impl Summary {
             unread: unread.to_vec(),
             lines: Vec::new(),
         };
-        let mut tried: BTreeMap<&Pair, Tried<'_>> = BTreeMap::new();
-        for entry in trials.all() {
-            let tried = tried.entry(&entry.pair).or_default();
-            tried.trials += 1;
-            tried.failed += usize::from(entry.void || entry.diagnosis.is_some());
-            tried.last = Some(entry);
-        }
+        let tried = trials.by_pair();
         if summary.has_ledger {
             summary.trials += spent.unlisted;
         }
         for pair in surveyed {
             let tried = tried.get(&pair.pair).copied().unwrap_or_default();
-            let line = summary.count(pair, tried);
+            let line = PairLine::of(pair, tried);
+            summary.count(&line, pair);
             summary.lines.push(line);
         }
         // A stranger's tree may lack pairs that nothing on disk names.
         let unnamed = planned.unwrap_or(0).saturating_sub(surveyed.len());
         summary.count_unnamed(unnamed);
-        summary.rate(unnamed);
+        summary.rates = Rates::of(&summary.lines, unnamed);
         summary
     }
 
-    fn rate(&mut self, unnamed: usize) {
-        let is_judged = |line: &&PairLine| matches!(line.outcome, Outcome::Pass | Outcome::Fail);
-        let passed = |line: &PairLine| line.outcome == Outcome::Pass;
-        let named = self
-            .lines
-            .iter()
-            .map(|line| (line.task.as_str(), passed(line)));
-        // Pairs that nothing on disk names are of tasks that nothing names.
-        let unnamed = std::iter::repeat_n(("", false), unnamed);
-        self.rates.strict = statistics::rate(named.chain(unnamed));
-        let judged = self.lines.iter().filter(is_judged);
-        self.rates.judged = statistics::rate(judged.map(|line| (line.task.as_str(), passed(line))));
-        let judged = self.lines.iter().filter(is_judged);
-        let features = judged.filter_map(|line| Some((line.task.as_str(), line.features_passed?)));
-        self.rates.features = statistics::rate(
-            features.flat_map(|(task, passed)| [(task, passed > 0), (task, passed > 1)]),
-        );
-        for line in self.lines.iter().filter(is_judged) {
-            if let Some(merge) = &line.merge {
-                *self.rates.merges.entry(merge.clone()).or_default() += 1;
+    fn count(&mut self, line: &PairLine, surveyed: &Surveyed) {
+        *self.outcomes.entry(line.outcome).or_default() += 1;
+        self.finished += usize::from(line.outcome.is_finished());
+        damaged::count(&mut self.damaged, &line.pair, line.outcome, &line.damage);
+        if let Some(file) = &surveyed.evaluation
+            && line.outcome.is_judged()
+        {
+            self.count_verdict(line, surveyed.is_time_unclear, file);
+        }
+        match &surveyed.standing {
+            Standing::Missing => {}
+            // A result that cannot be read had a cost and a time.
+            Standing::Unreadable(_) => {
+                self.headline_cost.add(Cost::UNKNOWN);
+                self.add_use(None, None);
             }
-            if let Some(rules) = &line.rules {
-                *self.rates.rules.entry(rules.clone()).or_default() += 1;
-            }
+            Standing::Result(judged) => self.count_result(line, judged),
         }
     }
 
-    fn count(
-        &mut self,
-        surveyed: &Surveyed,
-        Tried {
-            trials,
-            failed: failed_trials,
-            last,
-        }: Tried<'_>,
-    ) -> PairLine {
-        let outcome = Outcome::of(surveyed);
-        *self.outcomes.entry(outcome).or_default() += 1;
-        self.finished += usize::from(outcome.is_finished());
-        let mut line = PairLine {
-            pair: surveyed.pair.to_string(),
-            task: surveyed.pair.task.to_string(),
-            outcome,
-            status: None,
-            why: None,
-            rule: None,
-            source: None,
-            names_cost: false,
-            cost: None,
-            usage_unknown: false,
-            duration_seconds: None,
-            trials,
-            failed_trials,
-            features_passed: None,
-            merge: None,
-            rules: None,
-            flagged: None,
-            damage: damage_of(surveyed, outcome),
-            grounds: Grounds::default(),
-        };
-        self.count_verdict(&mut line, surveyed);
-        if let Some(told) = &surveyed.told {
-            line.tell(told);
+    /// What a verdict is worth.
+    fn count_verdict(&mut self, line: &PairLine, is_time_unclear: bool, file: &EvalFile) {
+        if is_time_unclear {
+            self.verdict_time_unclear.push(line.pair.clone());
         }
-        let judged = match &surveyed.standing {
-            Standing::Missing => {
-                let cut_off = last.filter(|entry| entry.status == CUT_OFF);
-                let diagnosis = cut_off.and_then(|entry| entry.diagnosis.as_ref());
-                if let (None, Some(diagnosis)) = (&surveyed.told, diagnosis) {
-                    line.diagnose(diagnosis);
-                }
-                return line;
-            }
-            Standing::Unreadable(why) => {
-                line.why = Some(why.clone());
-                self.count_unreadable();
-                return line;
-            }
-            Standing::Result(judged) => judged,
-        };
+        if file.differs_by_bytes() {
+            self.verdict_not_by_bytes.push(line.pair.clone());
+        }
+        if line.outcome == Outcome::Pass {
+            self.flagged.count(line.flagged.as_ref());
+            self.not_looked_at += usize::from(!file.is_looked_at());
+        }
+    }
+
+    /// What a result that stands used. The run's model and framework are those of the first one
+    /// that names them.
+    fn count_result(&mut self, line: &PairLine, judged: &Judged) {
         let record = &judged.record;
         self.model = self.model.take().or_else(|| record.model.clone());
         self.agent = self.agent.take().or_else(|| record.agent_framework.clone());
-        self.submitted += usize::from(outcome.is_finished() && record.is_submitted());
+        self.submitted += usize::from(line.outcome.is_finished() && record.is_submitted());
         self.headline_cost.add(judged.cost);
-        self.beyond_results
-            .extend(judged.beyond.iter().map(|more| beyond::OfPair {
-                pair: line.pair.clone(),
-                agent: more.agent.clone(),
-                usd: more.usd,
-            }));
-        self.add_use(judged.usage, record.duration_seconds);
-        line.status = Some(record.status());
-        line.names_cost =
-            record.whole_cost.is_some() || record.agents.iter().all(|agent| agent.cost.is_some());
-        line.cost = judged.cost.usd;
-        line.usage_unknown = judged.cost.is_partial;
         self.priced_as.extend(judged.priced_as.clone());
-        line.duration_seconds = record.duration_seconds;
-        if let Some(diagnosis) = judged.finding.diagnosis() {
-            line.diagnose(diagnosis);
-        } else if let Some(Verdict::Error(why)) = &surveyed.verdict {
-            let own = surveyed
-                .evaluation
-                .as_ref()
-                .and_then(|it| it.regatta.as_ref());
-            line.rule = own.map(|own| match &own.broken_by {
-                Some(broken) => broken.rule.clone(),
-                None => eval::MERGE_CONFLICT,
-            });
-            line.why = Some(why.clone());
-            line.source = Some("eval.json".to_owned());
-        } else if let Some(told) = &judged.told {
-            line.tell(told);
-        }
-        line
-    }
-
-    /// What of a verdict, and of what it is worth, is counted and told.
-    fn count_verdict(&mut self, line: &mut PairLine, surveyed: &Surveyed) {
-        damaged::count(&mut self.damaged, &line.pair, line.outcome, &line.damage);
-        if let (Outcome::Pass | Outcome::Fail, Some(file)) = (line.outcome, &surveyed.evaluation) {
-            if surveyed.is_time_unclear {
-                self.verdict_time_unclear.push(line.pair.clone());
-            }
-            if file.differs_by_bytes() {
-                self.verdict_not_by_bytes.push(line.pair.clone());
-            }
-            let passed = |feature: &Option<FeatureSeen>| feature.as_ref()?.passed;
-            line.features_passed = passed(&file.feature1)
-                .zip(passed(&file.feature2))
-                .map(|(one, two)| usize::from(one) + usize::from(two));
-            if line.outcome == Outcome::Fail {
-                line.why.clone_from(&surveyed.why_not);
-            }
-            if line.outcome == Outcome::Pass {
-                line.flagged = Flagged::of(file);
-                self.flagged.count(line.flagged.as_ref());
-                self.not_looked_at += usize::from(!file.is_looked_at());
-            }
-            line.merge = file.merge.as_ref().and_then(|merge| merge.status.clone());
-            let own = file.regatta.as_ref();
-            line.rules =
-                Some(own.map_or_else(|| "unknown".to_owned(), |own| own.rules.to_string()));
-        }
-    }
-
-    /// A result that cannot be read had a cost and a time.
-    fn count_unreadable(&mut self) {
-        self.headline_cost.add(Cost::UNKNOWN);
-        self.add_use(None, None);
+        self.add_use(judged.usage, record.duration_seconds);
+        let beyond = judged.beyond.iter().map(|more| beyond::OfPair {
+            pair: line.pair.clone(),
+            agent: more.agent.clone(),
+            usd: more.usd,
+        });
+        self.beyond_results.extend(beyond);
     }
 
     /// Adds a standing result's tokens and time, where they are known.
@@ -560,16 +248,10 @@ impl Summary {
     /// The experiment's one-line summary: the four counts it asks for, then what else there is.
     #[must_use]
     pub fn counts(&self) -> String {
-        let first = [
-            Outcome::Pass,
-            Outcome::Fail,
-            Outcome::InfraError,
-            Outcome::Missing,
-        ];
         let rest = Outcome::ALL
             .into_iter()
-            .filter(|outcome| !first.contains(outcome));
-        let first = first
+            .filter(|outcome| !LOOKED_FOR.contains(outcome));
+        let first = LOOKED_FOR
             .iter()
             .map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
         let rest = rest
@@ -579,163 +261,235 @@ impl Summary {
     }
 }
 
-/// What is wrong with a pair's result that the rates contain. Of one that counts as an error only
-/// that it passed is told: its patches are not taken for submissions.
-fn damage_of(surveyed: &Surveyed, outcome: Outcome) -> Vec<Harm> {
-    let is_judged = matches!(outcome, Outcome::Pass | Outcome::Fail);
-    let mut damage = surveyed.damage.clone();
-    damage.retain(|harm| is_judged || harm.damage == Damage::EndedByError);
-    damage
-}
-
-/// Two settings of one experiment, on the pairs that were judged in both.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// The run whose share is the first.
-    pub first: RunName,
-    /// The run whose share is taken from it.
-    pub second: RunName,
-    /// How they differ.
-    pub difference: Difference,
-    /// Whether their verdicts are by one rule set.
-    pub same_rules: bool,
-    /// Whether nothing is known to say that their datasets or images differ.
-    pub same_tasks: bool,
-}
-
-/// Two runs that a question is about and that share no judged pair.
-#[derive(Clone, Debug, Serialize)]
-pub struct Unshared {
-    /// The run whose share would be the first.
-    pub first: RunName,
-    /// The run whose share would be taken from it.
-    pub second: RunName,
-    /// How many pairs were judged in the first.
-    pub judged_in_first: usize,
-    /// How many pairs were judged in the second.
-    pub judged_in_second: usize,
-}
-
-/// What a report says of two runs of one experiment.
-#[derive(Clone, Debug)]
-pub enum Contrast {
-    /// How they differ.
-    Shown(Comparison),
-    /// There is nothing to see it by.
-    Unshared(Unshared),
-}
-
-impl std::fmt::Display for Unshared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} less {}: no pair was judged in both ({} in the first, {} in the second)",
-            self.first, self.second, self.judged_in_first, self.judged_in_second
-        )
-    }
-}
-
 /// The outcomes that a table of these runs has a column for: those that people look for, and those
 /// that some pair has.
 #[must_use]
 pub fn columns(summaries: &[Summary]) -> Vec<Outcome> {
-    let always = [
-        Outcome::Pass,
-        Outcome::Fail,
-        Outcome::InfraError,
-        Outcome::Missing,
-    ];
     let is_there = |outcome| {
         summaries
             .iter()
             .any(|summary| summary.count_of(outcome) > 0)
     };
     let mut columns = Outcome::ALL.to_vec();
-    columns.retain(|outcome| always.contains(outcome) || is_there(*outcome));
+    columns.retain(|outcome| LOOKED_FOR.contains(outcome) || is_there(*outcome));
     columns
 }
 
-/// The benchmark's questions, for runs of one experiment: does talking help, and what does a second
-/// agent cost. Of two runs of which none was judged there is nothing to say.
-#[must_use]
-pub fn contrasts(summaries: &[Summary]) -> Vec<Contrast> {
-    let questions = [
-        (Setting::CoopComm, Setting::CoopNocomm),
-        (Setting::CoopComm, Setting::Solo),
-        (Setting::CoopNocomm, Setting::Solo),
-    ];
-    let experiment = |summary: &Summary| {
-        let setting = summary.setting?.known()?;
-        let prefix = summary.run.as_str().strip_suffix(setting.name())?;
-        Some((prefix.to_owned(), setting))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Cost, Setting};
+    use crate::report::made::{
+        at, counts, entry, failed, finished, judged, pair, result, run, with_verdict,
     };
-    let mut found = Vec::new();
-    for first in summaries {
-        for second in summaries {
-            let (Some((prefix, of_first)), Some((other, of_second))) =
-                (experiment(first), experiment(second))
-            else {
-                continue;
-            };
-            if prefix != other || !questions.contains(&(of_first, of_second)) {
-                continue;
-            }
-            let verdict = |line: &PairLine| match line.outcome {
-                Outcome::Pass => Some(true),
-                Outcome::Fail => Some(false),
-                _ => None,
-            };
-            let others: BTreeMap<&str, &PairLine> = second
-                .lines
-                .iter()
-                .map(|line| (line.pair.as_str(), line))
-                .collect();
-            let shared: Vec<_> = first
-                .lines
-                .iter()
-                .filter_map(|line| {
-                    let other = *others.get(line.pair.as_str())?;
-                    Some((line, verdict(line)?, other, verdict(other)?))
-                })
-                .collect();
-            let rules = shared
-                .iter()
-                .flat_map(|(one, _, other, _)| [&one.rules, &other.rules]);
-            let rules: HashSet<_> = rules.collect();
-            let lines = shared.iter().map(|(one, _, other, _)| (*one, *other));
-            let same_tasks = !grounds::are_mixed(lines);
-            let shared = shared
-                .iter()
-                .map(|(line, passed, _, other)| (line.task.as_str(), *passed, *other));
-            let judged = |of: &Summary| of.lines.iter().filter_map(verdict).count();
-            let [judged_in_first, judged_in_second] = [judged(first), judged(second)];
-            let (first, second) = (first.run.clone(), second.run.clone());
-            if let Some(difference) = statistics::difference(shared) {
-                found.push(Contrast::Shown(Comparison {
-                    first,
-                    second,
-                    difference,
-                    same_rules: rules.len() == 1,
-                    same_tasks,
-                }));
-            } else if judged_in_first + judged_in_second > 0 {
-                found.push(Contrast::Unshared(Unshared {
-                    first,
-                    second,
-                    judged_in_first,
-                    judged_in_second,
-                }));
-            }
-        }
-    }
-    found
-}
+    use crate::report::statistics::Rate;
+    use crate::triage::{Cause, Finding};
 
-/// Trials that were ended before they had a result, of unknown cost.
-#[must_use]
-pub fn cut_off(ledger: &[LedgerEntry]) -> usize {
-    ledger
-        .iter()
-        .filter(|entry| entry.status == CUT_OFF)
-        .count()
+    #[test]
+    fn every_pair_counts_once_and_as_one_thing() {
+        let pairs = [
+            with_verdict(pair(1, 2), [true, true]),
+            with_verdict(pair(1, 3), [true, false]),
+            finished(pair(1, 4)),
+            judged(finished(pair(1, 5)), r#"{"error":"409 Client Error"}"#),
+            failed(pair(1, 6), Cause::Agent),
+            failed(pair(1, 7), Cause::Infra),
+            failed(pair(1, 8), Cause::Limit),
+            failed(pair(1, 9), Cause::Config),
+            at(
+                pair(2, 2),
+                result("x", "Error", Finding::Unmatched, Cost::whole(1.0)),
+            ),
+            at(pair(2, 3), Standing::Unreadable("it is empty".to_owned())),
+            at(pair(2, 4), Standing::Missing),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let each_once: Vec<_> = Outcome::ALL.iter().map(|outcome| (*outcome, 1)).collect();
+        assert_eq!(counts(&summary), each_once);
+        assert_eq!(summary.pairs, 11);
+        assert_eq!((summary.finished, summary.unfinished()), (4, 7));
+        // An agent that ended in an error submitted nothing.
+        assert_eq!(summary.submitted, 4);
+    }
+
+    #[test]
+    fn an_error_that_was_judged_all_the_same_counts_as_an_error() {
+        let error = judged(failed(pair(1, 2), Cause::Infra), r#"{"both_passed":true}"#);
+        let summary = run("x-solo", Setting::Solo, &[error], &[]);
+        assert_eq!(counts(&summary), [(Outcome::InfraError, 1)]);
+        assert_eq!(summary.rates.judged, None);
+        assert_eq!(summary.lines[0].features_passed, None);
+    }
+
+    #[test]
+    fn costs_and_times_are_summed_and_what_is_unknown_is_counted() {
+        let partly = Cost {
+            usd: Some(0.25),
+            is_partial: true,
+        };
+        let pairs = [
+            finished(pair(1, 2)),
+            at(
+                pair(1, 3),
+                result("p", "Submitted", Finding::Finished, partly),
+            ),
+            at(
+                pair(1, 4),
+                result("u", "Submitted", Finding::Finished, Cost::UNKNOWN),
+            ),
+            at(pair(1, 5), Standing::Unreadable("it is empty".to_owned())),
+            at(pair(1, 6), Standing::Missing),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let headline = summary.headline_cost;
+        assert_eq!((headline.usd, headline.unknown), (1.25, 3));
+        assert_eq!(summary.total_spent, headline);
+        // Three results of ten seconds, and one that tells nothing.
+        let time = (summary.trial_seconds, summary.trial_seconds_unknown);
+        assert_eq!(time, (30.0, 1));
+        assert_eq!((summary.usage, summary.usage_unknown), (None, 4));
+        assert_eq!(summary.model.as_deref(), Some("scripted"));
+    }
+
+    #[test]
+    fn what_every_trial_cost_has_those_that_no_longer_stand() {
+        let stands = finished(pair(1, 2));
+        let ledger = [
+            entry(&stands.pair, "before", Some(0.5), Some(Cause::Infra)),
+            entry(&stands.pair, &stands.pair.to_string(), Some(1.0), None),
+            entry(&pair(1, 3), "lost", None, Some(Cause::Infra)),
+        ];
+        // The third pair's result is not in the ledger.
+        let pairs = [
+            stands,
+            at(pair(1, 3), Standing::Missing),
+            finished(pair(1, 4)),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &ledger);
+        let spent = summary.total_spent;
+        assert_eq!((spent.usd, spent.unknown), (2.5, 1));
+        assert_eq!(summary.headline_cost.to_string(), "$2.00");
+        assert!(summary.has_ledger);
+        assert_eq!((summary.trials, summary.unbooked), (4, 0));
+        let tried: Vec<_> = summary
+            .lines
+            .iter()
+            .map(|line| (line.trials, line.failed_trials))
+            .collect();
+        assert_eq!(tried, [(2, 1), (1, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn a_tree_with_results_and_no_trial_booked_has_no_ledger() {
+        let empty = [at(pair(1, 2), Standing::Missing)];
+        assert!(run("x-solo", Setting::Solo, &empty, &[]).has_ledger);
+        let strangers = [finished(pair(1, 2))];
+        let summary = run("x-solo", Setting::Solo, &strangers, &[]);
+        assert!(!summary.has_ledger);
+        assert_eq!(summary.trials, 0);
+    }
+
+    #[test]
+    fn pairs_that_nothing_on_disk_names_are_missing_and_in_the_strict_rate() {
+        let passed = [with_verdict(pair(1, 2), [true, true])];
+        let trials = Trials {
+            booked: &[],
+            unbooked: &[],
+        };
+        let name: RunName = "x-solo".parse().unwrap();
+        let planned = |planned, unread: &[Unread]| {
+            Summary::of(name.clone(), None, &passed, trials, planned, unread)
+        };
+        let summary = planned(Some(4), &[]);
+        assert_eq!((summary.pairs, summary.count_of(Outcome::Missing)), (4, 3));
+        let of = |rate: Option<Rate>| rate.map(|it| (it.passed, it.of));
+        let rates = (of(summary.rates.strict), of(summary.rates.judged));
+        assert_eq!(rates, (Some((1, 4)), Some((1, 1))));
+        // Fewer planned than there are: those that are there count.
+        assert_eq!(planned(Some(0), &[]).pairs, 1);
+        let unread = Unread {
+            directory: "team".to_owned(),
+            results: 2,
+        };
+        let summary = planned(Some(4), &[unread]);
+        let unreadable = summary.count_of(Outcome::Unreadable);
+        assert_eq!((unreadable, summary.count_of(Outcome::Missing)), (2, 1));
+        assert_eq!(summary.headline_cost.unknown, 2);
+    }
+
+    #[test]
+    fn only_a_pass_is_flagged_or_not_looked_at() {
+        let looked_at = |passed: bool, missing: &str| {
+            let suite = |feature: u64| {
+                format!(
+                    r#"{{"feature":{feature},"outcome":"passed","reason":"","failed_tests":[],
+                        "named_tests":1,"tests_compared":"names","tests_missing":[{missing}],
+                        "steering_files":[]}}"#
+                )
+            };
+            let json = format!(
+                r#"{{"both_passed":{passed},"regatta":{{"rules":"0.0.29","trial":"x",
+                    "suites":[{},{}]}}}}"#,
+                suite(1),
+                suite(2)
+            );
+            move |n| judged(finished(pair(1, n)), &json)
+        };
+        let pairs = [
+            looked_at(true, "")(2),
+            looked_at(true, r#""test_a""#)(3),
+            looked_at(false, r#""test_a""#)(4),
+            with_verdict(pair(1, 5), [true, true]),
+            with_verdict(pair(1, 6), [false, true]),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        let flags = summary.flagged;
+        assert_eq!((flags.passes, flags.tests_missing), (1, 1));
+        assert_eq!((flags.steering_files, flags.failing_without), (0, 0));
+        // Upstream's own pass, of the three.
+        assert_eq!(summary.not_looked_at, 1);
+        let flagged: Vec<bool> = summary
+            .lines
+            .iter()
+            .map(|line| line.flagged.is_some())
+            .collect();
+        assert_eq!(flagged, [false, true, false, false, false]);
+    }
+
+    #[test]
+    fn doubts_are_of_judged_pairs_only() {
+        let unclear = |mut surveyed: Surveyed| {
+            surveyed.is_time_unclear = true;
+            surveyed
+        };
+        let by_bytes = r#"{"both_passed":false,"regatta":{"rules":"0.0.29","trial":"x",
+            "by_bytes":{"both_passed":true,"suites":[]}}}"#;
+        let pairs = [
+            unclear(with_verdict(pair(1, 2), [false, false])),
+            judged(finished(pair(1, 3)), by_bytes),
+            unclear(judged(failed(pair(1, 4), Cause::Agent), by_bytes)),
+        ];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        assert_eq!(summary.verdict_time_unclear, ["ferry_task/1/f1_f2"]);
+        assert_eq!(summary.verdict_not_by_bytes, ["ferry_task/1/f1_f3"]);
+    }
+
+    #[test]
+    fn the_counts_that_people_look_for_are_told_even_if_they_are_none() {
+        let pairs = [failed(pair(1, 2), Cause::Limit)];
+        let summary = run("x-solo", Setting::Solo, &pairs, &[]);
+        assert_eq!(
+            summary.counts(),
+            "0 pass, 0 fail, 0 infra_error, 0 missing, 1 limit_error"
+        );
+        let columns = columns(std::slice::from_ref(&summary));
+        let wanted = [
+            Outcome::Pass,
+            Outcome::Fail,
+            Outcome::InfraError,
+            Outcome::LimitError,
+            Outcome::Missing,
+        ];
+        assert_eq!(columns, wanted);
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::summary::Summary;
+use super::Summary;
 use crate::bench::RuleId;
 use crate::store::result::TIME_LIMIT;
 use crate::store::{AgentRecord, LedgerEntry};
@@ -13,7 +13,7 @@ use crate::triage::Diagnosis;
 /// How many of a run's trials the time limit ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TimeLimit {
-    /// Those.
+    /// Trials that the time limit ended: by the triage rule, or by our own engine's status.
     pub trials: usize,
     /// Of all that came to an end, those that no longer stand included.
     pub of: usize,

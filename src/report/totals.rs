@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::summary::{Outcome, Summary};
-use super::text::plural;
+use super::{Outcome, Summary};
 use crate::bench::Usage;
 use crate::model::price::Total;
+use crate::text::plural;
 
 /// What the runs of a report come to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Totals {
-    /// How many runs.
+    /// How many runs are in the report.
     pub runs: usize,
-    /// Their pairs.
+    /// The pairs of all their plans; one that two runs have counts twice.
     pub pairs: usize,
-    /// Pairs whose trial finished.
+    /// Pairs whose trial finished, whatever its verdict.
     pub finished: usize,
-    /// Pairs by outcome.
+    /// Pairs by outcome; one that no pair has is not there.
     pub outcomes: BTreeMap<Outcome, usize>,
     /// What the results that stand cost.
     pub headline_cost: Total,
-    /// What every trial cost.
+    /// What every trial cost, those that no longer stand included.
     pub total_spent: Total,
     /// Tokens of the results that stand, where they are known.
     pub usage: Option<Usage>,
@@ -35,7 +35,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Sums up runs.
+    /// The sums over these runs, be it one or none.
     #[must_use]
     pub fn of(summaries: &[Summary]) -> Self {
         let mut totals = Self {

@@ -1,9 +1,9 @@
 //! Results that are not read, since no pair of their run stands where they do.
 
-use super::summary::{Outcome, Summary};
-use super::text::{plural, some};
+use super::words::some;
+use super::{Outcome, Summary};
 use crate::bench::cost::Cost;
-use crate::text::{NAME, one_line};
+use crate::text::{NAME, one_line, plural};
 
 impl Summary {
     /// Counts pairs that stand nowhere, and results that stand where no pair does: as many of these

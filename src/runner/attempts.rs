@@ -15,14 +15,13 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::files;
 use crate::model::price::{PriceTable, Total};
-use crate::report::text::plural;
 use crate::store::events::{ContainerFacts, History};
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
 use crate::store::{AgentRecord, Ledger, LedgerEntry, Pass, RunDir};
 use crate::survey::spent::spent;
 use crate::survey::{Survey, Surveyed};
-use crate::text::one_line;
+use crate::text::{one_line, plural};
 use crate::triage::Rules;
 
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.

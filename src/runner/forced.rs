@@ -6,9 +6,9 @@ use super::Plan;
 use crate::bench::RunName;
 use crate::hint;
 use crate::model::price::Total;
-use crate::report::text::plural;
 use crate::store::Pass;
 use crate::survey::{Standing, Surveyed};
+use crate::text::plural;
 
 /// Results, counted: how many, how many of them have a verdict, and what they cost.
 #[derive(Clone, Debug, Default)]

@@ -8,8 +8,7 @@ use super::attempts::Runner;
 use super::policy::RunEnd;
 use super::{Event, Plan, backoff};
 use crate::error::Result;
-use crate::report::text::duration;
-use crate::text::one_line;
+use crate::text::{duration, one_line};
 use crate::triage::{Cause, Diagnosis};
 
 /// A limit that an attempt met, with the time at which it resets.

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// How it ended.
+    /// Whether it ended by itself, and with what code.
     pub end: CommandEnd,
     /// Its output, stdout and stderr in order; of a long one the beginning.
     pub head: Vec<u8>,
@@ -46,7 +46,7 @@ impl Output {
 pub enum Broken {
     /// It is closed: the guest is gone.
     Closed(String),
-    /// The guest is silent.
+    /// The guest did not answer in time.
     Silent,
     /// What came is no answer.
     Garbled(String),
@@ -76,7 +76,7 @@ enum From {
     Pieces(Pieces),
 }
 
-/// The channel.
+/// The one connection between the harness and a sandbox's guest. Requests go one after the other.
 pub struct Channel {
     from: From,
     to: Pin<Box<dyn AsyncWrite + Send>>,
@@ -129,7 +129,7 @@ impl Channel {
         }
     }
 
-    /// Runs a script.
+    /// Runs a script to its end. Calls that programs of it make meanwhile go to `callee`.
     pub async fn run(
         &mut self,
         order: &Order<'_>,
@@ -163,7 +163,7 @@ impl Channel {
         }
     }
 
-    /// Reads a file.
+    /// Reads a plain file, whole; a larger one than `limit` bytes is refused.
     pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, Broken> {
         let id = self.id();
         let path = path.to_owned();
@@ -174,7 +174,7 @@ impl Channel {
         }
     }
 
-    /// Writes a file.
+    /// Writes a file, whole, and makes the directories above it.
     pub async fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Broken> {
         let id = self.id();
         let path = path.to_owned();

@@ -9,7 +9,7 @@ use super::{Command, SandboxError};
 use crate::guest::call::Callee;
 use crate::guest::frame::CommandEnd;
 
-/// What a fake answers.
+/// What a fake sandbox answers, for tests without one.
 #[derive(Clone, Default)]
 pub struct Script {
     /// What commands print, by a text that they contain; the first that fits. Others print nothing.
@@ -26,7 +26,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A scripted sandbox.
+/// A sandbox that runs nothing: it answers from its script, and keeps files in memory.
 #[derive(Debug)]
 pub struct Fake {
     script: Arc<Script>,
@@ -35,7 +35,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Starts it.
+    /// A fresh one, with no file in it and no command run.
     #[must_use]
     pub fn start(script: Arc<Script>) -> Self {
         Self {
@@ -85,12 +85,12 @@ impl Fake {
             .ok_or_else(|| SandboxError::Refused(format!("there is no {path}")))
     }
 
-    /// Keeps a file.
+    /// Keeps a file in memory, to be read again.
     pub fn write(&mut self, path: &str, bytes: &[u8]) {
         self.files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    /// The script's diff.
+    /// The script's diff, whatever was written.
     #[must_use]
     pub fn diff(&self) -> Vec<u8> {
         self.script.diff.clone().into_bytes()

@@ -78,7 +78,7 @@ impl Groups {
         Ok(Some(group))
     }
 
-    /// The directory, for people.
+    /// The control group's directory, for messages.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir

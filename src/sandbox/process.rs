@@ -135,7 +135,7 @@ impl Guest {
     #[must_use]
     pub fn workspace(&self) -> String {
         self.dir.as_ref().map_or_else(
-            || super::WORKSPACE.to_owned(),
+            || super::handle::WORKSPACE.to_owned(),
             |dir| dir.path().display().to_string(),
         )
     }

@@ -6,17 +6,17 @@ use super::git_file::{OWN_GIT, UNUSABLE, follow_script};
 use super::{StartFailure, submodules};
 use crate::guest::frame::CommandEnd;
 
-/// The repository.
+/// Where a sandbox's repository is, and what it held before the agent began.
 #[derive(Clone, Debug)]
 pub struct Repo {
     /// The directory that it is in, as seen from inside.
     pub home: String,
-    /// Its directory.
+    /// The repository's own directory, where its scripts run.
     pub dir: String,
     /// A second set of git's own files, which the agent's git never uses: whatever it does to
     /// `.git`, its work can still be compared with the base.
     pub twin: String,
-    /// The base commit.
+    /// The commit that the agent begins at, and that its diff is against.
     pub base: String,
     /// The tree that the agent found: the base's, unless the image had changes of its own, which
     /// are nobody's work.
@@ -155,16 +155,7 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
     let follow = follow_script(&repo.dir, may_make_one);
     let without_filters = without_filters(twin);
     let note_submodules = submodules::note_script(repo);
-    // Every login shell has these; only others have to be asked after.
-    let login_path = if image_path
-        .split(':')
-        .all(|entry| USUAL_PATH.contains(&entry))
-    {
-        format!("echo 'regatta-path={image_path}'")
-    } else {
-        r#"printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)""#
-            .to_owned()
-    };
+    let login_path = login_path_script(image_path);
     // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
     // files, and by git where it keeps them otherwise.
     format!(
@@ -230,7 +221,21 @@ echo "regatta-base=$base"
     )
 }
 
-/// What `/etc/profile` gives root.
+/// Prints the login shell's `PATH`.
+fn login_path_script(image_path: &str) -> String {
+    // Every login shell has these; only others have to be asked after.
+    if image_path
+        .split(':')
+        .all(|entry| USUAL_PATH.contains(&entry))
+    {
+        format!("echo 'regatta-path={image_path}'")
+    } else {
+        r#"printf '\nregatta-path=%s\n' "$(bash -lc 'printf "\n%s" "$PATH"' | tail -n 1)""#
+            .to_owned()
+    }
+}
+
+/// What Debian's `/etc/profile` gives root.
 const USUAL_PATH: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",

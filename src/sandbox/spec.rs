@@ -26,13 +26,13 @@ pub struct Spec {
     pub trial: String,
     /// The agent's id, which names its branch.
     pub agent: String,
-    /// Variables that commands see.
+    /// Variables that commands see, beside those of the image.
     pub env: IndexMap<String, String>,
-    /// Whether `send_message` is offered.
+    /// Whether its commands find the program `send_message`.
     pub messaging: bool,
     /// Whether there is a git remote that the harness keeps in step.
     pub git: bool,
-    /// The limits.
+    /// What it may use of memory, processors, processes and network.
     pub limits: Arc<Limits>,
     /// What becomes of the repository before the first command.
     pub repository: Repository,
@@ -124,16 +124,16 @@ fn bytes(gb: f64) -> u64 {
     (gb * 1e9) as u64
 }
 
-/// Where sandboxes are made.
+/// What makes sandboxes, and how much keeps them apart from this machine.
 #[derive(Clone, Debug)]
 pub enum Backend {
-    /// Containers.
+    /// Containers of a Docker or Podman daemon.
     Docker(Arc<DockerPlace>),
-    /// Linux namespaces.
+    /// Linux namespaces, made by this program without a daemon.
     Namespace(Arc<HostPlace>),
     /// Plain processes, without isolation.
     Process(Arc<HostPlace>),
-    /// A script.
+    /// Nothing runs: a script answers, for tests.
     Fake(Arc<Script>),
 }
 
@@ -142,7 +142,7 @@ pub enum Backend {
 pub struct HostPlace {
     /// The root file system that sandboxes see, read-only.
     pub rootfs: PathBuf,
-    /// The guest.
+    /// The guest's program, in a directory that sandboxes see.
     pub tools: Arc<Tools>,
     /// The control group that was delegated to us, for namespaces.
     pub groups: Option<&'static Groups>,

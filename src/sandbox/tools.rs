@@ -101,7 +101,7 @@ impl Tools {
         Ok(tools)
     }
 
-    /// The directory.
+    /// The directory that holds them, on this machine.
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()

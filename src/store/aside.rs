@@ -73,7 +73,7 @@ pub fn verdict(pair: &PairDir) -> Result<()> {
 pub struct Kept {
     /// The directory's name in [`PairDir::aside`].
     pub name: String,
-    /// Its result.
+    /// What its `result.json` says.
     pub record: TrialRecord,
     /// Whether there is a verdict with it.
     pub is_judged: bool,

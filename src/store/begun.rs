@@ -21,7 +21,7 @@ pub const RULE: RuleId = RuleId::CUT_OFF;
 pub struct Begun<'a> {
     /// The pairs of its plan.
     pub pairs: &'a [Pair],
-    /// Its setting.
+    /// The run's setting, which the lines get.
     pub setting: Setting,
     /// How many pairs run at once.
     pub concurrency: usize,

@@ -24,7 +24,7 @@ pub struct Contents {
 pub struct Unread {
     /// Where, below the run's directory.
     pub directory: String,
-    /// How many results.
+    /// How many files named `result.json` are below it.
     pub results: usize,
 }
 

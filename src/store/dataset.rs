@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
+use crate::text::plural;
 
 /// What a subset looks like.
 const FORM: &str =
@@ -46,7 +47,7 @@ impl DatasetDir {
         Ok(Self { root })
     }
 
-    /// The directory.
+    /// The dataset's root, with `subsets/` in it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
@@ -96,10 +97,9 @@ impl DatasetDir {
         wrong.dedup();
         if !wrong.is_empty() {
             return Err(Error::usage(format!(
-                "the subset {} does not fit the dataset, {} problem{}:\n  {}",
+                "the subset {} does not fit the dataset, {}:\n  {}",
                 path.display(),
-                wrong.len(),
-                if wrong.len() == 1 { "" } else { "s" },
+                plural(wrong.len(), "problem"),
                 wrong.join("\n  ")
             ))
             .hint("update the checkout so that dataset and subset are of one revision, or take these pairs out of the subset"));

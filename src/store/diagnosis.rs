@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::RuleId;
 use crate::text::head_and_tail;
 
-/// Whose failure it was.
+/// Whose failure a trial's end was, which decides whether it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
@@ -83,9 +83,9 @@ impl Evidence {
 /// A cause with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// Whose failure it was.
+    /// Whose failure it was: it decides whether the pair is tried again.
     pub cause: Cause,
-    /// What that rests on.
+    /// The rule that decided, the text, and where that stands.
     pub evidence: Evidence,
     /// When the limit that was met resets, where the text says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// A diagnosis.
+    /// One without a time at which a limit resets; of a long text both ends are kept.
     #[must_use]
     pub fn new(cause: Cause, rule: RuleId, source: &str, text: &str) -> Self {
         Self {

@@ -34,14 +34,14 @@ pub struct EvalFile {
     pub apply_status: Option<ApplyStatus>,
     /// The merge of two patches, of which the status is read.
     pub merge: Option<MergeSeen>,
-    /// The first feature.
+    /// What the file says of the pair's first feature.
     pub feature1: Option<FeatureSeen>,
-    /// The second.
+    /// What the file says of the pair's second feature.
     pub feature2: Option<FeatureSeen>,
     /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
     #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
-    /// What only we write.
+    /// What only we write; `None` where upstream's own evaluation wrote the file.
     pub regatta: Option<Own>,
 }
 
@@ -131,7 +131,7 @@ pub struct FeatureSeen {
     /// How many tests passed, as upstream counts them.
     #[serde(default, deserialize_with = "lenient::number")]
     pub tests_passed: Option<i64>,
-    /// How many failed.
+    /// How many tests failed, as upstream counts them.
     #[serde(default, deserialize_with = "lenient::number")]
     pub tests_failed: Option<i64>,
 }
@@ -139,11 +139,11 @@ pub struct FeatureSeen {
 /// The part of [`Note`] that is read again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Own {
-    /// The rule set.
+    /// The name of the rule set that judged it.
     pub rules: Word<RuleSet>,
     /// The trial that was judged.
     pub trial: String,
-    /// What broke the evaluation.
+    /// What broke the evaluation; none where there is a verdict.
     pub broken_by: Option<Broken>,
     /// What broke the look at what the pass is worth.
     pub worth_broken_by: Option<Broken>,
@@ -160,39 +160,39 @@ pub struct Own {
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EvalRecord {
-    /// The repository.
+    /// The repository's directory name in the dataset.
     pub repo: String,
-    /// The task.
+    /// The number after `task` in the directory's name.
     pub task_id: u64,
-    /// The two features.
+    /// The two features' numbers, in the pair's order.
     pub features: [u64; 2],
-    /// `solo` or `coop`.
+    /// Upstream's word for the setting: `solo` or `coop`.
     pub setting: &'static str,
     /// What became of each agent's patch (coop).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apply_status: Option<ApplyStatus>,
     /// The merge; `null` for one agent.
     pub merge: Option<MergeRecord>,
-    /// The first feature's suite.
+    /// The suite of the pair's first feature.
     pub feature1: FeatureRecord,
-    /// The second's.
+    /// The suite of the pair's second feature.
     pub feature2: FeatureRecord,
-    /// Whether both passed.
+    /// Whether both features' hidden tests pass: the verdict.
     pub both_passed: bool,
-    /// What broke the evaluation.
+    /// What broke the evaluation, in words: then there is no verdict.
     pub error: Option<String>,
     /// Local time without a zone, as upstream writes it.
     pub evaluated_at: String,
-    /// What only we write.
+    /// What only we write: how the verdict was made, and what it is worth.
     pub regatta: Note,
 }
 
 /// What became of each agent's patch: `applied`, `skipped` (empty), `failed` or `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyStatus {
-    /// The first agent's.
+    /// What became of the first agent's patch.
     pub agent1: String,
-    /// The second's.
+    /// What became of the second agent's patch.
     pub agent2: String,
 }
 
@@ -207,20 +207,20 @@ pub struct MergeRecord {
     pub diff: String,
 }
 
-/// One feature's suite.
+/// One feature's suite, with upstream's keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FeatureRecord {
     /// The feature; upstream leaves it out for one agent.
     pub feature_id: Option<u64>,
     /// Whether its hidden tests pass.
     pub passed: bool,
-    /// The suite's exit code.
+    /// The suite's exit code; `null` where it did not run.
     pub exit_code: Option<i32>,
     /// How many tests passed, as upstream counts them.
     pub tests_passed: u64,
-    /// How many failed.
+    /// How many tests failed, as upstream counts them.
     pub tests_failed: u64,
-    /// What the suite printed.
+    /// What the suite printed; of a long text the beginning and the end.
     pub test_output: String,
 }
 
@@ -229,11 +229,11 @@ pub struct FeatureRecord {
 pub struct Note {
     /// The rule set: results of different ones are not comparable.
     pub rules: RuleSet,
-    /// The version of regatta.
+    /// The version of regatta that wrote the file.
     pub version: String,
     /// The trial that was judged.
     pub trial: String,
-    /// Where the suites ran.
+    /// The name of the backend in whose sandboxes the suites ran.
     pub backend: BackendKind,
     /// Where the patches were merged: a backend, or `clone`, without the task's own sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -271,23 +271,23 @@ pub struct Note {
     pub by_bytes: Option<ByBytes>,
 }
 
-/// What broke an evaluation.
+/// What broke an evaluation: whose doing it was, and by which rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
-    /// The cause.
+    /// Whose doing it was.
     pub cause: Cause,
-    /// The triage rule.
+    /// The id of the triage rule that it falls under.
     pub rule: RuleId,
 }
 
 /// The verdict on one feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteNote {
-    /// The feature.
+    /// The feature's number.
     pub feature: u64,
-    /// In one word.
+    /// What the suite came to, in one word: `passed`, `failed`, `not_applied`, …
     pub outcome: String,
-    /// In one sentence.
+    /// Why it is that, in one sentence for people.
     pub reason: String,
     /// The tests that did not pass, by name, where the framework prints them.
     pub failed_tests: Vec<String>,
@@ -333,9 +333,9 @@ pub enum Compared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Known {
-    /// It is known.
+    /// Known: whether the tests pass.
     Verdict(bool),
-    /// It is not (`null`).
+    /// Asked and not known, which is written as `null`.
     Unknown(()),
 }
 
@@ -438,7 +438,7 @@ pub fn digest(path: &Path) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| super::manifest::digest(&bytes)))
 }
 
-/// Writes the file.
+/// Writes a whole `eval.json`, so that a reader sees the old one or the new one.
 pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(record)
         .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;

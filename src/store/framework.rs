@@ -5,17 +5,17 @@ use super::result::FRAMEWORK;
 /// A framework, as far as its counts differ from others'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framework {
-    /// Our own engine.
+    /// Our own engine, which says itself what it does not know.
     Native,
     /// mini-swe-agent, of either version.
     Mini,
-    /// Claude Code.
+    /// Claude Code, run by upstream.
     Claude,
-    /// Codex.
+    /// Codex, run by upstream.
     Codex,
-    /// The `OpenHands` SDK.
+    /// The `OpenHands` SDK, run by upstream.
     OpenHands,
-    /// Any other.
+    /// Any other, by a name that nothing here knows.
     Other,
     /// The result does not say.
     Untold,

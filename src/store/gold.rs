@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 64_000_000;
 /// What was found when the dataset itself was judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gold {
-    /// When.
+    /// When the look ended.
     pub at: Timestamp,
     /// The subset whose features were asked.
     pub subset: String,
@@ -31,12 +31,12 @@ pub struct Gold {
 /// A feature whose tests pass on the untouched base, or fail with the dataset's own patch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ungradeable {
-    /// Its task.
+    /// The task that the feature is of.
     #[serde(flatten)]
     pub task: TaskKey,
-    /// The feature.
+    /// The feature's number.
     pub feature: u64,
-    /// Why, in one sentence.
+    /// Why it cannot be graded, in one sentence for people.
     pub why: String,
 }
 
@@ -63,7 +63,7 @@ impl Gold {
         })
     }
 
-    /// Writes it.
+    /// Writes it into the log tree at `logs`, in the place of an older one.
     pub fn write(&self, logs: &Path) -> Result<()> {
         files::create_dir(logs)?;
         let mut text = json::pretty(self);

@@ -26,7 +26,7 @@ impl LogTree {
         Self { root: root.into() }
     }
 
-    /// The directory itself.
+    /// Where it begins: `logs/`, unless another place is in force.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
@@ -137,13 +137,13 @@ impl TryFrom<PathBuf> for RunDir {
 }
 
 impl RunDir {
-    /// The run's name.
+    /// The run's name, which is also its directory's.
     #[must_use]
     pub const fn name(&self) -> &RunName {
         &self.name
     }
 
-    /// The directory itself.
+    /// The run's directory, `<logs>/<run>`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -155,7 +155,7 @@ impl RunDir {
         is_run(&self.path)
     }
 
-    /// Upstream's `config.json`.
+    /// Upstream's `config.json`: the flags of its last invocation.
     #[must_use]
     pub fn config_json(&self) -> PathBuf {
         self.path.join("config.json")
@@ -268,19 +268,19 @@ pub struct PairDir {
 }
 
 impl PairDir {
-    /// The directory itself.
+    /// The pair's directory, which ends with `<repo>/<task>/f<i>_f<j>`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// `result.json`.
+    /// `result.json`, which an engine writes last: where it is, the trial ended.
     #[must_use]
     pub fn result(&self) -> PathBuf {
         self.path.join("result.json")
     }
 
-    /// `eval.json`.
+    /// `eval.json`, the verdict, be it upstream's or ours.
     #[must_use]
     pub fn eval(&self) -> PathBuf {
         self.path.join("eval.json")

@@ -14,14 +14,14 @@ use crate::json;
 /// A ledger of a weekend's run is a few MB; this is 100,000 trials.
 const MAX_BYTES: u64 = 256_000_000;
 
-/// One trial.
+/// One trial, as a line of the ledger tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The trial's id: upstream's `run_id`, or one of ours when the trial left no result.
     pub trial: String,
     /// The setting; `None` for a tree whose setting is not known.
     pub setting: Option<Setting>,
-    /// The pair.
+    /// The pair: repository, task and features are keys of the line itself.
     #[serde(flatten)]
     pub pair: Pair,
     /// The attempt that made it; `None` for trials that were there before us.
@@ -40,24 +40,30 @@ pub struct LedgerEntry {
     /// Whether there were calls whose usage is not known: cost and tokens are those of the others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub usage_unknown: bool,
-    /// Tokens, from the trajectories.
+    /// Tokens, by the result or the trajectories; `None` is unknown, not zero.
     pub usage: Option<Usage>,
     /// Local time without a zone, as upstream writes it.
     pub started_at: Option<String>,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds; `None` where nothing says them.
     pub duration_seconds: Option<f64>,
     /// When this line was written.
     pub recorded_at: jiff::Timestamp,
 }
 
 impl LedgerEntry {
-    /// What the trial cost.
+    /// What the trial cost, as far as it was known when it was recorded.
     #[must_use]
     pub const fn cost(&self) -> Cost {
         Cost {
             usd: self.cost,
             is_partial: self.usage_unknown,
         }
+    }
+
+    /// Whether it was ended before it had a result: its cost is not known.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.status == CUT_OFF
     }
 
     /// The entry without the numbers that no trial can have: a stranger's edit, or an engine's.
@@ -169,7 +175,7 @@ impl Ledger {
         self.find(pair, trial).is_some()
     }
 
-    /// This trial's line.
+    /// This trial's line; `None` where it is not recorded.
     #[must_use]
     pub fn find(&self, pair: &Pair, trial: &str) -> Option<&LedgerEntry> {
         let place = self.index.get(&(pair.clone(), trial.to_owned()))?;

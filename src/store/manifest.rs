@@ -19,11 +19,11 @@ const MAX_BYTES: u64 = 64_000_000;
 /// What a run is made of. Every field but the last seven must stay the same on a resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The run.
+    /// The run's name when it was begun.
     pub run: RunName,
-    /// Its setting.
+    /// The one setting of all its trials.
     pub setting: Setting,
-    /// The engine.
+    /// The engine that runs its trials: `upstream` or `native`.
     pub engine: Word<EngineKind>,
     /// The version of the engine's tool, e.g. cooperbench `0.0.11`; `None` when it was not asked.
     pub engine_version: Option<String>,
@@ -31,7 +31,7 @@ pub struct Manifest {
     pub agent: String,
     /// The model, as passed on.
     pub model: String,
-    /// The sandbox's backend.
+    /// The name of the backend of its agents' sandboxes.
     pub backend: Word<BackendKind>,
     /// Whether the agents of a pair share a git remote.
     #[serde(default)]
@@ -77,7 +77,7 @@ pub struct Manifest {
 /// A change that the user accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// When.
+    /// When they were accepted.
     pub at: jiff::Timestamp,
     /// `field: old → new`, one each.
     pub changes: Vec<String>,
@@ -96,7 +96,7 @@ impl Manifest {
         })
     }
 
-    /// Writes it.
+    /// Writes it into the run's directory, in the place of an older one.
     pub fn write(&self, run: &RunDir) -> Result<()> {
         files::create_dir(&run.own())?;
         let mut text = json::pretty(self);

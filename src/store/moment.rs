@@ -27,11 +27,11 @@ pub struct Moment {
 /// In which order two moments are that must follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// In that order.
+    /// The first is not after the second.
     Kept,
     /// In the other one, by no more than two zones may differ.
     Unclear,
-    /// In the other one.
+    /// The first is after the second, and no zones explain that.
     Reversed,
 }
 

@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 64_000_000;
 /// A forced pass over the pairs of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
-    /// When it was begun.
+    /// When it was begun, by this machine's clock.
     pub begun_at: Timestamp,
     /// When all of it was done; none while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct Pass {
 /// A pair that a pass covers, with what it replaces there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Covered {
-    /// The pair.
+    /// The pair that is to be made anew.
     #[serde(flatten)]
     pub pair: Pair,
     /// What stood when the pass was begun: a trial's id, or the SHA-256 of an `eval.json`. Whatever
@@ -42,7 +42,7 @@ pub struct Covered {
 }
 
 impl Default for Pass {
-    /// A pass over nothing.
+    /// No pass: it covers no pair, and so replaces nothing.
     fn default() -> Self {
         Self {
             begun_at: Timestamp::UNIX_EPOCH,
@@ -73,7 +73,7 @@ impl Pass {
             .unwrap_or_default())
     }
 
-    /// Writes it.
+    /// Writes it to `path`, whose directory is made.
     pub fn write(&self, path: &Path) -> Result<()> {
         if let Some(dir) = path.parent() {
             files::create_dir(dir)?;

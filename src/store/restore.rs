@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = 64_000_000;
 /// One pair whose set aside trial is brought back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// The pair.
+    /// The pair whose trial it is.
     #[serde(flatten)]
     pub pair: Pair,
     /// The tree it stands in.

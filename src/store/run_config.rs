@@ -49,13 +49,13 @@ impl RunConfig {
         }
     }
 
-    /// The agent framework.
+    /// The agent framework of the last invocation, as it stands there.
     #[must_use]
     pub fn agent_framework(&self) -> Option<&str> {
         self.agent_framework.as_str()
     }
 
-    /// The model.
+    /// The model of the last invocation, as it stands there.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.model.as_str()

@@ -59,9 +59,9 @@ impl Watch {
 /// A result that was written since the last look.
 #[derive(Debug)]
 pub struct Change {
-    /// The pair.
+    /// The pair whose directory it stands in.
     pub pair: Pair,
-    /// Its result.
+    /// What its `result.json` says now.
     pub record: Box<super::TrialRecord>,
     /// When its file was written.
     pub written: SystemTime,

@@ -15,10 +15,10 @@ use crate::json;
 /// Trajectories are read whole up to this size; a longer one counts as unreadable.
 const MAX_BYTES: u64 = 512_000_000;
 
-/// An agent's trajectory.
+/// What triage and costs need of an agent's trajectory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trajectory {
-    /// The messages, in order.
+    /// The messages in the file's order, as far as they can be read.
     pub messages: Vec<Message>,
     /// Tokens of every model response that was kept; `None` when there is none, or one that does not
     /// tell its usage: a part of the tokens is not all of them.

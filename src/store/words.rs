@@ -23,11 +23,11 @@ pub enum Author {
 pub struct Words {
     /// Where it stands, e.g. `agent2_stream.jsonl (result)`.
     pub source: String,
-    /// The text.
+    /// The words themselves, as they stand there.
     pub text: String,
     /// The HTTP status that the agent's program recorded with it.
     pub status: Option<u16>,
-    /// Who wrote it.
+    /// Whose words they are: what an agent could have written is believed last.
     pub author: Author,
 }
 

@@ -8,9 +8,9 @@ use crate::store::{LedgerEntry, TrialRecord};
 /// What an agent's program spent beyond its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beyond {
-    /// The agent.
+    /// The agent's id: `solo`, `agent1` or `agent2`.
     pub agent: String,
-    /// In USD.
+    /// How much more than its result says, in USD.
     pub usd: f64,
 }
 

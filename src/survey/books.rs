@@ -11,7 +11,7 @@ use crate::triage::Rules;
 /// What a run's own files hold, as judging its pairs needs it; reading them touches nothing.
 #[derive(Debug)]
 pub struct Books {
-    /// The ledger.
+    /// The trials that are recorded; it is read, not written to.
     pub ledger: Ledger,
     facts: ContainerFacts,
     reasons: Reasons,

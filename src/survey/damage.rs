@@ -26,7 +26,7 @@ pub enum Damage {
 /// One way in which a judged result is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Harm {
-    /// Which.
+    /// The way in which it is damaged.
     pub damage: Damage,
     /// Whose doing it is, and in what words.
     pub why: String,
@@ -46,7 +46,7 @@ impl Damage {
         }
     }
 
-    /// For people.
+    /// What it is, in words for people.
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {

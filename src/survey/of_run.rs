@@ -29,13 +29,13 @@ use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, is_fr
 /// What is needed to judge the pairs of one run.
 #[derive(Debug)]
 pub struct Survey<'a> {
-    /// The run.
+    /// The run whose pairs they are.
     pub run: &'a RunDir,
-    /// Its ledger.
+    /// The trials that are recorded: what was voided when it happened is only there.
     pub ledger: &'a Ledger,
-    /// What its relay saw.
+    /// What its relay saw of containers that ended, by the daemon's word.
     pub facts: &'a ContainerFacts,
-    /// The rules of today.
+    /// The rules of today: an old result is judged by them too.
     pub rules: &'a Rules,
     /// Prices for what upstream has none for.
     pub prices: &'a PriceTable,
@@ -48,7 +48,7 @@ pub struct Survey<'a> {
 const SHORT_PATCH: u64 = 400;
 
 impl Survey<'_> {
-    /// Judges one pair.
+    /// What stands for one pair: its result, its verdict, and what is wrong with them. Reads only.
     #[must_use]
     pub fn pair(&self, tree: Tree, pair: &Pair) -> Surveyed {
         let dir = self.run.pair(tree, pair);
@@ -129,7 +129,8 @@ impl Survey<'_> {
         })
     }
 
-    /// Judges one result.
+    /// What triage says of a result, and what that cost. Reads trajectories only where they can
+    /// matter.
     #[must_use]
     pub fn judge(&self, tree: Tree, pair: &Pair, record: TrialRecord) -> Judged {
         let dir = self.run.pair(tree, pair);
@@ -209,7 +210,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Judges these pairs.
+    /// The same of many, in their order and on several threads.
     #[must_use]
     pub fn all(&self, pairs: &[(Tree, Pair)]) -> Vec<Surveyed> {
         process::in_parallel(pairs, |(tree, pair)| self.pair(*tree, pair))

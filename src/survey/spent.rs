@@ -10,7 +10,7 @@ use crate::store::LedgerEntry;
 /// What the trials of a run have cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spent {
-    /// All together.
+    /// Of every trial that is recorded, and of results that are not.
     pub total: Total,
     /// How many of them are results that stand without a line in the ledger.
     pub unlisted: usize,

@@ -21,9 +21,9 @@ use crate::triage::Rules;
 pub struct Stand {
     /// Its manifest, if it has one.
     pub manifest: Option<Manifest>,
-    /// Its books.
+    /// Its ledger, and what its own files say beside it.
     pub books: Books,
-    /// Its pairs.
+    /// What stands for each of its pairs: in the manifest's order, or as they are on disk.
     pub surveyed: Vec<Surveyed>,
     /// Trials that began and that the ledger lacks.
     pub unbooked: Vec<LedgerEntry>,

@@ -10,14 +10,14 @@ use crate::store::eval::{self, EvalFile};
 use crate::store::stream;
 use crate::triage::{Finding, Told};
 
-/// One pair.
+/// A pair with all that the disk says of it.
 #[derive(Clone, Debug)]
 pub struct Surveyed {
-    /// The pair.
+    /// The pair that was looked at.
     pub pair: Pair,
     /// The tree it stands in.
     pub tree: Tree,
-    /// What stands there.
+    /// What stands at its `result.json`.
     pub standing: Standing,
     /// The hidden tests' verdict, when there is one.
     pub verdict: Option<Verdict>,
@@ -51,26 +51,26 @@ impl Surveyed {
 /// What stands at a pair.
 #[derive(Clone, Debug)]
 pub enum Standing {
-    /// No result.
+    /// There is no `result.json`.
     Missing,
     /// A file that is no result, and why.
     Unreadable(String),
-    /// A result.
+    /// A result, and what triage says of it.
     Result(Box<Judged>),
 }
 
 /// A result with what triage says of it.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// The result.
+    /// What its `result.json` says, before a price or a ledger had a say.
     pub record: TrialRecord,
-    /// Triage's finding.
+    /// Whether the trial finished, and if not by whose doing.
     pub finding: Finding,
     /// What there is to read, where the finding is an error that no rule knows.
     pub told: Option<Told>,
     /// Tokens, as far as the trajectories tell.
     pub usage: Option<Usage>,
-    /// What it cost.
+    /// What it cost, as far as that is known.
     pub cost: Cost,
     /// The name by which a price was found, where it is not the model's own.
     pub priced_as: Option<String>,

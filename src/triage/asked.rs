@@ -7,7 +7,7 @@ use crate::store::words::{Author, Words};
 /// What is known of an error when the rules are asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
-    /// Its text.
+    /// What the error says, as it was recorded.
     pub text: &'a str,
     /// The exception's class, where it was recorded beside the text.
     pub class: Option<&'a str>,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::refusal::{Words, are_of_the_endpoint};
 use crate::text::{searched, users_regex};
 
-/// The rules that ship.
+/// The rules that ship, as TOML.
 pub const DEFAULT: &str = include_str!("rules.toml");
 
 /// A list of rules; the first that matches decides.
@@ -28,9 +28,9 @@ pub struct Rules {
     reason = "each is a key of its own in a rule's file"
 )]
 pub struct Rule {
-    /// Its stable name.
+    /// Its name, by which tags, reports and a user's rules refer to it.
     pub id: RuleId,
-    /// The cause it gives.
+    /// Whose failure it is when the rule matches.
     pub cause: Cause,
     /// What happened, in a sentence.
     pub about: String,
@@ -55,7 +55,7 @@ pub struct Rule {
     harness: bool,
 }
 
-/// A rule's regular expression.
+/// A rule's regular expression, compiled or to be.
 #[derive(Clone, Debug)]
 enum Pattern {
     Users(Regex),
@@ -86,13 +86,13 @@ impl Pattern {
     }
 }
 
-/// Whose rule it is.
+/// Where a rule comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Shipped,
     /// A user's in the place of a shipped one.
     Replaced,
-    /// A user's own.
+    /// A user's, of an id that no shipped one has.
     Users,
 }
 
@@ -215,7 +215,7 @@ impl Rules {
         self.rules.iter().find(|rule| *rule.id == *id)
     }
 
-    /// Every rule, in order.
+    /// Every rule, in the order in which they are asked.
     #[must_use]
     pub fn all(&self) -> &[Rule] {
         &self.rules

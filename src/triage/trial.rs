@@ -21,7 +21,7 @@ use crate::store::{AgentRecord, TrialRecord};
 pub struct Case {
     /// The agents' trajectories, in the record's order; `None` where there is none.
     pub trajectories: Vec<Option<Trajectory>>,
-    /// The agents' patches, likewise.
+    /// The agents' patches, in the record's order; `None` where one was not looked at.
     pub patches: Vec<Option<String>>,
     /// What else was said of each agent's end, in the order in which it is believed: by its program's
     /// stream, then by its trajectory. Only of agents whose status is an error.
@@ -33,13 +33,13 @@ pub struct Case {
 pub struct Told {
     /// The rule that knows the text, where one does.
     pub rule: Option<RuleId>,
-    /// Where it stands.
+    /// Where it stands: a file, or a field of `result.json`.
     pub source: String,
-    /// The text.
+    /// The text itself, as it stands there.
     pub text: String,
 }
 
-/// What triage found.
+/// What triage says of a trial that has a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It finished, and nothing says otherwise.

@@ -427,23 +427,6 @@ fn addresses_that_cannot_be_are_refused_before_anything_runs() {
 }
 
 #[test]
-fn a_full_disk_behind_stdout_is_an_error() {
-    let place = Place::new();
-    let full = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
-    let output = place
-        .regatta(&["config", "--default"])
-        .stdout(full)
-        .output()
-        .unwrap();
-    crate::support::Ran::of(&output)
-        .code(3)
-        .says("cannot write to stdout");
-}
-
-#[test]
 fn triage_explains_pairs_without_a_result_too() {
     let place = Place::new();
     place.write("cb/logs/x-solo/solo/harbor_task/1/f1_f2/result.json", "{");

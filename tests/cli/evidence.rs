@@ -638,7 +638,7 @@ fn evidence_keeps_both_ends_and_json_has_all_of_it() {
     place
         .run(&["triage", "--cooperbench-dir", "cb"])
         .code(0)
-        .prints("1 tags changed");
+        .prints("1 tag changed");
     let tagged = place.json(&format!("{PAIR}/result.json"));
     assert_eq!(tagged["regatta"]["evidence"]["text"], error.as_str());
 

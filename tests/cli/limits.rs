@@ -367,7 +367,7 @@ fn a_trial_whose_time_is_up_in_a_pause_ends_with_what_the_endpoint_said() {
     let error = agent["error"].as_str().unwrap();
     assert!(error.starts_with("regatta/overloaded: "), "{error}");
     assert!(
-        error.ends_with(r#"(tried 1 times): {"error":{"message":"All lamps are busy."}}"#),
+        error.ends_with(r#"(tried 1 time): {"error":{"message":"All lamps are busy."}}"#),
         "{error}"
     );
     // It was refused: nothing of it is billed.

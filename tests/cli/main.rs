@@ -40,6 +40,7 @@ mod report;
 mod restore;
 mod runner;
 mod spending;
+mod stdout;
 mod triage;
 mod verdicts;
 mod worth;

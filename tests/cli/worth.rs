@@ -346,8 +346,8 @@ fn passes_that_nobody_looked_at_are_counted() {
     let bench = Bench::new(&PLAIN);
     let report = |args: &[&str]| bench.regatta(&[&["report"], args].concat()).code(0);
     let looked = bench.judged(&both(&PLAIN), &[]);
-    let told = "1 of 1 passes were not looked at; `regatta eval x-solo --force` looks";
-    let in_markdown = "1 of 1 passes were not looked at; `regatta eval --force` looks";
+    let told = "1 of 1 pass was not looked at; `regatta eval x-solo --force` looks";
+    let in_markdown = "1 of 1 pass was not looked at; `regatta eval --force` looks";
     let strict = report(&["--strict-verdicts"]).stdout;
     assert!(!strict.contains("not looked at"), "{strict}");
     let mut upstreams = looked.clone();

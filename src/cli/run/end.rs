@@ -4,10 +4,10 @@ use crate::cli::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
-use crate::report::summary::Outcome;
-use crate::report::text::plural;
+use crate::report::Outcome;
 use crate::report::{Format, Summary};
 use crate::runner::RunEnd;
+use crate::text::plural;
 
 /// Prints the report and what the end means; gives the exit code.
 pub fn conclude(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<u8> {

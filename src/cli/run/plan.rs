@@ -10,10 +10,10 @@ use crate::engine::{Options, upstream};
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::host::redis::{self, Choice};
-use crate::report::text::{duration, plural};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
 use crate::store::{Pass, RunDir};
+use crate::text::{by_number, duration, plural};
 
 /// The plan of every run.
 pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
@@ -35,10 +35,10 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     };
     let _ = writeln!(
         text,
-        "{} on {} ({} pairs), model {}, {engine}",
+        "{} on {} ({}), model {}, {engine}",
         plural(experiment.runs.len(), "run"),
         experiment.subset,
-        experiment.pairs.len(),
+        plural(experiment.pairs.len(), "pair"),
         experiment.options.access().model,
     );
     let stall = match &experiment.options {
@@ -89,9 +89,9 @@ fn render_run(
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{} (setting {setting}): {} pairs, {} finished, {} in an error of the agent's own, {} to run",
+        "{} (setting {setting}): {}, {} finished, {} in an error of the agent's own, {} to run",
         bold(run.name()),
-        plan.total(),
+        plural(plan.total(), "pair"),
         plan.finished.len(),
         plan.settled.len(),
         plan.to_run.len()
@@ -133,8 +133,8 @@ fn render_native(options: &native::Options, text: &mut String) {
     let _ = writeln!(text, "  endpoint     {endpoint}");
     let _ = writeln!(
         text,
-        "  each agent   {} steps, ${:.2}, {} a command, {} in all",
-        options.agent.step_limit,
+        "  each agent   {}, ${:.2}, {} a command, {} in all",
+        plural(options.agent.step_limit, "step"),
         options.agent.cost_limit,
         for_people(options.times.command),
         options
@@ -149,8 +149,9 @@ fn render_native(options: &native::Options, text: &mut String) {
     };
     let _ = writeln!(
         text,
-        "  sandbox      {} processes, {network} network",
-        options.limits.pids
+        "  sandbox      {} {}, {network} network",
+        options.limits.pids,
+        by_number(options.limits.pids, "process", "processes")
     );
     let tape = match &options.tape {
         TapeMode::Off => return,

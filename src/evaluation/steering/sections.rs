@@ -50,7 +50,7 @@ const CARGO: &[&str] = &[
 const JS_KEYS: [&str; 9] = [
     "jest", "vitest", "mocha", "ava", "babel", "jasmine", "tap", "c8", "nyc",
 ];
-/// Its objects with dependencies.
+/// Objects of a package.json that name packages, with their versions or paths.
 const JS_DEPENDENCIES: [&str; 5] = [
     "dependencies",
     "devDependencies",
@@ -121,7 +121,7 @@ enum Edited {
     Unreadable,
     /// It is as it was.
     Not,
-    /// It is this now.
+    /// The text of the file with the base's sections put back.
     To(String),
 }
 

@@ -236,5 +236,5 @@ async fn a_base_that_is_no_url_is_not_tried_again() {
     };
     let client = Client::new(Canned::http(), options);
     let error = client.chat(&question(), &[]).await.unwrap_err();
-    assert!(error.to_string().contains("tried 1 times"), "{error}");
+    assert!(error.to_string().contains("tried 1 time)"), "{error}");
 }

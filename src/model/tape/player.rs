@@ -13,6 +13,7 @@ use crate::files;
 use crate::model::chat::{ChatError, Message, Reply, Tool};
 use crate::model::client::{Client, Exchange};
 use crate::model::refusal::{FAILED_TOOL_CALL, MALFORMED};
+use crate::text::plural;
 
 /// The most that a recording may have, in bytes: each exchange repeats the conversation before it.
 const MAX_BYTES: u64 = 1_000_000_000;
@@ -153,8 +154,8 @@ impl Player {
             }
             Entry::End { .. } => {
                 return Err(self.differs(format!(
-                    "the recording ends after {} exchanges",
-                    self.played
+                    "the recording ends after {}",
+                    plural(self.played, "exchange")
                 )));
             }
         };
@@ -193,7 +194,10 @@ impl Player {
 
     fn advance(&mut self) -> Result<Entry, ChatError> {
         let Some(line) = self.lines.get(self.read) else {
-            let why = format!("the recording ends after {} exchanges", self.played);
+            let why = format!(
+                "the recording ends after {}",
+                plural(self.played, "exchange")
+            );
             return Err(self.differs(why));
         };
         let entry = serde_json::from_str(line);

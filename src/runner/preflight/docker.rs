@@ -60,7 +60,13 @@ async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
     };
     let missing: Vec<&String> = wanted.iter().filter(|name| find(name).is_none()).collect();
     if missing.is_empty() {
-        return Check::pass("images", format!("all {} are present", wanted.len()));
+        return Check::pass(
+            "images",
+            match wanted.len() {
+                1 => "the one is present".to_owned(),
+                n => format!("all {n} are present"),
+            },
+        );
     }
     let sizes: Vec<u64> = wanted.iter().filter_map(find).collect();
     let disk = if sizes.is_empty() {

@@ -25,27 +25,27 @@ pub struct Docker {
     endpoint: Endpoint,
 }
 
-/// A container of ours.
+/// A container with our label, as the daemon lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OurContainer {
-    /// Its full id.
+    /// Its full id, by which it is removed.
     pub id: String,
-    /// Its name.
+    /// Its name, without the slash that the daemon puts before it; empty where it has none.
     pub name: String,
-    /// Its image.
+    /// The image's name, as the daemon lists it.
     pub image: String,
     /// The run it belongs to.
     pub run: String,
-    /// Who made it.
+    /// The process that made it, by its label; `None` where the label cannot be read.
     pub owner: Option<Owner>,
 }
 
-/// How a container ended.
+/// How a container ended, as the daemon tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Death {
     /// Whether the kernel killed it for its memory.
     pub oom: bool,
-    /// Its exit code.
+    /// The exit code of its first process; `None` where it is not known.
     pub exit_code: Option<i64>,
 }
 

@@ -56,7 +56,7 @@ enum Network {
 /// A container of ours that runs a guest.
 #[derive(Debug)]
 pub struct Bare {
-    /// Its full id.
+    /// Its full id, as the daemon gave it.
     pub id: String,
     docker: Docker,
     endpoint: Endpoint,
@@ -89,7 +89,7 @@ impl Place {
         self.images.pull(docker, endpoint, image, note).await
     }
 
-    /// The daemon.
+    /// The client of the daemon that makes its containers.
     pub(super) const fn docker(&self) -> &Docker {
         &self.docker
     }
@@ -282,7 +282,7 @@ impl Place {
     }
 }
 
-/// Whether the daemon answers.
+/// Connects to the daemon, and says no word: an error is one of the connection.
 pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), SandboxError> {
     let answer = endpoint.connect().await;
     answer
@@ -303,7 +303,7 @@ fn is_about_image(error: &SandboxError) -> bool {
 }
 
 impl Container {
-    /// Its full id.
+    /// Its full id, as the daemon gave it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.bare.id

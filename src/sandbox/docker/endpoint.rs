@@ -6,10 +6,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Result};
 
-/// The daemon's address.
+/// Where a Docker daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A socket file.
+    /// The path of a socket file on this machine.
     Unix(PathBuf),
     /// `host:port`, plain HTTP.
     Tcp(String),
@@ -42,7 +42,7 @@ impl Endpoint {
         Self::Unix(only_podman.unwrap_or(docker))
     }
 
-    /// Reads a `DOCKER_HOST`.
+    /// Reads a `DOCKER_HOST`; of its forms `unix://`, `tcp://` and `http://` are known.
     pub fn parse(host: &str) -> Result<Self> {
         match host.split_once("://") {
             Some(("unix", path)) => Ok(Self::Unix(path.into())),
@@ -61,7 +61,7 @@ impl Endpoint {
         }
     }
 
-    /// Opens a connection.
+    /// Opens a connection of its own, for what the client of the API cannot do.
     pub async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
         Ok(match self {
             Self::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),

@@ -45,7 +45,7 @@ impl Networks {
         idle.push(holder);
     }
 
-    /// Removes those that wait.
+    /// Removes the holders that wait for another sandbox.
     pub async fn close(&self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for holder in idle {

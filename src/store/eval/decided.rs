@@ -17,7 +17,7 @@ pub struct Conflict {
 /// One file that both sides changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictFile {
-    /// Its path.
+    /// Its path below the repository's root.
     pub path: String,
     /// What each agent did to it, in words.
     pub how: String,
@@ -39,7 +39,7 @@ const fn is_none(number: &usize) -> bool {
 pub struct Refused {
     /// The agent whose patch it is.
     pub agent: &'static str,
-    /// The words.
+    /// What git said of it.
     pub said: String,
 }
 
@@ -55,23 +55,23 @@ pub struct Alone {
 /// One feature's suite on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AloneSuite {
-    /// Outcome, reason and names.
+    /// Outcome and reason, and the tests by name.
     #[serde(flatten)]
     pub note: SuiteNote,
-    /// The runner's exit code.
+    /// The runner's exit code; `null` where it did not run.
     pub exit_code: Option<i32>,
     /// How many tests passed, as upstream counts them.
     pub tests_passed: u64,
-    /// How many failed.
+    /// How many tests failed, as upstream counts them.
     pub tests_failed: u64,
-    /// What the suite printed.
+    /// What the suite printed; of a long text the beginning and the end.
     pub test_output: String,
 }
 
 /// The verdict on a submission byte for byte, where upstream's rules change it before they test it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByBytes {
-    /// Whether both features pass.
+    /// Whether both features' hidden tests pass on it.
     pub both_passed: bool,
     /// The verdict on each feature.
     pub suites: Vec<SuiteNote>,

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use super::ApplyStatus;
 use crate::store::result::error_text;
 
-/// Like [`text`].
+/// What became of the patches; of another shape it is not known, like a [`text`] that is none.
 pub fn apply_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ApplyStatus>, D::Error> {
     Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
 }
 
-/// Like [`text`].
+/// A whole number; of another shape it is not known, like a [`text`] that is none.
 pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(Value::deserialize(from)?.as_i64())
 }

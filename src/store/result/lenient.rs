@@ -5,7 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::FileAgent;
+use super::file::FileAgent;
 
 /// A text; an id or a time may be a number.
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -24,7 +24,7 @@ pub fn to_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Yes or no.
+/// Yes or no; what is neither is not known.
 pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(Value::deserialize(from)?.as_bool())
 }

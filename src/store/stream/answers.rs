@@ -17,7 +17,7 @@ const WHOLE: u64 = 64 << 20;
 /// What an agent's program wrote of its model's answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Whether there is one.
+    /// Whether the model answered at all, as far as the program wrote.
     pub any: bool,
     /// Whether the program wrote events at all.
     pub has_events: bool,

@@ -1,0 +1,73 @@
+//! A file with what steers in it as in the base.
+
+use super::path::Steers;
+
+/// A file with what steers in it as in the base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// As it was submitted: nothing of it steers.
+    Untouched,
+    /// The whole of the file as it is to be, in bytes.
+    File(Vec<u8>),
+    /// Nothing: the base has no such file.
+    Gone,
+}
+
+impl Back {
+    pub(super) fn to(base: Option<&[u8]>) -> Self {
+        base.map_or(Self::Gone, |base| Self::File(base.to_vec()))
+    }
+}
+
+/// Puts what steers in a file back to the base, where a submission changed it.
+#[must_use]
+pub fn put_back(how: Steers, base: Option<&[u8]>, work: Option<&[u8]>) -> Back {
+    if base == work {
+        return Back::Untouched;
+    }
+    let says = |words: &[&str]| {
+        let files = [base, work].map(|file| String::from_utf8_lossy(file.unwrap_or_default()));
+        let mut all = words
+            .iter()
+            .flat_map(|word| files.iter().map(move |file| file.contains(word)));
+        all.any(|says| says)
+    };
+    match how {
+        Steers::Whole => Back::to(base),
+        Steers::Shim if base.is_none() => Back::Gone,
+        Steers::NewSaying(words) if base.is_none() && says(words) => Back::Gone,
+        Steers::Saying(words) if says(words) => Back::to(base),
+        Steers::Shim | Steers::Saying(_) | Steers::NewSaying(_) => Back::Untouched,
+        Steers::Parts(format) => format.put_back(base, work),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::steering::path::TEST_MAIN;
+
+    #[test]
+    fn what_is_put_back_is_the_bases() {
+        let put = |how, base: Option<&str>, work: Option<&str>| {
+            put_back(how, base.map(str::as_bytes), work.map(str::as_bytes))
+        };
+        assert_eq!(put(Steers::Whole, Some("a"), Some("a")), Back::Untouched);
+        assert_eq!(
+            put(Steers::Whole, Some("a"), None),
+            Back::File(b"a".to_vec())
+        );
+        assert_eq!(put(Steers::Whole, None, Some("a")), Back::Gone);
+        assert_eq!(put(Steers::Shim, Some("a"), Some("b")), Back::Untouched);
+        assert_eq!(put(Steers::Shim, None, Some("b")), Back::Gone);
+        let main = Steers::Saying(TEST_MAIN);
+        assert_eq!(
+            put(main, None, Some("func TestA(t *testing.T) {}")),
+            Back::Untouched
+        );
+        assert_eq!(
+            put(main, None, Some("func TestMain(m *testing.M) {}")),
+            Back::Gone
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The one way we write a file, and the few others.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{create_dir, dir_of, failed, open, open_to_write, temporary};
+use crate::error::Result;
+
+/// Writes a whole file so that a reader, or a crash, sees the old one or the new one.
+///
+/// The bytes go to a temporary file in the same directory, which is synced and renamed,
+/// and the directory is synced after it.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes)?;
+    sync_dir_of(path)
+}
+
+/// Writes files of one directory, each as [`write_atomic`] does, and the last one last: where it
+/// is, even after a crash, the others are.
+pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+    let Some(((last, bytes), others)) = files.split_last() else {
+        return Ok(());
+    };
+    for (path, bytes) in others {
+        replace(path, bytes)?;
+    }
+    if let Some((path, _)) = others.last() {
+        sync_dir_of(path)?;
+    }
+    write_atomic(last, bytes)
+}
+
+/// Replaces a file by a synced one; its name is safe when the directory is synced.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = temporary::ours().tempfile_in(dir_of(path))?;
+        file.write_all(bytes)?;
+        set_usual_mode(path, file.as_file())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| failed("write", path, &error))
+}
+
+fn sync_dir_of(path: &Path) -> Result<()> {
+    sync_dir(dir_of(path))
+}
+
+/// Makes the names in a directory safe against a crash of the machine.
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    let synced = fs::File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| failed("write", dir, &error))
+}
+
+/// Writes what a user wants at a path of theirs: as [`write_atomic`] does, but into a device or a
+/// pipe that is there already (`/dev/stdout`), which a renamed file would replace for everybody.
+pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => write_in_place(path, bytes),
+        _ => write_atomic(path, bytes),
+    }
+}
+
+/// Temporary files are private by default; a file in the log tree keeps its mode or is 0644.
+fn set_usual_mode(path: &Path, file: &fs::File) -> io::Result<()> {
+    let mode = fs::metadata(path).map_or(0o644, |old| old.permissions().mode());
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// Writes into a file that is there; for the kernel's own, which cannot be replaced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the call that adds the path"
+)]
+pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|error| failed("write", path, &error))
+}
+
+/// Appends one line and syncs it; a torn last line is the most that a crash can leave.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let file = append(path, &format!("{line}\n"))?;
+    file.sync_data()
+        .map_err(|error| failed("write", path, &error))
+}
+
+/// Appends one line; it survives our end, not the machine's.
+pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
+    append_lines_unsynced(path, &format!("{line}\n"))
+}
+
+/// Appends whole lines, each with its end, by one write; they survive our end, not the machine's.
+pub fn append_lines_unsynced(path: &Path, lines: &str) -> Result<()> {
+    append(path, lines).map(drop)
+}
+
+/// Syncs what was written to a file, so that it survives the machine's end. One that is not there
+/// has nothing to lose.
+pub fn sync(path: &Path) -> Result<()> {
+    match open(path).and_then(|file| file.sync_data()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("sync", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The directory is made when it is found missing: to ask for it before each line costs as much as
+/// the line.
+fn append(path: &Path, lines: &str) -> Result<fs::File> {
+    let open = || open_to_write(path, fs::OpenOptions::new().append(true));
+    let opened = match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_dir(dir_of(path))?;
+            open()
+        }
+        opened => opened,
+    };
+    let write = |mut file: fs::File| file.write_all(lines.as_bytes()).map(|()| file);
+    opened
+        .and_then(write)
+        .map_err(|error| failed("write", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{list, read_text};
+
+    #[test]
+    fn an_atomic_write_replaces_the_file_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "new");
+        assert_eq!(list(dir.path()).unwrap(), [path]);
+    }
+}

@@ -1,0 +1,73 @@
+//! What the formats for people say in the same words.
+
+use std::fmt::Write as _;
+
+use super::{Outcome, Summary};
+use crate::text::{by_number, duration};
+
+/// The verdicts that count and are not beyond doubt, with what the doubt is.
+pub(super) fn doubts(summary: &Summary) -> impl Iterator<Item = (&'static str, &[String])> {
+    let doubts = [
+        (
+            "verdict time unclear: judged before the result ended, by times without a zone, or one of the times is missing",
+            summary.verdict_time_unclear.as_slice(),
+        ),
+        (
+            "another verdict byte for byte: upstream's rules change line ends, quotes and files that are no text",
+            summary.verdict_not_by_bytes.as_slice(),
+        ),
+    ];
+    doubts.into_iter().filter(|(_, pairs)| !pairs.is_empty())
+}
+
+/// How many passes nobody looked at, where that is of importance: strictly, or beside flagged ones.
+pub(super) fn not_looked_at(summary: &Summary) -> Option<String> {
+    let is_told = summary.strict_verdicts.is_some() || summary.flagged.passes > 0;
+    let n = summary.not_looked_at;
+    (is_told && n > 0).then(|| {
+        let passes = summary.count_of(Outcome::Pass);
+        let word = by_number(passes, "pass", "passes");
+        let were = by_number(n, "was", "were");
+        format!("{n} of {passes} {word} {were} not looked at")
+    })
+}
+
+/// A p-value with its sign: one that rounds to zero is not zero.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("= {p:.3}")
+    }
+}
+
+/// Trials' time together, of which some may not be known.
+#[must_use]
+pub fn time(seconds: f64, unknown: usize) -> String {
+    match (seconds, unknown) {
+        (seconds, 0) => duration(seconds),
+        (0.0, _) => "unknown".to_owned(),
+        (seconds, n) => format!("{} + {n} unknown", duration(seconds)),
+    }
+}
+
+/// The first of some names, and how many more there are: `a, b and 3 more`.
+pub(super) fn some(items: &[&str], most: usize) -> String {
+    let mut shown = items[..items.len().min(most)].join(", ");
+    if items.len() > most {
+        let _ = write!(shown, " and {} more", items.len() - most);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_of_which_some_is_unknown_says_so() {
+        assert_eq!(time(0.0, 0), "0s");
+        assert_eq!(time(0.0, 3), "unknown");
+        assert_eq!(time(90.0, 1), "1m 30s + 1 unknown");
+    }
+}
