@@ -124,4 +124,21 @@ mod tests {
         // 100 at 0.01, 600 at 0.001, 300 at 0.02, 60 at 0.1 and 40 at 0.2.
         assert!(close(own.of(used), 1.0 + 0.6 + 6.0 + 6.0 + 8.0));
     }
+
+    #[test]
+    fn a_token_is_paid_once_whatever_a_usage_says() {
+        let used = Usage {
+            input_tokens: 1000,
+            cached_tokens: 600,
+            cache_write_tokens: 600,
+            ..Usage::default()
+        };
+        let price = Price {
+            input_cost_per_token: 1.0,
+            cache_read_input_token_cost: Some(0.25),
+            cache_creation_input_token_cost: Some(0.5),
+            ..Price::default()
+        };
+        assert_eq!(price.of(used), Some(600.0 * 0.25 + 400.0 * 0.5));
+    }
 }

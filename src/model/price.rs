@@ -244,4 +244,108 @@ mod tests {
             Cost::whole(0.25)
         );
     }
+
+    #[test]
+    fn totals_show_what_they_do_not_know() {
+        let mut total = Total::default();
+        total.add(Cost::whole(1.25));
+        assert_eq!(total.to_string(), "$1.25");
+        total.add(Cost::UNKNOWN);
+        assert_eq!(total.to_string(), "$1.25 + 1 unknown");
+        total.add(Cost {
+            usd: Some(0.5),
+            is_partial: true,
+        });
+        assert_eq!(total.to_string(), "$1.75 + 2 unknown");
+    }
+
+    #[test]
+    fn a_file_of_the_users_adds_what_is_new_and_replaces_what_is_there() {
+        let mut table = table();
+        let json = r#"{"command-a-03-2025": {"input_cost_per_token": 1, "output_cost_per_token": 1},
+            "mine": {"input_cost_per_token": 0.5, "output_cost_per_token": 0.25}}"#;
+        assert_eq!(table.extend_from_litellm(json).unwrap(), 1);
+        let input = |table: &PriceTable, model| {
+            table
+                .find(model)
+                .map(|found| found.price.input_cost_per_token)
+        };
+        assert_eq!(input(&table, "command-a-03-2025"), Some(1.0));
+        assert_eq!(input(&table, "mine"), Some(0.5));
+        table.insert("mine", Price::default());
+        assert_eq!(input(&table, "mine"), Some(0.0));
+    }
+
+    #[test]
+    fn what_ships_is_the_price_of_an_openai_model_at_openai_only() {
+        let table = PriceTable::embedded();
+        let model = "openai/gpt-4o";
+        assert_eq!(table.find(model), None);
+        assert_eq!(table.at(true).find(model).unwrap().bare, Some("gpt-4o"));
+        assert_eq!(table.at(true).at(false).find(model), None);
+        // Its window is the model's, wherever it is served.
+        assert_eq!(table.window(model), Some(128_000));
+        assert_eq!(table.window("openai/nobody"), None);
+    }
+
+    /// Costs and steps of two agents, and what else the result says.
+    fn of_two(one: &str, two: &str, rest: &str) -> (Cost, Option<String>) {
+        let json = format!(
+            r#"{{"run_id":"x","model":"openai/command-a-03-2025","agents":{{
+                "agent1":{{"status":"Submitted",{one}}},"agent2":{{"status":"Submitted",{two}}}}}{rest}}}"#
+        );
+        cost_of(&record(&json), None, &table())
+    }
+
+    #[test]
+    fn what_a_result_says_of_the_whole_counts_where_it_is_more() {
+        let (one, two) = (r#""cost":1,"steps":3"#, r#""cost":null,"steps":3"#);
+        let whole = of_two(one, two, r#","total_cost":2.5"#);
+        assert_eq!(whole, (Cost::whole(2.5), None));
+        let known = Cost {
+            usd: Some(1.0),
+            is_partial: true,
+        };
+        assert_eq!(of_two(one, two, ""), (known, None));
+    }
+
+    #[test]
+    fn a_name_is_told_where_a_price_was_looked_up_and_not_where_the_result_says_the_cost() {
+        let said = r#""cost":1,"steps":3"#;
+        assert_eq!(of_two(said, said, ""), (Cost::whole(2.0), None));
+        let told = r#""cost":0,"steps":3,"usage_unknown":false,"input_tokens":1000000,"output_tokens":0,
+            "cache_read_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0"#;
+        let bare = Some("command-a-03-2025".to_owned());
+        assert_eq!(of_two(said, told, ""), (Cost::whole(3.5), bare));
+    }
+
+    #[test]
+    fn nothing_used_is_zero_and_nothing_told_is_unknown() {
+        let nothing = r#""cost":0,"steps":0"#;
+        let untold = r#""cost":0,"steps":0,"usage_unknown":true"#;
+        assert_eq!(of_two(nothing, nothing, "").0, Cost::whole(0.0));
+        assert_eq!(of_two(nothing, untold, "").0, Cost::UNKNOWN);
+        let part = Cost {
+            usd: Some(1.0),
+            is_partial: true,
+        };
+        assert_eq!(of_two(r#""cost":1,"steps":3"#, untold, "").0, part);
+    }
+
+    #[test]
+    fn totals_are_summed_in_both_parts() {
+        let mut total = Total {
+            usd: 1.5,
+            unknown: 3,
+        };
+        total += Total {
+            usd: 0.25,
+            unknown: 2,
+        };
+        let sum = Total {
+            usd: 1.75,
+            unknown: 5,
+        };
+        assert_eq!(total, sum);
+    }
 }

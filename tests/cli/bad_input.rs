@@ -1,41 +1,92 @@
 //! Bad input: exit 2, a message that names the file and the remedy, nothing lost or half-written.
 
-use crate::plan::install;
-use crate::support::{Place, wait_until};
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::ops::Deref;
 
-fn run(place: &Place, args: &[&str]) -> crate::support::Ran {
+use crate::masks::masked;
+use crate::plan::install;
+use crate::support::{Place, Ran, wait_until};
+
+/// A place that keeps what was said of each input, word for word.
+struct Bad {
+    place: Place,
+    said: RefCell<String>,
+}
+
+impl Deref for Bad {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl Bad {
+    fn new() -> Self {
+        Self {
+            place: Place::new(),
+            said: RefCell::default(),
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let ran = self.place.run(args);
+        self.keep(args, ran)
+    }
+
+    fn keep(&self, args: &[&str], ran: Ran) -> Ran {
+        if ran.code != Some(0) {
+            let (args, said) = (args.join(" "), masked(self, &ran.stderr));
+            let code = ran.code.unwrap();
+            let mut all = self.said.borrow_mut();
+            writeln!(all, "$ regatta {args}\n{said}exit {code}\n").unwrap();
+        }
+        ran
+    }
+
+    /// All of it.
+    fn said(&self) -> String {
+        self.said.borrow().clone()
+    }
+}
+
+fn run(place: &Bad, args: &[&str]) -> Ran {
     let args = [&["run", "--cooperbench-dir", "cb", "--no-preflight"], args].concat();
     let output = place.beside_an_empty_daemon(&args).output().unwrap();
-    crate::support::Ran::of(&output)
+    place.keep(&args, Ran::of(&output))
 }
 
 #[test]
 fn no_checkout() {
-    let place = Place::new();
+    let place = Bad::new();
     place
         .run(&["run"])
         .code(2)
         .says("no CooperBench checkout at repos/CooperBench")
         .says("--cooperbench-dir");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn no_venv() {
-    let place = Place::new();
+    let place = Bad::new();
     let command = place
         .regatta(&["run", "--cooperbench-dir", "cb"])
         .env("PATH", "/nonexistent")
         .output()
         .unwrap();
-    crate::support::Ran::of(&command)
+    place
+        .keep(&["run", "--cooperbench-dir", "cb"], Ran::of(&command))
         .code(2)
         .says("no cooperbench CLI")
         .says("pip install cooperbench==0.0.11");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn unknown_words_are_answered_with_what_there_is() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.11",
@@ -97,11 +148,12 @@ fn unknown_words_are_answered_with_what_there_is() {
         .says("--concurrency: `many` is no whole number");
     run(&place, &["--budget", "-1"]).code(2);
     assert!(!place.join("cb/logs").exists(), "something was written");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn versions_that_cannot_work_are_refused_with_the_one_that_can() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.5",
@@ -112,7 +164,8 @@ fn versions_that_cannot_work_are_refused_with_the_one_that_can() {
         .code(2)
         .says("cooperbench 0.0.5 does not work on Docker")
         .says("0.0.10 or 0.0.11");
-    let place = Place::new();
+    let other = place.said();
+    let place = Bad::new();
     install(
         &place,
         "0.0.11",
@@ -122,11 +175,12 @@ fn versions_that_cannot_work_are_refused_with_the_one_that_can() {
     run(&place, &["--logs-dir", "x"])
         .code(2)
         .says("no --log-dir: it came with 0.0.12");
+    insta::assert_snapshot!(other + &place.said());
 }
 
 #[test]
 fn every_bad_file_of_the_dataset_is_reported_at_once() {
-    let place = Place::new();
+    let place = Bad::new();
     std::fs::remove_dir_all(place.join("cb/dataset/harbor_task/task1/feature2")).unwrap();
     place.write("cb/dataset/harbor_task/task2/feature1/feature.md", "");
     place.write(
@@ -138,11 +192,12 @@ fn every_bad_file_of_the_dataset_is_reported_at_once() {
         .says("harbor_task/task1/feature2: not in the dataset")
         .says("harbor_task/task2/feature1/feature.md: empty")
         .says("lighthouse_task/task7/feature1/feature.md is not UTF-8");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn a_malformed_subset() {
-    let place = Place::new();
+    let place = Bad::new();
     for (text, why) in [
         (&b"{\"tasks\": ["[..], "EOF"),
         (b"[]", "invalid"),
@@ -167,11 +222,12 @@ fn a_malformed_subset() {
             .says("subsets/lite.json")
             .says(why);
     }
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn bad_configuration() {
-    let place = Place::new();
+    let place = Bad::new();
     for (text, why) in [
         (
             "[experiment]\nmodle = 'x'",
@@ -199,11 +255,12 @@ fn bad_configuration() {
         .code(2)
         .says("my.toml")
         .says("rule `x`");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn a_log_tree_that_cannot_be_written() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.29",
@@ -215,11 +272,12 @@ fn a_log_tree_that_cannot_be_written() {
         .code(2)
         .says("file/logs")
         .says("--logs-dir names another");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn results_that_are_none_are_reported_and_planned_again() {
-    let place = Place::new();
+    let place = Bad::new();
     let dir = "cb/logs/command-a-solo/solo";
     place.write(&format!("{dir}/lighthouse_task/7/f1_f2/result.json"), "");
     place.write(
@@ -278,7 +336,7 @@ fn results_that_are_none_are_reported_and_planned_again() {
 
 #[test]
 fn a_run_that_does_not_exist() {
-    let place = Place::new();
+    let place = Bad::new();
     place
         .run(&["report", "--cooperbench-dir", "cb"])
         .code(2)
@@ -296,12 +354,13 @@ fn a_run_that_does_not_exist() {
         .run(&["report", "--cooperbench-dir", "cb", "--format", "jsn"])
         .code(2)
         .says("a similar value exists: 'json'");
+    insta::assert_snapshot!(place.said());
 }
 
 /// A stand-in for the CLI that waits until it is told to end: what is tested is ours, the lock.
 #[test]
 fn a_second_run_is_refused_and_told_who_holds_the_lock() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.11",
@@ -337,11 +396,12 @@ fn a_second_run_is_refused_and_told_who_holds_the_lock() {
     assert!(status.contains("running, by process"), "{status}");
     place.write("done", "");
     assert_eq!(first.wait().unwrap().code(), Some(3));
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn a_run_that_was_begun_as_something_else() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.11",
@@ -387,11 +447,12 @@ fn a_run_that_was_begun_as_something_else() {
     run(&place, &["--dry-run", "--setting", "solo"])
         .code(2)
         .says("model: openai/other → command-a-03-2025");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn an_engine_that_breaks_at_once_is_no_lost_attempt() {
-    let place = Place::new();
+    let place = Bad::new();
     install(
         &place,
         "0.0.11",
@@ -408,11 +469,12 @@ fn an_engine_that_breaks_at_once_is_no_lost_attempt() {
         .says("No module named litellm")
         .says("attempt-1.log");
     assert_eq!(place.events("command-a-solo", "attempt_started").len(), 1);
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn addresses_that_cannot_be_are_refused_before_anything_runs() {
-    let place = Place::new();
+    let place = Bad::new();
     run(
         &place,
         &["--dry-run", "--api-base", "api.cohere.com/v2/chat"],
@@ -424,11 +486,12 @@ fn addresses_that_cannot_be_are_refused_before_anything_runs() {
     run(&place, &["--dry-run", "--redis-url", "localhost"])
         .code(2)
         .says("must begin with redis://");
+    insta::assert_snapshot!(place.said());
 }
 
 #[test]
 fn triage_explains_pairs_without_a_result_too() {
-    let place = Place::new();
+    let place = Bad::new();
     place.write("cb/logs/x-solo/solo/harbor_task/1/f1_f2/result.json", "{");
     let text = place
         .run(&["triage", "--cooperbench-dir", "cb", "--explain"])
@@ -444,7 +507,7 @@ fn triage_explains_pairs_without_a_result_too() {
 /// themselves is no mistake.
 #[test]
 fn a_key_of_a_subset_that_means_nothing_is_refused() {
-    let place = Place::new();
+    let place = Bad::new();
     let task = r#""repo": "harbor_task", "task_id": 2"#;
     for (task_says, file_says, why) in [
         (
@@ -482,4 +545,5 @@ fn a_key_of_a_subset_that_means_nothing_is_refused() {
     run(&place, &["--dry-run", "-s", "mine", "--setting", "solo"])
         .code(0)
         .prints("(3 pairs)");
+    insta::assert_snapshot!(place.said());
 }

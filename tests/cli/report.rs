@@ -3,7 +3,7 @@
 use crate::support::Place;
 
 /// A tree with one of each: judged, not judged, errors, unknown prices, an unnamed missing pair.
-fn tree() -> Place {
+pub fn tree() -> Place {
     let place = Place::new();
     let solo = "cb/logs/x-solo";
     place.write(
