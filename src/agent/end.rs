@@ -144,3 +144,33 @@ impl AgentEnd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_that_ends_twice_in_a_pair_is_the_agents_own_doing() {
+        let ended = || Failure::new(RuleId::SANDBOX_ENDED, "it is gone");
+        assert_eq!(Status::of(ended(), false), Status::Failed(ended()));
+        let own = Status::SandboxEnded("it is gone".to_owned());
+        assert_eq!(Status::of(ended(), true), own);
+        // Another failure is nobody's doing however often it comes.
+        let lost = || Failure::new(RuleId::CONTAINER_LOST, "it is gone");
+        assert_eq!(Status::of(lost(), true), Status::Failed(lost()));
+    }
+
+    #[test]
+    fn a_replay_ends_as_the_recording_did() {
+        for status in [Status::TimeLimit, Status::SandboxEnded("how".to_owned())] {
+            let Some(Ended::Failed { rule, error }) = status.recorded() else {
+                panic!("{status:?}");
+            };
+            assert_eq!(Status::of(Failure::new(rule, error), false), status);
+        }
+        let lost = Status::Failed(Failure::new(RuleId::PEER_LOST, "it died"));
+        assert_eq!(lost.recorded(), Some(Ended::Halted));
+        assert_eq!(Status::StepLimit.recorded(), Some(Ended::Itself));
+        assert_eq!(Status::Aborted.recorded(), None);
+    }
+}

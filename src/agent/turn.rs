@@ -1,5 +1,8 @@
 //! The loop: ask the model, run what it asks for, show it the result.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde_json::{Map, json};

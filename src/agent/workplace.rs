@@ -191,3 +191,22 @@ fn normal(patch: &[u8]) -> Vec<u8> {
     }
     patch
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_ends_with_a_newline_and_keeps_its_blank_lines() {
+        for (written, taken) in [
+            ("+a", "+a\n"),
+            ("+a\n", "+a\n"),
+            ("+a\n\n", "+a\n\n"),
+            ("\n+a", "\n+a\n"),
+            (" \n\t\n", ""),
+            ("", ""),
+        ] {
+            assert_eq!(normal(written.as_bytes()), taken.as_bytes(), "{written:?}");
+        }
+    }
+}

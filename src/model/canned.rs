@@ -15,7 +15,7 @@ use crate::secret::Secret;
 
 /// A prepared answer.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The bytes of a whole response.
     Whole(String),
     /// A body that goes on until the client hangs up.
@@ -33,7 +33,7 @@ impl Answer {
 }
 
 /// An HTTP response; `headers` are further lines, each with its line end.
-pub(super) fn answer(status: u16, headers: &str, body: &str) -> Answer {
+pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Answer {
     let length = body.len();
     Answer::Whole(format!(
         "HTTP/1.1 {status} Prepared\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
@@ -41,7 +41,7 @@ pub(super) fn answer(status: u16, headers: &str, body: &str) -> Answer {
 }
 
 /// A chat response of 1000 prompt tokens and 100 of this text.
-pub(super) fn chat_response(text: &str) -> Answer {
+pub(crate) fn chat_response(text: &str) -> Answer {
     let body = json!({
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
@@ -49,8 +49,24 @@ pub(super) fn chat_response(text: &str) -> Answer {
     answer(200, "", &body.to_string())
 }
 
+/// The same that calls `bash` with each of these commands.
+pub(crate) fn calls_bash(commands: &[&str]) -> Answer {
+    let call = |(nth, command): (usize, &&str)| {
+        let arguments = json!({"command": command}).to_string();
+        json!({"id": format!("call_{nth}"), "type": "function",
+            "function": {"name": "bash", "arguments": arguments}})
+    };
+    let calls: Vec<_> = commands.iter().enumerate().map(call).collect();
+    let body = json!({
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "", "tool_calls": calls}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+    });
+    answer(200, "", &body.to_string())
+}
+
 /// The endpoint. It serves until its test's runtime ends.
-pub(super) struct Canned {
+#[derive(Clone)]
+pub(crate) struct Canned {
     /// Its base URL.
     pub base: String,
     requests: Arc<Mutex<Vec<String>>>,

@@ -5,7 +5,7 @@
 mod answer;
 mod asked;
 #[cfg(test)]
-mod canned;
+pub(crate) mod canned;
 pub mod chat;
 pub mod client;
 mod endpoint;

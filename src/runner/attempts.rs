@@ -1,5 +1,8 @@
 //! The attempts of one run: plan, run, and again for what infrastructure broke.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;

@@ -115,6 +115,18 @@ impl Interrupt {
         }
     }
 
+    /// One that came already, and never again.
+    #[cfg(test)]
+    pub(super) fn after(stop: Stop) -> Self {
+        let signal = "Ctrl-C";
+        let (sender, state) = watch::channel(Came { stop, signal });
+        std::mem::forget(sender);
+        Self {
+            state,
+            beat: Arc::default(),
+        }
+    }
+
     /// What came so far.
     #[must_use]
     pub fn came(&self) -> Came {

@@ -1,5 +1,8 @@
 //! Judging finished pairs: as many at a time as asked, each again when infrastructure broke it.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -258,42 +261,13 @@ impl Judging {
         one: &Finished,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
     ) -> std::result::Result<Judgement, Trouble> {
-        let work = self.work(one)?;
+        let work = work(&self.run, one)?;
         let note = |text| tell(Told::Note(text));
         let asking = Asking {
             run: self.run.name().as_str(),
             note: &note,
         };
         self.judge.pair(&one.pair, &work, &asking).await
-    }
-
-    /// The patches; one that is not there is empty, as upstream has it.
-    fn work(&self, one: &Finished) -> std::result::Result<Work, Trouble> {
-        let dir = self.run.pair(one.tree, &one.pair);
-        let read = |path: &Path| -> std::result::Result<Vec<u8>, Trouble> {
-            let bytes = files::read_up_to(path, MAX_PATCH);
-            let bytes =
-                bytes.map_err(|error| Trouble::new(RuleId::PATCH_UNREADABLE, error.to_string()))?;
-            Ok(bytes.unwrap_or_default())
-        };
-        let features: Vec<Option<u64>> = if one.tree.is_solo() {
-            vec![None]
-        } else {
-            one.pair.features.into_iter().map(Some).collect()
-        };
-        let patches = features
-            .into_iter()
-            .map(|feature| read(&dir.patch(feature)));
-        // Our own engine's patches are what git wrote.
-        let is_own = one.record.agent_framework.as_deref() == Some(FRAMEWORK);
-        Ok(Work {
-            patches: patches.collect::<std::result::Result<_, _>>()?,
-            reading: if is_own {
-                Reading::AsItIs
-            } else {
-                Reading::Upstreams
-            },
-        })
     }
 
     fn cause(&self, rule: &str) -> Cause {
@@ -315,6 +289,35 @@ impl Judging {
         files::create_dir(&self.run.own())?;
         files::append_line(&self.run.own().join("evaluations.jsonl"), &line)
     }
+}
+
+/// The patches; one that is not there is empty, as upstream has it.
+fn work(run: &RunDir, one: &Finished) -> std::result::Result<Work, Trouble> {
+    let dir = run.pair(one.tree, &one.pair);
+    let read = |path: &Path| -> std::result::Result<Vec<u8>, Trouble> {
+        let bytes = files::read_up_to(path, MAX_PATCH);
+        let bytes =
+            bytes.map_err(|error| Trouble::new(RuleId::PATCH_UNREADABLE, error.to_string()))?;
+        Ok(bytes.unwrap_or_default())
+    };
+    let features: Vec<Option<u64>> = if one.tree.is_solo() {
+        vec![None]
+    } else {
+        one.pair.features.into_iter().map(Some).collect()
+    };
+    let patches = features
+        .into_iter()
+        .map(|feature| read(&dir.patch(feature)));
+    // Our own engine's patches are what git wrote.
+    let is_own = one.record.agent_framework.as_deref() == Some(FRAMEWORK);
+    Ok(Work {
+        patches: patches.collect::<std::result::Result<_, _>>()?,
+        reading: if is_own {
+            Reading::AsItIs
+        } else {
+            Reading::Upstreams
+        },
+    })
 }
 
 /// What broke an evaluation, or the look at what a pass is worth.

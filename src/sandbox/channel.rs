@@ -1,5 +1,8 @@
 //! The harness's end of the one long-lived channel into a sandbox.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
 use std::pin::Pin;

@@ -5,6 +5,8 @@ mod journal;
 pub mod options;
 mod record;
 mod tapes;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use std::collections::{BTreeSet, HashMap};

@@ -1,0 +1,219 @@
+use std::path::PathBuf;
+
+use super::super::breaker::Trip;
+use super::*;
+use crate::bench::TaskKey;
+use crate::engine::fake::{Fake, Outcome};
+use crate::store::LogTree;
+use crate::store::result::harness_error;
+
+/// A scripted engine that keeps the batches it is given.
+#[derive(Default)]
+struct Kept {
+    fake: Fake,
+    batches: RefCell<Vec<Batch>>,
+}
+
+impl Executor for Kept {
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        events: &Reporter,
+    ) -> Result<Ended> {
+        self.batches.borrow_mut().push(batch.clone());
+        self.fake.attempt(batch, stop, events).await
+    }
+}
+
+impl Kept {
+    /// The pairs of `a_task/1` and so on come to these outcomes.
+    fn with(outcomes: &[&[Outcome]]) -> Self {
+        let mut kept = Self::default();
+        for (n, outcomes) in (1..).zip(outcomes) {
+            let name = pair(n).to_string();
+            kept.fake.outcomes.insert(name, outcomes.to_vec());
+        }
+        kept.fake.at_once = true;
+        kept
+    }
+}
+
+fn pair(task: u64) -> Pair {
+    Pair::new(TaskKey::new("a_task", task), 1, 2)
+}
+
+/// A run over so many pairs, which waits for nothing.
+fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
+    let dir = tempfile::tempdir().unwrap();
+    let run = LogTree::at(dir.path()).run(&"t-solo".parse().unwrap());
+    files::create_dir(&run.own()).unwrap();
+    let (observer, _) = tokio::sync::mpsc::unbounded_channel();
+    let runner = Runner {
+        setting: Setting::Solo,
+        pairs: (1..=pairs).map(pair).collect(),
+        policy: Policy {
+            max_attempts: 3,
+            concurrency: 1,
+            backoff: Duration::ZERO,
+            backoff_max: Duration::ZERO,
+            max_wait: Duration::ZERO,
+            breaker_trials: 9,
+            budget: None,
+            min_free_bytes: 0,
+            grace: Duration::ZERO,
+        },
+        rules: Rules::shipped(),
+        prices: PriceTable::default(),
+        ledger: Ledger::open(&run).unwrap(),
+        sink: Sink::new(run.clone(), observer),
+        interrupt: Interrupt::never(),
+        pass: Pass::read_open(&run.pass()).unwrap(),
+        facts: RefCell::default(),
+        run,
+    };
+    (dir, runner)
+}
+
+fn infra(cost: f64) -> Outcome {
+    let text = harness_error(&RuleId::CONTAINER_LOST, "the sandbox died");
+    Outcome::Error(text, cost)
+}
+
+#[tokio::test]
+async fn what_infrastructure_breaks_runs_as_often_as_there_are_attempts() {
+    for attempts in [1, 2, 3] {
+        let (_dir, mut runner) = runner(1);
+        runner.policy.max_attempts = attempts;
+        let kept = Kept::with(&[&[infra(0.1)]]);
+        assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Errors);
+        assert_eq!(kept.batches.borrow().len(), attempts as usize);
+    }
+}
+
+#[tokio::test]
+async fn only_what_broke_runs_again_and_the_attempts_are_counted_on() {
+    let (_dir, mut runner) = runner(2);
+    let done = Outcome::Submitted(0.1);
+    let kept = Kept::with(&[std::slice::from_ref(&done), &[infra(0.1), done.clone()]]);
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Complete);
+    let batches = kept.batches.borrow();
+    let ran: Vec<_> = batches
+        .iter()
+        .map(|it| (it.attempt, it.pairs.clone()))
+        .collect();
+    assert_eq!(ran, [(1, vec![pair(1), pair(2)]), (2, vec![pair(2)])]);
+    assert!(batches.iter().all(|batch| batch.plan == [pair(1), pair(2)]));
+}
+
+#[tokio::test]
+async fn an_attempt_knows_whose_sandbox_ended_before() {
+    let (_dir, mut runner) = runner(2);
+    let ended = Outcome::Error(harness_error(&RuleId::SANDBOX_ENDED, "it is gone"), 0.1);
+    let done = Outcome::Submitted(0.1);
+    let kept = Kept::with(&[&[ended, done.clone()], &[infra(0.1), done]]);
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Complete);
+    let batches = kept.batches.borrow();
+    let before: Vec<_> = batches.iter().map(|it| it.ended_before.clone()).collect();
+    assert_eq!(before, [vec![], vec![pair(1)]]);
+}
+
+#[tokio::test]
+async fn a_budget_that_is_spent_to_the_cent_begins_nothing() {
+    for (budget, end, attempts) in [(0.5, RunEnd::Budget, 1), (0.75, RunEnd::Complete, 2)] {
+        let (_dir, mut runner) = runner(1);
+        runner.policy.budget = Some((budget, 0.25));
+        let kept = Kept::with(&[&[infra(0.25), Outcome::Submitted(0.125)]]);
+        assert_eq!(runner.run(&kept).await.unwrap(), end);
+        assert_eq!(kept.batches.borrow().len(), attempts);
+    }
+    // What other runs have spent counts before anything ran.
+    let (_dir, mut runner) = runner(1);
+    runner.policy.budget = Some((0.5, 0.5));
+    let kept = Kept::default();
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Budget);
+    assert!(kept.batches.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn after_an_interrupt_no_attempt_begins() {
+    let (_dir, mut runner) = runner(1);
+    runner.interrupt = Interrupt::after(Stop::Gently);
+    let kept = Kept::default();
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Interrupted);
+    assert!(kept.batches.borrow().is_empty());
+}
+
+fn broke(tail: &[&str]) -> AttemptEnd {
+    AttemptEnd::Broke {
+        status: "exit code 1".to_owned(),
+        tail: tail.iter().map(ToString::to_string).collect(),
+        log: PathBuf::from("attempt-1.log"),
+    }
+}
+
+/// Whether the run ends after an attempt that ended so and left so many results.
+fn after(end: &AttemptEnd, new_results: usize) -> Option<RunEnd> {
+    let (_dir, runner) = runner(1);
+    let mut running = Running::begin(&runner, 1, &runner.pairs);
+    running.new_results = new_results;
+    runner.after(end, &running, 1, false)
+}
+
+#[test]
+fn an_attempt_that_left_results_is_followed_by_another_however_it_ended() {
+    for end in [AttemptEnd::Done, broke(&[]), AttemptEnd::Stalled] {
+        assert_eq!(after(&end, 1), None, "{end:?}");
+    }
+}
+
+#[test]
+fn an_attempt_that_left_nothing_ends_the_run_with_what_was_printed() {
+    for (end, says) in [
+        (
+            broke(&["Traceback", "KeyError"]),
+            "exit code 1 and no result in attempt 1; its last lines:\n  Traceback\n  KeyError",
+        ),
+        (AttemptEnd::Done, "without a single result in attempt 1"),
+    ] {
+        let Some(RunEnd::World(why)) = after(&end, 0) else {
+            panic!("{end:?}");
+        };
+        assert!(why.contains(says), "{why}");
+    }
+    // One that was ended by us says nothing of the engine.
+    assert_eq!(after(&AttemptEnd::Stalled, 0), None);
+}
+
+#[test]
+fn a_daemon_that_is_gone_and_a_full_disk_end_the_run_whatever_came_before() {
+    let full = broke(&["OSError: [Errno 28] No space left on device"]);
+    let gone = AttemptEnd::DaemonGone("refused".to_owned());
+    for (end, says) in [(full, "the disk is full"), (gone, "went away: refused")] {
+        let Some(RunEnd::World(why)) = after(&end, 5) else {
+            panic!("{end:?}");
+        };
+        assert!(why.contains(says), "{why}");
+    }
+}
+
+#[test]
+fn a_row_of_limits_ends_the_run_only_in_the_last_attempt() {
+    let (_dir, runner) = runner(1);
+    for (passes, is_last, ends) in [
+        (true, false, false),
+        (true, true, true),
+        (false, false, true),
+    ] {
+        let mut running = Running::begin(&runner, 1, &runner.pairs);
+        running.new_results = 3;
+        running.trip = Some(Trip {
+            error: "rate_limit".to_owned(),
+            text: "slow down".to_owned(),
+            trials: 3,
+            passes,
+        });
+        let end = runner.after(&AttemptEnd::Stopped, &running, 1, is_last);
+        assert_eq!(end.is_some(), ends, "{passes} {is_last}");
+    }
+}
