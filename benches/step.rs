@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use regatta::sandbox::docker::{Docker, Endpoint, Place};
+use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
-use regatta::sandbox::{Backend, Command, Limits, Repository, Sandbox, Spec};
+use regatta::sandbox::{Backend, Command, Repository, Sandbox, SandboxLimits, Spec};
 
 const STEPS: u32 = 300;
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -31,9 +31,9 @@ fn main() {
     };
     let mut backends = vec![Backend::Namespace(host())];
     if std::env::args().any(|arg| arg == "docker") {
-        let endpoint = Endpoint::from_environment().expect("an endpoint");
+        let endpoint = DockerEndpoint::from_environment().expect("an endpoint");
         let docker = Docker::at(endpoint.clone()).expect("a client");
-        let place = Place::new(docker, endpoint, Arc::clone(&tools));
+        let place = DockerPlace::new(docker, endpoint, Arc::clone(&tools));
         backends.push(Backend::Docker(Arc::new(place)));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,7 +57,7 @@ async fn measure(backend: &Backend) {
         env: IndexMap::new(),
         messaging: false,
         git: false,
-        limits: Arc::new(Limits {
+        limits: Arc::new(SandboxLimits {
             memory_bytes: None,
             cpus: None,
             pids: 512,

@@ -21,18 +21,18 @@ static DATASET: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/dataset");
 
 /// What goes wrong in the demo, on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Faults {
+pub struct DemoFaults {
     /// The pair whose first call to the model is answered "too many requests", once.
-    pub rate_limited: Option<Place>,
+    pub rate_limited: Option<FaultPlace>,
     /// The pair whose first agent goes on polishing until its steps are used up.
-    pub restless: Option<Place>,
+    pub restless: Option<FaultPlace>,
     /// The pair whose sandbox dies in the first attempt.
-    pub sandbox_dies: Option<Place>,
+    pub sandbox_dies: Option<FaultPlace>,
 }
 
 /// The pair and the setting in which something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Place {
+pub struct FaultPlace {
     /// The task as `<repo>/<id>`, e.g. `ferry_task/1`.
     pub task: String,
     /// The features of the pair.
@@ -41,7 +41,7 @@ pub struct Place {
     pub setting: Setting,
 }
 
-impl Place {
+impl FaultPlace {
     /// The task's directory below the dataset.
     #[must_use]
     pub fn task_dir(&self) -> String {
@@ -63,10 +63,10 @@ impl Place {
 }
 
 /// What goes wrong in a dataset's scripted run: its `script.toml`; nothing where there is none.
-pub fn faults(dataset: &Path) -> Result<Faults> {
+pub fn faults(dataset: &Path) -> Result<DemoFaults> {
     let path = dataset.join("script.toml");
     if !path.exists() {
-        return Ok(Faults::default());
+        return Ok(DemoFaults::default());
     }
     let text = files::read_text(&path)?;
     toml::from_str(&text)

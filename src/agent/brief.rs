@@ -10,7 +10,7 @@ use super::config::AgentConfig;
 use super::end::Status;
 use super::git::Team;
 use super::mailbox::Mailbox;
-use super::transcript::Told;
+use super::transcript::OnLogged;
 use crate::bench::Spending;
 use crate::model::client::Client;
 use crate::model::tape::Tape;
@@ -51,16 +51,16 @@ pub struct Agent {
     /// Told all that it has spent so far, after each call that was answered or may be billed.
     pub on_spent: Arc<OnSpent>,
     /// Told each entry of its trajectory as it comes.
-    pub on_log: Told,
+    pub on_log: OnLogged,
     /// Told what the endpoint refused of earlier replies, so that it is sent no more.
     pub on_left_out: Arc<OnLeftOut>,
     /// Ends its sandbox: a fault, injected to show what becomes of it.
-    pub death: Option<Death>,
+    pub death: Option<InjectedDeath>,
 }
 
 /// When an injected fault ends an agent's sandbox.
 #[derive(Debug)]
-pub struct Death {
+pub struct InjectedDeath {
     /// After this many of its commands.
     pub after: u64,
     /// How many of the pair's agents are at work. It waits for the others to end: a peer that is lost

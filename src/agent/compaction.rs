@@ -24,7 +24,7 @@ const OF_A_SUMMARY: [RuleId; 5] = [
 const KEPT: usize = 2;
 
 /// What is about to be shortened.
-pub struct Plan {
+pub struct CompactionPlan {
     /// Where the recent turns begin.
     recent: usize,
 }
@@ -32,7 +32,12 @@ pub struct Plan {
 impl Compaction {
     /// Whether a conversation is to be shortened, when its last prompt had so many tokens.
     #[must_use]
-    pub fn plan(&self, history: &[Message], tokens: u64, window: Option<u64>) -> Option<Plan> {
+    pub fn plan(
+        &self,
+        history: &[Message],
+        tokens: u64,
+        window: Option<u64>,
+    ) -> Option<CompactionPlan> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -55,7 +60,7 @@ impl Compaction {
         }
         let recent = replies.len().checked_sub(self.keep_recent_turns)?;
         let recent = replies.get(recent).copied().unwrap_or(history.len());
-        (recent > KEPT).then_some(Plan { recent })
+        (recent > KEPT).then_some(CompactionPlan { recent })
     }
 }
 
@@ -85,7 +90,12 @@ impl Due {
 
     /// How the conversation is to be shortened before the step after so many, if it is. A summary that
     /// could not be used is not asked for again at once: each is paid for.
-    pub fn plan(&self, compaction: &Compaction, history: &[Message], steps: u64) -> Option<Plan> {
+    pub fn plan(
+        &self,
+        compaction: &Compaction,
+        history: &[Message],
+        steps: u64,
+    ) -> Option<CompactionPlan> {
         let since = self.unusable_at.map(|at| steps.saturating_sub(at));
         let is_too_early = since.is_some_and(|since| since < TURNS_BETWEEN as u64);
         if is_too_early && !self.asks_again_at_once {
@@ -117,7 +127,7 @@ impl Due {
     }
 }
 
-impl Plan {
+impl CompactionPlan {
     /// The question to the model: the transcript as data, so that it doesn't go on with it.
     pub fn question(&self, prompt: &str, history: &[Message]) -> Vec<Message> {
         let mut transcript = String::new();
@@ -191,7 +201,7 @@ mod tests {
         assert_eq!(texts[2..], ["a5", "t5", "a6", "t6"]);
         assert_eq!(short[2].extras["reasoning"], 5);
         // The next summary takes the place of this one.
-        let again = Plan { recent: 4 }.shortened("T", "more", &short);
+        let again = CompactionPlan { recent: 4 }.shortened("T", "more", &short);
         let texts: Vec<_> = again.iter().map(|it| it.content.as_str()).collect();
         assert!(!texts[1].contains("sum\n") && texts[1].ends_with("more"));
         assert_eq!(texts[2..], ["a6", "t6"]);

@@ -11,7 +11,7 @@ use super::git::Remote;
 use super::post::Desk;
 use crate::guest::call::{GIT_FETCH, GIT_PUSH, SEND_MESSAGE};
 use crate::model::tape::Tape;
-use crate::sandbox::{Answer, Call, Callee};
+use crate::sandbox::{Call, CallAnswer, Callee};
 
 /// What an agent shares with its peer, where it does.
 pub struct Desks {
@@ -53,7 +53,7 @@ impl Desks {
 }
 
 impl Callee for Desks {
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
         Box::pin(async move {
             match (call.program.as_str(), &self.desk, &self.remote) {
                 (SEND_MESSAGE, Some(desk), _) => desk.call(call).await,
@@ -63,7 +63,7 @@ impl Callee for Desks {
                         .fetch(call.args.first().map_or("", String::as_str))
                         .await
                 }
-                _ => Answer::text(127, format!("{}: there is no such call\n", call.program)),
+                _ => CallAnswer::text(127, format!("{}: there is no such call\n", call.program)),
             }
         })
     }

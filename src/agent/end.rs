@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::Failure;
 use crate::bench::{RuleId, Usage};
-use crate::model::tape::Ended;
+use crate::model::tape::RecordedEnd;
 use crate::store::result;
 
 /// How a recording names the end of an agent whose time was up.
@@ -85,18 +85,18 @@ impl Status {
     }
 
     /// As a recording has it; one of an agent that is stopped with its run has no end.
-    pub(super) fn recorded(&self) -> Option<Ended> {
-        let failed = |rule: &RuleId, error: &str| Ended::Failed {
+    pub(super) fn recorded(&self) -> Option<RecordedEnd> {
+        let failed = |rule: &RuleId, error: &str| RecordedEnd::Failed {
             rule: rule.clone(),
             error: error.to_owned(),
         };
         Some(match self {
             Self::Aborted => return None,
-            Self::Failed(failure) if failure.rule == RuleId::PEER_LOST => Ended::Halted,
+            Self::Failed(failure) if failure.rule == RuleId::PEER_LOST => RecordedEnd::Halted,
             Self::Failed(Failure { rule, text, .. }) => failed(rule, text),
             Self::SandboxEnded(how) => failed(&OWN_END, how),
             Self::TimeLimit => failed(&TIME_LIMIT, "the time was up"),
-            Self::Submitted | Self::StepLimit | Self::CostLimit => Ended::Itself,
+            Self::Submitted | Self::StepLimit | Self::CostLimit => RecordedEnd::Itself,
         })
     }
 }
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn a_replay_ends_as_the_recording_did() {
         for status in [Status::TimeLimit, Status::SandboxEnded("how".to_owned())] {
-            let Some(Ended::Failed { rule, error }) = status.recorded() else {
+            let Some(RecordedEnd::Failed { rule, error }) = status.recorded() else {
                 panic!("{status:?}");
             };
             assert_eq!(Status::of(Failure::new(rule, error), false), status);
         }
         let lost = Status::Failed(Failure::new(RuleId::PEER_LOST, "it died"));
-        assert_eq!(lost.recorded(), Some(Ended::Halted));
-        assert_eq!(Status::StepLimit.recorded(), Some(Ended::Itself));
+        assert_eq!(lost.recorded(), Some(RecordedEnd::Halted));
+        assert_eq!(Status::StepLimit.recorded(), Some(RecordedEnd::Itself));
         assert_eq!(Status::Aborted.recorded(), None);
     }
 }

@@ -15,7 +15,7 @@ use super::Failure;
 use crate::guest::call::{GIT_FETCH, GIT_PUSH};
 use crate::model::chat::ChatError;
 use crate::model::tape::Tape;
-use crate::sandbox::{Answer, CommandEnd, Sandbox, SandboxError};
+use crate::sandbox::{CallAnswer, CommandEnd, Sandbox, SandboxError};
 
 /// The longest that setting the remote up may take.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -103,22 +103,22 @@ impl Team {
 impl Remote {
     /// Takes in what the agent pushed.
     #[must_use]
-    pub fn push(&self, bundle: Vec<u8>) -> Answer {
+    pub fn push(&self, bundle: Vec<u8>) -> CallAnswer {
         match self.team.push(&self.id, bundle) {
-            Ok(()) => Answer::text(0, ""),
-            Err(why) => Answer::text(1, format!("{why}\n")),
+            Ok(()) => CallAnswer::text(0, ""),
+            Err(why) => CallAnswer::text(1, format!("{why}\n")),
         }
     }
 
     /// Hands out what another has pushed.
-    pub async fn fetch(&self, agent: &str) -> Answer {
+    pub async fn fetch(&self, agent: &str) -> CallAnswer {
         match self.latest(agent).await {
-            Ok(Some(bundle)) => Answer {
+            Ok(Some(bundle)) => CallAnswer {
                 code: 0,
                 bytes: bundle.to_vec(),
             },
-            Ok(None) => Answer::text(NOTHING, ""),
-            Err(error) => Answer::text(1, format!("{error}\n")),
+            Ok(None) => CallAnswer::text(NOTHING, ""),
+            Err(error) => CallAnswer::text(1, format!("{error}\n")),
         }
     }
 

@@ -20,7 +20,7 @@ mod turn;
 mod workplace;
 
 pub use action::bash_tool;
-pub use brief::{Agent, Death, Halt, OnLeftOut, OnSandbox, OnSpent, Times};
+pub use brief::{Agent, Halt, InjectedDeath, OnLeftOut, OnSandbox, OnSpent, Times};
 pub use config::AgentConfig;
 pub use end::{AgentEnd, Status};
 pub use failure::Failure;

@@ -11,7 +11,7 @@ use super::Failure;
 use super::mailbox::{Departure, Letter, Mailbox, Waited};
 use crate::model::chat::ChatError;
 use crate::model::tape::Tape;
-use crate::sandbox::{Answer, Call};
+use crate::sandbox::{Call, CallAnswer};
 
 /// How long `--wait` waits, as upstream's does.
 const WAIT: Duration = Duration::from_mins(1);
@@ -54,18 +54,18 @@ struct Parsed {
 
 impl Desk {
     /// Answers a call of `send_message`.
-    pub async fn call(&self, call: Call) -> Answer {
+    pub async fn call(&self, call: Call) -> CallAnswer {
         let parsed = match self.parse(call) {
             Ok(parsed) => parsed,
             Err(why) => {
                 let text =
                     format!("send_message: {why}, so nothing was sent. Use one of:\n{FORMS}");
-                return Answer::text(1, text);
+                return CallAnswer::text(1, text);
             }
         };
         match self.send(&parsed).await {
             Ok(answer) => answer,
-            Err(error) => Answer::text(1, format!("send_message: not sent: {error}\n")),
+            Err(error) => CallAnswer::text(1, format!("send_message: not sent: {error}\n")),
         }
     }
 
@@ -124,7 +124,7 @@ impl Desk {
         })
     }
 
-    async fn send(&self, parsed: &Parsed) -> Result<Answer, ChatError> {
+    async fn send(&self, parsed: &Parsed) -> Result<CallAnswer, ChatError> {
         let Parsed { wait, to, text } = parsed;
         let replayed: Option<Outcome> = self.tape.lock().await.replayed("send_message").await?;
         let (outcome, letters) = match replayed {
@@ -168,7 +168,7 @@ impl Desk {
         Vec::new()
     }
 
-    fn answer(&self, outcome: &Outcome, letters: &[Letter], to: &str) -> Answer {
+    fn answer(&self, outcome: &Outcome, letters: &[Letter], to: &str) -> CallAnswer {
         let mut text = format!("Message sent to {to}\n");
         let mut code = 0;
         match outcome {
@@ -192,7 +192,7 @@ impl Desk {
                 code = 1;
             }
         }
-        Answer::text(code, text)
+        CallAnswer::text(code, text)
     }
 
     /// How a peer ended, and where its work is.
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
     use crate::guest::call::SEND_MESSAGE;
 
-    fn said(answer: &Answer) -> String {
+    fn said(answer: &CallAnswer) -> String {
         String::from_utf8_lossy(&answer.bytes).into_owned()
     }
 
@@ -307,7 +307,7 @@ mod tests {
         }
     }
 
-    fn answer(desk: &Desk, args: &[&str], body: &str) -> Answer {
+    fn answer(desk: &Desk, args: &[&str], body: &str) -> CallAnswer {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::compaction::Plan;
+use super::compaction::CompactionPlan;
 use super::mailbox::now;
 use super::observation::Observation;
 use crate::model::chat::{Message, Reply, Role, ToolCall};
 use crate::model::ids::Ids;
 
 /// Told each entry of a log as it comes.
-pub type Told = Arc<dyn Fn(&Value) + Send + Sync>;
+pub type OnLogged = Arc<dyn Fn(&Value) + Send + Sync>;
 
 /// What stands in the place of a reply that has no text and no call that could be used.
 const NO_REPLY: &str = "(no usable reply)";
@@ -30,7 +30,7 @@ pub struct Transcript {
     pub history: Vec<Message>,
     /// Everything, in upstream's form.
     log: Vec<Value>,
-    told: Told,
+    told: OnLogged,
     /// Those of all calls, also of those that were shortened away; `None` where they stay as they
     /// come.
     ids: Option<Ids>,
@@ -38,7 +38,7 @@ pub struct Transcript {
 
 impl Transcript {
     /// One in which nothing was said yet.
-    pub fn new(told: Told, ids: Option<Ids>) -> Self {
+    pub fn new(told: OnLogged, ids: Option<Ids>) -> Self {
         Self {
             task: String::new(),
             history: Vec::new(),
@@ -94,7 +94,7 @@ impl Transcript {
     }
 
     /// Puts a summary in the place of all but the task and the recent turns.
-    pub fn shorten(&mut self, plan: &Plan, summary: &str) {
+    pub fn shorten(&mut self, plan: &CompactionPlan, summary: &str) {
         self.history = plan.shortened(&self.task, summary, &self.history);
     }
 

@@ -13,7 +13,7 @@ use super::action::{Action, bash_tool};
 use super::brief::{Agent, Halt};
 use super::calls::{Calls, unread};
 use super::clock::Clock;
-use super::compaction::{Due, Plan};
+use super::compaction::{CompactionPlan, Due};
 use super::config::{AgentConfig, Protocol};
 use super::desks::Desks;
 use super::end::{AgentEnd, Status};
@@ -175,7 +175,7 @@ impl Turn {
 
     /// Asks for a summary, and puts it in the place of what it sums up. Where there is none that can
     /// be used, the conversation stays as it is. `false` when the time is up.
-    async fn summarise(&mut self, plan: &Plan) -> Result<bool, Failure> {
+    async fn summarise(&mut self, plan: &CompactionPlan) -> Result<bool, Failure> {
         let question = plan.question(&self.config.compaction.prompt, &self.transcript.history);
         let (reply, fault) = match self.calls.call(&mut self.clock, &question, &[]).await {
             Ok(None) => return Ok(false),

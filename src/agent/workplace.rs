@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::Failure;
-use super::brief::{Death, OnSandbox};
+use super::brief::{InjectedDeath, OnSandbox};
 use super::clock::Clock;
 use super::config::Submission;
 use super::desks::Desks;
@@ -37,7 +37,7 @@ pub struct Fittings {
     /// Told the sandbox's name.
     pub on_sandbox: Arc<OnSandbox>,
     /// Ends the sandbox.
-    pub death: Option<Death>,
+    pub death: Option<InjectedDeath>,
 }
 
 enum State {

@@ -7,7 +7,7 @@ use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
-use crate::engine::Options;
+use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::setup;
 use crate::json;
@@ -140,7 +140,7 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
 }
 
 /// What a run with these flags would be, in one line.
-fn in_force(options: &Options) -> String {
+fn in_force(options: &EngineOptions) -> String {
     format!(
         "{}, agent {}, backend {}, {} at a time, model {} at {}",
         options.engine(),

@@ -10,12 +10,12 @@ use crate::text::plural;
 
 /// How many features were found to be what.
 #[derive(Default)]
-pub struct Counts {
+pub struct GradeCounts {
     ungradeable: usize,
     unknown: usize,
 }
 
-impl Counts {
+impl GradeCounts {
     /// Counts a feature; gives the line on one that is as it should be.
     pub fn take_in(&mut self, graded: &Graded, bar: &mut Bar) -> Option<String> {
         let line = match graded.grade {

@@ -11,7 +11,7 @@ use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::guest;
 use crate::guest::call::Door;
-use crate::model::script::Script;
+use crate::model::script::ModelScript;
 
 /// Become a child that dies with its parent
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ pub struct PlanArgs {
 }
 
 pub fn serve_guest(args: GuestArgs) -> Result<u8> {
-    let options = guest::Options {
+    let options = guest::GuestOptions {
         socket: args.socket,
         pids: args.pids as usize,
         memory: args.memory,
@@ -98,7 +98,7 @@ pub struct ModelArgs {
 
 pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
     let script =
-        Script::for_dataset(&args.dataset, args.fault_file.clone())?.with_steps(args.steps);
+        ModelScript::for_dataset(&args.dataset, args.fault_file.clone())?.with_steps(args.steps);
     let failed = |error| Error::world(format!("cannot listen on port {}: {error}", args.port));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::gold::Counts;
+use super::gold::GradeCounts;
 use super::progress::View;
 use super::tally::Tally;
 use super::ui::{Ui, warning};
@@ -26,7 +26,7 @@ async fn show(ui: Ui, mut told: UnboundedReceiver<News>) {
         view: View::new(ui.clone()),
         ui,
         tally: Tally::default(),
-        grades: Counts::default(),
+        grades: GradeCounts::default(),
     };
     while let Some(news) = told.recv().await {
         shown.take_in(news);
@@ -39,7 +39,7 @@ struct Shown {
     ui: Ui,
     view: View,
     tally: Tally,
-    grades: Counts,
+    grades: GradeCounts,
 }
 
 impl Shown {

@@ -51,7 +51,7 @@ pub struct RunSelection {
 
 /// Runs that were found, with what it takes to judge them.
 #[derive(Debug)]
-pub struct Reading {
+pub struct SelectedRuns {
     pub config: Config,
     pub rules: Rules,
     pub prices: PriceTable,
@@ -60,7 +60,7 @@ pub struct Reading {
     pub misnamed: Vec<String>,
 }
 
-impl Reading {
+impl SelectedRuns {
     /// Says which directories are not read for their names.
     pub fn say_misnamed(&self, ui: &Ui) {
         for name in &self.misnamed {
@@ -75,7 +75,7 @@ impl Reading {
 
 impl RunSelection {
     /// Finds the runs and reads rules and prices.
-    pub fn open(&self) -> Result<Reading> {
+    pub fn open(&self) -> Result<SelectedRuns> {
         self.read(self.layers()?.config()?)
     }
 
@@ -87,8 +87,8 @@ impl RunSelection {
     }
 
     /// Finds the runs for a configuration.
-    pub fn read(&self, config: Config) -> Result<Reading> {
-        Ok(Reading {
+    pub fn read(&self, config: Config) -> Result<SelectedRuns> {
+        Ok(SelectedRuns {
             rules: rules(&config)?,
             prices: prices(&config)?.0,
             runs: log_tree(&config).select(&self.runs)?,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::options::{ConfigSource, Places, Reading};
+use super::options::{ConfigSource, Places, SelectedRuns};
 use super::ui::Ui;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
@@ -14,10 +14,10 @@ use crate::experiment::setup;
 use crate::hint;
 use crate::model::price::{PriceTable, Total, cost_of};
 use crate::report::setting::setting_of_run;
-use crate::runner::forced::Worth;
-use crate::runner::restore::Choice;
+use crate::runner::forced::ForcedWorth;
+use crate::runner::restore::Restoring;
 use crate::runner::{record, restore};
-use crate::store::aside::{self, Kept};
+use crate::store::aside::{self, KeptTrial};
 use crate::store::events::History;
 use crate::store::lock::RunLock;
 use crate::store::restore::{Wanted, bring_back, finish};
@@ -58,11 +58,11 @@ pub struct RestoreArgs {
 struct Found {
     tree: Tree,
     pair: Pair,
-    kept: Vec<Kept>,
+    kept: Vec<KeptTrial>,
 }
 
 /// What comes back, and what is known of it.
-type Chosen = (Wanted, Kept);
+type Chosen = (Wanted, KeptTrial);
 
 /// What is done.
 #[derive(Default)]
@@ -130,11 +130,11 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
 }
 
 /// The run, with what it takes to judge it.
-fn reading(args: &RestoreArgs) -> Result<Reading> {
+fn reading(args: &RestoreArgs) -> Result<SelectedRuns> {
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
     let config = layers.config()?;
-    Ok(Reading {
+    Ok(SelectedRuns {
         rules: setup::rules(&config)?,
         prices: setup::prices(&config)?.0,
         runs: setup::log_tree(&config).select(std::slice::from_ref(&args.run))?,
@@ -188,14 +188,14 @@ fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Choices> 
         let one = if let Some(id) = &args.trial {
             kept.iter()
                 .find(|one| one.record.trial == *id || one.name == *id)
-                .map_or(Choice::Nothing, Choice::Back)
+                .map_or(Restoring::Nothing, Restoring::Back)
         } else {
             let standing = result::trial(&run.pair(*tree, pair).result());
             restore::choose_under(&pass, kept, pair, standing.as_deref(), &ledger)
         };
         match one {
-            Choice::Stays => chosen.stay.push(pair.clone()),
-            Choice::Back(one) => chosen.back.push((
+            Restoring::Stays => chosen.stay.push(pair.clone()),
+            Restoring::Back(one) => chosen.back.push((
                 Wanted {
                     pair: pair.clone(),
                     tree: *tree,
@@ -203,8 +203,8 @@ fn choose(run: &RunDir, args: &RestoreArgs, found: &[Found]) -> Result<Choices> 
                 },
                 one.clone(),
             )),
-            Choice::Nothing if args.pairs.is_empty() => {}
-            Choice::Nothing => return Err(nothing(run, args, pair, kept)),
+            Restoring::Nothing if args.pairs.is_empty() => {}
+            Restoring::Nothing => return Err(nothing(run, args, pair, kept)),
         }
     }
     if chosen.back.is_empty() && chosen.stay.is_empty() {
@@ -225,7 +225,7 @@ fn listing(run: &RunDir) -> String {
     hint::command(&format!("restore {} --list", run.name()))
 }
 
-fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[Kept]) -> Error {
+fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[KeptTrial]) -> Error {
     let ids: Vec<&str> = kept.iter().map(|one| one.record.trial.as_str()).collect();
     let name = run.name();
     let text = match &args.trial {
@@ -243,7 +243,12 @@ fn nothing(run: &RunDir, args: &RestoreArgs, pair: &Pair, kept: &[Kept]) -> Erro
 }
 
 /// What stands where results come back.
-fn displaced(stand: &Stand, run: &RunDir, reading: &Reading, chosen: &[Chosen]) -> Vec<Surveyed> {
+fn displaced(
+    stand: &Stand,
+    run: &RunDir,
+    reading: &SelectedRuns,
+    chosen: &[Chosen],
+) -> Vec<Surveyed> {
     let survey = stand.books.survey(run, &reading.rules, &stand.prices);
     let one = |(wanted, _): &Chosen| survey.pair(wanted.tree, &wanted.pair);
     chosen.iter().map(one).collect()
@@ -321,7 +326,7 @@ fn told(run: &RunDir, chosen: &[Chosen], displaced: &[Surveyed], is_dry: bool) -
         run.name(),
         plural(chosen.len(), "result")
     );
-    let worth = Worth::of(displaced.iter());
+    let worth = ForcedWorth::of(displaced.iter());
     if worth.pairs > 0 {
         let _ = write!(text, "; {aside}: {worth}");
     }
@@ -336,8 +341,8 @@ fn list(run: &RunDir, found: &[Found], prices: &PriceTable) -> Result<String> {
     for Found { tree, pair, kept } in found.iter().filter(|one| !one.kept.is_empty()) {
         let now = result::trial(&run.pair(*tree, pair).result());
         let chosen = match restore::choose_under(&pass, kept, pair, now.as_deref(), &ledger) {
-            Choice::Back(one) => Some(&one.name),
-            Choice::Stays | Choice::Nothing => None,
+            Restoring::Back(one) => Some(&one.name),
+            Restoring::Stays | Restoring::Nothing => None,
         };
         let now = now.map_or_else(
             || "no result stands".to_owned(),

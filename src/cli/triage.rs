@@ -16,7 +16,7 @@ use crate::store::lock::RunLock;
 use crate::store::{Ledger, RunDir};
 use crate::survey::{Judged, Stand, Standing, Surveyed};
 use crate::text::{NAME, ends_in_one_line, one_line, plural};
-use crate::triage::{Finding, Rules, Told};
+use crate::triage::{Finding, Rules, ToldError};
 
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
@@ -184,7 +184,7 @@ fn explain_none(pair: &Pair, standing: &Standing, ledger: &Ledger) -> String {
 }
 
 /// A text that stands for a pair without a result or without a verdict.
-fn say(told: Option<&Told>) -> String {
+fn say(told: Option<&ToldError>) -> String {
     let Some(told) = told else {
         return String::new();
     };

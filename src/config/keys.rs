@@ -15,31 +15,31 @@ use crate::secret::masked_url;
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
     /// What is run, by whom, and how much at a time.
-    pub experiment: Experiment,
+    pub experiment: ExperimentConfig,
     /// How often an unfinished pair is tried again, and after what time.
-    pub attempts: Attempts,
+    pub attempts: AttemptsConfig,
     /// When a trial, or all of them, are stopped.
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     /// When the world is called broken.
-    pub breaker: Breaker,
+    pub breaker: BreakerConfig,
     /// The upstream CLI, and the places that both engines share.
-    pub upstream: Upstream,
+    pub upstream: UpstreamConfig,
     /// What the native engine's agents, sandboxes and model calls may use.
-    pub native: Native,
+    pub native: NativeConfig,
     /// By which rules, where and how long suites run.
-    pub evaluation: Evaluation,
+    pub evaluation: EvaluationConfig,
     /// Prices of models that upstream has none for.
     #[serde(default)]
-    pub prices: Prices,
+    pub prices: PricesConfig,
     /// Triage rules of the user's, beside those that ship.
     #[serde(default)]
-    pub triage: Triage,
+    pub triage: TriageConfig,
 }
 
 /// `[experiment]`: what is run, by whom, and how much at a time.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Experiment {
+pub struct ExperimentConfig {
     pub agent: String,
     pub model: String,
     pub subset: String,
@@ -54,7 +54,7 @@ pub struct Experiment {
 /// `[attempts]`: how often an unfinished pair is tried again, and after what time.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Attempts {
+pub struct AttemptsConfig {
     pub max_attempts: u32,
     #[serde(deserialize_with = "duration")]
     pub backoff: Duration,
@@ -67,7 +67,7 @@ pub struct Attempts {
 /// `[limits]`: when a trial, or all of them, are stopped.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Limits {
+pub struct LimitsConfig {
     #[serde(deserialize_with = "duration")]
     pub task_timeout: Duration,
     #[serde(deserialize_with = "duration")]
@@ -81,14 +81,14 @@ pub struct Limits {
 /// `[breaker]`: when the world is called broken, so that nothing more is begun.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Breaker {
+pub struct BreakerConfig {
     pub breaker_trials: usize,
 }
 
 /// `[upstream]`: the `cooperbench` CLI, and the places that both engines share.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Upstream {
+pub struct UpstreamConfig {
     pub cooperbench_dir: PathBuf,
     pub cooperbench_bin: Option<PathBuf>,
     pub dataset_dir: Option<PathBuf>,
@@ -103,7 +103,7 @@ pub struct Upstream {
 /// `[native]`: what the native engine's agents, sandboxes and model calls may use.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Native {
+pub struct NativeConfig {
     #[serde(deserialize_with = "duration")]
     pub command_timeout: Duration,
     #[serde(deserialize_with = "duration")]
@@ -127,7 +127,7 @@ pub struct Native {
 /// `[evaluation]`: by which rules, where and how long suites run.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Evaluation {
+pub struct EvaluationConfig {
     pub rules: RuleSet,
     pub suite_backend: Option<BackendKind>,
     #[serde(deserialize_with = "duration")]
@@ -138,7 +138,7 @@ pub struct Evaluation {
 /// `[prices]`: the user's prices of models, which go before those that ship.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Prices {
+pub struct PricesConfig {
     pub price_file: Option<PathBuf>,
     #[serde(default)]
     pub models: BTreeMap<String, Price>,
@@ -147,7 +147,7 @@ pub struct Prices {
 /// `[triage]`: rules of the user's, beside those that ship or in their place.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "default-config.toml is the reference")]
-pub struct Triage {
+pub struct TriageConfig {
     pub rules_file: Option<PathBuf>,
 }
 

@@ -5,8 +5,8 @@ mod layers;
 mod words;
 
 pub use keys::{
-    Attempts, Breaker, Config, Evaluation, Experiment, Limits, Native, Prices, Triage, Upstream,
-    parse_duration,
+    AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig, LimitsConfig,
+    NativeConfig, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
 };
 
 pub use layers::{DEFAULT, FILE, Layers};

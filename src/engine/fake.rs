@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{AttemptEnd, Batch, Ended, Reporter, Stop};
+use super::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::error::Result;
@@ -17,9 +17,9 @@ use crate::store::scan::POLL;
 
 /// What becomes of each pair, attempt by attempt.
 #[derive(Debug, Default)]
-pub struct Fake {
+pub struct FakeEngine {
     /// A pair's outcomes in order; the last one repeats. A pair without any submits.
-    pub outcomes: HashMap<String, Vec<Outcome>>,
+    pub outcomes: HashMap<String, Vec<FakeOutcome>>,
     /// What the agents of a pair submit, one patch each in their order, where they submit. Without
     /// any no patch is written.
     pub patches: HashMap<String, Vec<Vec<u8>>>,
@@ -35,7 +35,7 @@ pub struct Fake {
 
 /// What becomes of one trial.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum FakeOutcome {
     /// The agents submit; it costs this much.
     Submitted(f64),
     /// The first agent ends in this error; it costs this much.
@@ -44,14 +44,14 @@ pub enum Outcome {
     Nothing,
 }
 
-impl Fake {
+impl FakeEngine {
     /// Runs one attempt.
     pub async fn attempt(
         &self,
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         let mut names = Vec::new();
         let mut stopped = false;
         for pair in &batch.pairs {
@@ -79,14 +79,14 @@ impl Fake {
         ran.push(names);
         if stopped {
             let killed_at = None;
-            return Ok(Ended {
+            return Ok(EndedAttempt {
                 how: AttemptEnd::Stopped,
                 killed_at,
             });
         }
         let how = self.ends.get(ran.len() - 1).cloned();
         let how = how.unwrap_or(AttemptEnd::Done);
-        Ok(Ended {
+        Ok(EndedAttempt {
             killed_at: self.killed_at.filter(|_| how != AttemptEnd::Done),
             how,
         })
@@ -102,13 +102,13 @@ impl Fake {
             ran.iter().flatten().filter(|other| **other == name).count()
         };
         let outcome = match self.outcomes.get(&name).map(Vec::as_slice) {
-            None | Some([]) => Outcome::Submitted(0.5),
+            None | Some([]) => FakeOutcome::Submitted(0.5),
             Some(outcomes) => outcomes[before.min(outcomes.len() - 1)].clone(),
         };
         let (status, error, cost) = match outcome {
-            Outcome::Nothing => return Ok(()),
-            Outcome::Submitted(cost) => ("Submitted", Value::Null, cost),
-            Outcome::Error(text, cost) => ("Error", Value::String(text), cost),
+            FakeOutcome::Nothing => return Ok(()),
+            FakeOutcome::Submitted(cost) => ("Submitted", Value::Null, cost),
+            FakeOutcome::Error(text, cost) => ("Error", Value::String(text), cost),
         };
         let dir = batch.run.pair(batch.setting.tree(), pair);
         files::create_dir(dir.path())?;

@@ -27,19 +27,19 @@ pub enum Engine {
     /// Our own agents and sandboxes.
     Native(Box<native::Native>),
     /// A script, for the runner's own tests.
-    Fake(fake::Fake),
+    Fake(fake::FakeEngine),
 }
 
 /// The options of the engine that was chosen.
 #[derive(Clone, Debug)]
-pub enum Options {
+pub enum EngineOptions {
     /// Of the upstream CLI.
-    Upstream(Box<upstream::Options>),
+    Upstream(Box<upstream::UpstreamOptions>),
     /// Of our own engine.
-    Native(Box<native::Options>),
+    Native(Box<native::NativeOptions>),
 }
 
-impl Options {
+impl EngineOptions {
     /// The engine.
     #[must_use]
     pub const fn engine(&self) -> EngineKind {
@@ -106,7 +106,7 @@ pub struct Batch {
 
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedAttempt {
     /// How it ended.
     pub how: AttemptEnd,
     /// When the engine began to be ended by force; what was written after that is void.
@@ -159,7 +159,7 @@ impl Engine {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         match self {
             Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
             Self::Native(native) => native.attempt(batch, stop, report).await,

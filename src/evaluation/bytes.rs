@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::cache::Key;
 use super::judge::{Judge, Judgement};
-use super::patch::{Part, Prepared, Reading, parts};
+use super::patch::{Part, PatchReading, Prepared, parts};
 use super::venue::{Room, exit_code, text};
 use super::{Asking, Trouble};
 use crate::bench::{Pair, RuleId, TaskKey};
@@ -87,7 +87,7 @@ impl Judge {
         if !loses_bytes && patches.iter().zip(mended).all(same) {
             return Ok(None);
         }
-        let judged = self.verdict(pair, &patches, Reading::AsItIs, asking);
+        let judged = self.verdict(pair, &patches, PatchReading::AsItIs, asking);
         Ok(Some(Box::pin(judged).await?))
     }
 }

@@ -24,7 +24,7 @@ pub struct Census {
 /// What a feature's own patch brings along: tests in its sources are none of the hidden ones, and a
 /// submission does not have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
+pub struct OwnTests {
     words: HashSet<String>,
     tests: u64,
 }
@@ -89,7 +89,7 @@ impl Census {
     /// What ran here and not there, and by what that was compared; `own` is what only this one can
     /// have.
     #[must_use]
-    pub fn missing_in(&self, there: &Self, own: &Own) -> (Compared, Vec<String>) {
+    pub fn missing_in(&self, there: &Self, own: &OwnTests) -> (Compared, Vec<String>) {
         if !self.names.is_empty() && !there.names.is_empty() {
             let missing = self
                 .names
@@ -122,7 +122,7 @@ impl Census {
     }
 }
 
-impl Own {
+impl OwnTests {
     /// Of a feature's patch, and of the patch with its hidden tests.
     #[must_use]
     pub fn of(feature: &[u8], tests: &[u8]) -> Self {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn missing(gold: &str, here: &str) -> (Compared, Vec<String>) {
-        Census::of(gold).missing_in(&Census::of(here), &Own::default())
+        Census::of(gold).missing_in(&Census::of(here), &OwnTests::default())
     }
 
     fn check(gold: &str, here: &str, by: Compared, wanted: &[&str]) {
@@ -337,7 +337,7 @@ mod tests {
     /// Unit tests in the sources of a feature's patch are not hidden tests.
     #[test]
     fn what_the_features_patch_brings_along_is_not_missed() {
-        let own = Own::of(
+        let own = OwnTests::of(
             b"+++ b/src/lib.rs\n+    #[test]\n+    fn adds_one() {}\n+fn lends() {}\n",
             b"+++ b/tests/it.rs\n+#[test]\n+fn lends() {}\n",
         );

@@ -15,7 +15,7 @@ use super::merge::{self, Manner, Merge};
 use super::venue::{Room, exit_code, spec};
 use crate::error::Result;
 use crate::files;
-use crate::sandbox::{Backend, Limits, Source};
+use crate::sandbox::{Backend, SandboxLimits, Source};
 use crate::store::manifest;
 use crate::text::one_line;
 
@@ -31,7 +31,7 @@ const WHY_NOT: &str = "why-not";
 pub struct Clones {
     dir: PathBuf,
     backend: Backend,
-    limits: Arc<Limits>,
+    limits: Arc<SandboxLimits>,
     /// The images that were looked at.
     met: Mutex<HashSet<PathBuf>>,
     /// Whether this machine failed at it: a container can do what it cannot.
@@ -41,12 +41,12 @@ pub struct Clones {
 impl Clones {
     /// The clones in a directory, worked in on a backend of this machine.
     #[must_use]
-    pub fn new(dir: PathBuf, backend: Backend, limits: &Limits) -> Self {
+    pub fn new(dir: PathBuf, backend: Backend, limits: &SandboxLimits) -> Self {
         Self {
             dir,
             backend,
             // Nothing in there needs the network.
-            limits: Arc::new(Limits {
+            limits: Arc::new(SandboxLimits {
                 network: false,
                 ..limits.clone()
             }),

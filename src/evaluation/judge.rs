@@ -8,13 +8,13 @@ use super::cache::{Cache, Key};
 use super::clones::Clones;
 use super::merge::{self, Applied, Manner, Merge};
 use super::merging::{self, Merging};
-use super::patch::{Prepared, Reading};
-use super::suite::{self, Outcome, Seen, Suite};
+use super::patch::{PatchReading, Prepared};
+use super::suite::{self, Seen, Suite, SuiteOutcome};
 use super::venue::Room;
 use super::{RuleSet, Trouble, Venue};
 use crate::bench::{Pair, RuleId, TaskKey, World};
 use crate::files;
-use crate::store::eval::Worth;
+use crate::store::eval::PassWorth;
 
 /// The rule of an evaluation that only the dataset can be blamed for.
 pub const SUITE_BROKEN: RuleId = RuleId::SUITE_BROKEN;
@@ -55,7 +55,7 @@ pub struct Work {
     /// One agent's, for both features; or two agents', for one feature each.
     pub patches: Vec<Vec<u8>>,
     /// Whether the patches are mended as upstream does it, or taken byte for byte.
-    pub reading: Reading,
+    pub reading: PatchReading,
 }
 
 /// The verdict on a pair.
@@ -76,7 +76,7 @@ pub struct Judgement {
     pub by_bytes: Option<Result<Box<Judgement>, Trouble>>,
     /// What the features' passes are worth, where both pass; or what broke while that was looked
     /// at, which takes no verdict away.
-    pub worth: Option<Result<[Worth; 2], Trouble>>,
+    pub worth: Option<Result<[PassWorth; 2], Trouble>>,
 }
 
 impl Judgement {
@@ -115,8 +115,8 @@ impl Judge {
         let (mut patches, mut mended) = (Vec::new(), Vec::new());
         for patch in &raw {
             match work.reading {
-                Reading::Upstreams => patches.push(Prepared::of(patch, self.rules)),
-                Reading::AsItIs => {
+                PatchReading::Upstreams => patches.push(Prepared::of(patch, self.rules)),
+                PatchReading::AsItIs => {
                     let told = self.as_submitted(&pair.task, patch, asking).await?;
                     patches.push(told.patch);
                     mended.extend(told.mended);
@@ -129,7 +129,7 @@ impl Judge {
             let worth = self.worth(pair, &patches, work.reading, &judgement.suites, asking);
             judgement.worth = Some(Box::pin(worth).await);
         }
-        if work.reading == Reading::Upstreams {
+        if work.reading == PatchReading::Upstreams {
             let by_bytes = self.by_bytes(pair, &raw, &patches, &judgement, asking);
             judgement.by_bytes = Box::pin(by_bytes)
                 .await
@@ -144,7 +144,7 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
-        reading: Reading,
+        reading: PatchReading,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         match patches {
@@ -169,7 +169,7 @@ impl Judge {
         &self,
         pair: &Pair,
         [one, two]: [&Prepared; 2],
-        reading: Reading,
+        reading: PatchReading,
         asking: &Asking<'_>,
     ) -> Result<Judgement, Trouble> {
         let merged = self.merged(pair, [&one.bytes, &two.bytes], reading, asking);
@@ -178,7 +178,7 @@ impl Judge {
         let suites = match to_test {
             Some(patch) => {
                 merging.loses_bytes =
-                    reading == Reading::Upstreams && merging::lacks_contents(&patch);
+                    reading == PatchReading::Upstreams && merging::lacks_contents(&patch);
                 let prepared = Prepared {
                     bytes: patch,
                     dropped: Vec::new(),
@@ -235,7 +235,7 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: [&[u8]; 2],
-        reading: Reading,
+        reading: PatchReading,
         asking: &Asking<'_>,
     ) -> Result<Merge, Trouble> {
         let rules = self.rules;
@@ -246,7 +246,7 @@ impl Judge {
         for part in [rules.name().as_bytes(), patches[0], patches[1]] {
             key.add(part);
         }
-        key.add(&[u8::from(reading == Reading::AsItIs)]);
+        key.add(&[u8::from(reading == PatchReading::AsItIs)]);
         let clones = self.clones.as_ref().zip(ground.as_deref());
         let work = async {
             if let Some((clones, image)) = clones {
@@ -316,12 +316,15 @@ impl Judge {
         let mut suite = match self.seen(task, feature, Some(&patch.bytes), asking).await? {
             // What could not be loaded or put there may be the dataset's fault as well.
             Seen::Judged(suite)
-                if matches!(suite.outcome, Outcome::NotLoaded | Outcome::TestsNotApplied) =>
+                if matches!(
+                    suite.outcome,
+                    SuiteOutcome::NotLoaded | SuiteOutcome::TestsNotApplied
+                ) =>
             {
                 suite
             }
             Seen::Judged(mut suite) => {
-                if suite.outcome == Outcome::NotApplied {
+                if suite.outcome == SuiteOutcome::NotApplied {
                     if patch.bytes.is_empty() {
                         "the patch is empty".clone_into(&mut suite.reason);
                     } else if let Some(path) = patch.path_outside() {
@@ -336,7 +339,7 @@ impl Judge {
         let own = self.dataset_file(task, feature, "feature.patch")?;
         match self.seen(task, feature, Some(&own), asking).await? {
             Seen::Judged(control)
-                if matches!(control.outcome, Outcome::Passed | Outcome::Failed) =>
+                if matches!(control.outcome, SuiteOutcome::Passed | SuiteOutcome::Failed) =>
             {
                 suite
                     .reason

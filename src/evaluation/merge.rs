@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::patch::Reading;
+use super::patch::PatchReading;
 use super::venue::{Room, text};
 use super::{RuleSet, Trouble, conflict};
 use crate::bench::RuleId;
@@ -93,7 +93,7 @@ pub struct Manner {
     /// Whose rules say what becomes of conflicts, and of one patch that is there twice.
     pub rules: RuleSet,
     /// Whether the merged work is every byte of it.
-    pub reading: Reading,
+    pub reading: PatchReading,
 }
 
 impl Manner {
@@ -101,8 +101,8 @@ impl Manner {
     const fn difference(self) -> &'static str {
         match self.reading {
             // Of a file that is no text it says only that it differs: so does upstream.
-            Reading::Upstreams => "git diff",
-            Reading::AsItIs => {
+            PatchReading::Upstreams => "git diff",
+            PatchReading::AsItIs => {
                 "git diff --binary --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/"
             }
         }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::store::eval::EvalFile;
-use crate::store::moment::{Moment, Order};
+use crate::store::moment::{Moment, MomentOrder};
 use crate::store::{LedgerEntry, TrialRecord};
 
 /// Whether a verdict is of the trial whose result stands beside it.
@@ -18,26 +18,26 @@ pub enum OfTrial {
     No,
 }
 
-impl From<Order> for OfTrial {
-    fn from(order: Order) -> Self {
+impl From<MomentOrder> for OfTrial {
+    fn from(order: MomentOrder) -> Self {
         match order {
-            Order::Kept => Self::Yes,
-            Order::Unclear => Self::Unclear,
-            Order::Reversed => Self::No,
+            MomentOrder::Kept => Self::Yes,
+            MomentOrder::Unclear => Self::Unclear,
+            MomentOrder::Reversed => Self::No,
         }
     }
 }
 
 /// What can decide whose verdict an `eval.json` holds, the best first.
 #[derive(Debug)]
-pub struct Evidence<'a> {
+pub struct TrialEvidence<'a> {
     /// The result that stands, with its trial's id and its times.
     pub record: &'a TrialRecord,
     /// What the ledger knows of its trial.
     pub known: Option<&'a LedgerEntry>,
 }
 
-impl Evidence<'_> {
+impl TrialEvidence<'_> {
     /// Decides. `written` gives when result and verdict were written, by the file system; it is
     /// asked where nothing else tells, as a copy of a tree has other times: one told time is more.
     pub fn decide(

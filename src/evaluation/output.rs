@@ -7,14 +7,14 @@ use super::patterns::patterns;
 
 /// How many tests passed and failed, errors among the failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct TestCounts {
     /// Those that passed, as far as the framework's summary says.
     pub passed: u64,
     /// Those that failed or ended in an error.
     pub failed: u64,
 }
 
-impl Counts {
+impl TestCounts {
     /// Whether any test is known to have run.
     #[must_use]
     pub const fn any(self) -> bool {
@@ -77,17 +77,17 @@ patterns! {
 
 /// The counts as upstream reads them, quirks and all: these are what its `eval.json` holds.
 #[must_use]
-pub fn upstream_counts(output: &str) -> Counts {
+pub fn upstream_counts(output: &str) -> TestCounts {
     if let Some(found) = JEST.captures(output) {
         let number = |group| found.get(group).map_or(0, |it| digits(it.as_str()));
         let (failed, passed) = (number(1), number(2));
-        return Counts { passed, failed };
+        return TestCounts { passed, failed };
     }
     let first = |pattern: &Regex| {
         let found = pattern.captures(output);
         found.map_or(0, |found| digits(&found[1]))
     };
-    let counts = Counts {
+    let counts = TestCounts {
         passed: first(&PASSED),
         failed: first(&FAILED).saturating_add(first(&ERRORS)),
     };
@@ -97,11 +97,11 @@ pub fn upstream_counts(output: &str) -> Counts {
     let count = |pattern: &Regex| pattern.find_iter(output).count() as u64;
     let (passed, failed) = (count(&GO_PASS), count(&GO_FAIL));
     if passed + failed > 0 {
-        return Counts { passed, failed };
+        return TestCounts { passed, failed };
     }
     let (passed, failed) = (count(&GO_OK_PACKAGE), count(&GO_FAIL_PACKAGE));
     // (Its fifth, cargo's, never decides: the second has found those lines.)
-    Counts {
+    TestCounts {
         passed: if failed == 0 { passed } else { 0 },
         failed,
     }
@@ -125,8 +125,8 @@ fn digits(text: &str) -> u64 {
 /// The counts where upstream's reading is known to miss: cargo with several test binaries, of which
 /// it takes the first.
 #[must_use]
-pub fn cargo_counts(output: &str) -> Option<Counts> {
-    let mut total = None::<Counts>;
+pub fn cargo_counts(output: &str) -> Option<TestCounts> {
+    let mut total = None::<TestCounts>;
     for found in CARGO_RESULT.captures_iter(output) {
         let total = total.get_or_insert_default();
         total.passed = total.passed.saturating_add(digits(&found[1]));
@@ -207,12 +207,12 @@ mod tests {
         ] {
             assert_eq!(
                 upstream_counts(output),
-                Counts { passed, failed },
+                TestCounts { passed, failed },
                 "{output}"
             );
         }
         let two = "test result: ok. 0 passed; 0 failed; 0 ignored\n\ntest result: ok. 9 passed; 0 failed; x";
-        let counts = Counts {
+        let counts = TestCounts {
             passed: 9,
             failed: 0,
         };

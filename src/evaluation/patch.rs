@@ -10,7 +10,7 @@ use super::patterns::shipped;
 
 /// How a submission's bytes are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum PatchReading {
     /// As upstream reads it: line ends and quotes are mended first, and of files that are no text
     /// a merge leaves only that they differ.
     Upstreams,

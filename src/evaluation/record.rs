@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::merge::Applied;
 use super::merging::Merging;
-use super::suite::{Outcome, Suite};
+use super::suite::{Suite, SuiteOutcome};
 use super::{Judgement, RuleSet, Trouble, Verdict};
 use crate::bench::setting::Tree;
 use crate::bench::{BackendKind, Pair, Pin};
@@ -235,7 +235,7 @@ fn alone(merge: &Merging, features: [u64; 2]) -> Option<Alone> {
     let suites = merge.alone.as_ref()?;
     let both_passed = suites.iter().all(Suite::passed);
     let ran = features.into_iter().zip(suites);
-    let ran = ran.filter(|(_, suite)| !both_passed && suite.outcome != Outcome::NotTested);
+    let ran = ran.filter(|(_, suite)| !both_passed && suite.outcome != SuiteOutcome::NotTested);
     Some(Alone {
         agent: AGENTS[0],
         suites: ran

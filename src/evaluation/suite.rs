@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Trouble;
 use super::merge::{first_line, last_line};
-use super::output::{self, Counts, Test, TestEnd};
+use super::output::{self, Test, TestCounts, TestEnd};
 use super::venue::{Room, exit_code, text};
 use crate::bench::RuleId;
 use crate::text::plural;
@@ -16,7 +16,7 @@ use crate::text::plural;
 /// The verdict on a feature, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum SuiteOutcome {
     /// The suite ran and passed.
     Passed,
     /// It ran and did not.
@@ -33,7 +33,7 @@ pub enum Outcome {
     NotTested,
 }
 
-impl Outcome {
+impl SuiteOutcome {
     /// Its name in `eval.json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -53,13 +53,13 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suite {
     /// What the run comes to; only one of them is a pass.
-    pub outcome: Outcome,
+    pub outcome: SuiteOutcome,
     /// Why it is that outcome, in one sentence for people.
     pub reason: String,
     /// The runner's exit code; `None` where it did not run.
     pub exit_code: Option<i32>,
     /// The counts as upstream reads them.
-    pub counts: Counts,
+    pub counts: TestCounts,
     /// The tests by name, where the framework prints them.
     pub tests: Vec<Test>,
     /// What the runner printed, stdout and stderr in order; of a long text the beginning and the
@@ -72,10 +72,10 @@ impl Suite {
     #[must_use]
     pub fn not_tested(reason: impl Into<String>) -> Self {
         Self {
-            outcome: Outcome::NotTested,
+            outcome: SuiteOutcome::NotTested,
             reason: reason.into(),
             exit_code: None,
-            counts: Counts::default(),
+            counts: TestCounts::default(),
             tests: Vec::new(),
             output: String::new(),
         }
@@ -92,7 +92,7 @@ impl Suite {
     /// Whether the feature's hidden tests pass.
     #[must_use]
     pub const fn passed(&self) -> bool {
-        matches!(self.outcome, Outcome::Passed)
+        matches!(self.outcome, SuiteOutcome::Passed)
     }
 }
 
@@ -148,13 +148,13 @@ pub async fn run(
     let said = refused(room, "work.patch").await?;
     if let Some(said) = said {
         let mut suite = suite.clone();
-        suite.outcome = Outcome::NotApplied;
+        suite.outcome = SuiteOutcome::NotApplied;
         suite.reason = format!("the patch does not apply: {said}");
         return Ok(Seen::Judged(suite));
     }
     if let Some(said) = refused_on_top(room).await? {
         let mut suite = suite.clone();
-        suite.outcome = Outcome::TestsNotApplied;
+        suite.outcome = SuiteOutcome::TestsNotApplied;
         suite.reason = format!("the hidden tests cannot be put on top of the patch: {said}");
         return Ok(Seen::Judged(suite));
     }
@@ -183,17 +183,17 @@ pub fn read(exit_code: i32, output: String) -> Seen {
             .is_some_and(|pattern| pattern.is_match(&output));
     let (outcome, reason) = if exit_code == 0 && real.passed > 0 {
         (
-            Some(Outcome::Passed),
+            Some(SuiteOutcome::Passed),
             format!("{} passed", plural(real.passed, "test")),
         )
     } else if exit_code == 0 && !real.any() && named && failed == 0 {
         (
-            Some(Outcome::Passed),
+            Some(SuiteOutcome::Passed),
             "the tests passed, by their names".to_owned(),
         )
     } else if exit_code != 0 && is_not_loaded {
         (
-            Some(Outcome::NotLoaded),
+            Some(SuiteOutcome::NotLoaded),
             "the hidden tests could not be loaded with this patch".to_owned(),
         )
     } else if real.any() || named {
@@ -206,7 +206,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
             (0, some) => format!("{} failed, by their names", plural(some, "test")),
             (some, _) => format!("{some} of {} failed", plural(of, "test")),
         };
-        (Some(Outcome::Failed), reason)
+        (Some(SuiteOutcome::Failed), reason)
     } else {
         (
             None,
@@ -217,7 +217,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         )
     };
     let suite = Suite {
-        outcome: outcome.unwrap_or(Outcome::DidNotRun),
+        outcome: outcome.unwrap_or(SuiteOutcome::DidNotRun),
         reason,
         exit_code: Some(exit_code),
         counts,
@@ -281,7 +281,7 @@ git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || e
 mod tests {
     use super::*;
 
-    fn outcome(exit_code: i32, output: &str) -> (bool, Outcome, String) {
+    fn outcome(exit_code: i32, output: &str) -> (bool, SuiteOutcome, String) {
         match read(exit_code, output.to_owned()) {
             Seen::Judged(suite) => (true, suite.outcome, suite.reason),
             Seen::Unclear(suite) => (false, suite.outcome, suite.reason),
@@ -295,58 +295,64 @@ mod tests {
                 0,
                 "== 7 passed in 0.1s ==",
                 true,
-                Outcome::Passed,
+                SuiteOutcome::Passed,
                 "7 tests passed",
             ),
             (
                 1,
                 "== 7 passed in 0.1s ==",
                 true,
-                Outcome::Failed,
+                SuiteOutcome::Failed,
                 "the runner ended with code 1 after 7 tests had passed",
             ),
             (
                 1,
                 "1 failed, 7 passed",
                 true,
-                Outcome::Failed,
+                SuiteOutcome::Failed,
                 "1 of 8 tests failed",
             ),
             (
                 2,
                 "== ERROR collecting tests/a.py ==\n1 error in 0.1s",
                 true,
-                Outcome::NotLoaded,
+                SuiteOutcome::NotLoaded,
                 "the hidden tests could not be loaded with this patch",
             ),
             (
                 5,
                 "no tests ran in 0.01s",
                 false,
-                Outcome::DidNotRun,
+                SuiteOutcome::DidNotRun,
                 "no test is known to have run (exit code 5): no tests ran in 0.01s",
             ),
             (
                 0,
                 "",
                 false,
-                Outcome::DidNotRun,
+                SuiteOutcome::DidNotRun,
                 "no test is known to have run (exit code 0): it printed nothing",
             ),
             (
                 101,
                 "error: could not compile `typst`",
                 false,
-                Outcome::DidNotRun,
+                SuiteOutcome::DidNotRun,
                 "no test is known to have run (exit code 101): error: could not compile `typst`",
             ),
-            (0, "3 failed", true, Outcome::Failed, "3 of 3 tests failed"),
+            (
+                0,
+                "3 failed",
+                true,
+                SuiteOutcome::Failed,
+                "3 of 3 tests failed",
+            ),
             // Upstream takes the first binary's count, and calls this a failure.
             (
                 0,
                 "test result: ok. 0 passed; 0 failed; 0 ignored\ntest result: ok. 9 passed; 0 failed; 0 ignored",
                 true,
-                Outcome::Passed,
+                SuiteOutcome::Passed,
                 "9 tests passed",
             ),
         ] {

@@ -12,7 +12,7 @@ use crate::bench::image::image_name;
 use crate::bench::{TaskKey, World};
 use crate::files;
 use crate::sandbox::{
-    Backend, CommandEnd, Limits, Output, Repository, Sandbox, SandboxError, Source, Spec,
+    Backend, CommandEnd, Output, Repository, Sandbox, SandboxError, SandboxLimits, Source, Spec,
 };
 use crate::store::dataset;
 use crate::store::workspace::world_of;
@@ -31,7 +31,7 @@ pub struct Venue {
     /// What makes the sandboxes of suites and merges; it need not be that of the agents.
     pub backend: Backend,
     /// What a sandbox may use.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<SandboxLimits>,
     /// The dataset's directory, with runners, hidden tests and gold patches.
     pub dataset: PathBuf,
     /// Directories with the tasks' repositories, for backends without images; by default they are
@@ -117,7 +117,7 @@ impl Venue {
 
 /// What a sandbox of an evaluation is made from.
 #[must_use]
-pub fn spec(source: Source, run: &str, limits: &Arc<Limits>) -> Spec {
+pub fn spec(source: Source, run: &str, limits: &Arc<SandboxLimits>) -> Spec {
     Spec {
         source,
         run: run.to_owned(),

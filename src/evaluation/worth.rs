@@ -2,22 +2,22 @@
 //! submission does to steer them. Upstream's verdict is not touched by it.
 
 use super::cache::Key;
-use super::census::{Census, Own};
+use super::census::{Census, OwnTests};
 use super::judge::{Judge, SUITE_BROKEN};
-use super::patch::{Prepared, Reading};
+use super::patch::{PatchReading, Prepared};
 use super::steering::strip::{Stripped, strip};
-use super::suite::{Outcome, Seen, Suite};
+use super::suite::{Seen, Suite, SuiteOutcome};
 use super::venue::Room;
 use super::{Asking, Trouble, output, steering};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
-use crate::store::eval::{Compared, Known, Worth};
+use crate::store::eval::{Compared, KnownVerdict, PassWorth};
 
 /// The largest runner that is read, in bytes.
 const MAX_RUNNER: u64 = 16 << 20;
 
 /// A verdict without what steers, with its reason.
-type Without = (Known, String);
+type Without = (KnownVerdict, String);
 
 impl Judge {
     /// What the passes of both features are worth.
@@ -25,10 +25,10 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
-        reading: Reading,
+        reading: PatchReading,
         suites: &[Suite; 2],
         asking: &Asking<'_>,
-    ) -> Result<[Worth; 2], Trouble> {
+    ) -> Result<[PassWorth; 2], Trouble> {
         let [first, second] = pair.features;
         let (one, two) = tokio::join!(
             self.missing(&pair.task, first, &suites[0], asking),
@@ -38,7 +38,7 @@ impl Judge {
         let (files, without) = self.steering(pair, patches, reading, asking).await?;
         let worth = |(tests_compared, tests_missing), without: Option<Without>| {
             let (verdict_without_steering, without_steering) = without.unzip();
-            Worth {
+            PassWorth {
                 tests_compared,
                 tests_missing,
                 steering_files: files.clone(),
@@ -55,7 +55,7 @@ impl Judge {
         &self,
         pair: &Pair,
         patches: &[Prepared],
-        reading: Reading,
+        reading: PatchReading,
         asking: &Asking<'_>,
     ) -> Result<(Vec<String>, Option<[Without; 2]>), Trouble> {
         let runner = self.runner(&pair.task)?;
@@ -86,7 +86,7 @@ impl Judge {
         }
         if !is_known {
             let why = "git does not take the patch without them";
-            let unknown = || (Known::Unknown(()), why.to_owned());
+            let unknown = || (KnownVerdict::Unknown(()), why.to_owned());
             return Ok((files, Some([unknown(), unknown()])));
         }
         let without = self.without(pair, &rest, reading, asking).await?;
@@ -98,7 +98,7 @@ impl Judge {
         &self,
         pair: &Pair,
         rest: &[Prepared],
-        reading: Reading,
+        reading: PatchReading,
         asking: &Asking<'_>,
     ) -> Result<[Without; 2], Trouble> {
         // Where nothing else was submitted, the base is what there is.
@@ -120,7 +120,7 @@ impl Judge {
             Ok(suites) => Ok(suites.map(|suite| (verdict_of(&suite), suite.reason))),
             // The suite does not run: that it did with them is upstream's verdict.
             Err(trouble) if trouble.rule == SUITE_BROKEN => {
-                let unknown = || (Known::Unknown(()), trouble.text.clone());
+                let unknown = || (KnownVerdict::Unknown(()), trouble.text.clone());
                 Ok([unknown(), unknown()])
             }
             // Nothing follows from what broke, and another look may tell.
@@ -169,7 +169,7 @@ impl Judge {
             }
             Err(trouble) => return Err(trouble),
         };
-        let own = Own::of(
+        let own = OwnTests::of(
             &self.dataset_file(task, feature, "feature.patch")?,
             &self.dataset_file(task, feature, "tests.patch")?,
         );
@@ -196,7 +196,7 @@ impl Judge {
         let work = async {
             let (Seen::Judged(suite) | Seen::Unclear(suite)) =
                 self.seen(task, feature, Some(&own), asking).await?;
-            if !matches!(suite.outcome, Outcome::Passed | Outcome::Failed) {
+            if !matches!(suite.outcome, SuiteOutcome::Passed | SuiteOutcome::Failed) {
                 return Err(Trouble::new(SUITE_BROKEN, suite.reason));
             }
             Ok(Census::of(&suite.output))
@@ -206,15 +206,15 @@ impl Judge {
 }
 
 /// What a suite says that ran without what steers.
-fn verdict_of(suite: &Suite) -> Known {
+fn verdict_of(suite: &Suite) -> KnownVerdict {
     match suite.outcome {
-        Outcome::Passed => Known::Verdict(true),
-        Outcome::Failed if output::not_loaded(&suite.output) => Known::Unknown(()),
+        SuiteOutcome::Passed => KnownVerdict::Verdict(true),
+        SuiteOutcome::Failed if output::not_loaded(&suite.output) => KnownVerdict::Unknown(()),
         // There is no merge any more, by the rules.
-        Outcome::Failed | Outcome::NotTested => Known::Verdict(false),
-        Outcome::NotLoaded
-        | Outcome::NotApplied
-        | Outcome::TestsNotApplied
-        | Outcome::DidNotRun => Known::Unknown(()),
+        SuiteOutcome::Failed | SuiteOutcome::NotTested => KnownVerdict::Verdict(false),
+        SuiteOutcome::NotLoaded
+        | SuiteOutcome::NotApplied
+        | SuiteOutcome::TestsNotApplied
+        | SuiteOutcome::DidNotRun => KnownVerdict::Unknown(()),
     }
 }

@@ -12,13 +12,13 @@ use crate::config::Config;
 use crate::demo::BUILTIN;
 use crate::engine::native::{self, Native};
 use crate::engine::upstream::{self, Upstream};
-use crate::engine::{Batch, Ended, Engine, Options, Reporter, Stop};
+use crate::engine::{Batch, EndedAttempt, Engine, EngineOptions, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::host::reaper::{dir_prefix, runtime_dir};
 use crate::host::redis::Redis;
-use crate::model::script::Script;
-use crate::sandbox::docker::Endpoint;
+use crate::model::script::ModelScript;
+use crate::sandbox::docker::DockerEndpoint;
 use crate::triage::Rules;
 
 /// This machine, ready for the batches of one setting.
@@ -33,13 +33,13 @@ impl Here {
     /// Readies an engine with these options for one setting, with the services that it needs.
     pub async fn ready(
         config: &Config,
-        options: &Options,
+        options: &EngineOptions,
         rules: &Rules,
         setting: Setting,
     ) -> Result<Self> {
         match options {
-            Options::Upstream(options) => upstream(config, options, setting).await,
-            Options::Native(options) => Ok(Self {
+            EngineOptions::Upstream(options) => upstream(config, options, setting).await,
+            EngineOptions::Native(options) => Ok(Self {
                 engine: Engine::Native(Box::new(native(config, options, rules).await?)),
                 redis: None,
             }),
@@ -62,12 +62,12 @@ impl Executor for Here {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         events: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         self.engine.attempt(batch, stop, events).await
     }
 }
 
-async fn native(config: &Config, options: &native::Options, rules: &Rules) -> Result<Native> {
+async fn native(config: &Config, options: &native::NativeOptions, rules: &Rules) -> Result<Native> {
     let backend = host::backend(options.backend, &options.rootfs)?;
     let base = if options.client.base == BUILTIN {
         serve_demo(options).await?
@@ -84,7 +84,11 @@ async fn native(config: &Config, options: &native::Options, rules: &Rules) -> Re
     })
 }
 
-async fn upstream(config: &Config, options: &upstream::Options, setting: Setting) -> Result<Here> {
+async fn upstream(
+    config: &Config,
+    options: &upstream::UpstreamOptions,
+    setting: Setting,
+) -> Result<Here> {
     let configured = config.upstream.redis_url.as_str();
     let runtime_dir = runtime_dir();
     let redis = if setting.messaging() {
@@ -94,7 +98,7 @@ async fn upstream(config: &Config, options: &upstream::Options, setting: Setting
     };
     let upstream = Upstream {
         options: options.clone(),
-        daemon: Endpoint::from_environment()?,
+        daemon: DockerEndpoint::from_environment()?,
         task_timeout: config.limits.task_timeout,
         stall_timeout: config.limits.stall_timeout,
         grace: config.limits.grace,
@@ -109,8 +113,8 @@ async fn upstream(config: &Config, options: &upstream::Options, setting: Setting
 }
 
 /// Serves the demo's model on loopback, in this process, for as long as it lasts; gives its base.
-async fn serve_demo(options: &native::Options) -> Result<String> {
-    let script = Script::for_dataset(&options.dataset, None)?;
+async fn serve_demo(options: &native::NativeOptions) -> Result<String> {
+    let script = ModelScript::for_dataset(&options.dataset, None)?;
     let failed = |error| Error::world(format!("cannot listen on the loopback address: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await

@@ -4,7 +4,7 @@ mod here;
 
 use tokio::sync::watch;
 
-use crate::engine::{Batch, Ended, Reporter, Stop};
+use crate::engine::{Batch, EndedAttempt, Reporter, Stop};
 use crate::error::Result;
 
 pub use here::Here;
@@ -22,5 +22,5 @@ pub trait Executor {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         events: &Reporter,
-    ) -> impl Future<Output = Result<Ended>>;
+    ) -> impl Future<Output = Result<EndedAttempt>>;
 }

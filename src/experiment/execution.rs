@@ -12,7 +12,7 @@ use crate::store::RunDir;
 
 /// What is asked for beside the configuration.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked {
+pub struct ExecutionOptions {
     /// Begin anew: results that stand are set aside first.
     pub force: bool,
     /// Go on with runs that were begun as something else.
@@ -35,7 +35,7 @@ impl Experiment {
     pub async fn execute(
         &self,
         executors: &impl Executors,
-        asked: Asked,
+        asked: ExecutionOptions,
         interrupt: &mut Interrupt,
         news: &NewsSender,
     ) -> Result<Executed> {

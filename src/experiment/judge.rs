@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::setup;
 use crate::bench::{BackendKind, Word};
-use crate::config::{Config, Native};
+use crate::config::{Config, NativeConfig};
 use crate::demo;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::evaluation::clones::Clones;
 use crate::evaluation::{Judge, Venue};
 use crate::host;
-use crate::sandbox::{Backend, Limits, namespace};
+use crate::sandbox::{Backend, SandboxLimits, namespace};
 use crate::triage::{Cause, Rules};
 
 /// What an evaluation keeps for later ones, in the user's cache: outcomes of suites and merges, and
@@ -35,7 +35,7 @@ pub fn cache(reads: bool) -> Arc<Cache> {
 
 /// Where patches are merged without a container, if suites have one and this machine has such a
 /// place.
-pub async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>> {
+pub async fn clones(suites: &Backend, native: &NativeConfig) -> Result<Option<Clones>> {
     let Some(dir) = kept(CLONES).filter(|_| suites.has_images()) else {
         return Ok(None);
     };
@@ -43,7 +43,7 @@ pub async fn clones(suites: &Backend, native: &Native) -> Result<Option<Clones>>
         return Ok(None);
     }
     let backend = host::backend(BackendKind::Namespace, &native.rootfs)?;
-    let limits = Limits::of_config(native, backend.kind());
+    let limits = SandboxLimits::of_config(native, backend.kind());
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
@@ -71,7 +71,7 @@ pub async fn judge(
     Ok(Judge {
         venue: Venue {
             backend: host::backend(kind, &native.rootfs)?,
-            limits: Arc::new(Limits::of_config(native, kind)),
+            limits: Arc::new(SandboxLimits::of_config(native, kind)),
             dataset: std::path::absolute(&dataset).unwrap_or(dataset),
             workspaces: native.workspaces.clone(),
         },

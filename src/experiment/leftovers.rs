@@ -10,12 +10,12 @@ use crate::demo;
 use crate::error::Result;
 use crate::files;
 use crate::host::reaper::Leftovers;
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::RunDir;
 
 /// The daemon, if one answers.
 pub async fn reach() -> Result<Docker> {
-    let docker = Docker::at(Endpoint::from_environment()?)?;
+    let docker = Docker::at(DockerEndpoint::from_environment()?)?;
     docker.version().await?;
     Ok(docker)
 }

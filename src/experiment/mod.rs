@@ -17,7 +17,7 @@ pub mod setup;
 mod smoke;
 mod verdicts;
 
-pub use execution::{Asked, Executed};
+pub use execution::{Executed, ExecutionOptions};
 pub use judging::{JudgingEnd, Verdicts};
 pub use news::{News, NewsSender};
 pub use planned::{Experiment, OpenRun};

@@ -16,7 +16,7 @@ use crate::bench::{Pair, Pin, TaskKey, World};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runner::{Event, Sink};
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::dataset::workspace;
 use crate::store::manifest::{Accepted, task_changes};
 use crate::store::workspace::world_of;
@@ -255,7 +255,7 @@ impl Listening {
 
     async fn world(&self, task: &TaskKey) -> Result<Option<World>> {
         if !self.config.experiment.backend.copies_workspace() {
-            let docker = Docker::at(Endpoint::from_environment()?)?;
+            let docker = Docker::at(DockerEndpoint::from_environment()?)?;
             return Ok(docker.world(&image_name(task)).await);
         }
         let dataset = setup::dataset_alone(&self.config)?;

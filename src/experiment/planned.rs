@@ -8,7 +8,7 @@ use super::setup;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
 use crate::config::Config;
-use crate::engine::{Options, upstream};
+use crate::engine::{EngineOptions, upstream};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
@@ -31,7 +31,7 @@ pub struct Experiment {
     /// The configuration in force.
     pub config: Config,
     /// The engine's options.
-    pub options: Options,
+    pub options: EngineOptions,
     /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
     /// The subset in words.
@@ -82,11 +82,11 @@ impl Experiment {
         let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
         let (prices, price_source) = setup::prices(config)?;
         let (mut options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
-        if let (Options::Upstream(options), true) = (&mut options, smoke.is_some()) {
+        if let (EngineOptions::Upstream(options), true) = (&mut options, smoke.is_some()) {
             options.subset = None;
         }
         let (pairs, subset) = first_pairs(all, &config.experiment.subset, smoke)?;
-        if let Options::Native(options) = &options {
+        if let EngineOptions::Native(options) = &options {
             options.check_workspaces(&pairs)?;
         }
         let mut prefix = match &config.experiment.name {
@@ -133,8 +133,8 @@ impl Experiment {
     #[must_use]
     pub fn upstream_version(&self) -> Option<upstream::installed::Version> {
         match &self.options {
-            Options::Upstream(options) => options.version,
-            Options::Native(_) => None,
+            EngineOptions::Upstream(options) => options.version,
+            EngineOptions::Native(_) => None,
         }
     }
 
@@ -244,8 +244,8 @@ impl Experiment {
             api_base: self.options.access().other_endpoint(),
             agent_config,
             limits: match &self.options {
-                Options::Upstream(_) => BTreeMap::new(),
-                Options::Native(options) => options.pinned(),
+                EngineOptions::Upstream(_) => BTreeMap::new(),
+                EngineOptions::Native(options) => options.pinned(),
             },
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.pairs),

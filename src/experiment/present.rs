@@ -7,8 +7,8 @@ use super::setup;
 use crate::bench::image::image_name;
 use crate::bench::{BackendKind, Pair, Pin, TaskKey, Word, World};
 use crate::config::Config;
-use crate::sandbox::docker::identity::Images;
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::identity::ImageIds;
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::dataset::workspace;
 use crate::store::pins::TaskFiles;
 use crate::store::workspace::{older_world_of, world_of};
@@ -19,7 +19,7 @@ use crate::store::{Manifest, RunDir};
 pub struct Present {
     config: Config,
     files: OnceLock<Option<TaskFiles>>,
-    images: Images,
+    images: ImageIds,
     /// Also by the older digest, where that is asked for.
     workspaces: Mutex<HashMap<(TaskKey, bool), Option<World>>>,
 }
@@ -31,7 +31,7 @@ impl Present {
         Self {
             config: config.clone(),
             files: OnceLock::new(),
-            images: Images::default(),
+            images: ImageIds::default(),
             workspaces: Mutex::default(),
         }
     }
@@ -55,7 +55,7 @@ impl Present {
 
     /// Asks the daemon for its images; where none answers, none is known, and that is no change.
     pub async fn ask_for_images(&mut self) {
-        if let Ok(docker) = Endpoint::from_environment().and_then(Docker::at)
+        if let Ok(docker) = DockerEndpoint::from_environment().and_then(Docker::at)
             && docker.version().await.is_ok()
         {
             self.images = docker.worlds().await;

@@ -1,7 +1,7 @@
 //! The first refused call of a run says what `doctor` would have said.
 
 use crate::bench::RuleId;
-use crate::engine::{Access, Options};
+use crate::engine::{Access, EngineOptions};
 use crate::runner::Event;
 use crate::runner::preflight::Refusal;
 use crate::triage::{Cause, Rules};
@@ -24,11 +24,11 @@ pub struct FirstRefusal {
 
 impl FirstRefusal {
     /// None was refused yet.
-    pub fn new(rules: Rules, options: &Options) -> Self {
+    pub fn new(rules: Rules, options: &EngineOptions) -> Self {
         Self {
             rules,
             access: options.access().clone(),
-            is_native: matches!(options, Options::Native(_)),
+            is_native: matches!(options, EngineOptions::Native(_)),
             is_told: false,
         }
     }

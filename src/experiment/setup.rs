@@ -6,7 +6,7 @@ use crate::bench::EngineKind;
 use crate::config::Config;
 use crate::demo;
 use crate::engine::upstream::{self, Installed};
-use crate::engine::{Access, Options, native};
+use crate::engine::{Access, EngineOptions, native};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::price::PriceTable;
@@ -60,29 +60,29 @@ pub fn of_engine(
     dataset: PathBuf,
     prices: &PriceTable,
     dry_run: bool,
-) -> Result<(Options, Vec<String>)> {
+) -> Result<(EngineOptions, Vec<String>)> {
     if config.experiment.engine == EngineKind::Native {
         let faults = match &config.upstream.dataset_dir {
             Some(dir) if dir.as_os_str() == demo::BUILTIN => demo::faults(&dataset)?,
-            _ => demo::Faults::default(),
+            _ => demo::DemoFaults::default(),
         };
-        let (mut options, notes) = native::Options::of_config(config, dataset, prices)?;
+        let (mut options, notes) = native::NativeOptions::of_config(config, dataset, prices)?;
         options.dies = faults.sandbox_dies;
-        return Ok((Options::Native(Box::new(options)), notes));
+        return Ok((EngineOptions::Native(Box::new(options)), notes));
     }
     let installed = match Installed::find(&config.upstream) {
         Ok(installed) => Some(installed),
         Err(_) if dry_run && config.upstream.cooperbench_bin.is_none() => None,
         Err(error) => return Err(error),
     };
-    let (options, mut notes) = upstream::Options::of_config(config, installed.as_ref())?;
+    let (options, mut notes) = upstream::UpstreamOptions::of_config(config, installed.as_ref())?;
     if installed.is_none() {
         notes.push(format!(
             "no cooperbench is installed here: planned as for {}, nothing about it was checked",
             upstream::command::PLANNED_VERSION
         ));
     }
-    Ok((Options::Upstream(Box::new(options)), notes))
+    Ok((EngineOptions::Upstream(Box::new(options)), notes))
 }
 
 /// How the model is reached, for what needs nothing else of an engine.

@@ -4,7 +4,7 @@ use super::planned::Experiment;
 use crate::error::Result;
 use crate::process::Owner;
 use crate::report::{Outcome, Summary};
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::text::{by_number, plural};
 
 /// One thing that a smoke should have left, or should not.
@@ -28,7 +28,7 @@ impl Experiment {
         }
         // Only where containers are made is there a daemon to ask.
         let docker = if self.uses_docker() {
-            Some(Docker::at(Endpoint::from_environment()?)?)
+            Some(Docker::at(DockerEndpoint::from_environment()?)?)
         } else {
             None
         };

@@ -43,14 +43,14 @@ pub struct Call {
 
 /// What the calling program prints and ends with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct CallAnswer {
     /// The exit code that the calling program ends with.
     pub code: u8,
     /// What the calling program prints on its standard output.
     pub bytes: Vec<u8>,
 }
 
-impl Answer {
+impl CallAnswer {
     /// An answer that is text, with the exit code that says whether it went well.
     #[must_use]
     pub fn text(code: u8, text: impl Into<String>) -> Self {
@@ -64,7 +64,7 @@ impl Answer {
 /// What answers the calls of a sandbox's programs, on the harness's side.
 pub trait Callee: Send + Sync {
     /// Answers a call. Calls may come while others wait for their answer.
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>>;
 }
 
 /// Where programs of a sandbox reach its guest, and the word that says that they are in it:

@@ -11,8 +11,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitStatus, pidfd_open};
 
 use super::frame::CommandEnd;
-use super::kept::Kept;
-use super::order::Order;
+use super::kept::KeptOutput;
+use super::order::GuestOrder;
 use crate::files;
 use crate::process::{self, OWNER_VAR};
 
@@ -20,7 +20,7 @@ use crate::process::{self, OWNER_VAR};
 const MAX_ARGUMENT: usize = 120_000;
 
 /// A command, its output so far, and when it must end.
-pub struct Running {
+pub struct RunningCommand {
     id: u64,
     /// Whether it is an agent's: the harness's own are not in a login shell.
     is_agents: bool,
@@ -34,15 +34,15 @@ pub struct Running {
     pidfd: Option<OwnedFd>,
     /// `None` when nobody holds the other end any more.
     pipe: Option<OwnedFd>,
-    output: Kept,
+    output: KeptOutput,
     /// A script that is too long for an argument.
     _file: Option<tempfile::NamedTempFile>,
 }
 
-impl Running {
+impl RunningCommand {
     /// Starts `bash -lc`, as upstream does: in a fresh login shell, without input, and with both
     /// outputs in one pipe so that they stay in order.
-    pub fn start(id: u64, order: &Order<'_>) -> io::Result<Self> {
+    pub fn start(id: u64, order: &GuestOrder<'_>) -> io::Result<Self> {
         let mut file = None;
         let mut argument = order.script.to_owned();
         if argument.len() > MAX_ARGUMENT {
@@ -83,7 +83,7 @@ impl Running {
             ended: None,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
             pipe: Some(pipe),
-            output: Kept::new(order.limit),
+            output: KeptOutput::new(order.limit),
             _file: file,
         })
     }
@@ -119,7 +119,7 @@ impl Running {
     }
 
     /// The request's number, the output, and the pipe when background processes still hold it.
-    pub fn into_parts(self) -> (u64, Kept, Option<OwnedFd>) {
+    pub fn into_parts(self) -> (u64, KeptOutput, Option<OwnedFd>) {
         (self.id, self.output, self.pipe)
     }
 }

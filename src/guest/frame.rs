@@ -66,7 +66,7 @@ pub enum Request {
 /// What the guest says to the harness, each with a payload that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reply {
+pub enum GuestReply {
     /// The guest runs, and takes requests: the first word that it says.
     Ready {
         /// The `PATH` it was started with: the image's.
@@ -193,7 +193,7 @@ mod tests {
             &b"\xff\xff\xff\xff\xff\xff\xff\xff"[..],
             b"\x02\0\0\0\0\0\0\0!!",
         ] {
-            assert!(take::<Reply>(&mut noise.to_vec()).is_err());
+            assert!(take::<GuestReply>(&mut noise.to_vec()).is_err());
         }
     }
 }

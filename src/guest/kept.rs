@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 /// What is kept of a command's output.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptOutput {
     half: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
     elided: u64,
 }
 
-impl Kept {
+impl KeptOutput {
     /// Keeps at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_short_output_is_whole() {
-        let mut kept = Kept::new(10);
+        let mut kept = KeptOutput::new(10);
         kept.push(b"abc");
         kept.push(b"defghi");
         assert_eq!(kept.into_parts(), (b"abcdefghi".to_vec(), 9, 0));
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn of_a_long_one_both_ends_stay() {
-        let mut kept = Kept::new(4);
+        let mut kept = KeptOutput::new(4);
         for byte in b"abcdefgh" {
             kept.push(&[*byte]);
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, open, readlinkat, statat};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::tree::Tree;
+use super::tree::ProcessTree;
 use crate::{files, process};
 
 /// How often to look while a command runs: what is allocated in between is over the limit.
@@ -17,14 +17,14 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// A limit and when it was last looked after.
 #[derive(Debug)]
-pub struct Watch {
+pub struct MemoryWatch {
     limit: u64,
     looked: Instant,
     /// Which process a look begins with.
     first: usize,
 }
 
-impl Watch {
+impl MemoryWatch {
     /// A watch over a limit in bytes.
     pub fn new(limit: u64) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Watch {
     }
 
     /// Ends the largest processes until the others hold no more than the limit.
-    pub fn look(&mut self, tree: Tree) {
+    pub fn look(&mut self, tree: ProcessTree) {
         if !self.rest().is_zero() {
             return;
         }

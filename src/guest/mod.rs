@@ -16,4 +16,4 @@ mod shell;
 mod signals;
 mod tree;
 
-pub use serve::{Options, serve};
+pub use serve::{GuestOptions, serve};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A script for a guest to run, with what it may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct GuestOrder<'a> {
     /// The text that bash runs.
     pub script: &'a str,
     /// The directory to run it in, as seen from inside.

@@ -11,11 +11,11 @@ use rustix::thread::CpuSet;
 
 use super::call::Door;
 use super::callers::{Callers, Complete};
-use super::command::Running;
-use super::frame::{self, CommandEnd, Reply, Request};
-use super::memory::Watch;
-use super::order::Order;
-use super::tree::Tree;
+use super::command::RunningCommand;
+use super::frame::{self, CommandEnd, GuestReply, Request};
+use super::memory::MemoryWatch;
+use super::order::GuestOrder;
+use super::tree::ProcessTree;
 use super::{powers, shell, signals};
 use crate::files;
 
@@ -25,7 +25,7 @@ const MAX_ABANDONED: usize = 64;
 
 /// How the guest is started.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct GuestOptions {
     /// Where programs reach the guest.
     pub socket: Option<Door>,
     /// How many processes there may be.
@@ -40,16 +40,16 @@ pub struct Options {
 }
 
 struct Guest {
-    tree: Tree,
+    tree: ProcessTree,
     pids: usize,
-    running: Option<Running>,
+    running: Option<RunningCommand>,
     abandoned: Vec<OwnedFd>,
     callers: Option<Callers>,
-    memory: Option<Watch>,
+    memory: Option<MemoryWatch>,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
-pub fn serve(options: &Options) -> io::Result<()> {
+pub fn serve(options: &GuestOptions) -> io::Result<()> {
     if options.init.is_some() {
         crate::process::look_for_processes_in(".".into());
         powers::keep_for_ourselves()?;
@@ -69,15 +69,15 @@ pub fn serve(options: &Options) -> io::Result<()> {
         keep_to(cpus)?;
     }
     let mut guest = Guest {
-        tree: Tree { init: options.init },
+        tree: ProcessTree { init: options.init },
         pids: options.pids,
         running: None,
         abandoned: Vec::new(),
         callers: options.socket.as_ref().map(Callers::listen).transpose()?,
-        memory: options.memory.map(Watch::new),
+        memory: options.memory.map(MemoryWatch::new),
     };
     let path = std::env::var("PATH").unwrap_or_default();
-    say(&Reply::Ready { path }, &[])?;
+    say(&GuestReply::Ready { path }, &[])?;
     let mut input = io::stdin().lock();
     let mut buffer = Vec::new();
     let mut piece = vec![0; 1 << 16];
@@ -128,7 +128,7 @@ fn read_some(input: &mut io::StdinLock<'_>, piece: &mut [u8]) -> io::Result<usiz
     }
 }
 
-fn say(reply: &Reply, payload: &[u8]) -> io::Result<()> {
+fn say(reply: &GuestReply, payload: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(&frame::encode(reply, payload))?;
     out.flush()
@@ -142,7 +142,7 @@ impl Guest {
         let timeout = match (&self.running, &self.memory) {
             (Some(running), memory) => {
                 let left = running.deadline.saturating_duration_since(Instant::now());
-                Some(left.min(memory.as_ref().map_or(often, Watch::rest)))
+                Some(left.min(memory.as_ref().map_or(often, MemoryWatch::rest)))
             }
             (None, Some(_)) => Some(often),
             (None, None) => None,
@@ -186,7 +186,7 @@ impl Guest {
         self.throw_away(&ready);
         if let Some(callers) = &mut self.callers {
             for Complete { call, words, body } in callers.take_calls() {
-                say(&Reply::Call { call, words }, &body)?;
+                say(&GuestReply::Call { call, words }, &body)?;
             }
         }
         Ok(heard)
@@ -211,7 +211,7 @@ impl Guest {
                 deadline_ms,
                 limit,
             } => {
-                let order = Order {
+                let order = GuestOrder {
                     script: std::str::from_utf8(payload).map_err(io::Error::other)?,
                     cwd: &cwd,
                     login,
@@ -222,14 +222,14 @@ impl Guest {
                     Ok(running) => self.running = Some(running),
                     Err(error) if !matches!(shell::runs(), Ok(true)) => {
                         let why = format!("bash cannot be started: {error}");
-                        return say(&Reply::Crippled { id, why }, &[]);
+                        return say(&GuestReply::Crippled { id, why }, &[]);
                     }
                     Err(error) => {
                         // What a shell that cannot be started means to whoever asked for it.
                         let end = CommandEnd::Exited(126);
                         let why = format!("cannot start bash in {cwd}: {error}\n");
                         let head = why.len();
-                        let ended = Reply::Ended {
+                        let ended = GuestReply::Ended {
                             id,
                             end,
                             head,
@@ -245,7 +245,7 @@ impl Guest {
                 failed(id, format!("{path} is no plain file"))
             }
             Request::Read { id, path, limit } => match files::read_up_to(Path::new(&path), limit) {
-                Ok(Some(bytes)) => say(&Reply::File { id }, &bytes),
+                Ok(Some(bytes)) => say(&GuestReply::File { id }, &bytes),
                 Ok(None) => failed(id, format!("there is no {path}")),
                 Err(error) => failed(id, error.to_string()),
             },
@@ -255,14 +255,14 @@ impl Guest {
                 let written =
                     files::create_dir(dir).and_then(|()| files::write_atomic(path, payload));
                 match written {
-                    Ok(()) => say(&Reply::Done { id }, &[]),
+                    Ok(()) => say(&GuestReply::Done { id }, &[]),
                     Err(error) => failed(id, error.to_string()),
                 }
             }
             Request::Purge { id } => {
                 self.end_everything();
                 self.abandoned.clear();
-                say(&Reply::Done { id }, &[])
+                say(&GuestReply::Done { id }, &[])
             }
             Request::Answer { call, code } => {
                 if let Some(callers) = &mut self.callers {
@@ -275,16 +275,16 @@ impl Guest {
 
     /// Starts a command. What earlier commands left behind stays, unless there is so much of it
     /// that it looks like a fork bomb, whose numbers go up and down: then it goes first.
-    fn start(&mut self, id: u64, order: &Order<'_>) -> io::Result<Running> {
+    fn start(&mut self, id: u64, order: &GuestOrder<'_>) -> io::Result<RunningCommand> {
         if self.tree.count() >= self.pids / 4 {
             self.tree.kill(None);
             self.reap();
         }
-        match Running::start(id, order) {
+        match RunningCommand::start(id, order) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.tree.kill(None);
                 self.reap();
-                Running::start(id, order)
+                RunningCommand::start(id, order)
             }
             started => started,
         }
@@ -321,13 +321,13 @@ impl Guest {
                 .take()
                 .map_or(0, |running| running.into_parts().0);
             let why = "bash is there no more, or does not run".to_owned();
-            return say(&Reply::Crippled { id, why }, &[]);
+            return say(&GuestReply::Crippled { id, why }, &[]);
         }
         if let Some(running) = self.running.take() {
             let (id, output, pipe) = running.into_parts();
             let (payload, head, elided) = output.into_parts();
             say(
-                &Reply::Ended {
+                &GuestReply::Ended {
                     id,
                     end,
                     head,
@@ -366,5 +366,5 @@ fn is_special(path: &Path) -> bool {
 }
 
 fn failed(id: u64, why: String) -> io::Result<()> {
-    say(&Reply::Failed { id, why }, &[])
+    say(&GuestReply::Failed { id, why }, &[])
 }

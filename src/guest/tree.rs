@@ -11,13 +11,13 @@ const ROUNDS: usize = 100;
 
 /// Whose end it is, and who is spared.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tree {
+pub struct ProcessTree {
     /// The first process of the commands' own process namespace, where they have one: with it, the
     /// kernel would end all the others for good.
     pub init: Option<u32>,
 }
 
-impl Tree {
+impl ProcessTree {
     /// Ends our descendants: all of them, or those that started no earlier than `since` (in the
     /// kernel's ticks).
     ///

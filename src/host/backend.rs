@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
 use crate::error::{Error, Result};
-use crate::sandbox::docker::{Docker, Endpoint, Place};
+use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
 use crate::sandbox::spec::HostPlace;
 use crate::sandbox::tools::Tools;
@@ -16,7 +16,9 @@ use crate::sandbox::{Backend, fake, namespace};
 pub async fn check(kind: BackendKind) -> Result<()> {
     match kind {
         BackendKind::Docker => {
-            Docker::at(Endpoint::from_environment()?)?.version().await?;
+            Docker::at(DockerEndpoint::from_environment()?)?
+                .version()
+                .await?;
             Ok(())
         }
         BackendKind::Namespace => namespace::check().await,
@@ -45,11 +47,11 @@ pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
                 .map_err(|error| Error::world(format!("cannot hide our memory: {error}")))?;
             Backend::Process(host()?)
         }
-        BackendKind::Fake => Backend::Fake(Arc::new(fake::Script::default())),
+        BackendKind::Fake => Backend::Fake(Arc::new(fake::FakeScript::default())),
         BackendKind::Docker => {
-            let endpoint = Endpoint::from_environment()?;
+            let endpoint = DockerEndpoint::from_environment()?;
             let docker = Docker::at(endpoint.clone())?;
-            Backend::Docker(Arc::new(Place::new(docker, endpoint, tools()?)))
+            Backend::Docker(Arc::new(DockerPlace::new(docker, endpoint, tools()?)))
         }
     })
 }

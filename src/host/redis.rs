@@ -31,7 +31,7 @@ pub enum Redis {
 
 /// What would be used, without starting anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum RedisChoice {
     /// The configured one answers, and is used.
     Configured,
     /// None answers; a private one can be started.
@@ -73,13 +73,13 @@ pub async fn ping(url: &str) -> std::result::Result<(), String> {
 }
 
 /// What would be used for this URL.
-pub async fn choose(url: &str) -> Choice {
+pub async fn choose(url: &str) -> RedisChoice {
     if ping(url).await.is_ok() {
-        Choice::Configured
+        RedisChoice::Configured
     } else if process::on_path("redis-server").is_some() {
-        Choice::Private
+        RedisChoice::Private
     } else {
-        Choice::None
+        RedisChoice::None
     }
 }
 

@@ -11,7 +11,7 @@ use crate::json;
 
 /// A reply.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ModelAnswer {
     pub message: Message,
     pub usage: Option<Usage>,
     /// Whether it ends where the endpoint's limit of output was, and not where the model wanted to.
@@ -34,7 +34,7 @@ pub(super) enum NoReply {
     },
 }
 
-impl Said {
+impl ModelAnswer {
     /// Reads a response.
     pub fn of(wire: Wire, body: &Value) -> Result<Self, NoReply> {
         let failed = |why: String, rule| NoReply::Failed { why, rule };
@@ -171,11 +171,11 @@ mod tests {
 
     use super::*;
 
-    fn openai(choice: &Value) -> Result<Said, NoReply> {
-        Said::of(Wire::OpenAi, &json!({"choices": [choice]}))
+    fn openai(choice: &Value) -> Result<ModelAnswer, NoReply> {
+        ModelAnswer::of(Wire::OpenAi, &json!({"choices": [choice]}))
     }
 
-    fn rule(answer: Result<Said, NoReply>) -> RuleId {
+    fn rule(answer: Result<ModelAnswer, NoReply>) -> RuleId {
         match answer.unwrap_err() {
             NoReply::Failed { rule, .. } => rule,
             other @ NoReply::Refused { .. } => panic!("{other:?}"),
@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(failed, MALFORMED);
         let body = json!({"finish_reason": "TIMEOUT", "usage": null,
             "message": {"role": "assistant", "content": []}});
-        let NoReply::Failed { why, .. } = Said::of(Wire::CohereV2, &body).unwrap_err() else {
+        let NoReply::Failed { why, .. } = ModelAnswer::of(Wire::CohereV2, &body).unwrap_err()
+        else {
             panic!();
         };
         assert_eq!(why, "its generation failed (finish_reason TIMEOUT)");
@@ -203,13 +204,13 @@ mod tests {
         let silent = json!({"finish_reason": "stop", "message": message});
         assert_eq!(rule(openai(&silent)), MALFORMED);
         let with = |tokens: u64| json!({"choices": [silent], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}});
-        assert!(Said::of(Wire::OpenAi, &with(0)).is_err());
-        assert!(Said::of(Wire::OpenAi, &with(7)).is_ok());
+        assert!(ModelAnswer::of(Wire::OpenAi, &with(0)).is_err());
+        assert!(ModelAnswer::of(Wire::OpenAi, &with(7)).is_ok());
         let message = json!({"role": "assistant", "content": null, "reasoning_content": "Hm."});
         assert!(openai(&json!({"finish_reason": "stop", "message": message})).is_ok());
         let message = json!({"content": [{"type": "thinking", "thinking": "Hm."}]});
         let body = json!({"finish_reason": "COMPLETE", "message": message});
-        assert!(Said::of(Wire::CohereV2, &body).is_ok());
+        assert!(ModelAnswer::of(Wire::CohereV2, &body).is_ok());
     }
 
     #[test]
@@ -265,8 +266,8 @@ mod tests {
             choice["finish_reason"] = json!("length");
             assert!(openai(&choice).unwrap().is_cut);
             let with = |tokens: u64| json!({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}});
-            assert_eq!(rule(Said::of(Wire::OpenAi, &with(0))), MALFORMED);
-            let said = Said::of(Wire::OpenAi, &with(64)).unwrap();
+            assert_eq!(rule(ModelAnswer::of(Wire::OpenAi, &with(0))), MALFORMED);
+            let said = ModelAnswer::of(Wire::OpenAi, &with(64)).unwrap();
             assert_eq!(said.usage.map(|usage| usage.output_tokens), Some(64));
         }
         for (word, expected) in [
@@ -275,7 +276,11 @@ mod tests {
             ("ERROR", MALFORMED),
         ] {
             let body = json!({"finish_reason": word, "message": null});
-            assert_eq!(rule(Said::of(Wire::CohereV2, &body)), expected, "{word}");
+            assert_eq!(
+                rule(ModelAnswer::of(Wire::CohereV2, &body)),
+                expected,
+                "{word}"
+            );
         }
         // What has its text elsewhere is another format's.
         for place in ["text", "delta"] {
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn an_error_in_a_200_has_its_codes_meaning() {
-        let status = |body: Value| match Said::of(Wire::OpenAi, &body).unwrap_err() {
+        let status = |body: Value| match ModelAnswer::of(Wire::OpenAi, &body).unwrap_err() {
             NoReply::Refused { status } => status,
             other @ NoReply::Failed { .. } => panic!("{other:?}"),
         };
@@ -314,7 +319,7 @@ mod tests {
                 json!({"choices": [choice], "error": error, "usage": null}),
                 json!({"choices": [inside]}),
             ] {
-                let said = Said::of(Wire::OpenAi, &body).unwrap_err();
+                let said = ModelAnswer::of(Wire::OpenAi, &body).unwrap_err();
                 assert_eq!(said, NoReply::Refused { status: 502 }, "{body}");
             }
         }
@@ -322,7 +327,7 @@ mod tests {
         let call = json!({"id": "c", "function": {"name": "bash", "arguments": "{}"}});
         let calls = json!({"message": {"content": null, "tool_calls": [call]}});
         let body = json!({"choices": [calls], "error": error});
-        assert!(Said::of(Wire::OpenAi, &body).is_ok());
+        assert!(ModelAnswer::of(Wire::OpenAi, &body).is_ok());
         let reply = json!({"message": {"content": "Hi."}});
         for beside in [
             json!({"error": null}),
@@ -331,7 +336,7 @@ mod tests {
         ] {
             let mut body = beside.clone();
             body["choices"] = json!([reply]);
-            assert!(Said::of(Wire::OpenAi, &body).is_ok(), "{body}");
+            assert!(ModelAnswer::of(Wire::OpenAi, &body).is_ok(), "{body}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::reset::FURTHEST;
 
 /// What the headers of a response say of the next call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct HeaderAdvice {
     /// The wait that it asks for.
     pub wait: Option<Duration>,
     /// When the window of a rate limit ends, of which nothing is left; what the body says counts
@@ -33,7 +33,7 @@ const WINDOWS: [[&str; 2]; 3] = [
 const EPOCH: f64 = 1e9;
 const EPOCH_MS: f64 = 1e12;
 
-impl Asked {
+impl HeaderAdvice {
     /// What these headers of a response with this status say.
     pub fn by(status: u16, headers: &HeaderMap) -> Self {
         Self::at(status, headers, now(headers))
@@ -99,7 +99,7 @@ mod tests {
         for (name, value) in given {
             headers.insert(*name, value.parse().unwrap());
         }
-        let Asked { wait, window } = Asked::at(status, &headers, now);
+        let HeaderAdvice { wait, window } = HeaderAdvice::at(status, &headers, now);
         [wait, window].map(|wait| wait.map(|wait| wait.as_millis()))
     }
 
@@ -133,7 +133,7 @@ mod tests {
             RETRY_AFTER,
             "Mon, 23 Nov 2026 12:00:45 GMT".parse().unwrap(),
         );
-        let asked = Asked::by(503, &headers);
+        let asked = HeaderAdvice::by(503, &headers);
         assert_eq!(asked.wait, Some(Duration::from_secs(45)));
     }
 
@@ -154,7 +154,10 @@ mod tests {
         ] {
             assert_eq!(wait(text), None, "{text:?}");
         }
-        assert_eq!(Asked::by(429, &HeaderMap::new()), Asked::default());
+        assert_eq!(
+            HeaderAdvice::by(429, &HeaderMap::new()),
+            HeaderAdvice::default()
+        );
     }
 
     #[test]

@@ -15,14 +15,14 @@ use crate::secret::Secret;
 
 /// A prepared answer.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub(crate) enum CannedAnswer {
     /// The bytes of a whole response.
     Whole(String),
     /// A body that goes on until the client hangs up.
     Endless,
 }
 
-impl Answer {
+impl CannedAnswer {
     /// The same answer with its last bytes missing.
     pub fn cut_off(self) -> Self {
         match self {
@@ -33,15 +33,15 @@ impl Answer {
 }
 
 /// An HTTP response; `headers` are further lines, each with its line end.
-pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Answer {
+pub(crate) fn answer(status: u16, headers: &str, body: &str) -> CannedAnswer {
     let length = body.len();
-    Answer::Whole(format!(
+    CannedAnswer::Whole(format!(
         "HTTP/1.1 {status} Prepared\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
     ))
 }
 
 /// A chat response of 1000 prompt tokens and 100 of this text.
-pub(crate) fn chat_response(text: &str) -> Answer {
+pub(crate) fn chat_response(text: &str) -> CannedAnswer {
     let body = json!({
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
@@ -50,7 +50,7 @@ pub(crate) fn chat_response(text: &str) -> Answer {
 }
 
 /// The same that calls `bash` with each of these commands.
-pub(crate) fn calls_bash(commands: &[&str]) -> Answer {
+pub(crate) fn calls_bash(commands: &[&str]) -> CannedAnswer {
     let call = |(nth, command): (usize, &&str)| {
         let arguments = json!({"command": command}).to_string();
         json!({"id": format!("call_{nth}"), "type": "function",
@@ -74,7 +74,7 @@ pub(crate) struct Canned {
 
 impl Canned {
     /// Gives the answers in turn, and the last one again from then on.
-    pub async fn serve(answers: Vec<Answer>) -> Self {
+    pub async fn serve(answers: Vec<CannedAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -126,7 +126,11 @@ impl Canned {
     }
 }
 
-async fn serve_one(mut stream: TcpStream, answers: Vec<Answer>, seen: Arc<Mutex<Vec<String>>>) {
+async fn serve_one(
+    mut stream: TcpStream,
+    answers: Vec<CannedAnswer>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
     let Some(request) = read_request(&mut stream).await else {
         return;
     };
@@ -137,8 +141,8 @@ async fn serve_one(mut stream: TcpStream, answers: Vec<Answer>, seen: Arc<Mutex<
     };
     // A client that has seen enough hangs up; that is no failure of the endpoint's.
     let _ = match &answers[turn.min(answers.len() - 1)] {
-        Answer::Whole(text) => stream.write_all(text.as_bytes()).await,
-        Answer::Endless => write_without_end(&mut stream).await,
+        CannedAnswer::Whole(text) => stream.write_all(text.as_bytes()).await,
+        CannedAnswer::Endless => write_without_end(&mut stream).await,
     };
     let _ = stream.shutdown().await;
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::answer::{NoReply, Said};
-use super::asked::Asked as AsksFor;
+use super::answer::{ModelAnswer, NoReply};
+use super::asked::HeaderAdvice as AsksFor;
 use super::chat::{ChatError, Message, Reply, Tool};
-use super::endpoint::{Endpoint, Failure, innermost};
+use super::endpoint::{CallFailure, ModelEndpoint, innermost};
 use super::pace::Pace;
 use super::provider::{Wire, sent_name};
 use super::under_way::{UnderWay, Waiting};
@@ -61,7 +61,7 @@ pub struct ClientOptions {
 
 /// A chat model at an endpoint.
 pub struct Client {
-    endpoint: Endpoint,
+    endpoint: ModelEndpoint,
     /// The endpoint's URL for people.
     shown: String,
     /// The model's name as it is sent.
@@ -135,7 +135,7 @@ impl Client {
     /// A client that talks through `http`.
     #[must_use]
     pub fn new(http: reqwest::Client, options: ClientOptions) -> Self {
-        let endpoint = Endpoint {
+        let endpoint = ModelEndpoint {
             http,
             url: options.wire.url(&options.base),
             mask: Mask::of(options.key.as_ref()),
@@ -274,7 +274,7 @@ impl Client {
             rate_limited,
             discarded,
         } = exchange;
-        let Said {
+        let ModelAnswer {
             message,
             usage,
             is_cut,
@@ -293,8 +293,8 @@ impl Client {
         })
     }
 
-    fn read(&self, response: &Value, asks_for: AsksFor) -> Result<Said, Failure> {
-        Said::of(self.wire, response).map_err(|none| match none {
+    fn read(&self, response: &Value, asks_for: AsksFor) -> Result<ModelAnswer, CallFailure> {
+        ModelAnswer::of(self.wire, response).map_err(|none| match none {
             NoReply::Failed { why, rule } => {
                 let body = response.to_string();
                 self.endpoint.malformed(why, body.as_bytes(), rule)
@@ -303,21 +303,21 @@ impl Client {
         })
     }
 
-    fn error(&self, failure: Failure, tries: u32, may_be_billed: bool) -> ChatError {
+    fn error(&self, failure: CallFailure, tries: u32, may_be_billed: bool) -> ChatError {
         let url = self.shown.clone();
         match failure {
-            Failure::Unreachable { why, .. } => ChatError::Unreachable {
+            CallFailure::Unreachable { why, .. } => ChatError::Unreachable {
                 url,
                 why,
                 tries,
                 may_be_billed,
             },
-            Failure::TimedOut => ChatError::TimedOut {
+            CallFailure::TimedOut => ChatError::TimedOut {
                 url,
                 seconds: self.endpoint.timeout.as_secs(),
                 tries,
             },
-            Failure::Status {
+            CallFailure::Status {
                 status,
                 body,
                 rule,
@@ -334,7 +334,7 @@ impl Client {
                 in_200,
                 may_be_billed,
             },
-            Failure::Malformed { why, body, rule } => ChatError::Malformed {
+            CallFailure::Malformed { why, body, rule } => ChatError::Malformed {
                 url,
                 why,
                 body,

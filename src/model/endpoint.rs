@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::asked::Asked;
+use super::asked::HeaderAdvice;
 use super::refusal::{self, MALFORMED};
-pub(super) use failure::Failure;
+pub(super) use failure::CallFailure;
 
 use crate::bench::RuleId;
 use crate::json;
@@ -21,7 +21,7 @@ const EXCERPT: usize = 700;
 const TAIL: usize = 300;
 
 /// Where calls go.
-pub(super) struct Endpoint {
+pub(super) struct ModelEndpoint {
     pub http: reqwest::Client,
     pub url: String,
     pub key: Option<Secret>,
@@ -33,11 +33,11 @@ pub(super) struct Endpoint {
     pub max_body: u64,
 }
 
-impl Endpoint {
+impl ModelEndpoint {
     /// Posts a request and reads the JSON of its response, as it is: what an agent does with it must
     /// not depend on how the key is spelled (`placeholder`, say). Who writes it down masks the key.
     /// With what its headers say of the next call.
-    pub async fn post(&self, request: &Value) -> Result<(Value, Asked), Failure> {
+    pub async fn post(&self, request: &Value) -> Result<(Value, HeaderAdvice), CallFailure> {
         let mut call = self.http.post(&self.url).timeout(self.timeout);
         if let Some(key) = &self.key {
             call = call.bearer_auth(key.expose());
@@ -45,7 +45,7 @@ impl Endpoint {
         let response = call.json(request).send().await;
         let response = response.map_err(|error| self.unanswered(&error))?;
         let status = response.status();
-        let asked = Asked::by(status.as_u16(), response.headers());
+        let asked = HeaderAdvice::by(status.as_u16(), response.headers());
         let mut bytes = Vec::new();
         let whole = self.read(response, &mut bytes).await;
         if !status.is_success() {
@@ -58,11 +58,11 @@ impl Endpoint {
     }
 
     /// A refusal with what its whole body says.
-    fn refused(&self, status: u16, body: &[u8], asked: Asked) -> Failure {
+    fn refused(&self, status: u16, body: &[u8], asked: HeaderAdvice) -> CallFailure {
         let text = String::from_utf8_lossy(body);
         let rule = refusal::rule_of(status, &text);
         let refusing = self.refusing(status, &rule, &text);
-        let failure = Failure::Status {
+        let failure = CallFailure::Status {
             status,
             rule,
             later: refusal::later_of(status, &text),
@@ -76,11 +76,11 @@ impl Endpoint {
     }
 
     /// A refusal in the body of a 200, with the status that stands for it.
-    pub fn refused_in_200(&self, status: u16, body: &Value, asked: Asked) -> Failure {
+    pub fn refused_in_200(&self, status: u16, body: &Value, asked: HeaderAdvice) -> CallFailure {
         let said = refusal::beside_the_reply(body).to_string();
         let rule = refusal::rule_of(status, &said);
         let refusing = self.refusing(status, &rule, &said);
-        let failure = Failure::Status {
+        let failure = CallFailure::Status {
             status,
             rule,
             later: refusal::later_of(status, &said),
@@ -108,7 +108,7 @@ impl Endpoint {
         &self,
         mut response: reqwest::Response,
         bytes: &mut Vec<u8>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CallFailure> {
         loop {
             match response.chunk().await {
                 Ok(None) => return Ok(()),
@@ -119,7 +119,7 @@ impl Endpoint {
                     }
                     bytes.extend_from_slice(&chunk);
                 }
-                Err(error) if error.is_timeout() => return Err(Failure::TimedOut),
+                Err(error) if error.is_timeout() => return Err(CallFailure::TimedOut),
                 Err(error) => {
                     let cause = innermost(&error);
                     let why = format!("it broke off after {} bytes: {cause}", bytes.len());
@@ -129,11 +129,11 @@ impl Endpoint {
         }
     }
 
-    fn unanswered(&self, error: &reqwest::Error) -> Failure {
+    fn unanswered(&self, error: &reqwest::Error) -> CallFailure {
         if error.is_timeout() {
-            return Failure::TimedOut;
+            return CallFailure::TimedOut;
         }
-        Failure::Unreachable {
+        CallFailure::Unreachable {
             why: self.hide(&innermost(error)),
             hopeless: error.is_builder(),
             sent: !error.is_builder() && !error.is_connect(),
@@ -141,8 +141,8 @@ impl Endpoint {
     }
 
     /// A response that is none, with the beginning of its body.
-    pub fn malformed(&self, why: String, body: &[u8], rule: RuleId) -> Failure {
-        Failure::Malformed {
+    pub fn malformed(&self, why: String, body: &[u8], rule: RuleId) -> CallFailure {
+        CallFailure::Malformed {
             why,
             body: self.excerpt(body),
             rule,
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_excerpt_has_no_part_of_the_key_even_where_it_is_cut() {
-        let endpoint = Endpoint {
+        let endpoint = ModelEndpoint {
             http: reqwest::Client::new(),
             url: String::new(),
             key: Some(Secret::new("sk-secret-123")),

@@ -8,7 +8,7 @@ use super::client::{Client, ClientOptions};
 
 /// How the model answered.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// Whether it called a tool, as an agent's every step needs.
     pub called_tool: bool,
     /// How long it took.
@@ -21,7 +21,7 @@ pub async fn probe(
     http: reqwest::Client,
     options: ClientOptions,
     tools: &[Tool],
-) -> Result<Answer, ChatError> {
+) -> Result<ProbeAnswer, ChatError> {
     let client = Client::new(
         http,
         ClientOptions {
@@ -31,7 +31,7 @@ pub async fn probe(
     );
     let begun = Instant::now();
     let reply = client.chat(&question(tools), tools).await?;
-    Ok(Answer {
+    Ok(ProbeAnswer {
         called_tool: !reply.message.tool_calls.is_empty(),
         took: begun.elapsed(),
     })

@@ -23,15 +23,15 @@ use tokio::net::TcpListener;
 
 use crate::error::{Error, Result};
 use crate::{demo, files};
-use fault::{Fault, Faults};
-use reply::Reply;
+use fault::{Fault, ScriptedFaults};
+use reply::ScriptedReply;
 use request::{prompt_of, tokens_of};
 
 /// The endpoint's script.
 #[derive(Debug)]
-pub struct Script {
+pub struct ModelScript {
     features: Vec<Feature>,
-    faults: Faults,
+    faults: ScriptedFaults,
     /// How many commands an agent gives at least; those it has no use for do nothing.
     steps: usize,
     /// The features of the pair whose first call is refused, until it was.
@@ -51,7 +51,7 @@ struct Feature {
     combined: String,
 }
 
-impl Script {
+impl ModelScript {
     /// The script for a dataset.
     pub fn for_dataset(dataset: &std::path::Path, fault_file: Option<PathBuf>) -> Result<Self> {
         let mut features = Vec::new();
@@ -99,7 +99,7 @@ impl Script {
         });
         Ok(Self {
             features,
-            faults: Faults { file: fault_file },
+            faults: ScriptedFaults { file: fault_file },
             steps: 0,
             refused_once: Mutex::new(refused.transpose()?),
         })
@@ -198,7 +198,7 @@ impl Script {
     }
 
     /// The next command of the scripted agent.
-    fn reply(&self, call: &Value) -> Reply {
+    fn reply(&self, call: &Value) -> ScriptedReply {
         let messages = call["messages"]
             .as_array()
             .map(Vec::as_slice)
@@ -229,7 +229,7 @@ impl Script {
             .get(turn)
             .unwrap_or(commands.last().unwrap_or(&SUBMIT.into()))
             .clone();
-        Reply {
+        ScriptedReply {
             thought: format!("Step {} of {}.", turn + 1, commands.len()),
             command,
             uses_tools,

@@ -19,8 +19,8 @@ use crate::error;
 use crate::files;
 use crate::secret::Mask;
 
-pub use format::Ended;
 use format::Entry;
+pub use format::RecordedEnd;
 pub use player::Player;
 pub use recorder::Recorder;
 
@@ -102,7 +102,7 @@ impl Tape {
 
     /// The agent ended here: while recording, notes how. Gives the call that was under way; in a
     /// replay, where calls take no time, the one that was when it was recorded.
-    pub fn end(&mut self, ended: Ended, call: GivenUp) -> Result<GivenUp, ChatError> {
+    pub fn end(&mut self, ended: RecordedEnd, call: GivenUp) -> Result<GivenUp, ChatError> {
         match self {
             Self::Record(recorder) => {
                 recorder.append(&Entry::End {

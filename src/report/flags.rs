@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::store::eval::{self, EvalFile, Known, Worth};
+use crate::store::eval::{self, EvalFile, KnownVerdict, PassWorth};
 
 /// A pass that is worth another look.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +39,7 @@ impl Flagged {
     /// What a pass is flagged for, if it is.
     #[must_use]
     pub fn of(file: &EvalFile) -> Option<Self> {
-        if !file.worth().any(Worth::is_flagged) {
+        if !file.worth().any(PassWorth::is_flagged) {
             return None;
         }
         let verdicts = file.worth().map(|worth| worth.verdict_without_steering);
@@ -47,7 +47,7 @@ impl Flagged {
         let is = |wanted| {
             verdicts
                 .iter()
-                .all(|verdict| *verdict == Some(Known::Verdict(wanted)))
+                .all(|verdict| *verdict == Some(KnownVerdict::Verdict(wanted)))
         };
         let steering = file.worth().flat_map(|worth| worth.steering_files.clone());
         let steering: BTreeSet<String> = steering.collect();
@@ -58,7 +58,7 @@ impl Flagged {
                 .flat_map(|worth| worth.tests_missing.clone())
                 .collect(),
             steering_files: steering.into_iter().collect(),
-            verdict_without_steering: if verdicts.contains(&Some(Known::Verdict(false))) {
+            verdict_without_steering: if verdicts.contains(&Some(KnownVerdict::Verdict(false))) {
                 Some(false)
             } else {
                 is(true).then_some(true)

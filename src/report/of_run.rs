@@ -2,7 +2,7 @@
 
 use super::Summary;
 use super::grounds;
-use super::setting::{Said, setting_by};
+use super::setting::{ToldSetting, setting_by};
 use super::trials::Trials;
 use crate::bench::EngineKind;
 use crate::error::Result;
@@ -45,7 +45,7 @@ impl Summary {
         let manifest = stand.manifest.as_ref();
         let ledger = &stand.books.ledger;
         let results = stand.surveyed.iter().filter_map(|it| match &it.standing {
-            Standing::Result(judged) => Some(Said::of(it.tree, &judged.record)),
+            Standing::Result(judged) => Some(ToldSetting::of(it.tree, &judged.record)),
             Standing::Missing | Standing::Unreadable(_) => None,
         });
         let mut summary = Self::of(

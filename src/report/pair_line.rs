@@ -11,7 +11,7 @@ use crate::evaluation::Verdict;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
 use crate::survey::{Damage, Harm, Judged, Standing, Surveyed};
-use crate::triage::{Diagnosis, Told};
+use crate::triage::{Diagnosis, ToldError};
 
 /// One pair in a summary.
 #[derive(Clone, Debug, Serialize)]
@@ -176,7 +176,7 @@ impl PairLine {
         self.source = Some(diagnosis.evidence.source.clone());
     }
 
-    fn tell(&mut self, told: &Told) {
+    fn tell(&mut self, told: &ToldError) {
         self.rule.clone_from(&told.rule);
         self.source = Some(told.source.clone());
         self.why = Some(told.text.clone());
@@ -199,8 +199,8 @@ mod tests {
     use crate::store::ledger::CUT_OFF;
     use crate::triage::{Cause, Finding};
 
-    fn told(text: &str) -> Told {
-        Told {
+    fn told(text: &str) -> ToldError {
+        ToldError {
             rule: None,
             source: "summary.json".to_owned(),
             text: text.to_owned(),

@@ -14,7 +14,7 @@ pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<RunSe
         let mut said =
             pairs.filter_map(
                 |(tree, pair)| match result::read(&run.pair(tree, &pair).result()) {
-                    ResultFile::Read(record) => Some(Said::of(tree, &record)),
+                    ResultFile::Read(record) => Some(ToldSetting::of(tree, &record)),
                     ResultFile::Missing | ResultFile::Unreadable(_) => None,
                 },
             );
@@ -25,13 +25,13 @@ pub fn setting_of_run(run: &RunDir, manifest: Option<&Manifest>) -> Option<RunSe
 
 /// What a result says of its run's setting.
 #[derive(Debug)]
-pub struct Said {
+pub struct ToldSetting {
     tree: Tree,
     setting: Option<Setting>,
     has_messages: bool,
 }
 
-impl Said {
+impl ToldSetting {
     /// Of a result, and of the tree that it stands in.
     #[must_use]
     pub fn of(tree: Tree, record: &TrialRecord) -> Self {
@@ -51,7 +51,7 @@ impl Said {
 pub fn setting_by(
     run: &RunDir,
     manifest: Option<&Manifest>,
-    results: impl IntoIterator<Item = Said>,
+    results: impl IntoIterator<Item = ToldSetting>,
 ) -> Option<RunSetting> {
     if let Some(manifest) = manifest {
         return Some(RunSetting::Of(manifest.setting));
@@ -102,7 +102,7 @@ fn tree_of(word: &str) -> Option<Tree> {
 }
 
 /// One message says that the agents could send some; none says nothing.
-fn by_results(results: impl IntoIterator<Item = Said>) -> Option<Setting> {
+fn by_results(results: impl IntoIterator<Item = ToldSetting>) -> Option<Setting> {
     results.into_iter().find_map(|said| {
         let by_messages = said.has_messages.then_some(Setting::CoopComm);
         said.setting.or(by_messages)

@@ -10,10 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::watching::Running;
+use super::watching::RunningAttempt;
 use super::{Event, Interrupt, Plan, Policy, RunEnd, Sink, backoff};
 use crate::bench::{Pair, RuleId, Setting};
-use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::files;
@@ -148,7 +148,7 @@ impl Runner {
         plan: &Plan,
         attempt: u32,
         nth: u32,
-    ) -> Result<(AttemptEnd, Running)> {
+    ) -> Result<(AttemptEnd, RunningAttempt)> {
         let batch = Batch {
             run: self.run.clone(),
             setting: self.setting,
@@ -166,7 +166,7 @@ impl Runner {
             pairs: plan.to_run.clone(),
             log: self.run.attempt_log(attempt).display().to_string(),
         });
-        let mut running = Running::begin(self, attempt, &plan.to_run);
+        let mut running = RunningAttempt::begin(self, attempt, &plan.to_run);
         let ended = self.execute(executor, &batch, &mut running).await?;
         running.killed_at = ended.killed_at;
         let end = ended.how;
@@ -181,8 +181,8 @@ impl Runner {
         &mut self,
         executor: &impl Executor,
         batch: &Batch,
-        running: &mut Running,
-    ) -> Result<Ended> {
+        running: &mut RunningAttempt,
+    ) -> Result<EndedAttempt> {
         let sink = self.sink.clone();
         let underway = Arc::clone(&running.underway);
         let booked = Arc::clone(&underway);
@@ -235,7 +235,7 @@ impl Runner {
     }
 
     /// Says how an attempt ended: in its log, and as an event.
-    fn tell_of_end(&self, end: &AttemptEnd, running: &Running) -> Result<()> {
+    fn tell_of_end(&self, end: &AttemptEnd, running: &RunningAttempt) -> Result<()> {
         let attempt = running.attempt;
         let now = Plan::of(&self.survey()?, false, &self.pass);
         files::append_line(
@@ -263,7 +263,7 @@ impl Runner {
     fn after(
         &self,
         end: &AttemptEnd,
-        running: &Running,
+        running: &RunningAttempt,
         attempt: u32,
         is_last: bool,
     ) -> Option<RunEnd> {

@@ -12,7 +12,7 @@ use crate::text::plural;
 
 /// Results, counted: how many, how many of them have a verdict, and what they cost.
 #[derive(Clone, Debug, Default)]
-pub struct Worth {
+pub struct ForcedWorth {
     /// Pairs with a result.
     pub pairs: usize,
     /// Those of them with a verdict.
@@ -21,7 +21,7 @@ pub struct Worth {
     pub cost: Total,
 }
 
-impl Worth {
+impl ForcedWorth {
     /// The worth of the results among these.
     #[must_use]
     pub fn of<'a>(surveyed: impl Iterator<Item = &'a Surveyed>) -> Self {
@@ -37,7 +37,7 @@ impl Worth {
     }
 }
 
-impl fmt::Display for Worth {
+impl fmt::Display for ForcedWorth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { judged, cost, .. } = self;
         let results = plural(self.pairs, "result");
@@ -75,7 +75,7 @@ pub fn progress(run: &RunName, pass: &Pass, surveyed: &[Surveyed], plan: &Plan) 
 /// What a pass sets aside, with its worth and the way back.
 #[must_use]
 pub fn set_aside(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<String> {
-    let worth = Worth::of(surveyed.iter().filter(|one| is_replaced(pass, one)));
+    let worth = ForcedWorth::of(surveyed.iter().filter(|one| is_replaced(pass, one)));
     (worth.pairs > 0).then(|| {
         let back = hint::command(&format!("restore {run}"));
         format!("{run}: --force sets aside {worth}; `{back}` brings them back")

@@ -15,7 +15,7 @@ use crate::bench::setting::Tree;
 use crate::bench::{Pair, RuleId};
 use crate::engine::Stop;
 use crate::error::{Error, Result};
-use crate::evaluation::patch::Reading;
+use crate::evaluation::patch::PatchReading;
 use crate::evaluation::record::{self, Evaluation};
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
@@ -313,9 +313,9 @@ fn work(run: &RunDir, one: &Finished) -> std::result::Result<Work, Trouble> {
     Ok(Work {
         patches: patches.collect::<std::result::Result<_, _>>()?,
         reading: if is_own {
-            Reading::AsItIs
+            PatchReading::AsItIs
         } else {
-            Reading::Upstreams
+            PatchReading::Upstreams
         },
     })
 }

@@ -1,14 +1,14 @@
 //! Which of the trials that were set aside is brought back. Pure.
 
 use crate::bench::Pair;
-use crate::store::aside::Kept;
+use crate::store::aside::KeptTrial;
 use crate::store::{Ledger, LedgerEntry, Pass};
 use crate::triage::Cause;
 
 /// The trial to bring back: the latest whose result would stand. One that infrastructure or the
 /// configuration broke would only run again, so it is brought back by its name alone.
 #[must_use]
-pub fn choose<'a>(kept: &'a [Kept], pair: &Pair, ledger: &Ledger) -> Option<&'a Kept> {
+pub fn choose<'a>(kept: &'a [KeptTrial], pair: &Pair, ledger: &Ledger) -> Option<&'a KeptTrial> {
     kept.iter()
         .filter(|one| would_stand(one, pair, ledger))
         .max_by_key(|one| recorded(one, pair, ledger))
@@ -16,9 +16,9 @@ pub fn choose<'a>(kept: &'a [Kept], pair: &Pair, ledger: &Ledger) -> Option<&'a 
 
 /// What is done about one pair.
 #[derive(Clone, Debug)]
-pub enum Choice<'a> {
+pub enum Restoring<'a> {
     /// This trial comes back.
-    Back(&'a Kept),
+    Back(&'a KeptTrial),
     /// What stands stays, and an open forced pass no longer covers it.
     Stays,
     /// There is nothing to bring back.
@@ -32,30 +32,30 @@ pub enum Choice<'a> {
 #[must_use]
 pub fn choose_under<'a>(
     pass: &Pass,
-    kept: &'a [Kept],
+    kept: &'a [KeptTrial],
     pair: &Pair,
     standing: Option<&str>,
     ledger: &Ledger,
-) -> Choice<'a> {
+) -> Restoring<'a> {
     if pass.covers(pair) {
         if standing.is_some_and(|now| pass.replaces(pair, now)) {
-            return Choice::Stays;
+            return Restoring::Stays;
         }
-        let was = |one: &&Kept| pass.replaces(pair, &one.record.trial);
+        let was = |one: &&KeptTrial| pass.replaces(pair, &one.record.trial);
         let mut before = kept.iter().filter(was);
         if let Some(one) = before.find(|one| would_stand(one, pair, ledger)) {
-            return Choice::Back(one);
+            return Restoring::Back(one);
         }
         if standing.is_some() {
-            return Choice::Stays;
+            return Restoring::Stays;
         }
     }
-    choose(kept, pair, ledger).map_or(Choice::Nothing, Choice::Back)
+    choose(kept, pair, ledger).map_or(Restoring::Nothing, Restoring::Back)
 }
 
 /// Whether a trial's result is one that another attempt would leave alone.
 #[must_use]
-pub fn would_stand(kept: &Kept, pair: &Pair, ledger: &Ledger) -> bool {
+pub fn would_stand(kept: &KeptTrial, pair: &Pair, ledger: &Ledger) -> bool {
     let cause = match ledger.find(pair, &kept.record.trial) {
         Some(entry) if entry.void => return false,
         Some(entry) => entry.diagnosis.as_ref().map(|diagnosis| diagnosis.cause),
@@ -69,7 +69,7 @@ pub fn would_stand(kept: &Kept, pair: &Pair, ledger: &Ledger) -> bool {
 
 /// When a trial was recorded: its place in the ledger, which comes before none; then when it began.
 fn recorded<'a>(
-    kept: &'a Kept,
+    kept: &'a KeptTrial,
     pair: &Pair,
     ledger: &Ledger,
 ) -> (Option<usize>, Option<&'a String>) {

@@ -12,15 +12,15 @@ use super::{Event, Interrupt, Runner, record};
 use crate::bench::{Pair, RuleId};
 use crate::engine::Stop;
 use crate::error::Result;
-use crate::store::scan::Watch;
+use crate::store::scan::ResultsWatch;
 use crate::store::{LedgerEntry, RunDir};
 use crate::survey::Judged;
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// What is kept while one attempt runs.
-pub(super) struct Running {
+pub(super) struct RunningAttempt {
     pub attempt: u32,
-    pub watch: Watch,
+    pub watch: ResultsWatch,
     pub killed_at: Option<SystemTime>,
     pub breaker: Breaker,
     pub trip: Option<Trip>,
@@ -40,12 +40,12 @@ pub(super) struct Running {
     pub underway: Arc<Underway>,
 }
 
-impl Running {
+impl RunningAttempt {
     /// What is known when an attempt begins.
     pub fn begin(runner: &Runner, attempt: u32, pairs: &[Pair]) -> Self {
         Self {
             attempt,
-            watch: Watch::from_now(&runner.run, runner.setting.tree(), pairs),
+            watch: ResultsWatch::from_now(&runner.run, runner.setting.tree(), pairs),
             killed_at: None,
             breaker: Breaker::new(runner.policy.breaker_trials, runner.policy.concurrency),
             trip: None,
@@ -95,7 +95,7 @@ impl Runner {
 
     /// Looks at the store: new results go to the ledger, get their tags, and are shown. Says
     /// whether the engine should stop.
-    pub(super) fn look(&mut self, running: &mut Running, pairs: &[Pair]) -> Result<Stop> {
+    pub(super) fn look(&mut self, running: &mut RunningAttempt, pairs: &[Pair]) -> Result<Stop> {
         let tree = self.setting.tree();
         let mut fresh = Vec::new();
         for change in running.watch.changed(&self.run, tree, pairs) {
@@ -141,7 +141,7 @@ impl Runner {
     }
 
     /// Counts what is spent, by trials that run too; says whether the engine should stop.
-    pub(super) fn count(&self, running: &mut Running) -> Stop {
+    pub(super) fn count(&self, running: &mut RunningAttempt) -> Stop {
         let spent = self.spent() + running.underway.known_cost(&self.ledger);
         if let Some((budget, _)) = self.policy.budget
             && !running.budget_spent
@@ -156,7 +156,7 @@ impl Runner {
     /// Tags, counts and shows a trial that is in the ledger.
     fn take_in(
         &self,
-        running: &mut Running,
+        running: &mut RunningAttempt,
         pair: &Pair,
         judged: &Judged,
         entry: &LedgerEntry,

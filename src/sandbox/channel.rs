@@ -12,9 +12,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::guest::call::{Answer, Call, Callee};
-use crate::guest::frame::{self, CommandEnd, Reply, Request};
-use crate::guest::order::Order;
+use crate::guest::call::{Call, CallAnswer, Callee};
+use crate::guest::frame::{self, CommandEnd, GuestReply, Request};
+use crate::guest::order::GuestOrder;
 
 /// How long the guest may take over what should take it no time, beyond a command's own deadline.
 /// Generous: the machine may be busy, and the guest ends a timed-out command's processes first.
@@ -124,7 +124,7 @@ impl Channel {
     pub async fn ready(&mut self, within: Duration) -> Result<(), Broken> {
         let first = tokio::time::timeout(within, self.next_frame()).await;
         match first.map_err(|_| Broken::Silent)?? {
-            (Reply::Ready { path }, _) => {
+            (GuestReply::Ready { path }, _) => {
                 self.image_path = path;
                 Ok(())
             }
@@ -135,7 +135,7 @@ impl Channel {
     /// Runs a script to its end. Calls that programs of it make meanwhile go to `callee`.
     pub async fn run(
         &mut self,
-        order: &Order<'_>,
+        order: &GuestOrder<'_>,
         callee: Option<&dyn Callee>,
     ) -> Result<Output, Broken> {
         let id = self.id();
@@ -151,7 +151,7 @@ impl Channel {
             .ask(id, &request, order.script.as_bytes(), patience, callee)
             .await?;
         match reply {
-            Reply::Ended {
+            GuestReply::Ended {
                 end, head, elided, ..
             } if head <= payload.len() => {
                 let tail = payload.split_off(head);
@@ -172,7 +172,7 @@ impl Channel {
         let path = path.to_owned();
         let request = Request::Read { id, path, limit };
         match self.ask(id, &request, &[], PATIENCE, None).await? {
-            (Reply::File { .. }, payload) => Ok(payload),
+            (GuestReply::File { .. }, payload) => Ok(payload),
             (other, _) => Err(unexpected(other)),
         }
     }
@@ -183,7 +183,7 @@ impl Channel {
         let path = path.to_owned();
         let request = Request::Write { id, path };
         match self.ask(id, &request, bytes, PATIENCE, None).await? {
-            (Reply::Done { .. }, _) => Ok(()),
+            (GuestReply::Done { .. }, _) => Ok(()),
             (other, _) => Err(unexpected(other)),
         }
     }
@@ -195,7 +195,7 @@ impl Channel {
             .ask(id, &Request::Purge { id }, &[], PATIENCE, None)
             .await?
         {
-            (Reply::Done { .. }, _) => Ok(()),
+            (GuestReply::Done { .. }, _) => Ok(()),
             (other, _) => Err(unexpected(other)),
         }
     }
@@ -212,7 +212,7 @@ impl Channel {
         payload: &[u8],
         patience: Duration,
         callee: Option<&dyn Callee>,
-    ) -> Result<(Reply, Vec<u8>), Broken> {
+    ) -> Result<(GuestReply, Vec<u8>), Broken> {
         let answered = tokio::time::timeout(patience, async {
             self.send(&frame::encode(request, payload)).await?;
             let mut calls = FuturesUnordered::new();
@@ -220,14 +220,14 @@ impl Channel {
                 let (reply, payload) = tokio::select! {
                     frame = self.next_frame() => frame?,
                     Some((call, answer)) = calls.next() => {
-                        let Answer { code, bytes } = answer;
+                        let CallAnswer { code, bytes } = answer;
                         let answer = Request::Answer { call, code };
                         self.send(&frame::encode(&answer, &bytes)).await?;
                         continue;
                     }
                 };
                 match reply {
-                    Reply::Call { call, mut words } => {
+                    GuestReply::Call { call, mut words } => {
                         let program = if words.is_empty() {
                             String::new()
                         } else {
@@ -241,7 +241,7 @@ impl Channel {
                             };
                             let answer = match callee {
                                 Some(callee) => callee.call(asked).await,
-                                None => Answer::text(
+                                None => CallAnswer::text(
                                     127,
                                     format!("{}: nobody answers\n", asked.program),
                                 ),
@@ -265,7 +265,7 @@ impl Channel {
     }
 
     /// The next frame; what was read of it is kept when the future is dropped.
-    async fn next_frame(&mut self) -> Result<(Reply, Vec<u8>), Broken> {
+    async fn next_frame(&mut self) -> Result<(GuestReply, Vec<u8>), Broken> {
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => return Ok(frame),
@@ -291,15 +291,15 @@ impl Channel {
     }
 }
 
-fn unexpected(reply: Reply) -> Broken {
+fn unexpected(reply: GuestReply) -> Broken {
     match reply {
-        Reply::Failed { why, .. } => Broken::Refused(why),
-        Reply::Crippled { why, .. } => Broken::Crippled(why),
+        GuestReply::Failed { why, .. } => Broken::Refused(why),
+        GuestReply::Crippled { why, .. } => Broken::Crippled(why),
         other => Broken::Garbled(format!("{other:?}")),
     }
 }
 
-impl Reply {
+impl GuestReply {
     const fn id(&self) -> Option<u64> {
         match self {
             Self::Ended { id, .. }

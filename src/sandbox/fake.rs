@@ -11,7 +11,7 @@ use crate::guest::frame::CommandEnd;
 
 /// What a fake sandbox answers, for tests without one.
 #[derive(Clone, Default)]
-pub struct Script {
+pub struct FakeScript {
     /// What commands print, by a text that they contain; the first that fits. Others print nothing.
     pub outputs: Vec<(String, String)>,
     /// The diff that is submitted.
@@ -20,7 +20,7 @@ pub struct Script {
     pub dies_at: Option<usize>,
 }
 
-impl fmt::Debug for Script {
+impl fmt::Debug for FakeScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Script").finish_non_exhaustive()
     }
@@ -28,16 +28,16 @@ impl fmt::Debug for Script {
 
 /// A sandbox that runs nothing: it answers from its script, and keeps files in memory.
 #[derive(Debug)]
-pub struct Fake {
-    script: Arc<Script>,
+pub struct FakeSandbox {
+    script: Arc<FakeScript>,
     commands: usize,
     files: HashMap<String, Vec<u8>>,
 }
 
-impl Fake {
+impl FakeSandbox {
     /// A fresh one, with no file in it and no command run.
     #[must_use]
-    pub fn start(script: Arc<Script>) -> Self {
+    pub fn start(script: Arc<FakeScript>) -> Self {
         Self {
             script,
             commands: 0,

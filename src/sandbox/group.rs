@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::getpid;
 
-use super::Limits;
+use super::SandboxLimits;
 use crate::files;
 use crate::process::Owner;
 
@@ -64,7 +64,7 @@ impl Groups {
 
     /// A group for one sandbox with these limits. Files in a sandbox are memory too, and may take as
     /// much as its processes: together they get twice the limit.
-    pub fn group(&self, limits: &Limits) -> io::Result<Option<Group>> {
+    pub fn group(&self, limits: &SandboxLimits) -> io::Result<Option<Group>> {
         let Some(memory) = limits.memory_bytes else {
             return Ok(None);
         };

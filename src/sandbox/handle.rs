@@ -8,7 +8,7 @@ use super::spec::{Backend, Repository, Source, Spec};
 use super::{docker, fake, namespace, process, repo, tools};
 use crate::guest::call::Callee;
 use crate::guest::frame::CommandEnd;
-use crate::guest::order::Order;
+use crate::guest::order::GuestOrder;
 
 /// A place where one agent's commands run.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub enum Sandbox {
     /// With a guest in it.
     Real(Box<Real>),
     /// A script, for tests and for benchmarks of everything else.
-    Fake(fake::Fake),
+    Fake(fake::FakeSandbox),
 }
 
 /// A sandbox with a guest.
@@ -62,7 +62,9 @@ impl Sandbox {
             (Body::Process(Box::new(guest)), channel, home)
         };
         let (body, channel, home) = match (backend, &spec.source) {
-            (Backend::Fake(script), _) => return Ok(Self::Fake(fake::Fake::start(script.clone()))),
+            (Backend::Fake(script), _) => {
+                return Ok(Self::Fake(fake::FakeSandbox::start(script.clone())));
+            }
             (Backend::Docker(place), Source::Image(image)) => {
                 let (container, channel) = place.start(spec, image).await?;
                 let body = Body::Container(Box::new(container));
@@ -175,7 +177,7 @@ impl Sandbox {
             Self::Real(real) => {
                 let script = format!("{}{}", real.repo.prefix, command.script);
                 let cwd = real.repo.dir.clone();
-                let order = Order {
+                let order = GuestOrder {
                     script: &script,
                     cwd: &cwd,
                     login: true,
@@ -267,7 +269,7 @@ impl Real {
         limit: usize,
     ) -> Result<Output, SandboxError> {
         let cwd = self.repo.home.clone();
-        let order = Order {
+        let order = GuestOrder {
             script,
             cwd: &cwd,
             login: false,

@@ -18,9 +18,9 @@ pub mod spec;
 mod submodules;
 pub mod tools;
 
-pub use crate::guest::call::{Answer, Call, Callee};
+pub use crate::guest::call::{Call, CallAnswer, Callee};
 pub use crate::guest::frame::CommandEnd;
 pub use channel::Output;
 pub use error::{SandboxError, StartFailure};
 pub use handle::{Command, Real, Sandbox};
-pub use spec::{Backend, Limits, Repository, Source, Spec};
+pub use spec::{Backend, Repository, SandboxLimits, Source, Spec};

@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::SandboxError;
-use super::docker::Place as DockerPlace;
-use super::fake::Script;
+use super::docker::DockerPlace;
+use super::fake::FakeScript;
 use super::group::Groups;
 use super::tools::Tools;
 use crate::bench::{BackendKind, World};
@@ -33,7 +33,7 @@ pub struct Spec {
     /// Whether there is a git remote that the harness keeps in step.
     pub git: bool,
     /// What it may use of memory, processors, processes and network.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<SandboxLimits>,
     /// What becomes of the repository before the first command.
     pub repository: Repository,
 }
@@ -75,7 +75,7 @@ impl Spec {
 
 /// What a sandbox may use; recorded in every result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Limits {
+pub struct SandboxLimits {
     /// Memory in bytes. For namespaces, what processes hold and, as much again, what is written to
     /// the workspace and `/tmp`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,11 +92,11 @@ pub struct Limits {
     pub setup_timeout: Duration,
 }
 
-impl Limits {
+impl SandboxLimits {
     /// The limits that a configuration means; a namespace has a limit of memory and no network where
     /// nothing is said.
     #[must_use]
-    pub fn of_config(native: &config::Native, kind: BackendKind) -> Self {
+    pub fn of_config(native: &config::NativeConfig, kind: BackendKind) -> Self {
         let is_namespace = kind == BackendKind::Namespace;
         Self {
             memory_bytes: native
@@ -134,7 +134,7 @@ pub enum Backend {
     /// Plain processes, without isolation.
     Process(Arc<HostPlace>),
     /// Nothing runs: a script answers, for tests.
-    Fake(Arc<Script>),
+    Fake(Arc<FakeScript>),
 }
 
 /// This machine as a place for sandboxes without a daemon.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Limits, Spec};
+use super::{SandboxLimits, Spec};
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SEND_MESSAGE};
 use crate::{files, process};
@@ -40,7 +40,7 @@ pub fn guest_options(door: &Door, spec: &Spec) -> Vec<String> {
 
 /// The limits that a guest keeps itself, where neither daemon nor control group does.
 #[must_use]
-pub fn own_limits(limits: &Limits) -> Vec<String> {
+pub fn own_limits(limits: &SandboxLimits) -> Vec<String> {
     let mut options = Vec::new();
     if let Some(bytes) = limits.memory_bytes {
         options.extend(["--memory".to_owned(), bytes.to_string()]);

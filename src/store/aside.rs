@@ -70,7 +70,7 @@ pub fn verdict(pair: &PairDir) -> Result<()> {
 
 /// A trial that was set aside, with its result.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptTrial {
     /// The directory's name in [`PairDir::aside`].
     pub name: String,
     /// What its `result.json` says.
@@ -80,7 +80,7 @@ pub struct Kept {
 }
 
 /// The trials of a pair that were set aside with a result, but for one that stands.
-pub fn kept(pair: &PairDir) -> Result<Vec<Kept>> {
+pub fn kept(pair: &PairDir) -> Result<Vec<KeptTrial>> {
     let standing = result::trial(&pair.result());
     let mut found = Vec::new();
     for dir in files::list(&pair.aside())? {
@@ -89,7 +89,7 @@ pub fn kept(pair: &PairDir) -> Result<Vec<Kept>> {
             continue;
         };
         if standing.as_ref() != Some(&record.trial) {
-            found.push(Kept {
+            found.push(KeptTrial {
                 name: name.to_owned(),
                 record: *record,
                 is_judged: dir.join("eval.json").is_file(),

@@ -42,7 +42,7 @@ pub struct EvalFile {
     #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
     /// What only we write; `None` where upstream's own evaluation wrote the file.
-    pub regatta: Option<Own>,
+    pub regatta: Option<OwnNote>,
 }
 
 impl EvalFile {
@@ -53,7 +53,7 @@ impl EvalFile {
     }
 
     /// What the passes of the two features are worth, where the pair passes and somebody looked.
-    pub fn worth(&self) -> impl Iterator<Item = &Worth> {
+    pub fn worth(&self) -> impl Iterator<Item = &PassWorth> {
         let suites = self.regatta.iter().flat_map(|own| &own.suites);
         suites.filter_map(|suite| suite.worth.as_ref())
     }
@@ -138,7 +138,7 @@ pub struct FeatureSeen {
 
 /// The part of [`Note`] that is read again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Own {
+pub struct OwnNote {
     /// The name of the rule set that judged it.
     pub rules: Word<RuleSet>,
     /// The trial that was judged.
@@ -295,12 +295,12 @@ pub struct SuiteNote {
     pub named_tests: usize,
     /// What its pass is worth; none where the pair does not pass, or nobody looked.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub worth: Option<Worth>,
+    pub worth: Option<PassWorth>,
 }
 
 /// What a pass is worth that upstream's rules give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Worth {
+pub struct PassWorth {
     /// What of the dataset's own patch's run was compared with this one's.
     pub tests_compared: Compared,
     /// What ran with the dataset's own patch and did not run here: names of tests, or a file,
@@ -311,7 +311,7 @@ pub struct Worth {
     /// Whether the hidden tests pass with these files as in the base; none where there are no such
     /// files.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict_without_steering: Option<Known>,
+    pub verdict_without_steering: Option<KnownVerdict>,
     /// The same in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_steering: Option<String>,
@@ -332,20 +332,20 @@ pub enum Compared {
 /// A verdict that may not be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Known {
+pub enum KnownVerdict {
     /// Known: whether the tests pass.
     Verdict(bool),
     /// Asked and not known, which is written as `null`.
     Unknown(()),
 }
 
-impl Worth {
+impl PassWorth {
     /// Whether the pass is none when looked at strictly: tests are missing, or without the files
     /// that steer them they fail.
     #[must_use]
     pub fn is_void(&self) -> bool {
         !self.tests_missing.is_empty()
-            || self.verdict_without_steering == Some(Known::Verdict(false))
+            || self.verdict_without_steering == Some(KnownVerdict::Verdict(false))
     }
 
     /// Whether there is anything to say about it.
@@ -368,13 +368,13 @@ impl Worth {
             let files = some(&self.steering_files);
             let without = self.without_steering.as_deref().unwrap_or_default();
             told.push(match self.verdict_without_steering {
-                Some(Known::Verdict(false)) => {
+                Some(KnownVerdict::Verdict(false)) => {
                     format!("without what steers tests in {files} it fails: {without}")
                 }
-                Some(Known::Verdict(true)) => {
+                Some(KnownVerdict::Verdict(true)) => {
                     format!("passes also without what steers tests in {files}")
                 }
-                Some(Known::Unknown(())) | None => {
+                Some(KnownVerdict::Unknown(())) | None => {
                     format!("not known without what steers tests in {files}: {without}")
                 }
             });

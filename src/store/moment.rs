@@ -26,7 +26,7 @@ pub struct Moment {
 
 /// In which order two moments are that must follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum MomentOrder {
     /// The first is not after the second.
     Kept,
     /// In the other one, by no more than two zones may differ.
@@ -62,17 +62,17 @@ impl Moment {
 
     /// Whether this comes before the other.
     #[must_use]
-    pub fn before(&self, other: &Self) -> Order {
+    pub fn before(&self, other: &Self) -> MomentOrder {
         let (early, most) = match (self.at, other.at) {
             (Some(this), Some(other)) => (this.duration_since(other), SignedDuration::ZERO),
             _ => (self.local.duration_since(other.local), UNCLEAR),
         };
         if !early.is_positive() {
-            Order::Kept
+            MomentOrder::Kept
         } else if early < most {
-            Order::Unclear
+            MomentOrder::Unclear
         } else {
-            Order::Reversed
+            MomentOrder::Reversed
         }
     }
 }
@@ -97,46 +97,58 @@ mod tests {
             (
                 "2026-03-02T10:00:00.5",
                 "2026-03-02T10:00:00.5",
-                Order::Kept,
+                MomentOrder::Kept,
             ),
             (
                 "2026-03-02T10:00:00.5",
                 "2026-03-02T10:00:00.4",
-                Order::Unclear,
+                MomentOrder::Unclear,
             ),
-            ("2026-03-02T10:00:00", "2026-03-01T10:00:01", Order::Unclear),
+            (
+                "2026-03-02T10:00:00",
+                "2026-03-01T10:00:01",
+                MomentOrder::Unclear,
+            ),
             (
                 "2026-03-02T10:00:00",
                 "2026-03-01T10:00:00",
-                Order::Reversed,
+                MomentOrder::Reversed,
             ),
-            ("2026-03-02T10:00:00", "2027-03-02T10:00:00", Order::Kept),
+            (
+                "2026-03-02T10:00:00",
+                "2027-03-02T10:00:00",
+                MomentOrder::Kept,
+            ),
             // With a zone each there is nothing unclear.
             (
                 "2026-03-02T10:00:00+02:00",
                 "2026-03-02T08:30:00Z",
-                Order::Kept,
+                MomentOrder::Kept,
             ),
             (
                 "2026-03-02T10:00:00+02:00",
                 "2026-03-02T07:30:00Z",
-                Order::Reversed,
+                MomentOrder::Reversed,
             ),
             // With a zone for one of them there is.
             (
                 "2026-03-02T10:00:00",
                 "2026-03-02T07:30:00Z",
-                Order::Unclear,
+                MomentOrder::Unclear,
             ),
-            ("2026-03-02T10:00:00", "1772438400", Order::Unclear),
-            ("2026-03-02 10:00:00", "2026-03-02 11:00:00", Order::Kept),
+            ("2026-03-02T10:00:00", "1772438400", MomentOrder::Unclear),
+            (
+                "2026-03-02 10:00:00",
+                "2026-03-02 11:00:00",
+                MomentOrder::Kept,
+            ),
             (
                 "Mon Mar  2 10:00:00 2026",
                 "Mon Mar 2 09:00:00 2026",
-                Order::Unclear,
+                MomentOrder::Unclear,
             ),
-            ("1772445600.25", "1772445600250", Order::Kept),
-            ("1772445600.5", "1772445600250", Order::Reversed),
+            ("1772445600.25", "1772445600250", MomentOrder::Kept),
+            ("1772445600.5", "1772445600250", MomentOrder::Reversed),
         ] {
             let read = |text| Moment::read(text).unwrap();
             let found = read(ended).before(&read(judged));

@@ -9,9 +9,9 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::RunDir;
-use super::moment::{Moment, Order};
+use super::moment::{Moment, MomentOrder};
 use super::result::text_or_number;
-use super::words::{Author, Words};
+use super::words::{Author, KnownText};
 use crate::bench::{Pair, TaskKey};
 use crate::files;
 use crate::json;
@@ -79,31 +79,31 @@ impl Reasons {
 
     /// Why a pair whose trial ended then has no verdict.
     #[must_use]
-    pub fn unjudged(&self, pair: &Pair, ended_at: Option<&str>) -> Option<Words> {
+    pub fn unjudged(&self, pair: &Pair, ended_at: Option<&str>) -> Option<KnownText> {
         let ended = ended_at.and_then(Moment::read);
         let evaluated = self.evaluated_at.as_deref().and_then(Moment::read);
         // It speaks of a trial that came before. As of verdicts, another zone makes no other trial.
         let is_old = ended
             .zip(evaluated)
-            .is_some_and(|(ended, evaluated)| ended.before(&evaluated) == Order::Reversed);
+            .is_some_and(|(ended, evaluated)| ended.before(&evaluated) == MomentOrder::Reversed);
         self.evaluated
             .get(pair)
             .filter(|_| !is_old)
-            .map(|text| Words::new("eval_summary.json", text, Author::Harness))
+            .map(|text| KnownText::new("eval_summary.json", text, Author::Harness))
             .or_else(|| self.printed(pair, true))
     }
 
     /// Why a pair has no result.
     #[must_use]
-    pub fn missing(&self, pair: &Pair) -> Option<Words> {
+    pub fn missing(&self, pair: &Pair) -> Option<KnownText> {
         self.ran
             .get(pair)
-            .map(|text| Words::new("summary.json", text, Author::Harness))
+            .map(|text| KnownText::new("summary.json", text, Author::Harness))
             .or_else(|| self.printed(pair, false))
     }
 
     /// The last error that the console printed of a pair, or of its task where it names no features.
-    fn printed(&self, pair: &Pair, is_evaluation: bool) -> Option<Words> {
+    fn printed(&self, pair: &Pair, is_evaluation: bool) -> Option<KnownText> {
         let run = self.run.as_ref()?;
         let printed = self.console.get_or_init(|| console(run));
         let is_of = |printed: &&Printed| {
@@ -113,7 +113,7 @@ impl Reasons {
                 && features.is_none_or(|features| *features == pair.features)
         };
         let found = printed.iter().rev().find(is_of)?;
-        Some(Words::new(&found.file, &found.text, Author::Harness))
+        Some(KnownText::new(&found.file, &found.text, Author::Harness))
     }
 }
 

@@ -15,11 +15,11 @@ pub const POLL: Duration = Duration::from_millis(250);
 /// Remembers what `stat` says of each result, so that a look at an unchanged tree costs one call
 /// a pair.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct ResultsWatch {
     seen: HashMap<Pair, Stamp>,
 }
 
-impl Watch {
+impl ResultsWatch {
     /// A watch that takes what stands there now for known.
     #[must_use]
     pub fn from_now(run: &RunDir, tree: Tree, pairs: &[Pair]) -> Self {
@@ -113,7 +113,7 @@ mod tests {
         };
         write("ebb1");
         let pairs = [pair];
-        let mut watch = Watch::from_now(&run, Tree::Solo, &pairs);
+        let mut watch = ResultsWatch::from_now(&run, Tree::Solo, &pairs);
         assert!(watch.changed(&run, Tree::Solo, &pairs).is_empty());
         write("ebb2");
         let changes = watch.changed(&run, Tree::Solo, &pairs);

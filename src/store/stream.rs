@@ -9,9 +9,9 @@ use std::path::Path;
 use serde_json::Value;
 
 pub use answers::{Answers, answers};
-pub use ended::{Ended, ended};
+pub use ended::{LastEvent, ended};
 
-use super::words::{Author, Words, status};
+use super::words::{Author, KnownText, status};
 use super::{PairDir, aside};
 use crate::files;
 use crate::json;
@@ -24,7 +24,7 @@ const MOST: u64 = 64 << 10;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamEnd {
     /// What it says of an error, the most trustworthy first.
-    pub words: Vec<Words>,
+    pub words: Vec<KnownText>,
     /// Whether it says how the agent ended, so that nobody else need be asked.
     pub is_told: bool,
 }
@@ -185,8 +185,9 @@ impl Seen {
 
     fn into_end(self, file: &str) -> StreamEnd {
         let mut words = Vec::new();
-        let client =
-            |what: &str, text: String| Words::new(format!("{file} ({what})"), text, Author::Client);
+        let client = |what: &str, text: String| {
+            KnownText::new(format!("{file} ({what})"), text, Author::Client)
+        };
         if let Some(result) = &self.result {
             words.push(self.of_result(result, file));
         }
@@ -212,7 +213,7 @@ impl Seen {
             Author::Client
         };
         let plain = self.plain.filter(|_| !self.is_ended);
-        words.extend(plain.map(|text| Words::new(format!("{file} (last line)"), text, author)));
+        words.extend(plain.map(|text| KnownText::new(format!("{file} (last line)"), text, author)));
         StreamEnd {
             words,
             is_told: self.is_ended,
@@ -221,7 +222,7 @@ impl Seen {
 
     /// The words of a `result` event. The model has no say in its fields; the text is the program's
     /// where one of them says so.
-    fn of_result(&self, result: &Value, file: &str) -> Words {
+    fn of_result(&self, result: &Value, file: &str) -> KnownText {
         let status = status(&result["api_error_status"]);
         let subtype = result["subtype"].as_str().unwrap_or("an error");
         // The agent's own limit, whatever else is said.
@@ -257,8 +258,8 @@ impl Seen {
         } else {
             Author::Agent
         };
-        let words = Words::new(source, text, author);
-        Words {
+        let words = KnownText::new(source, text, author);
+        KnownText {
             status: status.or(words.status),
             ..words
         }
@@ -281,7 +282,7 @@ fn of_log(text: &str, file: &str) -> StreamEnd {
         });
     StreamEnd {
         words: last
-            .map(|text| Words::new(format!("{file} (last error)"), text, Author::Agent))
+            .map(|text| KnownText::new(format!("{file} (last error)"), text, Author::Agent))
             .into_iter()
             .collect(),
         is_told: false,

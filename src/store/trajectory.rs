@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::framework::Framework;
 use super::stream::blocks;
-use super::words::{Author, Words};
+use super::words::{Author, KnownText};
 use crate::bench::{Usage, told};
 use crate::files;
 use crate::json;
@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 512_000_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trajectory {
     /// The messages in the file's order, as far as they can be read.
-    pub messages: Vec<Message>,
+    pub messages: Vec<TrajectoryMessage>,
     /// Tokens of every model response that was kept; `None` when there is none, or one that does not
     /// tell its usage: a part of the tokens is not all of them.
     pub usage: Option<Usage>,
@@ -29,7 +29,7 @@ pub struct Trajectory {
 
 /// One message, with the parts that triage reads.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Message {
+pub struct TrajectoryMessage {
     /// `system`, `user`, `assistant`, `tool` or `exit`.
     pub role: String,
     /// The text, where it is text.
@@ -44,7 +44,7 @@ pub struct Message {
     pub exception: Option<String>,
 }
 
-impl Message {
+impl TrajectoryMessage {
     fn is_assistants(&self) -> bool {
         self.role == "assistant"
     }
@@ -61,14 +61,14 @@ impl Trajectory {
     /// What it says last, of an agent whose status says that it ended in an error: the exception
     /// that ended it, or its last message, which may be the agent's own.
     #[must_use]
-    pub fn last_words(&self, file: &str) -> Option<Words> {
+    pub fn last_words(&self, file: &str) -> Option<KnownText> {
         if let Some((class, text)) = self.exception() {
             let text = if text.trim().is_empty() { class } else { text };
             let source = format!("{file} (exception)");
-            return Some(Words::new(source, text, Author::Harness));
+            return Some(KnownText::new(source, text, Author::Harness));
         }
         // SWE-agent ends with what its submission printed, or with nothing.
-        let is_more = |message: &&Message| {
+        let is_more = |message: &&TrajectoryMessage| {
             let text = message.content.trim();
             let is_none = text.is_empty() || text.ends_with("Exited (autosubmitted)");
             message.role == "assistant" || !is_none
@@ -76,7 +76,7 @@ impl Trajectory {
         let last = self.messages.iter().rev().find(is_more)?;
         let text = last.content.trim();
         (last.role == "assistant" && !text.is_empty())
-            .then(|| Words::new(format!("{file} (last message)"), text, Author::Agent))
+            .then(|| KnownText::new(format!("{file} (last message)"), text, Author::Agent))
     }
 
     /// Whether the model answered before the end: an agent's last message may be its program's, about
@@ -87,14 +87,15 @@ impl Trajectory {
             .messages
             .split_last()
             .map_or(&[][..], |(_, before)| before);
-        before.iter().any(Message::is_assistants)
+        before.iter().any(TrajectoryMessage::is_assistants)
     }
 
     /// Whether the model answered at all, as far as that is known of a framework's trajectories.
     #[must_use]
     pub fn has_answer(&self, framework: Framework) -> bool {
         self.spoke()
-            || !framework.may_speak_last() && self.messages.iter().any(Message::is_assistants)
+            || !framework.may_speak_last()
+                && self.messages.iter().any(TrajectoryMessage::is_assistants)
     }
 
     /// Whether it begins and the model says nothing in it. Of messages that have no author nothing
@@ -102,7 +103,7 @@ impl Trajectory {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         self.messages.iter().any(|message| !message.role.is_empty())
-            && !self.messages.iter().any(Message::is_assistants)
+            && !self.messages.iter().any(TrajectoryMessage::is_assistants)
     }
 
     /// Reads a trajectory from its bytes.
@@ -125,7 +126,7 @@ impl Trajectory {
                 }
             }
             let role = message.role;
-            trajectory.messages.push(Message {
+            trajectory.messages.push(TrajectoryMessage {
                 role: role.unwrap_or_else(|| {
                     of_event(message.event_type.as_deref(), message.event.as_ref()).to_owned()
                 }),

@@ -20,7 +20,7 @@ pub enum Author {
 
 /// A text with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words {
+pub struct KnownText {
     /// Where it stands, e.g. `agent2_stream.jsonl (result)`.
     pub source: String,
     /// The words themselves, as they stand there.
@@ -47,7 +47,7 @@ static STATUS: LazyLock<Regex> = LazyLock::new(|| {
     .expect("tested")
 });
 
-impl Words {
+impl KnownText {
     /// A text of which its first words tell the status, where they do.
     #[must_use]
     pub fn new(source: impl Into<String>, text: impl Into<String>, author: Author) -> Self {
@@ -120,12 +120,12 @@ mod tests {
             ("API Error: 12 of 401 tests fail", None),
         ] {
             assert_eq!(
-                Words::new("x", text, Author::Client).status,
+                KnownText::new("x", text, Author::Client).status,
                 status,
                 "{text}"
             );
         }
-        let raised = Words::new("x", "Error code: 400 - {}", Author::Harness);
+        let raised = KnownText::new("x", "Error code: 400 - {}", Author::Harness);
         assert_eq!(raised.status, None);
     }
 }

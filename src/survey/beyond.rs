@@ -2,7 +2,7 @@
 
 use super::surveyed::Judged;
 use crate::bench::Cost;
-use crate::store::stream::Ended;
+use crate::store::stream::LastEvent;
 use crate::store::{LedgerEntry, TrialRecord};
 
 /// What an agent's program spent beyond its result.
@@ -20,7 +20,7 @@ const LEAST: f64 = 1e-6;
 impl Beyond {
     /// What the ends of the agents' programs tell beyond their results: a program that goes on ends
     /// once more, upstream reads its first end, and the cost in the last is that of all.
-    pub(super) fn of(record: &TrialRecord, ends: &[Option<Ended>]) -> Vec<Self> {
+    pub(super) fn of(record: &TrialRecord, ends: &[Option<LastEvent>]) -> Vec<Self> {
         let agents = record.agents.iter().zip(ends);
         let more = agents.filter_map(|(agent, end)| {
             let written = agent.cost.filter(|cost| *cost > 0.0)?;

@@ -4,7 +4,7 @@ use crate::bench::Usage;
 use crate::model::price::used_nothing;
 use crate::store::framework::Framework;
 use crate::store::result::ERROR;
-use crate::store::stream::{self, Answers, Ended};
+use crate::store::stream::{self, Answers, LastEvent};
 use crate::store::trajectory::Trajectory;
 use crate::store::{AgentRecord, PairDir, TrialRecord};
 
@@ -26,7 +26,7 @@ impl Billed {
         dir: &PairDir,
         record: &TrialRecord,
         trajectories: &[Option<Trajectory>],
-        ends: &[Option<Ended>],
+        ends: &[Option<LastEvent>],
         is_free: impl Fn(usize) -> bool,
     ) -> Self {
         let framework = Framework::of(record.agent_framework.as_deref());

@@ -8,7 +8,7 @@ use crate::files;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
 use crate::store::result::ERROR;
 use crate::store::{AgentRecord, PairDir, stream};
-use crate::triage::Asked;
+use crate::triage::Question;
 
 /// What is wrong with a judged result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,7 +82,7 @@ impl Harm {
             .filter(|(agent, _)| agent.status != ERROR)
             .filter_map(|(agent, end)| {
                 let words = end.as_ref()?.words()?;
-                let is_programs = !Asked::of(&words, None).is_own;
+                let is_programs = !Question::of(&words, None).is_own;
                 is_programs.then(|| format!("{}: {}", agent.id, words.text))
             })
             .collect();

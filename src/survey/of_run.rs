@@ -10,7 +10,7 @@ use crate::bench::Pair;
 use crate::bench::setting::Tree;
 use crate::error::Result;
 use crate::evaluation::Verdict;
-use crate::evaluation::of_trial::{Evidence, OfTrial};
+use crate::evaluation::of_trial::{OfTrial, TrialEvidence};
 use crate::evaluation::reason;
 use crate::model::price::{PriceTable, cost_of};
 use crate::process;
@@ -19,12 +19,12 @@ use crate::store::events::ContainerFacts;
 use crate::store::reasons::Reasons;
 use crate::store::result::ERROR;
 use crate::store::trajectory::Trajectory;
-use crate::store::words::Words;
+use crate::store::words::KnownText;
 use crate::store::{
     AgentRecord, Ledger, PairDir, ResultFile, RunDir, Tag, TrialRecord, eval, result, stream,
     trajectory,
 };
-use crate::triage::{Asked, Case, Diagnosis, Finding, Rules, Told, examine, is_free, told};
+use crate::triage::{Case, Diagnosis, Finding, Question, Rules, ToldError, examine, is_free, told};
 
 /// What is needed to judge the pairs of one run.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Survey<'_> {
         record: &TrialRecord,
         file: &EvalFile,
     ) -> OfTrial {
-        let evidence = Evidence {
+        let evidence = TrialEvidence {
             record,
             known: self.ledger.find(pair, &record.trial),
         };
@@ -112,7 +112,7 @@ impl Survey<'_> {
     }
 
     /// Why a pair has no result, or a finished one no verdict, by the run's own files.
-    fn told(&self, pair: &Pair, standing: &Standing) -> Option<Told> {
+    fn told(&self, pair: &Pair, standing: &Standing) -> Option<ToldError> {
         let reasons = self.reasons?;
         let words = match standing {
             Standing::Missing => reasons.missing(pair),
@@ -121,8 +121,8 @@ impl Survey<'_> {
             }
             Standing::Unreadable(_) | Standing::Result(_) => None,
         }?;
-        let rule = self.rules.ask(&Asked::of(&words, None));
-        Some(Told {
+        let rule = self.rules.ask(&Question::of(&words, None));
+        Some(ToldError {
             rule: rule.map(|rule| rule.id.clone()),
             source: words.source,
             text: words.text,
@@ -249,7 +249,7 @@ impl Survey<'_> {
 }
 
 /// What is said of the end of an agent that ended in an error, beside its result.
-fn said(dir: &PairDir, agent: &AgentRecord, trajectory: Option<&Trajectory>) -> Vec<Words> {
+fn said(dir: &PairDir, agent: &AgentRecord, trajectory: Option<&Trajectory>) -> Vec<KnownText> {
     let stream = stream::read(dir, &agent.id);
     let mut said = stream.words;
     // Where its program tells how it ended, its last message is only that.

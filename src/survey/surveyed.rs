@@ -8,7 +8,7 @@ use crate::evaluation::Verdict;
 use crate::store::TrialRecord;
 use crate::store::eval::{self, EvalFile};
 use crate::store::stream;
-use crate::triage::{Finding, Told};
+use crate::triage::{Finding, ToldError};
 
 /// A pair with all that the disk says of it.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Surveyed {
     /// What is wrong with the result, where it was judged.
     pub damage: Vec<Harm>,
     /// Why there is no result, or no verdict on a finished one, where a file of the run's says it.
-    pub told: Option<Told>,
+    pub told: Option<ToldError>,
 }
 
 impl Surveyed {
@@ -67,7 +67,7 @@ pub struct Judged {
     /// Whether the trial finished, and if not by whose doing.
     pub finding: Finding,
     /// What there is to read, where the finding is an error that no rule knows.
-    pub told: Option<Told>,
+    pub told: Option<ToldError>,
     /// Tokens, as far as the trajectories tell.
     pub usage: Option<Usage>,
     /// What it cost, as far as that is known.
@@ -75,7 +75,7 @@ pub struct Judged {
     /// The name by which a price was found, where it is not the model's own.
     pub priced_as: Option<String>,
     /// How the agents' own programs say that they ended, in the record's order.
-    pub ends: Vec<Option<stream::Ended>>,
+    pub ends: Vec<Option<stream::LastEvent>>,
     /// Whose patch was seen to be more than a line or two, so that nobody has to look again.
     pub long_patches: Vec<bool>,
     /// What they spent beyond what the result says.

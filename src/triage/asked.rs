@@ -2,11 +2,11 @@
 
 use super::Cause;
 use super::notice::is_notice;
-use crate::store::words::{Author, Words};
+use crate::store::words::{Author, KnownText};
 
 /// What is known of an error when the rules are asked.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
+pub struct Question<'a> {
     /// What the error says, as it was recorded.
     pub text: &'a str,
     /// The exception's class, where it was recorded beside the text.
@@ -17,10 +17,10 @@ pub struct Asked<'a> {
     pub is_own: bool,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Question<'a> {
     /// Asks about words, as far as their author can be believed.
     #[must_use]
-    pub fn of(words: &'a Words, class: Option<&'a str>) -> Self {
+    pub fn of(words: &'a KnownText, class: Option<&'a str>) -> Self {
         let is_own = words.author == Author::Agent && !is_notice(&words.text);
         Self {
             text: &words.text,

@@ -1,7 +1,7 @@
 //! Ends of an agent for which no call is billed.
 
 use super::trial::{ended_by, words};
-use super::{Asked, Case, Rules};
+use super::{Case, Question, Rules};
 use crate::store::TrialRecord;
 use crate::store::events::ContainerFacts;
 use crate::store::words::Author;
@@ -22,5 +22,5 @@ pub fn is_free(
         || words(record, index, case)
             .iter()
             .filter(|words| words.author != Author::Agent)
-            .any(|words| rules.say_unbegun(&Asked::of(words, None)))
+            .any(|words| rules.say_unbegun(&Question::of(words, None)))
 }

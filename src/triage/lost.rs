@@ -9,7 +9,7 @@ use crate::bench::RuleId;
 use crate::store::TrialRecord;
 use crate::store::event::Lost;
 use crate::store::events::{ContainerFacts, LostContainer, MARKER};
-use crate::store::trajectory::{Message, Trajectory};
+use crate::store::trajectory::{Trajectory, TrajectoryMessage};
 
 /// The daemon's own words for a container that is gone, as a whole output.
 ///
@@ -118,7 +118,7 @@ fn of_fact(id: &str, LostContainer { lost, .. }: &LostContainer) -> Diagnosis {
 }
 
 /// What a command printed, in either version's form.
-fn output(message: &Message) -> Option<&str> {
+fn output(message: &TrajectoryMessage) -> Option<&str> {
     if let Some(raw) = &message.raw_output {
         return Some(raw);
     }
@@ -130,11 +130,11 @@ fn output(message: &Message) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn tool(output: &str) -> Message {
-        Message {
+    fn tool(output: &str) -> TrajectoryMessage {
+        TrajectoryMessage {
             role: "tool".to_owned(),
             raw_output: Some(output.to_owned()),
-            ..Message::default()
+            ..TrajectoryMessage::default()
         }
     }
 

@@ -12,7 +12,7 @@ pub mod rules;
 pub mod trial;
 
 pub use crate::store::diagnosis::{Cause, Diagnosis, Evidence};
-pub use asked::Asked;
+pub use asked::Question;
 pub use free::is_free;
 pub use rules::{Rule, Rules};
-pub use trial::{Case, Finding, Told, examine, told};
+pub use trial::{Case, Finding, ToldError, examine, told};

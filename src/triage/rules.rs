@@ -6,10 +6,10 @@ use regex::{Regex, bytes};
 use serde::Deserialize;
 
 use super::notice::{leading_classes, unframed};
-use super::{Asked, Cause};
+use super::{Cause, Question};
 use crate::bench::RuleId;
 use crate::error::{Error, Result};
-use crate::model::refusal::{Words, are_of_the_endpoint};
+use crate::model::refusal::{RefusalWords, are_of_the_endpoint};
 use crate::text::{searched, users_regex};
 
 /// The rules that ship, as TOML.
@@ -49,7 +49,7 @@ pub struct Rule {
     origin: Origin,
     exceptions: Vec<String>,
     statuses: Vec<u16>,
-    words: Option<Words>,
+    words: Option<RefusalWords>,
     pattern: Option<Pattern>,
     unless: Option<Pattern>,
     harness: bool,
@@ -113,7 +113,7 @@ struct FileRule {
     exception: Vec<String>,
     #[serde(default)]
     status: Vec<u16>,
-    words: Option<Words>,
+    words: Option<RefusalWords>,
     pattern: Option<String>,
     unless: Option<String>,
     #[serde(default)]
@@ -174,26 +174,29 @@ impl Rules {
     /// The first rule that matches an error's text and, where it is known, its exception class.
     #[must_use]
     pub fn find(&self, text: &str, class: Option<&str>) -> Option<&Rule> {
-        self.ask(&Asked {
+        self.ask(&Question {
             text,
             class,
-            ..Asked::default()
+            ..Question::default()
         })
     }
 
     /// The first rule that matches what is known of an error.
     #[must_use]
-    pub fn ask(&self, asked: &Asked<'_>) -> Option<&Rule> {
+    pub fn ask(&self, asked: &Question<'_>) -> Option<&Rule> {
         Self::first(self.rules.iter(), asked)
     }
 
     /// Whether a text says that the agent's program never began, whatever it says beside that.
     #[must_use]
-    pub fn say_unbegun(&self, asked: &Asked<'_>) -> bool {
+    pub fn say_unbegun(&self, asked: &Question<'_>) -> bool {
         Self::first(self.rules.iter().filter(|rule| rule.unbegun), asked).is_some()
     }
 
-    fn first<'a>(mut rules: impl Iterator<Item = &'a Rule>, asked: &Asked<'_>) -> Option<&'a Rule> {
+    fn first<'a>(
+        mut rules: impl Iterator<Item = &'a Rule>,
+        asked: &Question<'_>,
+    ) -> Option<&'a Rule> {
         let text = &*searched(asked.text);
         let mut classes = leading_classes(text);
         classes.extend(asked.class);

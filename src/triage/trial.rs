@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
-use super::{Asked, Cause, Diagnosis, Rules, lost};
+use super::{Cause, Diagnosis, Question, Rules, lost};
 use crate::bench::image::image_name;
 use crate::bench::{Pair, RuleId};
 use crate::model::{refusal, reset};
@@ -13,7 +13,7 @@ use crate::store::events::ContainerFacts;
 use crate::store::framework::Framework;
 use crate::store::result::{ERROR, parse_harness_error};
 use crate::store::trajectory::Trajectory;
-use crate::store::words::{Author, Words};
+use crate::store::words::{Author, KnownText};
 use crate::store::{AgentRecord, TrialRecord};
 
 /// What triage is given of a trial.
@@ -25,12 +25,12 @@ pub struct Case {
     pub patches: Vec<Option<String>>,
     /// What else was said of each agent's end, in the order in which it is believed: by its program's
     /// stream, then by its trajectory. Only of agents whose status is an error.
-    pub said: Vec<Vec<Words>>,
+    pub said: Vec<Vec<KnownText>>,
 }
 
 /// What there is to read where no rule decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ToldError {
     /// The rule that knows the text, where one does.
     pub rule: Option<RuleId>,
     /// Where it stands: a file, or a field of `result.json`.
@@ -175,7 +175,7 @@ fn read_reset(diagnosis: &mut Diagnosis, record: &TrialRecord, rules: &Rules) {
 }
 
 /// What is said of an agent's end, the most trustworthy first.
-pub(super) fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Words> {
+pub(super) fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<KnownText> {
     let agent: &AgentRecord = &record.agents[index];
     let source = if record.agents.len() == 1 {
         "agent.error".to_owned()
@@ -183,7 +183,7 @@ pub(super) fn words(record: &TrialRecord, index: usize, case: &Case) -> Vec<Word
         format!("agents.{}.error", agent.id)
     };
     let error = agent.error.as_deref().unwrap_or_default();
-    let mut words = vec![Words::new(source, error, Author::Harness)];
+    let mut words = vec![KnownText::new(source, error, Author::Harness)];
     words.extend(case.said.get(index).into_iter().flatten().cloned());
     words
 }
@@ -221,19 +221,19 @@ fn why(
 /// What there is to read of a trial that no rule knows: the first words of the agent that no rule
 /// knows, or that there are none.
 #[must_use]
-pub fn told(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules: &Rules) -> Told {
+pub fn told(record: &TrialRecord, case: &Case, facts: &ContainerFacts, rules: &Rules) -> ToldError {
     let errors = (0..record.agents.len()).filter(|index| {
         record.agents[*index].status == ERROR && why(record, *index, case, facts, rules).is_none()
     });
     let mut said = errors.flat_map(|index| words(record, index, case));
     let first = said.find(|words| !words.text.trim().is_empty());
     first.map_or_else(
-        || Told {
+        || ToldError {
             rule: None,
             source: "regatta".to_owned(),
             text: "nothing says why: no error in result.json, none in the agent's stream or log, and its trajectory does not end with words".to_owned(),
         },
-        |words| Told {
+        |words| ToldError {
             rule: None,
             source: words.source,
             text: words.text,
@@ -266,7 +266,7 @@ static CONTAINER_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\bminisweagent-[0-9a-f]{8}\b").expect("tested"));
 
 fn of_words(
-    words: &Words,
+    words: &KnownText,
     class: Option<&str>,
     facts: &ContainerFacts,
     rules: &Rules,
@@ -276,7 +276,7 @@ fn of_words(
         Diagnosis::new(rule.cause, rule.id.clone(), source, text)
     };
     if words.author != Author::Harness {
-        let rule = rules.ask(&Asked::of(words, None))?;
+        let rule = rules.ask(&Question::of(words, None))?;
         return Some(found(rule, &words.source, text));
     }
     if let Some((rule, text)) = parse_harness_error(text)
@@ -296,7 +296,7 @@ fn of_words(
     {
         return Some(found(rule, "docker daemon", message));
     }
-    let rule = rules.ask(&Asked::of(words, class))?;
+    let rule = rules.ask(&Question::of(words, class))?;
     let (source, shown) = daemon.map_or((words.source.as_str(), text), |message| {
         ("docker daemon", message.as_str())
     });

@@ -7,12 +7,12 @@ use std::process::Command;
 
 use regatta::bench::Setting;
 use regatta::config::{Config, Layers};
-use regatta::engine::fake::{Fake, Outcome};
-use regatta::engine::{Batch, Ended, Engine, Reporter, Stop};
+use regatta::engine::fake::{FakeEngine, FakeOutcome};
+use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
 use regatta::evaluation::Verdict;
 use regatta::executor::Executor;
 use regatta::experiment::{
-    Asked, Executed, Executors, Experiment, JudgingEnd, News, OpenRun, news,
+    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, news,
 };
 use regatta::report::{Format, Summary};
 use regatta::runner::judging::Told;
@@ -53,7 +53,7 @@ impl Executor for Script {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         events: &Reporter,
-    ) -> regatta::error::Result<Ended> {
+    ) -> regatta::error::Result<EndedAttempt> {
         self.0.attempt(batch, stop, events).await
     }
 }
@@ -65,11 +65,11 @@ fn demo(path: &str) -> PathBuf {
 
 /// Alone an agent does all, in one pair at the second try; of two, the second submits nothing in one
 /// pair.
-fn script(setting: Setting) -> Fake {
+fn script(setting: Setting) -> FakeEngine {
     let patch = |name: &str| std::fs::read(demo("ferry_task/task1").join(name)).unwrap();
     let (patches, outcomes) = if setting == Setting::Solo {
-        let rate = Outcome::Error(RATE.to_owned(), 0.25);
-        let outcomes = vec![rate, Outcome::Submitted(0.5)];
+        let rate = FakeOutcome::Error(RATE.to_owned(), 0.25);
+        let outcomes = vec![rate, FakeOutcome::Submitted(0.5)];
         let all = vec![patch("combined.patch")];
         let patches = [(F12, all.clone()), (F13, all)];
         (patches, HashMap::from([(F13.to_owned(), outcomes)]))
@@ -78,10 +78,10 @@ fn script(setting: Setting) -> Fake {
         let half = vec![patch("feature1/feature.patch"), Vec::new()];
         ([(F12, whole), (F13, half)], HashMap::new())
     };
-    Fake {
+    FakeEngine {
         outcomes,
         patches: patches.map(|(pair, of)| (pair.to_owned(), of)).into(),
-        ..Fake::default()
+        ..FakeEngine::default()
     }
 }
 
@@ -127,7 +127,7 @@ fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
         .unwrap();
     let executed = runtime.block_on(async {
         let mut interrupt = Interrupt::never();
-        let asked = Asked::default();
+        let asked = ExecutionOptions::default();
         let executed = experiment.execute(&Scripted, asked, &mut interrupt, &sender);
         executed.await.unwrap()
     });

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use regatta::engine::fake::{Fake, Outcome};
+use regatta::engine::fake::{FakeEngine, FakeOutcome};
 use regatta::runner::RunEnd;
 use regatta::triage::Rules;
 
@@ -28,13 +28,13 @@ fn bench(pairs: u64) -> Bench {
     bench
 }
 
-fn empty(reset: &str) -> Outcome {
+fn empty(reset: &str) -> FakeOutcome {
     error(&format!("the hourglass is empty, {reset}"), 0.0)
 }
 
 /// Every pair from this one on ends so.
-fn from(first: u64, pairs: u64, outcomes: &[Outcome]) -> Fake {
-    let mut fake = Fake::default();
+fn from(first: u64, pairs: u64, outcomes: &[FakeOutcome]) -> FakeEngine {
+    let mut fake = FakeEngine::default();
     for n in first..=pairs {
         fake.outcomes.insert(name(n), outcomes.to_vec());
     }
@@ -45,7 +45,7 @@ fn from(first: u64, pairs: u64, outcomes: &[Outcome]) -> Fake {
 fn a_limit_is_waited_for_and_costs_no_attempt() {
     let mut bench = bench(8);
     bench.policy.max_attempts = 1;
-    let fake = outcomes(&[(3, &[empty("and resets in 4s"), Outcome::Submitted(1.0)])]);
+    let fake = outcomes(&[(3, &[empty("and resets in 4s"), FakeOutcome::Submitted(1.0)])]);
     let (end, ran) = bench.run(fake);
     assert_eq!(end, RunEnd::Complete);
     // Nothing new was begun after the trial that met it, but for what the engine had in hand.
@@ -86,7 +86,7 @@ fn a_limit_that_resets_too_late_ends_the_run_with_its_time() {
     assert_eq!(bench.result(3)["regatta"]["cause"], "limit");
     assert!(bench.events("waiting_for_reset").is_empty());
     // What ran is kept, and the same command goes on.
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
     assert!(!ran[0].contains(&name(1)) && ran[0].contains(&name(3)));
 }
@@ -99,7 +99,7 @@ fn a_reset_that_is_past_or_cannot_be_read_is_a_plain_back_off() {
         "resets at 31:99",
     ] {
         let bench = bench(2);
-        let fake = outcomes(&[(1, &[empty(reset), Outcome::Submitted(1.0)])]);
+        let fake = outcomes(&[(1, &[empty(reset), FakeOutcome::Submitted(1.0)])]);
         let (end, ran) = bench.run(fake);
         assert_eq!(end, RunEnd::Complete, "{reset}");
         assert_eq!(ran, [vec![name(1), name(2)], vec![name(1)]], "{reset}");
@@ -122,7 +122,7 @@ fn a_limit_that_comes_again_and_again_ends_with_the_attempts() {
 #[test]
 fn a_row_of_limits_without_a_time_stops_the_attempt_and_not_the_run() {
     let bench = bench(12);
-    let later = [empty("come back later"), Outcome::Submitted(1.0)];
+    let later = [empty("come back later"), FakeOutcome::Submitted(1.0)];
     let (end, ran) = bench.run(from(5, 8, &later));
     assert_eq!(end, RunEnd::Complete);
     assert!(ran[0].len() <= 8, "{ran:?}");
@@ -175,7 +175,7 @@ fn trials_that_were_under_way_trip_the_breaker_once_and_end_with_what_they_are()
         "litellm.AuthenticationError: AuthenticationError: OpenAIException - revoked";
     let mut bench = Bench::new(10);
     bench.policy.concurrency = 4;
-    let fake = Fake {
+    let fake = FakeEngine {
         at_once: true,
         ..from(3, 10, &[error(REVOKED, 0.0)])
     };

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use regatta::bench::{Pair, Setting, TaskKey};
-use regatta::engine::fake::{Fake, Outcome};
-use regatta::engine::{AttemptEnd, Batch, Ended, Engine, Reporter, Stop};
+use regatta::engine::fake::{FakeEngine, FakeOutcome};
+use regatta::engine::{AttemptEnd, Batch, EndedAttempt, Engine, Reporter, Stop};
 use regatta::executor::Executor;
 use regatta::model::price::PriceTable;
 use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
@@ -28,7 +28,7 @@ impl Executor for Elsewhere {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         events: &Reporter,
-    ) -> regatta::error::Result<Ended> {
+    ) -> regatta::error::Result<EndedAttempt> {
         let file = batch.run.own().join("batch.json");
         std::fs::write(&file, serde_json::to_vec(batch).unwrap()).unwrap();
         let read: Batch = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -76,7 +76,7 @@ impl Bench {
         }
     }
 
-    pub fn run(&self, fake: Fake) -> (RunEnd, Vec<Vec<String>>) {
+    pub fn run(&self, fake: FakeEngine) -> (RunEnd, Vec<Vec<String>>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -139,19 +139,19 @@ impl Bench {
     }
 }
 
-pub fn outcomes(pairs: &[(u64, &[Outcome])]) -> Fake {
+pub fn outcomes(pairs: &[(u64, &[FakeOutcome])]) -> FakeEngine {
     let outcomes: HashMap<_, _> = pairs
         .iter()
         .map(|(n, outcomes)| (format!("a_task/{n}/f1_f2"), outcomes.to_vec()))
         .collect();
-    Fake {
+    FakeEngine {
         outcomes,
-        ..Fake::default()
+        ..FakeEngine::default()
     }
 }
 
-pub fn error(text: &str, cost: f64) -> Outcome {
-    Outcome::Error(text.to_owned(), cost)
+pub fn error(text: &str, cost: f64) -> FakeOutcome {
+    FakeOutcome::Error(text.to_owned(), cost)
 }
 
 pub fn name(n: u64) -> String {
@@ -161,7 +161,7 @@ pub fn name(n: u64) -> String {
 #[test]
 fn what_infrastructure_broke_runs_again_and_every_dollar_is_counted() {
     let bench = Bench::new(3);
-    let fake = outcomes(&[(2, &[error(RATE, 0.25), Outcome::Submitted(1.0)])]);
+    let fake = outcomes(&[(2, &[error(RATE, 0.25), FakeOutcome::Submitted(1.0)])]);
     let (end, ran) = bench.run(fake);
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(1), name(2), name(3)], vec![name(2)]]);
@@ -196,7 +196,7 @@ fn the_same_command_again_runs_only_what_is_left() {
     let bench = Bench::new(3);
     let (end, _) = bench.run(outcomes(&[(2, &[error(RATE, 0.0)])]));
     assert_eq!(end, RunEnd::Errors);
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(2)]]);
     let attempts: Vec<_> = bench
@@ -215,7 +215,7 @@ fn the_same_command_again_runs_only_what_is_left() {
 #[test]
 fn a_wrong_key_stops_after_one_trial() {
     let bench = Bench::new(9);
-    let all: Vec<(u64, &[Outcome])> = Vec::new();
+    let all: Vec<(u64, &[FakeOutcome])> = Vec::new();
     let mut fake = outcomes(&all);
     for n in 1..=9 {
         fake.outcomes.insert(name(n), vec![error(KEY, 0.0)]);
@@ -228,14 +228,14 @@ fn a_wrong_key_stops_after_one_trial() {
     assert_eq!(ran.len(), 1);
     assert!(ran[0].len() <= 2, "{ran:?}");
     // The key is mended: what failed by it runs again.
-    let (end, _) = bench.run(Fake::default());
+    let (end, _) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
 }
 
 #[test]
 fn the_same_error_from_the_first_trials_stops_the_attempt() {
     let bench = Bench::new(9);
-    let mut fake = Fake::default();
+    let mut fake = FakeEngine::default();
     for n in 1..=9 {
         fake.outcomes.insert(name(n), vec![error(RATE, 0.0)]);
     }
@@ -248,7 +248,7 @@ fn the_same_error_from_the_first_trials_stops_the_attempt() {
 fn a_budget_ends_it() {
     let mut bench = Bench::new(9);
     bench.policy.budget = Some((10.0, 9.0));
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Budget);
     assert!(ran[0].len() <= 3, "{ran:?}");
 }
@@ -257,7 +257,7 @@ fn a_budget_ends_it() {
 fn a_disk_that_is_nearly_full_ends_it() {
     let mut bench = Bench::new(9);
     bench.policy.min_free_bytes = u64::MAX;
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert!(
         matches!(&end, RunEnd::World(why) if why.contains("nearly full")),
         "{end:?}"
@@ -268,14 +268,14 @@ fn a_disk_that_is_nearly_full_ends_it() {
 #[test]
 fn an_engine_that_met_a_full_disk_is_not_tried_again() {
     let bench = Bench::new(2);
-    let fake = Fake {
+    let fake = FakeEngine {
         ends: vec![AttemptEnd::Broke {
             status: "exit code 1".to_owned(),
             tail: vec!["OSError: [Errno 28] No space left on device".to_owned()],
             log: "x.log".into(),
         }],
-        outcomes: HashMap::from([(name(2), vec![Outcome::Nothing])]),
-        ..Fake::default()
+        outcomes: HashMap::from([(name(2), vec![FakeOutcome::Nothing])]),
+        ..FakeEngine::default()
     };
     let (end, ran) = bench.run(fake);
     assert!(
@@ -291,7 +291,7 @@ fn a_pair_lives_or_dies_together() {
     bench.setting = Setting::CoopNocomm;
     let (end, ran) = bench.run(outcomes(&[(
         1,
-        &[error(RATE, 0.1), Outcome::Submitted(0.1)],
+        &[error(RATE, 0.1), FakeOutcome::Submitted(0.1)],
     )]));
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran[1], [name(1)]);
@@ -305,7 +305,7 @@ fn a_pair_lives_or_dies_together() {
 #[test]
 fn trials_that_were_cut_off_have_an_unknown_cost() {
     let bench = Bench::new(2);
-    let mut fake = outcomes(&[(2, &[Outcome::Nothing, Outcome::Submitted(0.5)])]);
+    let mut fake = outcomes(&[(2, &[FakeOutcome::Nothing, FakeOutcome::Submitted(0.5)])]);
     fake.ends = vec![AttemptEnd::Stalled];
     let (end, _) = bench.run(fake);
     assert_eq!(end, RunEnd::Complete);
@@ -321,11 +321,11 @@ fn trials_that_were_cut_off_have_an_unknown_cost() {
 #[test]
 fn what_was_written_while_the_engine_was_being_ended_is_void() {
     let bench = Bench::new(2);
-    let fake = Fake {
+    let fake = FakeEngine {
         ends: vec![AttemptEnd::Stalled],
         killed_at: Some(std::time::UNIX_EPOCH),
         at_once: true,
-        ..Fake::default()
+        ..FakeEngine::default()
     };
     bench.run(fake);
     let ledger = bench.ledger();
@@ -343,10 +343,10 @@ fn what_was_written_while_the_engine_was_being_ended_is_void() {
 #[test]
 fn force_begins_anew_and_keeps_the_old() {
     let bench = Bench::new(2);
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     let old = bench.trials().remove(0);
     bench.force();
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(1), name(2)]]);
     let aside = bench
@@ -360,18 +360,18 @@ fn force_begins_anew_and_keeps_the_old() {
 #[test]
 fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
     let bench = Bench::new(3);
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     bench.force();
     // The second pair is broken to the end of the command, the third is not reached.
     let broken = [error(RATE, 0.5)];
-    let mut fake = outcomes(&[(2, &broken), (3, &[Outcome::Nothing])]);
+    let mut fake = outcomes(&[(2, &broken), (3, &[FakeOutcome::Nothing])]);
     fake.ends = vec![AttemptEnd::Done; 3];
     let (end, _) = bench.run(fake);
     assert_eq!(end, RunEnd::Errors);
     let first = bench.result(1)["run_id"].clone();
     // It goes on with what is left of it.
     bench.force();
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
     assert_eq!(ran, [vec![name(2), name(3)]]);
     assert_eq!(
@@ -384,11 +384,11 @@ fn a_forced_pass_goes_on_until_every_pair_of_it_has_finished() {
 #[test]
 fn a_pass_that_was_killed_while_it_set_aside_goes_on() {
     let bench = Bench::new(2);
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     let old = bench.trials();
     bench.force();
     // Killed here: the pass is written, nothing is set aside yet.
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!((end, ran), (RunEnd::Complete, vec![vec![name(1), name(2)]]));
     assert!(bench.trials().iter().all(|trial| !old.contains(trial)));
     assert_eq!(bench.ledger().entries().len(), 4);
@@ -397,11 +397,11 @@ fn a_pass_that_was_killed_while_it_set_aside_goes_on() {
 #[test]
 fn a_spent_budget_sets_nothing_aside() {
     let mut bench = Bench::new(2);
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     let old = bench.trials();
     bench.force();
     bench.policy.budget = Some((1.0, 0.0));
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!((end, ran.len()), (RunEnd::Budget, 0));
     assert_eq!(bench.trials(), old);
 }
@@ -413,7 +413,7 @@ fn what_is_set_aside_is_said_with_its_worth_before_it_goes() {
     let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[1]);
     std::fs::write(pair.eval(), r#"{"both_passed": false}"#).unwrap();
     bench.force();
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     let events = std::fs::read_to_string(bench.run.events()).unwrap();
     let said = events.find(
         "t-solo: --force sets aside 3 results (1 judged, cost $1.25); `regatta restore t-solo` brings them back",
@@ -428,7 +428,7 @@ fn a_stale_verdict_goes_before_the_pair_runs_again() {
     bench.run(outcomes(&[(1, &[error(RATE, 0.0)])]));
     let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[0]);
     std::fs::write(pair.eval(), r#"{"both_passed": false}"#).unwrap();
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     assert!(!pair.eval().exists());
 }
 
@@ -438,7 +438,7 @@ fn a_half_written_result_is_set_aside_and_its_pair_runs() {
     let pair = bench.run.pair(Setting::Solo.tree(), &bench.pairs[0]);
     std::fs::create_dir_all(pair.path()).unwrap();
     std::fs::write(pair.result(), r#"{"run_id": "x", "agent"#).unwrap();
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!((end, ran.len()), (RunEnd::Complete, 1));
     assert!(pair.aside().join("unreadable-1/result.json").exists());
 }
@@ -453,7 +453,7 @@ fn an_error_by_another_name_is_moved_away_before_its_pair_runs() {
         let result = serde_json::json!({"run_id": "x", "agent": {"status": status, "error": RATE}});
         std::fs::write(pair.result(), result.to_string()).unwrap();
         std::fs::write(pair.trajectory(None), "[]").unwrap();
-        let (end, ran) = bench.run(Fake::default());
+        let (end, ran) = bench.run(FakeEngine::default());
         assert_eq!((end, ran.len()), (RunEnd::Complete, 1), "{status}");
         assert!(pair.aside().join("x/result.json").exists(), "{status}");
         assert_eq!(pair.trajectory(None).exists(), stays, "{status}");
@@ -463,11 +463,11 @@ fn an_error_by_another_name_is_moved_away_before_its_pair_runs() {
 #[test]
 fn a_torn_last_line_of_the_ledger_loses_nothing() {
     let bench = Bench::new(2);
-    bench.run(Fake::default());
+    bench.run(FakeEngine::default());
     let path = bench.run.ledger();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() - 40]).unwrap();
-    let (end, ran) = bench.run(Fake::default());
+    let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!((end, ran.len()), (RunEnd::Complete, 0));
     assert_eq!(
         bench.ledger().entries().len(),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use regatta::store::words::{Author, Words};
-use regatta::triage::{Asked, Rules};
+use regatta::store::words::{Author, KnownText};
+use regatta::triage::{Question, Rules};
 use serde::Deserialize;
 
 use crate::support::Place;
@@ -29,8 +29,8 @@ fn every_error_of_the_corpus_has_the_cause_and_the_rule_it_should() {
     let mut wrong = Vec::new();
     for case in &corpus.case {
         // As triage asks about the harness's error.
-        let words = Words::new("agent.error", &*case.text, Author::Harness);
-        let found = rules.ask(&Asked::of(&words, None));
+        let words = KnownText::new("agent.error", &*case.text, Author::Harness);
+        let found = rules.ask(&Question::of(&words, None));
         let cause = found.map_or_else(|| "none".to_owned(), |rule| rule.cause.to_string());
         let rule = found.map(|rule| rule.id.to_string());
         if cause != case.cause || rule != case.rule {

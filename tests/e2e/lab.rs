@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
 use regatta::engine::upstream::Relay;
-use regatta::sandbox::docker::{Docker, Endpoint};
+use regatta::sandbox::docker::{Docker, DockerEndpoint};
 
 use crate::support::{Model, Place, Ran, wait_until};
 
@@ -271,7 +271,7 @@ pub fn through_the_relay(command: &mut Command) -> String {
         .unwrap();
     let dir = tempfile::Builder::new().prefix("rgr").tempdir().unwrap();
     let socket = dir.path().join("sock");
-    let daemon = Endpoint::from_environment().unwrap();
+    let daemon = DockerEndpoint::from_environment().unwrap();
     let docker = Docker::at(daemon.clone()).unwrap();
     command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
     let mut command = std::mem::replace(command, Command::new("true"));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use regatta::sandbox::docker::Endpoint;
+use regatta::sandbox::docker::DockerEndpoint;
 
 use crate::lab::{Version, through_the_relay};
 
@@ -74,7 +74,7 @@ fn no_output_is_lost_to_the_client_program() {
 #[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
 fn a_container_that_goes_under_a_command_is_named() {
     let python = Version::V11.bin().with_file_name("python");
-    let beside = Endpoint::from_environment().unwrap().url();
+    let beside = DockerEndpoint::from_environment().unwrap().url();
     let said = through_the_relay(
         Command::new(python)
             .args(["-c", KILLED])

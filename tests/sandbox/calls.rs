@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use regatta::sandbox::{Answer, Call, Callee, Command, CommandEnd, Output};
+use regatta::sandbox::{Call, CallAnswer, Callee, Command, CommandEnd, Output};
 
 use crate::place::{Box_, Kind, text};
 
@@ -13,11 +13,11 @@ use crate::place::{Box_, Kind, text};
 struct Recorder(Mutex<Vec<Call>>);
 
 impl Callee for Recorder {
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
         Box::pin(async move {
             let code = u8::from(call.args.iter().any(|arg| arg == "nobody"));
             self.0.lock().unwrap().push(call);
-            Answer::text(code, "answered\n")
+            CallAnswer::text(code, "answered\n")
         })
     }
 }
@@ -105,12 +105,12 @@ fn without_messaging_there_is_no_such_command() {
 fn callers_that_wait_for_ever_are_not_the_end_of_messages() {
     struct Never;
     impl Callee for Never {
-        fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
             Box::pin(async move {
                 if call.args.iter().any(|arg| arg == "--wait") {
                     std::future::pending::<()>().await;
                 }
-                Answer::text(0, "answered\n")
+                CallAnswer::text(0, "answered\n")
             })
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use regatta::evaluation::clones::Clones;
 use regatta::evaluation::merge::{self, Applied, Joined, Manner, Merge};
-use regatta::evaluation::patch::Reading;
+use regatta::evaluation::patch::PatchReading;
 use regatta::evaluation::venue::{Room, spec};
 use regatta::evaluation::{RuleSet, Trouble};
 use regatta::sandbox::spec::HostPlace;
@@ -131,7 +131,7 @@ impl Lab {
 const fn upstreams(rules: RuleSet) -> Manner {
     Manner {
         rules,
-        reading: Reading::Upstreams,
+        reading: PatchReading::Upstreams,
     }
 }
 
@@ -139,7 +139,7 @@ const fn upstreams(rules: RuleSet) -> Manner {
 const fn as_it_is(rules: RuleSet) -> Manner {
     Manner {
         rules,
-        reading: Reading::AsItIs,
+        reading: PatchReading::AsItIs,
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use regatta::sandbox::docker::{Docker, Endpoint, Place as DockerPlace};
+use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
 use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{
-    Backend, Command, CommandEnd, Limits, Output, Sandbox, SandboxError, Source, Spec,
+    Backend, Command, CommandEnd, Output, Sandbox, SandboxError, SandboxLimits, Source, Spec,
 };
 
 /// The backends that this machine must have; Docker's tests are run by `just e2e`.
@@ -49,15 +49,15 @@ pub fn backend(kind: Kind) -> Backend {
         Kind::Namespace => Backend::Namespace(host()),
         Kind::Process => Backend::Process(host()),
         Kind::Docker => {
-            let endpoint = Endpoint::from_environment().unwrap();
+            let endpoint = DockerEndpoint::from_environment().unwrap();
             let docker = Docker::at(endpoint.clone()).unwrap();
             Backend::Docker(Arc::new(DockerPlace::new(docker, endpoint, tools())))
         }
     }
 }
 
-pub fn limits() -> Limits {
-    Limits {
+pub fn limits() -> SandboxLimits {
+    SandboxLimits {
         memory_bytes: Some(512 << 20),
         cpus: None,
         pids: 200,

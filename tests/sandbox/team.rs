@@ -9,7 +9,7 @@ use regatta::agent::Team;
 use regatta::agent::git::{self, Remote};
 use regatta::guest::call;
 use regatta::model::tape::Tape;
-use regatta::sandbox::{Answer, Backend, Call, Callee, Command, CommandEnd, Output, Sandbox};
+use regatta::sandbox::{Backend, Call, CallAnswer, Callee, Command, CommandEnd, Output, Sandbox};
 
 use crate::place::{Kind, backend, source, spec, text};
 
@@ -21,7 +21,7 @@ struct Member {
 struct Answering(Remote);
 
 impl Callee for Answering {
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
         Box::pin(async move {
             match call.program.as_str() {
                 call::GIT_PUSH => self.0.push(call.body),

@@ -4,13 +4,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::super::brief::{Death, Times};
+use super::super::brief::{InjectedDeath, Times};
 use super::super::mailbox::{Departure, Mailbox};
 use super::*;
 use crate::bench::Spending;
-use crate::model::canned::{Answer, Canned, answer, calls_bash, chat_response};
-use crate::sandbox::fake::Script;
-use crate::sandbox::{Backend, Limits, Repository, Source, Spec};
+use crate::model::canned::{Canned, CannedAnswer, answer, calls_bash, chat_response};
+use crate::sandbox::fake::FakeScript;
+use crate::sandbox::{Backend, Repository, SandboxLimits, Source, Spec};
 
 const SUBMIT: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 const DIFF: &str = "diff --git a/x b/x\n";
@@ -25,7 +25,7 @@ struct Rig {
 
 impl Rig {
     /// One that is answered so, the last answer again and again.
-    async fn with(answers: Vec<Answer>) -> Self {
+    async fn with(answers: Vec<CannedAnswer>) -> Self {
         let server = Canned::serve(answers).await;
         let (spent, ended) = (Arc::default(), Arc::default());
         let agent = Agent {
@@ -51,7 +51,7 @@ impl Rig {
                 env: IndexMap::new(),
                 messaging: false,
                 git: false,
-                limits: Arc::new(Limits {
+                limits: Arc::new(SandboxLimits {
                     memory_bytes: None,
                     cpus: None,
                     pids: 1,
@@ -116,10 +116,10 @@ fn keeps(ended: &Arc<Plain<Vec<Status>>>) -> Arc<dyn Fn(&Status) + Send + Sync> 
 
 /// A scripted sandbox that dies at its command with this number.
 fn sandbox(dies_at: Option<usize>) -> Backend {
-    Backend::Fake(Arc::new(Script {
+    Backend::Fake(Arc::new(FakeScript {
         diff: DIFF.to_owned(),
         dies_at,
-        ..Script::default()
+        ..FakeScript::default()
     }))
 }
 
@@ -296,7 +296,7 @@ async fn news_of_the_peer_comes_before_the_next_turn() {
 async fn an_injected_death_waits_until_the_peer_has_ended() {
     let mut rig = Rig::with(vec![calls_bash(&["echo on"]), calls_bash(&[SUBMIT])]).await;
     let (at_work, watched) = watch::channel(2);
-    rig.agent.death = Some(Death {
+    rig.agent.death = Some(InjectedDeath {
         after: 1,
         at_work: watched,
     });

@@ -12,9 +12,9 @@ use super::ui::Ui;
 use super::{eval, news};
 use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
-use crate::engine::Options;
+use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
-use crate::experiment::{Asked, Executed, Experiment, NewsSender, OnThisMachine};
+use crate::experiment::{Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine};
 use crate::runner::Interrupt;
 
 /// Run the settings of an experiment, attempt by attempt, until every pair has finished
@@ -149,8 +149,8 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
         let is_known = match &experiment.options {
-            Options::Upstream(options) => options.version.is_some(),
-            Options::Native(_) => true,
+            EngineOptions::Upstream(options) => options.version.is_some(),
+            EngineOptions::Native(_) => true,
         };
         if is_known {
             let warnings = experiment
@@ -163,7 +163,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     }
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
-    let asked = Asked {
+    let asked = ExecutionOptions {
         force: args.force,
         accept_changes: args.accept_changes,
         without_preflight: args.no_preflight,

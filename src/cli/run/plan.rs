@@ -6,10 +6,10 @@ use crate::bench::Setting;
 use crate::cli::ui::{bold, warning};
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
-use crate::engine::{Options, upstream};
+use crate::engine::{EngineOptions, upstream};
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::host::redis::{self, Choice};
+use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
 use crate::store::{Pass, RunDir};
@@ -24,14 +24,16 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         let _ = writeln!(text, "{}", warning(note));
     }
     let engine = match &experiment.options {
-        Options::Upstream(options) => {
+        EngineOptions::Upstream(options) => {
             let version = options
                 .version
                 .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
             let agent = &options.agent;
             format!("agent {agent}, engine upstream (cooperbench {version})")
         }
-        Options::Native(_) => format!("engine native, backend {}", experiment.options.backend()),
+        EngineOptions::Native(_) => {
+            format!("engine native, backend {}", experiment.options.backend())
+        }
     };
     let _ = writeln!(
         text,
@@ -42,8 +44,10 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         experiment.options.access().model,
     );
     let stall = match &experiment.options {
-        Options::Upstream(_) => format!(", stall timeout {}", for_people(limits.stall_timeout)),
-        Options::Native(_) => String::new(),
+        EngineOptions::Upstream(_) => {
+            format!(", stall timeout {}", for_people(limits.stall_timeout))
+        }
+        EngineOptions::Native(_) => String::new(),
     };
     let _ = writeln!(
         text,
@@ -60,8 +64,8 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         None => text.push_str("budget: none\n"),
     }
     let redis = match &experiment.options {
-        Options::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
-        Options::Native(_) => Choice::None,
+        EngineOptions::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
+        EngineOptions::Native(_) => RedisChoice::None,
     };
     for ((setting, run), pass) in experiment
         .runs
@@ -81,7 +85,7 @@ fn render_run(
     experiment: &Experiment,
     setting: Setting,
     run: &RunDir,
-    redis: &Choice,
+    redis: &RedisChoice,
     pass: &Pass,
 ) -> Result<String> {
     let surveyed = experiment.survey(setting, run)?;
@@ -108,8 +112,8 @@ fn render_run(
         return Ok(text);
     }
     match &experiment.options {
-        Options::Native(options) => render_native(options, &mut text),
-        Options::Upstream(options) => {
+        EngineOptions::Native(options) => render_native(options, &mut text),
+        EngineOptions::Upstream(options) => {
             // What is set aside by then has no result, and is to run.
             let stays = surveyed
                 .iter()
@@ -128,7 +132,7 @@ fn render_run(
 }
 
 /// Where the native engine gets things from, and what it keeps to.
-fn render_native(options: &native::Options, text: &mut String) {
+fn render_native(options: &native::NativeOptions, text: &mut String) {
     let endpoint = options.access.shown_endpoint();
     let _ = writeln!(text, "  endpoint     {endpoint}");
     let _ = writeln!(
@@ -163,28 +167,28 @@ fn render_native(options: &native::Options, text: &mut String) {
 
 /// The command that the upstream CLI is started with.
 fn render_upstream(
-    options: &upstream::Options,
+    options: &upstream::UpstreamOptions,
     run: &RunDir,
     setting: Setting,
     attempt: u32,
     cover: Cover<'_>,
-    redis: &Choice,
+    redis: &RedisChoice,
     text: &mut String,
 ) {
     let url = &options.redis_url;
     let (redis_url, word) = match redis {
-        Choice::Configured => (
+        RedisChoice::Configured => (
             url.clone(),
             format!("{} answers", crate::secret::masked_url(url)),
         ),
-        Choice::Private => (
+        RedisChoice::Private => (
             "redis://127.0.0.1:PORT".to_owned(),
             format!(
                 "none answers at {}: a private one is started on a free PORT",
                 crate::secret::masked_url(url)
             ),
         ),
-        Choice::None => (
+        RedisChoice::None => (
             url.clone(),
             format!(
                 "none answers at {}, and there is no redis-server: install it first",

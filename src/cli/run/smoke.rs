@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::ui::{Ui, mark};
-use crate::engine::Options;
+use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
@@ -17,7 +17,7 @@ fn look_at(experiment: &Experiment) -> String {
     if experiment.uses_docker() {
         what.push_str(", is the daemon up, are the images present");
     }
-    if matches!(experiment.options, Options::Upstream(_)) {
+    if matches!(experiment.options, EngineOptions::Upstream(_)) {
         what.push_str(", is --cooperbench-dir right");
     }
     let _ = write!(what, "; `{}` checks each", hint::command("doctor"));

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::journal::Journals;
-use super::{AttemptEnd, Batch, Ended, Reporter, Stop};
+use super::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::agent::Halt;
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
@@ -27,7 +27,7 @@ use crate::secret::Mask;
 use crate::store::Event;
 use crate::triage::Rules;
 
-pub use options::{Options, TapeMode};
+pub use options::{NativeOptions, TapeMode};
 pub use trial::refined;
 
 /// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.
@@ -37,7 +37,7 @@ const CLOSING: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Native {
     /// The options.
-    pub options: Options,
+    pub options: NativeOptions,
     /// Where sandboxes are made.
     pub backend: Backend,
     /// The model's endpoint: the options' own, or one that was started for them.
@@ -52,7 +52,7 @@ pub struct Native {
 
 /// What the trials of one attempt share.
 struct Shared {
-    options: Options,
+    options: NativeOptions,
     backend: Backend,
     rules: Arc<Rules>,
     http: reqwest::Client,
@@ -80,7 +80,7 @@ impl Native {
         batch: &Batch,
         mut stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         let shared = Arc::new(self.shared(batch, report)?);
         record::begin(&shared)?;
         let gate = Arc::new(Semaphore::new(self.options.concurrency));
@@ -158,7 +158,7 @@ impl Native {
         };
         // A trial that is ended writes no result: there is none to be void.
         let killed_at = None;
-        Ok(Ended { how, killed_at })
+        Ok(EndedAttempt { how, killed_at })
     }
 
     fn shared(&self, batch: &Batch, report: &Reporter) -> Result<Shared> {

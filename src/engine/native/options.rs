@@ -19,12 +19,12 @@ use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
 use crate::model::provider::{Wire, of_model};
-use crate::sandbox::Limits;
+use crate::sandbox::SandboxLimits;
 use crate::store::dataset;
 
 /// What is the same for every attempt of an experiment.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct NativeOptions {
     /// The model, by litellm's name.
     pub model: String,
     /// How it is reached.
@@ -42,7 +42,7 @@ pub struct Options {
     /// Where sandboxes are made.
     pub backend: BackendKind,
     /// What they may use.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<SandboxLimits>,
     /// Whether the agents of a pair share a git remote.
     pub git: bool,
     /// Whether exchanges with the model are recorded, or come from a recording.
@@ -54,14 +54,14 @@ pub struct Options {
     /// The root file system that namespaces show.
     pub rootfs: PathBuf,
     /// A fault to inject: the first sandbox of this pair dies in the first attempt.
-    pub dies: Option<demo::Place>,
+    pub dies: Option<demo::FaultPlace>,
 }
 
-impl Options {
+impl NativeOptions {
     /// What an agent and its sandbox may use, by name: with other limits it is another experiment.
     #[must_use]
     pub fn pinned(&self) -> BTreeMap<String, Value> {
-        let Limits {
+        let SandboxLimits {
             memory_bytes,
             cpus,
             pids,
@@ -93,7 +93,7 @@ pub enum TapeMode {
     Replay(PathBuf),
 }
 
-impl Options {
+impl NativeOptions {
     /// The options that a configuration means, and what there is to say about them.
     pub fn of_config(
         config: &Config,
@@ -135,7 +135,7 @@ impl Options {
             })),
         }
         let price = found.map(|found| found.price);
-        let limits = Limits::of_config(native, backend);
+        let limits = SandboxLimits::of_config(native, backend);
         let trial = config.limits.task_timeout;
         let options = Self {
             client: client(config, &agent, &access, wire, price),
@@ -239,7 +239,7 @@ fn wire(model: &str) -> Result<Wire> {
     .hint("--engine upstream speaks to whatever litellm does"))
 }
 
-fn tape(native: &config::Native) -> Result<TapeMode> {
+fn tape(native: &config::NativeConfig) -> Result<TapeMode> {
     match (&native.record, &native.replay) {
         (None, None) => Ok(TapeMode::Off),
         (Some(dir), None) => Ok(TapeMode::Record(dir.clone())),

@@ -8,7 +8,7 @@ use crate::bench::{Pair, Setting, TaskKey};
 use crate::config::Layers;
 use crate::files;
 use crate::model::price::PriceTable;
-use crate::model::script::Script;
+use crate::model::script::ModelScript;
 use crate::sandbox::fake;
 use crate::store::{LogTree, RunDir};
 
@@ -38,7 +38,7 @@ impl Rig {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let script = Script::for_dataset(&dataset, None).unwrap();
+        let script = ModelScript::for_dataset(&dataset, None).unwrap();
         tokio::spawn(script.serve(listener));
         let mut layers = Layers::defaults();
         for (key, value) in [
@@ -50,11 +50,12 @@ impl Rig {
             layers.set(key, value, "test").unwrap();
         }
         let config = layers.config().unwrap();
-        let (options, _) = Options::of_config(&config, dataset, &PriceTable::default()).unwrap();
-        let script = fake::Script {
+        let (options, _) =
+            NativeOptions::of_config(&config, dataset, &PriceTable::default()).unwrap();
+        let script = fake::FakeScript {
             diff: DIFF.to_owned(),
             dies_at,
-            ..fake::Script::default()
+            ..fake::FakeScript::default()
         };
         let native = Native {
             options,
@@ -81,7 +82,7 @@ impl Rig {
         }
     }
 
-    async fn attempt(&self, setting: Setting) -> Result<Ended> {
+    async fn attempt(&self, setting: Setting) -> Result<EndedAttempt> {
         let (_stop, stopped) = watch::channel(Stop::No);
         let reporter: Reporter = Arc::new(|_| {});
         let batch = self.batch(setting);
@@ -112,7 +113,7 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&files::read(path).unwrap()).unwrap()
 }
 
-const DONE: Ended = Ended {
+const DONE: EndedAttempt = EndedAttempt {
     how: AttemptEnd::Done,
     killed_at: None,
 };

@@ -10,7 +10,7 @@ use super::crew::{Crew, aborted};
 use super::journal;
 use super::record::{self, Made};
 use super::tapes::{tape, tape_number};
-use crate::agent::{Agent, AgentEnd, Death, Failure, Halt, OnLeftOut, OnSpent, Status};
+use crate::agent::{Agent, AgentEnd, Failure, Halt, InjectedDeath, OnLeftOut, OnSpent, Status};
 use crate::bench::image::image_name;
 use crate::bench::{Pair, RuleId};
 use crate::error::Result;
@@ -165,7 +165,7 @@ fn agent(
             && shared.batch.attempt == 1
             && is_last
     });
-    let death = dies.map(|_| Death {
+    let death = dies.map(|_| InjectedDeath {
         after: COMMANDS_BEFORE_DEATH,
         at_work: crew.at_work.subscribe(),
     });

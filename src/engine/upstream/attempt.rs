@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::command::{Cover, Invocation, upstream_would_run};
 use super::{Relay, Upstream};
-use crate::engine::{AttemptEnd, Batch, Ended, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
@@ -36,7 +36,7 @@ impl Upstream {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         report: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         let invocation = self.prepare(batch)?;
         let Tapped { dir, docker, relay } = self.tap(batch, report)?;
         let log = batch.run.attempt_log(batch.attempt);
@@ -57,7 +57,7 @@ impl Upstream {
         let killed_at = (!how.is_its_own()).then(|| files::clock_of(&batch.run.own()));
         end_group(&mut child, leader, &how).await;
         let how = watched.clean_up(batch, how).await;
-        Ok(Ended { how, killed_at })
+        Ok(EndedAttempt { how, killed_at })
     }
 
     /// What is to be run, with the files that it reads written.

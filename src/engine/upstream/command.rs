@@ -21,7 +21,7 @@ pub const PLANNED_VERSION: Version = Version(0, 0, 11);
 
 /// What is the same for every attempt of an experiment.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct UpstreamOptions {
     /// The program, or `cooperbench` when a dry run finds none.
     pub bin: PathBuf,
     /// Its version; `None` when a dry run finds none.
@@ -80,7 +80,7 @@ pub struct Cover<'a> {
     pub is_whole_subset: bool,
 }
 
-impl Options {
+impl UpstreamOptions {
     /// The options that a configuration means, checked against what is installed.
     ///
     /// With `installed` missing (a dry run on a machine without it) nothing is checked, and
@@ -373,18 +373,18 @@ mod tests {
     use crate::config::Layers;
     use crate::store::LogTree;
 
-    fn options(api_base: Option<&str>, agent: &str) -> Options {
+    fn options(api_base: Option<&str>, agent: &str) -> UpstreamOptions {
         let mut layers = Layers::defaults();
         if let Some(base) = api_base {
             layers.set("upstream.api_base", base, "test").unwrap();
         }
         layers.set("experiment.agent", agent, "test").unwrap();
-        Options::of_config(&layers.config().unwrap(), None)
+        UpstreamOptions::of_config(&layers.config().unwrap(), None)
             .unwrap()
             .0
     }
 
-    fn shell(options: &Options, setting: Setting, whole: bool) -> Invocation {
+    fn shell(options: &UpstreamOptions, setting: Setting, whole: bool) -> Invocation {
         let name = format!("command-a-{setting}").parse().unwrap();
         let run = LogTree::at("/logs").run(&name);
         let pairs = [Pair::new(TaskKey::new("a_task", 1), 1, 2)];

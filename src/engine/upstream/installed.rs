@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::bench::BackendKind;
-use crate::config::Upstream as UpstreamConfig;
+use crate::config::UpstreamConfig;
 use crate::error::{Error, Result, nearest};
 use crate::{files, process};
 

@@ -12,19 +12,19 @@ pub mod relay;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use command::{Invocation, Options};
+pub use command::{Invocation, UpstreamOptions};
 pub use installed::Installed;
 pub use relay::Relay;
 
-use crate::sandbox::docker::Endpoint;
+use crate::sandbox::docker::DockerEndpoint;
 
 /// The upstream engine: what to run, and the limits it is watched for.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// The CLI and its arguments.
-    pub options: Options,
+    pub options: UpstreamOptions,
     /// The daemon that its containers run on.
-    pub daemon: Endpoint,
+    pub daemon: DockerEndpoint,
     /// A container older than this is ended; zero is no limit.
     pub task_timeout: Duration,
     /// Without anything happening for this long it is ended; zero is no limit.

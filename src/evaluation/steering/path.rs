@@ -1,6 +1,6 @@
 //! Which files steer tests, by their paths.
 
-use super::sections::Format;
+use super::sections::FileFormat;
 use crate::evaluation::patterns::patterns;
 
 /// How a file at a path steers tests.
@@ -15,7 +15,7 @@ pub enum Steers {
     /// The same, where the base has no such file: one that only changes a source is the work itself.
     NewSaying(&'static [&'static str]),
     /// Sections or keys of it do.
-    Parts(Format),
+    Parts(FileFormat),
 }
 
 patterns! {
@@ -81,7 +81,7 @@ pub fn steers(path: &str, runner: &str) -> Option<Steers> {
     if PROGRAM.is_match(name) || MODULE.is_match(path) {
         return Some(Steers::Shim);
     }
-    if let Some(format) = Format::of(name) {
+    if let Some(format) = FileFormat::of(name) {
         return Some(Steers::Parts(format));
     }
     let ends = |end: &str| name.ends_with(end);

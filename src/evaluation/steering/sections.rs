@@ -8,7 +8,7 @@ use super::Back;
 
 /// The file's format, with which parts of it steer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum FileFormat {
     /// Sections of an INI file; one that ends in `*` stands for all that begin so.
     Ini(&'static [&'static str]),
     /// Keys of a TOML file, with dots; `*` is any one key.
@@ -71,7 +71,7 @@ const GO_LIBRARIES: [&str; 6] = [
     "check.v1",
 ];
 
-impl Format {
+impl FileFormat {
     /// The format of a file of this name, if only parts of it steer.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     fn back(name: &str, base: Option<&str>, work: Option<&str>) -> Back {
-        let format = Format::of(name).unwrap();
+        let format = FileFormat::of(name).unwrap();
         format.put_back(base.map(str::as_bytes), work.map(str::as_bytes))
     }
 

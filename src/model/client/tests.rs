@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bench::RuleId;
-use crate::model::canned::{Answer, Canned, answer, chat_response};
+use crate::model::canned::{Canned, CannedAnswer, answer, chat_response};
 use crate::model::chat::Role;
 
 fn question() -> Vec<Message> {
@@ -13,7 +13,7 @@ async fn ask(server: &Canned) -> Result<Reply, ChatError> {
     server.client().chat(&question(), &[]).await
 }
 
-fn unavailable() -> Answer {
+fn unavailable() -> CannedAnswer {
     answer(500, "", "oops")
 }
 
@@ -209,7 +209,7 @@ async fn what_is_no_chat_response_to_the_end_is_malformed() {
 
 #[tokio::test]
 async fn a_body_without_end_is_given_up_on() {
-    let server = Canned::serve(vec![Answer::Endless, chat_response("Hi.")]).await;
+    let server = Canned::serve(vec![CannedAnswer::Endless, chat_response("Hi.")]).await;
     assert!(ask(&server).await.is_ok());
     assert_eq!(server.requests().len(), 2);
 }

@@ -9,7 +9,7 @@ use super::{Client, Exchange};
 use crate::bench::RuleId;
 use crate::bench::Usage;
 use crate::model::chat::{ChatError, Message};
-use crate::model::endpoint::Failure;
+use crate::model::endpoint::CallFailure;
 use crate::model::pace::RETRY_AFTER_MAX;
 
 impl Client {
@@ -46,7 +46,7 @@ impl Client {
             };
             discarded |= failure.may_be_billed() && usage.is_none();
             self.under_way().wastes(usage);
-            let pause = if let Failure::Status {
+            let pause = if let CallFailure::Status {
                 retry_after, rule, ..
             } = &failure
                 && *rule == RuleId::RATE_LIMIT
@@ -61,7 +61,7 @@ impl Client {
             let may_pass =
                 failure.may_pass() || failure.may_pass_later() && self.pace.was_answered();
             // It would be refused for its extras every time.
-            let names_extras = matches!(&failure, Failure::Status { refusing, .. }
+            let names_extras = matches!(&failure, CallFailure::Status { refusing, .. }
                 if !self.refused(refusing, messages).is_empty());
             let is_last = tried >= failure.tries(self.tries) || !may_pass || names_extras;
             let asks_for_a_pause = failure.asks_for_a_pause();
@@ -87,7 +87,7 @@ impl Client {
     }
 
     /// One try; where it fails, also the tokens that it tells all the same.
-    async fn attempt(&self, request: &Value) -> Result<Value, (Failure, Option<Usage>)> {
+    async fn attempt(&self, request: &Value) -> Result<Value, (CallFailure, Option<Usage>)> {
         let response = self.endpoint.post(request).await;
         let (response, asks_for) = response.map_err(|failure| (failure, None))?;
         match self.read(&response, asks_for) {
@@ -97,13 +97,13 @@ impl Client {
     }
 
     /// The wait after a failed try, counted from 1; at least what the endpoint asks for.
-    fn pause(&self, tried: u32, failure: &Failure) -> Duration {
+    fn pause(&self, tried: u32, failure: &CallFailure) -> Duration {
         let doubled = self
             .backoff
             .saturating_mul(2_u32.saturating_pow(tried - 1))
             .min(self.backoff_max);
         let asked = match failure {
-            Failure::Status { retry_after, .. } => retry_after.unwrap_or_default(),
+            CallFailure::Status { retry_after, .. } => retry_after.unwrap_or_default(),
             _ => Duration::ZERO,
         };
         doubled

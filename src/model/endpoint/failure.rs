@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use crate::bench::RuleId;
-use crate::model::asked::Asked;
+use crate::model::asked::HeaderAdvice;
 use crate::model::pace::RETRY_AFTER_MAX;
 use crate::model::refusal::{
     self, BAD_REQUEST, CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, MALFORMED, OVERLOADED,
@@ -17,7 +17,7 @@ use crate::model::reset;
 
 /// How a try failed. No text in it has the key.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CallFailure {
     /// No response came.
     Unreachable {
         why: String,
@@ -92,7 +92,7 @@ const LIMITS_BY_WORDS: [RuleId; 4] = [
 /// How often a generation is asked for that its endpoint could not use.
 const GENERATIONS: u32 = 3;
 
-impl Failure {
+impl CallFailure {
     /// Whether the same call may succeed a little later.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -153,7 +153,7 @@ impl Failure {
     /// One that lasts longer than a call is ever held back is a limit of the account: the trial
     /// ends, and the run waits. What it says of the time goes before the body, for triage to read. One
     /// that passes sooner is a limit of a rate.
-    pub fn resetting(mut self, whole: &str, asked: Asked, now: Timestamp) -> Self {
+    pub fn resetting(mut self, whole: &str, asked: HeaderAdvice, now: Timestamp) -> Self {
         let Self::Status {
             rule,
             later,
@@ -249,7 +249,7 @@ mod tests {
     fn a_refusal_that_lasts_is_a_limit_with_its_time_and_is_not_tried_again() {
         let now: Timestamp = "2026-11-28T03:25:00Z".parse().unwrap();
         let refused = |rule: &str, body: &str, retry_after: Option<u64>| {
-            let failure = Failure::Status {
+            let failure = CallFailure::Status {
                 status: 429,
                 body: body.to_owned(),
                 retry_after: None,
@@ -259,13 +259,13 @@ mod tests {
                 began: false,
                 refusing: String::new(),
             };
-            let asked = Asked {
+            let asked = HeaderAdvice {
                 wait: retry_after.map(Duration::from_secs),
                 window: None,
             };
             let failure = failure.resetting(body, asked, now);
             let (rule, may_pass) = (failure.rule().to_string(), failure.may_pass());
-            let Failure::Status {
+            let CallFailure::Status {
                 body, retry_after, ..
             } = failure
             else {
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_tried_again_and_what_is_refused_is_not() {
-        let refused = |status| Failure::Status {
+        let refused = |status| CallFailure::Status {
             status,
             body: String::new(),
             retry_after: None,
@@ -357,6 +357,6 @@ mod tests {
         for status in [408, 504, 524] {
             assert!(refused(status).may_be_billed(), "{status}");
         }
-        assert!(Failure::TimedOut.may_pass());
+        assert!(CallFailure::TimedOut.may_pass());
     }
 }

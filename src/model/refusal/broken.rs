@@ -57,7 +57,7 @@ static SHOWN: LazyLock<Regex> = LazyLock::new(|| any(&[r#"\braw ?= ?|\bat pos \d
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::Words;
+    use super::super::words::RefusalWords;
     use super::*;
 
     #[test]
@@ -97,14 +97,14 @@ mod tests {
             "error parsing function call registry: no such file",
             "could not parse tool call: the upstream server's response is HTML",
         ] {
-            assert!(!Words::FailedToolCall.are_in(text), "{text}");
+            assert!(!RefusalWords::FailedToolCall.are_in(text), "{text}");
         }
         for text in [
             r#"error parsing tool call: raw='{"command": "grep 'response from server' log"}', err=EOF"#,
             "Failed to parse input at pos 14: <tool_call> echo broken pipe",
             "XML syntax error on line 3: unexpected EOF",
         ] {
-            assert!(Words::FailedToolCall.are_in(text), "{text}");
+            assert!(RefusalWords::FailedToolCall.are_in(text), "{text}");
         }
     }
 }

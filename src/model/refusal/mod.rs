@@ -19,7 +19,7 @@ pub(super) use said::{
     by_the_endpoint, that_may_refuse_fields, that_refuses_fields, that_refuses_marked_fields,
 };
 pub(super) use status::ROUTE_LOST;
-pub use words::Words;
+pub use words::RefusalWords;
 
 /// The triage rule of a conversation that is longer than the model's window.
 pub(super) const CONTEXT_WINDOW: RuleId = RuleId::CONTEXT_WINDOW;
@@ -42,7 +42,7 @@ pub(super) fn rule_of(status: u16, body: &str) -> RuleId {
 }
 
 fn of_said(status: u16, said: &str) -> RuleId {
-    Words::read_at(status)
+    RefusalWords::read_at(status)
         .iter()
         .find(|words| words.are_in_said(said))
         .map_or_else(|| status::rule_of(status), |words| words.rule())

@@ -13,7 +13,7 @@ use crate::bench::RuleId;
 /// What a refusal speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Words {
+pub enum RefusalWords {
     /// The endpoint could not read the tool call that its model wrote.
     FailedToolCall,
     /// A key that is none, or no longer one.
@@ -37,20 +37,20 @@ pub enum Words {
 }
 
 /// The refusals of an ordinary request, in the order in which they are looked for.
-const ALL: [Words; 10] = [
-    Words::FailedToolCall,
-    Words::Authentication,
-    Words::NoDatabase,
-    Words::RequestOverRate,
-    Words::QuotaExhausted,
-    Words::ContextWindow,
-    Words::ContentPolicy,
-    Words::UnknownModel,
-    Words::Throttled,
-    Words::Overloaded,
+const ALL: [RefusalWords; 10] = [
+    RefusalWords::FailedToolCall,
+    RefusalWords::Authentication,
+    RefusalWords::NoDatabase,
+    RefusalWords::RequestOverRate,
+    RefusalWords::QuotaExhausted,
+    RefusalWords::ContextWindow,
+    RefusalWords::ContentPolicy,
+    RefusalWords::UnknownModel,
+    RefusalWords::Throttled,
+    RefusalWords::Overloaded,
 ];
 
-impl Words {
+impl RefusalWords {
     /// What is looked for in a refusal with this status: some statuses say it themselves, and a
     /// server that failed says less of keys and models than of itself.
     pub(super) fn read_at(status: u16) -> &'static [Self] {
@@ -337,7 +337,7 @@ mod tests {
             "temperature must be at most 2",
             "Requested 17000 tokens but this model only supports 8192 output tokens",
         ] {
-            assert!(!Words::ContextWindow.are_in(text), "{text}");
+            assert!(!RefusalWords::ContextWindow.are_in(text), "{text}");
         }
     }
 
@@ -363,7 +363,7 @@ mod tests {
             "PromptTooLongError",
             "prompt_tokens_exceeded",
         ] {
-            assert!(Words::ContextWindow.are_in(text), "{text}");
+            assert!(RefusalWords::ContextWindow.are_in(text), "{text}");
         }
         for text in [
             "Your message was flagged by our automated moderation",
@@ -373,7 +373,7 @@ mod tests {
             "Blocked because of our content policies",
             "The prompt was considered toxic",
         ] {
-            assert!(Words::ContentPolicy.are_in(text), "{text}");
+            assert!(RefusalWords::ContentPolicy.are_in(text), "{text}");
         }
         for text in [
             "The model generated an invalid tool call",
@@ -385,7 +385,7 @@ mod tests {
             "Unterminated string in the tool call's arguments",
             "The model emitted malformed JSON for a tool call",
         ] {
-            assert!(Words::FailedToolCall.are_in(text), "{text}");
+            assert!(RefusalWords::FailedToolCall.are_in(text), "{text}");
         }
         for text in [
             "No credits left on this account",
@@ -393,29 +393,29 @@ mod tests {
             "Key limit exceeded (total limit)",
             "You have exceeded your monthly included credits",
         ] {
-            assert!(Words::QuotaExhausted.are_in(text), "{text}");
+            assert!(RefusalWords::QuotaExhausted.are_in(text), "{text}");
         }
         for text in [
             "Open api qps request limit reached",
             "You have exceeded a secondary rate limit. Please wait a few minutes.",
             "ThrottlingException: Rate exceeded",
         ] {
-            assert!(Words::Throttled.are_in(text), "{text}");
+            assert!(RefusalWords::Throttled.are_in(text), "{text}");
         }
         for text in [
             "The model is currently overloaded. Please try again later.",
             "The service is temporarily unavailable",
         ] {
-            assert!(Words::Overloaded.are_in(text), "{text}");
+            assert!(RefusalWords::Overloaded.are_in(text), "{text}");
         }
         let quoted =
             "Invalid 'messages[7].content': the tool said 'rate limit exceeded, overloaded'";
-        for words in [Words::Throttled, Words::Overloaded] {
+        for words in [RefusalWords::Throttled, RefusalWords::Overloaded] {
             assert!(!words.are_in(quoted), "{words:?}");
         }
         let refused = r#"{"error": {"message": "Invalid token"}}"#;
-        assert!(Words::Authentication.are_in(refused));
-        assert!(!Words::Authentication.are_in("Invalid token at line 1"));
+        assert!(RefusalWords::Authentication.are_in(refused));
+        assert!(!RefusalWords::Authentication.are_in("Invalid token at line 1"));
     }
 
     #[test]
@@ -427,14 +427,14 @@ mod tests {
             "Unknown parameter: 'case_sensitive'",
             "<meta http-equiv=\"Content-Security-Policy\"><meta content=\"content management system\">",
         ] {
-            assert!(!Words::ContentPolicy.are_in(text), "{text}");
+            assert!(!RefusalWords::ContentPolicy.are_in(text), "{text}");
         }
         for text in [
             "Your input was flagged for \"violence\". No credits were charged.",
             "Quota exceeded for requests_per_minute_per_model",
             "You exceeded your current quota. Please retry in 12.5s.",
         ] {
-            assert!(!Words::QuotaExhausted.are_in(text), "{text}");
+            assert!(!RefusalWords::QuotaExhausted.are_in(text), "{text}");
         }
     }
 }

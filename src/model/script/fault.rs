@@ -12,7 +12,7 @@ use crate::files;
 
 /// The faults that a file names.
 #[derive(Debug)]
-pub struct Faults {
+pub struct ScriptedFaults {
     /// The file, read at each request; see [`Fault`].
     pub file: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub enum Fault {
     Lie(Lie),
 }
 
-impl Faults {
+impl ScriptedFaults {
     /// The fault that applies to a request, if one does.
     pub fn of(&self, request: &str) -> Option<Fault> {
         let lines = files::read_text(self.file.as_ref()?).ok()?;
@@ -104,11 +104,11 @@ mod tests {
     use super::*;
 
     /// Faults of a file with these lines, and the directory that it is in.
-    fn faults(lines: &str) -> (tempfile::TempDir, Faults) {
+    fn faults(lines: &str) -> (tempfile::TempDir, ScriptedFaults) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("faults");
         files::write_atomic(&file, lines.as_bytes()).unwrap();
-        (dir, Faults { file: Some(file) })
+        (dir, ScriptedFaults { file: Some(file) })
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             let (_dir, faults) = faults(line);
             assert_eq!(faults.of("{}"), fault, "{line}");
         }
-        assert_eq!(Faults { file: None }.of("{}"), None);
+        assert_eq!(ScriptedFaults { file: None }.of("{}"), None);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 /// What a scripted agent says next.
-pub struct Reply {
+pub struct ScriptedReply {
     pub thought: String,
     pub command: String,
     pub uses_tools: bool,
 }
 
-impl Reply {
+impl ScriptedReply {
     fn content(&self) -> String {
         if self.uses_tools {
             self.thought.clone()

@@ -39,7 +39,7 @@ pub enum Entry {
     Note { name: String, value: Value },
     /// The agent ended here.
     End {
-        ended: Ended,
+        ended: RecordedEnd,
         /// Whether a call was under way. Recordings of form 2 do not say it.
         was_asking: Option<bool>,
         /// The tokens of that call's tries so far, where they told them.
@@ -51,7 +51,7 @@ pub enum Entry {
 /// How an agent ended, as far as a replay cannot find out again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ended {
+pub enum RecordedEnd {
     /// By what it did: so it does again.
     Itself,
     /// It was halted, because its peer was lost.
@@ -80,14 +80,14 @@ const PLAYS_THE_FIRST: &str = "0.1.0 (a7706eea9a, of 25 November 2026)";
 /// The first line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename = "format")]
-pub struct Format {
+pub struct TapeFormat {
     /// The form of its requests; see [`REQUESTS`].
     pub requests: u32,
     /// The version that recorded it, which plays it.
     pub regatta: String,
 }
 
-impl Format {
+impl TapeFormat {
     /// That of this version.
     pub fn ours() -> Self {
         let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("GIT_REVISION"));

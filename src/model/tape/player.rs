@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::difference::{as_written, difference};
-use super::format::{Ended, Entry, Format, OLDEST_REQUESTS, REQUESTS};
+use super::format::{Entry, OLDEST_REQUESTS, REQUESTS, RecordedEnd, TapeFormat};
 use crate::bench::RuleId;
 use crate::error::{self, Error};
 use crate::files;
@@ -46,7 +46,7 @@ impl Player {
             .collect();
         let first = lines.first().ok_or_else(|| unusable("it is empty"))?;
         // Only the last line can be torn; what stands before it is read when its turn comes.
-        let Format { requests, regatta } = Format::of(first)
+        let TapeFormat { requests, regatta } = TapeFormat::of(first)
             .map_err(|error| unusable(&format!("its first line is no exchange: {error}")))?;
         if !(OLDEST_REQUESTS..=REQUESTS).contains(&requests) {
             let why = format!(
@@ -76,7 +76,7 @@ impl Player {
     /// Waits for ever where the agent was halted: so it is again.
     pub(super) async fn halt_here(&self) {
         if let Some(Entry::End {
-            ended: Ended::Halted,
+            ended: RecordedEnd::Halted,
             ..
         }) = self.next()
         {
@@ -141,7 +141,7 @@ impl Player {
                 )));
             }
             Entry::End {
-                ended: Ended::Failed { rule, error },
+                ended: RecordedEnd::Failed { rule, error },
                 was_asking,
                 wasted,
             } => {
@@ -176,7 +176,7 @@ impl Player {
                 "the agent reads `{name}` here and `{noted}` in the recording"
             ))),
             Entry::End {
-                ended: Ended::Failed { rule, error },
+                ended: RecordedEnd::Failed { rule, error },
                 was_asking,
                 ..
             } => Err(ChatError::Recorded {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::format::{Entry, Format};
+use super::format::{Entry, TapeFormat};
 use crate::error::{self, Error};
 use crate::files;
 use crate::model::chat::{ChatError, Reply};
@@ -23,7 +23,7 @@ impl Recorder {
         if let Some(dir) = path.parent() {
             files::create_dir(dir)?;
         }
-        let format = serde_json::to_string(&Format::ours())
+        let format = serde_json::to_string(&TapeFormat::ours())
             .map_err(|error| Error::world(format!("cannot begin a recording: {error}")))?;
         files::write_atomic(path, format!("{format}\n").as_bytes())?;
         Ok(Self {

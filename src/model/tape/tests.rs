@@ -171,7 +171,7 @@ async fn an_agent_that_something_else_ended_is_ended_by_it_again() {
     let mut tape = Tape::record(&path, Mask::default()).unwrap();
     tape.record_note("inbox", &"nothing").unwrap();
     assert!(!Tape::is_whole(&path));
-    let ended = Ended::Failed {
+    let ended = RecordedEnd::Failed {
         rule: RuleId::CONTAINER_LOST,
         error: "the sandbox died".to_owned(),
     };
@@ -201,7 +201,7 @@ async fn a_call_that_was_given_up_on_may_be_billed_in_the_replay_too() {
             }],
         };
         let mut tape = Tape::record(&path, Mask::default()).unwrap();
-        let ended = Ended::Failed {
+        let ended = RecordedEnd::Failed {
             rule: RuleId::of("time_limit"),
             error: "the time was up".to_owned(),
         };
@@ -212,8 +212,11 @@ async fn a_call_that_was_given_up_on_may_be_billed_in_the_replay_too() {
         assert_eq!(client.take_wasted(), call().wasted);
         // A replay waits for its peer's end as if it asked.
         let mut tape = Tape::record(&path, Mask::default()).unwrap();
-        tape.end(Ended::Halted, call()).unwrap();
+        tape.end(RecordedEnd::Halted, call()).unwrap();
         let mut tape = Tape::replay(&path).unwrap();
-        assert_eq!(tape.end(Ended::Halted, GivenUp::default()), Ok(call()));
+        assert_eq!(
+            tape.end(RecordedEnd::Halted, GivenUp::default()),
+            Ok(call())
+        );
     }
 }

@@ -3,14 +3,14 @@ use std::path::PathBuf;
 use super::super::breaker::Trip;
 use super::*;
 use crate::bench::TaskKey;
-use crate::engine::fake::{Fake, Outcome};
+use crate::engine::fake::{FakeEngine, FakeOutcome};
 use crate::store::LogTree;
 use crate::store::result::harness_error;
 
 /// A scripted engine that keeps the batches it is given.
 #[derive(Default)]
 struct Kept {
-    fake: Fake,
+    fake: FakeEngine,
     batches: RefCell<Vec<Batch>>,
 }
 
@@ -20,7 +20,7 @@ impl Executor for Kept {
         batch: &Batch,
         stop: watch::Receiver<Stop>,
         events: &Reporter,
-    ) -> Result<Ended> {
+    ) -> Result<EndedAttempt> {
         self.batches.borrow_mut().push(batch.clone());
         self.fake.attempt(batch, stop, events).await
     }
@@ -28,7 +28,7 @@ impl Executor for Kept {
 
 impl Kept {
     /// The pairs of `a_task/1` and so on come to these outcomes.
-    fn with(outcomes: &[&[Outcome]]) -> Self {
+    fn with(outcomes: &[&[FakeOutcome]]) -> Self {
         let mut kept = Self::default();
         for (n, outcomes) in (1..).zip(outcomes) {
             let name = pair(n).to_string();
@@ -75,9 +75,9 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
     (dir, runner)
 }
 
-fn infra(cost: f64) -> Outcome {
+fn infra(cost: f64) -> FakeOutcome {
     let text = harness_error(&RuleId::CONTAINER_LOST, "the sandbox died");
-    Outcome::Error(text, cost)
+    FakeOutcome::Error(text, cost)
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn what_infrastructure_breaks_runs_as_often_as_there_are_attempts() {
 #[tokio::test]
 async fn only_what_broke_runs_again_and_the_attempts_are_counted_on() {
     let (_dir, mut runner) = runner(2);
-    let done = Outcome::Submitted(0.1);
+    let done = FakeOutcome::Submitted(0.1);
     let kept = Kept::with(&[std::slice::from_ref(&done), &[infra(0.1), done.clone()]]);
     assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Complete);
     let batches = kept.batches.borrow();
@@ -109,8 +109,8 @@ async fn only_what_broke_runs_again_and_the_attempts_are_counted_on() {
 #[tokio::test]
 async fn an_attempt_knows_whose_sandbox_ended_before() {
     let (_dir, mut runner) = runner(2);
-    let ended = Outcome::Error(harness_error(&RuleId::SANDBOX_ENDED, "it is gone"), 0.1);
-    let done = Outcome::Submitted(0.1);
+    let ended = FakeOutcome::Error(harness_error(&RuleId::SANDBOX_ENDED, "it is gone"), 0.1);
+    let done = FakeOutcome::Submitted(0.1);
     let kept = Kept::with(&[&[ended, done.clone()], &[infra(0.1), done]]);
     assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Complete);
     let batches = kept.batches.borrow();
@@ -123,7 +123,7 @@ async fn a_budget_that_is_spent_to_the_cent_begins_nothing() {
     for (budget, end, attempts) in [(0.5, RunEnd::Budget, 1), (0.75, RunEnd::Complete, 2)] {
         let (_dir, mut runner) = runner(1);
         runner.policy.budget = Some((budget, 0.25));
-        let kept = Kept::with(&[&[infra(0.25), Outcome::Submitted(0.125)]]);
+        let kept = Kept::with(&[&[infra(0.25), FakeOutcome::Submitted(0.125)]]);
         assert_eq!(runner.run(&kept).await.unwrap(), end);
         assert_eq!(kept.batches.borrow().len(), attempts);
     }
@@ -155,7 +155,7 @@ fn broke(tail: &[&str]) -> AttemptEnd {
 /// Whether the run ends after an attempt that ended so and left so many results.
 fn after(end: &AttemptEnd, new_results: usize) -> Option<RunEnd> {
     let (_dir, runner) = runner(1);
-    let mut running = Running::begin(&runner, 1, &runner.pairs);
+    let mut running = RunningAttempt::begin(&runner, 1, &runner.pairs);
     running.new_results = new_results;
     runner.after(end, &running, 1, false)
 }
@@ -205,7 +205,7 @@ fn a_row_of_limits_ends_the_run_only_in_the_last_attempt() {
         (true, true, true),
         (false, false, true),
     ] {
-        let mut running = Running::begin(&runner, 1, &runner.pairs);
+        let mut running = RunningAttempt::begin(&runner, 1, &runner.pairs);
         running.new_results = 3;
         running.trip = Some(Trip {
             error: "rate_limit".to_owned(),

@@ -6,8 +6,8 @@ use super::*;
 use crate::bench::{RuleSet, TaskKey};
 use crate::evaluation::Venue;
 use crate::evaluation::cache::Cache;
-use crate::sandbox::fake::Script;
-use crate::sandbox::{Backend, Limits};
+use crate::sandbox::fake::FakeScript;
+use crate::sandbox::{Backend, SandboxLimits};
 use crate::store::{LogTree, ResultFile, result};
 
 /// A finished pair of one agent, judged in scripted sandboxes.
@@ -70,14 +70,14 @@ impl Court {
     /// Judges it where every suite prints this; or every sandbox dies at its first command.
     async fn judge(&self, suites_print: Option<&str>, finished: Finished, came: Stop) -> Judged {
         let prints = suites_print.map(|text| ("tests.patch".to_owned(), text.to_owned()));
-        let script = Script {
+        let script = FakeScript {
             dies_at: suites_print.is_none().then_some(1),
             outputs: prints.into_iter().collect(),
-            ..Script::default()
+            ..FakeScript::default()
         };
         let venue = Venue {
             backend: Backend::Fake(Arc::new(script)),
-            limits: Arc::new(Limits {
+            limits: Arc::new(SandboxLimits {
                 memory_bytes: None,
                 cpus: None,
                 pids: 1,
@@ -241,12 +241,12 @@ fn a_patch_that_is_not_there_is_empty_and_our_own_engines_are_taken_as_they_are(
     finished.record.agent_framework = Some(FRAMEWORK.to_owned());
     let taken = work(&court.run, &finished).unwrap();
     assert_eq!(taken.patches, [b"diff --git a/x b/x\n".to_vec()]);
-    assert_eq!(taken.reading, Reading::AsItIs);
+    assert_eq!(taken.reading, PatchReading::AsItIs);
     std::fs::remove_file(court.pair_dir().patch(None)).unwrap();
     finished.record.agent_framework = None;
     let taken = work(&court.run, &finished).unwrap();
     assert_eq!(
         (taken.patches, taken.reading),
-        (vec![Vec::new()], Reading::Upstreams)
+        (vec![Vec::new()], PatchReading::Upstreams)
     );
 }

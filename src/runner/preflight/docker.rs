@@ -6,11 +6,11 @@ use crate::bench::image::image_name;
 use crate::hint;
 use crate::host::reaper::Leftovers;
 use crate::process;
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 
 /// The daemon, the subset's images, and leftovers of ours.
 pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
-    let connected = match Endpoint::from_environment().and_then(Docker::at) {
+    let connected = match DockerEndpoint::from_environment().and_then(Docker::at) {
         Ok(docker) => docker.version().await.map(|version| (docker, version)),
         Err(error) => Err(error),
     };

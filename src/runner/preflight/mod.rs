@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::bench::{Pair, Setting};
 use crate::config::Config;
-use crate::engine::Options;
-use crate::engine::native::Options as NativeOptions;
+use crate::engine::EngineOptions;
+use crate::engine::native::NativeOptions;
 use crate::error::Error;
 use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
@@ -83,17 +83,17 @@ impl Check {
 const WANTED_FILES: u64 = 1024;
 
 /// The checks that cost nothing: before every run.
-pub async fn cheap(config: &Config, options: &Options, pairs: &[Pair]) -> Vec<Check> {
+pub async fn cheap(config: &Config, options: &EngineOptions, pairs: &[Pair]) -> Vec<Check> {
     let mut checks = vec![model::key(options), free_disk(config), open_files()];
     match options {
-        Options::Upstream(options) => {
+        EngineOptions::Upstream(options) => {
             checks.push(upstream::prompts(&options.dir));
             if config.experiment.settings.contains(&Setting::CoopComm) {
                 checks.push(upstream::redis(&config.upstream.redis_url).await);
             }
             checks.extend(docker::docker(pairs, true).await);
         }
-        Options::Native(options) => checks.extend(native(options, pairs).await),
+        EngineOptions::Native(options) => checks.extend(native(options, pairs).await),
     }
     checks
 }

@@ -7,18 +7,18 @@ use super::{Check, Level};
 use crate::agent::Failure;
 use crate::config::Config;
 use crate::engine::native::{TapeMode, refined};
-use crate::engine::{Access, Options};
+use crate::engine::{Access, EngineOptions};
 use crate::hint;
 use crate::model::chat::{ChatError, Tool};
 use crate::model::client::{ClientOptions, MAX_BODY, following_http, http};
 use crate::model::pace::Pace;
-use crate::model::probe::{Answer, probe};
+use crate::model::probe::{ProbeAnswer, probe};
 use crate::model::refusal;
 use crate::text::one_line;
 use crate::triage::{Cause, Rules};
 
 /// Whether a key for the model is set.
-pub fn key(options: &Options) -> Check {
+pub fn key(options: &EngineOptions) -> Check {
     let access = options.access();
     if is_replay(options) {
         return Check::pass("key", "a replay needs none");
@@ -67,8 +67,8 @@ pub fn key(options: &Options) -> Check {
     )
 }
 
-fn is_replay(options: &Options) -> bool {
-    matches!(options, Options::Native(options) if matches!(options.tape, TapeMode::Replay(_)))
+fn is_replay(options: &EngineOptions) -> bool {
+    matches!(options, EngineOptions::Native(options) if matches!(options.tape, TapeMode::Replay(_)))
 }
 
 /// Settings of the endpoint that do not count although they are there.
@@ -85,7 +85,7 @@ pub fn endpoint(access: &Access) -> Option<Check> {
 }
 
 /// One small call to the model, where and as a run would ask it.
-pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
+pub async fn model(config: &Config, options: &EngineOptions, rules: &Rules) -> Check {
     let access = options.access();
     let name = &access.model;
     if is_replay(options) {
@@ -132,7 +132,7 @@ pub async fn model(config: &Config, options: &Options, rules: &Rules) -> Check {
 }
 
 /// What an answer says, where a tool was to be called or there was none.
-fn answered(options: &Options, answer: &Answer, has_no_tool: bool) -> Check {
+fn answered(options: &EngineOptions, answer: &ProbeAnswer, has_no_tool: bool) -> Check {
     let access = options.access();
     let (name, shown) = (&access.model, access.shown_endpoint());
     if !answer.called_tool && !has_no_tool {
@@ -141,8 +141,8 @@ fn answered(options: &Options, answer: &Answer, has_no_tool: bool) -> Check {
             Level::Warn,
             format!("{name} at {shown} answered, but did not call the tool"),
             match options {
-                Options::Upstream(_) => "agents need it: serve the model with tool calls on",
-                Options::Native(_) => {
+                EngineOptions::Upstream(_) => "agents need it: serve the model with tool calls on",
+                EngineOptions::Native(_) => {
                     "agents need it, unless --agent-config has an `action_regex`: serve the model with tool calls on"
                 }
             },
@@ -190,14 +190,14 @@ struct Asked {
 
 impl Asked {
     /// `None` where only the agent can ask.
-    fn by(config: &Config, options: &Options) -> Option<Self> {
+    fn by(config: &Config, options: &EngineOptions) -> Option<Self> {
         match options {
-            Options::Native(options) => Some(Self {
+            EngineOptions::Native(options) => Some(Self {
                 client: options.client.clone(),
                 tools: options.tools(),
                 follows: false,
             }),
-            Options::Upstream(options) => Some(Self {
+            EngineOptions::Upstream(options) => Some(Self {
                 client: litellms(config, &options.access)?,
                 tools: options.tools(),
                 // litellm's clients do (`follow_redirects=True`).

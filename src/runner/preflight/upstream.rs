@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Check, Level};
 use crate::config::Config;
 use crate::engine::upstream::Installed;
-use crate::host::redis::{self, Choice};
+use crate::host::redis::{self, RedisChoice};
 use crate::process;
 use crate::secret::masked_url;
 
@@ -72,15 +72,15 @@ pub async fn python(config: &Config) -> Check {
 /// The Redis for coop-comm.
 pub async fn redis(url: &str) -> Check {
     match redis::choose(url).await {
-        Choice::Configured => Check::pass("redis", format!("{} answers", masked_url(url))),
-        Choice::Private => Check::pass(
+        RedisChoice::Configured => Check::pass("redis", format!("{} answers", masked_url(url))),
+        RedisChoice::Private => Check::pass(
             "redis",
             format!(
                 "none at {}; a private one is started for coop-comm",
                 masked_url(url)
             ),
         ),
-        Choice::None => Check::new(
+        RedisChoice::None => Check::new(
             "redis",
             Level::Fail,
             format!(

@@ -31,7 +31,7 @@ impl Guest {
         }
     }
 
-    async fn says(&mut self, reply: &Reply, payload: &[u8]) {
+    async fn says(&mut self, reply: &GuestReply, payload: &[u8]) {
         let frame = frame::encode(reply, payload);
         self.to.write_all(&frame).await.unwrap();
     }
@@ -39,7 +39,7 @@ impl Guest {
     /// Says that request 1 ended, with output of which so much is its beginning.
     async fn ends(&mut self, id: u64, output: &[u8], head: usize) {
         let end = CommandEnd::Exited(3);
-        let ended = Reply::Ended {
+        let ended = GuestReply::Ended {
             id,
             end,
             head,
@@ -49,7 +49,7 @@ impl Guest {
     }
 }
 
-const ORDER: Order<'static> = Order {
+const ORDER: GuestOrder<'static> = GuestOrder {
     script: "make",
     cwd: "/workspace/repo",
     login: true,
@@ -61,11 +61,11 @@ const ORDER: Order<'static> = Order {
 struct Echo;
 
 impl Callee for Echo {
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
         let body = String::from_utf8(call.body).unwrap();
         let words = call.args.join(" ");
         let text = format!("{}({words})<{body}", call.program);
-        Box::pin(async move { Answer::text(4, text) })
+        Box::pin(async move { CallAnswer::text(4, text) })
     }
 }
 
@@ -73,7 +73,7 @@ impl Callee for Echo {
 async fn the_first_word_says_that_the_guest_is_there_and_its_path() {
     let (mut channel, mut guest) = channel();
     let path = "/opt/bin:/bin".to_owned();
-    guest.says(&Reply::Ready { path }, b"").await;
+    guest.says(&GuestReply::Ready { path }, b"").await;
     channel.ready(PATIENCE).await.unwrap();
     assert_eq!(channel.image_path, "/opt/bin:/bin");
 }
@@ -81,7 +81,7 @@ async fn the_first_word_says_that_the_guest_is_there_and_its_path() {
 #[tokio::test]
 async fn another_first_word_is_noise_and_none_is_silence() {
     let (mut one, mut guest) = channel();
-    guest.says(&Reply::Done { id: 1 }, b"").await;
+    guest.says(&GuestReply::Done { id: 1 }, b"").await;
     let broken = one.ready(PATIENCE).await.unwrap_err();
     assert!(matches!(broken, Broken::Garbled(_)), "{broken:?}");
 
@@ -129,7 +129,7 @@ async fn programs_are_answered_while_their_command_runs() {
         guest.asked().await;
         for call in [8, 9] {
             let words = ["tell", "one", "two"].map(str::to_owned).to_vec();
-            guest.says(&Reply::Call { call, words }, b"body").await;
+            guest.says(&GuestReply::Call { call, words }, b"body").await;
             let (answer, said) = guest.asked().await;
             assert_eq!(answer, Request::Answer { call, code: 4 });
             assert_eq!(said, b"tell(one two)<body");
@@ -145,7 +145,7 @@ async fn where_nobody_answers_a_program_is_told_so() {
     let (ran, ()) = tokio::join!(channel.run(&ORDER, None), async {
         guest.asked().await;
         let words = vec!["tell".to_owned()];
-        guest.says(&Reply::Call { call: 1, words }, b"").await;
+        guest.says(&GuestReply::Call { call: 1, words }, b"").await;
         let (answer, said) = guest.asked().await;
         assert_eq!(answer, Request::Answer { call: 1, code: 127 });
         assert_eq!(said, b"tell: nobody answers\n");
@@ -175,14 +175,14 @@ async fn the_late_answer_to_what_was_given_up_on_is_passed_over() {
 #[tokio::test]
 async fn files_are_read_and_written_and_refused_with_the_guests_words() {
     let (mut channel, mut guest) = channel();
-    guest.says(&Reply::File { id: 1 }, b"text").await;
-    guest.says(&Reply::Done { id: 2 }, b"").await;
+    guest.says(&GuestReply::File { id: 1 }, b"text").await;
+    guest.says(&GuestReply::Done { id: 2 }, b"").await;
     let why = || "it is too large".to_owned();
-    let failed = Reply::Failed { id: 3, why: why() };
+    let failed = GuestReply::Failed { id: 3, why: why() };
     guest.says(&failed, b"").await;
-    let crippled = Reply::Crippled { id: 4, why: why() };
+    let crippled = GuestReply::Crippled { id: 4, why: why() };
     guest.says(&crippled, b"").await;
-    guest.says(&Reply::File { id: 5 }, b"").await;
+    guest.says(&GuestReply::File { id: 5 }, b"").await;
     assert_eq!(channel.read("a", 10).await.unwrap(), b"text");
     channel.write("a", b"new").await.unwrap();
     let refused = channel.read("b", 1).await.unwrap_err();
@@ -218,7 +218,7 @@ async fn a_guest_that_is_gone_and_noise_are_told_apart() {
 
 #[tokio::test]
 async fn a_frame_in_pieces_is_read_whole() {
-    let ready = Reply::Ready {
+    let ready = GuestReply::Ready {
         path: "/bin".to_owned(),
     };
     let pieces = frame::encode(&ready, b"").into_iter();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::query_parameters as query;
 
-use super::Endpoint;
+use super::DockerEndpoint;
 use crate::bench::RunName;
 use crate::error::{Error, Result};
 use crate::process::Owner;
@@ -22,7 +22,7 @@ pub const TRIAL_LABEL: &str = "regatta.trial";
 #[derive(Clone, Debug)]
 pub struct Docker {
     pub(super) api: bollard::Docker,
-    endpoint: Endpoint,
+    endpoint: DockerEndpoint,
 }
 
 /// A container with our label, as the daemon lists it.
@@ -42,7 +42,7 @@ pub struct OurContainer {
 
 /// How a container ended, as the daemon tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Death {
+pub struct ContainerEnd {
     /// Whether the kernel killed it for its memory.
     pub oom: bool,
     /// The exit code of its first process; `None` where it is not known.
@@ -56,15 +56,15 @@ const AGAIN: Duration = Duration::from_millis(250);
 
 impl Docker {
     /// Prepares a connection; nothing is asked yet.
-    pub fn at(endpoint: Endpoint) -> Result<Self> {
+    pub fn at(endpoint: DockerEndpoint) -> Result<Self> {
         let version = bollard::API_DEFAULT_VERSION;
         let api = match &endpoint {
-            Endpoint::Unix(path) => bollard::Docker::connect_with_unix(
+            DockerEndpoint::Unix(path) => bollard::Docker::connect_with_unix(
                 &path.to_string_lossy(),
                 TIMEOUT.as_secs(),
                 version,
             ),
-            Endpoint::Tcp(address) => {
+            DockerEndpoint::Tcp(address) => {
                 bollard::Docker::connect_with_http(address, TIMEOUT.as_secs(), version)
             }
         };
@@ -161,10 +161,10 @@ impl Docker {
     }
 
     /// How a container ended; `None` while it runs, or when it is gone without a trace.
-    pub async fn death(&self, id: &str) -> Option<Death> {
+    pub async fn death(&self, id: &str) -> Option<ContainerEnd> {
         let options = None::<query::InspectContainerOptions>;
         let state = self.api.inspect_container(id, options).await.ok()?.state?;
-        (state.running == Some(false)).then(|| Death {
+        (state.running == Some(false)).then(|| ContainerEnd {
             oom: state.oom_killed.unwrap_or(false),
             exit_code: state.exit_code,
         })
@@ -184,7 +184,7 @@ impl Docker {
     }
 }
 
-fn unreachable(endpoint: &Endpoint, why: &str) -> Error {
+fn unreachable(endpoint: &DockerEndpoint, why: &str) -> Error {
     let error = Error::world(format!(
         "no Docker daemon answers at {}: {why}",
         endpoint.url()

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
 use super::network::{Holder, Lease, Networks};
-use super::pull::Images;
-use super::{Docker, Endpoint};
+use super::pull::PulledImages;
+use super::{Docker, DockerEndpoint};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::process::{Owner, processors};
 use crate::sandbox::channel::{Broken, Channel};
@@ -28,12 +28,12 @@ const FIRST_WORD: Duration = Duration::from_mins(2);
 
 /// A daemon as a place for sandboxes.
 #[derive(Debug)]
-pub struct Place {
+pub struct DockerPlace {
     docker: Docker,
-    endpoint: Endpoint,
+    endpoint: DockerEndpoint,
     tools: Arc<Tools>,
     gate: Arc<Semaphore>,
-    images: Images,
+    images: PulledImages,
     networks: Arc<Networks>,
 }
 
@@ -59,20 +59,20 @@ pub struct Bare {
     /// Its full id, as the daemon gave it.
     pub id: String,
     docker: Docker,
-    endpoint: Endpoint,
+    endpoint: DockerEndpoint,
     gate: Arc<Semaphore>,
 }
 
-impl Place {
+impl DockerPlace {
     /// A daemon that this machine's files can be mounted from.
     #[must_use]
-    pub fn new(docker: Docker, endpoint: Endpoint, tools: Arc<Tools>) -> Self {
+    pub fn new(docker: Docker, endpoint: DockerEndpoint, tools: Arc<Tools>) -> Self {
         Self {
             docker,
             endpoint,
             tools,
             gate: Arc::new(Semaphore::new(AT_ONCE * processors())),
-            images: Images::default(),
+            images: PulledImages::default(),
             networks: Arc::default(),
         }
     }
@@ -283,7 +283,7 @@ impl Place {
 }
 
 /// Connects to the daemon, and says no word: an error is one of the connection.
-pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), SandboxError> {
+pub(super) async fn reach(endpoint: &DockerEndpoint) -> Result<(), SandboxError> {
     let answer = endpoint.connect().await;
     answer
         .map(drop)

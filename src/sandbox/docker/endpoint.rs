@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// Where a Docker daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum DockerEndpoint {
     /// The path of a socket file on this machine.
     Unix(PathBuf),
     /// `host:port`, plain HTTP.
@@ -19,7 +19,7 @@ pub enum Endpoint {
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-impl Endpoint {
+impl DockerEndpoint {
     /// The address that the Docker client would use: `DOCKER_HOST`, or the usual socket.
     pub fn from_environment() -> Result<Self> {
         match std::env::var("DOCKER_HOST") {

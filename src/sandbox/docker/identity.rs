@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use bollard::query_parameters as query;
 
-use super::{Docker, Place};
+use super::{Docker, DockerPlace};
 use crate::bench::World;
 
 /// How long the daemon may take to list its images, where nothing depends on them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Place {
+impl DockerPlace {
     /// What names an image that is there.
     pub async fn world(&self, image: &str) -> Option<World> {
         self.docker().world(image).await
@@ -29,25 +29,25 @@ impl Docker {
     }
 
     /// What names each image that is there; none where the daemon does not say.
-    pub async fn worlds(&self) -> Images {
+    pub async fn worlds(&self) -> ImageIds {
         let images = self.api.list_images(None::<query::ListImagesOptions>);
         let Ok(Ok(images)) = tokio::time::timeout(PATIENCE, images).await else {
-            return Images::default();
+            return ImageIds::default();
         };
         let named = images.into_iter().flat_map(|image| {
             let world = world(image.id, &image.repo_digests, image.descriptor.is_some());
             let tags = image.repo_tags.into_iter();
             tags.map(move |tag| (tag, world.clone()))
         });
-        Images(named.collect())
+        ImageIds(named.collect())
     }
 }
 
 /// The images of a daemon, by name and tag.
 #[derive(Clone, Debug, Default)]
-pub struct Images(HashMap<String, World>);
+pub struct ImageIds(HashMap<String, World>);
 
-impl Images {
+impl ImageIds {
     /// What names this one; Podman names images with their registry.
     #[must_use]
     pub fn world(&self, image: &str) -> Option<&World> {
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn an_image_is_found_by_its_name_also_behind_a_registry() {
         let aa = World::ImageConfig("aa".to_owned());
-        let named = |tag: &str| Images(HashMap::from([(tag.to_owned(), aa.clone())]));
+        let named = |tag: &str| ImageIds(HashMap::from([(tag.to_owned(), aa.clone())]));
         for (tag, is_it) in [
             ("me/loom:task1", true),
             ("docker.io/me/loom:task1", true),

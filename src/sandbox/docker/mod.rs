@@ -8,5 +8,5 @@ mod network;
 mod pull;
 
 pub use client::Docker;
-pub use container::{Container, Place};
-pub use endpoint::Endpoint;
+pub use container::{Container, DockerPlace};
+pub use endpoint::DockerEndpoint;

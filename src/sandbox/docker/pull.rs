@@ -8,7 +8,7 @@ use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 
 use super::container::reach;
-use super::{Docker, Endpoint};
+use super::{Docker, DockerEndpoint};
 use crate::sandbox::{SandboxError, StartFailure};
 
 /// How long a pull may make no progress.
@@ -20,17 +20,17 @@ const STEP: u64 = 10;
 
 /// The images that are known to be there.
 #[derive(Debug, Default)]
-pub struct Images {
+pub struct PulledImages {
     present: tokio::sync::Mutex<HashSet<String>>,
 }
 
-impl Images {
+impl PulledImages {
     /// Pulls an image that is not there; a step of its own, so that it is in nobody's time limit.
     /// `note` is told how it goes on.
     pub async fn pull(
         &self,
         docker: &Docker,
-        endpoint: &Endpoint,
+        endpoint: &DockerEndpoint,
         image: &str,
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), SandboxError> {

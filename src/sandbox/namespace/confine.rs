@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::Plan;
+use super::NamespacePlan;
 use crate::guest::powers::keep_only;
 use crate::{files, process};
 
@@ -154,7 +154,7 @@ pub fn stay_in_process_table() -> io::Result<()> {
 }
 
 /// Starts process 1 of the new process namespace and waits for its end; gives its exit code.
-pub fn run_inside(plan: &Plan) -> io::Result<u8> {
+pub fn run_inside(plan: &NamespacePlan) -> io::Result<u8> {
     use std::os::unix::process::ExitStatusExt as _;
     let json = serde_json::to_string(plan)?;
     let mut child = Command::new("/proc/self/exe")

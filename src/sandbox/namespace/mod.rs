@@ -6,4 +6,4 @@ mod start;
 mod syscalls;
 
 pub use confine::{ENTER_COMMAND, INIT_COMMAND, be_init, keeps_abstract_sockets};
-pub use start::{COMMAND, Plan, become_namespace, check, enter, start};
+pub use start::{COMMAND, NamespacePlan, become_namespace, check, enter, start};

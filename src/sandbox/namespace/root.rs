@@ -11,7 +11,7 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, pivot_root};
 
-use super::Plan;
+use super::NamespacePlan;
 use super::confine::held;
 use crate::files;
 use crate::sandbox::tools::INSIDE;
@@ -46,7 +46,7 @@ const LEAST_FILES: u64 = 4096;
 const ROOT: &str = "/tmp";
 
 /// Builds the root. What needs the new process namespace is left to [`enter`].
-pub fn build(plan: &Plan, workspace: Option<&Path>) -> io::Result<()> {
+pub fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> io::Result<()> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,

@@ -24,7 +24,7 @@ pub const COMMAND: &str = "__namespace";
 
 /// What the namespace is made of, handed to the child as JSON.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Plan {
+pub struct NamespacePlan {
     /// The root file system that is shown read-only.
     pub(super) rootfs: PathBuf,
     /// The directory with the guest's program.
@@ -65,7 +65,7 @@ pub async fn start(
         SandboxError::start(format!("its control group cannot be made: {error}"))
     })?;
     let group = group.flatten();
-    let plan = Plan {
+    let plan = NamespacePlan {
         rootfs: place.rootfs.clone(),
         tools: place.tools.dir().to_owned(),
         guest,
@@ -101,7 +101,7 @@ pub async fn start(
 
 /// The other half of [`start`]: becomes the namespace, then waits for the guest in it.
 pub fn become_namespace(plan: &str) -> Result<u8> {
-    let plan: Plan = serde_json::from_str(plan)
+    let plan: NamespacePlan = serde_json::from_str(plan)
         .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
     process::leave_session()
         .map_err(|error| Error::world(format!("cannot leave the terminal's session: {error}")))?;
@@ -132,7 +132,7 @@ pub fn become_namespace(plan: &str) -> Result<u8> {
 /// becomes the guest.
 #[must_use]
 pub fn enter(plan: &str) -> Error {
-    let plan: Plan = match serde_json::from_str(plan) {
+    let plan: NamespacePlan = match serde_json::from_str(plan) {
         Ok(plan) => plan,
         Err(error) => return Error::usage(format!("no plan of a namespace: {error}")),
     };
@@ -146,7 +146,7 @@ pub fn enter(plan: &str) -> Error {
 }
 
 /// Enters the root and gives up all powers; the words that start the guest, or what failed.
-fn confined(plan: &Plan) -> std::result::Result<Vec<String>, (&'static str, io::Error)> {
+fn confined(plan: &NamespacePlan) -> std::result::Result<Vec<String>, (&'static str, io::Error)> {
     let of = |what: &'static str| move |error: io::Error| (what, error);
     root::enter().map_err(of("root"))?;
     confine::stay_in_process_table().map_err(of("process table"))?;
@@ -177,7 +177,7 @@ pub async fn check() -> Result<()> {
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;
-    let probe = Plan {
+    let probe = NamespacePlan {
         rootfs: PathBuf::from("/"),
         // Any directory that anybody may look into.
         tools: PathBuf::from("/bin"),

@@ -5,18 +5,18 @@ use serde_json::Value;
 use super::{error_of, tail, text_of};
 use crate::bench::believable_cost;
 use crate::store::PairDir;
-use crate::store::words::{Author, Words, status};
+use crate::store::words::{Author, KnownText, status};
 
 /// The last event of a stream that says how its program ended: once more where that went on after
 /// it had ended before.
 #[derive(Clone, Debug)]
-pub struct Ended {
+pub struct LastEvent {
     event: Value,
 }
 
 /// Reads it from an agent's stream.
 #[must_use]
-pub fn ended(dir: &PairDir, agent: &str) -> Option<Ended> {
+pub fn ended(dir: &PairDir, agent: &str) -> Option<LastEvent> {
     let tail = tail(dir, &dir.of_program(agent, "stream.jsonl")?)?;
     // Tails are long, and one line of them is parsed.
     let may_end = |line: &&str| {
@@ -33,14 +33,14 @@ pub fn ended(dir: &PairDir, agent: &str) -> Option<Ended> {
                 Some("result" | "turn.completed" | "turn.failed")
             )
         })?;
-    Some(Ended { event })
+    Some(LastEvent { event })
 }
 
-impl Ended {
+impl LastEvent {
     /// What ended the agent; nothing where that is no error. Of an agent whose result says that it
     /// submitted. The words may be the agent's own.
     #[must_use]
-    pub fn words(&self) -> Option<Words> {
+    pub fn words(&self) -> Option<KnownText> {
         let last = &self.event;
         let code = status(&last["api_error_status"]);
         let said = text_of(&last["result"]).or_else(|| error_of(last));
@@ -57,7 +57,7 @@ impl Ended {
             (Some("result"), None) if last["is_error"] == true => (said?, Author::Agent),
             _ => return None,
         };
-        Some(Words::new("stream.jsonl", text, author))
+        Some(KnownText::new("stream.jsonl", text, author))
     }
 
     /// What all that its program did has cost, in USD, as Claude Code tells it.

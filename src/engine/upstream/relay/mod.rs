@@ -32,7 +32,7 @@ use self::hijack::ClientSocket;
 use self::shared::{Shared, State};
 use crate::engine::Reporter;
 use crate::error::{Error, Result};
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::event::Lost;
 
 /// A running relay; dropping it closes its socket.
@@ -50,7 +50,7 @@ impl Relay {
     pub fn start(
         socket: &Path,
         docker: Docker,
-        daemon: Endpoint,
+        daemon: DockerEndpoint,
         labels: Vec<(String, String)>,
         report: Reporter,
     ) -> Result<Self> {

@@ -12,7 +12,7 @@ use super::answer::{Body, is_gone, read, refusal, whole};
 use super::dead_exec;
 use super::hijack::ClientSocket;
 use super::meaning::{Meaning, meaning};
-use super::shared::{Known, Shared};
+use super::shared::{KnownContainer, Shared};
 use crate::store::Event;
 
 impl Shared {
@@ -148,7 +148,7 @@ impl Shared {
         let (Ok(response) | Err(response)) = self.pass(request, client).await;
         let (head, bytes, answer) = read(response).await;
         if let (true, Some(id)) = (head.status.is_success(), answer["Id"].as_str()) {
-            let known = Known {
+            let known = KnownContainer {
                 name,
                 created: Instant::now(),
                 lost: None,

@@ -7,12 +7,12 @@ use std::time::Instant;
 use hyper::header::HeaderMap;
 
 use crate::engine::Reporter;
-use crate::sandbox::docker::{Docker, Endpoint};
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::event::{Event, Lost};
 
 /// A container that the engine made.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct KnownContainer {
     pub name: String,
     pub created: Instant,
     pub lost: Option<Lost>,
@@ -23,7 +23,7 @@ pub struct Known {
 
 /// What every connection of one relay shares.
 pub struct Shared {
-    pub daemon: Endpoint,
+    pub daemon: DockerEndpoint,
     pub docker: Docker,
     pub labels: Vec<(String, String)>,
     pub report: Reporter,
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Shared {
 
 /// What changes while a relay runs.
 pub struct State {
-    pub containers: HashMap<String, Known>,
+    pub containers: HashMap<String, KnownContainer>,
     /// The container of each exec.
     pub execs: HashMap<String, String>,
     pub last_activity: Instant,
