@@ -65,7 +65,6 @@ pub(crate) fn calls_bash(commands: &[&str]) -> CannedAnswer {
 }
 
 /// The endpoint. It serves until its test's runtime ends.
-#[derive(Clone)]
 pub(crate) struct Canned {
     /// Its base URL.
     pub base: String,
