@@ -79,10 +79,11 @@ pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| failed("write", path, &error))
 }
 
-/// Appends one line and syncs it; a torn last line is the most that a crash can leave.
+/// Appends one line and syncs it; a torn last line is the most that a crash can leave. Its directory
+/// must be there: a file that is gone with it has lost what it had, and is not begun anew.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    let file = append(path, &format!("{line}\n"))?;
-    file.sync_data()
+    append(path, &format!("{line}\n"))
+        .and_then(|file| file.sync_data())
         .map_err(|error| failed("write", path, &error))
 }
 
@@ -92,8 +93,20 @@ pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
 }
 
 /// Appends whole lines, each with its end, by one write; they survive our end, not the machine's.
+///
+/// The directory is made when it is found missing: to ask for it before each line costs as much as
+/// the line.
 pub fn append_lines_unsynced(path: &Path, lines: &str) -> Result<()> {
-    append(path, lines).map(drop)
+    let appended = match append(path, lines) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_dir(dir_of(path))?;
+            append(path, lines)
+        }
+        appended => appended,
+    };
+    appended
+        .map(drop)
+        .map_err(|error| failed("write", path, &error))
 }
 
 /// Syncs what was written to a file, so that it survives the machine's end. One that is not there
@@ -105,21 +118,10 @@ pub fn sync(path: &Path) -> Result<()> {
     }
 }
 
-/// The directory is made when it is found missing: to ask for it before each line costs as much as
-/// the line.
-fn append(path: &Path, lines: &str) -> Result<fs::File> {
-    let open = || open_to_write(path, fs::OpenOptions::new().append(true));
-    let opened = match open() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_dir(dir_of(path))?;
-            open()
-        }
-        opened => opened,
-    };
-    let write = |mut file: fs::File| file.write_all(lines.as_bytes()).map(|()| file);
-    opened
-        .and_then(write)
-        .map_err(|error| failed("write", path, &error))
+fn append(path: &Path, lines: &str) -> io::Result<fs::File> {
+    let mut file = open_to_write(path, fs::OpenOptions::new().append(true))?;
+    file.write_all(lines.as_bytes())?;
+    Ok(file)
 }
 
 #[cfg(test)]
