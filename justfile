@@ -15,6 +15,11 @@ lint:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
     cargo deny check licenses bans sources
 
+# Changes each operator and value of the pure code; each change must fail a unit test. Needs cargo-mutants.
+# Of one file: `just mutants -F src/model/price.rs`.
+mutants *args:
+    cargo mutants -j1 {{args}}
+
 # The pages of docs/ as a book in target/book; a warning is an error.
 book:
     mdbook build 2>&1 | tee target/book.log

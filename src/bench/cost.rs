@@ -130,6 +130,7 @@ mod tests {
             (1e-9, "<$0.0001"),
             (0.000_05, "$0.0001"),
             (0.0125, "$0.0125"),
+            (0.1, "$0.10"),
             (2.656, "$2.66"),
         ] {
             assert_eq!(dollars(usd), shown, "{usd}");
@@ -148,5 +149,52 @@ mod tests {
             is_partial: true,
         });
         assert_eq!(total.to_string(), "$1.75 + 2 unknown");
+    }
+
+    #[test]
+    fn a_cost_says_what_of_it_is_unknown() {
+        let part = Cost {
+            usd: Some(0.5),
+            is_partial: true,
+        };
+        let unknown = Cost {
+            usd: None,
+            is_partial: false,
+        };
+        for (cost, has_unknown, shown) in [
+            (Cost::whole(0.5), false, "$0.50"),
+            (part, true, "$0.50 + unknown"),
+            (unknown, true, "cost unknown"),
+            (Cost::UNKNOWN, true, "cost unknown"),
+        ] {
+            assert_eq!(
+                (cost.has_unknown(), &*cost.to_string()),
+                (has_unknown, shown)
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_spent_is_summed_and_one_call_untold_leaves_all_untold() {
+        let one = Spending {
+            cost: Some(0.5),
+            usage: Usage {
+                input_tokens: 3,
+                ..Usage::default()
+            },
+            usage_unknown: false,
+        };
+        let mut sum = Spending::default();
+        sum += Spending::default();
+        assert_eq!(sum, Spending::default());
+        sum += one;
+        assert_eq!(sum, one);
+        sum += Spending {
+            usage_unknown: true,
+            ..one
+        };
+        sum += one;
+        assert_eq!((sum.cost, sum.usage.input_tokens), (Some(1.5), 9));
+        assert!(sum.usage_unknown);
     }
 }

@@ -195,4 +195,38 @@ mod tests {
             "billed_units": {"input_tokens": 7, "output_tokens": 3}});
         assert_eq!(of_either(&billed).map(counts), Some([7, 3, 0, 0, 0]));
     }
+
+    #[test]
+    fn what_is_counted_beside_is_seen_by_how_much_it_is() {
+        for (reasoning, cache, total, wanted) in [
+            // More reasoning than completion was beside it; as much may be all of it.
+            (90, [0, 0], None, [1000, 170, 0, 0, 90]),
+            (80, [0, 0], None, [1000, 80, 0, 0, 80]),
+            // Both parts of the cache beside, and what is over is not told of.
+            (0, [500, 300], Some(1880), [1800, 80, 500, 300, 0]),
+            (0, [900, 300], Some(2330), [2200, 130, 900, 300, 0]),
+            // As much cache as prompt may be all of it.
+            (0, [700, 300], Some(1130), [1000, 130, 700, 300, 0]),
+            (0, [700, 300], None, [1000, 80, 700, 300, 0]),
+        ] {
+            let [cached, written] = cache;
+            let usage = json!({"prompt_tokens": 1000, "completion_tokens": 80, "total_tokens": total,
+                "cache_read_input_tokens": cached, "cache_creation_input_tokens": written,
+                "reasoning_tokens": reasoning});
+            assert_eq!(of_openai(&usage).map(counts), Some(wanted), "{usage}");
+        }
+    }
+
+    #[test]
+    fn either_part_makes_it_coheres_shape() {
+        let counts_of = json!({"input_tokens": 7, "output_tokens": 3});
+        for kind in ["tokens", "billed_units"] {
+            let usage = json!({kind: counts_of, "cached_tokens": 5});
+            assert_eq!(
+                of_either(&usage).map(counts),
+                Some([7, 3, 5, 0, 0]),
+                "{kind}"
+            );
+        }
+    }
 }

@@ -175,4 +175,38 @@ mod tests {
         assert_eq!((sum.input_tokens, sum.output_tokens), (u64::MAX, 10));
         assert_eq!(sum.believable(), None);
     }
+
+    #[test]
+    fn a_year_and_ten_billion_tokens_are_the_most() {
+        let year = 366.0 * 24.0 * 3600.0;
+        assert_eq!(believable_seconds(year), Some(year));
+        assert_eq!(believable_seconds(year + 1.0), None);
+        let used = |reasoning_tokens| Usage {
+            reasoning_tokens,
+            ..Usage::default()
+        };
+        let most = used(10_000_000_000);
+        assert_eq!(most.believable(), Some(most));
+        assert_eq!(used(10_000_000_001).believable(), None);
+        assert!(used(0).is_nothing() && !used(1).is_nothing());
+    }
+
+    #[test]
+    fn the_caches_tokens_are_added_where_they_were_beside_the_prompts() {
+        let told = |input_tokens| Usage {
+            input_tokens,
+            cached_tokens: 500,
+            cache_write_tokens: 300,
+            ..Usage::default()
+        };
+        for (input, is_beside, all) in [
+            (900, false, 900),
+            (800, false, 800),
+            (799, false, 1599),
+            (900, true, 1700),
+        ] {
+            let all_of = told(input).with_cache_in_prompt(is_beside);
+            assert_eq!(all_of, told(all), "{input}");
+        }
+    }
 }

@@ -191,6 +191,7 @@ mod tests {
             ("99999999999999999999 failed, 1 error", 0, u64::MAX),
             ("1 error in 0.10s", 0, 1),
             ("--- PASS: TestA (0.00s)\n--- FAIL: TestB (0.00s)\n", 1, 1),
+            ("--- PASS: TestA (0.00s)\n", 1, 0),
             ("ok  \tgithub.com/go-chi/chi\t0.1s\n", 1, 0),
             ("ok  \ta\t0.1s\nFAIL\tb [build failed]\n", 0, 1),
             // Known quirks, kept: the first binary decides, and a file count is a test count.
@@ -299,5 +300,22 @@ mod tests {
             ["lists all Passed", "from a port Failed"]
         );
         assert_eq!(ALL.len(), 21);
+    }
+
+    #[test]
+    fn pytests_summary_adds_what_its_lines_lack() {
+        let output = "a.py::one PASSED [ 25%]\na.py::two FAILED [ 50%]\na.py::three XFAIL (later) [ 75%]\n\
+            FAILED a.py::two - assert 1 == 2\nERROR a.py::four - no fixture\n";
+        let found: Vec<_> = tests(output)
+            .into_iter()
+            .map(|test| (test.name, test.end))
+            .collect();
+        let wanted = [
+            ("a.py::one", TestEnd::Passed),
+            ("a.py::two", TestEnd::Failed),
+            ("a.py::three", TestEnd::ExpectedFailure),
+            ("a.py::four", TestEnd::Failed),
+        ];
+        assert_eq!(found, wanted.map(|(name, end)| (name.to_owned(), end)));
     }
 }

@@ -263,4 +263,43 @@ mod tests {
         assert!((mcnemar(0, 0) - 1.0).abs() < 1e-12);
         assert!((mcnemar(0, 10) - 2.0 / 1024.0).abs() < 1e-12);
     }
+
+    #[test]
+    fn two_tasks_are_enough_and_tasks_that_are_all_alike_leave_the_number_of_pairs() {
+        let of = |task, passed: usize| (0..4).map(move |n| (task, n < passed));
+        let two = rate(of("a", 3).chain(of("b", 1))).unwrap();
+        // Residuals 1 and -1: variance 2 * 2 / 64, below p(1-p) / 4; n = 4 * (1.95996 / 12.7062)^2.
+        near(two.interval, 0.0061, 0.9939);
+        let alike = rate(
+            TASKS
+                .iter()
+                .flat_map(|task| [(*task, true), (*task, false)]),
+        );
+        // n = 20 * (1.95996 / 2.26216)^2 = 15.013.
+        near(alike.unwrap().interval, 0.2743, 0.7257);
+    }
+
+    #[test]
+    fn tasks_of_several_sizes_differ_by_an_interval_of_their_own() {
+        let (more, same, less) = ((true, false), (true, true), (false, true));
+        let pairs = [
+            ("a", more),
+            ("a", more),
+            ("a", same),
+            ("b", more),
+            ("b", same),
+            ("c", same),
+            ("d", more),
+            ("d", same),
+            ("d", same),
+            ("d", less),
+            ("e", same),
+            ("e", more),
+        ];
+        let found = difference(pairs.map(|(task, (one, two))| (task, one, two))).unwrap();
+        assert_eq!((found.only_first, found.only_second), (5, 1));
+        assert!((found.share - 1.0 / 3.0).abs() < 1e-12);
+        // Residuals 1, 1/3, -1/3, -4/3, 1/3: variance 5/4 * 28/9 / 144 = 0.027006; t(4) = 2.77645.
+        near(found.interval, -0.1229, 0.7896);
+    }
 }

@@ -24,7 +24,6 @@ mod hints;
 mod hostile;
 mod in_force;
 mod killed;
-mod kinds;
 mod layers;
 mod layouts;
 mod limits;

@@ -26,7 +26,7 @@ const SYNC_AFTER: Duration = Duration::from_secs(1);
 
 /// How often waiting lines are written, at most: those of a busy moment by one write for each file.
 /// After a quiet time the first line is written at once.
-const WRITE_EVERY: Duration = Duration::from_millis(50);
+const WRITE_EVERY: Duration = Duration::from_millis(10);
 
 /// The one writer of all running trajectories of an attempt: a thread, so that no agent waits for the
 /// disk. On a slow one, more lines go into one write. It ends with the last that speaks to it.
@@ -162,12 +162,14 @@ impl Writer {
                 None => told.recv().map_err(RecvTimeoutError::from),
                 Some((due, _)) => told.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
-            match next {
+            let is_to_rest = match next {
                 Ok(first) => self.obey(std::iter::once(first).chain(told.try_iter())),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if is_to_rest {
+                self.pause(Instant::now() + WRITE_EVERY);
             }
-            self.pause(Instant::now() + WRITE_EVERY);
         }
         while let Some((due, _)) = self.unsynced.front() {
             self.sync_due(*due);
@@ -188,8 +190,8 @@ impl Writer {
         }
     }
 
-    /// Takes in what is told, then writes each file once.
-    fn obey(&mut self, orders: impl Iterator<Item = Order>) {
+    /// Takes in what is told, then writes each file once; says whether there was anything to write.
+    fn obey(&mut self, orders: impl Iterator<Item = Order>) -> bool {
         let (mut told, mut ended) = (Vec::new(), Vec::new());
         for order in orders {
             match order {
@@ -210,14 +212,15 @@ impl Writer {
                 Order::End(path, done) => ended.push((path, done)),
             }
         }
-        for path in told {
-            self.write(&path);
+        for path in &told {
+            self.write(path);
         }
         for (path, done) in ended {
             self.files.remove(&path);
             // Nobody waits any more where the trial was dropped.
             let _ = done.send(());
         }
+        !told.is_empty()
     }
 
     /// Writes what waits for a file; nothing, if an earlier line of the same orders has taken it along.

@@ -19,7 +19,7 @@ use crate::model::client::Client;
 use crate::model::refusal;
 use crate::model::tape::Tape;
 use crate::sandbox::Source;
-use crate::sandbox::{Backend, Repository, Spec};
+use crate::sandbox::{Repository, Spec};
 use crate::store::Event;
 use crate::triage::Rules;
 
@@ -126,14 +126,9 @@ pub fn refined(rules: &Rules, failure: &Failure) -> RuleId {
 }
 
 async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> {
-    let Backend::Docker(place) = &shared.backend else {
-        return Ok(());
-    };
     let note = |text| (shared.report)(Event::note(text));
-    place
-        .pull(&image_name(&pair.task), &note)
-        .await
-        .map_err(Failure::from)
+    let pulled = shared.backend.ready(&image_name(&pair.task), &note).await;
+    pulled.map_err(Failure::from)
 }
 
 fn agent(

@@ -15,6 +15,8 @@ const LINES_OF_A_FUNCTION: usize = 80;
 /// apart.
 const KINDS: [&str; 2] = ["Backend", "BackendKind"];
 const ROOMS_OF_KINDS: [&str; 2] = ["sandbox", "host"];
+/// And who answers what others ask of a kind.
+const WHERE_KINDS_ARE_ASKED: [&str; 2] = ["bench", "backend"];
 
 const PRINTS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 
@@ -156,7 +158,9 @@ impl<'a> Inspection<'a> {
     fn kinds(&self) -> Vec<String> {
         let elsewhere = |written: &Written| {
             let room = written.module.first();
-            !room.is_some_and(|room| ROOMS_OF_KINDS.contains(&room.as_str()))
+            let is_where_they_are_asked = written.module == WHERE_KINDS_ARE_ASKED;
+            !is_where_they_are_asked
+                && !room.is_some_and(|room| ROOMS_OF_KINDS.contains(&room.as_str()))
         };
         // A variant that is imported can be told apart without its type's name.
         let imports = self.walks.iter();
