@@ -14,8 +14,8 @@ use crate::bench::{BackendKind, Pair, Pin};
 use crate::error::{Error, Result};
 use crate::store::diagnosis::Cause;
 use crate::store::eval::{
-    Alone, AloneSuite, ApplyStatus, Broken, ByBytes, EvalRecord, FeatureRecord, MergeRecord, Note,
-    Refused, SuiteNote,
+    Alone, AloneSuite, ApplyStatus, BrokenBy, ByBytes, EvalRecord, FeatureRecord, MergeRecord,
+    Note, Refused, SuiteNote,
 };
 
 /// What was judged, and how.
@@ -132,8 +132,8 @@ impl Evaluation<'_> {
             .map(|judged| self::by_bytes(judged, features));
     }
 
-    fn broken(&self, trouble: &Trouble) -> Broken {
-        Broken {
+    fn broken(&self, trouble: &Trouble) -> BrokenBy {
+        BrokenBy {
             cause: (self.cause)(&trouble.rule),
             rule: trouble.rule.clone(),
         }
@@ -151,9 +151,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    broken_by: Option<&'a Broken>,
+    broken_by: Option<&'a BrokenBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    worth_broken_by: Option<&'a Broken>,
+    worth_broken_by: Option<&'a BrokenBy>,
     tries: u32,
     seconds: f64,
 }

@@ -15,7 +15,7 @@ use crate::evaluation::cache::Cache;
 use crate::hint;
 use crate::model::price::PriceTable;
 use crate::runner::Interrupt;
-use crate::runner::judging::{Finished, Judged, Judging};
+use crate::runner::judging::{Finished, Judging, JudgingResult};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
@@ -187,7 +187,7 @@ impl Verdicts {
         cache: &Arc<Cache>,
         interrupt: &mut Interrupt,
         news: &NewsSender,
-    ) -> Result<Judged> {
+    ) -> Result<JudgingResult> {
         // Where its agents' commands ran, unless something else is asked for.
         let manifest = Manifest::read(run)?;
         let backend = manifest.map(|manifest| manifest.backend);

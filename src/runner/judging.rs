@@ -89,7 +89,7 @@ pub enum Told {
 
 /// How judging ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
+pub struct JudgingResult {
     /// Both features passed.
     pub passed: usize,
     /// At least one did not.
@@ -113,12 +113,12 @@ impl Judging {
         finished: Vec<Finished>,
         interrupt: &mut Interrupt,
         tell: Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> Result<Judged> {
+    ) -> Result<JudgingResult> {
         let gate = Arc::new(Semaphore::new(self.concurrency));
         let mut running = JoinSet::new();
         let mut waiting = finished.into_iter();
         let mut next = waiting.next();
-        let mut ended = Judged::default();
+        let mut ended = JudgingResult::default();
         let mut is_told = false;
         loop {
             let came = interrupt.came().stop;

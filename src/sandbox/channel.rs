@@ -46,7 +46,7 @@ impl Output {
 
 /// Why the channel does not answer.
 #[derive(Debug)]
-pub enum Broken {
+pub enum BrokenChannel {
     /// It is closed: the guest is gone.
     Closed(String),
     /// The guest did not answer in time.
@@ -59,7 +59,7 @@ pub enum Broken {
     Refused(String),
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(why) => write!(f, "the channel closed: {why}"),
@@ -121,14 +121,14 @@ impl Channel {
     }
 
     /// Waits for the guest's first word.
-    pub async fn ready(&mut self, within: Duration) -> Result<(), Broken> {
+    pub async fn ready(&mut self, within: Duration) -> Result<(), BrokenChannel> {
         let first = tokio::time::timeout(within, self.next_frame()).await;
-        match first.map_err(|_| Broken::Silent)?? {
+        match first.map_err(|_| BrokenChannel::Silent)?? {
             (GuestReply::Ready { path }, _) => {
                 self.image_path = path;
                 Ok(())
             }
-            (other, _) => Err(Broken::Garbled(format!("first word {other:?}"))),
+            (other, _) => Err(BrokenChannel::Garbled(format!("first word {other:?}"))),
         }
     }
 
@@ -137,7 +137,7 @@ impl Channel {
         &mut self,
         order: &GuestOrder<'_>,
         callee: Option<&dyn Callee>,
-    ) -> Result<Output, Broken> {
+    ) -> Result<Output, BrokenChannel> {
         let id = self.id();
         let request = Request::Run {
             id,
@@ -167,7 +167,7 @@ impl Channel {
     }
 
     /// Reads a plain file, whole; a larger one than `limit` bytes is refused.
-    pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, Broken> {
+    pub async fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, BrokenChannel> {
         let id = self.id();
         let path = path.to_owned();
         let request = Request::Read { id, path, limit };
@@ -178,7 +178,7 @@ impl Channel {
     }
 
     /// Writes a file, whole, and makes the directories above it.
-    pub async fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Broken> {
+    pub async fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), BrokenChannel> {
         let id = self.id();
         let path = path.to_owned();
         let request = Request::Write { id, path };
@@ -189,7 +189,7 @@ impl Channel {
     }
 
     /// Ends every process in the sandbox but the guest.
-    pub async fn purge(&mut self) -> Result<(), Broken> {
+    pub async fn purge(&mut self) -> Result<(), BrokenChannel> {
         let id = self.id();
         match self
             .ask(id, &Request::Purge { id }, &[], PATIENCE, None)
@@ -212,7 +212,7 @@ impl Channel {
         payload: &[u8],
         patience: Duration,
         callee: Option<&dyn Callee>,
-    ) -> Result<(GuestReply, Vec<u8>), Broken> {
+    ) -> Result<(GuestReply, Vec<u8>), BrokenChannel> {
         let answered = tokio::time::timeout(patience, async {
             self.send(&frame::encode(request, payload)).await?;
             let mut calls = FuturesUnordered::new();
@@ -255,22 +255,22 @@ impl Channel {
                 }
             }
         });
-        answered.await.map_err(|_| Broken::Silent)?
+        answered.await.map_err(|_| BrokenChannel::Silent)?
     }
 
-    async fn send(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let closed = |error: io::Error| Broken::Closed(error.to_string());
+    async fn send(&mut self, frame: &[u8]) -> Result<(), BrokenChannel> {
+        let closed = |error: io::Error| BrokenChannel::Closed(error.to_string());
         self.to.write_all(frame).await.map_err(closed)?;
         self.to.flush().await.map_err(closed)
     }
 
     /// The next frame; what was read of it is kept when the future is dropped.
-    async fn next_frame(&mut self) -> Result<(GuestReply, Vec<u8>), Broken> {
+    async fn next_frame(&mut self) -> Result<(GuestReply, Vec<u8>), BrokenChannel> {
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => return Ok(frame),
                 Ok(None) => {}
-                Err(error) => return Err(Broken::Garbled(error.to_string())),
+                Err(error) => return Err(BrokenChannel::Garbled(error.to_string())),
             }
             let read = match &mut self.from {
                 From::Reader(reader) => reader.read_buf(&mut self.buffer).await,
@@ -283,19 +283,19 @@ impl Channel {
                 },
             };
             match read {
-                Ok(0) => return Err(Broken::Closed("it ended".to_owned())),
+                Ok(0) => return Err(BrokenChannel::Closed("it ended".to_owned())),
                 Ok(_) => {}
-                Err(error) => return Err(Broken::Closed(error.to_string())),
+                Err(error) => return Err(BrokenChannel::Closed(error.to_string())),
             }
         }
     }
 }
 
-fn unexpected(reply: GuestReply) -> Broken {
+fn unexpected(reply: GuestReply) -> BrokenChannel {
     match reply {
-        GuestReply::Failed { why, .. } => Broken::Refused(why),
-        GuestReply::Crippled { why, .. } => Broken::Crippled(why),
-        other => Broken::Garbled(format!("{other:?}")),
+        GuestReply::Failed { why, .. } => BrokenChannel::Refused(why),
+        GuestReply::Crippled { why, .. } => BrokenChannel::Crippled(why),
+        other => BrokenChannel::Garbled(format!("{other:?}")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::channel::{Broken, Channel, Output};
+use super::channel::{BrokenChannel, Channel, Output};
 use super::error::{SandboxError, StartFailure};
 use super::spec::{Backend, Repository, Source, Spec};
 use super::{docker, fake, namespace, process, repo, tools};
@@ -323,11 +323,11 @@ impl Real {
     }
 
     /// Turns a broken channel into what really happened, by the state of what holds the guest.
-    async fn settled<T>(&mut self, asked: Result<T, Broken>) -> Result<T, SandboxError> {
+    async fn settled<T>(&mut self, asked: Result<T, BrokenChannel>) -> Result<T, SandboxError> {
         match asked {
             Ok(answer) => Ok(answer),
-            Err(Broken::Refused(why)) => Err(SandboxError::Refused(why)),
-            Err(Broken::Crippled(why)) => Err(SandboxError::Crippled(why)),
+            Err(BrokenChannel::Refused(why)) => Err(SandboxError::Refused(why)),
+            Err(BrokenChannel::Crippled(why)) => Err(SandboxError::Crippled(why)),
             Err(broken) => {
                 let mut error = match &mut self.body {
                     Body::Container(container) => container.post_mortem(&broken).await,

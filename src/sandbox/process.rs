@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::process::Child;
 
-use super::channel::{Broken, Channel};
+use super::channel::{BrokenChannel, Channel};
 use super::group::Group;
 use super::spec::HostPlace;
 use super::tools::{GUEST_COMMAND, guest_options, own_limits};
@@ -153,9 +153,9 @@ impl Guest {
     }
 
     /// What became of it, when its channel broke.
-    pub async fn post_mortem(&mut self, broken: &Broken) -> SandboxError {
+    pub async fn post_mortem(&mut self, broken: &BrokenChannel) -> SandboxError {
         // A guest that is silent, or talks nonsense, is of no use: it ends here.
-        if !matches!(broken, Broken::Closed(_)) {
+        if !matches!(broken, BrokenChannel::Closed(_)) {
             self.kill();
         }
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
@@ -174,7 +174,7 @@ impl Guest {
             // In a namespace no command can send this signal: the host's lack of memory did, or
             // somebody there.
             from_outside: self.dir.is_none()
-                && matches!(broken, Broken::Closed(_))
+                && matches!(broken, BrokenChannel::Closed(_))
                 && exit_code == Some(KILLED),
             detail: if words.is_empty() {
                 format!(": {broken}")

@@ -144,9 +144,9 @@ pub struct OwnNote {
     /// The trial that was judged.
     pub trial: String,
     /// What broke the evaluation; none where there is a verdict.
-    pub broken_by: Option<Broken>,
+    pub broken_by: Option<BrokenBy>,
     /// What broke the look at what the pass is worth.
-    pub worth_broken_by: Option<Broken>,
+    pub worth_broken_by: Option<BrokenBy>,
     /// What it was judged with; `None` in files from before this was kept.
     pub judged_with: Option<Pin>,
     /// The verdict on each feature.
@@ -244,11 +244,11 @@ pub struct Note {
     pub tries: u32,
     /// What broke it; none where there is a verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub broken_by: Option<Broken>,
+    pub broken_by: Option<BrokenBy>,
     /// What broke the look at what the pass is worth; the verdict stands, and the next evaluation
     /// looks again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub worth_broken_by: Option<Broken>,
+    pub worth_broken_by: Option<BrokenBy>,
     /// The verdict on each feature in one sentence, with the tests by name.
     pub suites: Vec<SuiteNote>,
     /// The headers of what was left out of the patches, as it changes test files.
@@ -273,7 +273,7 @@ pub struct Note {
 
 /// What broke an evaluation: whose doing it was, and by which rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Broken {
+pub struct BrokenBy {
     /// Whose doing it was.
     pub cause: Cause,
     /// The id of the triage rule that it falls under.

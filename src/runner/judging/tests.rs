@@ -68,7 +68,12 @@ impl Court {
     }
 
     /// Judges it where every suite prints this; or every sandbox dies at its first command.
-    async fn judge(&self, suites_print: Option<&str>, finished: Finished, came: Stop) -> Judged {
+    async fn judge(
+        &self,
+        suites_print: Option<&str>,
+        finished: Finished,
+        came: Stop,
+    ) -> JudgingResult {
         let prints = suites_print.map(|text| ("tests.patch".to_owned(), text.to_owned()));
         let script = FakeScript {
             dies_at: suites_print.is_none().then_some(1),
@@ -139,10 +144,10 @@ async fn a_pass_and_a_failure_are_counted_and_written() {
     for (output, passes) in [("1 passed in 0.1s", true), ("1 failed in 0.1s", false)] {
         let court = Court::new();
         let judged = court.judge(Some(output), court.finished(), Stop::No).await;
-        let counted = Judged {
+        let counted = JudgingResult {
             passed: usize::from(passes),
             failed: usize::from(!passes),
-            ..Judged::default()
+            ..JudgingResult::default()
         };
         assert_eq!(judged, counted);
         let eval = court.eval();
@@ -163,10 +168,10 @@ async fn a_pass_and_a_failure_are_counted_and_written() {
 async fn what_infrastructure_breaks_is_tried_so_often_and_has_no_verdict() {
     let court = Court::new();
     let judged = court.judge(None, court.finished(), Stop::No).await;
-    let counted = Judged {
+    let counted = JudgingResult {
         errors: 1,
         troubles: 1,
-        ..Judged::default()
+        ..JudgingResult::default()
     };
     assert_eq!(judged, counted);
     assert_eq!(court.tried_again(), 2);
@@ -225,9 +230,9 @@ async fn after_an_interrupt_nothing_is_judged_any_more() {
         let court = Court::new();
         let output = Some("1 passed in 0.1s");
         let judged = court.judge(output, court.finished(), came).await;
-        let stopped = Judged {
+        let stopped = JudgingResult {
             stopped: true,
-            ..Judged::default()
+            ..JudgingResult::default()
         };
         assert_eq!(judged, stopped);
         assert!(court.lines().is_empty());

@@ -83,11 +83,11 @@ async fn another_first_word_is_noise_and_none_is_silence() {
     let (mut one, mut guest) = channel();
     guest.says(&GuestReply::Done { id: 1 }, b"").await;
     let broken = one.ready(PATIENCE).await.unwrap_err();
-    assert!(matches!(broken, Broken::Garbled(_)), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Garbled(_)), "{broken:?}");
 
     let (mut one, _guest) = channel();
     let broken = one.ready(Duration::ZERO).await.unwrap_err();
-    assert!(matches!(broken, Broken::Silent), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Silent), "{broken:?}");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_beginning_that_is_longer_than_the_output_is_noise() {
     let (mut channel, mut guest) = channel();
     guest.ends(1, b"four", 5).await;
     let broken = channel.run(&ORDER, None).await.unwrap_err();
-    assert!(matches!(broken, Broken::Garbled(_)), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Garbled(_)), "{broken:?}");
 }
 
 #[tokio::test]
@@ -186,12 +186,12 @@ async fn files_are_read_and_written_and_refused_with_the_guests_words() {
     assert_eq!(channel.read("a", 10).await.unwrap(), b"text");
     channel.write("a", b"new").await.unwrap();
     let refused = channel.read("b", 1).await.unwrap_err();
-    assert!(matches!(&refused, Broken::Refused(said) if *said == why()));
+    assert!(matches!(&refused, BrokenChannel::Refused(said) if *said == why()));
     let broken = channel.run(&ORDER, None).await.unwrap_err();
-    assert!(matches!(&broken, Broken::Crippled(said) if *said == why()));
+    assert!(matches!(&broken, BrokenChannel::Crippled(said) if *said == why()));
     // An answer of another kind is none.
     let garbled = channel.purge().await.unwrap_err();
-    assert!(matches!(garbled, Broken::Garbled(_)), "{garbled:?}");
+    assert!(matches!(garbled, BrokenChannel::Garbled(_)), "{garbled:?}");
     let (asked, _) = guest.asked().await;
     let read = Request::Read {
         id: 1,
@@ -208,12 +208,12 @@ async fn a_guest_that_is_gone_and_noise_are_told_apart() {
     let (mut one, guest) = channel();
     drop(guest);
     let broken = one.run(&ORDER, None).await.unwrap_err();
-    assert!(matches!(broken, Broken::Closed(_)), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Closed(_)), "{broken:?}");
 
     let (mut one, mut guest) = channel();
     guest.to.write_all(&[0xff; 8]).await.unwrap();
     let broken = one.run(&ORDER, None).await.unwrap_err();
-    assert!(matches!(broken, Broken::Garbled(_)), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Garbled(_)), "{broken:?}");
 }
 
 #[tokio::test]
@@ -229,5 +229,5 @@ async fn a_frame_in_pieces_is_read_whole() {
     let mut channel = Channel::over_stream(stream, Box::pin(tokio::io::sink()));
     channel.ready(PATIENCE).await.unwrap();
     let broken = channel.purge().await.unwrap_err();
-    assert!(matches!(broken, Broken::Closed(_)), "{broken:?}");
+    assert!(matches!(broken, BrokenChannel::Closed(_)), "{broken:?}");
 }

@@ -16,7 +16,7 @@ use super::pull::PulledImages;
 use super::{Docker, DockerEndpoint};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::process::{Owner, processors};
-use crate::sandbox::channel::{Broken, Channel};
+use crate::sandbox::channel::{BrokenChannel, Channel};
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
@@ -310,7 +310,7 @@ impl Container {
     }
 
     /// What became of it, when its channel broke: asked of the daemon, never read from output.
-    pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
+    pub async fn post_mortem(&self, broken: &BrokenChannel) -> SandboxError {
         self.bare.post_mortem(broken).await
     }
 
@@ -345,7 +345,7 @@ impl Container {
 
 impl Bare {
     /// What became of it, when its channel broke: asked of the daemon, never read from output.
-    pub async fn post_mortem(&self, broken: &Broken) -> SandboxError {
+    pub async fn post_mortem(&self, broken: &BrokenChannel) -> SandboxError {
         if let Err(gone) = reach(&self.endpoint).await {
             return gone;
         }
@@ -362,7 +362,7 @@ impl Bare {
                 };
             }
             is_removed = !self.docker.exists(&self.id).await;
-            if is_removed || !matches!(broken, Broken::Closed(_)) {
+            if is_removed || !matches!(broken, BrokenChannel::Closed(_)) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
