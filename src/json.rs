@@ -28,7 +28,7 @@ pub fn line(value: &impl Serialize) -> String {
 ///
 /// # Panics
 ///
-/// As [`line`].
+/// As [`line()`].
 #[must_use]
 pub fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect(OURS)

@@ -143,23 +143,10 @@ impl Access {
                 by: AGENT_CONFIG.to_owned(),
             })
         };
-        let of_provider = || {
-            let provider = provider?;
-            let named = provider
-                .base_variables
-                .iter()
-                .find_map(|name| variable(name));
-            named.or_else(|| {
-                (!provider.endpoint.is_empty()).then(|| Named {
-                    value: provider.endpoint.to_owned(),
-                    by: provider.name.to_owned(),
-                })
-            })
-        };
         let endpoint = configured
             .or_else(own_variable)
             .or_else(of_agent)
-            .or_else(of_provider);
+            .or_else(|| of_provider(&provider?, variable));
         if let Some(endpoint) = &endpoint {
             check_url(endpoint)?;
         }
@@ -262,6 +249,23 @@ impl Access {
             }
         }
     }
+}
+
+/// The endpoint of a provider: the one that its own variables name, or the public one.
+fn of_provider(
+    provider: &Provider,
+    variable: impl Fn(&str) -> Option<Named<String>>,
+) -> Option<Named<String>> {
+    let named = provider
+        .base_variables
+        .iter()
+        .find_map(|name| variable(name));
+    named.or_else(|| {
+        (!provider.endpoint.is_empty()).then(|| Named {
+            value: provider.endpoint.to_owned(),
+            by: provider.name.to_owned(),
+        })
+    })
 }
 
 /// Whether mini-swe-agent's variables count.

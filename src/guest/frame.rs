@@ -54,9 +54,9 @@ pub enum Request {
         /// Names the request in its answer.
         id: u64,
     },
-    /// The answer to a [`Reply::Call`]; the payload is what the caller prints.
+    /// The answer to a [`GuestReply::Call`]; the payload is what the caller prints.
     Answer {
-        /// The number that [`Reply::Call`] gave the call.
+        /// The number that [`GuestReply::Call`] gave the call.
         call: u64,
         /// The exit code that the calling program ends with.
         code: u8,

@@ -177,23 +177,7 @@ impl Judging {
         // Before the suites read them: what changes meanwhile is seen by the next evaluation.
         let files = TaskFiles::of(self.judge.venue.dataset.clone());
         let mut judged_with = files.of_verdict(&one.pair);
-        let mut tries = 1;
-        let judged = loop {
-            let judged = self.attempt(one, tell).await;
-            match trouble(&judged) {
-                Some(trouble) if self.is_worth_another(trouble) && tries < self.tries => {
-                    tell(Told::Again {
-                        pair: one.pair.clone(),
-                        why: one_line(&trouble.text, 300),
-                    });
-                    let (base, max) = self.backoff;
-                    let wait = backoff::wait(base, max, tries, fastrand::f64());
-                    tokio::time::sleep(wait).await;
-                    tries += 1;
-                }
-                _ => break judged,
-            }
-        };
+        let (judged, tries) = self.until_settled(one, tell).await;
         let took = begun.elapsed();
         judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
         let record = Evaluation {
@@ -254,6 +238,32 @@ impl Judging {
             is_trouble: judged.is_err(),
             daemon_gone,
         })
+    }
+
+    /// Tries until there is a verdict, or trouble that another try does not mend; with how many tries
+    /// it took.
+    async fn until_settled(
+        &self,
+        one: &Finished,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> (std::result::Result<Judgement, Trouble>, u32) {
+        let mut tries = 1;
+        loop {
+            let judged = self.attempt(one, tell).await;
+            match trouble(&judged) {
+                Some(trouble) if self.is_worth_another(trouble) && tries < self.tries => {
+                    tell(Told::Again {
+                        pair: one.pair.clone(),
+                        why: one_line(&trouble.text, 300),
+                    });
+                    let (base, max) = self.backoff;
+                    let wait = backoff::wait(base, max, tries, fastrand::f64());
+                    tokio::time::sleep(wait).await;
+                    tries += 1;
+                }
+                _ => return (judged, tries),
+            }
+        }
     }
 
     async fn attempt(

@@ -13,12 +13,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::journal::Journals;
 use super::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::agent::Halt;
+use crate::bench::Pair;
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
 use crate::model::pace::{Pace, PaceChange};
@@ -73,6 +74,26 @@ impl Shared {
     }
 }
 
+/// Runs a trial until its sandboxes are removed too, or will not be soon.
+async fn run_and_close(
+    shared: Arc<Shared>,
+    pair: Pair,
+    permit: OwnedSemaphorePermit,
+    halted: watch::Receiver<Halt>,
+) -> Result<trial::TrialEnd> {
+    let mut end = trial::run(&shared, &pair, permit, halted).await;
+    let closing = end.iter_mut().flat_map(|end| end.closing.drain(..));
+    let closing: Vec<_> = closing.collect();
+    let all = async {
+        for one in closing {
+            // A removal that broke has left what the reaper finds.
+            let _ = one.await;
+        }
+    };
+    let _ = tokio::time::timeout(CLOSING, all).await;
+    end
+}
+
 impl Native {
     /// Runs one attempt.
     pub async fn attempt(
@@ -118,19 +139,7 @@ impl Native {
                     if let (Ok(permit), Some(pair)) = (permit, next.take()) {
                         let (shared, pair) = (Arc::clone(&shared), pair.clone());
                         let halted = halted.clone();
-                        trials.spawn(async move {
-                            let mut end = trial::run(&shared, &pair, permit, halted).await;
-                            let closing = end.iter_mut().flat_map(|end| end.closing.drain(..));
-                            let closing: Vec<_> = closing.collect();
-                            let all = async {
-                                for one in closing {
-                                    // A removal that broke has left what the reaper finds.
-                                    let _ = one.await;
-                                }
-                            };
-                            let _ = tokio::time::timeout(CLOSING, all).await;
-                            end
-                        });
+                        trials.spawn(run_and_close(shared, pair, permit, halted));
                         next = waiting.next();
                     }
                 }

@@ -152,12 +152,7 @@ impl Player {
                     may_be_billed: was_asking.unwrap_or_default(),
                 });
             }
-            Entry::End { .. } => {
-                return Err(self.differs(format!(
-                    "the recording ends after {}",
-                    plural(self.played, "exchange")
-                )));
-            }
+            Entry::End { .. } => return Err(self.ends_here()),
         };
         let request = as_written(&client.request(messages, tools));
         if let Some(difference) = difference(&request, &recorded) {
@@ -194,11 +189,7 @@ impl Player {
 
     fn advance(&mut self) -> Result<Entry, ChatError> {
         let Some(line) = self.lines.get(self.read) else {
-            let why = format!(
-                "the recording ends after {}",
-                plural(self.played, "exchange")
-            );
-            return Err(self.differs(why));
+            return Err(self.ends_here());
         };
         let entry = serde_json::from_str(line);
         self.read += 1;
@@ -208,6 +199,13 @@ impl Player {
                 "line {line} of the recording cannot be read: {error}"
             ))
         })
+    }
+
+    fn ends_here(&self) -> ChatError {
+        self.differs(format!(
+            "the recording ends after {}",
+            plural(self.played, "exchange")
+        ))
     }
 
     fn differs(&self, difference: String) -> ChatError {
