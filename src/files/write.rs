@@ -1,7 +1,7 @@
 //! The one way we write a file, and the few others.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -82,9 +82,36 @@ pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave. Its directory
 /// must be there: a file that is gone with it has lost what it had, and is not begun anew.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    append(path, &format!("{line}\n"))
+    // A line that a crash has torn must not swallow this one.
+    let end_of_last = |is_torn| if is_torn { "\n" } else { "" };
+    is_torn(path)
+        .and_then(|is_torn| append(path, &format!("{}{line}\n", end_of_last(is_torn))))
         .and_then(|file| file.sync_data())
         .map_err(|error| failed("write", path, &error))
+}
+
+/// Ends a last line that a crash has torn, so that it does not swallow the next one.
+pub fn end_torn_line(path: &Path) -> Result<()> {
+    let end = || match is_torn(path)? {
+        true => append(path, "\n").map(drop),
+        false => Ok(()),
+    };
+    end().map_err(|error| failed("write", path, &error))
+}
+
+/// Whether a file is there whose last line has no end.
+fn is_torn(path: &Path) -> io::Result<bool> {
+    let mut file = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    if file.seek(io::SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(io::SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Appends one line; it survives our end, not the machine's.
@@ -137,5 +164,24 @@ mod tests {
         write_atomic(&path, b"new").unwrap();
         assert_eq!(read_text(&path).unwrap(), "new");
         assert_eq!(list(dir.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_torn_last_line_swallows_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        append_line(&path, "one").unwrap();
+        append_lines_unsynced(&path, "tor").unwrap();
+        append_line(&path, "two").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "one\ntor\ntwo\n");
+        append_lines_unsynced(&path, "n").unwrap();
+        for _ in 0..2 {
+            end_torn_line(&path).unwrap();
+        }
+        append_line_unsynced(&path, "three").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "one\ntor\ntwo\nn\nthree\n");
+        let none = dir.path().join("none");
+        end_torn_line(&none).unwrap();
+        assert!(!none.exists());
     }
 }

@@ -94,20 +94,13 @@ pub struct Ledger {
 impl Ledger {
     /// Reads the ledger of a run to add to it; an empty one when there is none.
     pub fn open(run: &RunDir) -> Result<Self> {
-        let (ledger, torn) = Self::read(run)?;
-        if torn {
-            // A torn last line must not swallow the next one.
-            files::append_line(&ledger.path, "")?;
-        }
-        Ok(ledger)
+        // A torn last line is for a reader a line that cannot be read, and ends before the next one.
+        files::end_torn_line(&run.ledger())?;
+        Self::open_readonly(run)
     }
 
     /// Reads the ledger of a run, and touches nothing.
     pub fn open_readonly(run: &RunDir) -> Result<Self> {
-        Ok(Self::read(run)?.0)
-    }
-
-    fn read(run: &RunDir) -> Result<(Self, bool)> {
         let path = run.ledger();
         let mut ledger = Self {
             path: path.clone(),
@@ -115,12 +108,8 @@ impl Ledger {
             index: HashMap::new(),
             unreadable_lines: 0,
         };
-        let mut torn = false;
-        files::read_lines(&path, 0, MAX_BYTES, |line, is_whole| {
-            ledger.take_in(line);
-            torn = !is_whole;
-        })?;
-        Ok((ledger, torn))
+        files::read_lines(&path, 0, MAX_BYTES, |line, _| ledger.take_in(line))?;
+        Ok(ledger)
     }
 
     fn take_in(&mut self, line: &[u8]) {

@@ -117,4 +117,12 @@ fn a_run_of_an_earlier_version_goes_on() {
     assert_eq!(booked, wanted);
     assert_eq!(reported(&place, NATIVE)[3], json!(0));
     run(&place, &["status", NATIVE]).code(0).prints("complete");
+    // The line that its end has torn swallowed none of the new ones.
+    let events = place.read(&format!("cb/logs/{NATIVE}/regatta/events.jsonl"));
+    let (_, new) = events.split_once("\"attempt_en\n").unwrap();
+    let kinds: Vec<Value> = new
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].clone())
+        .collect();
+    assert_eq!(kinds.first(), Some(&json!("run_started")), "{kinds:?}");
 }
