@@ -92,11 +92,14 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
 
 /// Ends a last line that a crash has torn, so that it does not swallow the next one.
 pub fn end_torn_line(path: &Path) -> Result<()> {
-    let end = || match is_torn(path)? {
-        true => append(path, "\n").map(drop),
-        false => Ok(()),
-    };
-    end().map_err(|error| failed("write", path, &error))
+    is_torn(path)
+        .and_then(|is_torn| {
+            if is_torn {
+                append(path, "\n")?;
+            }
+            Ok(())
+        })
+        .map_err(|error| failed("write", path, &error))
 }
 
 /// Whether a file is there whose last line has no end.
