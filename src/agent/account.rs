@@ -8,7 +8,7 @@ use crate::model::chat::Reply;
 pub struct Account {
     /// The cost in USD of the calls whose cost is known.
     cost: f64,
-    /// Whether there were others.
+    /// Whether there were calls whose cost is not known.
     has_unknown_cost: bool,
     usage: Usage,
     /// Whether there were calls whose usage is not known.
@@ -46,7 +46,8 @@ impl Account {
         self.cost >= limit
     }
 
-    /// All of it.
+    /// All that is booked so far. The cost is `None` if a call's cost is unknown and the known ones
+    /// come to 0 USD.
     pub fn total(&self) -> Spending {
         Spending {
             // Without a price nothing is known, not that it is nothing.

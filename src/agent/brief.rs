@@ -18,15 +18,15 @@ use crate::sandbox::{Backend, Spec};
 
 /// An agent that is to run.
 pub struct Agent {
-    /// `solo`, `agent1` or `agent2`.
+    /// `solo`, `agent1` or `agent2`: its name in messages, trajectories and recordings.
     pub id: String,
     /// All agents of the pair; empty for one alone.
     pub team: Vec<String>,
-    /// The features' descriptions.
+    /// The descriptions of its features, as `feature.md` has them; two stand below one another.
     pub task: String,
-    /// How it works.
+    /// Its prompts, limits and protocol, the same for all agents of a run.
     pub config: Arc<AgentConfig>,
-    /// The model.
+    /// The client of its model. It is the agent's own; the pace behind it is shared.
     pub client: Client,
     /// The model's window in tokens, where it is known.
     pub window: Option<u64>,
@@ -36,11 +36,11 @@ pub struct Agent {
     pub mailbox: Option<Arc<Mailbox>>,
     /// The shared remote, when there is one.
     pub git: Option<Arc<Team>>,
-    /// Its time limits.
+    /// The time limits of its commands and of its trial.
     pub times: Times,
     /// What its sandbox is made from.
     pub spec: Spec,
-    /// Where.
+    /// The backend that makes its sandbox.
     pub backend: Backend,
     /// Told how it ended, before its sandbox is cleaned up.
     pub on_end: Arc<dyn Fn(&Status) + Send + Sync>,
@@ -71,16 +71,16 @@ pub struct InjectedDeath {
 /// Told the names of fields that are sent no more.
 pub type OnLeftOut = dyn Fn(&[String]) + Send + Sync;
 
-/// Told a sandbox's name.
+/// Told the name of an agent's sandbox, once that has started.
 pub type OnSandbox = dyn Fn(&str) + Send + Sync;
 
 /// Told all that was spent so far.
 pub type OnSpent = dyn Fn(Spending) + Send + Sync;
 
-/// Time limits.
+/// The time limits that an agent has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// For one command.
+    /// For each command of the agent's. A command gets less if the trial has less time left.
     pub command: Duration,
     /// For the whole trial; `None` for no limit.
     pub trial: Option<Duration>,
@@ -91,7 +91,7 @@ pub struct Times {
 /// Why an agent should stop although it is not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Halt {
-    /// It should not.
+    /// There is no reason: the agent goes on.
     #[default]
     No,
     /// Its peer was lost, and the trial with it.

@@ -16,7 +16,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// One that starts now.
+    /// The clock of an agent that begins now; nothing is lost or waited for yet.
     pub fn start(times: Times) -> Self {
         Self {
             times,
@@ -44,7 +44,7 @@ impl Clock {
         Some((limit + self.not_counted).saturating_sub(elapsed))
     }
 
-    /// Whether nothing is left.
+    /// Whether the trial's time is used up; never, if it has no limit.
     pub fn is_up(&self) -> bool {
         self.left() == Some(Duration::ZERO)
     }

@@ -12,10 +12,10 @@ use crate::files;
 use crate::secret::Secret;
 use crate::text::users_regex;
 
-/// An agent's configuration.
+/// An agent's configuration: Regatta's own, or a file's keys over it.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
-    /// The first message.
+    /// The Jinja template of the first message, the system prompt.
     pub system_template: String,
     /// The second message, with the task.
     pub instance_template: String,
@@ -29,13 +29,13 @@ pub struct AgentConfig {
     pub cost_limit: f64,
     /// When and how a long conversation is shortened.
     pub compaction: Compaction,
-    /// Variables that commands see.
+    /// Environment variables for commands in the sandbox, beside those that it has.
     pub env: IndexMap<String, String>,
     /// Further parameters of model calls.
     pub model_kwargs: Map<String, Value>,
     /// How the model asks for a command.
     pub protocol: Protocol,
-    /// What is submitted.
+    /// What counts as the agent's work when it submits.
     pub submission: Submission,
     /// The endpoint and the key that the configuration names.
     pub access: ModelAccess,
@@ -48,9 +48,9 @@ pub struct AgentConfig {
 /// The endpoint and the key that an agent configuration names (`model.model_kwargs`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelAccess {
-    /// The endpoint.
+    /// The endpoint's base URL (`api_base`); `None` if it is missing or blank.
     pub api_base: Option<String>,
-    /// The key.
+    /// The endpoint's key (`api_key`); `None` if it is missing or blank.
     pub api_key: Option<Secret>,
     /// All parameters of calls, these two among them.
     pub parameters: Map<String, Value>,
@@ -105,7 +105,8 @@ pub enum Protocol {
     Fenced(Regex),
 }
 
-/// What is submitted.
+/// What becomes the patch of an agent that submits. For one that ends otherwise it is always the
+/// working tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submission {
     /// The difference of the working tree to the base commit.
@@ -214,6 +215,7 @@ impl AgentConfig {
             ("model", "observation_template") => self.observation_template = text()?,
             ("agent", "action_observation_template") => {
                 self.observation_template = text()?;
+                // A key of the first version's, whose agents write fenced blocks.
                 if matches!(self.protocol, Protocol::Tools) {
                     self.protocol = fenced(FENCED)?;
                 }
@@ -246,6 +248,7 @@ impl AgentConfig {
                 let kwargs = value.as_object().ok_or_else(|| wrong("a mapping"))?;
                 self.model_kwargs.extend(kwargs.clone());
                 self.access = ModelAccess::of_kwargs(kwargs);
+                // It goes into a header, and into no request's body.
                 self.model_kwargs.remove("api_key");
             }
             // They are what regatta does anyway, or are asked of other places.

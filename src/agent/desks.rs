@@ -22,7 +22,7 @@ pub struct Desks {
 }
 
 impl Desks {
-    /// Those of an agent.
+    /// The desk and the remote of an agent: none where it has no mailbox, or shares no remote.
     pub fn of(agent: &Agent, tape: &Arc<Mutex<Tape>>) -> Self {
         let peers = || agent.team.iter().filter(|id| **id != agent.id).cloned();
         let desk = agent.mailbox.as_ref().map(|mailbox| Desk {
@@ -63,6 +63,7 @@ impl Callee for Desks {
                         .fetch(call.args.first().map_or("", String::as_str))
                         .await
                 }
+                // As a shell ends where there is no such command.
                 _ => CallAnswer::text(127, format!("{}: there is no such call\n", call.program)),
             }
         })

@@ -16,10 +16,10 @@ const TIME_LIMIT: RuleId = RuleId::of("time_limit");
 /// How a recording names the end of an agent that ended its own sandbox.
 const OWN_END: RuleId = RuleId::of("own_sandbox_ended");
 
-/// How an agent ended.
+/// How an agent ended: the status in its result, and what decides whether its work is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It submitted.
+    /// One of its commands succeeded and printed the line that submits.
     Submitted,
     /// It made as many model calls as it may.
     StepLimit,
@@ -101,16 +101,16 @@ impl Status {
     }
 }
 
-/// What an agent leaves.
+/// What an agent leaves when it ends, for its trial's result and trajectory.
 #[derive(Debug)]
 pub struct AgentEnd {
-    /// How it ended.
+    /// How it ended. A failure to take its work or to end its recording counts as its end.
     pub status: Status,
     /// Its work, submitted or not: git's own bytes.
     pub patch: Vec<u8>,
     /// What its calls cost in USD as far as it is known; `None` when no call's cost is.
     pub cost: Option<f64>,
-    /// Model calls.
+    /// The model's replies, the unreadable ones included; summaries do not count.
     pub steps: u64,
     /// Tokens, as far as the endpoint told.
     pub usage: Usage,
@@ -133,6 +133,7 @@ impl AgentEnd {
         Self {
             status: Status::Failed(failure),
             patch: Vec::new(),
+            // Known to be nothing: no call was made.
             cost: Some(0.0),
             steps: 0,
             usage: Usage::default(),

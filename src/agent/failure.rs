@@ -8,9 +8,9 @@ use crate::sandbox::SandboxError;
 /// Something that is not the agent's doing, with the triage rule that it falls under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The rule's id.
+    /// The id of the triage rule; results and recordings keep it.
     pub rule: RuleId,
-    /// What happened, for people.
+    /// What happened, for people: the `error` of results and trajectories.
     pub text: String,
     /// Whether the sandbox is as the agent left it, so that its work can still be had.
     pub keeps_work: bool,

@@ -41,7 +41,7 @@ type Bundle = Arc<[u8]>;
 /// One agent's end of it.
 #[derive(Debug)]
 pub struct Remote {
-    /// The agent.
+    /// The agent's id, under which its pushes are kept.
     pub id: String,
     /// What all of them have pushed.
     pub team: Arc<Team>,

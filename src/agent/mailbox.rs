@@ -10,13 +10,13 @@ use tokio::sync::Notify;
 /// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Letter {
-    /// The sender's id.
+    /// The sender's id, e.g. `agent1`.
     pub from: String,
-    /// The receiver's id.
+    /// The receiver's id, e.g. `agent2`.
     pub to: String,
     /// How many the sender sent before it.
     pub number: usize,
-    /// What it says.
+    /// The message, as its sender wrote it.
     pub text: String,
     /// When it was sent, in seconds of Unix time.
     pub at: f64,
@@ -25,7 +25,8 @@ pub struct Letter {
 /// How an agent ended, as its peer is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Departure {
-    /// `submitted`, `ran into a limit` or `died`.
+    /// What completes a sentence about the agent, e.g. `ran into a limit`: what
+    /// [`Status::told`](super::end::Status::told) gives.
     pub how: String,
     /// Where its work can be looked at, where it can.
     pub branch: Option<String>,
@@ -34,11 +35,11 @@ pub struct Departure {
 /// How waiting for an answer ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Waited {
-    /// With messages.
+    /// Unread messages are there; they are taken from the inbox.
     Answered(Vec<Letter>),
     /// The peer ended without one.
     Departed,
-    /// Nothing came.
+    /// The time to wait was up before any message came.
     TimedOut,
 }
 
@@ -204,7 +205,7 @@ impl Mailbox {
     }
 }
 
-/// Unix time in seconds.
+/// The time now, in seconds since the Unix epoch, with fractions.
 #[must_use]
 pub fn now() -> f64 {
     jiff::Timestamp::now().as_duration().as_secs_f64()

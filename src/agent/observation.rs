@@ -12,7 +12,7 @@ pub const SENTINEL: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 /// A command's result, as templates and trajectories have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// What it printed.
+    /// What it printed, the kept head and tail together; what is not UTF-8 is replaced.
     pub output: String,
     /// Its exit code; -1 when it was ended.
     pub returncode: i32,
@@ -65,7 +65,8 @@ impl Observation {
         self.returncode == 0 && first.is_some_and(|line| line.trim() == SENTINEL)
     }
 
-    /// As templates have it.
+    /// The `output` that templates name, with the keys of mini-swe-agent: the note is
+    /// `exception_info`.
     pub fn as_json(&self) -> Value {
         json!({"output": self.output, "returncode": self.returncode, "exception_info": self.note})
     }

@@ -29,7 +29,7 @@ const FUEL: u64 = 1_000_000;
 /// today hold (a million tokens have some 4 MB).
 const LONGEST: usize = 16 << 20;
 
-/// Renders an agent's templates.
+/// Renders an agent's templates, with the variables that stay the same for all of them.
 #[derive(Debug)]
 pub struct Prompts {
     vars: minijinja::Value,
@@ -39,9 +39,9 @@ pub struct Prompts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {template} template: {why}")]
 pub struct TemplateError {
-    /// Which one.
+    /// The template's name in messages: `system`, `instance`, `observation` or `format error`.
     pub template: &'static str,
-    /// Jinja's words.
+    /// Jinja's message, or which of our bounds the template passed.
     pub why: String,
 }
 

@@ -28,7 +28,7 @@ pub struct Transcript {
     task: String,
     /// What the model is sent.
     pub history: Vec<Message>,
-    /// Everything, in upstream's form.
+    /// Every entry from the first on, in upstream's form; shortening takes none away.
     log: Vec<Value>,
     told: OnLogged,
     /// Those of all calls, also of those that were shortened away; `None` where they stay as they
@@ -48,7 +48,7 @@ impl Transcript {
         }
     }
 
-    /// Begins it.
+    /// Begins the conversation with its first two messages, the system prompt and the task.
     pub fn begin(&mut self, system: String, task: String) {
         self.task.clone_from(&task);
         self.say(Role::System, system);
@@ -61,7 +61,7 @@ impl Transcript {
         self.log.push(entry);
     }
 
-    /// The whole log.
+    /// The whole log, for the trajectory; gives up the rest.
     pub fn into_log(self) -> Vec<Value> {
         self.log
     }

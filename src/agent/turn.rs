@@ -30,7 +30,7 @@ use crate::model::tape::Tape;
 /// How many tool calls in a row that the endpoint cannot read the model is told of.
 const MOST_UNREAD: u32 = 2;
 
-/// An agent at work.
+/// An agent at work, from its first message to its end.
 struct Turn {
     config: Arc<AgentConfig>,
     prompts: Prompts,

@@ -30,13 +30,13 @@ pub struct Workplace {
 
 /// What a workplace has beside the sandbox.
 pub struct Fittings {
-    /// The agent.
+    /// The agent's id, with which the shared remote is set up.
     pub id: String,
     /// All agents of the pair, where they share a remote.
     pub team: Option<Vec<String>>,
-    /// Told the sandbox's name.
+    /// Told the sandbox's name, once it has started.
     pub on_sandbox: Arc<OnSandbox>,
-    /// Ends the sandbox.
+    /// The injected fault that ends the sandbox; `None` in every ordinary trial.
     pub death: Option<InjectedDeath>,
 }
 
@@ -131,6 +131,7 @@ impl Workplace {
         is_unfinished: bool,
         clock: &mut Clock,
     ) -> Result<Vec<u8>, Failure> {
+        // The first command waits for the sandbox: none has run, and there is no work to wait for.
         if is_unfinished && matches!(self.state, State::Starting(_)) {
             return Ok(Vec::new());
         }

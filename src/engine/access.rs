@@ -34,7 +34,7 @@ const AZURE: [&str; 2] = ["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"];
 /// Who asks the model: that decides which sources count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// The native engine.
+    /// The native engine: it reads mini-swe-agent's variables, and an agent configuration as well.
     Native,
     /// mini-swe-agent's first version: it reads its own variables, and no `model:` of an agent
     /// configuration.
@@ -63,7 +63,7 @@ pub struct Beside {
 /// A value, and who named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named<T> {
-    /// The value.
+    /// What was named: a URL or a key.
     pub value: T,
     /// A variable, a key of the configuration, or words.
     pub by: String,
@@ -268,7 +268,7 @@ fn of_provider(
     })
 }
 
-/// Whether mini-swe-agent's variables count.
+/// Whether this asker reads `MSWEA_MODEL_API_BASE` and its key: litellm knows neither.
 const fn reads_own_variables(asker: Asker) -> bool {
     matches!(asker, Asker::Native | Asker::FirstAgent)
 }

@@ -25,7 +25,7 @@ static REFERENCE: LazyLock<Regex> =
 /// What such a file sets.
 #[derive(Debug, Default)]
 pub struct Dotenv {
-    /// The file.
+    /// Where the file is, for messages.
     pub path: PathBuf,
     values: BTreeMap<String, String>,
 }

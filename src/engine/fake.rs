@@ -40,12 +40,12 @@ pub enum FakeOutcome {
     Submitted(f64),
     /// The first agent ends in this error; it costs this much.
     Error(String, f64),
-    /// No result is written.
+    /// No result is written, as of a trial that was cut off.
     Nothing,
 }
 
 impl FakeEngine {
-    /// Runs one attempt.
+    /// Writes a result for each pair of the batch in turn, as its outcomes say.
     pub async fn attempt(
         &self,
         batch: &Batch,

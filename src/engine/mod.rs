@@ -22,7 +22,7 @@ pub use access::Access;
 /// An engine: the expensive boundary below the runner, closed.
 #[derive(Debug)]
 pub enum Engine {
-    /// The Python `cooperbench` CLI.
+    /// The Python `cooperbench` CLI, watched through a relay.
     Upstream(Box<upstream::Upstream>),
     /// Our own agents and sandboxes.
     Native(Box<native::Native>),
@@ -33,14 +33,14 @@ pub enum Engine {
 /// The options of the engine that was chosen.
 #[derive(Clone, Debug)]
 pub enum EngineOptions {
-    /// Of the upstream CLI.
+    /// Those that [`Engine::Upstream`] is made with.
     Upstream(Box<upstream::UpstreamOptions>),
-    /// Of our own engine.
+    /// Those that [`Engine::Native`] is made with.
     Native(Box<native::NativeOptions>),
 }
 
 impl EngineOptions {
-    /// The engine.
+    /// Which engine these options are for.
     #[must_use]
     pub const fn engine(&self) -> EngineKind {
         match self {
@@ -49,7 +49,7 @@ impl EngineOptions {
         }
     }
 
-    /// Where agents' commands run.
+    /// What makes the sandboxes in which agents' commands run.
     #[must_use]
     pub const fn backend(&self) -> BackendKind {
         match self {
@@ -89,9 +89,9 @@ impl EngineOptions {
 /// One attempt's work: these pairs, once each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The run.
+    /// The directory of the run, into which results are written.
     pub run: RunDir,
-    /// Its setting.
+    /// The run's setting: how many agents a pair has, and whether they talk.
     pub setting: Setting,
     /// Which attempt this is, from 1.
     pub attempt: u32,
@@ -107,13 +107,13 @@ pub struct Batch {
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedAttempt {
-    /// How it ended.
+    /// How the attempt ended; what came of its pairs stands in the store.
     pub how: AttemptEnd,
     /// When the engine began to be ended by force; what was written after that is void.
     pub killed_at: Option<SystemTime>,
 }
 
-/// How an attempt ended.
+/// How an attempt ended, apart from what came of each pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptEnd {
     /// The engine went through its pairs. What came of them stands in the store.
@@ -139,13 +139,13 @@ pub enum AttemptEnd {
 /// Whether an engine should go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
-    /// Go on.
+    /// Go on, and begin new trials.
     No,
     /// Begin nothing new; what runs may finish, however long it takes.
     Drain,
     /// Begin nothing new; what runs may finish within the grace.
     Gently,
-    /// End everything now.
+    /// End everything at once, running trials too.
     Now,
 }
 

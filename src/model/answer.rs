@@ -9,7 +9,7 @@ use super::wire::{Finish, finish_behind};
 use crate::bench::{RuleId, Usage};
 use crate::json;
 
-/// A reply.
+/// A usable reply, read from a response in either wire format.
 #[derive(Debug)]
 pub(super) struct ModelAnswer {
     pub message: Message,
@@ -18,7 +18,7 @@ pub(super) struct ModelAnswer {
     pub is_cut: bool,
 }
 
-/// What is no reply.
+/// Why a response, though its status is a success, holds no usable reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoReply {
     /// No chat response, or a generation that failed.
@@ -35,7 +35,7 @@ pub(super) enum NoReply {
 }
 
 impl ModelAnswer {
-    /// Reads a response.
+    /// Reads the JSON of a response whose status is a success.
     pub fn of(wire: Wire, body: &Value) -> Result<Self, NoReply> {
         let failed = |why: String, rule| NoReply::Failed { why, rule };
         let error = refusal::error_of(body);

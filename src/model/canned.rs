@@ -13,7 +13,7 @@ use super::provider::Wire;
 use crate::bench::Price;
 use crate::secret::Secret;
 
-/// A prepared answer.
+/// What the endpoint answers one request with.
 #[derive(Clone)]
 pub(crate) enum CannedAnswer {
     /// The bytes of a whole response.
@@ -66,7 +66,7 @@ pub(crate) fn calls_bash(commands: &[&str]) -> CannedAnswer {
 
 /// The endpoint. It serves until its test's runtime ends.
 pub(crate) struct Canned {
-    /// Its base URL.
+    /// Its base URL, `http://127.0.0.1:<port>/v1`, on a free port.
     pub base: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
@@ -102,7 +102,7 @@ impl Canned {
         Client::new(Self::http(), self.options())
     }
 
-    /// The options of [`Canned::client`].
+    /// What [`Canned::client`] is made with: `OpenAI`'s format, a key, a price and 4 tries.
     pub fn options(&self) -> ClientOptions {
         ClientOptions {
             model: "openai/gpt-4o-mini".to_owned(),

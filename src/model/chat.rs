@@ -8,24 +8,24 @@ use serde_json::{Map, Value};
 use crate::bench::{RuleId, Usage};
 use crate::text::plural;
 
-/// Who says a message.
+/// Who says a message; written in lowercase (`system`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The system prompt.
+    /// The harness, in the system prompt.
     System,
     /// The task, the harness, another agent.
     User,
-    /// The model.
+    /// The model, in a reply.
     Assistant,
-    /// A tool's result.
+    /// A tool, in the result of a call.
     Tool,
 }
 
 /// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who says it.
+    /// Who says it: only the model calls tools, only a tool answers a call.
     pub role: Role,
     /// Its text; empty for a reply that only calls tools.
     pub content: String,
@@ -46,7 +46,7 @@ pub struct Message {
 pub struct ToolCall {
     /// Its id, which the result names.
     pub id: String,
-    /// The tool's name.
+    /// The name of the tool, as the model gave it: there may be no such tool.
     pub name: String,
     /// The arguments: JSON, if the model kept to it.
     pub arguments: String,
@@ -86,15 +86,15 @@ impl Message {
 /// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
-    /// Its name.
+    /// The name by which the model calls it.
     pub name: String,
-    /// What it does.
+    /// What it does, in words for the model.
     pub description: String,
     /// The JSON schema of its arguments.
     pub parameters: Value,
 }
 
-/// What the model said.
+/// What the model said in answer to one call, and what the call took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// The reply as a message.
@@ -103,7 +103,7 @@ pub struct Reply {
     pub usage: Option<Usage>,
     /// What it cost in USD; `None` when the price or the usage is not known.
     pub cost: Option<f64>,
-    /// The endpoint's response, whole.
+    /// The whole JSON body of the endpoint's response, as it came.
     pub raw: Value,
     /// Time lost to the endpoint before this reply: waiting for the shared pace, and in pauses that it
     /// asked for or after which it had too much to do. Other retries count as working time.
@@ -166,9 +166,9 @@ pub enum ChatError {
     /// Nothing answers, or the connection broke, to the last try.
     #[error("{url}: {why} ({})", tried(*.tries))]
     Unreachable {
-        /// The endpoint.
+        /// The endpoint's URL, without a password or the key.
         url: String,
-        /// The connection's error.
+        /// The innermost cause that the HTTP client gives.
         why: String,
         /// How often it was tried.
         tries: u32,
@@ -178,7 +178,7 @@ pub enum ChatError {
     /// The endpoint took longer than a call may.
     #[error("{url} did not answer within {seconds} s ({})", tried(*.tries))]
     TimedOut {
-        /// The endpoint.
+        /// The endpoint's URL, without a password or the key.
         url: String,
         /// The time limit of one try.
         seconds: u64,
@@ -188,9 +188,9 @@ pub enum ChatError {
     /// An HTTP error: one that retrying does not mend, or one that stayed.
     #[error("{url} answered {} ({}): {body}", answered(*.status, *.in_200), tried(*.tries))]
     Status {
-        /// The endpoint.
+        /// The endpoint's URL, without a password or the key.
         url: String,
-        /// The HTTP status.
+        /// The HTTP status. For an error in a 200 it is what the error's code stands for, or 200.
         status: u16,
         /// The body's beginning and end.
         body: String,
@@ -208,7 +208,7 @@ pub enum ChatError {
     /// The endpoint answered something that is no chat response, to the last try.
     #[error("{url} answered what is no chat response: {why} ({}): {body}", tried(*.tries))]
     Malformed {
-        /// The endpoint.
+        /// The endpoint's URL, without a password or the key.
         url: String,
         /// What is wrong with it.
         why: String,
@@ -224,11 +224,11 @@ pub enum ChatError {
     /// A replay does not go on as the recording does.
     #[error("replay of {tape}, exchange {exchange}: {difference}")]
     Replay {
-        /// The recording's file.
+        /// The path of the recording's file.
         tape: String,
-        /// Which exchange, from 1.
+        /// Which exchange of the recording differs, from 1.
         exchange: usize,
-        /// The first difference.
+        /// What is different there, in words.
         difference: String,
     },
     /// A call that failed for good when it was recorded, and so does in the replay.
@@ -236,7 +236,7 @@ pub enum ChatError {
     Recorded {
         /// The rule it fell under.
         rule: RuleId,
-        /// The error's text.
+        /// The error's text, as it was recorded.
         error: String,
         /// Whether the call may be billed.
         may_be_billed: bool,
@@ -244,7 +244,7 @@ pub enum ChatError {
     /// The recording cannot be kept: the call may have been answered and paid for.
     #[error("cannot go on recording: {why}")]
     Tape {
-        /// The recording's file.
+        /// The path of the recording's file.
         path: String,
         /// The error, which names the file.
         why: String,

@@ -87,18 +87,18 @@ pub struct Asked {
     pub request: Value,
     /// The response, or how the call failed.
     pub outcome: Result<Exchange, ChatError>,
-    /// See [`Reply::left_out`].
+    /// The extras that this call was the first to go without; see [`Reply::left_out`].
     pub left_out: Vec<String>,
 }
 
 /// What an endpoint answered in the end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exchange {
-    /// The response's body.
+    /// The response's body, as it came.
     pub response: Value,
     /// Time lost to rate limits.
     pub rate_limited: Duration,
-    /// See [`Reply::discarded`].
+    /// Whether earlier tries may have been billed as well; see [`Reply::discarded`].
     pub discarded: bool,
 }
 
@@ -236,7 +236,7 @@ impl Client {
         std::mem::take(self.under_way().wasted())
     }
 
-    /// The same; they stay.
+    /// A copy of what [`Client::take_wasted`] would take.
     #[must_use]
     pub fn wasted(&self) -> Vec<Usage> {
         self.under_way().wasted().clone()

@@ -20,7 +20,7 @@ const EXCERPT: usize = 700;
 /// How much of its end; a cause may come last.
 const TAIL: usize = 300;
 
-/// Where calls go.
+/// Where a client's calls go, and within which bounds.
 pub(super) struct ModelEndpoint {
     pub http: reqwest::Client,
     pub url: String,

@@ -20,7 +20,7 @@ const HOLD_MAX: Duration = Duration::from_mins(1);
 pub struct PaceChange {
     /// How many calls may run at once from now on.
     pub limit: usize,
-    /// Why, for people.
+    /// Why, for people: a rate limit, or that the endpoint keeps up again.
     pub why: String,
 }
 
@@ -142,7 +142,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The call was answered.
+    /// The call was answered: after enough of these the limit grows.
     pub fn succeeded(self) {
         self.shared.succeeded(self.window);
     }

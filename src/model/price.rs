@@ -21,7 +21,7 @@ pub struct PriceTable {
 /// A price, and how it was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found<'a> {
-    /// The price.
+    /// USD per token, and the model's window.
     pub price: Price,
     /// The name that it stands under, where that is not the whole name of the model.
     pub bare: Option<&'a str>,

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::chat::{ChatError, Message, Role, Tool};
 use super::client::{Client, ClientOptions};
 
-/// How the model answered.
+/// How the model answered the one call of a probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeAnswer {
     /// Whether it called a tool, as an agent's every step needs.
     pub called_tool: bool,
-    /// How long it took.
+    /// The time from the call to the whole reply.
     pub took: Duration,
 }
 

@@ -3,7 +3,7 @@
 /// A provider, as far as checking it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// Its name for people.
+    /// Its name for people, as messages give it.
     pub name: &'static str,
     /// The variables that may hold its key; any one suffices. None are needed when empty.
     pub key_variables: &'static [&'static str],
@@ -18,7 +18,7 @@ pub struct Provider {
 /// A wire format for chat calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
-    /// `POST {base}/chat/completions`.
+    /// `OpenAI`'s chat completions: `POST {base}/chat/completions`.
     OpenAi,
     /// Cohere's v2 chat: the endpoint is the full URL.
     CohereV2,

@@ -27,7 +27,7 @@ use fault::{Fault, ScriptedFaults};
 use reply::ScriptedReply;
 use request::{prompt_of, tokens_of};
 
-/// The endpoint's script.
+/// What a scripted endpoint knows of its dataset, and what it does wrong.
 #[derive(Debug)]
 pub struct ModelScript {
     features: Vec<Feature>,

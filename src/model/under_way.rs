@@ -41,7 +41,7 @@ impl UnderWay {
         self.waiting = Some(Waiting { failed });
     }
 
-    /// A try begins.
+    /// A try of the call goes to the endpoint: it waits no more.
     pub fn goes_out(&mut self) {
         self.waiting = None;
     }
@@ -56,7 +56,7 @@ impl UnderWay {
         &mut self.wasted
     }
 
-    /// What it waits for.
+    /// What the call waits for; `None` while a try of it is at the endpoint.
     pub fn waiting(&self) -> Option<&Waiting> {
         self.waiting.as_ref()
     }

@@ -49,7 +49,7 @@ pub struct Journal {
 enum Order {
     /// A file begins with this line, as soon as there is another.
     Begin(Arc<Path>, String),
-    /// One more line.
+    /// One more line for a file that was begun, with its line end.
     Line(Arc<Path>, String),
     /// No more lines will come; told back when all are written.
     End(Arc<Path>, oneshot::Sender<()>),
@@ -136,16 +136,16 @@ fn line_of(mut message: Value, mask: &Mask) -> String {
     line
 }
 
-/// The thread's side.
+/// The state of the thread that writes.
 struct Writer {
     report: Reporter,
-    /// The trajectories that run.
+    /// The trajectories that have begun and not ended, by path.
     files: HashMap<Arc<Path>, Running>,
     /// What was written and not yet synced, with the time at which it is, the earliest first.
     unsynced: VecDeque<(Instant, Arc<Path>)>,
 }
 
-/// A trajectory that runs.
+/// A trajectory that has begun and not ended.
 struct Running {
     /// The lines that wait to be written.
     waiting: String,

@@ -37,9 +37,9 @@ const CLOSING: Duration = Duration::from_secs(30);
 /// The native engine: what trials are made of, and where they run.
 #[derive(Debug)]
 pub struct Native {
-    /// The options.
+    /// What is the same for every attempt.
     pub options: NativeOptions,
-    /// Where sandboxes are made.
+    /// The backend in which every agent of the engine gets its sandbox.
     pub backend: Backend,
     /// The model's endpoint: the options' own, or one that was started for them.
     pub base: String,
@@ -95,7 +95,7 @@ async fn run_and_close(
 }
 
 impl Native {
-    /// Runs one attempt.
+    /// Runs the batch's pairs, as many at once as the options say; see [`super::Engine::attempt`].
     pub async fn attempt(
         &self,
         batch: &Batch,

@@ -27,27 +27,27 @@ use crate::store::dataset;
 pub struct NativeOptions {
     /// The model, by litellm's name.
     pub model: String,
-    /// How it is reached.
+    /// The model's endpoint, its key, and who named them.
     pub access: Access,
     /// How it is called; its base is the configured one, or the provider's.
     pub client: ClientOptions,
     /// Its window in tokens, where it is known.
     pub window: Option<u64>,
-    /// The agent's configuration.
+    /// The prompts, limits and protocol of every agent.
     pub agent: Arc<AgentConfig>,
-    /// Its time limits.
+    /// The time limits of commands and trials.
     pub times: Times,
     /// Pairs at the same time.
     pub concurrency: usize,
-    /// Where sandboxes are made.
+    /// The kind of backend that makes the sandboxes.
     pub backend: BackendKind,
-    /// What they may use.
+    /// What one sandbox may use: memory, CPUs, processes, network.
     pub limits: Arc<SandboxLimits>,
     /// Whether the agents of a pair share a git remote.
     pub git: bool,
     /// Whether exchanges with the model are recorded, or come from a recording.
     pub tape: TapeMode,
-    /// The dataset.
+    /// The dataset's directory, with `<repo>/task<id>/feature<n>/`.
     pub dataset: PathBuf,
     /// Where the repositories of tasks are, for backends without images: `<repo>/task<id>`.
     pub workspaces: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl NativeOptions {
 /// What becomes of exchanges with the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TapeMode {
-    /// Nothing.
+    /// They go to the endpoint and are not recorded.
     Off,
     /// They are kept in this directory.
     Record(PathBuf),

@@ -25,7 +25,7 @@ pub struct Made {
 }
 
 impl Made {
-    /// A new trial.
+    /// A new trial that starts now, with a random id.
     pub fn now() -> Self {
         Self {
             trial: format!("{:08x}", fastrand::u32(..)),
@@ -108,7 +108,7 @@ pub fn journal(shared: &Shared, pair: &Pair, made: &Made, id: &str, features: &[
     shared.journals.begin(path, head, shared.mask())
 }
 
-/// Whose trajectory it is.
+/// The keys that say whose trajectory it is; without `feature`, one of both features.
 fn about(shared: &Shared, pair: &Pair, id: &str, feature: Option<u64>) -> Value {
     let mut about = json!({"repo": pair.task.repo, "task_id": pair.task.task_id});
     match feature {

@@ -26,21 +26,21 @@ pub struct UpstreamOptions {
     pub bin: PathBuf,
     /// Its version; `None` when a dry run finds none.
     pub version: Option<Version>,
-    /// The agent that runs.
+    /// The agent framework that runs, as upstream registers it (`mini_swe_agent`).
     pub agent: String,
-    /// The model.
+    /// The model, by litellm's name.
     pub model: String,
     /// The subset's name, when the plan is the whole of it; a smoke's is not.
     pub subset: Option<String>,
     /// Pairs at the same time.
     pub concurrency: usize,
-    /// The backend.
+    /// The backend of upstream's sandboxes, passed as `--backend`.
     pub backend: BackendKind,
     /// The working directory: dataset paths are relative to it.
     pub dir: PathBuf,
-    /// Another dataset.
+    /// The absolute path for `--dataset-dir`; `None` leaves upstream its default.
     pub dataset_dir: Option<PathBuf>,
-    /// Another log tree.
+    /// The absolute path for `--log-dir`; `None` leaves upstream its default.
     pub logs_dir: Option<PathBuf>,
     /// The endpoint that the configuration names, which is passed on.
     pub api_base: Option<String>,
@@ -59,11 +59,11 @@ pub struct UpstreamOptions {
 /// A command as it will be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// The program.
+    /// The `cooperbench` program that is run.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Its arguments, `run` first; the program's name is none of them.
     pub args: Vec<String>,
-    /// Its working directory.
+    /// The directory in which it runs.
     pub dir: PathBuf,
     /// What is added to its environment.
     pub env: BTreeMap<String, String>,

@@ -16,14 +16,14 @@ use crate::config::UpstreamConfig;
 use crate::error::{Error, Result, nearest};
 use crate::{files, process};
 
-/// An installed `cooperbench`.
+/// An installed `cooperbench`, as its package's files describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
-    /// The program.
+    /// The path of the program, which may be a link.
     pub bin: PathBuf,
-    /// Its version.
+    /// The version in the distribution's `METADATA`.
     pub version: Version,
-    /// The agents it has.
+    /// The names in the `@register("…")` of its agents.
     pub agents: BTreeSet<String>,
     /// The long options of its `run`.
     pub run_options: BTreeSet<String>,

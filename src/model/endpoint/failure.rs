@@ -18,7 +18,7 @@ use crate::model::reset;
 /// How a try failed. No text in it has the key.
 #[derive(Debug)]
 pub enum CallFailure {
-    /// No response came.
+    /// No response came: the connection failed or broke.
     Unreachable {
         why: String,
         /// Whether the request cannot be sent at all: the URL is none.
@@ -28,7 +28,7 @@ pub enum CallFailure {
     },
     /// No whole response came in time.
     TimedOut,
-    /// An HTTP error came.
+    /// An HTTP error came, or a 200 with an error in its body.
     Status {
         status: u16,
         body: String,

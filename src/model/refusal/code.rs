@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{error_of, first};
 
-/// Where a code stands.
+/// The keys under which errors, and what is beside them, have their codes.
 const NAMES: [&str; 11] = [
     "code",
     "status",
@@ -108,7 +108,7 @@ fn of_minimax(code: &Value) -> Option<u16> {
     })
 }
 
-/// The same of Baidu's.
+/// The statuses that Baidu's own numbers stand for.
 fn of_baidu(code: &Value) -> Option<u16> {
     Some(match code.as_u64()? {
         1 | 336_000 => 500,

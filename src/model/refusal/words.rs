@@ -26,13 +26,13 @@ pub enum RefusalWords {
     QuotaExhausted,
     /// A conversation that is longer than the model's window.
     ContextWindow,
-    /// A content filter.
+    /// A content filter that refused the request.
     ContentPolicy,
     /// A model that is not there.
     UnknownModel,
     /// A pace that is too fast.
     Throttled,
-    /// An endpoint without room.
+    /// An endpoint that has no room for the request at the moment.
     Overloaded,
 }
 

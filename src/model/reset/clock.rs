@@ -20,7 +20,7 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MONTH: &str = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\\.?";
 const DAY_OF_MONTH: &str = r"(\d{1,2})(?:st|nd|rd|th)?\b";
 
-/// `2026-11-30`, `2026/11/30`.
+/// The year first: `2026-11-30`, `2026/11/30`.
 static ISO: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})"));
 /// `11/30/2026`: the month first, as providers write it, unless it can be none.
 static SLASHES: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d{1,2})/(\d{1,2})/(\d{4})\b"));

@@ -151,7 +151,7 @@ fn span(text: &str) -> Option<SignedDuration> {
     SignedDuration::try_from_secs_f64(seconds?).ok()
 }
 
-/// A unit's seconds.
+/// The seconds of a unit of time, by its name in small letters; `None` if it is no unit.
 fn unit(name: &str) -> Option<f64> {
     Some(match name {
         "ms" | "millisecond" | "milliseconds" => 1e-3,
@@ -168,7 +168,7 @@ fn unit(name: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// A Saturday.
+    /// When the texts were said, unless a test says otherwise: a Saturday.
     const SAID: &str = "2026-11-28T03:25:00Z";
 
     fn read(text: &str) -> Option<String> {

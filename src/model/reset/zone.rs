@@ -82,7 +82,7 @@ pub(super) fn zone(text: &str) -> Option<(Option<TimeZone>, &str)> {
     Some((Some(zone), &text[found[0].len()..]))
 }
 
-/// `PST`, `ET`.
+/// The zone of an abbreviation in capitals: `PST` has one offset, `ET` that of the season.
 fn of_letters(letters: &str) -> Option<TimeZone> {
     if let Some((_, minutes)) = KNOWN.iter().find(|(name, _)| *name == letters) {
         return fixed(minutes * 60);

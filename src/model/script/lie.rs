@@ -17,7 +17,7 @@ pub enum Lie {
 }
 
 impl Lie {
-    /// By their words.
+    /// Every lie by its word in fault files.
     pub const ALL: [(&'static str, Self); 9] = [
         ("no-usage", Self::NoUsage),
         ("no-choices", Self::NoChoices),
@@ -33,7 +33,7 @@ impl Lie {
     /// The length of a huge answer, in bytes.
     const HUGE: usize = 10_000_000;
 
-    /// The answer, untrue.
+    /// The JSON text of a true answer, in either format, made into this lie.
     pub fn told(self, mut answer: Value) -> String {
         let message = if answer.get("choices").is_some() {
             "/choices/0/message"

@@ -29,7 +29,7 @@ impl ScriptedReply {
         })
     }
 
-    /// In `OpenAI`'s format.
+    /// The response body in `OpenAI`'s format, for a prompt of so many tokens.
     pub fn as_openai(&self, tokens: usize) -> Value {
         let mut message = json!({"role": "assistant", "content": self.content()});
         if let Some(calls) = self.tool_calls() {
@@ -47,7 +47,7 @@ impl ScriptedReply {
         })
     }
 
-    /// In Cohere's.
+    /// The same in Cohere's v2 format.
     pub fn as_cohere(&self, tokens: usize) -> Value {
         let mut message = json!({
             "role": "assistant",

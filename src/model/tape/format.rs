@@ -37,7 +37,7 @@ pub enum Entry {
     },
     /// What else the agent's next step depended on.
     Note { name: String, value: Value },
-    /// The agent ended here.
+    /// The agent ended here; a recording that was cut off has no such line.
     End {
         ended: RecordedEnd,
         /// Whether a call was under way. Recordings of form 2 do not say it.
@@ -58,9 +58,9 @@ pub enum RecordedEnd {
     Halted,
     /// Something that was not its doing ended it.
     Failed {
-        /// The triage rule.
+        /// The triage rule that it fell under, or what names a time limit or the agent's own end.
         rule: RuleId,
-        /// What happened.
+        /// What happened, in words for people.
         error: String,
     },
 }
@@ -88,7 +88,7 @@ pub struct TapeFormat {
 }
 
 impl TapeFormat {
-    /// That of this version.
+    /// The first line of the recordings that this version makes.
     pub fn ours() -> Self {
         let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("GIT_REVISION"));
         Self {

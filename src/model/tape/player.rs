@@ -18,7 +18,7 @@ use crate::text::plural;
 /// The most that a recording may have, in bytes: each exchange repeats the conversation before it.
 const MAX_BYTES: u64 = 1_000_000_000;
 
-/// Plays a recording back.
+/// Plays a recording back: a call must be the recorded one, and gets its answer.
 #[derive(Debug)]
 pub struct Player {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct Player {
     lines: Vec<String>,
     /// How many of the lines are behind us.
     read: usize,
-    /// How many exchanges are.
+    /// How many exchanges with the model are behind us; notes are none.
     played: usize,
 }
 

@@ -10,7 +10,7 @@ use crate::model::chat::{ChatError, Reply};
 use crate::model::client::{Asked, Client};
 use crate::secret::Mask;
 
-/// Writes a recording.
+/// Writes a recording, line by line, without the key.
 #[derive(Debug)]
 pub struct Recorder {
     path: PathBuf,
@@ -67,7 +67,7 @@ impl Recorder {
         outcome
     }
 
-    /// Adds a line.
+    /// Adds a line to the file, with the key masked.
     pub(super) fn append(&self, entry: &Entry) -> Result<(), ChatError> {
         let mut line = serde_json::to_string(entry).map_err(|error| self.failed(&error))?;
         if let Cow::Owned(_) = self.mask.hide(&line) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::provider::Wire;
 
-/// Why a generation ended.
+/// Why a generation ended, whatever the provider's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) enum Finish {
     /// The model had said what it wanted to, or the endpoint does not say, or in words of its own.

@@ -15,7 +15,7 @@ pub enum Meaning<'a> {
     Other,
 }
 
-/// What a request means.
+/// Reads the meaning of a request from its method and its path (no query).
 pub fn meaning<'a>(method: &Method, path: &'a str) -> Meaning<'a> {
     let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     if parts.first().is_some_and(|part| part.starts_with("v1.")) {
