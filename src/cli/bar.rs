@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::ui::Ui;
 use crate::text::{duration, one_line};
 
-/// How far something is.
+/// A count of what is done, as a bar on stderr. Where no bar is drawn only its lines appear.
 #[derive(Debug)]
 pub struct Bar {
     ui: Ui,
@@ -63,7 +63,7 @@ impl Bar {
         self.done = done;
     }
 
-    /// One more is done.
+    /// One more is done, by this command. The ETA is the mean time of such steps.
     pub fn step(&mut self) {
         self.done += 1;
         self.done_here += 1;
@@ -105,7 +105,7 @@ impl Bar {
         }
     }
 
-    /// Takes it away.
+    /// Clears the bar from the terminal. Lines after it are printed as they are.
     pub fn finish(&self) {
         self.drawn.finish_and_clear();
     }

@@ -155,7 +155,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     Ok(code)
 }
 
-/// Grades the dataset.
+/// Grades the dataset's features (`--gold`); gives the exit code.
 async fn grade(args: &EvalArgs, config: &Config, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
     let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
     let graded = news::shown(ui, async |news| {
@@ -192,7 +192,7 @@ pub fn code(end: JudgingEnd, ui: &Ui) -> u8 {
     }
 }
 
-/// What would be judged.
+/// What a dry run says of one run: the counts, then each pair that would be judged.
 fn describe(plan: &ToJudge, run: &RunDir) -> String {
     let mut text = format!(
         "{}: {} to judge, {} judged, {} not finished\n",

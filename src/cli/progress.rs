@@ -19,7 +19,7 @@ pub struct View {
 }
 
 impl View {
-    /// Nothing is shown yet.
+    /// A view before the first event: the counts are 0, and the bar has not begun.
     pub fn new(ui: Ui) -> Self {
         Self {
             is_talkative: ui.verbosity() > 1,
@@ -30,7 +30,7 @@ impl View {
         }
     }
 
-    /// Shows an event.
+    /// Counts an event, prints its line if it has one, and draws the bar anew.
     pub fn show(&mut self, event: &Event) {
         self.take_in(event);
         self.draw();

@@ -64,7 +64,7 @@ struct Found {
 /// What comes back, and what is known of it.
 type Chosen = (Wanted, KeptTrial);
 
-/// What is done.
+/// What a restore does, by pair. A pair with nothing to bring back is in neither list.
 #[derive(Default)]
 struct Choices {
     back: Vec<Chosen>,

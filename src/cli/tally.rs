@@ -14,7 +14,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Begins with a run.
+    /// Begins the bar anew for one run, of which `total` pairs are to be judged.
     pub fn begin(run: &str, total: usize, bar: &mut Bar) -> Self {
         let tally = Self::default();
         bar.begin(run, 0, total);

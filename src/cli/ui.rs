@@ -85,7 +85,7 @@ impl Ui {
         self.verbose
     }
 
-    /// Whether `-q` was given.
+    /// Whether `-q` was given. Then [`Self::say`] is silent, and no bar is drawn.
     #[must_use]
     pub const fn is_quiet(&self) -> bool {
         self.quiet
@@ -129,7 +129,7 @@ impl Ui {
         }
     }
 
-    /// Warns, even with `-q`.
+    /// Prints a warning to stderr, even with `-q`.
     pub fn warn(&self, text: impl Display) {
         self.talk(warning(text));
     }
@@ -177,7 +177,7 @@ pub fn warning(text: impl Display) -> String {
     format!("{YELLOW}warning:{YELLOW:#} {}", shown(&text.to_string()))
 }
 
-/// Text in bold.
+/// Text in bold. The escapes are dropped where stdout or stderr shows no colour.
 #[must_use]
 pub fn bold(text: impl Display) -> String {
     format!("{BOLD}{text}{BOLD:#}")

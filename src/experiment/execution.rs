@@ -21,10 +21,11 @@ pub struct ExecutionOptions {
     pub without_preflight: bool,
 }
 
-/// How an experiment ended.
+/// How an experiment ended: what became of its runs, and of their judging.
 #[derive(Debug)]
 pub struct Executed {
-    /// How its runs ended.
+    /// [`RunEnd::Complete`] if every run is. Otherwise the end that stopped the runs after it, or
+    /// [`RunEnd::Errors`].
     pub end: RunEnd,
     /// How their judging did, if they were judged. What ran stands also where this is an error.
     pub judged: Result<Option<JudgingEnd>>,
@@ -65,7 +66,8 @@ impl Experiment {
         Ok(Executed { end, judged })
     }
 
-    /// Judges what finished.
+    /// Judges the finished pairs of all its runs that have no verdict that stands. With `force`
+    /// those that have one are judged again.
     pub async fn judge(
         &self,
         force: bool,

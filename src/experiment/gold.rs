@@ -34,24 +34,25 @@ pub fn features(config: &Config, subset: &str) -> Result<Features> {
 /// What is to be graded, and by what.
 #[derive(Debug)]
 pub struct Grading<'a> {
-    /// The subset.
+    /// The subset's name, e.g. `lite`, as news and findings give it.
     pub subset: &'a str,
-    /// Its features.
+    /// The features of the subset's pairs, by task. Each is graded once.
     pub features: Features,
-    /// What judges them.
+    /// Runs their tests: on which backend, and for how long.
     pub judge: Judge,
-    /// The configuration in force.
+    /// The configuration in force. It says how many are graded at once, and where the log tree is,
+    /// in which the findings are kept.
     pub config: &'a Config,
 }
 
 /// A feature that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graded {
-    /// Its task.
+    /// The task that the feature is of.
     pub task: TaskKey,
-    /// Its number.
+    /// The feature's number within its task.
     pub feature: u64,
-    /// What was found.
+    /// Whether patches can be judged by it.
     pub grade: Grade,
 }
 
@@ -60,9 +61,10 @@ pub struct Graded {
 pub enum Grade {
     /// A patch can be judged by it.
     Gradeable,
-    /// None can, and why.
+    /// No patch can: its own patch fails, or its tests pass on the untouched base. Which, in one
+    /// line.
     Ungradeable(String),
-    /// Nobody knows, and why.
+    /// The evaluation broke before it was known; why, in one line.
     Unknown(String),
 }
 

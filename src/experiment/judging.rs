@@ -25,11 +25,12 @@ use crate::triage::Rules;
 /// The verdicts that are asked for: by which rules, and over what.
 #[derive(Debug)]
 pub struct Verdicts {
-    /// The configuration in force.
+    /// The configuration in force. It says whose rules decide, and how many pairs are judged at
+    /// once.
     pub config: Config,
-    /// The rules of triage.
+    /// The rules of triage. They say which trials finished, and which trouble is tried again.
     pub rules: Rules,
-    /// The prices.
+    /// Prices in USD per token, for the costs of the trials that are surveyed.
     pub prices: PriceTable,
     /// What the verdicts that stand are held against.
     pub present: Present,

@@ -10,7 +10,7 @@ use crate::runner::Event;
 use crate::runner::judging::Told;
 use crate::runner::preflight::Check;
 
-/// What happened.
+/// One thing that happened. `cli` turns it into lines and bars.
 #[derive(Clone, Debug)]
 pub enum News {
     /// A check before the runs came out well, or well enough.
@@ -21,34 +21,34 @@ pub enum News {
     Run(Event),
     /// The judging of a run begins.
     JudgingStarted {
-        /// The run.
+        /// The run whose judging begins.
         run: RunName,
-        /// Pairs to judge.
+        /// How many pairs will be judged.
         pairs: usize,
         /// Those of them that have a verdict, which stands until its new one is there.
         again: usize,
-        /// Pairs whose verdict stays.
+        /// How many pairs keep the verdict that they have.
         judged: usize,
-        /// Whose rules decide.
+        /// Whose rules decide what passes.
         rules: RuleSet,
     },
     /// The judging of a run tells of a pair.
     Judging {
-        /// The run.
+        /// The run that is judged.
         run: RunName,
-        /// What it tells.
+        /// What became of one pair, or a note.
         told: Told,
     },
     /// The judging of a run is over, or was ended.
     JudgingEnded {
-        /// The run.
+        /// The run whose judging is over.
         run: RunName,
     },
     /// The dataset's features are looked at.
     GradingStarted {
         /// The subset that they are of.
         subset: String,
-        /// How many there are.
+        /// How many features will be graded, over all tasks.
         features: usize,
     },
     /// A feature was looked at.
@@ -73,23 +73,23 @@ pub fn channel() -> (NewsSender, UnboundedReceiver<News>) {
 }
 
 impl NewsSender {
-    /// Tells.
+    /// Sends news. If nobody listens any more they are dropped.
     pub fn tell(&self, news: News) {
         // Who no longer listens does not end what runs.
         let _ = self.0.send(news);
     }
 
-    /// Tells a [`News::Warning`].
+    /// Tells a [`News::Warning`], which the terminal shows even with `-q`.
     pub fn warn(&self, text: impl Display) {
         self.tell(News::Warning(text.to_string()));
     }
 
-    /// Tells a [`News::Note`].
+    /// Tells a [`News::Note`], which the terminal shows unless `-q` is given.
     pub fn note(&self, text: impl Display) {
         self.tell(News::Note(text.to_string()));
     }
 
-    /// Tells a [`News::Detail`].
+    /// Tells a [`News::Detail`], which the terminal shows only with `-v`.
     pub fn detail(&self, text: impl Display) {
         self.tell(News::Detail(text.to_string()));
     }

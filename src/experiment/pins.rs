@@ -143,7 +143,7 @@ impl Keeper {
         }
     }
 
-    /// Where events go.
+    /// A sender to this keeper. What it sends goes on to the observer given to [`Self::begin`].
     pub fn observer(&self) -> UnboundedSender<Event> {
         self.events.clone()
     }

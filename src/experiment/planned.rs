@@ -25,24 +25,24 @@ use crate::text::plural;
 use crate::triage::Rules;
 use crate::version::VERSION;
 
-/// An experiment as planned.
+/// An experiment as planned: its runs, and all that they are run with.
 #[derive(Debug)]
 pub struct Experiment {
-    /// The configuration in force.
+    /// The configuration that it was planned from.
     pub config: Config,
-    /// The engine's options.
+    /// The engine that runs the pairs, with its options.
     pub options: EngineOptions,
     /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
-    /// The subset in words.
+    /// The subset's name. For a smoke of `n` pairs, `NAME, first n`.
     pub subset: String,
     /// Its pairs, in the subset's order.
     pub pairs: Vec<Pair>,
     /// The runs, in the order in which they run.
     pub runs: Vec<(Setting, RunDir)>,
-    /// The rules of triage.
+    /// The rules of triage: the shipped ones, and the user's if the configuration names a file.
     pub rules: Rules,
-    /// The prices.
+    /// Prices in USD per token, at the endpoint that this experiment asks.
     pub prices: PriceTable,
     price_source: String,
     tree: LogTree,
@@ -60,13 +60,13 @@ pub struct OpenRun {
 }
 
 impl OpenRun {
-    /// Its setting.
+    /// The setting of all its pairs.
     #[must_use]
     pub const fn setting(&self) -> Setting {
         self.setting
     }
 
-    /// Its directory.
+    /// The run's place in the log tree.
     #[must_use]
     pub const fn run(&self) -> &RunDir {
         &self.run
@@ -138,7 +138,7 @@ impl Experiment {
         }
     }
 
-    /// Whether containers are made.
+    /// Whether sandboxes are containers, made by a daemon from the tasks' images.
     #[must_use]
     pub fn uses_docker(&self) -> bool {
         self.options.backend().has_images()

@@ -23,7 +23,7 @@ pub struct FirstRefusal {
 }
 
 impl FirstRefusal {
-    /// None was refused yet.
+    /// For a run that begins: no call of it was refused yet.
     pub fn new(rules: Rules, options: &EngineOptions) -> Self {
         Self {
             rules,

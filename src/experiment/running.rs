@@ -14,7 +14,7 @@ use crate::store::{Ledger, Pass, RunDir, restore};
 
 /// What readies the executor of each run.
 pub trait Executors {
-    /// What it readies.
+    /// The executor of one run, e.g. [`Here`].
     type One: Executor;
 
     /// Readies the executor of a run; what the user should know goes to the run's events. An error
@@ -170,6 +170,7 @@ impl Experiment {
     }
 
     fn policy(&self, run: &RunDir) -> Result<Policy> {
+        // The runs of an experiment share one budget.
         let mut elsewhere = 0.0;
         for (setting, other) in self
             .runs

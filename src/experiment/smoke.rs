@@ -10,7 +10,7 @@ use crate::text::{by_number, plural};
 /// One thing that a smoke should have left, or should not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmokeCheck {
-    /// Whether it is so.
+    /// Whether it is as a good smoke leaves it.
     pub is_good: bool,
     /// What is so, with the run.
     pub what: String,

@@ -22,7 +22,7 @@ use crate::triage::Finding;
 /// What there is to judge in a run.
 #[derive(Debug)]
 pub struct ToJudge {
-    /// Pairs to judge.
+    /// Pairs to judge: they finished, and have no verdict that stays.
     pub open: Vec<Finished>,
     /// Pairs with a verdict that stays.
     pub judged: usize,

@@ -37,23 +37,23 @@ const RATE_MAX: Duration = Duration::from_mins(10);
 /// One run with everything its attempts need.
 #[derive(Debug)]
 pub struct Runner {
-    /// The run.
+    /// The run's place in the log tree.
     pub run: RunDir,
-    /// Its setting.
+    /// The setting of all pairs. It says in which tree their results appear.
     pub setting: Setting,
     /// The pairs, in the subset's order.
     pub pairs: Vec<Pair>,
-    /// The policy.
+    /// What the attempts obey: how many, with which waits, on which budget.
     pub policy: Policy,
-    /// The rules.
+    /// The rules of triage. They say which results are retried.
     pub rules: Rules,
-    /// The prices.
+    /// Prices in USD per token, for the costs of trials.
     pub prices: PriceTable,
-    /// The ledger.
+    /// The trials recorded so far. New results go there as they are seen.
     pub ledger: Ledger,
-    /// Where events go.
+    /// Where events go: to `events.jsonl`, then to who shows them.
     pub sink: Sink,
-    /// The user's interrupts.
+    /// The signals that came. After the first no attempt begins.
     pub interrupt: Interrupt,
     /// The forced pass that is open; one over nothing without.
     pub pass: Pass,
@@ -296,6 +296,7 @@ impl Runner {
                     self.run.path().display()
                 )))
             }
+            // With results it broke on the way, and the next attempt runs what is left.
             AttemptEnd::Broke { status, tail, log } if running.new_results == 0 => {
                 Some(RunEnd::World(format!(
                     "the engine ended with {status} and no result in attempt {attempt}; its last lines:\n  {}\n(all of them: {})",

@@ -24,12 +24,13 @@ struct Rows {
     unknown: (String, usize),
 }
 
-/// Why the breaker tripped.
+/// Why the breaker tripped. It stops the attempt, and ends the run unless the error `passes` and
+/// attempts are left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trip {
     /// The rule of the error, or the text of one that no rule knows.
     pub error: String,
-    /// The error's text.
+    /// The error's own words, from the trial that tripped it.
     pub text: String,
     /// How many trials ended in it.
     pub trials: usize,
@@ -42,6 +43,7 @@ impl Breaker {
     #[must_use]
     pub const fn new(trials: usize, concurrency: usize) -> Self {
         Self {
+            // `Ord::max` is not const.
             threshold: if trials > concurrency {
                 trials
             } else {

@@ -13,11 +13,11 @@ use crate::text::plural;
 /// Results, counted: how many, how many of them have a verdict, and what they cost.
 #[derive(Clone, Debug, Default)]
 pub struct ForcedWorth {
-    /// Pairs with a result.
+    /// How many pairs have a result.
     pub pairs: usize,
     /// Those of them with a verdict.
     pub judged: usize,
-    /// What their trials cost.
+    /// What the trials of these results cost, in USD as far as known.
     pub cost: Total,
 }
 

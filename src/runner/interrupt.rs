@@ -18,12 +18,12 @@ pub struct Interrupt {
     beat: Arc<AtomicUsize>,
 }
 
-/// What came.
+/// The signals that came so far, as one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Came {
     /// How the engine should stop.
     pub stop: Stop,
-    /// The first signal's name.
+    /// The first signal's name: `Ctrl-C`, `SIGTERM` or `SIGHUP`. Empty before one came.
     pub signal: &'static str,
 }
 
@@ -64,9 +64,9 @@ impl Interrupt {
     }
 
     /// Ends the process with [`exit::INTERRUPTED`] where a signal finds it held up for so long
-    /// (more than a second), after `say`: everything runs on one thread, and nothing should hold it up, but who
-    /// wants the program to end is not to wait for what does. Like a `kill -9` it half-writes
-    /// nothing, children end with us, and the next start removes what is left.
+    /// (more than a second), after `say`: everything runs on one thread, and nothing should hold it
+    /// up, but who wants the program to end is not to wait for what does. Like a `kill -9` it
+    /// half-writes nothing, children end with us, and the next start removes what is left.
     pub fn end_if_stuck(&self, patience: Duration, say: impl Fn() + Send + 'static) {
         let beat = Arc::clone(&self.beat);
         let watch = move || -> Option<()> {
@@ -127,7 +127,7 @@ impl Interrupt {
         }
     }
 
-    /// What came so far.
+    /// The state so far, without waiting.
     #[must_use]
     pub fn came(&self) -> Came {
         *self.state.borrow()
@@ -136,6 +136,7 @@ impl Interrupt {
     /// Waits for the next signal.
     pub async fn changed(&mut self) {
         if self.state.changed().await.is_err() {
+            // No signal can come any more. To return would make every loop that waits here spin.
             std::future::pending::<()>().await;
         }
     }

@@ -33,11 +33,11 @@ const MAX_PATCH: u64 = 128 << 20;
 /// A finished pair that is to be judged.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The pair.
+    /// The task, and its two features that are judged together.
     pub pair: Pair,
-    /// Its tree.
+    /// The tree of its result. It says whether one patch is judged or two.
     pub tree: Tree,
-    /// Its result.
+    /// Its result. It says which trial the verdict is of, and whose engine wrote the patches.
     pub record: TrialRecord,
     /// Whether a verdict stands, which this one replaces.
     pub has_verdict: bool,
@@ -48,11 +48,11 @@ pub struct Finished {
 /// Judges the finished pairs of one run.
 #[derive(Debug)]
 pub struct Judging {
-    /// What judges.
+    /// Merges patches and runs suites, for all pairs of the run.
     pub judge: Arc<Judge>,
-    /// The run.
+    /// The run's place in the log tree, where verdicts are written.
     pub run: RunDir,
-    /// The rules, for causes.
+    /// The rules of triage. Trouble is tried again if their cause for it is infrastructure.
     pub rules: Arc<Rules>,
     /// Pairs at the same time.
     pub concurrency: usize,
@@ -67,34 +67,34 @@ pub struct Judging {
 pub enum Told {
     /// A pair was judged, or given up on.
     Judged {
-        /// The pair.
+        /// The pair that was judged.
         pair: Pair,
-        /// Its verdict.
+        /// Pass, fail, or the error in place of a verdict.
         verdict: Verdict,
         /// The reason, where it did not pass; of a pass, what is flagged.
         why: String,
-        /// How long it took.
+        /// Wall-clock time of all tries, with the waits between them.
         took: Duration,
     },
     /// A pair is tried again.
     Again {
-        /// The pair.
+        /// The pair whose evaluation broke.
         pair: Pair,
-        /// What broke it.
+        /// The trouble of the try that broke, in one line.
         why: String,
     },
-    /// Something to know.
+    /// A line for the user that is no pair's outcome, e.g. that an interrupt came.
     Note(String),
 }
 
-/// How judging ended.
+/// How the judging of a run ended: pairs by outcome, and what kept it from going on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JudgingResult {
-    /// Both features passed.
+    /// Pairs both of whose features passed.
     pub passed: usize,
     /// At least one did not.
     pub failed: usize,
-    /// No verdict.
+    /// Pairs whose evaluation ended in an error, without a verdict.
     pub errors: usize,
     /// Those of them that another evaluation may mend.
     pub troubles: usize,
@@ -206,6 +206,7 @@ impl Judging {
             }
             write(&dir.eval(), &record)?;
         }
+        // Every evaluation is noted, also one whose outcome took no verdict's place.
         self.append(&one.pair, &record, &verdict, took)?;
         let again = hint::command(&format!("eval {}", self.run.name()));
         let why = match (&record.error, trouble(&judged)) {

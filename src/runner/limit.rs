@@ -41,7 +41,7 @@ impl Limit {
         }
     }
 
-    /// That it was met.
+    /// The event that tells of the first limit that an attempt meets.
     pub fn event(&self) -> Event {
         Event::LimitMet {
             rule: self.rule.clone(),

@@ -8,7 +8,7 @@ use crate::triage::{Cause, Finding};
 /// What stands and what is to run, of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Pairs that finished.
+    /// Pairs whose trial finished, and which no forced pass replaces.
     pub finished: Vec<Pair>,
     /// Pairs that ended in an error which another attempt would not change.
     pub settled: Vec<Pair>,

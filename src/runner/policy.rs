@@ -5,13 +5,14 @@ use std::time::Duration;
 /// What the attempts of a run obey.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Attempts a command makes.
+    /// How many attempts one command makes, the first included. One that a limit of the account
+    /// ended counts only if no trial finished in it.
     pub max_attempts: u32,
     /// Pairs at the same time.
     pub concurrency: usize,
     /// The first wait after infrastructure errors.
     pub backoff: Duration,
-    /// The longest.
+    /// The longest that doubling makes that wait.
     pub backoff_max: Duration,
     /// The longest wait for a limit of the account to reset.
     pub max_wait: Duration,
@@ -25,7 +26,7 @@ pub struct Policy {
     pub grace: Duration,
 }
 
-/// How a run ended.
+/// How a run ended. It decides the exit code, and whether finished pairs are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// Every pair of the plan finished.
@@ -36,9 +37,9 @@ pub enum RunEnd {
     World(String),
     /// A limit of the account resets only later than the run may wait for; what and when.
     Limit(String),
-    /// The budget is spent.
+    /// The runs of the experiment have spent the budget.
     Budget,
-    /// The user stopped it.
+    /// The user stopped it by a signal.
     Interrupted,
 }
 

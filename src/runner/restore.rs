@@ -17,7 +17,7 @@ pub fn choose<'a>(kept: &'a [KeptTrial], pair: &Pair, ledger: &Ledger) -> Option
 /// What is done about one pair.
 #[derive(Clone, Debug)]
 pub enum Restoring<'a> {
-    /// This trial comes back.
+    /// This trial comes back. A result that stands is set aside in turn.
     Back(&'a KeptTrial),
     /// What stands stays, and an open forced pass no longer covers it.
     Stays,

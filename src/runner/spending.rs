@@ -15,7 +15,7 @@ type Spender = (Pair, String, String);
 #[derive(Debug, Default)]
 pub(super) struct Underway {
     spent: Mutex<HashMap<Spender, Spending>>,
-    /// Told when it grows.
+    /// Woken when an agent's spending is noted, so that the budget is counted at once.
     pub changed: Notify,
 }
 

@@ -222,5 +222,6 @@ impl Runner {
 /// Free bytes for us on the disk of a run.
 fn free_bytes(run: &RunDir) -> Option<u64> {
     let stat = rustix::fs::statvfs(run.path()).ok()?;
+    // `f_bfree` would count what is reserved for root.
     Some(stat.f_bavail * stat.f_frsize)
 }

@@ -119,7 +119,7 @@ impl Court {
         serde_json::from_slice(&files::read(&self.pair_dir().eval()).unwrap()).unwrap()
     }
 
-    /// The lines of `evaluations.jsonl`.
+    /// What `evaluations.jsonl` has, a value for each line; none without the file.
     fn lines(&self) -> Vec<Value> {
         let path = self.run.own().join("evaluations.jsonl");
         let text = files::read_text(&path).unwrap_or_default();

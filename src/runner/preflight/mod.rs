@@ -24,29 +24,29 @@ pub use upstream::{cooperbench, python};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Fit.
+    /// Fit for a run, with nothing to mend.
     Pass,
-    /// Works, but look.
+    /// A run would work, but the user should read the evidence.
     Warn,
-    /// Would not work.
+    /// A run would not work. `run` does not start, unless without preflight.
     Fail,
 }
 
-/// A check.
+/// One check of this machine, or of a service that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was checked.
+    /// What was checked, in a word or two, e.g. `free disk`.
     pub name: &'static str,
-    /// How it came out.
+    /// Whether a run would work.
     pub level: Level,
-    /// What was seen.
+    /// What was seen, e.g. a version, a path or an error's text.
     pub evidence: String,
     /// What to do about it; empty for a pass.
     pub remedy: String,
 }
 
 impl Check {
-    /// A check that passed.
+    /// A check that passed. It has no remedy.
     pub fn pass(name: &'static str, evidence: impl Into<String>) -> Self {
         Self::new(name, Level::Pass, evidence, "")
     }
@@ -129,6 +129,7 @@ fn free_disk(config: &Config) -> Check {
         .logs_dir
         .clone()
         .unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
+    // The log tree may not be there yet: then it will be on the disk of its nearest ancestor.
     let existing = logs
         .ancestors()
         .find(|dir| dir.exists())

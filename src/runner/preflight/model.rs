@@ -234,7 +234,7 @@ const SHOWN: usize = 500;
 pub struct Refusal {
     /// What happened, and who named the endpoint.
     pub what: String,
-    /// What to do.
+    /// The advice of the rule, or to read the endpoint's message if there is no such rule.
     pub remedy: String,
 }
 

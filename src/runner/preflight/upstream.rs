@@ -10,7 +10,7 @@ use crate::host::redis::{self, RedisChoice};
 use crate::process;
 use crate::secret::masked_url;
 
-/// The installed CLI.
+/// Whether the CLI is installed, and whether it has the configured agent and backend.
 #[must_use]
 pub fn cooperbench(config: &Config) -> Vec<Check> {
     let installed = match Installed::find(&config.upstream) {
@@ -69,7 +69,8 @@ pub async fn python(config: &Config) -> Check {
     }
 }
 
-/// The Redis for coop-comm.
+/// Whether coop-comm has a Redis: one that answers at this URL, or a private one that can be
+/// started.
 pub async fn redis(url: &str) -> Check {
     match redis::choose(url).await {
         RedisChoice::Configured => Check::pass("redis", format!("{} answers", masked_url(url))),
