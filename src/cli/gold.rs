@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::bar::Bar;
 use super::ui::Ui;
 use crate::error::{Result, exit};
-use crate::experiment::gold::{Grade, Graded};
+use crate::experiment::graded::{Grade, Graded};
 use crate::text::plural;
 
 /// How many features were found to be what.

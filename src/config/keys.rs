@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::layers::Mistake;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
 use crate::secret::masked_url;
@@ -150,6 +149,9 @@ pub struct PricesConfig {
 pub struct TriageConfig {
     pub rules_file: Option<PathBuf>,
 }
+
+/// A key, and what is wrong with its value.
+pub(super) type Mistake = (&'static str, String);
 
 /// What a check says; the error is the key and what is wrong with it.
 type Checked = std::result::Result<(), Mistake>;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::keys::Mistake;
 use super::{Config, words};
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
@@ -59,9 +60,6 @@ const OTHER_VARIABLES: [&str; 5] = [
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
 ];
-
-/// A key, and what is wrong with its value.
-pub(super) type Mistake = (&'static str, String);
 
 /// The values in force, each with the place it came from.
 #[derive(Clone, Debug)]

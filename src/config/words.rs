@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::layers::Mistake;
+use super::keys::Mistake;
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind};
 use crate::error::nearest;

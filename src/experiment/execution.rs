@@ -1,11 +1,12 @@
 //! An experiment from its opened runs to its verdicts.
 
-use super::judging::{JudgingEnd, Verdicts};
+use super::judging::JudgingEnd;
 use super::leftovers::reap;
 use super::news::NewsSender;
 use super::planned::Experiment;
 use super::present::Present;
 use super::running::Executors;
+use super::verdicts::Verdicts;
 use crate::error::Result;
 use crate::runner::{Interrupt, RunEnd};
 use crate::store::RunDir;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 
+use super::graded::{Grade, Graded};
 use super::news::{News, NewsSender};
 use super::setup;
 use crate::bench::TaskKey;
@@ -43,29 +44,6 @@ pub struct Grading<'a> {
     /// The configuration in force. It says how many are graded at once, and where the log tree is,
     /// in which the findings are kept.
     pub config: &'a Config,
-}
-
-/// A feature that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Graded {
-    /// The task that the feature is of.
-    pub task: TaskKey,
-    /// The feature's number within its task.
-    pub feature: u64,
-    /// Whether patches can be judged by it.
-    pub grade: Grade,
-}
-
-/// What was found of a feature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Grade {
-    /// A patch can be judged by it.
-    Gradeable,
-    /// No patch can: its own patch fails, or its tests pass on the untouched base. Which, in one
-    /// line.
-    Ungradeable(String),
-    /// The evaluation broke before it was known; why, in one line.
-    Unknown(String),
 }
 
 impl Graded {

@@ -6,39 +6,17 @@ use std::sync::Arc;
 use super::judge::{cache, clones, judge};
 use super::leftovers::reap;
 use super::news::{News, NewsSender};
-use super::present::Present;
-use super::verdicts::ToJudge;
-use crate::bench::{Pair, RuleSet, RunName, Word};
-use crate::config::Config;
+use super::verdicts::{ToJudge, Verdicts};
+use crate::bench::{RuleSet, RunName, Word};
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::hint;
-use crate::model::price::PriceTable;
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judging, JudgingResult};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
 use crate::text::plural;
-use crate::triage::Rules;
-
-/// The verdicts that are asked for: by which rules, and over what.
-#[derive(Debug)]
-pub struct Verdicts {
-    /// The configuration in force. It says whose rules decide, and how many pairs are judged at
-    /// once.
-    pub config: Config,
-    /// The rules of triage. They say which trials finished, and which trouble is tried again.
-    pub rules: Rules,
-    /// Prices in USD per token, for the costs of the trials that are surveyed.
-    pub prices: PriceTable,
-    /// What the verdicts that stand are held against.
-    pub present: Present,
-    /// Whether those that stand are made again.
-    pub force: bool,
-    /// The pairs that are looked at; all of them without.
-    pub only: Option<Vec<Pair>>,
-}
 
 /// How the judging of runs ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

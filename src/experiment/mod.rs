@@ -3,6 +3,7 @@
 
 mod execution;
 pub mod gold;
+pub mod graded;
 pub mod judge;
 mod judging;
 pub mod leftovers;
@@ -18,10 +19,10 @@ mod smoke;
 mod verdicts;
 
 pub use execution::{Executed, ExecutionOptions};
-pub use judging::{JudgingEnd, Verdicts};
+pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
 pub use planned::{Experiment, OpenRun};
 pub use present::Present;
 pub use running::{Executors, OnThisMachine};
 pub use smoke::SmokeCheck;
-pub use verdicts::ToJudge;
+pub use verdicts::{ToJudge, Verdicts};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::gold::Graded;
+use super::graded::Graded;
 use crate::bench::{RuleSet, RunName};
 use crate::runner::Event;
 use crate::runner::judging::Told;

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::judging::Verdicts;
 use super::news::NewsSender;
+use super::present::Present;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
+use crate::config::Config;
 use crate::error::Result;
+use crate::model::price::PriceTable;
 use crate::runner::judging::Finished;
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
@@ -17,7 +19,25 @@ use crate::store::pass::{self, Covered};
 use crate::store::{PairDir, Pass, RunDir};
 use crate::survey::{Stand, Standing};
 use crate::text::plural;
-use crate::triage::Finding;
+use crate::triage::{Finding, Rules};
+
+/// The verdicts that are asked for: by which rules, and over what.
+#[derive(Debug)]
+pub struct Verdicts {
+    /// The configuration in force. It says whose rules decide, and how many pairs are judged at
+    /// once.
+    pub config: Config,
+    /// The rules of triage. They say which trials finished, and which trouble is tried again.
+    pub rules: Rules,
+    /// Prices in USD per token, for the costs of the trials that are surveyed.
+    pub prices: PriceTable,
+    /// What the verdicts that stand are held against.
+    pub present: Present,
+    /// Whether those that stand are made again.
+    pub force: bool,
+    /// The pairs that are looked at; all of them without.
+    pub only: Option<Vec<Pair>>,
+}
 
 /// What there is to judge in a run.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! A sandbox as agents and suites hold it, whatever made it.
 
+use super::place::Repo;
 use std::time::Duration;
 
 use super::channel::{BrokenChannel, Channel, Output};
@@ -24,7 +25,7 @@ pub enum Sandbox {
 pub struct Real {
     body: Body,
     channel: Channel,
-    repo: repo::Repo,
+    repo: Repo,
     /// Whether we ended it ourselves.
     killed: bool,
 }
@@ -86,7 +87,7 @@ impl Sandbox {
         let mut real = Real {
             body,
             channel,
-            repo: repo::Repo::at(&home),
+            repo: Repo::at(&home),
             killed: false,
         };
         match real.ready(spec).await {

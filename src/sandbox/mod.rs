@@ -12,6 +12,7 @@ mod git_file;
 pub mod group;
 mod handle;
 pub mod namespace;
+mod place;
 pub mod process;
 mod repo;
 pub mod spec;

@@ -4,7 +4,7 @@
 //! lost, and a commit that is made there is nowhere else. So each has an index of its own in the
 //! twin, over its directory.
 
-use super::repo::Repo;
+use super::place::Repo;
 
 /// A shell function that prepares for the index of one, by its number and path; 0 is the
 /// repository's own.

@@ -1,9 +1,7 @@
 //! What agents' programs spent after the end that upstream read of them. Pure.
 
-use super::surveyed::Judged;
-use crate::bench::Cost;
+use crate::store::TrialRecord;
 use crate::store::stream::LastEvent;
-use crate::store::{LedgerEntry, TrialRecord};
 
 /// What an agent's program spent beyond its result.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,33 +29,5 @@ impl Beyond {
             })
         });
         more.collect()
-    }
-}
-
-impl Judged {
-    /// What the trial cost with what its agents' programs spent beyond the result.
-    #[must_use]
-    pub fn spent(&self) -> Cost {
-        Cost {
-            usd: self.cost.usd.map(|usd| usd + self.beyond_usd()),
-            ..self.cost
-        }
-    }
-
-    fn beyond_usd(&self) -> f64 {
-        self.beyond.iter().map(|it| it.usd).sum()
-    }
-
-    /// What the trial adds to a total: all of it, or of one that is booked, what was not known when
-    /// it was. Zeros may have been booked that are not believed any more.
-    pub(super) fn unbooked(&self, booked: Option<&LedgerEntry>) -> Cost {
-        let spent = self.spent();
-        let is_nothing = |entry: &LedgerEntry| entry.cost == Some(0.0) && !entry.usage_unknown;
-        let Some(booked) = booked.filter(|entry| !is_nothing(entry)) else {
-            return spent;
-        };
-        let both = spent.usd.zip(booked.cost);
-        let more = both.map_or(0.0, |(spent, booked)| spent - booked);
-        Cost::whole(more.clamp(0.0, self.beyond_usd()))
     }
 }

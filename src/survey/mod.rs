@@ -4,6 +4,7 @@ pub mod beyond;
 mod billed;
 mod books;
 pub mod damage;
+mod harms;
 mod of_run;
 pub mod spent;
 pub mod stand;

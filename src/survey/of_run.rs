@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::beyond::Beyond;
 use super::billed::Billed;
-use super::damage::Harm;
+use super::harms::harms;
 use super::surveyed::{Judged, Standing, Surveyed};
 use crate::bench::Pair;
 use crate::bench::setting::Tree;
@@ -78,7 +78,7 @@ impl Survey<'_> {
             .and_then(|file| reason::of(file, pair.features, || eval::outputs(&dir.eval())));
         let damage = match (&standing, &evaluation, &verdict) {
             (Standing::Result(judged), Some(file), Some(verdict)) if file.is_verdict() => {
-                Harm::of(&dir, judged, file, verdict)
+                harms(&dir, judged, file, verdict)
             }
             _ => Vec::new(),
         };

@@ -5,6 +5,7 @@ use super::damage::Harm;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Usage};
 use crate::evaluation::Verdict;
+use crate::store::LedgerEntry;
 use crate::store::TrialRecord;
 use crate::store::eval::{self, EvalFile};
 use crate::store::stream;
@@ -91,5 +92,33 @@ impl Judged {
         diagnosis
             .map(|diagnosis| diagnosis.evidence.text.as_str())
             .or_else(told)
+    }
+}
+
+impl Judged {
+    /// What the trial cost with what its agents' programs spent beyond the result.
+    #[must_use]
+    pub fn spent(&self) -> Cost {
+        Cost {
+            usd: self.cost.usd.map(|usd| usd + self.beyond_usd()),
+            ..self.cost
+        }
+    }
+
+    fn beyond_usd(&self) -> f64 {
+        self.beyond.iter().map(|it| it.usd).sum()
+    }
+
+    /// What the trial adds to a total: all of it, or of one that is booked, what was not known when
+    /// it was. Zeros may have been booked that are not believed any more.
+    pub(super) fn unbooked(&self, booked: Option<&LedgerEntry>) -> Cost {
+        let spent = self.spent();
+        let is_nothing = |entry: &LedgerEntry| entry.cost == Some(0.0) && !entry.usage_unknown;
+        let Some(booked) = booked.filter(|entry| !is_nothing(entry)) else {
+            return spent;
+        };
+        let both = spent.usd.zip(booked.cost);
+        let more = both.map_or(0.0, |(spent, booked)| spent - booked);
+        Cost::whole(more.clamp(0.0, self.beyond_usd()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::trial::refined;
+use super::refined::refined;
 use crate::agent::{Agent, AgentEnd, Departure, Failure, Halt, Mailbox, Status, Team};
 use crate::bench::{Pair, RuleId, Setting};
 use crate::triage::{Cause, Rules};

@@ -4,6 +4,7 @@ mod crew;
 mod journal;
 pub mod options;
 mod record;
+mod refined;
 mod tapes;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ use crate::store::Event;
 use crate::triage::Rules;
 
 pub use options::{NativeOptions, TapeMode};
-pub use trial::refined;
+pub use refined::refined;
 
 /// How long an attempt waits for the removal of its last sandboxes; the reaper removes the rest.
 const CLOSING: Duration = Duration::from_secs(30);

@@ -9,6 +9,7 @@ use super::Shared;
 use super::crew::{Crew, aborted};
 use super::journal;
 use super::record::{self, Made};
+use super::refined::refined;
 use super::tapes::{tape, tape_number};
 use crate::agent::{Agent, AgentEnd, Failure, Halt, InjectedDeath, OnLeftOut, OnSpent, Status};
 use crate::bench::image::image_name;
@@ -16,12 +17,10 @@ use crate::bench::{Pair, RuleId};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
-use crate::model::refusal;
 use crate::model::tape::Tape;
 use crate::sandbox::Source;
 use crate::sandbox::{Repository, Spec};
 use crate::store::Event;
-use crate::triage::Rules;
 
 /// How many commands an injected death lets pass.
 const COMMANDS_BEFORE_DEATH: u64 = 2;
@@ -104,25 +103,6 @@ fn daemon_gone(ends: &[AgentEnd]) -> Option<String> {
         }
         _ => None,
     })
-}
-
-/// The rule of a failure; of a refusal that its status alone does not explain, the provider's own
-/// words tell more.
-#[must_use]
-pub fn refined(rules: &Rules, failure: &Failure) -> RuleId {
-    const VAGUE: [RuleId; 4] = [
-        RuleId::BAD_REQUEST,
-        RuleId::CONVERSATION_REFUSED,
-        RuleId::PERMISSION_DENIED,
-        RuleId::RATE_LIMIT,
-    ];
-    let by_words = VAGUE
-        .contains(&failure.rule)
-        .then(|| rules.find(&failure.text, None))
-        .flatten()
-        // That a request is bad is no more than is known.
-        .filter(|rule| refusal::later(&rule.id).is_none());
-    by_words.map_or_else(|| failure.rule.clone(), |rule| rule.id.clone())
 }
 
 async fn pull(shared: &Shared, pair: &Pair) -> std::result::Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::words::{any, is_in};
+use super::family::{any, is_in};
 
 /// Whether a text says that the server broke, or one that it depends on.
 pub(super) fn is_told(said: &str) -> bool {

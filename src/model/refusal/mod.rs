@@ -5,6 +5,7 @@
 
 mod broken;
 mod code;
+mod family;
 mod said;
 mod status;
 mod words;

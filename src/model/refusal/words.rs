@@ -1,9 +1,10 @@
 //! The words of refusals, gathered from what providers, servers and proxies document or are reported
 //! to answer. A family of wordings is one expression, so that the next server's is likely in it.
 
+use super::family::{any, is_in};
 use std::sync::LazyLock;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::{
     CONTENT_POLICY, CONTEXT_WINDOW, FAILED_TOOL_CALL, OVERLOADED, RATE_LIMIT, broken, said,
@@ -123,18 +124,6 @@ impl RefusalWords {
 /// setting.
 fn is_of_output(said: &str) -> bool {
     is_in(&OUTPUT, said) && !is_in(&INPUT, said)
-}
-
-pub(super) fn any(alternatives: &[&str]) -> Regex {
-    // Unicode's classes and cases would take most of the time that compiling these takes.
-    let mut builder = RegexBuilder::new(&alternatives.join("|"));
-    builder.case_insensitive(true).unicode(false);
-    builder.build().expect("tested")
-}
-
-/// Whether a family of words is in a text.
-pub(super) fn is_in(words: &Regex, text: &str) -> bool {
-    words.is_match(text.as_bytes())
 }
 
 macro_rules! words {

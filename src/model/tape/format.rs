@@ -74,7 +74,7 @@ pub const REQUESTS: u32 = 4;
 /// again in later replies.
 pub const OLDEST_REQUESTS: u32 = 2;
 
-/// The last version that plays recordings without a [`Format`], whose requests are of the first.
+/// The last version that plays recordings without a [`TapeFormat`], whose requests are of the first.
 const PLAYS_THE_FIRST: &str = "0.1.0 (a7706eea9a, of 25 November 2026)";
 
 /// The first line of a recording.

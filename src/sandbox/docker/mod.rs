@@ -1,5 +1,6 @@
 //! Docker, through the Engine API; Podman's compatible socket too.
 
+mod bare;
 pub mod client;
 mod container;
 pub mod endpoint;

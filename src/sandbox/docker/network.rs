@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::container::Bare;
+use super::bare::Bare;
 use crate::sandbox::channel::Channel;
 
 /// The namespaces that wait for a container.

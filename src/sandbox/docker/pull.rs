@@ -7,7 +7,7 @@ use bollard::models::CreateImageInfo;
 use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 
-use super::container::reach;
+use super::bare::reach;
 use super::{Docker, DockerEndpoint};
 use crate::sandbox::{SandboxError, StartFailure};
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -37,7 +38,7 @@ pub(super) struct File {
     status: Option<String>,
     error: Option<Value>,
     agent: Option<Value>,
-    #[serde(default, deserialize_with = "lenient::agents")]
+    #[serde(default, deserialize_with = "agents")]
     agents: Vec<(String, FileAgent)>,
     cost: Option<Value>,
     total_cost: Option<Value>,
@@ -227,6 +228,40 @@ impl File {
                 .regatta
                 .and_then(|tag| serde_json::from_value(tag).ok()),
         })
+    }
+}
+
+/// The agents by id. In a list they have one of their own, or that of their place.
+fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, FileAgent)>, D::Error> {
+    let named: Vec<(String, Value)> = match Value::deserialize(from)? {
+        Value::Null => Vec::new(),
+        Value::Object(agents) => agents.into_iter().collect(),
+        Value::Array(agents) => {
+            let is_alone = agents.len() == 1;
+            let named = agents.into_iter().enumerate();
+            named
+                .map(|(place, agent)| (id_of(&agent, place, is_alone), agent))
+                .collect()
+        }
+        _ => {
+            return Err(D::Error::custom(
+                "its `agents` are neither a map nor a list",
+            ));
+        }
+    };
+    let read = named.into_iter().map(|(id, agent)| {
+        let agent = FileAgent::of(&agent).map_err(D::Error::custom)?;
+        Ok((id, agent))
+    });
+    read.collect()
+}
+
+fn id_of(agent: &Value, place: usize, is_alone: bool) -> String {
+    let own = [&agent["agent_id"], &agent["id"]];
+    match own.into_iter().find_map(Value::as_str) {
+        Some(id) if !id.is_empty() => id.to_owned(),
+        _ if is_alone => "solo".to_owned(),
+        _ => format!("agent{}", place + 1),
     }
 }
 

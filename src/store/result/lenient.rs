@@ -1,11 +1,8 @@
 //! Fields of a `result.json` that other programs write in shapes of their own: what is not
 //! understood there is not known, and nobody's reason to call the file unreadable.
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-
-use super::file::FileAgent;
 
 /// A text; an id or a time may be a number.
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -57,39 +54,5 @@ fn message(fields: &Map<String, Value>) -> String {
     match text("type").filter(is_class) {
         Some(class) if !message.contains(class) => format!("{class}: {message}"),
         _ => message.to_owned(),
-    }
-}
-
-/// The agents by id. In a list they have one of their own, or that of their place.
-pub fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, FileAgent)>, D::Error> {
-    let named: Vec<(String, Value)> = match Value::deserialize(from)? {
-        Value::Null => Vec::new(),
-        Value::Object(agents) => agents.into_iter().collect(),
-        Value::Array(agents) => {
-            let is_alone = agents.len() == 1;
-            let named = agents.into_iter().enumerate();
-            named
-                .map(|(place, agent)| (id_of(&agent, place, is_alone), agent))
-                .collect()
-        }
-        _ => {
-            return Err(D::Error::custom(
-                "its `agents` are neither a map nor a list",
-            ));
-        }
-    };
-    let read = named.into_iter().map(|(id, agent)| {
-        let agent = FileAgent::of(&agent).map_err(D::Error::custom)?;
-        Ok((id, agent))
-    });
-    read.collect()
-}
-
-fn id_of(agent: &Value, place: usize, is_alone: bool) -> String {
-    let own = [&agent["agent_id"], &agent["id"]];
-    match own.into_iter().find_map(Value::as_str) {
-        Some(id) if !id.is_empty() => id.to_owned(),
-        _ if is_alone => "solo".to_owned(),
-        _ => format!("agent{}", place + 1),
     }
 }
