@@ -549,6 +549,30 @@ fn two_public_types_of_one_name_are_found() {
 }
 
 #[test]
+fn files_that_need_each_other_are_found() {
+    let of = |one: &str, two: &str, three: &str| {
+        let modules = "pub mod deep; mod one; mod two; mod three;".to_owned();
+        let files = [
+            ("report/mod.rs", modules),
+            ("report/one.rs", one.to_owned()),
+            ("report/two.rs", two.to_owned()),
+            ("report/three.rs", three.to_owned()),
+        ];
+        against(Rule::Circles, &files)
+    };
+    let (uses_one, uses_two) = ("use super::one::A;", "use crate::report::{two::B};");
+    let uses_three = "fn f() { super::three::go() }";
+    assert!(of("", uses_one, uses_two).is_empty());
+    assert!(of("use super::Outer;", uses_one, "").is_empty());
+    let both = ["report::one, report::two"];
+    assert_eq!(of(uses_two, uses_one, ""), both);
+    let all = ["report::one, report::three, report::two"];
+    assert_eq!(of(uses_three, uses_one, uses_two), all);
+    let in_tests = format!("#[cfg(test)] mod tests {{ {uses_three} }}");
+    assert!(of(&in_tests, uses_one, uses_two).is_empty());
+}
+
+#[test]
 fn long_files_and_functions_are_found() {
     let file = |lines: usize| "\n".repeat(lines);
     let of = |lines| against(Rule::FileLength, &[("files/deep.rs", file(lines))]);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::circles::{Needs, circles};
 use super::house::House;
 use super::scopes::Scopes;
 use super::walk::{Walk, Written};
@@ -37,17 +38,20 @@ pub enum Rule {
     BackendKinds,
     /// No two public types have one name.
     TypeNames,
+    /// No two files need each other, be it through others.
+    Circles,
     FileLength,
     FunctionLength,
 }
 
 impl Rule {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Floors,
         Self::Stricter,
         Self::Printing,
         Self::BackendKinds,
         Self::TypeNames,
+        Self::Circles,
         Self::FileLength,
         Self::FunctionLength,
     ];
@@ -87,6 +91,7 @@ impl<'a> Inspection<'a> {
             Rule::Printing => self.printing(),
             Rule::BackendKinds => self.kinds(),
             Rule::TypeNames => self.names(),
+            Rule::Circles => self.circles(),
             Rule::FileLength => self.long_files(),
             Rule::FunctionLength => self.long_functions(),
         };
@@ -125,6 +130,30 @@ impl<'a> Inspection<'a> {
             }
         }
         found
+    }
+
+    fn circles(&self) -> Vec<String> {
+        let files: BTreeSet<&[String]> = self.house.sources.iter().map(|it| &*it.module).collect();
+        let file_of = |module: &[String]| {
+            let mut ends = (0..=module.len()).rev();
+            ends.find_map(|end| files.get(&module[..end]))
+                .map(|it| it.to_vec())
+        };
+        let mut needs = Needs::new();
+        for (_, written) in self.each(|walk| &walk.paths) {
+            let from = file_of(&written.module);
+            let meant = self.scopes.resolve(&written.module, &written.path).found;
+            for to in meant.iter().map(|name| file_of(name)) {
+                let (Some(from), Some(to)) = (&from, to) else {
+                    continue;
+                };
+                if !from.starts_with(&to) && !to.starts_with(from) {
+                    needs.entry(from.clone()).or_default().insert(to);
+                }
+            }
+        }
+        let circles = circles(&needs).into_iter();
+        circles.map(|circle| circle.join(", ")).collect()
     }
 
     fn each(&self, of: fn(&Walk) -> &Vec<Written>) -> impl Iterator<Item = (&Walk, &Written)> {
