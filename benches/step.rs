@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
-use regatta::sandbox::spec::HostPlace;
+use regatta::sandbox::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, Repository, Sandbox, SandboxLimits, Spec};
 

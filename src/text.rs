@@ -227,6 +227,16 @@ pub fn by_number<'a, N: Copy + PartialEq + From<u8>>(n: N, one: &'a str, more: &
     if n == N::from(1) { one } else { more }
 }
 
+/// The first of some names, and how many more there are: `a, b and 3 more`.
+#[must_use]
+pub fn some(items: &[&str], most: usize) -> String {
+    let mut shown = items[..items.len().min(most)].join(", ");
+    if items.len() > most {
+        let _ = write!(shown, " and {} more", items.len() - most);
+    }
+    shown
+}
+
 /// A duration for people: `1h 02m`, `3m 20s`, `12s`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
 use crate::error::{Error, Result};
+use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
-use crate::sandbox::spec::HostPlace;
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake, namespace};
 

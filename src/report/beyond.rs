@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::words::some;
 use crate::bench::cost::dollars;
-use crate::text::plural;
+use crate::text::{plural, some};
 
 /// What an agent of a pair that stands spent beyond its result.
 #[derive(Clone, Debug, Serialize)]

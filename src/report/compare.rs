@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::statistics::{self, Difference};
-use super::{Outcome, PairLine, Summary, grounds};
+use super::{Outcome, PairLine, Summary, mixed};
 use crate::bench::{RunName, Setting};
 
 /// Two settings of one experiment, on the pairs that were judged in both.
@@ -116,7 +116,7 @@ fn contrast(first: &Summary, second: &Summary) -> Option<Contrast> {
             second: second.run.clone(),
             difference,
             same_rules: rules.collect::<HashSet<_>>().len() == 1,
-            same_tasks: !grounds::are_mixed(shared.iter().copied()),
+            same_tasks: !mixed::are_mixed(shared.iter().copied()),
         }));
     }
     let judged = |of: &Summary| of.lines.iter().filter_map(verdict).count();

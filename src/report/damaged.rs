@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Outcome;
-use super::words::some;
 use crate::survey::{Damage, Harm};
-use crate::text::{one_line, plural};
+use crate::text::{one_line, plural, some};
 
 /// Results that are damaged in one way.
 #[derive(Clone, Debug, Serialize)]

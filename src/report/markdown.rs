@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::columns;
-use super::words::{doubts, not_looked_at, p_value, time};
-use super::{Contrast, Outcome, Summary, Totals, beyond, contrasts, time_limit};
+use super::words::{doubts, not_looked_at, p_value, time, time_limits};
+use super::{Contrast, Outcome, Summary, Totals, beyond, contrasts};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -42,7 +42,7 @@ pub fn render(summaries: &[Summary]) -> String {
     out.push_str(&flagged(summaries));
     out.push_str(&doubted(summaries));
     out.push_str(&damaged(summaries));
-    if let Some(warning) = time_limit::warning(summaries, cell) {
+    if let Some(warning) = time_limits(summaries, cell) {
         let _ = writeln!(out, "\n{warning}.");
     }
     out.push_str(&open_pairs(summaries));

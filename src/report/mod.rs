@@ -11,6 +11,7 @@ pub mod junit;
 #[cfg(test)]
 mod made;
 pub mod markdown;
+pub mod mixed;
 mod of_run;
 pub mod outcome;
 pub mod pair_line;

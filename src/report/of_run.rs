@@ -1,7 +1,7 @@
 //! From a run as it stands to its numbers.
 
 use super::Summary;
-use super::grounds;
+use super::mixed;
 use super::setting::{ToldSetting, setting_by};
 use super::trials::Trials;
 use crate::bench::EngineKind;
@@ -59,7 +59,7 @@ impl Summary {
             planned_by_upstream(run, manifest),
             &stand.unread,
         );
-        grounds::add_to(&mut summary, &stand.surveyed, manifest);
+        mixed::add_to(&mut summary, &stand.surveyed, manifest);
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
         // Our own engine's results have costs of the price that its run had.
         if let Some(manifest) = manifest

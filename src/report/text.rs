@@ -8,11 +8,11 @@ mod table;
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::words::{doubts, not_looked_at, some};
-use super::{Outcome, Rates, Summary, beyond, time_limit};
+use super::words::{doubts, not_looked_at, time_limits};
+use super::{Outcome, Rates, Summary, beyond};
 use crate::bench::setting::RunSetting;
 use crate::hint;
-use crate::text::{NAME, one_line, plural};
+use crate::text::{NAME, one_line, plural, some};
 use compared::compared;
 use costs::costs;
 use failures::{errors, failures, flaky};
@@ -68,7 +68,7 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push_str(&flaky(summary));
     }
     out.push_str(&compared(summaries));
-    if let Some(warning) = time_limit::warning(summaries, str::to_owned) {
+    if let Some(warning) = time_limits(summaries, str::to_owned) {
         let _ = writeln!(out, "\n{warning}");
     }
     out.push('\n');

@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 
-use super::Summary;
 use crate::bench::RuleId;
 use crate::store::result::TIME_LIMIT;
 use crate::store::{AgentRecord, LedgerEntry};
@@ -51,27 +50,8 @@ impl TimeLimit {
 
     /// `18 of 100 (18.0%)`.
     #[must_use]
-    fn told(self) -> String {
+    pub(super) fn told(self) -> String {
         let share = 100.0 * self.trials as f64 / self.of.max(1) as f64;
         format!("{} of {} ({share:.1}%)", self.trials, self.of)
     }
-}
-
-/// How many trials the time limit ended in each arm, and what that may do; nothing where it ended
-/// none. `name` writes a run's name for where it is shown.
-pub(super) fn warning(summaries: &[Summary], name: impl Fn(&str) -> String) -> Option<String> {
-    if summaries
-        .iter()
-        .all(|summary| summary.time_limit.trials == 0)
-    {
-        return None;
-    }
-    let arms = summaries.iter().map(|summary| {
-        let arm = name(summary.run.as_str());
-        format!("{arm} {}", summary.time_limit.told())
-    });
-    Some(format!(
-        "trials that the time limit ended: {}. This may bias the comparison of the arms: what was cut off counts as it was left, or was run again",
-        arms.collect::<Vec<_>>().join(", ")
-    ))
 }

@@ -1,9 +1,8 @@
 //! Results that are not read, since no pair of their run stands where they do.
 
-use super::words::some;
 use super::{Outcome, Summary};
 use crate::bench::cost::Cost;
-use crate::text::{NAME, one_line, plural};
+use crate::text::{NAME, one_line, plural, some};
 
 impl Summary {
     /// Counts pairs that stand nowhere, and results that stand where no pair does: as many of these

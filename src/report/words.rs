@@ -1,7 +1,5 @@
 //! What the formats for people say in the same words.
 
-use std::fmt::Write as _;
-
 use super::{Outcome, Summary};
 use crate::text::{by_number, duration};
 
@@ -51,13 +49,23 @@ pub fn time(seconds: f64, unknown: usize) -> String {
     }
 }
 
-/// The first of some names, and how many more there are: `a, b and 3 more`.
-pub(super) fn some(items: &[&str], most: usize) -> String {
-    let mut shown = items[..items.len().min(most)].join(", ");
-    if items.len() > most {
-        let _ = write!(shown, " and {} more", items.len() - most);
+/// How many trials the time limit ended in each arm, and what that may do; nothing where it ended
+/// none. `name` writes a run's name for where it is shown.
+pub(super) fn time_limits(summaries: &[Summary], name: impl Fn(&str) -> String) -> Option<String> {
+    if summaries
+        .iter()
+        .all(|summary| summary.time_limit.trials == 0)
+    {
+        return None;
     }
-    shown
+    let arms = summaries.iter().map(|summary| {
+        let arm = name(summary.run.as_str());
+        format!("{arm} {}", summary.time_limit.told())
+    });
+    Some(format!(
+        "trials that the time limit ended: {}. This may bias the comparison of the arms: what was cut off counts as it was left, or was run again",
+        arms.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 #[cfg(test)]

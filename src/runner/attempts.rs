@@ -3,29 +3,28 @@
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::one_run::Runner;
 use super::watching::RunningAttempt;
-use super::{Event, Interrupt, Plan, Policy, RunEnd, Sink, backoff};
-use crate::bench::{Pair, RuleId, Setting};
+use super::{Event, Plan, RunEnd, backoff};
+use crate::bench::{Pair, RuleId};
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::files;
-use crate::model::price::{PriceTable, Total};
-use crate::store::events::{ContainerFacts, History};
+use crate::model::price::Total;
+use crate::store::events::History;
 use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
-use crate::store::{AgentRecord, Ledger, LedgerEntry, Pass, RunDir};
+use crate::store::{AgentRecord, LedgerEntry};
 use crate::survey::spent::spent;
 use crate::survey::{Survey, Surveyed};
 use crate::text::{one_line, plural};
-use crate::triage::Rules;
 
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.
 const NO_SPACE: &str = "No space left on device";
@@ -33,33 +32,6 @@ const NO_SPACE: &str = "No space left on device";
 /// The longest that a back-off is drawn out to where a rate limit says when it passes; what lasts
 /// longer is a limit of its own.
 const RATE_MAX: Duration = Duration::from_mins(10);
-
-/// One run with everything its attempts need.
-#[derive(Debug)]
-pub struct Runner {
-    /// The run's place in the log tree.
-    pub run: RunDir,
-    /// The setting of all pairs. It says in which tree their results appear.
-    pub setting: Setting,
-    /// The pairs, in the subset's order.
-    pub pairs: Vec<Pair>,
-    /// What the attempts obey: how many, with which waits, on which budget.
-    pub policy: Policy,
-    /// The rules of triage. They say which results are retried.
-    pub rules: Rules,
-    /// Prices in USD per token, for the costs of trials.
-    pub prices: PriceTable,
-    /// The trials recorded so far. New results go there as they are seen.
-    pub ledger: Ledger,
-    /// Where events go: to `events.jsonl`, then to who shows them.
-    pub sink: Sink,
-    /// The signals that came. After the first no attempt begins.
-    pub interrupt: Interrupt,
-    /// The forced pass that is open; one over nothing without.
-    pub pass: Pass,
-    /// What the events tell of containers, as far as it was read.
-    pub facts: RefCell<ContainerFacts>,
-}
 
 impl Runner {
     /// Runs attempts until nothing is left, or something ends them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::attempts::Runner;
+use super::one_run::Runner;
 use super::policy::RunEnd;
 use super::{Event, Plan, backoff};
 use crate::error::Result;

@@ -7,6 +7,7 @@ pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod limit;
+mod one_run;
 pub mod plan;
 pub mod policy;
 pub mod preflight;
@@ -17,8 +18,8 @@ mod spending;
 mod stock;
 mod watching;
 
-pub use attempts::Runner;
 pub use interrupt::Interrupt;
+pub use one_run::Runner;
 pub use plan::Plan;
 pub use policy::{Policy, RunEnd};
 pub use sink::Sink;

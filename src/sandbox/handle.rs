@@ -1,11 +1,13 @@
 //! A sandbox as agents and suites hold it, whatever made it.
 
-use super::place::Repo;
+use super::place::{Repo, WORKSPACE};
 use std::time::Duration;
 
+use super::backend::Backend;
 use super::channel::{BrokenChannel, Channel, Output};
+use super::command::Command;
 use super::error::{SandboxError, StartFailure};
-use super::spec::{Backend, Repository, Source, Spec};
+use super::spec::{Repository, Source, Spec};
 use super::{docker, fake, namespace, process, repo, tools};
 use crate::guest::call::Callee;
 use crate::guest::frame::CommandEnd;
@@ -37,23 +39,11 @@ enum Body {
     Process(Box<process::Guest>),
 }
 
-/// A command of an agent's, to be run in its repository.
-#[derive(Clone, Copy, Debug)]
-pub struct Command<'a> {
-    /// What `bash -lc` is given.
-    pub script: &'a str,
-    /// How long it may take; then its processes are ended.
-    pub timeout: Duration,
-}
-
 /// How much of a command's output is kept, in bytes: half of it at either end. An agent sees ten
 /// thousand characters; a hundred steps must fit a trajectory, and a thousand agents in memory.
 const KEPT_OUTPUT: usize = 200_000;
 /// The largest submission that is taken, in bytes.
 const MAX_DIFF: usize = 64 << 20;
-
-/// The workspace, as seen from inside of containers and namespaces.
-pub(super) const WORKSPACE: &str = "/workspace";
 
 impl Sandbox {
     /// Starts a sandbox and readies the repository in it.

@@ -4,13 +4,16 @@
 //! the sandbox's first process) that runs commands and answers over one long-lived [`channel`]. The backends
 //! differ in where they start it.
 
+mod backend;
 pub mod channel;
+mod command;
 pub mod docker;
 mod error;
 pub mod fake;
 mod git_file;
 pub mod group;
 mod handle;
+mod host_place;
 pub mod namespace;
 mod place;
 pub mod process;
@@ -21,7 +24,10 @@ pub mod tools;
 
 pub use crate::guest::call::{Call, CallAnswer, Callee};
 pub use crate::guest::frame::CommandEnd;
+pub use backend::Backend;
 pub use channel::Output;
+pub use command::Command;
 pub use error::{SandboxError, StartFailure};
-pub use handle::{Command, Real, Sandbox};
-pub use spec::{Backend, Repository, SandboxLimits, Source, Spec};
+pub use handle::{Real, Sandbox};
+pub use host_place::HostPlace;
+pub use spec::{Repository, SandboxLimits, Source, Spec};

@@ -1,5 +1,8 @@
 //! Where a sandbox's repository is.
 
+/// The workspace, as seen from inside of containers and namespaces.
+pub(super) const WORKSPACE: &str = "/workspace";
+
 /// Where a sandbox's repository is, and what it held before the agent began.
 #[derive(Clone, Debug)]
 pub struct Repo {

@@ -9,7 +9,7 @@ use tokio::process::Child;
 
 use super::channel::{BrokenChannel, Channel};
 use super::group::Group;
-use super::spec::HostPlace;
+use super::host_place::HostPlace;
 use super::tools::{GUEST_COMMAND, guest_options, own_limits};
 use super::{SandboxError, Spec};
 use crate::guest::call::{Door, SOCKET_VAR};
@@ -135,7 +135,7 @@ impl Guest {
     #[must_use]
     pub fn workspace(&self) -> String {
         self.dir.as_ref().map_or_else(
-            || super::handle::WORKSPACE.to_owned(),
+            || super::place::WORKSPACE.to_owned(),
             |dir| dir.path().display().to_string(),
         )
     }

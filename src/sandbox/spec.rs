@@ -1,24 +1,19 @@
-//! What a sandbox is made from, and where.
+//! What a sandbox is made from, and what it may use.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::SandboxError;
-use super::docker::DockerPlace;
-use super::fake::FakeScript;
-use super::group::Groups;
-use super::tools::Tools;
-use crate::bench::{BackendKind, World};
+use crate::bench::BackendKind;
 use crate::config;
 
 /// What one agent's sandbox is made from.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// Where its repository comes from; [`Backend::source`] says which of the two.
+    /// Where its repository comes from; [`Backend::source`](super::Backend::source) says which of the two.
     pub source: Source,
     /// The run, for the label.
     pub run: String,
@@ -122,108 +117,4 @@ const NAMESPACE_BYTES: u64 = 4_000_000_000;
 )]
 fn bytes(gb: f64) -> u64 {
     (gb * 1e9) as u64
-}
-
-/// What makes sandboxes, and how much keeps them apart from this machine.
-#[derive(Clone, Debug)]
-pub enum Backend {
-    /// Containers of a Docker or Podman daemon.
-    Docker(Arc<DockerPlace>),
-    /// Linux namespaces, made by this program without a daemon.
-    Namespace(Arc<HostPlace>),
-    /// Plain processes, without isolation.
-    Process(Arc<HostPlace>),
-    /// Nothing runs: a script answers, for tests.
-    Fake(Arc<FakeScript>),
-}
-
-/// This machine as a place for sandboxes without a daemon.
-#[derive(Debug)]
-pub struct HostPlace {
-    /// The root file system that sandboxes see, read-only.
-    pub rootfs: PathBuf,
-    /// The guest's program, in a directory that sandboxes see.
-    pub tools: Arc<Tools>,
-    /// The control group that was delegated to us, for namespaces.
-    pub groups: Option<&'static Groups>,
-}
-
-impl Backend {
-    /// Removes what is kept for sandboxes to come.
-    pub async fn close(&self) {
-        if let Self::Docker(place) = self {
-            place.close().await;
-        }
-    }
-
-    /// What kind of backend it is.
-    #[must_use]
-    pub const fn kind(&self) -> BackendKind {
-        match self {
-            Self::Docker(_) => BackendKind::Docker,
-            Self::Namespace(_) => BackendKind::Namespace,
-            Self::Process(_) => BackendKind::Process,
-            Self::Fake(_) => BackendKind::Fake,
-        }
-    }
-
-    /// Its name in flags and files.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.kind().name()
-    }
-
-    /// Whether sandboxes are made from images.
-    #[must_use]
-    pub const fn has_images(&self) -> bool {
-        self.kind().has_images()
-    }
-
-    /// What a sandbox of a task is made from, of the two that a task may have.
-    #[must_use]
-    pub fn source(&self, image: String, tree: PathBuf) -> Source {
-        if self.has_images() {
-            Source::Image(image)
-        } else {
-            Source::Tree(tree)
-        }
-    }
-
-    /// Pulls an image that is not there, where there are images; `note` is told how it goes on.
-    pub async fn ready(
-        &self,
-        image: &str,
-        note: &(dyn Fn(String) + Sync),
-    ) -> Result<(), SandboxError> {
-        match self {
-            Self::Docker(place) => place.pull(image, note).await,
-            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => Ok(()),
-        }
-    }
-
-    /// The id of an image that is there; it names the image's very content.
-    pub async fn image_id(&self, image: &str) -> Option<String> {
-        match self {
-            Self::Docker(place) => place.image_id(image).await,
-            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
-        }
-    }
-
-    /// What names an image that is there, for those who look at it later.
-    pub async fn image_world(&self, image: &str) -> Option<World> {
-        match self {
-            Self::Docker(place) => place.world(image).await,
-            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
-        }
-    }
-
-    /// The directory that sandboxes see as their root file system, where it is not an image's and
-    /// not simply this machine's.
-    #[must_use]
-    pub fn rootfs(&self) -> Option<&Path> {
-        match self {
-            Self::Namespace(place) => Some(&place.rootfs),
-            Self::Docker(_) | Self::Process(_) | Self::Fake(_) => None,
-        }
-    }
 }

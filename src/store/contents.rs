@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{ResultFile, RunDir, result};
+use super::{LogTree, ResultFile, RunDir, result};
 use crate::bench::setting::Tree;
-use crate::bench::{Pair, TaskKey};
+use crate::bench::{Pair, RunName, TaskKey};
 use crate::error::Result;
 use crate::{files, process};
 
@@ -38,7 +38,28 @@ struct TaskDir {
 /// How the repositories' directories end that stand in a run itself.
 const REPO: &str = "_task";
 
+impl LogTree {
+    /// The directories that hold a run whose name is none that a run can have.
+    pub fn misnamed(&self) -> Result<Vec<String>> {
+        let mut paths = files::list(self.path())?;
+        paths.retain(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_none_or(|name| name.parse::<RunName>().is_err()) && is_run(path)
+        });
+        let names = paths.iter().filter_map(|path| path.file_name());
+        Ok(names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect())
+    }
+}
+
 impl RunDir {
+    /// Whether there is a run here.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        is_run(self.path())
+    }
+
     /// Every pair directory of the run, with the tree it stands in, in order.
     pub fn pairs(&self) -> Result<Vec<(Tree, Pair)>> {
         Ok(self.contents()?.pairs)

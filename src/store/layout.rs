@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::contents::is_run;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, nearest};
@@ -51,19 +50,6 @@ impl LogTree {
             .collect();
         runs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(runs)
-    }
-
-    /// The directories that hold a run whose name is none that a run can have.
-    pub fn misnamed(&self) -> Result<Vec<String>> {
-        let mut paths = files::list(&self.root)?;
-        paths.retain(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_none_or(|name| name.parse::<RunName>().is_err()) && is_run(path)
-        });
-        let names = paths.iter().filter_map(|path| path.file_name());
-        Ok(names
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect())
     }
 
     /// The named runs, or all of them when none is named.
@@ -147,12 +133,6 @@ impl RunDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Whether there is a run here.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        is_run(&self.path)
     }
 
     /// Upstream's `config.json`: the flags of its last invocation.

@@ -10,7 +10,7 @@ use regatta::evaluation::merge::{self, Applied, Joined, Manner, Merge};
 use regatta::evaluation::patch::PatchReading;
 use regatta::evaluation::venue::{Room, spec};
 use regatta::evaluation::{RuleSet, Trouble};
-use regatta::sandbox::spec::HostPlace;
+use regatta::sandbox::HostPlace;
 use regatta::sandbox::{Backend, Source};
 
 use crate::place::{Kind, backend, limits};

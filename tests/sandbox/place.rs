@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use regatta::sandbox::HostPlace;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
-use regatta::sandbox::spec::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{
     Backend, Command, CommandEnd, Output, Sandbox, SandboxError, SandboxLimits, Source, Spec,

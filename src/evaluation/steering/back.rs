@@ -1,23 +1,7 @@
 //! A file with what steers in it as in the base.
 
+use super::base::Back;
 use super::path::Steers;
-
-/// A file with what steers in it as in the base.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Back {
-    /// As it was submitted: nothing of it steers.
-    Untouched,
-    /// The whole of the file as it is to be, in bytes.
-    File(Vec<u8>),
-    /// Nothing: the base has no such file.
-    Gone,
-}
-
-impl Back {
-    pub(super) fn to(base: Option<&[u8]>) -> Self {
-        base.map_or(Self::Gone, |base| Self::File(base.to_vec()))
-    }
-}
 
 /// Puts what steers in a file back to the base, where a submission changed it.
 #[must_use]

@@ -5,9 +5,11 @@
 //! it does. What the code under test does while tests run is not seen here.
 
 mod back;
+mod base;
 mod path;
 mod sections;
 pub mod strip;
 
-pub use back::{Back, put_back};
+pub use back::put_back;
+pub use base::Back;
 pub use path::{Steers, harness, named, steers};

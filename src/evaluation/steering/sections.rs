@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 use toml::{Table, Value};
 
-use super::Back;
+use super::base::Back;
 
 /// The file's format, with which parts of it steer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::words::some;
 use crate::report::{Summary, Totals};
-use crate::text::{by_number, plural};
+use crate::text::{by_number, plural, some};
 
 pub(super) fn costs(summaries: &[Summary]) -> String {
     let totals = Totals::of(summaries);

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::words::some;
 use super::TOLD;
 use crate::report::{Outcome, PairLine, Summary};
 use crate::store::begun::RULE;
-use crate::text::{NAME, ends_in_one_line, one_line, plural};
+use crate::text::{NAME, ends_in_one_line, one_line, plural, some};
 
 /// The pairs that did not pass, where an evaluation of ours says why.
 pub(super) fn failures(summary: &Summary) -> String {

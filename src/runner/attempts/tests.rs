@@ -1,11 +1,18 @@
 use std::path::PathBuf;
 
 use super::super::breaker::Trip;
+use std::cell::RefCell;
+
+use super::super::{Interrupt, Policy, Sink};
 use super::*;
+use crate::bench::Setting;
 use crate::bench::TaskKey;
 use crate::engine::fake::{FakeEngine, FakeOutcome};
+use crate::model::price::PriceTable;
 use crate::store::LogTree;
 use crate::store::result::harness_error;
+use crate::store::{Ledger, Pass};
+use crate::triage::Rules;
 
 /// A scripted engine that keeps the batches it is given.
 #[derive(Default)]

@@ -1,10 +1,8 @@
 //! Leaving the host's namespaces, and giving up what could lead back.
 
 use std::io;
-use std::os::fd::AsRawFd as _;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
@@ -13,22 +11,12 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::NamespacePlan;
+use super::plan::NamespacePlan;
 use crate::guest::powers::keep_only;
 use crate::{files, process};
 
 /// The hidden command that becomes process 1 of the namespace.
 pub const ENTER_COMMAND: &str = "__enter";
-
-/// Another path of a directory, which stays for whoever we become and whatever is mounted over the
-/// first. The descriptor is closed when another program is started.
-pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = open(dir, flags, Mode::empty())
-        .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd()).into();
-    Ok((fd, path))
-}
 
 /// Root becomes nobody first: the kernel does not hold root to its limit of processes, and what
 /// is not root cannot undo anything if it gets out.

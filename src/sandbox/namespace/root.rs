@@ -2,17 +2,18 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
     mount_change, mount_remount, unmount,
 };
 use rustix::process::{chdir, pivot_root};
 
-use super::NamespacePlan;
-use super::confine::held;
+use super::plan::NamespacePlan;
 use crate::files;
 use crate::sandbox::tools::INSIDE;
 
@@ -44,6 +45,16 @@ const LEAST_FILES: u64 = 4096;
 
 /// Where the new root is built: any directory will do, as nobody but this namespace sees it.
 const ROOT: &str = "/tmp";
+
+/// Another path of a directory, which stays for whoever we become and whatever is mounted over the
+/// first. The descriptor is closed when another program is started.
+pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = open(dir, flags, Mode::empty())
+        .map_err(|error| io::Error::other(format!("{}: {error}", dir.display())))?;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd()).into();
+    Ok((fd, path))
+}
 
 /// Builds the root. What needs the new process namespace is left to [`enter`].
 pub fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> io::Result<()> {

@@ -4,50 +4,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::thread::CapabilitySet;
-use serde::{Deserialize, Serialize};
 
 use super::confine::{self, INIT_COMMAND};
+use super::plan::NamespacePlan;
 use super::root;
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::guest::powers::{OF_GUEST, seal_descriptors};
 use crate::sandbox::channel::Channel;
 use crate::sandbox::group::{self, Group};
+use crate::sandbox::host_place::HostPlace;
 use crate::sandbox::process::Guest;
-use crate::sandbox::spec::HostPlace;
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, guest_options, own_limits};
 use crate::sandbox::{SandboxError, Spec};
 use crate::{files, json, process};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
-
-/// What the namespace is made of, handed to the child as JSON.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct NamespacePlan {
-    /// The root file system that is shown read-only.
-    pub(super) rootfs: PathBuf,
-    /// The directory with the guest's program.
-    pub(super) tools: PathBuf,
-    /// The words that start the guest inside.
-    pub(super) guest: Vec<String>,
-    /// The words that start the first process of the commands' own process namespace; none when
-    /// the kernel is only asked.
-    pub(super) init: Vec<String>,
-    /// The repository that is copied in; nothing is when the kernel is only asked.
-    pub(super) workspace: Option<PathBuf>,
-    /// How many bytes may be written in all.
-    pub(super) space: u64,
-    /// The size of a page, in bytes. Kernels before 6.4 tell it in `/proc/self` only, which is gone
-    /// inside.
-    pub(super) page: usize,
-    /// Processes at the same time.
-    pub(super) pids: u32,
-    /// Whether the network is kept.
-    pub(super) network: bool,
-    /// The file by which it joins its control group, where it has one.
-    pub(super) group: Option<PathBuf>,
-}
 
 /// Starts a guest in namespaces of its own, over a copy of a tree.
 pub async fn start(
@@ -112,7 +85,7 @@ pub fn become_namespace(plan: &str) -> Result<u8> {
     let no_namespace =
         |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
     // Opened while we still are who may read it.
-    let workspace = plan.workspace.as_deref().map(confine::held).transpose();
+    let workspace = plan.workspace.as_deref().map(root::held).transpose();
     let workspace = workspace.map_err(|error| Error::world(error.to_string()))?;
     confine::stop_being_root()
         .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
