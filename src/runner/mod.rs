@@ -7,6 +7,8 @@ pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod limit;
+#[cfg(test)]
+mod made;
 pub mod plan;
 pub mod policy;
 pub mod preflight;
