@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
+use regatta::sandbox::HostPlace;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
-use regatta::sandbox::HostPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, Repository, Sandbox, SandboxLimits, Spec};
 

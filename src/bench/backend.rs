@@ -90,3 +90,28 @@ impl<'de> Deserialize<'de> for BackendKind {
         super::word::listed(from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_says_what_it_has_and_does() {
+        // Images, a copy of the workspace, namespaces of this user, isolation, commands that run.
+        for (kind, has) in [
+            (BackendKind::Docker, [true, false, false, true, true]),
+            (BackendKind::Namespace, [false, true, true, true, true]),
+            (BackendKind::Process, [false, true, false, false, true]),
+            (BackendKind::Fake, [false, false, false, true, false]),
+        ] {
+            let is = [
+                kind.has_images(),
+                kind.copies_workspace(),
+                kind.needs_namespaces(),
+                kind.isolates(),
+                kind.runs_commands(),
+            ];
+            assert_eq!(is, has, "{kind}");
+        }
+    }
+}

@@ -172,4 +172,13 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn upstream_has_the_first_of_its_own_order_in_hand() {
+        let task = |id| TaskKey::new("b_task", id);
+        let pairs = [Pair::new(task(9), 1, 2), Pair::new(task(10), 1, 2)];
+        assert_eq!(names(&in_hand(&pairs, 1)), ["b_task/10/f1_f2"]);
+        assert_eq!(in_hand(&pairs, 3).len(), 2);
+        assert!(in_hand(&pairs, 0).is_empty());
+    }
 }

@@ -217,4 +217,86 @@ mod tests {
         assert_eq!(text, r#"{"files":{},"world":{"image_config":"sha256:aa"}}"#);
         assert_eq!(serde_json::from_str::<Pin>(&text).unwrap(), config);
     }
+
+    #[test]
+    fn a_verdict_depends_on_patches_and_runner_and_an_agent_also_on_the_text() {
+        let judging = [
+            "feature2/feature.patch",
+            "feature2/tests.patch",
+            "feature5/feature.patch",
+            "feature5/tests.patch",
+            "runner.sh",
+        ];
+        let names: Vec<String> = Pin::judging_names(&[2, 5]).collect();
+        assert_eq!(names, judging);
+        let names: Vec<String> = Pin::names(&[2, 5]).collect();
+        let texts = ["feature2/feature.md", "feature5/feature.md"];
+        assert_eq!(names, [&texts[..], &judging[..]].concat());
+    }
+
+    #[test]
+    fn a_file_and_a_world_that_changed_are_told_with_both_digests() {
+        let config = |digest: &str| Some(World::ImageConfig(digest.to_owned()));
+        let long = "sha256:0123456789abcdef";
+        let old = pin(
+            &[("a", Some("aa")), ("runner.sh", Some("aa"))],
+            config("aa"),
+        );
+        let new = pin(
+            &[("a", Some("aa")), ("runner.sh", Some(long))],
+            config("bb"),
+        );
+        assert_eq!(
+            new.changes_from(&old),
+            ["runner.sh aa → 0123456789ab", "image (config) aa → bb"]
+        );
+        assert_eq!(new.differences(&old), ["runner.sh", "image (config)"]);
+        assert!(old.changes_from(&old).is_empty());
+        assert!(old.differences(&old).is_empty());
+    }
+
+    #[test]
+    fn a_world_that_is_not_known_is_the_old_one_and_files_are_not() {
+        let of = |digest: &str| Some(World::WorkTree(digest.to_owned()));
+        let old = pin(&[("runner.sh", Some("aa"))], of("old"));
+        let unknown = pin(&[], None);
+        assert_eq!(unknown.clone().or_world_of(Some(&old)), pin(&[], of("old")));
+        assert_eq!(unknown.clone().or_world_of(None), unknown);
+        let known = pin(&[], of("new"));
+        assert_eq!(known.clone().or_world_of(Some(&old)), known);
+    }
+
+    #[test]
+    fn each_world_says_what_it_is() {
+        for (world, name, is_image) in [
+            (World::ImageConfig("d".to_owned()), "image (config)", true),
+            (
+                World::ImageManifest("d".to_owned()),
+                "image (manifest)",
+                true,
+            ),
+            (World::WorkTree("d".to_owned()), "workspace", false),
+            (
+                World::Workspace("d".to_owned()),
+                "workspace (by an older digest)",
+                false,
+            ),
+        ] {
+            let told = (world.name(), world.digest(), world.is_image());
+            assert_eq!(told, (name, "d", is_image));
+        }
+    }
+
+    #[test]
+    fn the_features_of_a_task_are_those_of_its_pairs_each_once_in_order() {
+        let task = |id| TaskKey::new("a_task", id);
+        let pairs = [
+            Pair::new(task(1), 3, 5),
+            Pair::new(task(2), 1, 2),
+            Pair::new(task(1), 1, 3),
+        ];
+        let (one, two) = (task(1), task(2));
+        let wanted = BTreeMap::from([(&one, vec![1, 3, 5]), (&two, vec![1, 2])]);
+        assert_eq!(features_by_task(&pairs), wanted);
+    }
 }

@@ -132,4 +132,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), RuleId::NAMED.len());
     }
+
+    #[test]
+    fn a_rule_is_shown_and_read_as_its_name() {
+        let rule = RuleId::of("mine");
+        assert_eq!(&*rule, "mine");
+        assert_eq!(format!("{rule:<6}|"), "mine  |");
+    }
 }

@@ -55,3 +55,19 @@ impl FromStr for RuleSet {
         Self::of_word(name).ok_or_else(|| format!("no rule set `{name}`"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_set_is_read_by_the_version_that_names_it() {
+        for (rules, name) in [(RuleSet::V0_0_11, "0.0.11"), (RuleSet::V0_0_29, "0.0.29")] {
+            assert_eq!(name.parse(), Ok(rules));
+            assert_eq!((rules.name(), rules.word()), (name, name));
+            assert_eq!(rules.to_string(), name);
+        }
+        let error = "0.0.1".parse::<RuleSet>();
+        assert_eq!(error, Err("no rule set `0.0.1`".to_owned()));
+    }
+}

@@ -151,4 +151,58 @@ mod tests {
         let sorted: Vec<&str> = names.iter().map(RunName::as_str).collect();
         assert_eq!(sorted, ["a", "a-1-3", "a-02", "a-2", "a-2b", "a-10", "b-2"]);
     }
+
+    #[test]
+    fn a_date_is_two_digits_or_more_and_something_stays() {
+        for (model, prefix) in [
+            ("o-3", "o-3"),
+            ("o-10", "o"),
+            ("2025", "2025"),
+            ("01-2025", "01"),
+            ("a/.b", "b"),
+            ("a b.c_d-e", "a-b.c_d-e"),
+        ] {
+            assert_eq!(prefix_of_model(model), prefix, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_named_by_prefix_and_setting() {
+        let name = RunName::of("command-a", Setting::CoopComm).unwrap();
+        assert_eq!(name.as_str(), "command-a-coop-comm");
+        assert_eq!(name.to_string(), "command-a-coop-comm");
+        assert_eq!(format!("{name:<21}|"), "command-a-coop-comm  |");
+        assert!(RunName::of("a b", Setting::Solo).is_err());
+    }
+
+    #[test]
+    fn a_name_of_200_characters_is_the_longest() {
+        assert!("a".repeat(200).parse::<RunName>().is_ok());
+        let error = "a".repeat(201).parse::<RunName>().unwrap_err().to_string();
+        assert!(error.contains("longer than 200"), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        for (name, why) in [
+            ("", "is empty"),
+            (".x", "begins with a dot"),
+            ("-x", "begins with a dot or a dash"),
+            ("a/b", "has a slash"),
+            ("a b", "not allowed"),
+        ] {
+            let error = name.parse::<RunName>().unwrap_err().to_string();
+            assert!(error.contains(why), "{name:?}: {error}");
+        }
+        for name in ["a.b_c-d", "a+b@c"] {
+            assert!(name.parse::<RunName>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_the_name_alone_and_none_that_is_refused() {
+        let name: RunName = serde_json::from_str("\"a-solo\"").unwrap();
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"a-solo\"");
+        assert!(serde_json::from_str::<RunName>("\"a/b\"").is_err());
+    }
 }

@@ -193,4 +193,52 @@ mod tests {
         let error = "coop-com".parse::<Setting>().unwrap_err();
         assert_eq!(error.hints(), ["did you mean `coop-comm`?"]);
     }
+
+    #[test]
+    fn nonsense_is_answered_with_every_setting() {
+        let error = "zzzzzzzzzzzz".parse::<Setting>().unwrap_err();
+        assert!(error.hints().is_empty());
+        let text = error.to_string();
+        assert!(text.contains("solo, coop-comm, coop-nocomm"), "{text}");
+    }
+
+    #[test]
+    fn each_setting_has_its_agents_messages_and_tree() {
+        for (setting, agents, messaging, tree) in [
+            (Setting::Solo, 1, false, Tree::Solo),
+            (Setting::CoopComm, 2, true, Tree::Coop),
+            (Setting::CoopNocomm, 2, false, Tree::Coop),
+        ] {
+            let is = (setting.agents(), setting.messaging(), setting.tree());
+            assert_eq!(is, (agents, messaging, tree), "{setting}");
+        }
+        assert_eq!(Setting::coop(true), Setting::CoopComm);
+        assert_eq!(Setting::coop(false), Setting::CoopNocomm);
+    }
+
+    #[test]
+    fn a_setting_that_nothing_tells_has_words_of_its_own() {
+        for (setting, name) in [
+            (RunSetting::Of(Setting::CoopComm), "coop-comm"),
+            (RunSetting::Coop, "coop (messaging unknown)"),
+        ] {
+            assert_eq!(setting.name(), name);
+            assert_eq!(setting.to_string(), name);
+            assert_eq!(serde_json::json!(setting), serde_json::json!(name));
+        }
+        assert_eq!(RunSetting::Coop.known(), None);
+        assert_eq!(RunSetting::Of(Setting::Solo).known(), Some(Setting::Solo));
+    }
+
+    #[test]
+    fn a_tree_of_older_days_has_the_word_of_the_one_it_is_like() {
+        for (tree, name) in [
+            (Tree::Solo, "solo"),
+            (Tree::OldSolo, "solo"),
+            (Tree::Coop, "coop"),
+            (Tree::OldCoop, "coop"),
+        ] {
+            assert_eq!((tree.name(), tree.is_solo()), (name, name == "solo"));
+        }
+    }
 }

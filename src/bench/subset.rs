@@ -159,4 +159,48 @@ mod tests {
             "curation": {"source": "lite"}, "tasks": [{"repo": "loom_task", "task_id": 3}]}"#;
         assert_eq!(wrong(json), [""; 0]);
     }
+
+    #[test]
+    fn pairs_of_a_task_are_one_entry_where_the_first_of_them_stands() {
+        let pair = |repo: &str, id, a, b| Pair::new(TaskKey::new(repo, id), a, b);
+        let pairs = [
+            pair("a_task", 1, 1, 2),
+            pair("a_task", 2, 1, 2),
+            pair("b_task", 1, 1, 2),
+            pair("a_task", 1, 3, 4),
+        ];
+        let subset = Subset::of_pairs("x", "y", &pairs);
+        let task = |repo: &str, task_id, pairs: &[[u64; 2]]| SubsetTask {
+            repo: repo.to_owned(),
+            task_id,
+            pairs: Some(pairs.to_vec()),
+        };
+        let tasks = vec![
+            task("a_task", 1, &[[1, 2], [3, 4]]),
+            task("a_task", 2, &[[1, 2]]),
+            task("b_task", 1, &[[1, 2]]),
+        ];
+        let keys: Vec<String> = subset.task_keys().map(|key| key.to_string()).collect();
+        assert_eq!(keys, ["a_task/1", "a_task/2", "b_task/1"]);
+        let (name, description) = ("x".to_owned(), "y".to_owned());
+        let wanted = Subset {
+            name,
+            description,
+            tasks,
+        };
+        assert_eq!(subset, wanted);
+    }
+
+    #[test]
+    fn twenty_wrong_keys_are_told_and_more_are_counted() {
+        let of = |count: usize| {
+            let keys = (0..count).map(|n| (format!("zzzzzzzzzzzzzzz{n:02}"), Value::Null));
+            Subset::wrong_keys(&Value::Object(keys.collect()))
+        };
+        assert_eq!(of(20).len(), 20);
+        assert!(of(20)[19].starts_with("unknown key `zzzzzzzzzzzzzzz19`: it is one of tasks,"));
+        let more = of(23);
+        assert_eq!(more.len(), 21);
+        assert_eq!(more[20], "and 3 more");
+    }
 }

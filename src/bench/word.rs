@@ -141,5 +141,7 @@ mod tests {
         assert_eq!((word.known(), word.as_str()), (None, "modal"));
         assert_eq!(json!(word), json!("modal"));
         assert!(from_value::<BackendKind>(json!("modal")).is_err());
+        assert_ne!(word, BackendKind::Docker);
+        assert_eq!(format!("{word:<6}|"), "modal |");
     }
 }

@@ -136,3 +136,170 @@ fn of_suite(seen: &FeatureSeen, output: Option<&str>) -> String {
         format!("no test is known to have run{code}: {}", last_line(output))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(json: &str, outputs: [Option<&str>; 2]) -> Option<String> {
+        let file: EvalFile = serde_json::from_str(json).unwrap();
+        of(&file, [3, 5], || outputs.map(|it| it.map(str::to_owned)))
+    }
+
+    #[test]
+    fn an_evaluation_that_gives_its_reason_is_not_asked_twice() {
+        let suite = r#"{"feature":3,"outcome":"failed","reason":"it failed","failed_tests":[],"named_tests":0}"#;
+        let own = format!(
+            r#"{{"both_passed":false,"feature1":{{"exit_code":-1}},
+                "regatta":{{"rules":"0.0.29","trial":"x","suites":[{suite}]}}}}"#
+        );
+        assert_eq!(
+            why(&own, [None, None]).as_deref(),
+            Some("feature 3: it failed")
+        );
+        let silent = own.replace(suite, "");
+        let told = why(&silent, [None, None]);
+        assert_eq!(
+            told.as_deref(),
+            Some("feature 3: the suite did not end in time")
+        );
+    }
+
+    #[test]
+    fn patches_and_their_merge_are_told_before_suites() {
+        for (json, wanted) in [
+            ("{}", None),
+            (
+                r#"{"apply_status":{"agent1":"skipped","agent2":"failed"}}"#,
+                Some("the patch of agent1 is empty; the patch of agent2 does not apply"),
+            ),
+            (
+                r#"{"apply_status":{"agent1":"applied","agent2":"applied"},
+                    "merge":{"status":"conflicts"}}"#,
+                Some("the patches conflict; no merged work was tested"),
+            ),
+            (
+                r#"{"merge":{"status":"clean"}}"#,
+                Some("no merged work was tested"),
+            ),
+            (
+                r#"{"merge":{"status":"clean"},"feature1":{"tests_passed":0,"tests_failed":0}}"#,
+                Some("no merged work was tested"),
+            ),
+        ] {
+            assert_eq!(why(json, [None, None]).as_deref(), wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn each_number_or_output_shows_that_a_suite_ran() {
+        for seen in [
+            r#"{"exit_code":0}"#,
+            r#"{"tests_passed":1}"#,
+            r#"{"tests_failed":1}"#,
+        ] {
+            let json = format!(r#"{{"merge":{{"status":"clean"}},"feature2":{seen}}}"#);
+            let told = why(&json, [None, None]).unwrap();
+            assert!(told.starts_with("feature 5: "), "{told}");
+        }
+        let json = r#"{"merge":{"status":"clean"},"feature1":{"passed":false}}"#;
+        let told = why(json, [Some("3 failed"), None]);
+        assert_eq!(told.as_deref(), Some("feature 3: 3 of 3 tests failed"));
+        let told = why(json, [Some(""), None]);
+        assert_eq!(told.as_deref(), Some("no merged work was tested"));
+    }
+
+    #[test]
+    fn suites_that_passed_are_left_out_and_one_reason_is_told_once() {
+        let of = |one: &str, other: &str| {
+            let json = format!(r#"{{"feature1":{one},"feature2":{other}}}"#);
+            why(&json, [None, None])
+        };
+        let passed = r#"{"passed":true,"exit_code":0}"#;
+        let late = r#"{"passed":false,"exit_code":-1}"#;
+        let failed = r#"{"passed":false,"exit_code":1,"tests_passed":1,"tests_failed":2}"#;
+        assert_eq!(
+            of(late, late).as_deref(),
+            Some("both features: the suite did not end in time")
+        );
+        assert_eq!(
+            of(late, failed).as_deref(),
+            Some("feature 3: the suite did not end in time; feature 5: 2 of 3 tests failed")
+        );
+        assert_eq!(
+            of(passed, failed).as_deref(),
+            Some("feature 5: 2 of 3 tests failed")
+        );
+        assert_eq!(of(passed, passed), None);
+    }
+
+    #[test]
+    fn a_suite_says_what_its_numbers_and_its_output_tell() {
+        let seen = |exit_code, tests_passed, tests_failed| FeatureSeen {
+            passed: Some(false),
+            exit_code,
+            tests_passed,
+            tests_failed,
+        };
+        let named = "a.py::one PASSED [ 50%]\na.py::two FAILED [100%]\n";
+        for (seen, output, wanted) in [
+            (
+                seen(Some(1), Some(0), Some(0)),
+                "2 passed, 1 failed",
+                "1 of 3 tests failed",
+            ),
+            (
+                seen(Some(1), Some(-4), Some(-4)),
+                "2 passed, 1 failed",
+                "1 of 3 tests failed",
+            ),
+            (
+                seen(Some(1), Some(4), Some(1)),
+                named,
+                "1 of 5 tests failed (a.py::two)",
+            ),
+            (seen(Some(1), None, None), named, "tests failed (a.py::two)"),
+            (
+                seen(Some(3), Some(2), None),
+                "",
+                "2 tests passed, and the suite did not (exit code 3)",
+            ),
+            (
+                seen(None, Some(1), None),
+                "",
+                "1 test passed, and the suite did not",
+            ),
+            (
+                seen(Some(2), None, None),
+                "cannot find it\n\n",
+                "no test is known to have run (exit code 2): cannot find it",
+            ),
+        ] {
+            assert_eq!(of_suite(&seen, Some(output)), wanted);
+        }
+    }
+
+    #[test]
+    fn time_is_up_by_upstreams_code_or_by_its_words_where_it_keeps_none() {
+        let seen = |exit_code| FeatureSeen {
+            exit_code,
+            ..FeatureSeen::default()
+        };
+        let words = "Command timed out after 60 seconds\n";
+        for (code, output, wanted) in [
+            (Some(-1), None, true),
+            (Some(-1), Some("3 passed"), true),
+            (None, Some(words), true),
+            (Some(1), Some(words), false),
+            (None, Some("3 passed"), false),
+            (None, None, false),
+            (Some(1), None, false),
+        ] {
+            assert_eq!(
+                is_time_up(&seen(code), output),
+                wanted,
+                "{code:?} {output:?}"
+            );
+        }
+    }
+}

@@ -48,4 +48,27 @@ mod tests {
             Verdict::Error("409 Client Error".to_owned())
         );
     }
+
+    #[test]
+    fn without_an_error_both_features_decide() {
+        for (both_passed, verdict) in [
+            (Some(true), Verdict::Pass),
+            (Some(false), Verdict::Fail),
+            (
+                None,
+                Verdict::Error("eval.json has no `both_passed`".to_owned()),
+            ),
+        ] {
+            let file = EvalFile {
+                both_passed,
+                ..EvalFile::default()
+            };
+            assert_eq!(Verdict::of(&Ok(file)), verdict);
+        }
+        let unread = Err("it is a list".to_owned());
+        assert_eq!(
+            Verdict::of(&unread),
+            Verdict::Error("it is a list".to_owned())
+        );
+    }
 }

@@ -256,4 +256,39 @@ mod tests {
             0
         );
     }
+
+    #[test]
+    fn a_difference_is_the_first_run_less_the_second() {
+        let fails = with_verdict(pair(1, 3), [true, false]);
+        let summaries = [
+            run(
+                "x-coop-comm",
+                Setting::CoopComm,
+                &[passed(2), passed(3)],
+                &[],
+            ),
+            run("x-solo", Setting::Solo, &[passed(2), fails], &[]),
+        ];
+        let found = contrasts(&summaries);
+        let [Contrast::Shown(comparison)] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        let difference = comparison.difference;
+        assert_eq!((difference.only_first, difference.only_second), (1, 0));
+    }
+
+    #[test]
+    fn a_run_that_was_judged_alone_is_told_of() {
+        let (judged, open) = ([passed(2)], [finished(pair(1, 2))]);
+        for (coop, solo, counts) in [(&judged, &open, (1, 0)), (&open, &judged, (0, 1))] {
+            let found = contrasts(&[
+                run("x-coop-comm", Setting::CoopComm, coop, &[]),
+                run("x-solo", Setting::Solo, solo, &[]),
+            ]);
+            let [Contrast::Unshared(it)] = found.as_slice() else {
+                panic!("{found:?}");
+            };
+            assert_eq!((it.judged_in_first, it.judged_in_second), counts);
+        }
+    }
 }

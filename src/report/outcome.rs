@@ -113,3 +113,52 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::made::{at, failed, finished, judged, pair};
+    use crate::triage::ToldError;
+
+    #[test]
+    fn a_finished_pair_is_what_its_evaluation_says() {
+        let of = |json| Outcome::of(&judged(finished(pair(1, 2)), json));
+        assert_eq!(of(r#"{"both_passed":true}"#), Outcome::Pass);
+        assert_eq!(of(r#"{"both_passed":false}"#), Outcome::Fail);
+        assert_eq!(of(r#"{"error":"it broke"}"#), Outcome::EvalError);
+        let mut without = finished(pair(1, 2));
+        assert_eq!(Outcome::of(&without), Outcome::Unjudged);
+        without.told = Some(ToldError {
+            rule: None,
+            source: "summary.json".to_owned(),
+            text: "it broke".to_owned(),
+        });
+        assert_eq!(Outcome::of(&without), Outcome::EvalError);
+    }
+
+    #[test]
+    fn an_error_is_its_causes_whatever_an_evaluation_says() {
+        for (cause, outcome) in [
+            (Cause::Infra, Outcome::InfraError),
+            (Cause::Limit, Outcome::LimitError),
+            (Cause::Config, Outcome::ConfigError),
+            (Cause::Agent, Outcome::AgentError),
+        ] {
+            let judged = judged(failed(pair(1, 2), cause), r#"{"both_passed":false}"#);
+            assert_eq!(Outcome::of(&judged), outcome);
+        }
+        let missing = at(pair(1, 2), Standing::Missing);
+        assert_eq!(Outcome::of(&missing), Outcome::Missing);
+        let unreadable = at(pair(1, 2), Standing::Unreadable("a list".to_owned()));
+        assert_eq!(Outcome::of(&unreadable), Outcome::Unreadable);
+    }
+
+    #[test]
+    fn only_a_verdict_is_judged_and_what_finished_may_have_none() {
+        let is = |of: fn(Outcome) -> bool| Outcome::ALL.into_iter().filter(|it| of(*it)).count();
+        assert_eq!((is(Outcome::is_judged), is(Outcome::is_finished)), (2, 4));
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::json!(outcome), outcome.name());
+        }
+    }
+}

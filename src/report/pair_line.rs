@@ -282,4 +282,19 @@ mod tests {
         judged.record.whole_cost = Some(0.0);
         assert!(line(&at(pair(1, 2), Standing::Result(judged))).names_cost);
     }
+
+    #[test]
+    fn only_a_failure_that_an_evaluation_tells_of_says_why_not() {
+        let of = |json: &str| {
+            let mut surveyed = judged(finished(pair(1, 2)), json);
+            surveyed.why_not = Some("a test failed".to_owned());
+            surveyed
+        };
+        let failed = of(r#"{"both_passed":false}"#);
+        assert_eq!(line(&failed).why.as_deref(), Some("a test failed"));
+        assert_eq!(line(&of(r#"{"both_passed":true}"#)).why, None);
+        let mut gone = failed;
+        gone.evaluation = None;
+        assert_eq!(line(&gone).why, None);
+    }
 }

@@ -124,6 +124,9 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Setting;
+    use crate::report::made::{failed, finished, pair, run, with_verdict};
+    use crate::triage::Cause;
 
     #[test]
     fn tokens_are_told_with_those_of_the_cache_and_of_reasoning() {
@@ -143,5 +146,60 @@ mod tests {
             "tokens of the results that stand: 4,503,120 in (4,000,000 from a cache, 12 written to one), 1,000 out (999 of reasoning); of 1 result unknown\n"
         );
         assert_eq!(Totals::default().tokens(), "");
+    }
+
+    #[test]
+    fn the_sums_are_over_all_runs() {
+        let runs = [2, 3].map(|n| {
+            let pairs = [
+                with_verdict(pair(1, 2), [true, true]),
+                failed(pair(1, n + 1), Cause::Infra),
+            ];
+            run("x-solo", Setting::Solo, &pairs, &[])
+        });
+        let totals = Totals::of(&runs);
+        assert_eq!((totals.runs, totals.pairs, totals.finished), (2, 4, 2));
+        assert_eq!(totals.count_of(Outcome::Pass), 2);
+        assert_eq!(totals.count_of(Outcome::InfraError), 2);
+        assert_eq!(totals.count_of(Outcome::Fail), 0);
+        assert_eq!(totals.name(), "total (2 runs)");
+        let sum = |of: fn(&Summary) -> f64| runs.iter().map(of).sum::<f64>();
+        let is = |one: f64, other: f64| (one - other).abs() < 1e-9;
+        assert!(is(totals.headline_cost.usd, sum(|it| it.headline_cost.usd)));
+        assert!(is(totals.total_spent.usd, sum(|it| it.total_spent.usd)));
+        assert!(is(totals.trial_seconds, sum(|it| it.trial_seconds)));
+        assert!(totals.trial_seconds > 0.0 && totals.total_spent.usd > 0.0);
+        let unknown: usize = runs.iter().map(|it| it.usage_unknown).sum();
+        assert_eq!(totals.usage_unknown, unknown);
+        assert_eq!(Totals::of(&[]).pairs, 0);
+    }
+
+    #[test]
+    fn what_only_some_runs_know_is_summed_and_counted() {
+        let mut runs = [2, 3].map(|n| run("x-solo", Setting::Solo, &[finished(pair(1, n))], &[]));
+        let usage = Usage {
+            input_tokens: 5,
+            ..Usage::default()
+        };
+        for (run, unknown) in runs.iter_mut().zip([3, 4]) {
+            run.usage = Some(usage);
+            run.usage_unknown = unknown;
+            run.trial_seconds_unknown = unknown + 1;
+        }
+        let totals = Totals::of(&runs);
+        assert_eq!(totals.usage.map(|it| it.input_tokens), Some(10));
+        assert_eq!((totals.usage_unknown, totals.trial_seconds_unknown), (7, 9));
+    }
+
+    #[test]
+    fn thousands_are_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
     }
 }

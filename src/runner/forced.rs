@@ -94,3 +94,90 @@ pub fn held(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<String>
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::Verdict;
+    use crate::runner::made::{at, pair, pass, with};
+    use crate::triage::Finding;
+
+    /// Two pairs with their old results, one of them judged; one with a new one; one with none.
+    fn surveyed() -> Vec<Surveyed> {
+        let mut judged = with(pair(2), "old", Finding::Finished);
+        judged.verdict = Some(Verdict::Pass);
+        vec![
+            judged,
+            with(pair(3), "old", Finding::Finished),
+            with(pair(4), "new", Finding::Finished),
+            at(pair(5), Standing::Missing),
+        ]
+    }
+
+    fn begun() -> Pass {
+        pass(&[2, 3, 4, 5].map(|n| (pair(n), Some("old"))))
+    }
+
+    fn run() -> RunName {
+        "a-solo".parse().unwrap()
+    }
+
+    #[test]
+    fn the_worth_of_results_is_their_verdicts_and_their_cost() {
+        let worth = ForcedWorth::of(surveyed().iter());
+        assert_eq!((worth.pairs, worth.judged), (3, 1));
+        assert_eq!(worth.to_string(), "3 results (1 judged, cost $1.50)");
+    }
+
+    #[test]
+    fn a_pass_replaces_only_what_stood_when_it_was_begun() {
+        let is = surveyed()
+            .into_iter()
+            .map(|one| is_replaced(&begun(), &one));
+        assert_eq!(is.collect::<Vec<_>>(), [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_pass_that_goes_on_says_how_far_it_is() {
+        let pass = begun();
+        let plan = Plan::of(&surveyed(), false, &pass);
+        let told = progress(&run(), &pass, &surveyed(), &plan);
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "a-solo: the forced pass begun at 1970-01-01T00:00:00Z goes on: 1 of its 4 pairs finished, and stand"
+            )
+        );
+        let fresh = &surveyed()[..2];
+        let plan = Plan::of(fresh, false, &pass);
+        assert_eq!(progress(&run(), &pass, fresh, &plan), None);
+        // Pairs that it does not cover are not its own.
+        let none = Pass::default();
+        let plan = Plan::of(&surveyed(), false, &none);
+        assert_eq!(progress(&run(), &none, &surveyed(), &plan), None);
+    }
+
+    #[test]
+    fn what_is_set_aside_is_told_with_the_way_back() {
+        let told = set_aside(&run(), &begun(), &surveyed());
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "a-solo: --force sets aside 2 results (1 judged, cost $1.00); `regatta restore a-solo` brings them back"
+            )
+        );
+        assert_eq!(set_aside(&run(), &begun(), &surveyed()[2..]), None);
+    }
+
+    #[test]
+    fn an_open_pass_is_told_while_old_results_stand() {
+        let told = held(&run(), &begun(), &surveyed());
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "a-solo: a forced pass begun at 1970-01-01T00:00:00Z is open: 2 of its 4 pairs left, whose results stand; --force goes on with it"
+            )
+        );
+        assert_eq!(held(&run(), &begun(), &surveyed()[2..]), None);
+    }
+}

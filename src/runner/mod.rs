@@ -7,6 +7,8 @@ pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod limit;
+#[cfg(test)]
+mod made;
 mod one_run;
 pub mod plan;
 pub mod policy;

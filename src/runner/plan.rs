@@ -55,3 +55,51 @@ impl Plan {
         self.finished.len() + self.settled.len() + self.to_run.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::made::{at, diagnosis, pair, pass, with};
+
+    /// One pair of each kind: missing, unreadable, finished, and failed by each cause.
+    fn surveyed() -> Vec<Surveyed> {
+        let failed = |n, cause| with(pair(n), "old", Finding::Failed(diagnosis(cause)));
+        vec![
+            at(pair(2), Standing::Missing),
+            at(pair(3), Standing::Unreadable("it is a list".to_owned())),
+            with(pair(4), "old", Finding::Finished),
+            with(pair(5), "old", Finding::Unmatched),
+            failed(6, Cause::Infra),
+            failed(7, Cause::Agent),
+            failed(8, Cause::Config),
+        ]
+    }
+
+    fn features(pairs: &[Pair]) -> Vec<u64> {
+        pairs.iter().map(|pair| pair.features[1]).collect()
+    }
+
+    #[test]
+    fn a_set_up_that_failed_runs_again_by_a_new_command_only() {
+        for (first, settled, to_run) in [
+            (true, &[7][..], &[2, 3, 5, 6, 8][..]),
+            (false, &[7, 8], &[2, 3, 5, 6]),
+        ] {
+            let plan = Plan::of(&surveyed(), first, &Pass::default());
+            assert_eq!(features(&plan.finished), [4]);
+            assert_eq!(features(&plan.settled), settled);
+            assert_eq!(features(&plan.to_run), to_run);
+            assert_eq!(plan.total(), 7);
+        }
+    }
+
+    #[test]
+    fn what_a_pass_has_still_to_replace_runs_however_it_ended() {
+        let pairs = [4, 7].map(|n| (pair(n), Some("old")));
+        let plan = Plan::of(&surveyed(), false, &pass(&pairs));
+        assert_eq!(features(&plan.to_run), [2, 3, 4, 5, 6, 7]);
+        let pairs = [4, 7].map(|n| (pair(n), Some("older")));
+        let plan = Plan::of(&surveyed(), false, &pass(&pairs));
+        assert_eq!(features(&plan.finished), [4]);
+    }
+}

@@ -44,3 +44,42 @@ impl Underway {
         costs.fold(0.0, |sum, cost| sum + cost)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::made::{entry, ledger, pair};
+
+    fn spent(trial: &str, agent: &str, cost: Option<f64>) -> Event {
+        Event::Spent {
+            pair: pair(2),
+            trial: trial.to_owned(),
+            agent: agent.to_owned(),
+            spending: Spending {
+                cost,
+                ..Spending::default()
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn each_agent_counts_with_its_latest_sum_until_the_ledger_has_the_trial() {
+        let (_dir, mut ledger) = ledger(&[]);
+        let underway = Underway::default();
+        let is = |ledger: &Ledger| format!("{:.2}", underway.known_cost(ledger));
+        assert_eq!(is(&ledger), "0.00");
+        for event in [
+            spent("a", "agent1", Some(0.25)),
+            spent("a", "agent1", Some(0.5)),
+            spent("a", "agent2", Some(1.0)),
+            spent("b", "agent1", Some(2.0)),
+            spent("b", "agent2", None),
+        ] {
+            underway.note(&event);
+        }
+        underway.changed.notified().await;
+        assert_eq!(is(&ledger), "3.50");
+        ledger.record(entry(&pair(2), "b")).unwrap();
+        assert_eq!(is(&ledger), "1.50");
+    }
+}

@@ -386,4 +386,14 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_rule_is_found_by_the_class_beside_the_text() {
+        let user = "[[rule]]\nid='mine'\ncause='agent'\nexception=['FluxError']";
+        let rules = Rules::with_user(user, "my.toml").unwrap();
+        let found = |class| rules.find("it broke", class).map(|rule| &*rule.id);
+        assert_eq!(found(Some("FluxError")), Some("mine"));
+        assert_eq!(found(Some("OtherError")), None);
+        assert_eq!(found(None), None);
+    }
 }
