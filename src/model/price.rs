@@ -246,20 +246,6 @@ mod tests {
     }
 
     #[test]
-    fn totals_show_what_they_do_not_know() {
-        let mut total = Total::default();
-        total.add(Cost::whole(1.25));
-        assert_eq!(total.to_string(), "$1.25");
-        total.add(Cost::UNKNOWN);
-        assert_eq!(total.to_string(), "$1.25 + 1 unknown");
-        total.add(Cost {
-            usd: Some(0.5),
-            is_partial: true,
-        });
-        assert_eq!(total.to_string(), "$1.75 + 2 unknown");
-    }
-
-    #[test]
     fn a_file_of_the_users_adds_what_is_new_and_replaces_what_is_there() {
         let mut table = table();
         let json = r#"{"command-a-03-2025": {"input_cost_per_token": 1, "output_cost_per_token": 1},

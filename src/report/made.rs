@@ -3,32 +3,18 @@
 use super::trials::Trials;
 use super::{Outcome, PairLine, Summary};
 use crate::bench::RuleId;
-use crate::bench::setting::{RunSetting, Tree};
+use crate::bench::setting::RunSetting;
 use crate::bench::{Cost, Pair, Setting, TaskKey};
 use crate::evaluation::Verdict;
 use crate::store::eval::EvalFile;
 use crate::store::{LedgerEntry, TrialRecord};
+pub use crate::survey::at;
 use crate::survey::{Judged, Standing, Surveyed};
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// Pair `f1_f<n>` of a task.
 pub fn pair(task: u64, n: u64) -> Pair {
     Pair::new(TaskKey::new("ferry_task", task), 1, n)
-}
-
-/// A pair at which this stands, without a verdict.
-pub fn at(pair: Pair, standing: Standing) -> Surveyed {
-    Surveyed {
-        pair,
-        tree: Tree::Solo,
-        standing,
-        verdict: None,
-        evaluation: None,
-        is_time_unclear: false,
-        why_not: None,
-        damage: Vec::new(),
-        told: None,
-    }
 }
 
 /// A result of this trial with this status and cost, of 10 seconds.

@@ -1,8 +1,8 @@
 //! Pairs, trials and passes that the tests of pure rules make up.
 
+pub use crate::survey::at;
 use jiff::Timestamp;
 
-use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, RuleId, TaskKey};
 use crate::files;
 use crate::store::aside::KeptTrial;
@@ -14,20 +14,6 @@ use crate::triage::{Cause, Diagnosis, Finding};
 /// Pair `f1_f<n>` of a task.
 pub fn pair(n: u64) -> Pair {
     Pair::new(TaskKey::new("ferry_task", 1), 1, n)
-}
-
-pub fn at(pair: Pair, standing: Standing) -> Surveyed {
-    Surveyed {
-        pair,
-        tree: Tree::Solo,
-        standing,
-        verdict: None,
-        evaluation: None,
-        is_time_unclear: false,
-        why_not: None,
-        damage: Vec::new(),
-        told: None,
-    }
 }
 
 /// A trial of one agent with this status, as its `result.json` says it.

@@ -14,4 +14,6 @@ pub use books::Books;
 pub use damage::{Damage, Harm};
 pub use of_run::Survey;
 pub use stand::Stand;
+#[cfg(test)]
+pub use surveyed::at;
 pub use surveyed::{Judged, Standing, Surveyed};

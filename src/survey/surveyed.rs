@@ -5,10 +5,9 @@ use super::damage::Harm;
 use crate::bench::setting::Tree;
 use crate::bench::{Cost, Pair, Usage};
 use crate::evaluation::Verdict;
-use crate::store::LedgerEntry;
-use crate::store::TrialRecord;
 use crate::store::eval::{self, EvalFile};
 use crate::store::stream;
+use crate::store::{LedgerEntry, TrialRecord};
 use crate::triage::{Finding, ToldError};
 
 /// A pair with all that the disk says of it.
@@ -120,5 +119,22 @@ impl Judged {
         let both = spent.usd.zip(booked.cost);
         let more = both.map_or(0.0, |(spent, booked)| spent - booked);
         Cost::whole(more.clamp(0.0, self.beyond_usd()))
+    }
+}
+
+/// A pair at which this stands, without a verdict, for tests of what is made of it.
+#[cfg(test)]
+#[must_use]
+pub fn at(pair: Pair, standing: Standing) -> Surveyed {
+    Surveyed {
+        pair,
+        tree: Tree::Solo,
+        standing,
+        verdict: None,
+        evaluation: None,
+        is_time_unclear: false,
+        why_not: None,
+        damage: Vec::new(),
+        told: None,
     }
 }

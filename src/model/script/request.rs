@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::model::wire::text;
+
 /// The system prompt and the task.
 pub fn prompt_of(call: &Value) -> String {
     let messages = call["messages"].as_array();
@@ -10,7 +12,7 @@ pub fn prompt_of(call: &Value) -> String {
         .iter()
         .filter(|message| message["role"] != "assistant")
         .take(2)
-        .map(|message| text_of(&message["content"]))
+        .map(|message| text(&message["content"]))
         .collect()
 }
 
@@ -25,16 +27,4 @@ pub fn tokens_of(call: &Value) -> usize {
     let said: usize = said.map(|it| it.to_string().len() + FOLLOWS).sum();
     let tools = call["tools"].to_string().len();
     (prompt_of(call).len() + tools + said) / 4
-}
-
-/// A message's text, in either format's form.
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect(),
-        _ => String::new(),
-    }
 }

@@ -210,7 +210,7 @@ fn answered(reply: &Message, usage: Option<Usage>) -> Option<Usage> {
 }
 
 /// The text of a content: none, a string, or parts of which some have text.
-fn text(content: &Value) -> String {
+pub fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts
