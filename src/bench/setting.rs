@@ -88,19 +88,16 @@ impl FromStr for Setting {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let names = Self::ALL.map(Self::name);
-        Self::ALL
-            .into_iter()
-            .find(|setting| setting.name() == text)
-            .ok_or_else(|| {
-                let error = Error::usage(format!(
-                    "unknown setting `{text}`: it is one of {}, or all",
-                    names.join(", ")
-                ));
-                match nearest(text, names) {
-                    Some(name) => error.hint(format!("did you mean `{name}`?")),
-                    None => error,
-                }
-            })
+        Self::of_word(text).ok_or_else(|| {
+            let error = Error::usage(format!(
+                "unknown setting `{text}`: it is one of {}, or all",
+                names.join(", ")
+            ));
+            match nearest(text, names) {
+                Some(name) => error.hint(format!("did you mean `{name}`?")),
+                None => error,
+            }
+        })
     }
 }
 

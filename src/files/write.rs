@@ -1,8 +1,8 @@
 //! The one way we write a file, and the few others.
 
 use std::fs;
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{create_dir, dir_of, failed, open, open_to_write, temporary};
@@ -82,38 +82,37 @@ pub fn write_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Appends one line and syncs it; a torn last line is the most that a crash can leave. Its directory
 /// must be there: a file that is gone with it has lost what it had, and is not begun anew.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    // A line that a crash has torn must not swallow this one.
-    let end_of_last = |is_torn| if is_torn { "\n" } else { "" };
-    is_torn(path)
-        .and_then(|is_torn| append(path, &format!("{}{line}\n", end_of_last(is_torn))))
-        .and_then(|file| file.sync_data())
-        .map_err(|error| failed("write", path, &error))
+    let write = || {
+        let mut file = open_to_write(path, fs::OpenOptions::new().read(true).append(true))?;
+        // A line that a crash has torn must not swallow this one.
+        let end_of_last = if is_torn(&file)? { "\n" } else { "" };
+        file.write_all(format!("{end_of_last}{line}\n").as_bytes())?;
+        file.sync_data()
+    };
+    write().map_err(|error| failed("write", path, &error))
 }
 
 /// Ends a last line that a crash has torn, so that it does not swallow the next one.
 pub fn end_torn_line(path: &Path) -> Result<()> {
-    is_torn(path)
-        .and_then(|is_torn| {
-            if is_torn {
+    let end = || match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        opened => {
+            if is_torn(&opened?)? {
                 append(path, "\n")?;
             }
             Ok(())
-        })
-        .map_err(|error| failed("write", path, &error))
+        }
+    };
+    end().map_err(|error| failed("write", path, &error))
 }
 
-/// Whether a file is there whose last line has no end.
-fn is_torn(path: &Path) -> io::Result<bool> {
-    let mut file = match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        opened => opened?,
-    };
-    if file.seek(io::SeekFrom::End(0))? == 0 {
+/// Whether the last line of a file has no end.
+fn is_torn(file: &fs::File) -> io::Result<bool> {
+    let Some(at) = file.metadata()?.len().checked_sub(1) else {
         return Ok(false);
-    }
-    file.seek(io::SeekFrom::End(-1))?;
+    };
     let mut last = [0];
-    file.read_exact(&mut last)?;
+    file.read_exact_at(&mut last, at)?;
     Ok(last != *b"\n")
 }
 

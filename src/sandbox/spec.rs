@@ -106,6 +106,21 @@ impl SandboxLimits {
     }
 }
 
+#[cfg(test)]
+impl SandboxLimits {
+    /// Those of a scripted sandbox, which uses nothing.
+    #[must_use]
+    pub fn of_a_script() -> Self {
+        Self {
+            memory_bytes: None,
+            cpus: None,
+            pids: 1,
+            network: false,
+            setup_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
 /// What a namespace's processes may hold, and what may be written there (memory as well, taken as
 /// it is written), when no limit is given.
 const NAMESPACE_BYTES: u64 = 4_000_000_000;

@@ -82,13 +82,7 @@ impl Court {
         };
         let venue = Venue {
             backend: Backend::Fake(Arc::new(script)),
-            limits: Arc::new(SandboxLimits {
-                memory_bytes: None,
-                cpus: None,
-                pids: 1,
-                network: false,
-                setup_timeout: Duration::from_mins(1),
-            }),
+            limits: Arc::new(SandboxLimits::of_a_script()),
             dataset: self.dataset(),
             workspaces: None,
         };
