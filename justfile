@@ -27,10 +27,10 @@ book:
 
 # All three settings over the embedded demo dataset: no Docker, no key, no network.
 demo:
-    cargo run --release -- run --profile demo
+    cargo run -- run --profile demo
 
 # The benchmarks of docs/benchmarks.md.
 bench:
-    cargo build --release
+    cargo build --profile dist
     scripts/bench
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'

@@ -94,7 +94,7 @@ impl Canned {
 
     /// An HTTP client that no proxy of the machine gets between.
     pub fn http() -> reqwest::Client {
-        reqwest::Client::builder().no_proxy().build().unwrap()
+        crate::model::client::http("http://127.0.0.1").unwrap()
     }
 
     /// A client that tries four times and hardly waits.

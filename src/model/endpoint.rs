@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn an_excerpt_has_no_part_of_the_key_even_where_it_is_cut() {
         let endpoint = ModelEndpoint {
-            http: reqwest::Client::new(),
+            http: crate::model::client::http("http://127.0.0.1").unwrap(),
             url: String::new(),
             key: Some(Secret::new("sk-secret-123")),
             mask: Mask::of(Some(&Secret::new("sk-secret-123"))),
