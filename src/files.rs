@@ -1,5 +1,6 @@
 //! File calls whose errors name the path.
 
+mod here;
 mod read;
 mod temporary;
 mod tree;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
+pub use here::from_here;
 pub use read::{
     MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_text, read_up_to,
 };

@@ -7,10 +7,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::{RunSelection, set};
 use super::ui::Ui;
-use super::{gold, news};
+use super::{gold, news, tree};
 use crate::bench::setting::RunSetting;
 use crate::bench::{BackendKind, RuleSet, Setting, Word};
-use crate::config::Config;
+use crate::config::{Config, Layers};
 use crate::error::{Result, exit};
 use crate::experiment::gold::{Grading, features};
 use crate::experiment::judge::{cache, judge};
@@ -88,7 +88,7 @@ impl EvalArgs {
         Ok(chosen)
     }
 
-    fn config(&self) -> Result<Config> {
+    fn layers(&self) -> Result<Layers> {
         let mut layers = self.selection.layers()?;
         let flags = [
             ("experiment.concurrency", "--concurrency", &self.concurrency),
@@ -108,18 +108,18 @@ impl EvalArgs {
         if let Some(rules) = self.rules {
             layers.set("evaluation.rules", rules.name(), "--rules")?;
         }
-        layers.config()
+        Ok(layers)
     }
 }
 
 pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
-    let config = args.config()?;
+    let layers = args.layers()?;
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
     if args.gold {
-        return grade(args, &config, &mut interrupt, ui).await;
+        return grade(args, &layers.config()?, &mut interrupt, ui).await;
     }
-    let found = args.selection.read(config)?;
+    let found = args.selection.read(tree::config(&layers, ui)?)?;
     found.say_misnamed(ui);
     let runs = args.chosen(found.runs)?;
     let only = match &args.subset {

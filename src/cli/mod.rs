@@ -18,6 +18,7 @@ mod restore;
 mod run;
 mod status;
 mod tally;
+mod tree;
 mod triage;
 pub mod ui;
 

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::tree;
 use super::ui::Ui;
 use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::error::Result;
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::model::price::PriceTable;
-use crate::store::RunDir;
+use crate::report::setting::setting_of_run;
+use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
 
 /// Where the configuration comes from.
@@ -73,10 +75,20 @@ impl SelectedRuns {
     }
 }
 
+/// Runs as every command lists them: by setting, then by name.
+fn in_order(mut runs: Vec<RunDir>) -> Vec<RunDir> {
+    runs.sort_by_cached_key(|run| {
+        // A manifest that cannot be read is told of where the run is.
+        let manifest = Manifest::read(run).ok().flatten();
+        (setting_of_run(run, manifest.as_ref()), run.name().clone())
+    });
+    runs
+}
+
 impl RunSelection {
-    /// Finds the runs and reads rules and prices.
-    pub fn open(&self) -> Result<SelectedRuns> {
-        self.read(self.layers()?.config()?)
+    /// Finds the runs, in the tree that has some, and reads rules and prices.
+    pub fn open(&self, ui: &Ui) -> Result<SelectedRuns> {
+        self.read(tree::config(&self.layers()?, ui)?)
     }
 
     /// The layers below a command's own flags.
@@ -91,7 +103,7 @@ impl RunSelection {
         Ok(SelectedRuns {
             rules: rules(&config)?,
             prices: prices(&config)?.0,
-            runs: log_tree(&config).select(&self.runs)?,
+            runs: in_order(log_tree(&config).select(&self.runs)?),
             misnamed: if self.runs.is_empty() {
                 log_tree(&config).misnamed()?
             } else {

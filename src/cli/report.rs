@@ -38,14 +38,13 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+    let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
         summaries.push(Summary::of_stand(run, stand, args.strict_verdicts)?);
     }
-    summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
     let text = args.format.render(&summaries);
     match &args.output {
         None => ui.data(&text)?,

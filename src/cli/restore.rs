@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::options::{ConfigSource, Places, SelectedRuns};
+use super::tree;
 use super::ui::Ui;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
@@ -73,7 +74,7 @@ struct Choices {
 }
 
 pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
-    let reading = reading(args)?;
+    let reading = reading(args, ui)?;
     let run = &reading.runs[0];
     // First without the lock, which would write: where there is nothing to do, nothing is written.
     let found = find(run, args)?;
@@ -130,10 +131,10 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
 }
 
 /// The run, with what it takes to judge it.
-fn reading(args: &RestoreArgs) -> Result<SelectedRuns> {
+fn reading(args: &RestoreArgs, ui: &Ui) -> Result<SelectedRuns> {
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
-    let config = layers.config()?;
+    let config = tree::config(&layers, ui)?;
     Ok(SelectedRuns {
         rules: setup::rules(&config)?,
         prices: setup::prices(&config)?.0,

@@ -31,7 +31,7 @@ pub struct StatusArgs {
 }
 
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+    let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {

@@ -34,7 +34,7 @@ pub struct TriageArgs {
 }
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+    let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     let mut causes = Causes::default();
     for run in &found.runs {

@@ -157,8 +157,8 @@ impl Summary {
             summary.trials += spent.unlisted;
         }
         for pair in surveyed {
-            let tried = tried.get(&pair.pair).copied().unwrap_or_default();
-            let line = PairLine::of(pair, tried);
+            let tried = tried.get(&pair.pair).cloned().unwrap_or_default();
+            let line = PairLine::of(pair, &tried);
             summary.count(&line, pair);
             summary.lines.push(line);
         }
@@ -395,6 +395,7 @@ mod tests {
         let trials = Trials {
             booked: &[],
             unbooked: &[],
+            pass: None,
         };
         let name: RunName = "x-solo".parse().unwrap();
         let planned = |planned, unread: &[Unread]| {

@@ -56,7 +56,8 @@ impl LogTree {
     pub fn select(&self, names: &[RunName]) -> Result<Vec<RunDir>> {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
-            let error = Error::usage(format!("no runs under {}", self.root.display()));
+            let root = files::from_here(&self.root);
+            let error = Error::usage(format!("no runs under {}", root.display()));
             return Err(match self.misnamed()?.first() {
                 Some(name) => error.hint(format!(
                     "`{}` has results, but no name that a run can have: letters, digits, `.`, `_` and `-`; rename it",

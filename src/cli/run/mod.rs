@@ -1,6 +1,7 @@
 //! `regatta run`.
 
 mod end;
+mod next;
 mod plan;
 mod smoke;
 
@@ -180,6 +181,9 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         exit::OK => code,
         other => other,
     };
+    if args.smoke.is_none() {
+        next::say(&experiment, &end, ui)?;
+    }
     match args.smoke {
         Some(n) if code != exit::INTERRUPTED => smoke::check(&experiment, n, code, ui).await,
         _ => Ok(code),
