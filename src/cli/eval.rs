@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::{RunSelection, set};
 use super::ui::Ui;
-use super::{gold, news, tree};
+use super::{gold, news, tree, width};
 use crate::bench::setting::RunSetting;
 use crate::bench::{BackendKind, RuleSet, Setting, Word};
 use crate::config::{Config, Layers};
@@ -16,8 +16,8 @@ use crate::experiment::gold::{Grading, features};
 use crate::experiment::judge::{cache, judge};
 use crate::experiment::leftovers::reap;
 use crate::experiment::{JudgingEnd, NewsSender, Present, ToJudge, Verdicts, setup};
+use crate::report::Summary;
 use crate::report::setting::setting_of_run;
-use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::{Manifest, RunDir};
@@ -140,7 +140,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     if args.dry_run {
         for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
             let plan = verdicts.plan(run, &pass)?;
-            ui.data(&describe(&plan, run))?;
+            width::page(&describe(&plan, run), ui)?;
         }
         return Ok(exit::OK);
     }
@@ -151,7 +151,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         .iter()
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
         .collect::<Result<_>>()?;
-    ui.data(&Format::Text.render(&summaries))?;
+    width::report(&summaries, ui)?;
     Ok(code)
 }
 

@@ -21,6 +21,7 @@ mod tally;
 mod tree;
 mod triage;
 pub mod ui;
+mod width;
 
 use std::process::ExitCode;
 
@@ -111,7 +112,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Report(args) => report::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
-        Command::Status(args) => status::run(&args, ui),
+        Command::Status(args) => block_on(status::run(&args, ui)),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),
         Command::Config(args) => config::run(&args, ui),

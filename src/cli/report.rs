@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::RunSelection;
 use super::ui::Ui;
+use super::width;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::report::{Format, Summary};
@@ -45,10 +46,11 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
         summaries.push(Summary::of_stand(run, stand, args.strict_verdicts)?);
     }
-    let text = args.format.render(&summaries);
     match &args.output {
-        None => ui.data(&text)?,
+        None if args.format == Format::Text => width::report(&summaries, ui)?,
+        None => ui.data(&args.format.render(&summaries))?,
         Some(path) => {
+            let text = args.format.render(&summaries);
             files::write_output(path, text.as_bytes()).map_err(Error::into_usage)?;
             ui.say(format!("wrote {}", path.display()));
         }

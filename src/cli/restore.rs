@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::options::{ConfigSource, Places, SelectedRuns};
 use super::tree;
 use super::ui::Ui;
+use super::width;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
@@ -79,7 +80,7 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
     // First without the lock, which would write: where there is nothing to do, nothing is written.
     let found = find(run, args)?;
     if args.list {
-        ui.data(&list(run, &found, &reading.prices)?)?;
+        width::page(&list(run, &found, &reading.prices)?, ui)?;
         return Ok(exit::OK);
     }
     let mut chosen = choose(run, args, &found);
@@ -125,7 +126,7 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
         ))?;
     }
     if !chosen.back.is_empty() {
-        ui.data(&told(run, &chosen.back, &displaced, args.dry_run))?;
+        width::page(&told(run, &chosen.back, &displaced, args.dry_run), ui)?;
     }
     Ok(exit::OK)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::options::RunSelection;
 use super::ui::Ui;
+use super::width;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::hint;
@@ -52,15 +53,16 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         };
         let summary = Summary::of_run(run, &stand);
         causes.add(&summary);
-        ui.data(&format!(
+        let text = format!(
             "{}: {} ({} {verb})\n",
             run.name(),
             summary.counts(),
             plural(changed, "tag")
-        ))?;
+        );
+        width::page(&text, ui)?;
     }
     if args.explain && found.runs.len() > 1 {
-        ui.data(&causes.table(found.runs.len()))?;
+        width::page(&causes.table(found.runs.len()), ui)?;
     }
     Ok(exit::OK)
 }
@@ -120,21 +122,22 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
                         None => explain_none(&surveyed.pair, other, ledger),
                     };
                     text.push_str(&say(surveyed.told.as_ref()));
-                    ui.data(&text)?;
+                    width::page(&text, ui)?;
                 }
                 continue;
             }
         };
         if args.explain {
             let name = surveyed.pair.to_string();
-            ui.data(&match (&judged.finding, &surveyed.told) {
+            let text = match (&judged.finding, &surveyed.told) {
                 (Finding::Finished, None) => String::new(),
                 (Finding::Finished, told) => format!(
                     "{name}: finished, and its evaluation broke\n{}",
                     say(told.as_ref())
                 ),
                 _ => explain(&name, judged, rules),
-            })?;
+            };
+            width::page(&text, ui)?;
         }
         changed += usize::from(if args.dry_run {
             survey.would_tag(judged)

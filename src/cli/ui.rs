@@ -1,5 +1,7 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
+pub mod screen;
+
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::time::Duration;

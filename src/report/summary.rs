@@ -248,16 +248,19 @@ impl Summary {
     /// The experiment's one-line summary: the four counts it asks for, then what else there is.
     #[must_use]
     pub fn counts(&self) -> String {
+        let counted = self.counted();
+        let words = counted.map(|(outcome, n)| format!("{n} {}", outcome.name()));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The counts that a summary tells, in its order.
+    pub fn counted(&self) -> impl Iterator<Item = (Outcome, usize)> {
         let rest = Outcome::ALL
             .into_iter()
             .filter(|outcome| !LOOKED_FOR.contains(outcome));
-        let first = LOOKED_FOR
-            .iter()
-            .map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
-        let rest = rest
-            .filter(|outcome| self.count_of(*outcome) > 0)
-            .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
-        first.chain(rest).collect::<Vec<_>>().join(", ")
+        let rest = rest.filter(|outcome| self.count_of(*outcome) > 0);
+        let told = LOOKED_FOR.into_iter().chain(rest);
+        told.map(|outcome| (outcome, self.count_of(outcome)))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::json;
 
 /// A line has about 300 bytes. A trial has some, and of the native engine one for each answer: a pass
 /// over all 652 pairs with two agents and a hundred answers each has 40 MB. It is read line by line.
-const MAX_BYTES: u64 = 1_000_000_000;
+pub(super) const MAX_BYTES: u64 = 1_000_000_000;
 
 /// Appends one event, with the time, to a run's events.
 pub fn append(events: &files::Appender, event: &Event) -> Result<()> {

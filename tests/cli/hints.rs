@@ -159,8 +159,8 @@ fn the_next_command_of_a_run_comes_to_its_results() {
     let (place, listener) = (Place::new(), Listener::new());
     let ran = begin(&place, &listener, &["run", "--setting", "solo"], &[]).code(0);
     let said = ran.says("results: it's/logs here/weir-solo\n").stderr;
-    let last = said.lines().last().unwrap();
-    let words = shlex::split(last.strip_prefix("next: ").unwrap()).unwrap();
+    let last = said.lines().last().unwrap().strip_prefix("next: `");
+    let words = shlex::split(last.unwrap().trim_end_matches('`')).unwrap();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     assert_eq!(words[..2], ["regatta", "eval"]);
     let words = [&words[1..], &["--dry-run"]].concat();
@@ -169,5 +169,5 @@ fn the_next_command_of_a_run_comes_to_its_results() {
     place.write("it's/logs here/other/solo/a_task/1/f1_f2/result.json", "{}");
     begin(&place, &listener, &["run", "--setting", "solo"], &[])
         .code(0)
-        .says("next: regatta eval weir-solo ");
+        .says("next: `regatta eval weir-solo ");
 }

@@ -46,5 +46,6 @@ mod stdout;
 mod tree;
 mod triage;
 mod verdicts;
+mod widths;
 mod worth;
 mod zeros;

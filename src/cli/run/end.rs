@@ -1,18 +1,19 @@
 //! How a run ends: its report, what that means, and the exit code.
 
 use crate::cli::ui::Ui;
+use crate::cli::width;
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
 use crate::report::Outcome;
-use crate::report::{Format, Summary};
+use crate::report::Summary;
 use crate::runner::RunEnd;
 use crate::text::plural;
 
 /// Prints the report and what the end means; gives the exit code.
 pub fn conclude(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<u8> {
     let summaries = experiment.summaries()?;
-    ui.data(&Format::Text.render(&summaries))?;
+    width::report(&summaries, ui)?;
     Ok(match end {
         RunEnd::Complete => exit::OK,
         RunEnd::Errors => {

@@ -30,7 +30,7 @@ pub fn say(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<()> {
     });
     if matches!(end, RunEnd::Complete | RunEnd::Errors) {
         let is_alone = tree.runs()?.len() == experiment.runs.len();
-        ui.say(format!("next: {}", next(&summaries, is_alone)));
+        ui.say(format!("next: `{}`", next(&summaries, is_alone)));
     }
     Ok(())
 }
