@@ -9,6 +9,7 @@ use super::options::RunSelection;
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
 use crate::files;
+use crate::hint;
 use crate::report::{Format, Summary};
 use crate::survey::Stand;
 
@@ -55,4 +56,10 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
         }
     }
     Ok(exit::OK)
+}
+
+/// The command that shows the report on these runs, for a hint.
+pub fn command(summaries: &[Summary]) -> String {
+    let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
+    hint::command(&format!("report {}", names.join(" ")))
 }

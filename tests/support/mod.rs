@@ -8,6 +8,7 @@
 pub mod http;
 pub mod quay;
 pub mod strict;
+pub mod terminal;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
