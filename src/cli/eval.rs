@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::{RunSelection, set};
 use super::ui::Ui;
-use super::{gold, news, tree, width};
+use super::{gold, news, report, tree, width};
 use crate::bench::setting::RunSetting;
 use crate::bench::{BackendKind, RuleSet, Setting, Word};
 use crate::config::{Config, Layers};
@@ -145,20 +145,27 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         return Ok(exit::OK);
     }
     let judge = async |news: &NewsSender| verdicts.judge(&runs, &mut interrupt, news).await;
-    let end = news::shown(ui, judge).await?;
-    let code = code(end, ui);
+    let (end, has_worked) = news::shown(ui, judge).await;
+    let code = code(end?, ui);
     let summaries: Vec<_> = runs
         .iter()
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
         .collect::<Result<_>>()?;
-    width::report(&summaries, ui)?;
+    if has_worked {
+        width::report(&summaries, ui)?;
+    } else {
+        ui.say(format!(
+            "nothing to judge: every finished pair has its verdict; `{}` shows the report",
+            report::command(&summaries)
+        ));
+    }
     Ok(code)
 }
 
 /// Grades the dataset's features (`--gold`); gives the exit code.
 async fn grade(args: &EvalArgs, config: &Config, interrupt: &mut Interrupt, ui: &Ui) -> Result<u8> {
     let subset = args.subset.as_ref().unwrap_or(&config.experiment.subset);
-    let graded = news::shown(ui, async |news| {
+    let (graded, _) = news::shown(ui, async |news| {
         reap(config, std::iter::empty(), news).await?;
         let rules = setup::rules(config)?;
         let grading = Grading {
@@ -168,8 +175,9 @@ async fn grade(args: &EvalArgs, config: &Config, interrupt: &mut Interrupt, ui: 
             config,
         };
         grading.grade(interrupt, news).await
-    });
-    match graded.await? {
+    })
+    .await;
+    match graded? {
         Some(found) => gold::conclude(&found, ui),
         None => Ok(interrupted(ui)),
     }

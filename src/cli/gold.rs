@@ -11,30 +11,46 @@ use crate::text::plural;
 /// How many features were found to be what.
 #[derive(Default)]
 pub struct GradeCounts {
+    gradeable: usize,
     ungradeable: usize,
     unknown: usize,
+    total: usize,
 }
 
 impl GradeCounts {
-    /// Counts a feature; gives the line on one that is as it should be.
-    pub fn take_in(&mut self, graded: &Graded, bar: &mut Bar) -> Option<String> {
-        let line = match graded.grade {
-            Grade::Gradeable => Some(line_of(graded)),
-            Grade::Ungradeable(_) => {
-                self.ungradeable += 1;
-                None
-            }
-            Grade::Unknown(_) => {
-                self.unknown += 1;
-                None
-            }
-        };
+    /// Begins the bar anew, for so many features.
+    pub fn begin(total: usize, bar: &mut Bar) -> Self {
+        bar.begin(0, total);
+        bar.go();
+        bar.draw();
+        Self {
+            total,
+            ..Self::default()
+        }
+    }
+
+    /// Counts a feature, and shows it.
+    pub fn take_in(&mut self, graded: &Graded, bar: &mut Bar) {
+        match graded.grade {
+            Grade::Gradeable => self.gradeable += 1,
+            Grade::Ungradeable(_) => self.ungradeable += 1,
+            Grade::Unknown(_) => self.unknown += 1,
+        }
         bar.step();
-        bar.draw(format_args!(
-            "{} ungradeable · {} not known",
-            self.ungradeable, self.unknown
-        ));
-        line
+        let done = self.gradeable + self.ungradeable + self.unknown;
+        bar.set(done, self.total);
+        let counts = format!(
+            "{} gradeable, {} ungradeable, {} not known",
+            self.gradeable, self.ungradeable, self.unknown
+        );
+        let line = line_of(graded);
+        if bar.is_drawn() {
+            bar.row(format_args!("  {line}"));
+        } else {
+            bar.line(format_args!("  {line}  [{}: {counts}]", bar.position()));
+        }
+        bar.words(counts);
+        bar.draw();
     }
 }
 

@@ -1,37 +1,66 @@
 //! News of an experiment as lines and bars.
 
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
 
 use super::gold::GradeCounts;
 use super::progress::View;
+use super::suspend;
 use super::tally::Tally;
 use super::ui::{Ui, warning};
 use crate::experiment::{News, NewsSender, news};
+use crate::runner::Event;
 use crate::runner::preflight::Level;
 use crate::text::plural;
 
-/// Does some work and shows what it tells. All of it is shown when this ends.
-pub async fn shown<T>(ui: &Ui, work: impl AsyncFnOnce(&NewsSender) -> T) -> T {
+/// How often what is drawn is drawn anew, so that its times go on.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Does some work and shows what it tells; says whether there was anything to do. All of it is shown
+/// when this ends.
+pub async fn shown<T>(ui: &Ui, work: impl AsyncFnOnce(&NewsSender) -> T) -> (T, bool) {
     let (sender, told) = news::channel();
+    suspend::listen(ui);
     let shown = tokio::spawn(show(ui.clone(), told));
     let done = work(&sender).await;
     drop(sender);
     // The terminal's side ends with the channel.
-    let _ = shown.await;
-    done
+    let has_worked = shown.await.unwrap_or(true);
+    (done, has_worked)
 }
 
-async fn show(ui: Ui, mut told: UnboundedReceiver<News>) {
+/// Shows what is told, until no more can come; says whether anything was done.
+async fn show(ui: Ui, mut told: UnboundedReceiver<News>) -> bool {
     let mut shown = Shown {
         view: View::new(ui.clone()),
         ui,
         tally: Tally::default(),
         grades: GradeCounts::default(),
+        has_worked: false,
     };
-    while let Some(news) = told.recv().await {
-        shown.take_in(news);
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut resized = signal(SignalKind::window_change()).ok();
+    let mut resized = async || match &mut resized {
+        Some(resized) => resized.recv().await,
+        None => std::future::pending().await,
+    };
+    loop {
+        tokio::select! {
+            biased;
+            news = told.recv() => match news {
+                Some(news) => shown.take_in(news),
+                None => break,
+            },
+            _ = tick.tick() => shown.view.bar.tick(),
+            _ = resized() => shown.view.bar.draw(),
+        }
     }
     shown.view.bar.finish();
+    shown.has_worked
 }
 
 /// What is shown: one thing at a time has the bar.
@@ -40,13 +69,18 @@ struct Shown {
     view: View,
     tally: Tally,
     grades: GradeCounts,
+    has_worked: bool,
 }
 
 impl Shown {
     fn take_in(&mut self, news: News) {
         let bar = &mut self.view.bar;
         match news {
-            News::Run(event) => self.view.show(&event),
+            News::Begun(outlook) => self.view.begin(outlook),
+            News::Run(event) => {
+                self.has_worked |= matches!(event, Event::AttemptStarted { .. });
+                self.view.show(&event);
+            }
             News::Checked(check) if check.level == Level::Pass => {
                 self.detail(format!("{}: {}", check.name, check.evidence));
             }
@@ -70,22 +104,22 @@ impl Shown {
                     "{run}: {} to judge by the rules of {rules}{again}, {judged} judged already",
                     plural(pairs, "pair"),
                 ));
-                self.tally = Tally::begin(run.as_str(), pairs, bar);
+            }
+            News::JudgingBegun { pairs } => {
+                self.has_worked = true;
+                self.tally = Tally::begin(pairs, bar);
             }
             News::Judging { told, .. } => self.tally.take_in(told, bar),
-            News::JudgingEnded { .. } => bar.finish(),
+            News::JudgingEnded { .. } => {}
             News::GradingStarted { subset, features } => {
                 bar.line(format!(
                     "{} of `{subset}` to grade",
                     plural(features, "feature")
                 ));
-                bar.begin("gold", 0, features);
+                self.has_worked = true;
+                self.grades = GradeCounts::begin(features, bar);
             }
-            News::Graded(graded) => {
-                if let Some(line) = self.grades.take_in(&graded, bar) {
-                    self.detail(line);
-                }
-            }
+            News::Graded(graded) => self.grades.take_in(&graded, bar),
             News::Warning(text) => bar.always(warning(text)),
             News::Note(text) => bar.line(text),
             News::Detail(text) => self.detail(text),
@@ -93,7 +127,7 @@ impl Shown {
     }
 
     /// What is told with --verbose only.
-    fn detail(&self, text: String) {
+    fn detail(&mut self, text: String) {
         if self.ui.verbosity() > 0 {
             self.view.bar.line(text);
         }

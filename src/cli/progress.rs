@@ -1,21 +1,23 @@
-//! Progress: bars on a terminal, plain lines elsewhere. It sees events only.
+//! Progress of runs: a bar on a terminal, plain lines elsewhere. It sees events only.
+
+use std::time::Instant;
 
 use super::bar::Bar;
-use super::ui::{Ui, bold, warning};
+use super::counts::{Counts, How};
+use super::running::Running;
+use super::ui::{Ui, bold, ended, warning};
 use crate::bench::Cost;
 use crate::bench::cost::dollars;
-use crate::model::price::Total;
+use crate::experiment::Outlook;
 use crate::runner::Event;
 use crate::runner::limit::local;
 use crate::text::{duration, ends_in_one_line, one_line, plural};
 
-/// What is known of the run that is shown.
+/// What is known of the runs that are shown.
 pub struct View {
     pub bar: Bar,
     is_talkative: bool,
-    submitted: usize,
-    errors: usize,
-    cost: Total,
+    counts: Counts,
 }
 
 impl View {
@@ -24,19 +26,29 @@ impl View {
         Self {
             is_talkative: ui.verbosity() > 1,
             bar: Bar::new(ui),
-            submitted: 0,
-            errors: 0,
-            cost: Total::default(),
+            counts: Counts::default(),
         }
+    }
+
+    /// Begins the bar, over all runs.
+    pub fn begin(&mut self, outlook: Outlook) {
+        self.counts = Counts::of(outlook);
+        self.bar.begin(self.counts.done(), self.counts.total());
     }
 
     /// Counts an event, prints its line if it has one, and draws the bar anew.
     pub fn show(&mut self, event: &Event) {
-        self.take_in(event);
-        self.draw();
+        self.counts.take_in(event);
+        self.bar.running.take_in(event, Instant::now());
+        self.bar.set(self.counts.done(), self.counts.total());
+        self.tell(event);
+        let cost = self.counts.cost(self.bar.running.cost());
+        let counts = self.counts.in_words();
+        self.bar.words(format!("{counts} · {cost}"));
+        self.bar.draw();
     }
 
-    fn take_in(&mut self, event: &Event) {
+    fn tell(&mut self, event: &Event) {
         match event {
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
@@ -53,12 +65,13 @@ impl View {
                     usd: *cost,
                     is_partial: *usage_unknown,
                 };
-                self.cost.add(cost);
-                self.line(&format!("  {pair}  cut off ({why}), {cost}"));
+                self.bar
+                    .row(format_args!("  {pair}  cut off ({why}), {cost}"));
             }
             // What they cost is told when they end.
             Event::Spent { .. } => {}
             Event::BackOff { seconds, why } => {
+                self.bar.state = Some("waiting");
                 self.line(&format!(
                     "waiting {} before the next attempt ({why})",
                     duration(*seconds)
@@ -73,13 +86,16 @@ impl View {
             Event::Stopping {
                 signal,
                 grace_seconds,
-            } => self.always(&format!(
-                "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
-                duration(*grace_seconds)
-            )),
+            } => {
+                self.bar.state = Some("stopping");
+                self.always(&format!(
+                    "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
+                    duration(*grace_seconds)
+                ));
+            }
             Event::StoppingNow => self.always("stopping now"),
             Event::Note { text } => self.line(text),
-            Event::RunEnded { .. } => self.bar.finish(),
+            Event::RunEnded { .. } => self.bar.rest(),
             Event::BreakerTripped { .. }
             | Event::ContainerLost { .. }
             | Event::ContainerRefused { .. }
@@ -99,15 +115,13 @@ impl View {
         match event {
             Event::RunStarted {
                 run,
+                setting,
                 pairs,
                 finished,
-                submitted,
                 to_run,
-                spent,
                 ..
             } => {
-                self.bar.begin(run.as_str(), *finished, *pairs);
-                (self.submitted, self.errors, self.cost) = (*submitted, 0, *spent);
+                self.bar.running = Running::of_run(setting.to_string(), setting.agents());
                 self.line(&format!(
                     "{}: {}, {finished} finished, {to_run} to run",
                     bold(run),
@@ -122,11 +136,10 @@ impl View {
                 log,
                 ..
             } => {
-                // An error of the last attempt runs again: it is no longer one.
-                self.errors = 0;
-                self.bar.set_done(*completed);
+                self.bar.state = None;
+                self.bar.go();
                 self.line(&format!(
-                    "{} attempt {nth} of {of}: {completed} completed, {remaining} remaining (log: {log})",
+                    "{} attempt {nth} of {of}: {completed} completed, {remaining} to run; its log will be {log}",
                     clock()
                 ));
             }
@@ -136,17 +149,20 @@ impl View {
                 completed,
                 remaining,
                 ..
-            } => self.line(&format!(
-                "{} attempt ended ({}): {completed} completed, {remaining} remaining",
-                clock(),
-                one_line(end, 120)
-            )),
+            } => {
+                self.bar.rest();
+                self.line(&format!(
+                    "{} attempt ended ({}): {completed} completed, {remaining} remaining",
+                    clock(),
+                    one_line(end, 120)
+                ));
+            }
             _ => {}
         }
     }
 
     /// A limit of the account, and the wait for its reset.
-    fn limit(&self, event: &Event) {
+    fn limit(&mut self, event: &Event) {
         match event {
             Event::LimitMet {
                 text, resets_at, ..
@@ -155,18 +171,21 @@ impl View {
                 local(*resets_at),
                 one_line(text, 160)
             ))),
-            Event::WaitingForReset { until, seconds, .. } => self.always(&format!(
-                "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
-                clock(),
-                local(*until),
-                duration(*seconds)
-            )),
+            Event::WaitingForReset { until, seconds, .. } => {
+                self.bar.state = Some("waiting for the limit to reset");
+                self.always(&format!(
+                    "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
+                    clock(),
+                    local(*until),
+                    duration(*seconds)
+                ));
+            }
             _ => {}
         }
     }
 
     /// What is told with --verbose only.
-    fn detail(&self, event: &Event) {
+    fn detail(&mut self, event: &Event) {
         match event {
             _ if !self.is_talkative => {}
             Event::TrialStarted { pair } => self.line(&format!("  {pair}  begun")),
@@ -179,7 +198,7 @@ impl View {
     }
 
     /// What the world did to us.
-    fn trouble(&self, event: &Event) {
+    fn trouble(&mut self, event: &Event) {
         match event {
             Event::BreakerTripped {
                 error,
@@ -233,12 +252,6 @@ impl View {
             usd: *cost,
             is_partial: *usage_unknown,
         };
-        self.cost.add(cost);
-        if *finished {
-            self.submitted += usize::from(status.split('+').all(|status| status == "Submitted"));
-        } else {
-            self.errors += 1;
-        }
         let why = match diagnosis {
             Some(diagnosis) => format!(
                 "  {} ({}): {}",
@@ -248,28 +261,31 @@ impl View {
             ),
             None => String::new(),
         };
-        self.line(&format!(
-            "  {pair}  {status}  {cost}  {}{why}  [{}, {} submitted, {}, {}]",
-            duration_seconds.map_or_else(String::new, duration),
-            self.bar.position(),
-            self.submitted,
-            plural(self.errors, "error"),
-            self.cost
-        ));
+        let took = duration_seconds.map_or_else(String::new, duration);
+        if self.bar.is_drawn() {
+            let how = How::of(status, *finished);
+            let word = ended(
+                &format!("{status:<9}"),
+                how == How::Submitted,
+                how == How::Error,
+            );
+            self.bar
+                .row(format_args!("  {word}  {pair}  {cost}  {took}{why}"));
+        } else {
+            self.line(&format!(
+                "  {pair}  {status}  {cost}  {took}{why}  [{}: {}, {}]",
+                self.bar.position(),
+                self.counts.in_words(),
+                self.counts.cost(0.0)
+            ));
+        }
     }
 
-    fn draw(&self) {
-        let (submitted, cost) = (self.submitted, self.cost);
-        let errors = plural(self.errors, "error");
-        self.bar
-            .draw(format_args!("{submitted} submitted · {errors} · {cost}"));
-    }
-
-    fn line(&self, text: &str) {
+    fn line(&mut self, text: &str) {
         self.bar.line(text);
     }
 
-    fn always(&self, text: &str) {
+    fn always(&mut self, text: &str) {
         self.bar.always(text);
     }
 }

@@ -10,6 +10,7 @@ use super::ui::Ui;
 use super::width;
 use crate::error::{Error, Result, exit};
 use crate::files;
+use crate::hint;
 use crate::report::{Format, Summary};
 use crate::survey::Stand;
 
@@ -56,4 +57,10 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
         }
     }
     Ok(exit::OK)
+}
+
+/// The command that shows the report on these runs, for a hint.
+pub fn command(summaries: &[Summary]) -> String {
+    let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
+    hint::command(&format!("report {}", names.join(" ")))
 }

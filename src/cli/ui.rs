@@ -1,13 +1,17 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
+pub mod fit;
+mod panel;
 pub mod screen;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
+use panel::Panel;
 
 use crate::error::{Error, Kind, Result, exit};
 use crate::runner::interrupt::Interrupt;
@@ -44,7 +48,23 @@ pub struct Ui {
     verbose: u8,
     quiet: bool,
     bars: bool,
+    panel: Arc<Mutex<Panel>>,
 }
+
+/// The columns and rows of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How many characters a line has.
+    pub columns: usize,
+    /// How many lines it shows.
+    pub rows: usize,
+}
+
+/// In less room lines are left to the terminal, and no bar is drawn.
+const SMALLEST: Size = Size {
+    columns: 20,
+    rows: 4,
+};
 
 /// The longest line of an error, in characters.
 const WIDEST: usize = 1000;
@@ -68,11 +88,56 @@ impl Ui {
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
         let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self {
             verbose: args.verbose,
             quiet: args.quiet,
-            bars: is_terminal && !args.no_progress && !args.quiet,
+            bars: is_terminal && !is_dumb && !args.no_progress && !args.quiet,
+            panel: Arc::default(),
         }
+    }
+
+    /// The size of the terminal that stderr is, if it is one that lines can be made to fit into. It
+    /// may be another one each time.
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+        let (columns, rows) = (size.ws_col.into(), size.ws_row.into());
+        (columns >= SMALLEST.columns).then_some(Size { columns, rows })
+    }
+
+    /// The room for a bar, if one is to be drawn and its terminal is large enough. A program in the
+    /// background leaves the terminal to the one that has it.
+    #[must_use]
+    pub fn room(&self) -> Option<Size> {
+        let fits = |size: &Size| self.bars && size.rows >= SMALLEST.rows;
+        let size = self.size().filter(fits)?;
+        let has = rustix::termios::tcgetpgrp(io::stderr());
+        let is_anothers = has.is_ok_and(|group| group != rustix::process::getpgrp());
+        (!is_anothers).then_some(size)
+    }
+
+    /// Shows these lines below all others, in place of those that are there.
+    pub fn show(&self, lines: Vec<String>) {
+        let mut panel = self.panel();
+        let lines = lines.iter().map(|line| shown_in_colour(line)).collect();
+        raw(&panel.show(lines));
+    }
+
+    /// Takes the lines below all others from the screen, until they are drawn again.
+    pub fn hide(&self) {
+        let mut panel = self.panel();
+        raw(&panel.hide());
+    }
+
+    /// Draws the lines below all others again.
+    pub fn again(&self) {
+        let mut panel = self.panel();
+        raw(&panel.again());
+    }
+
+    fn panel(&self) -> MutexGuard<'_, Panel> {
+        self.panel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether progress bars are drawn; plain lines otherwise.
@@ -118,10 +183,27 @@ impl Ui {
         }
     }
 
-    /// Says something on stderr, even with `-q`.
+    /// Says something on stderr, even with `-q`. On a terminal no line is wider than it.
     pub fn talk(&self, text: impl Display) {
         let text = shown_in_colour(&text.to_string());
-        let _ = writeln!(anstream::stderr(), "{text}");
+        self.above(&match self.size() {
+            Some(size) => fit::wrapped(&near(&text), size.columns),
+            None => text,
+        });
+    }
+
+    /// Says one line on stderr, which loses its end if the terminal is too narrow.
+    pub fn row(&self, text: impl Display) {
+        let text = shown_in_colour(&text.to_string());
+        self.above(&match self.size() {
+            Some(size) => fit::cut(&text, size.columns),
+            None => text,
+        });
+    }
+
+    fn above(&self, text: &str) {
+        let mut panel = self.panel();
+        raw(&panel.above(text));
     }
 
     /// Says something only with `-v`.
@@ -153,6 +235,7 @@ impl Ui {
             Kind::Usage | Kind::Output => "error",
             Kind::World => "not fit",
         };
+        self.show(Vec::new());
         let mut stderr = anstream::stderr();
         let text = shown_within(&error.to_string(), WIDEST);
         let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
@@ -160,6 +243,57 @@ impl Ui {
             let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));
         }
     }
+}
+
+/// Writes to stderr at once, without colours where none are wanted.
+fn raw(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let choice = anstream::AutoStream::choice(&stderr);
+    let plain;
+    let text = if choice == anstream::ColorChoice::Never {
+        plain = without_colours(text);
+        &plain
+    } else {
+        text
+    };
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+/// A text without sequences that choose a colour. Those that move the cursor stay.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        match end.filter(|end| part[*end..].starts_with('m')) {
+            Some(end) => out.push_str(&part[end + 1..]),
+            None => {
+                out.push_str("\u{1b}[");
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+/// A text in which paths below the working directory are relative to it.
+fn near(text: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    if here.parent().is_none() {
+        return text.to_owned();
+    }
+    let here = format!("{}/", here.display());
+    let mut parts = text.split(&here);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // The end of a longer path is none of ours.
+        if out.ends_with(|c: char| c.is_alphanumeric() || "/._-".contains(c)) {
+            out.push_str(&here);
+        }
+        out.push_str(part);
+    }
+    out
 }
 
 /// What became of data on its way to stdout. A reader that went away has what it wanted.
@@ -177,6 +311,17 @@ fn handed_over(written: io::Result<()>) -> Result<()> {
 #[must_use]
 pub fn warning(text: impl Display) -> String {
     format!("{YELLOW}warning:{YELLOW:#} {}", shown(&text.to_string()))
+}
+
+/// A word in the colour of what became of a pair: it is as it should be, ended early, or broke.
+#[must_use]
+pub fn ended(word: &str, is_good: bool, is_broken: bool) -> String {
+    let style = match (is_good, is_broken) {
+        (_, true) => RED,
+        (true, _) => GREEN,
+        _ => YELLOW,
+    };
+    format!("{style}{word}{style:#}")
 }
 
 /// Text in bold. The escapes are dropped where stdout or stderr shows no colour.

@@ -51,9 +51,11 @@ impl Verdicts {
             if is_anew {
                 self.close(runs, &HashMap::new(), news)?;
             }
-            news.note("nothing to judge");
             return Ok(end);
         }
+        news.tell(News::JudgingBegun {
+            pairs: plans.iter().map(|plan| plan.open.len()).sum(),
+        });
         let cache = cache(!is_anew);
         let mut settled = HashMap::new();
         let mut locks = self.begin_passes(runs, &passes)?;

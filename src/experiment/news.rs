@@ -5,6 +5,7 @@ use std::fmt::Display;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::graded::Graded;
+use super::outlook::Outlook;
 use crate::bench::{RuleSet, RunName};
 use crate::runner::Event;
 use crate::runner::judging::Told;
@@ -17,8 +18,15 @@ pub enum News {
     Checked(Check),
     /// Something that a dead run had left was removed; what it was.
     Removed(String),
+    /// The runs begin, one after the other; what stands before.
+    Begun(Outlook),
     /// An event of a run, as its `events.jsonl` has it.
     Run(Event),
+    /// The judging of the runs begins, one after the other.
+    JudgingBegun {
+        /// How many pairs of all runs will be judged.
+        pairs: usize,
+    },
     /// The judging of a run begins.
     JudgingStarted {
         /// The run whose judging begins.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::news::NewsSender;
 use super::planned::Experiment;
-use crate::bench::{Pair, Setting};
+use crate::bench::{Pair, Setting, Total};
 use crate::error::Result;
 use crate::runner::{Plan, forced};
 use crate::store::pass::{self, Covered};
@@ -96,11 +96,16 @@ impl Experiment {
 
     /// What is known of what a run has cost so far, in USD.
     pub fn spent_on(&self, setting: Setting, run: &RunDir) -> Result<f64> {
+        Ok(self.total_on(setting, run)?.usd)
+    }
+
+    /// What a run has cost so far, with what of it is unknown.
+    pub(super) fn total_on(&self, setting: Setting, run: &RunDir) -> Result<Total> {
         let books = Books::read(run)?;
         let surveyed = self.survey(setting, run)?;
         let unbooked = unbooked(run, Manifest::read(run)?.as_ref(), &books.ledger, &surveyed)?;
         let trials = books.ledger.entries().iter().chain(&unbooked);
-        Ok(spent(trials, &surveyed).total.usd)
+        Ok(spent(trials, &surveyed).total)
     }
 
     /// What stands for each pair of a run.

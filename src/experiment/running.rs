@@ -91,6 +91,7 @@ impl Experiment {
                 }
             }
         }
+        news.tell(News::Begun(self.outlook(&passes)?));
         let (observer, events) = tokio::sync::mpsc::unbounded_channel();
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
         let mut failure = None;

@@ -129,11 +129,13 @@ impl Runner {
             ended_before: self.ended_before(plan),
             plan: self.pairs.clone(),
         };
+        // What only mending the set-up changes is not done, though this command leaves it.
+        let now = Plan::of(&self.survey()?, true, &self.pass);
         self.sink.emit(Event::AttemptStarted {
             attempt,
             nth,
             of: self.policy.max_attempts,
-            completed: plan.finished.len() + plan.settled.len(),
+            completed: now.finished.len() + now.settled.len(),
             remaining: plan.to_run.len(),
             pairs: plan.to_run.clone(),
             log: self.run.attempt_log(attempt).display().to_string(),
@@ -209,26 +211,50 @@ impl Runner {
     /// Says how an attempt ended: in its log, and as an event.
     fn tell_of_end(&self, end: &AttemptEnd, running: &RunningAttempt) -> Result<()> {
         let attempt = running.attempt;
-        let now = Plan::of(&self.survey()?, false, &self.pass);
+        // What only mending the set-up changes is not done, though this command leaves it.
+        let now = Plan::of(&self.survey()?, true, &self.pass);
+        let end = self.why_it_ended(end, running);
         files::append_line(
             &self.run.attempt_log(attempt),
             &format!(
                 "regatta: {} attempt {attempt} ended ({}): {} completed, {} remaining",
                 jiff::Timestamp::now(),
-                in_words(end),
+                end,
                 now.finished.len() + now.settled.len(),
                 now.to_run.len()
             ),
         )?;
         self.sink.emit(Event::AttemptEnded {
             attempt,
-            end: in_words(end),
+            end,
             completed: now.finished.len() + now.settled.len(),
             remaining: now.to_run.len(),
             submitted: running.submitted,
             errors: running.errors,
         });
         Ok(())
+    }
+
+    /// How an attempt ended, and if it was stopped, what stopped it.
+    fn why_it_ended(&self, end: &AttemptEnd, running: &RunningAttempt) -> String {
+        let mut words = in_words(end);
+        if *end != AttemptEnd::Stopped {
+            return words;
+        }
+        let came = self.interrupt.came();
+        if let Some(trip) = &running.trip {
+            let trials = plural(trip.trials, "trial");
+            words = format!("{words}: {trials} ended in `{}`", one_line(&trip.error, 60));
+        } else if running.disk_full.is_some() {
+            words.push_str(": the disk is nearly full");
+        } else if came.stop > Stop::No {
+            words = format!("{words} by {}", came.signal);
+        } else if running.limit.is_some() {
+            words.push_str(": a limit is reached");
+        } else if running.budget_spent {
+            words.push_str(": the budget is spent");
+        }
+        words
     }
 
     /// Whether the run ends here, after an attempt that ended so.

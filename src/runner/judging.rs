@@ -65,6 +65,11 @@ pub struct Judging {
 /// What is told while it goes on.
 #[derive(Clone, Debug)]
 pub enum Told {
+    /// The evaluation of a pair begins.
+    Begun {
+        /// The pair.
+        pair: Pair,
+    },
     /// A pair was judged, or given up on.
     Judged {
         /// The pair that was judged.
@@ -174,6 +179,9 @@ impl Judging {
 
     async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
         let begun = Instant::now();
+        tell(Told::Begun {
+            pair: one.pair.clone(),
+        });
         // Before the suites read them: what changes meanwhile is seen by the next evaluation.
         let files = TaskFiles::of(self.judge.venue.dataset.clone());
         let mut judged_with = files.of_verdict(&one.pair);

@@ -43,6 +43,7 @@ mod runner;
 mod said;
 mod spending;
 mod stdout;
+mod terminal;
 mod tree;
 mod triage;
 mod verdicts;

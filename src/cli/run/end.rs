@@ -1,5 +1,6 @@
 //! How a run ends: its report, what that means, and the exit code.
 
+use crate::cli::report;
 use crate::cli::ui::Ui;
 use crate::cli::width;
 use crate::error::{Error, Result, exit};
@@ -10,10 +11,21 @@ use crate::report::Summary;
 use crate::runner::RunEnd;
 use crate::text::plural;
 
-/// Prints the report and what the end means; gives the exit code.
-pub fn conclude(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<u8> {
+/// Prints the report and what the end means; gives the exit code. Where there was nothing to do, the
+/// report is named only.
+pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> Result<u8> {
     let summaries = experiment.summaries()?;
-    width::report(&summaries, ui)?;
+    if has_worked {
+        width::report(&summaries, ui)?;
+    } else if matches!(end, RunEnd::Complete | RunEnd::Errors) {
+        let pairs: usize = summaries.iter().map(|one| one.pairs).sum();
+        let finished: usize = summaries.iter().map(|one| one.finished).sum();
+        ui.say(format!(
+            "nothing to do: {finished} of {} have finished; `{}` shows the report",
+            plural(pairs, "pair"),
+            report::command(&summaries)
+        ));
+    }
     Ok(match end {
         RunEnd::Complete => exit::OK,
         RunEnd::Errors => {

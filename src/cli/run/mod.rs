@@ -173,9 +173,10 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         let executed = experiment.execute(&OnThisMachine, asked, &mut interrupt, news);
         executed.await
     };
-    let Executed { end, judged } = news::shown(ui, execute).await?;
+    let (executed, has_worked) = news::shown(ui, execute).await;
+    let Executed { end, judged } = executed?;
     let judged = judged.map(|end| end.map_or(exit::OK, |end| eval::code(end, ui)));
-    let code = end::conclude(&experiment, &end, ui)?;
+    let code = end::conclude(&experiment, &end, has_worked, ui)?;
     // What ran is reported also where it could not be judged.
     let code = match judged? {
         exit::OK => code,
