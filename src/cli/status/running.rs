@@ -54,13 +54,12 @@ pub fn told(state: &RunState, now: Timestamp) -> String {
     out
 }
 
-/// The answers that each agent had: `step 12`, or of two agents `steps 12 and 9`.
+/// The answers that each agent had: `step 12`, or of two agents `step 12+9`.
 fn steps(trial: &LiveTrial) -> String {
     let answers: Vec<String> = trial.agents.values().map(|(n, _)| n.to_string()).collect();
     match answers.as_slice() {
         [] => "no answer yet".to_owned(),
-        [one] => format!("step {one}"),
-        more => format!("steps {}", more.join(" and ")),
+        more => format!("step {}", more.join("+")),
     }
 }
 
