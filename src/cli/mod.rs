@@ -14,7 +14,6 @@ mod internal;
 mod news;
 mod options;
 mod progress;
-mod rate;
 mod report;
 mod restore;
 mod run;
@@ -22,6 +21,7 @@ mod running;
 mod status;
 mod suspend;
 mod tally;
+mod tempo;
 mod triage;
 pub mod ui;
 
