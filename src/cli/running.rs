@@ -142,7 +142,9 @@ impl Running {
     /// What is known of what the running ones spent, in USD.
     #[must_use]
     pub fn cost(&self) -> f64 {
-        self.begun.iter().filter_map(Begun::cost).sum()
+        // The sum of no amounts at all would be -0.
+        let costs = self.begun.iter().filter_map(Begun::cost);
+        costs.fold(0.0, |sum, cost| sum + cost)
     }
 
     /// How long the longest runs by now.
@@ -332,7 +334,7 @@ mod tests {
         let lines = running.lines(50, 20, later);
         assert_eq!(
             lines[0],
-            "  coop-comm  gull…7/f1_f2  step 2+1  $0.50  1m 15s"
+            "  coop-comm  gul…/7/f1_f2  step 2+1  $0.50  1m 15s"
         );
         running.end(&pairs[0]);
         assert_eq!(

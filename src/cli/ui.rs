@@ -117,23 +117,11 @@ impl Ui {
         (!is_anothers).then_some(size)
     }
 
-    /// Shows these lines below all others, in place of those that are there.
-    pub fn show(&self, lines: Vec<String>) {
+    /// Shows these lines below all others, in place of those that are there. None clears them.
+    pub fn show(&self, lines: &[String]) {
         let mut panel = self.panel();
         let lines = lines.iter().map(|line| shown_in_colour(line)).collect();
         raw(&panel.show(lines));
-    }
-
-    /// Takes the lines below all others from the screen, until they are drawn again.
-    pub fn hide(&self) {
-        let mut panel = self.panel();
-        raw(&panel.hide());
-    }
-
-    /// Draws the lines below all others again.
-    pub fn again(&self) {
-        let mut panel = self.panel();
-        raw(&panel.again());
     }
 
     fn panel(&self) -> MutexGuard<'_, Panel> {
@@ -202,7 +190,7 @@ impl Ui {
     }
 
     fn above(&self, text: &str) {
-        let mut panel = self.panel();
+        let panel = self.panel();
         raw(&panel.above(text));
     }
 
@@ -222,6 +210,7 @@ impl Ui {
     pub fn guard(&self, interrupt: &Interrupt) {
         let ui = self.clone();
         interrupt.end_if_stuck(PATIENCE, move || {
+            ui.show(&[]);
             ui.warn(format!(
                 "interrupted while busy for more than {} s, and ended at once; what ran is kept, and the same command resumes",
                 PATIENCE.as_secs()
@@ -235,7 +224,7 @@ impl Ui {
             Kind::Usage | Kind::Output => "error",
             Kind::World => "not fit",
         };
-        self.show(Vec::new());
+        self.show(&[]);
         let mut stderr = anstream::stderr();
         let text = shown_within(&error.to_string(), WIDEST);
         let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
@@ -266,12 +255,11 @@ fn without_colours(text: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
-        match end.filter(|end| part[*end..].starts_with('m')) {
-            Some(end) => out.push_str(&part[end + 1..]),
-            None => {
-                out.push_str("\u{1b}[");
-                out.push_str(part);
-            }
+        if let Some(end) = end.filter(|end| part[*end..].starts_with('m')) {
+            out.push_str(&part[end + 1..]);
+        } else {
+            out.push_str("\u{1b}[");
+            out.push_str(part);
         }
     }
     out

@@ -174,12 +174,12 @@ mod tests {
         assert_eq!(wrapped("one two three\nfour", 9), "one two\n  three\nfour");
         assert_eq!(wrapped("  one  two  three", 12), "  one  two\n    three");
         assert_eq!(
-            wrapped("see `regatta report x` for it", 22),
+            wrapped("see `regatta report x` for it", 20),
             "see\n  `regatta report x`\n  for it"
         );
         assert_eq!(
             wrapped("log: /a/very/long/path/to/a.log", 20),
-            "log:\n  /a/ve…th/to/a.log"
+            "log:\n  /a/ve…ath/to/a.log"
         );
     }
 
