@@ -21,10 +21,16 @@ use crate::survey::Stand;
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta status
+  regatta status command-a-solo --logs-dir results";
+
 /// Show what is finished, running and left, from disk
 ///
 /// It disturbs nothing: another regatta may be running.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
     #[command(flatten)]
     selection: RunSelection,
