@@ -71,7 +71,7 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     // Another attempt does not change an error that is the agent's own: no command resumes it.
     let plan = Plan::of(&stand.surveyed, true, &pass);
     let settled = plan.settled.len();
-    let left = summary.unfinished() - settled;
+    let left = summary.unfinished() - settled - summary.unasked();
     let waits = history.waits_until.filter(|at| *at > Timestamp::now());
     let state = match &holder {
         Some(holder) if waits.is_some() => format!(
@@ -89,6 +89,9 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
             "complete; {} ended in an error of the agent's own",
             plural(settled, "pair")
         ),
+        None if left == 0 && summary.asked.is_some() => {
+            "complete, as far as it was asked for".to_owned()
+        }
         None if left == 0 => "complete".to_owned(),
         None if stand.manifest.is_none() => {
             format!("not running, {left} left; the cooperbench command that began it resumes")
@@ -99,6 +102,9 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         None => format!("not running, {left} left; the same command resumes"),
     };
     let _ = writeln!(text, "{}: {state}", bold(run.name()));
+    if let Some(asked) = summary.told_asked() {
+        let _ = writeln!(text, "  {asked}: {} not yet", summary.unasked());
+    }
     match &stand.manifest {
         Some(manifest) => {
             let _ = writeln!(text, "  {}", in_force(manifest));

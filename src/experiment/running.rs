@@ -11,6 +11,7 @@ use crate::executor::{Executor, Here};
 use crate::files;
 use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
 use crate::store::{Ledger, Pass, RunDir, restore};
+use crate::text::plural;
 
 /// What readies the executor of each run.
 pub trait Executors {
@@ -64,6 +65,7 @@ impl Experiment {
         for note in &self.notes {
             news.warn(note);
         }
+        self.tell_of_filter(news);
         let mut worst = RunEnd::Complete;
         for open in &runs {
             open.manifest.write(&open.run)?;
@@ -151,6 +153,7 @@ impl Experiment {
         let mut runner = Runner {
             run: open.run.clone(),
             setting: open.setting,
+            plan: self.all.clone(),
             pairs: self.pairs.clone(),
             policy: self.policy(&open.run)?,
             rules: self.rules.clone(),
@@ -167,6 +170,17 @@ impl Experiment {
             end: end.name().to_owned(),
         });
         Ok(end)
+    }
+
+    fn tell_of_filter(&self, news: &NewsSender) {
+        if self.is_filtered() {
+            news.note(format!(
+                "asked for: {} of the {} of `{}`",
+                self.pairs.len(),
+                plural(self.all.len(), "pair"),
+                self.subset
+            ));
+        }
     }
 
     fn policy(&self, run: &RunDir) -> Result<Policy> {

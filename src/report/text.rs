@@ -37,6 +37,9 @@ pub fn render(summaries: &[Summary]) -> String {
             setting(summary),
             summary.counts()
         );
+        if let Some(asked) = summary.told_asked() {
+            let _ = writeln!(out, "  {asked}");
+        }
         out.push_str(&rates(summary));
         if let Some(unread) = summary.not_read() {
             let _ = writeln!(out, "  WARNING: {unread}");

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentRecord, Diagnosis, RunDir};
+use super::result::ERROR;
+use super::{AgentRecord, Cause, Diagnosis, RunDir};
 use crate::bench::{Cost, Pair, Setting, Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
@@ -58,6 +59,18 @@ impl LedgerEntry {
             usd: self.cost,
             is_partial: self.usage_unknown,
         }
+    }
+
+    /// Whether it came to a result that another attempt would not change: it finished, or ended in an
+    /// error that is the agent's own.
+    #[must_use]
+    pub fn has_finished(&self) -> bool {
+        let is_error = self.agents.iter().any(|agent| agent.status == ERROR);
+        !self.void
+            && match &self.diagnosis {
+                Some(diagnosis) => diagnosis.cause == Cause::Agent,
+                None => !is_error,
+            }
     }
 
     /// Whether it was ended before it had a result: its cost is not known.

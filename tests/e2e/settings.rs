@@ -3,9 +3,9 @@
 use crate::lab::{Lab, Version};
 
 const RUNS: [(&str, &str); 3] = [
-    ("t-smoke2-solo", "solo"),
-    ("t-smoke2-coop-comm", "coop"),
-    ("t-smoke2-coop-nocomm", "coop"),
+    ("t-solo", "solo"),
+    ("t-coop-comm", "coop"),
+    ("t-coop-nocomm", "coop"),
 ];
 
 fn three_settings(version: Version) {
@@ -50,11 +50,8 @@ fn three_settings(version: Version) {
             .filter(|&agent| trajectory(agent).contains("NOT sent, and no reply will come"))
             .count()
     };
-    assert_eq!(
-        messages("t-smoke2-coop-comm") + refused("t-smoke2-coop-comm"),
-        2
-    );
-    assert_eq!(messages("t-smoke2-coop-nocomm"), 0);
+    assert_eq!(messages("t-coop-comm") + refused("t-coop-comm"), 2);
+    assert_eq!(messages("t-coop-nocomm"), 0);
 
     // The same command again finds nothing to do, and upstream is not even started.
     lab.run(&["run", "--smoke", "2"]).code(0);
