@@ -41,6 +41,7 @@ mod report;
 mod restore;
 mod runner;
 mod said;
+mod script;
 mod smoke;
 mod spending;
 mod stdout;
