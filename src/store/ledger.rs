@@ -190,3 +190,43 @@ impl Ledger {
         &self.entries
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn has_finished(change: Value) -> bool {
+        let mut line = json!({
+            "trial": "t", "repo": "a_task", "task_id": 1, "features": [1, 2], "status": "Submitted",
+            "agents": [{"id": "solo", "status": "Submitted"}], "void": false,
+            "recorded_at": "2026-01-01T00:00:00Z",
+        });
+        let Value::Object(change) = change else {
+            panic!("{change}");
+        };
+        line.as_object_mut().unwrap().extend(change);
+        let entry: LedgerEntry = serde_json::from_value(line).unwrap();
+        entry.has_finished()
+    }
+
+    #[test]
+    fn a_trial_has_finished_where_another_attempt_would_change_nothing() {
+        let failed = |cause: &str| {
+            let evidence = json!({"rule": "r", "source": "s", "text": "t"});
+            json!({
+                "agents": [{"id": "solo", "status": "Error"}],
+                "diagnosis": {"cause": cause, "evidence": evidence},
+            })
+        };
+        assert!(has_finished(json!({})));
+        assert!(has_finished(failed("agent")));
+        for cause in ["infra", "limit", "config"] {
+            assert!(!has_finished(failed(cause)), "{cause}");
+        }
+        assert!(!has_finished(json!({"void": true})));
+        let unknown = json!({"agents": [{"id": "solo", "status": "Error"}]});
+        assert!(!has_finished(unknown));
+    }
+}

@@ -202,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bench::TaskKey;
 
     fn written(engine: &str, backend: &str, judged_by: &[&str]) -> Value {
         json!({
@@ -224,6 +225,30 @@ mod tests {
                 assert_eq!(serde_json::to_value(manifest).unwrap(), text);
             }
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_adds_up_until_all_of_it_is() {
+        let pair = |task| Pair::new(TaskKey::new("a_task", task), 1, 2);
+        let of = |tasks: &[u64]| -> Vec<Pair> { tasks.iter().copied().map(pair).collect() };
+        let mut first: Manifest = serde_json::from_value(written("native", "docker", &[])).unwrap();
+        first.pairs = of(&[1, 2, 3]);
+        first.ask(&of(&[1]), None);
+        assert_eq!(first.asked, Some(of(&[1])));
+        assert!(first.has_asked(&pair(1)) && !first.has_asked(&pair(2)));
+        let mut second = first.clone();
+        second.ask(&of(&[3]), Some(&first));
+        assert_eq!(second.asked, Some(of(&[1, 3])));
+        let mut whole = second.clone();
+        whole.ask(&of(&[1, 2, 3]), Some(&second));
+        assert_eq!(whole.asked, None);
+        // A smoke on top of it asks for no less, and a larger plan was not asked for.
+        let mut again = whole.clone();
+        again.ask(&of(&[1]), Some(&whole));
+        assert_eq!(again.asked, None);
+        again.pairs = of(&[3, 2, 1, 4]);
+        again.ask(&of(&[3]), Some(&whole));
+        assert_eq!(again.asked, Some(of(&[3, 2, 1])));
     }
 
     #[test]

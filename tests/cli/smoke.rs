@@ -112,6 +112,9 @@ fn every_report_says_how_much_of_a_run_was_asked_for_until_all_of_it_is() {
     regatta(&place, &["status"]).code(0).prints(
         "t-solo: complete, as far as it was asked for\n  2 of 6 asked for so far: 4 not yet",
     );
+    regatta(&place, &["triage", "--dry-run", "--explain"])
+        .code(0)
+        .prints("t-solo: 4 pairs not asked for so far\n");
     let run_of_json = report(&place);
     assert_eq!(
         (&run_of_json["asked"], &run_of_json["pairs"]),
