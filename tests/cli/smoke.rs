@@ -323,3 +323,37 @@ fn a_smoke_under_a_name_of_its_own_is_another_run() {
         .prints("apart-solo")
         .prints("t-solo");
 }
+
+#[test]
+fn a_smoke_judges_its_own_pairs_only_and_a_forced_one_judges_them_once() {
+    let place = Place::new();
+    let demo = [
+        "run",
+        "--profile",
+        "demo",
+        "--backend",
+        "process",
+        "--setting",
+        "solo",
+    ];
+    let demo = |args: &[&str]| regatta(&place, &[&demo[..], args].concat());
+    let judged = || {
+        let text = std::fs::read_to_string(place.join("logs/demo-solo/regatta/evaluations.jsonl"));
+        text.map_or(0, |text| text.lines().count())
+    };
+    demo(&["--smoke", "3"]).code(0);
+    assert_eq!(judged(), 3, "the demo judges what it runs");
+    std::fs::remove_file(place.join("logs/demo-solo/solo/ferry_task/1/f1_f3/eval.json")).unwrap();
+    // The second pair is open, and none of this one's.
+    demo(&["--smoke", "1"]).code(0);
+    assert_eq!(judged(), 3);
+    demo(&["--smoke", "1", "--force"]).code(0);
+    assert_eq!(judged(), 4);
+    let forced = demo(&["--smoke", "3", "--force"]).code(0);
+    assert_eq!(judged(), 6, "{}", forced.stderr);
+    let pass = place.json("logs/demo-solo/regatta/eval-pass.json");
+    assert!(
+        pass["is_part"] == true && pass["closed_at"].is_string(),
+        "{pass:#}"
+    );
+}
