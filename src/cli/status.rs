@@ -27,7 +27,7 @@ use crate::survey::Stand;
 use crate::text::paint::{bad, broken, faint, good, strong};
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
-use state::RunState;
+use state::{Asked, RunState};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,14 +132,21 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     let pass = Pass::read_open(&run.pass())?;
     // Another attempt does not change an error that is the agent's own: no command resumes it.
     let plan = Plan::of(&stand.surveyed, true, &pass);
-    state.has_manifest = stand.manifest.is_some();
+    state.asked = match summary.asked {
+        _ if stand.manifest.is_none() => Asked::Nothing,
+        Some(_) => Asked::Part,
+        None => Asked::All,
+    };
     state.is_forced = !pass.pairs.is_empty();
     state.settled = plan.settled.len();
-    state.left = summary.unfinished() - state.settled;
+    state.left = summary.unfinished() - state.settled - summary.unasked();
     let told = state.told(now);
     let is_well = state.is_running() || told.starts_with("complete");
     let told = if is_well { good(told) } else { told };
     let _ = writeln!(text, "{}: {told}", strong(run.name()));
+    if let Some(asked) = summary.told_asked() {
+        let _ = writeln!(text, "  {asked}: {} not yet", summary.unasked());
+    }
     match &stand.manifest {
         Some(manifest) => {
             let _ = writeln!(text, "  {}", in_force(manifest));

@@ -111,10 +111,18 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
     let survey = stand.books.survey(run, rules, &stand.prices);
     let open = History::of_run(run)?.open;
     let is_running = args.dry_run && RunLock::holder(run).is_some();
-    let mut changed = 0;
+    let is_asked = |pair: &Pair| {
+        let manifest = stand.manifest.as_ref();
+        manifest.is_none_or(|manifest| manifest.has_asked(pair))
+    };
+    let (mut changed, mut unasked) = (0, 0);
     for surveyed in &stand.surveyed {
         let judged = match &surveyed.standing {
             Standing::Result(judged) => judged,
+            Standing::Missing if !is_asked(&surveyed.pair) => {
+                unasked += 1;
+                continue;
+            }
             other => {
                 if args.explain {
                     let ledger = &stand.books.ledger;
@@ -150,6 +158,13 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
         } else {
             survey.tag(surveyed.tree, &surveyed.pair, judged, None)?
         });
+    }
+    if args.explain && unasked > 0 {
+        ui.data(&format!(
+            "{}: {} not asked for so far\n",
+            run.name(),
+            plural(unasked, "pair")
+        ))?;
     }
     Ok(changed)
 }

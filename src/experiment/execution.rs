@@ -82,7 +82,7 @@ impl Experiment {
             rules: self.rules.clone(),
             prices: self.prices.clone(),
             force,
-            only: None,
+            only: self.is_filtered().then(|| self.pairs.clone()),
         };
         verdicts.judge(&runs, interrupt, news).await
     }

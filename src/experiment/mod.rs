@@ -2,6 +2,7 @@
 //! told as [`News`].
 
 mod execution;
+mod filter;
 pub mod gold;
 pub mod graded;
 pub mod judge;
@@ -20,6 +21,7 @@ mod smoke;
 mod verdicts;
 
 pub use execution::{Executed, ExecutionOptions};
+pub use filter::PairFilter;
 pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
 pub use outlook::{Outlook, RunOutlook};

@@ -31,7 +31,8 @@ impl Experiment {
             let pairs = self.pairs.iter().map(covered).collect();
             runs.push((Pass::read(&run.pass())?, pairs));
         }
-        Ok(pass::forced(runs, Timestamp::now()))
+        let is_part = self.is_filtered();
+        Ok(pass::forced(runs, is_part, Timestamp::now()))
     }
 
     /// The passes that the runs are run with. Without `--force` none replaces anything: a result that
@@ -48,7 +49,7 @@ impl Experiment {
     /// What is said, without `--force`, of a pass that has results still to replace.
     pub fn held(&self, setting: Setting, run: &RunDir) -> Result<Option<String>> {
         let pass = Pass::read_open(&run.pass())?;
-        let surveyed = self.survey(setting, run)?;
+        let surveyed = self.survey_all(setting, run)?;
         Ok(forced::held(run.name(), &pass, &surveyed))
     }
 
@@ -72,7 +73,8 @@ impl Experiment {
         let passes = self.passes(false)?;
         let mut is_done = true;
         for ((setting, run), pass) in self.runs.iter().zip(&passes) {
-            let surveyed = self.survey(*setting, run)?;
+            // Also of pairs that this command is not about: the pass is not done before them.
+            let surveyed = self.survey_all(*setting, run)?;
             // An error of the configuration is one that only mending changes: it keeps no pass open.
             let left = Plan::of(&surveyed, false, pass).to_run;
             is_done &= !left.iter().any(|pair| pass.covers(pair));
@@ -82,10 +84,15 @@ impl Experiment {
         }
         for ((_, run), mut pass) in self.runs.iter().zip(passes) {
             if !pass.pairs.is_empty() {
-                pass.leave(&self.pairs, Timestamp::now());
+                pass.leave(&self.all, Timestamp::now());
                 pass.write(&run.pass())?;
+                let next = if pass.is_part {
+                    "--force begins another, and goes on with it for the other pairs"
+                } else {
+                    "--force begins another"
+                };
                 news.note(format!(
-                    "{}: the forced pass begun at {:.0} is done; --force begins another",
+                    "{}: the forced pass begun at {:.0} is done; {next}",
                     run.name(),
                     pass.begun_at
                 ));
@@ -102,21 +109,26 @@ impl Experiment {
     /// What a run has cost so far, with what of it is unknown.
     pub(super) fn total_on(&self, setting: Setting, run: &RunDir) -> Result<Total> {
         let books = Books::read(run)?;
-        let surveyed = self.survey(setting, run)?;
+        let surveyed = self.survey_all(setting, run)?;
         let unbooked = unbooked(run, Manifest::read(run)?.as_ref(), &books.ledger, &surveyed)?;
         let trials = books.ledger.entries().iter().chain(&unbooked);
         Ok(spent(trials, &surveyed).total)
     }
 
-    /// What stands for each pair of a run.
+    /// What stands for each pair of a run that is asked for.
     pub fn survey(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
+        self.survey_of(&self.pairs, setting, run)
+    }
+
+    /// What stands for every pair of a run.
+    pub fn survey_all(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
+        self.survey_of(&self.all, setting, run)
+    }
+
+    fn survey_of(&self, pairs: &[Pair], setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
         let books = Books::read(run)?;
         let survey = books.survey(run, &self.rules, &self.prices);
         let tree = setting.tree();
-        Ok(self
-            .pairs
-            .iter()
-            .map(|pair| survey.pair(tree, pair))
-            .collect())
+        Ok(pairs.iter().map(|pair| survey.pair(tree, pair)).collect())
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::runner::{Event, Sink};
 use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::dataset::workspace;
-use crate::store::manifest::{Accepted, task_changes};
+use crate::store::manifest::{Changed, task_changes};
 use crate::store::workspace::world_of;
 use crate::store::{Manifest, RunDir};
 
@@ -89,12 +89,42 @@ pub fn take_over(
     }
     manifest.created_at = old.created_at;
     manifest.accepted = old.accepted;
+    manifest.begun_anew = old.begun_anew;
     manifest.judged_by = old.judged_by;
     if !changes.is_empty() {
         let at = Timestamp::now();
-        manifest.accepted.push(Accepted { at, changes });
+        manifest.accepted.push(Changed { at, changes });
     }
     Ok(warning)
+}
+
+/// What a run that was begun as something else would change, of its manifest and its tasks.
+pub fn changes(manifest: &Manifest, old: &Manifest) -> Vec<String> {
+    let mut changes = manifest.changes_from(old);
+    changes.extend(task_changes(&manifest.tasks, &old.tasks));
+    changes
+}
+
+/// Lets a run of which no trial has finished begin anew as something else; gives what is said of it.
+/// What it has cost so far stays in its ledger.
+pub fn begin_anew(
+    manifest: &mut Manifest,
+    old: Manifest,
+    run: &RunDir,
+    changes: Vec<String>,
+) -> String {
+    let told = format!(
+        "no trial of `{}` has finished, so it begins anew with other settings (its manifest keeps both):\n  {}",
+        run.name(),
+        changes.join("\n  ")
+    );
+    manifest.created_at = old.created_at;
+    manifest.accepted = old.accepted;
+    manifest.judged_by = old.judged_by;
+    manifest.begun_anew = old.begun_anew;
+    let at = Timestamp::now();
+    manifest.begun_anew.push(Changed { at, changes });
+    told
 }
 
 /// An error for a run that cannot be resumed as asked.

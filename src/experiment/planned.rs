@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::filter::PairFilter;
 use super::news::{News, NewsSender};
-use super::pins::{Pinned, take_over};
+use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName, Setting};
@@ -20,7 +21,8 @@ use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
-use crate::store::{LogTree, Manifest, RunDir};
+use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir};
+use crate::survey::{Stand, Surveyed};
 use crate::text::plural;
 use crate::triage::Rules;
 use crate::version::VERSION;
@@ -34,9 +36,11 @@ pub struct Experiment {
     pub options: EngineOptions,
     /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
-    /// The subset's name. For a smoke of `n` pairs, `NAME, first n`.
+    /// The subset's name.
     pub subset: String,
-    /// Its pairs, in the subset's order.
+    /// Every pair of the subset, in its order: the plan of each run.
+    pub all: Vec<Pair>,
+    /// Those of them that are asked for, in the same order: what runs, and what the end is about.
     pub pairs: Vec<Pair>,
     /// The runs, in the order in which they run.
     pub runs: Vec<(Setting, RunDir)>,
@@ -77,27 +81,22 @@ impl Experiment {
     /// Plans an experiment from the dataset and what is installed; writes nothing.
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
-    pub fn plan(config: &Config, smoke: Option<usize>, dry_run: bool) -> Result<Self> {
+    pub fn plan(config: &Config, filter: &PairFilter, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
         let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
         let (prices, price_source) = setup::prices(config)?;
-        let (mut options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
-        if let (EngineOptions::Upstream(options), true) = (&mut options, smoke.is_some()) {
-            options.subset = None;
-        }
-        let (pairs, subset) = first_pairs(all, &config.experiment.subset, smoke)?;
+        let (options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
+        let subset = config.experiment.subset.clone();
+        let pairs = filter.of(&all, &subset)?;
         if let EngineOptions::Native(options) = &options {
             options.check_workspaces(&pairs)?;
         }
-        let mut prefix = match &config.experiment.name {
+        let prefix = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
         };
         // Checked before the setting's name is added, so that the message shows what was typed.
         prefix.parse::<RunName>()?;
-        if let Some(n) = smoke {
-            prefix = format!("{prefix}-smoke{n}");
-        }
         let tree = setup::log_tree(config);
         if let Some(gold) = Gold::read(tree.path())? {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
@@ -119,6 +118,7 @@ impl Experiment {
             config: config.clone(),
             notes,
             subset,
+            all,
             pairs,
             runs,
             rules: setup::rules(config)?,
@@ -136,6 +136,12 @@ impl Experiment {
             EngineOptions::Upstream(options) => options.version,
             EngineOptions::Native(_) => None,
         }
+    }
+
+    /// Whether only some pairs of the subset are asked for.
+    #[must_use]
+    pub const fn is_filtered(&self) -> bool {
+        self.pairs.len() < self.all.len()
     }
 
     /// Whether sandboxes are containers, made by a daemon from the tasks' images.
@@ -204,11 +210,34 @@ impl Experiment {
             let plan = Plan::of(&self.survey(*setting, run)?, true, &passes[nth]);
             Ok(!plan.to_run.is_empty())
         };
-        let warning = match old {
-            Some(old) => take_over(&mut manifest, old, run, accepts, is_left)?,
-            None => None,
+        let Some(old) = old else {
+            manifest.ask(&self.pairs, None);
+            return Ok((manifest, None));
         };
+        let changes = changes(&manifest, &old);
+        if !changes.is_empty() && !self.has_finished(*setting, run)? {
+            manifest.tasks = pinned.of(None);
+            manifest.ask(&self.pairs, None);
+            let told = begin_anew(&mut manifest, old, run, changes);
+            return Ok((manifest, Some(told)));
+        }
+        manifest.ask(&self.pairs, Some(&old));
+        let warning = take_over(&mut manifest, old, run, accepts, is_left)?;
         Ok((manifest, warning))
+    }
+
+    /// Whether a trial of a run came to a result that stays: one that stands, of the plan that the run
+    /// had or has now, or one that was set aside and may come back.
+    fn has_finished(&self, setting: Setting, run: &RunDir) -> Result<bool> {
+        let stand = Stand::read(run, &self.rules, &self.prices)?;
+        let stands = |surveyed: &[Surveyed]| {
+            let plan = Plan::of(surveyed, true, &Pass::default());
+            plan.to_run.len() < plan.total()
+        };
+        let mut trials = stand.books.ledger.entries().iter();
+        Ok(trials.any(LedgerEntry::has_finished)
+            || stands(&stand.surveyed)
+            || stands(&self.survey_all(setting, run)?))
     }
 
     /// The manifests that the runs have.
@@ -222,7 +251,7 @@ impl Experiment {
     /// What the tasks are made of now.
     async fn pinned(&self, began: &[Option<Manifest>]) -> Pinned {
         let old = began.iter().flatten().flat_map(|old| old.tasks.values());
-        Pinned::now(&self.config, &self.pairs, old).await
+        Pinned::now(&self.config, &self.all, old).await
     }
 
     fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
@@ -248,8 +277,9 @@ impl Experiment {
                 EngineOptions::Native(options) => options.pinned(),
             },
             subset: self.subset.clone(),
-            subset_digest: digest_of_pairs(&self.pairs),
-            pairs: self.pairs.clone(),
+            subset_digest: digest_of_pairs(&self.all),
+            pairs: self.all.clone(),
+            asked: None,
             tasks: BTreeMap::new(),
             prices: self.price_source.clone(),
             priced_as: self
@@ -261,6 +291,7 @@ impl Experiment {
             created_at: jiff::Timestamp::now(),
             judged_by: Vec::new(),
             accepted: Vec::new(),
+            begun_anew: Vec::new(),
         })
     }
 
@@ -288,6 +319,16 @@ impl Experiment {
         )
     }
 
+    /// The numbers of every run over the pairs that are asked for.
+    pub fn summaries_of_asked(&self) -> Result<Vec<Summary>> {
+        let of_run = |(_, run): &(Setting, RunDir)| {
+            let mut stand = Stand::read(run, &self.rules, &self.prices)?;
+            stand.surveyed.retain(|one| self.pairs.contains(&one.pair));
+            Ok(Summary::of_run(run, &stand))
+        };
+        self.runs.iter().map(of_run).collect()
+    }
+
     /// The numbers of every run.
     pub fn summaries(&self) -> Result<Vec<Summary>> {
         self.runs
@@ -295,19 +336,4 @@ impl Experiment {
             .map(|(_, run)| Summary::read(run, &self.rules, &self.prices))
             .collect()
     }
-}
-
-fn first_pairs(all: Vec<Pair>, subset: &str, smoke: Option<usize>) -> Result<(Vec<Pair>, String)> {
-    let Some(n) = smoke else {
-        return Ok((all, subset.to_owned()));
-    };
-    if n == 0 || n > all.len() {
-        return Err(Error::usage(format!(
-            "--smoke {n}: the subset `{subset}` has {}, so give 1 to {}",
-            plural(all.len(), "pair"),
-            all.len()
-        )));
-    }
-    let pairs = all.into_iter().take(n).collect();
-    Ok((pairs, format!("{subset}, first {n}")))
 }

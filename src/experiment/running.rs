@@ -10,6 +10,7 @@ use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
 use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
 use crate::store::{Ledger, Pass, RunDir, restore};
+use crate::text::plural;
 
 /// What readies the executor of each run.
 pub trait Executors {
@@ -63,6 +64,7 @@ impl Experiment {
         for note in &self.notes {
             news.warn(note);
         }
+        self.tell_of_filter(news);
         let mut worst = RunEnd::Complete;
         for open in &runs {
             open.manifest.write(&open.run)?;
@@ -147,6 +149,7 @@ impl Experiment {
         let mut runner = Runner {
             run: open.run.clone(),
             setting: open.setting,
+            plan: self.all.clone(),
             pairs: self.pairs.clone(),
             policy: self.policy(&open.run)?,
             rules: self.rules.clone(),
@@ -163,6 +166,17 @@ impl Experiment {
             end: end.name().to_owned(),
         });
         Ok(end)
+    }
+
+    fn tell_of_filter(&self, news: &NewsSender) {
+        if self.is_filtered() {
+            news.note(format!(
+                "asked for: {} of the {} of `{}`",
+                self.pairs.len(),
+                plural(self.all.len(), "pair"),
+                self.subset
+            ));
+        }
     }
 
     fn policy(&self, run: &RunDir) -> Result<Policy> {

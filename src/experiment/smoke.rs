@@ -17,12 +17,12 @@ pub struct SmokeCheck {
 }
 
 impl Experiment {
-    /// Checks what a smoke of `n` pairs left.
-    pub async fn check_smoke(&self, n: usize) -> Result<Vec<SmokeCheck>> {
+    /// Checks what a smoke left, or found there, of the pairs that it asked for.
+    pub async fn check_smoke(&self) -> Result<Vec<SmokeCheck>> {
         let mut findings = Vec::new();
         let mut line = |is_good: bool, what: String| findings.push(SmokeCheck { is_good, what });
-        for summary in self.summaries()? {
-            for (good, what) in of_run(&summary, n) {
+        for summary in self.summaries_of_asked()? {
+            for (good, what) in of_run(&summary, self.pairs.len()) {
                 line(good, format!("{}: {what}", summary.run));
             }
         }

@@ -95,6 +95,10 @@ impl ToJudge {
 impl Verdicts {
     /// What there is to judge in a run, with a forced pass over it.
     pub fn plan(&self, run: &RunDir, pass: &Pass) -> Result<ToJudge> {
+        self.plan_of(run, pass, self.only.as_deref())
+    }
+
+    fn plan_of(&self, run: &RunDir, pass: &Pass, only: Option<&[Pair]>) -> Result<ToJudge> {
         let stand = Stand::read(run, &self.rules, &self.prices)?;
         let mut plan = ToJudge {
             open: Vec::new(),
@@ -106,11 +110,7 @@ impl Verdicts {
             pairs_judged: Vec::new(),
         };
         for surveyed in stand.surveyed {
-            if self
-                .only
-                .as_ref()
-                .is_some_and(|only| !only.contains(&surveyed.pair))
-            {
+            if only.is_some_and(|only| !only.contains(&surveyed.pair)) {
                 continue;
             }
             let finished = match surveyed.standing {
@@ -181,7 +181,7 @@ impl Verdicts {
             };
             return Ok(forced.into_iter().map(open).collect());
         }
-        let mut passes = pass::forced(forced, Timestamp::now());
+        let mut passes = pass::forced(forced, self.only.is_some(), Timestamp::now());
         for pass in &mut passes {
             pass.rules = Some(rules.into());
         }
@@ -215,7 +215,8 @@ impl Verdicts {
         let passes = self.passes(runs, false)?;
         let mut pairs = Vec::new();
         for (run, pass) in runs.iter().zip(&passes) {
-            let plan = self.plan(run, pass)?;
+            // Also of pairs that nobody asked for now: the pass is not done before them.
+            let plan = self.plan_of(run, pass, None)?;
             let (half, open): (Vec<_>, Vec<_>) =
                 plan.open.into_iter().partition(|one| one.worth_only);
             let settled = settled.get(run.name()).map_or(&[][..], Vec::as_slice);

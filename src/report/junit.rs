@@ -50,8 +50,13 @@ fn case(line: &PairLine) -> TestCase {
         _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let mut case = TestCase::new(shown(&line.pair), status);
+    let untold = if line.not_asked {
+        "not asked for so far"
+    } else {
+        line.outcome.name()
+    };
     case.status
-        .set_message(shown(line.why.as_deref().unwrap_or(line.outcome.name())));
+        .set_message(shown(line.why.as_deref().unwrap_or(untold)));
     case.status
         .set_type(shown(line.rule.as_deref().unwrap_or(line.outcome.name())));
     if let Some(seconds) = line

@@ -14,6 +14,11 @@ use crate::text::{NAME, ends_in_one_line, one_line};
 pub fn render(summaries: &[Summary]) -> String {
     let mut out = table(summaries);
     for summary in summaries {
+        if let Some(asked) = summary.told_asked() {
+            let _ = writeln!(out, "\n{}: {asked}.", cell(summary.run.as_str()));
+        }
+    }
+    for summary in summaries {
         for name in &summary.priced_as {
             let _ = writeln!(
                 out,
@@ -105,7 +110,8 @@ fn open_pairs(summaries: &[Summary]) -> String {
         let open = summary
             .lines
             .iter()
-            .filter(|line| !line.outcome.is_finished() || line.outcome == Outcome::EvalError);
+            .filter(|line| !line.outcome.is_finished() || line.outcome == Outcome::EvalError)
+            .filter(|line| !line.not_asked);
         let mut listed = String::new();
         for line in open {
             let rule = line

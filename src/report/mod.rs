@@ -1,5 +1,6 @@
 //! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
 
+mod asked;
 pub mod beyond;
 pub mod compare;
 pub mod damaged;

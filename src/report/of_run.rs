@@ -62,6 +62,9 @@ impl Summary {
             planned_by_upstream(run, manifest),
             &stand.unread,
         );
+        if let Some(manifest) = manifest {
+            summary.take_asked(manifest, &stand.surveyed);
+        }
         mixed::add_to(&mut summary, &stand.surveyed, manifest);
         summary.unreadable_ledger_lines = ledger.unreadable_lines;
         // Our own engine's results have costs of the price that its run had.

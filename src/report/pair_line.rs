@@ -22,6 +22,9 @@ pub struct PairLine {
     pub task: String,
     /// What it counts as; everything that is counted goes by this.
     pub outcome: Outcome,
+    /// Whether it has no result because no command has asked for the pair yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_asked: bool,
     /// The agents' statuses in one word; `None` without a result that can be read.
     pub status: Option<String>,
     /// Why it did not finish, or not pass.
@@ -74,6 +77,7 @@ impl PairLine {
             pair: surveyed.pair.to_string(),
             task: surveyed.pair.task.to_string(),
             outcome,
+            not_asked: false,
             status: None,
             why: None,
             rule: None,

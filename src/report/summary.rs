@@ -40,6 +40,8 @@ pub struct Summary {
     /// The pairs of the plan; for a tree without a manifest, those that are there or that
     /// upstream's `config.json` counted.
     pub pairs: usize,
+    /// How many of them commands have asked for so far; `None` where they asked for all.
+    pub asked: Option<usize>,
     /// Pairs whose trial finished, whatever its verdict.
     pub finished: usize,
     /// Trials in which every agent submitted.
@@ -120,6 +122,7 @@ impl Summary {
             model: None,
             agent: None,
             pairs: surveyed.len(),
+            asked: None,
             finished: 0,
             submitted: 0,
             outcomes: BTreeMap::new(),

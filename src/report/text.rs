@@ -41,6 +41,9 @@ pub fn render(summaries: &[Summary], width: Option<usize>) -> String {
             setting(summary),
             hue::counts(summary)
         );
+        if let Some(asked) = summary.told_asked() {
+            let _ = writeln!(out, "  {asked}");
+        }
         out.push_str(&rates(summary, width));
         if let Some(unread) = summary.not_read() {
             let _ = writeln!(out, "  {}: {unread}", broken("WARNING"));

@@ -127,7 +127,7 @@ impl Runner {
             attempt,
             pairs: plan.to_run.clone(),
             ended_before: self.ended_before(plan),
-            plan: self.pairs.clone(),
+            plan: self.plan.clone(),
         };
         // What only mending the set-up changes is not done, though this command leaves it.
         let now = Plan::of(&self.survey()?, true, &self.pass);
@@ -350,14 +350,12 @@ impl Runner {
     }
 
     pub(super) fn survey(&self) -> Result<Vec<Surveyed>> {
+        self.survey_of(&self.pairs)
+    }
+
+    pub(super) fn survey_of(&self, pairs: &[Pair]) -> Result<Vec<Surveyed>> {
         let tree = self.setting.tree();
-        self.with_survey(|survey| {
-            Ok(self
-                .pairs
-                .iter()
-                .map(|pair| survey.pair(tree, pair))
-                .collect())
-        })
+        self.with_survey(|survey| Ok(pairs.iter().map(|pair| survey.pair(tree, pair)).collect()))
     }
 
     pub(super) fn with_survey<T>(&self, ask: impl FnOnce(&Survey<'_>) -> Result<T>) -> Result<T> {

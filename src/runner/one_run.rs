@@ -16,7 +16,9 @@ pub struct Runner {
     pub run: RunDir,
     /// The setting of all pairs. It says in which tree their results appear.
     pub setting: Setting,
-    /// The pairs, in the subset's order.
+    /// Every pair of the run, in the subset's order.
+    pub plan: Vec<Pair>,
+    /// Those of them that are asked for now: only they run, and only they decide how it ended.
     pub pairs: Vec<Pair>,
     /// What the attempts obey: how many, with which waits, on which budget.
     pub policy: Policy,

@@ -15,7 +15,7 @@ impl Runner {
     /// written after an earlier regatta died; and the trials that died with it.
     pub(super) fn take_stock(&mut self, history: &History) -> Result<()> {
         let open = history.open.as_ref();
-        for surveyed in self.survey()? {
+        for surveyed in self.survey_of(&self.plan)? {
             let Standing::Result(judged) = &surveyed.standing else {
                 continue;
             };
@@ -104,7 +104,7 @@ impl Runner {
     /// known as far as the engine told it.
     pub(super) fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
         let begun = Begun {
-            pairs: &self.pairs,
+            pairs: &self.plan,
             setting: self.setting,
             concurrency: self.policy.concurrency,
         };

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentRecord, Diagnosis, RunDir};
+use super::result::ERROR;
+use super::{AgentRecord, Cause, Diagnosis, RunDir};
 use crate::bench::{Cost, Pair, Setting, Usage, believable_cost, believable_seconds};
 use crate::error::Result;
 use crate::files;
@@ -58,6 +59,18 @@ impl LedgerEntry {
             usd: self.cost,
             is_partial: self.usage_unknown,
         }
+    }
+
+    /// Whether it came to a result that another attempt would not change: it finished, or ended in an
+    /// error that is the agent's own.
+    #[must_use]
+    pub fn has_finished(&self) -> bool {
+        let is_error = self.agents.iter().any(|agent| agent.status == ERROR);
+        !self.void
+            && match &self.diagnosis {
+                Some(diagnosis) => diagnosis.cause == Cause::Agent,
+                None => !is_error,
+            }
     }
 
     /// Whether it was ended before it had a result: its cost is not known.
@@ -175,5 +188,45 @@ impl Ledger {
     #[must_use]
     pub fn entries(&self) -> &[LedgerEntry] {
         &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn has_finished(change: Value) -> bool {
+        let mut line = json!({
+            "trial": "t", "repo": "a_task", "task_id": 1, "features": [1, 2], "status": "Submitted",
+            "agents": [{"id": "solo", "status": "Submitted"}], "void": false,
+            "recorded_at": "2026-01-01T00:00:00Z",
+        });
+        let Value::Object(change) = change else {
+            panic!("{change}");
+        };
+        line.as_object_mut().unwrap().extend(change);
+        let entry: LedgerEntry = serde_json::from_value(line).unwrap();
+        entry.has_finished()
+    }
+
+    #[test]
+    fn a_trial_has_finished_where_another_attempt_would_change_nothing() {
+        let failed = |cause: &str| {
+            let evidence = json!({"rule": "r", "source": "s", "text": "t"});
+            json!({
+                "agents": [{"id": "solo", "status": "Error"}],
+                "diagnosis": {"cause": cause, "evidence": evidence},
+            })
+        };
+        assert!(has_finished(json!({})));
+        assert!(has_finished(failed("agent")));
+        for cause in ["infra", "limit", "config"] {
+            assert!(!has_finished(failed(cause)), "{cause}");
+        }
+        assert!(!has_finished(json!({"void": true})));
+        let unknown = json!({"agents": [{"id": "solo", "status": "Error"}]});
+        assert!(!has_finished(unknown));
     }
 }

@@ -16,7 +16,7 @@ use crate::text::hex;
 /// A manifest lists at most every pair of the dataset; this is far above that.
 const MAX_BYTES: u64 = 64_000_000;
 
-/// What a run is made of. Every field but the last seven must stay the same on a resume.
+/// What a run is made of. The fields after `pairs`, but for `tasks`, may change on a resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The run's name when it was begun.
@@ -44,12 +44,15 @@ pub struct Manifest {
     /// manifests from before this was kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Value>,
-    /// The subset's name; a smoke's says so.
+    /// The subset's name.
     pub subset: String,
     /// SHA-256 over the pairs, in order.
     pub subset_digest: String,
-    /// The pairs of the plan.
+    /// The pairs of the plan: the whole subset, whatever a command asked for.
     pub pairs: Vec<Pair>,
+    /// Those of them that commands have asked for so far; `None` where they asked for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Vec<Pair>>,
     /// What each of its tasks, `repo/id`, is made of; empty in manifests from before this was kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<String, Pin>,
@@ -71,13 +74,16 @@ pub struct Manifest {
     pub judged_by: Vec<Word<RuleSet>>,
     /// What was changed since, with `--accept-changes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub accepted: Vec<Accepted>,
+    pub accepted: Vec<Changed>,
+    /// What was changed while no trial of it had finished: it began anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun_anew: Vec<Changed>,
 }
 
-/// A change that the user accepted.
+/// What a run went on with as something else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Accepted {
-    /// When they were accepted.
+pub struct Changed {
+    /// When.
     pub at: jiff::Timestamp,
     /// `field: old → new`, one each.
     pub changes: Vec<String>,
@@ -102,6 +108,23 @@ impl Manifest {
         let mut text = json::pretty(self);
         text.push('\n');
         files::write_atomic(&run.manifest(), text.as_bytes())
+    }
+
+    /// Whether a command has asked for a pair of the plan.
+    #[must_use]
+    pub fn has_asked(&self, pair: &Pair) -> bool {
+        let asked = self.asked.as_ref();
+        asked.is_none_or(|asked| asked.contains(pair))
+    }
+
+    /// Notes that these pairs of its plan are asked for, after those that an older manifest has.
+    pub fn ask(&mut self, pairs: &[Pair], before: Option<&Self>) {
+        let is_asked = |pair: &&Pair| {
+            let was = before.is_some_and(|old| old.pairs.contains(pair) && old.has_asked(pair));
+            was || pairs.contains(pair)
+        };
+        let asked: Vec<Pair> = self.pairs.iter().filter(is_asked).cloned().collect();
+        self.asked = (asked.len() < self.pairs.len()).then_some(asked);
     }
 
     /// What differs between this manifest and the one of a run on disk: `field: old → new`.
@@ -179,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bench::TaskKey;
 
     fn written(engine: &str, backend: &str, judged_by: &[&str]) -> Value {
         json!({
@@ -201,6 +225,30 @@ mod tests {
                 assert_eq!(serde_json::to_value(manifest).unwrap(), text);
             }
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_adds_up_until_all_of_it_is() {
+        let pair = |task| Pair::new(TaskKey::new("a_task", task), 1, 2);
+        let of = |tasks: &[u64]| -> Vec<Pair> { tasks.iter().copied().map(pair).collect() };
+        let mut first: Manifest = serde_json::from_value(written("native", "docker", &[])).unwrap();
+        first.pairs = of(&[1, 2, 3]);
+        first.ask(&of(&[1]), None);
+        assert_eq!(first.asked, Some(of(&[1])));
+        assert!(first.has_asked(&pair(1)) && !first.has_asked(&pair(2)));
+        let mut second = first.clone();
+        second.ask(&of(&[3]), Some(&first));
+        assert_eq!(second.asked, Some(of(&[1, 3])));
+        let mut whole = second.clone();
+        whole.ask(&of(&[1, 2, 3]), Some(&second));
+        assert_eq!(whole.asked, None);
+        // A smoke on top of it asks for no less, and a larger plan was not asked for.
+        let mut again = whole.clone();
+        again.ask(&of(&[1]), Some(&whole));
+        assert_eq!(again.asked, None);
+        again.pairs = of(&[3, 2, 1, 4]);
+        again.ask(&of(&[3]), Some(&whole));
+        assert_eq!(again.asked, Some(of(&[3, 2, 1])));
     }
 
     #[test]

@@ -416,6 +416,11 @@ fn a_run_that_was_begun_as_something_else() {
     place.write_program("cb/.venv/bin/cooperbench", "#!/bin/sh\nexit 0\n");
     let args = ["--setting", "solo", "--max-attempts", "1"];
     run(&place, &args).code(3).says("without a single result");
+    // Once something has finished.
+    place.write(
+        "cb/logs/command-a-solo/solo/lighthouse_task/7/f1_f2/result.json",
+        r#"{"run_id":"a","agent":{"status":"Submitted","cost":0.1,"steps":2}}"#,
+    );
     run(
         &place,
         &[&args[..], &["-m", "openai/other", "--name", "command-a"]].concat(),

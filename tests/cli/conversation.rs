@@ -102,7 +102,7 @@ fn the_strictest_order_of_roles_is_kept_whatever_a_reply_is() {
         // Every other time the conversation is shortened as well.
         let (args, setting) = if nth / 2 % 2 == 0 {
             let args = ["--setting", "coop-comm", "--smoke", "1"];
-            (args, "smoke1-coop-comm")
+            (args, "coop-comm")
         } else {
             (SHORT, "coop-nocomm")
         };
@@ -198,7 +198,7 @@ fn what_an_endpoint_refuses_of_its_own_replies_is_left_out_and_said_once() {
         assert_eq!(ran.stderr.matches(&said).count(), 1, "{}", ran.stderr);
         // Once for each agent, and nothing was paid for it.
         assert_eq!(strict.refused().len(), 2);
-        let ended = statuses(&place, "live-smoke1-coop-comm");
+        let ended = statuses(&place, "live-coop-comm");
         assert_eq!(ended, ["Submitted", "Submitted"]);
         // What was not refused goes back as before.
         let asked = strict.asked();
@@ -242,7 +242,7 @@ fn a_refusal_that_stays_without_the_field_ends_the_trial() {
     let ran = run(&place, "openai/demo", &base, &args);
     assert_ne!(ran.code, Some(0));
     assert_eq!(strict.refused().len(), 2);
-    let result = place.json("logs/demo-smoke1-solo/solo/ferry_task/1/f1_f2/result.json");
+    let result = place.json("logs/demo-solo/solo/ferry_task/1/f1_f2/result.json");
     let error = result["agent"]["error"].as_str().unwrap();
     assert!(error.contains("is not wanted"), "{error}");
 }
@@ -327,7 +327,7 @@ fn a_recording_in_which_ids_come_again_is_played_as_it_was_made() {
     let args = ["--setting", "solo", "--smoke", "1"];
     let recorded = [&args[..], &["--record", "tapes"]].concat();
     run(&place, "openai/demo", &base, &recorded).code(0);
-    let tape = "tapes/demo-smoke1-solo/ferry_task/1/f1_f2/solo-1.jsonl";
+    let tape = "tapes/demo-solo/ferry_task/1/f1_f2/solo-1.jsonl";
     let older = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();
         if line["kind"] == "format" {
@@ -366,7 +366,7 @@ fn a_recording_of_an_older_form_is_refused_with_the_version_that_plays_it() {
         &[&args[..], &["--record", "tapes"]].concat(),
     )
     .code(0);
-    let tape = "tapes/demo-smoke1-solo/ferry_task/1/f1_f2/solo-1.jsonl";
+    let tape = "tapes/demo-solo/ferry_task/1/f1_f2/solo-1.jsonl";
     let text = place.read(tape);
     let (first, rest) = text.split_once('\n').unwrap();
     let first: Value = serde_json::from_str(first).unwrap();

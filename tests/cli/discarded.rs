@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::listener::{self, Listener, SUBMITS, answer, reply};
 use crate::support::{Place, Ran};
 
-const RUN: &str = "t-smoke1-solo";
+const RUN: &str = "t-solo";
 
 /// The cost of one call: 1000 tokens in and 100 out of Command A (2.5 and 10 USD per million).
 const CALL: f64 = 0.0035;

@@ -178,7 +178,7 @@ fn the_first_refused_call_of_a_run_says_what_doctor_says() {
         for word in ["mini_swe_agent", "v1 "] {
             assert!(!remedy.contains(word), "{remedy}");
         }
-        let notes = place.events("m-smoke1-solo", "note");
+        let notes = place.events("m-solo", "note");
         assert!(notes.iter().any(|note| note["text"] == told), "{notes:?}");
     }
 }

@@ -12,7 +12,7 @@ use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
 use regatta::evaluation::Verdict;
 use regatta::executor::Executor;
 use regatta::experiment::{
-    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, news,
+    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, PairFilter, news,
 };
 use regatta::report::{Format, Summary};
 use regatta::runner::judging::Told;
@@ -119,7 +119,7 @@ after_run = true
 
 /// Plans and executes; gives what came of it, and what was told.
 fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
-    let experiment = Experiment::plan(config, Some(2), false).unwrap();
+    let experiment = Experiment::plan(config, &PairFilter { first: Some(2) }, false).unwrap();
     let (sender, mut told) = news::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -186,29 +186,29 @@ fn do_it(place: &Path) {
     assert_eq!(
         story(&heard),
         [
-            "sea-smoke2-solo: 2",
+            "sea-solo: 2",
             "ferry_task/1/f1_f2 Submitted",
             "ferry_task/1/f1_f3 Error",
             "ferry_task/1/f1_f3 Submitted",
-            "sea-smoke2-solo complete",
-            "sea-smoke2-coop-nocomm: 2",
+            "sea-solo complete",
+            "sea-coop-nocomm: 2",
             "ferry_task/1/f1_f2 Submitted",
             "ferry_task/1/f1_f3 Submitted",
-            "sea-smoke2-coop-nocomm complete",
-            "sea-smoke2-solo: 2 to judge",
-            "sea-smoke2-solo judged",
-            "sea-smoke2-coop-nocomm: 2 to judge",
-            "sea-smoke2-coop-nocomm judged",
+            "sea-coop-nocomm complete",
+            "sea-solo: 2 to judge",
+            "sea-solo judged",
+            "sea-coop-nocomm: 2 to judge",
+            "sea-coop-nocomm judged",
         ]
     );
     let of = |run: &str, pair: &str, verdict| (run.to_owned(), pair.to_owned(), verdict);
     assert_eq!(
         verdicts(&heard),
         [
-            of("sea-smoke2-coop-nocomm", F12, Verdict::Pass),
-            of("sea-smoke2-coop-nocomm", F13, Verdict::Fail),
-            of("sea-smoke2-solo", F12, Verdict::Pass),
-            of("sea-smoke2-solo", F13, Verdict::Pass),
+            of("sea-coop-nocomm", F12, Verdict::Pass),
+            of("sea-coop-nocomm", F13, Verdict::Fail),
+            of("sea-solo", F12, Verdict::Pass),
+            of("sea-solo", F13, Verdict::Pass),
         ]
     );
     let spent = |summary: &Summary| (summary.finished, summary.trials, summary.total_spent.usd);

@@ -80,11 +80,11 @@ fn what_a_forced_run_sets_aside_comes_back_by_the_command_that_is_printed() {
         !place.join("cb/logs").exists(),
         "it went where no flag led it"
     );
-    paste(&place, &forced, "restore weir-smoke1-solo")
+    paste(&place, &forced, "restore weir-solo")
         .code(0)
-        .prints("weir-smoke1-solo: restored 1 result");
-    let refused = regatta(&place, &["restore", "weir-smoke1-solo", "no/such/pair"]).code(2);
-    paste(&place, &refused, "restore weir-smoke1-solo --list")
+        .prints("weir-solo: restored 1 result");
+    let refused = regatta(&place, &["restore", "weir-solo", "no/such/pair"]).code(2);
+    paste(&place, &refused, "restore weir-solo --list")
         .code(0)
         .prints("comes back");
 }
@@ -97,7 +97,7 @@ fn why_pairs_failed_is_shown_by_the_command_that_is_printed() {
         Some(head.to_owned())
     });
     let ran = run(&place, &refuses, &[]).code(1);
-    paste(&place, &ran, "triage --explain weir-smoke1-solo")
+    paste(&place, &ran, "triage --explain weir-solo")
         .code(0)
         .prints("infra");
     // What a smoke tells to look at is this endpoint and this model; a run would try again.

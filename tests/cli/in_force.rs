@@ -194,7 +194,7 @@ fn plan_and_manifest_name_the_endpoint_that_is_asked() {
         .code(0)
         .prints(&format!("endpoint     {base} (OPENAI_API_BASE)"));
     set.run(&place);
-    let manifest = place.json("cb/logs/m-smoke1-solo/regatta/manifest.json");
+    let manifest = place.json("cb/logs/m-solo/regatta/manifest.json");
     assert_eq!(manifest["api_base"], base);
     // Without the variable it would be another run.
     let without = Set {

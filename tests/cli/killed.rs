@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::listener::{self, Listener, reply};
 use crate::support::{Place, Ran, wait_until};
 
-const RUN: &str = "t-smoke1-solo";
+const RUN: &str = "t-solo";
 const RUN_ONE: [&str; 6] = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
 const PAIR: &str = "lighthouse_task/7/f1_f2";
 

@@ -42,6 +42,8 @@ mod report;
 mod restore;
 mod runner;
 mod said;
+mod script;
+mod smoke;
 mod spending;
 mod stdout;
 mod terminal;

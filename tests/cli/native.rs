@@ -410,7 +410,7 @@ fn an_agent_that_ends_its_sandbox_buys_one_more_trial_and_no_more() {
         &base,
     ];
     demo(&place, &args).code(0);
-    let run = "demo-smoke1-coop-nocomm";
+    let run = "demo-coop-nocomm";
     let ledger = lines(&place, &format!("{run}/regatta/ledger.jsonl"));
     assert_eq!(ledger.len(), 2, "{ledger:#?}");
     let error = |agent: usize| ledger[0]["agents"][agent]["error"].as_str().unwrap();
@@ -652,7 +652,7 @@ fn a_forced_run_whose_pair_never_gets_a_verdict_is_done() {
     let one = ["--setting", "solo", "--smoke", "1"];
     let args = [&args[..], &one].concat();
     demo(&place, &args).code(1);
-    let run = "demo-smoke1-solo";
+    let run = "demo-solo";
     let paid = || lines(&place, &format!("{run}/regatta/ledger.jsonl")).len();
     assert_eq!(paid(), 1);
     for pass in 2..=3 {
@@ -695,7 +695,7 @@ fn a_sandbox_that_ends_before_its_first_command_is_not_the_agents_doing() {
     let base = format!("{}/v1", model.base);
     let temporary = place.join("t");
     std::fs::create_dir(&temporary).unwrap();
-    let run = "demo-smoke1-solo";
+    let run = "demo-solo";
     let args = "run --profile demo --no-progress --backend process --setting solo --smoke 1";
     let args: Vec<&str> = args.split(' ').chain(["--api-base", &base]).collect();
     let started = place
@@ -756,10 +756,7 @@ fn an_agent_that_takes_its_shell_away_pays_for_no_more_calls() {
     assert!(mended.unwrap().success());
     demo(&place, &args);
     assert_eq!(listener.asked().len(), 2);
-    let result = read(
-        &place,
-        "demo-smoke1-solo/solo/ferry_task/1/f1_f2/result.json",
-    );
+    let result = read(&place, "demo-solo/solo/ferry_task/1/f1_f2/result.json");
     assert_eq!(result["agent"]["status"], "SandboxEnded", "{result:#}");
     let error = result["agent"]["error"].as_str().unwrap();
     assert!(error.contains("can run nothing any more"), "{error}");

@@ -121,15 +121,16 @@ fn flags_reach_the_command_and_settings_keep_their_order() {
 }
 
 #[test]
-fn a_smoke_has_names_and_a_subset_of_its_own() {
+fn a_smoke_is_a_part_of_the_same_run() {
     let place = Place::new();
     let text = plan(&place, &["--setting", "solo", "--smoke", "2"]);
-    assert!(
-        text.contains(
-            "-n command-a-smoke2-solo -s PLACE/cb/logs/command-a-smoke2-solo/regatta/subset-1 "
-        ),
-        "{text}"
-    );
+    for part in [
+        "1 run on lite (2 of 6 pairs), ",
+        "command-a-solo (setting solo): 2 of 6 pairs, 0 finished, ",
+        "-n command-a-solo -s PLACE/cb/logs/command-a-solo/regatta/subset-1 ",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
 }
 
 #[test]

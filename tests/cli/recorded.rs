@@ -74,7 +74,7 @@ fn a_lone_agents_run_leaves_these_files() {
     let place = ran("solo");
     let shown = [&RUN_FILES[..], &["result.json", "eval.json"]].concat();
     insta::assert_snapshot!(recorded(&place, &shown));
-    insta::assert_snapshot!("events", events(&place, "demo-smoke1-solo"));
+    insta::assert_snapshot!("events", events(&place, "demo-solo"));
 }
 
 /// Their patches conflict, so that the judgment has all its parts.

@@ -63,7 +63,7 @@ fn pairs(place: &Place, number: usize) -> Vec<String> {
     names
 }
 
-const RUN: &str = "own/logs/t-smokeN-solo";
+const RUN: &str = "own/logs/t-solo";
 
 fn configure(place: &Place, listener: &Listener, tries: u32) {
     let native = format!("call_tries = {tries}\n[breaker]\nbreaker_trials = 1000\n");
@@ -85,9 +85,8 @@ fn run(place: &Place, pairs: &[String]) -> (Ran, Vec<String>) {
     ];
     let output = place.beside_an_empty_daemon(&args).output().unwrap();
     let ran = Ran::of(&output);
-    let run = RUN.replace('N', &number);
     let errors = pairs.iter().map(|pair| {
-        let path = format!("{run}/solo/pier_task/1/{pair}/result.json");
+        let path = format!("{RUN}/solo/pier_task/1/{pair}/result.json");
         assert!(place.join(&path).exists(), "{path}\n{}", ran.stderr);
         let error = &place.json(&path)["agent"]["error"];
         error.as_str().unwrap_or_default().to_owned()
@@ -364,7 +363,7 @@ fn a_rate_limit_in_a_200_slows_the_pace_and_is_asked_again() {
     let pairs = pairs(&place, 1);
     configure(&place, &listener, 2);
     run(&place, &pairs).0.code(0);
-    let result = place.json("own/logs/t-smoke1-solo/solo/pier_task/1/f1_f2/result.json");
+    let result = place.json("own/logs/t-solo/solo/pier_task/1/f1_f2/result.json");
     assert_eq!(result["agent"]["status"], "Submitted");
     assert!(result["agent"]["rate_limited_seconds"].as_f64().unwrap() > 0.0);
 }

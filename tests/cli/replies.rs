@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::listener::{self, Listener, SUBMITS, answer, reply};
 use crate::support::{Place, Ran};
 
-const DIR: &str = "cb/logs/t-smoke1-solo/solo/lighthouse_task/7/f1_f2";
+const DIR: &str = "cb/logs/t-solo/solo/lighthouse_task/7/f1_f2";
 
 /// One trial against this listener; every call is tried so often at most.
 fn run(place: &Place, listener: &Listener, model: &str, tries: u32) -> Ran {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::listener::{self, Listener, SUBMITS, answer, reply, reply_of};
 use crate::support::{Place, Ran, wait_until};
 
-const RUN: &str = "t-smoke1-solo";
+const RUN: &str = "t-solo";
 const RUN_ONE: [&str; 6] = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
 
 /// The cost of one call: 1000 tokens in and 100 out of Command A (2.5 and 10 USD per million).
@@ -137,7 +137,7 @@ fn the_budget_counts_a_trial_that_still_runs() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let run = "t-smoke2-solo";
+    let run = "t-solo";
     wait_until("the budget to be spent", || {
         !place.events(run, "budget_spent").is_empty()
     });
@@ -162,7 +162,7 @@ fn an_agent_that_failed_in_a_call_has_the_cost_of_the_others() {
     });
     configure(&place, &listener, "command-a-03-2025", "");
     run(&place, &RUN_ONE).code(1);
-    let result = place.json("cb/logs/t-smoke1-solo/solo/lighthouse_task/7/f1_f2/result.json");
+    let result = place.json("cb/logs/t-solo/solo/lighthouse_task/7/f1_f2/result.json");
     assert_eq!(result["agent"]["status"], "Error");
     is(&result["agent"]["cost"], 2.0 * CALL);
     assert_eq!(result["agent"]["usage_unknown"], true);
@@ -221,7 +221,7 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
     let asked = listener.asked().len();
     run(&place, &["status", RUN])
         .code(0)
-        .prints("t-smoke1-solo: complete; 1 pair ended in an error of the agent's own\n");
+        .prints("t-solo: complete; 1 pair ended in an error of the agent's own\n");
     run(&place, &RUN_ONE).code(1);
     assert_eq!(listener.asked().len(), asked);
 }

@@ -111,7 +111,7 @@ fn daemon_stopped(version: Version) {
         "an attempt was burnt: {}",
         ran.stderr
     );
-    for trial in lab.place.lines("t-smoke2-solo", "ledger") {
+    for trial in lab.place.lines("t-solo", "ledger") {
         assert_eq!(trial["diagnosis"]["cause"], "infra", "{trial:#}");
     }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::lab::{Lab, Version};
 
-const RUN: &str = "t-smoke2-solo";
+const RUN: &str = "t-solo";
 const FIRST: &str = "lighthouse_task/7/f1_f2";
 const SOLO: [&str; 5] = ["run", "--setting", "solo", "--smoke", "2"];
 

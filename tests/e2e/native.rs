@@ -4,7 +4,7 @@
 use crate::lab::{Lab, Version};
 use crate::support::wait_until;
 
-const RUN: &str = "t-smoke2-solo";
+const RUN: &str = "t-solo";
 const FIRST: &str = "lighthouse_task/7/f1_f2";
 const SOLO: [&str; 5] = ["run", "--setting", "solo", "--smoke", "2"];
 
@@ -22,14 +22,14 @@ fn a_peers_end_reaches_the_one_that_goes_on() {
     lab.fault("hold when=You are agent2");
     let run = ["run", "--setting", "coop-comm", "--smoke", "1"];
     let run = lab.start(&[&run[..], &["--record", "tapes"]].concat());
-    let tape = format!("tapes/t-smoke1-coop-comm/{FIRST}/agent1-1.jsonl");
+    let tape = format!("tapes/t-coop-comm/{FIRST}/agent1-1.jsonl");
     wait_until("the first to end", || {
         std::fs::read_to_string(lab.place.join(&tape))
             .is_ok_and(|tape| tape.contains("\"kind\":\"end\""))
     });
     lab.fault("");
     run.wait().code(0);
-    let dir = format!("cb/logs/t-smoke1-coop-comm/coop/{FIRST}");
+    let dir = format!("cb/logs/t-coop-comm/coop/{FIRST}");
     let told = |agent| {
         let trajectory = lab.place.json(&format!("{dir}/agent{agent}_traj.json"));
         let messages = trajectory["messages"].as_array().unwrap().clone();
@@ -52,8 +52,8 @@ fn its_statuses_and_patches_are_upstreams() {
     }
     for (run, files) in [
         (RUN, &["solo"][..]),
-        ("t-smoke2-coop-comm", &["agent1", "agent2"]),
-        ("t-smoke2-coop-nocomm", &["agent1", "agent2"]),
+        ("t-coop-comm", &["agent1", "agent2"]),
+        ("t-coop-nocomm", &["agent1", "agent2"]),
     ] {
         let tree = if files.len() == 1 { "solo" } else { "coop" };
         for pair in [FIRST, "harbor_task/2/f1_f2"] {
@@ -223,7 +223,7 @@ fn an_endpoint_that_lies_is_seen_through() {
             "1",
         ];
         lab.run(&args).code(i32::from(rule.is_some()));
-        let result = lab.result("t-smoke1-solo", "solo", FIRST);
+        let result = lab.result("t-solo", "solo", FIRST);
         assert_eq!(result["agent"]["status"], status, "{lie}: {result:#}");
         match rule {
             Some(rule) => {
@@ -232,7 +232,7 @@ fn an_endpoint_that_lies_is_seen_through() {
             }
             None => assert!(result.get("infra_error").is_none(), "{lie}"),
         }
-        let cost = &lab.place.lines("t-smoke1-solo", "ledger")[0]["cost"];
+        let cost = &lab.place.lines("t-solo", "ledger")[0]["cost"];
         // Without usage the cost is not known, and unknown is not zero. What a response tells is
         // booked, also of one that is no reply.
         let tells = ["no-choices", "bad-arguments", "unknown-tool"].contains(&lie);
@@ -241,7 +241,7 @@ fn an_endpoint_that_lies_is_seen_through() {
             "{lie}: {cost}"
         );
         assert_eq!(cost.is_number(), tells, "{lie}: {cost}");
-        assert!(lab.left_over("t-smoke1-solo").is_empty());
+        assert!(lab.left_over("t-solo").is_empty());
     }
 }
 
@@ -277,7 +277,7 @@ fn limits_are_enforced_and_recorded() {
     lab.hold();
     let run = lab.start(&["run", "--setting", "solo", "--smoke", "1"]);
     lab.wait_for_requests("lighthouse", 1);
-    let id = &lab.containers("t-smoke1-solo")[0];
+    let id = &lab.containers("t-solo")[0];
     let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.LogConfig.Type}} {{len .Mounts}} {{.HostConfig.NetworkMode}}";
     let inspected = lab.docker(&["inspect", "-f", format, id]);
     let limits = String::from_utf8(inspected.stdout).unwrap();
@@ -285,7 +285,7 @@ fn limits_are_enforced_and_recorded() {
     assert_eq!(limits.trim(), "250000000 1000000000 333 none 1 none");
     lab.fault("");
     run.wait().code(0);
-    let sandbox = &lab.result("t-smoke1-solo", "solo", FIRST)["sandbox"];
+    let sandbox = &lab.result("t-solo", "solo", FIRST)["sandbox"];
     assert_eq!(sandbox["backend"], "docker");
     assert_eq!(sandbox["limits"]["pids"], 333);
     assert_eq!(sandbox["limits"]["memory_bytes"], 250_000_000);

@@ -188,7 +188,7 @@ fn litellms_proxy_carries_every_setting_on_both_wires() {
         run(&place, model, &base, &args).code(0);
         assert_eq!(strict.refused(), [""; 0], "{name}");
         for setting in ["solo", "coop-comm", "coop-nocomm"] {
-            let run = format!("{name}-smoke1-{setting}");
+            let run = format!("{name}-{setting}");
             for agent in agents(&place, &run, &setting[..4]) {
                 assert_eq!(agent["status"], "Submitted", "{run}");
                 assert!(agent["input_tokens"].as_u64().unwrap() > 0, "{run}");
@@ -244,11 +244,11 @@ fn what_goes_wrong_behind_litellms_proxy_is_what_it_is() {
         let _ = std::fs::remove_file(place.join("faults.met"));
         place.write("faults", fault);
         one(name).code(0);
-        let solo = &agents(&place, &format!("{name}-smoke1-solo"), "solo")[0];
+        let solo = &agents(&place, &format!("{name}-solo"), "solo")[0];
         assert_eq!(solo["status"], "Submitted", "{name}");
     }
     place.write("faults", "401");
     one("wrong-key").code(3);
-    let result = place.json("logs/wrong-key-smoke1-solo/solo/ferry_task/1/f1_f2/result.json");
+    let result = place.json("logs/wrong-key-solo/solo/ferry_task/1/f1_f2/result.json");
     assert_eq!(result["regatta"]["cause"], "config", "{result:#}");
 }

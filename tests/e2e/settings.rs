@@ -3,9 +3,9 @@
 use crate::lab::{Lab, Version};
 
 const RUNS: [(&str, &str); 3] = [
-    ("t-smoke2-solo", "solo"),
-    ("t-smoke2-coop-comm", "coop"),
-    ("t-smoke2-coop-nocomm", "coop"),
+    ("t-solo", "solo"),
+    ("t-coop-comm", "coop"),
+    ("t-coop-nocomm", "coop"),
 ];
 
 fn three_settings(version: Version) {
@@ -50,11 +50,8 @@ fn three_settings(version: Version) {
             .filter(|&agent| trajectory(agent).contains("NOT sent, and no reply will come"))
             .count()
     };
-    assert_eq!(
-        messages("t-smoke2-coop-comm") + refused("t-smoke2-coop-comm"),
-        2
-    );
-    assert_eq!(messages("t-smoke2-coop-nocomm"), 0);
+    assert_eq!(messages("t-coop-comm") + refused("t-coop-comm"), 2);
+    assert_eq!(messages("t-coop-nocomm"), 0);
 
     // The same command again finds nothing to do, and upstream is not even started.
     lab.run(&["run", "--smoke", "2"]).code(0);
@@ -73,6 +70,27 @@ fn three_settings_run_on_v11() {
 #[ignore = "needs Docker, Redis and cooperbench 0.0.29: just e2e"]
 fn three_settings_run_on_v29() {
     three_settings(Version::V29);
+}
+
+/// A smoke is the beginning of its run: what it leaves is whole, and is not run again.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn a_smoke_of_five_and_then_the_rest() {
+    let lab = Lab::new(Version::V11);
+    lab.run(&["run", "--setting", "solo", "--smoke", "5"])
+        .code(0)
+        .prints("pass  t-solo: 5 of 5 results exist")
+        .prints("pass  t-solo: 5 of 5 parse and have status, agent and cost")
+        .prints("pass  t-solo: 0 containers are left")
+        .prints("5 of 6 asked for so far");
+    assert!(lab.left_over("t-solo").is_empty());
+    let first = lab.place.lines("t-solo", "ledger");
+    assert_eq!(first.len(), 5);
+    lab.run(&["run", "--setting", "solo"]).code(0);
+    let ledger = lab.place.lines("t-solo", "ledger");
+    assert_eq!((ledger.len(), &ledger[..5]), (6, &first[..]));
+    let attempts = lab.place.events("t-solo", "attempt_started");
+    assert_eq!(attempts[1]["pairs"].as_array().unwrap().len(), 1);
 }
 
 /// The doctor finds everything fit, asks the model, and sees what is not.

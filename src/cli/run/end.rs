@@ -29,9 +29,9 @@ pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui
     Ok(match end {
         RunEnd::Complete => exit::OK,
         RunEnd::Errors => {
-            let open: usize = summaries.iter().map(Summary::unfinished).sum();
-            let count =
-                |outcome| -> usize { summaries.iter().map(|it| it.count_of(outcome)).sum() };
+            let asked = experiment.summaries_of_asked()?;
+            let open: usize = asked.iter().map(Summary::unfinished).sum();
+            let count = |outcome| -> usize { asked.iter().map(|it| it.count_of(outcome)).sum() };
             let infra = count(Outcome::InfraError) + count(Outcome::LimitError);
             // Another attempt changes nothing of what is the agents' own.
             let what_next = if count(Outcome::AgentError) == open {
@@ -48,10 +48,15 @@ pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui
             exit::ERRORS
         }
         RunEnd::World(why) => {
-            ui.error(
-                &Error::world(why)
-                    .hint("what ran is kept; mend this, and the same command goes on (with --accept-changes when it was the model or the endpoint)"),
-            );
+            // A run of which nothing has finished begins anew with other settings.
+            let accept = if summaries.iter().all(|one| one.finished == 0) {
+                ""
+            } else {
+                " (with --accept-changes when it was the model or the endpoint)"
+            };
+            ui.error(&Error::world(why).hint(format!(
+                "what ran is kept; mend this, and the same command goes on{accept}"
+            )));
             exit::WORLD
         }
         RunEnd::Limit(why) => {

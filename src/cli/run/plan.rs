@@ -32,7 +32,9 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
             format!("agent {agent}, engine upstream (cooperbench {version})")
         }
         EngineOptions::Native(_) => {
-            format!("engine native, backend {}", experiment.options.backend())
+            let agent = experiment.options.agent();
+            let backend = experiment.options.backend();
+            format!("agent {agent}, engine native, backend {backend}")
         }
     };
     let _ = writeln!(
@@ -40,7 +42,7 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         "{} on {} ({}), model {}, {engine}",
         plural(experiment.runs.len(), "run"),
         experiment.subset,
-        plural(experiment.pairs.len(), "pair"),
+        asked(experiment),
         experiment.options.access().model,
     );
     let stall = match &experiment.options {
@@ -51,7 +53,8 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     };
     let _ = writeln!(
         text,
-        "each: at most {}, back-off from {} to {} after infrastructure errors, task timeout {}{stall}",
+        "each: {} at a time, at most {}, back-off from {} to {} after infrastructure errors, task timeout {}{stall}",
+        plural(experiment.options.concurrency(), "pair"),
         plural(attempts.max_attempts as usize, "attempt"),
         for_people(attempts.backoff),
         for_people(attempts.backoff_max),
@@ -95,7 +98,7 @@ fn render_run(
         text,
         "{} (setting {setting}): {}, {} finished, {} in an error of the agent's own, {} to run",
         bold(run.name()),
-        plural(plan.total(), "pair"),
+        asked(experiment),
         plan.finished.len(),
         plan.settled.len(),
         plan.to_run.len()
@@ -115,9 +118,8 @@ fn render_run(
         EngineOptions::Native(options) => render_native(options, &mut text),
         EngineOptions::Upstream(options) => {
             // What is set aside by then has no result, and is to run.
-            let stays = surveyed
-                .iter()
-                .filter(|one| !forced::is_replaced(pass, one));
+            let all = experiment.survey_all(setting, run)?;
+            let stays = all.iter().filter(|one| !forced::is_replaced(pass, one));
             let stays: Vec<_> = stays.map(|one| one.pair.clone()).collect();
             let whole = upstream_would_run(run, setting, &stays, &plan.to_run);
             let cover = Cover {
@@ -129,6 +131,16 @@ fn render_run(
         }
     }
     Ok(text)
+}
+
+/// How many pairs are asked for: `100 pairs`, or `5 of 100 pairs`.
+fn asked(experiment: &Experiment) -> String {
+    let all = plural(experiment.all.len(), "pair");
+    if experiment.is_filtered() {
+        format!("{} of {all}", experiment.pairs.len())
+    } else {
+        all
+    }
 }
 
 /// Where the native engine gets things from, and what it keeps to.

@@ -7,6 +7,8 @@ use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
+use crate::report::Summary;
+use crate::text::plural;
 
 /// What to look at when a check fails, as far as this experiment has it.
 fn look_at(experiment: &Experiment) -> String {
@@ -24,9 +26,23 @@ fn look_at(experiment: &Experiment) -> String {
     what
 }
 
-/// Checks what a smoke of `n` pairs left; the exit code is the run's, or 1 when a check fails.
-pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Result<u8> {
-    let findings = experiment.check_smoke(n).await?;
+/// What the command does without the filter; nothing where all has finished.
+fn rest(experiment: &Experiment) -> Result<String> {
+    let open =
+        |summaries: Vec<Summary>| -> usize { summaries.iter().map(Summary::unfinished).sum() };
+    let left = open(experiment.summaries()?) - open(experiment.summaries_of_asked()?);
+    Ok(match left {
+        0 => String::new(),
+        _ => format!(
+            "next: without --smoke, the same command runs the other {}\n",
+            plural(left, "pair")
+        ),
+    })
+}
+
+/// Checks what a smoke left; the exit code is the run's, or 1 when a check fails.
+pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
+    let findings = experiment.check_smoke().await?;
     let mut text = String::from("\nsmoke:\n");
     for found in &findings {
         let word = mark(if found.is_good { "pass" } else { "FAIL" });
@@ -35,6 +51,8 @@ pub async fn check(experiment: &Experiment, n: usize, code: u8, ui: &Ui) -> Resu
     let failed = findings.iter().any(|found| !found.is_good);
     if failed {
         let _ = writeln!(text, "{}", look_at(experiment));
+    } else {
+        text.push_str(&rest(experiment)?);
     }
     ui.data(&text)?;
     Ok(if failed && code == exit::OK {

@@ -19,14 +19,25 @@ pub struct RunState {
     history: History,
     /// The last command, by its events.
     pub live: Live,
-    /// Whether it is a run of ours.
-    pub has_manifest: bool,
+    /// What was asked of us.
+    pub asked: Asked,
     /// Whether a forced pass is open.
     pub is_forced: bool,
-    /// Pairs that the next command would run.
+    /// Pairs that were asked for and that the next command would run.
     pub left: usize,
     /// Pairs whose error is the agent's own: no command runs them again.
     pub settled: usize,
+}
+
+/// How much of a run we were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is a stranger's.
+    Nothing,
+    /// Some of its pairs.
+    Part,
+    /// All of them.
+    All,
 }
 
 impl RunState {
@@ -46,7 +57,7 @@ impl RunState {
             holder,
             history: History::of_run(run)?,
             live,
-            has_manifest: false,
+            asked: Asked::Nothing,
             is_forced: false,
             left: 0,
             settled: 0,
@@ -104,10 +115,13 @@ impl RunState {
             let pairs = plural(settled, "pair");
             return format!("complete; {pairs} ended in an error of the agent's own");
         }
+        if left == 0 && self.asked == Asked::Part {
+            return "complete, as far as it was asked for".to_owned();
+        }
         if left == 0 {
             return "complete".to_owned();
         }
-        if !self.has_manifest {
+        if self.asked == Asked::Nothing {
             return format!(
                 "not running, {left} left; the cooperbench command that began it resumes"
             );
@@ -155,7 +169,7 @@ mod tests {
                 begun_at: Some(at(1)),
                 ..Live::default()
             },
-            has_manifest: true,
+            asked: Asked::All,
             is_forced: false,
             left: 3,
             settled: 0,

@@ -30,8 +30,8 @@ pub struct UpstreamOptions {
     pub agent: String,
     /// The model, by litellm's name.
     pub model: String,
-    /// The subset's name, when the plan is the whole of it; a smoke's is not.
-    pub subset: Option<String>,
+    /// The subset's name.
+    pub subset: String,
     /// Pairs at the same time.
     pub concurrency: usize,
     /// The backend of upstream's sandboxes, passed as `--backend`.
@@ -127,7 +127,7 @@ impl UpstreamOptions {
             version: installed.map(|found| found.version),
             agent,
             model: config.experiment.model.clone(),
-            subset: Some(config.experiment.subset.clone()),
+            subset: config.experiment.subset.clone(),
             concurrency: config.experiment.concurrency,
             backend: config.experiment.backend,
             dir: absolute(&config.upstream.cooperbench_dir),
@@ -192,9 +192,8 @@ impl UpstreamOptions {
         redis_url: &str,
     ) -> Invocation {
         let mut files = Vec::new();
-        let named = self.subset.as_ref().filter(|_| cover.is_whole_subset);
-        let subset = if let Some(name) = named {
-            name.clone()
+        let subset = if cover.is_whole_subset {
+            self.subset.clone()
         } else {
             let path = run.attempt_subset(attempt);
             let pairs = Subset::of_pairs(

@@ -68,10 +68,10 @@ pub(super) fn errors(summary: &Summary) -> String {
     let missing: Vec<&str> = summary
         .lines
         .iter()
-        .filter(|line| line.outcome == Outcome::Missing)
+        .filter(|line| line.outcome == Outcome::Missing && !line.not_asked)
         .map(|line| line.pair.as_str())
         .collect();
-    if !missing.is_empty() && missing.len() < summary.pairs {
+    if !missing.is_empty() && missing.len() < summary.pairs - summary.unasked() {
         let _ = writeln!(out, "  missing: {}", some(&missing, 6));
     }
     out.push_str(&cut_off(summary));

@@ -58,6 +58,7 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
     let (observer, _) = tokio::sync::mpsc::unbounded_channel();
     let runner = Runner {
         setting: Setting::Solo,
+        plan: (1..=pairs).map(pair).collect(),
         pairs: (1..=pairs).map(pair).collect(),
         policy: Policy {
             max_attempts: 3,
