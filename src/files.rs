@@ -1,5 +1,6 @@
 //! File calls whose errors name the path.
 
+mod here;
 mod read;
 mod temporary;
 mod tree;
@@ -12,14 +13,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
+pub use here::from_here;
 pub use read::{
     MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_text, read_up_to,
 };
 pub use temporary::{OF_A_TREE, left_behind, remove_all};
 pub use tree::{Taken, copy_tree, create_tree, remove_tree, size_of_tree, tree_digest};
 pub use write::{
-    append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, sync, sync_dir,
-    write_atomic, write_in_order, write_in_place, write_output,
+    Appender, append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, sync,
+    sync_dir, write_atomic, write_in_order, write_in_place, write_output,
 };
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {

@@ -1,5 +1,8 @@
 //! Text for people, from what is not theirs.
 
+pub mod fit;
+pub mod paint;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{Display, Write as _};

@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::options::{ConfigSource, Places};
+use super::tree;
 use super::ui::Ui;
-use crate::config::Config;
+use crate::config::Layers;
 use crate::error::{Result, exit};
 use crate::experiment::judge::{KEPT, kept};
 use crate::experiment::leftovers::{places, reach};
@@ -12,11 +13,17 @@ use crate::experiment::setup::log_tree;
 use crate::files;
 use crate::host::reaper::Leftovers;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta clean --dry-run     # what would go
+  regatta clean --cache";
+
 /// Remove the containers, processes and directories that dead runs of ours left behind
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CleanArgs {
     /// Show what would be removed, remove nothing
     #[arg(long)]
@@ -31,10 +38,10 @@ pub struct CleanArgs {
 }
 
 impl CleanArgs {
-    fn config(&self) -> Result<Config> {
+    fn layers(&self) -> Result<Layers> {
         let mut layers = self.source.layers()?;
         self.places.apply(&mut layers)?;
-        layers.config()
+        Ok(layers)
     }
 }
 
@@ -60,7 +67,9 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     if args.cache {
         empty_cache(args.dry_run, verb, ui)?;
     }
-    let config = args.config()?;
+    let layers = args.layers()?;
+    let config = layers.config()?;
+    tree::say_untouched(&layers, &config, ui);
     let mut places = places(&config);
     places.push((log_tree(&config).path().to_owned(), files::OF_A_TREE));
     let found = Leftovers::find(docker.as_ref(), &places).await?;

@@ -3,24 +3,30 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::listing::one_of;
 use super::options::{RunSelection, set};
 use super::ui::Ui;
-use super::{gold, news, report};
+use super::{gold, news, report, tree, width};
 use crate::bench::setting::RunSetting;
 use crate::bench::{BackendKind, RuleSet, Setting, Word};
-use crate::config::Config;
+use crate::config::{Config, Layers};
 use crate::error::{Result, exit};
 use crate::experiment::gold::{Grading, features};
 use crate::experiment::judge::{cache, judge};
 use crate::experiment::leftovers::reap;
 use crate::experiment::{JudgingEnd, NewsSender, Present, ToJudge, Verdicts, setup};
+use crate::report::Summary;
 use crate::report::setting::setting_of_run;
-use crate::report::{Format, Summary};
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::{Manifest, RunDir};
+
+const EXAMPLES: &str = "\
+Examples:
+  regatta eval                                # every run that has results
+  regatta eval command-a-solo --rules 0.0.11  # one run, by the other rule set
+  regatta eval --gold --subset lite           # which features can be judged at all";
 
 /// Judge finished pairs by the hidden tests
 ///
@@ -28,20 +34,21 @@ use crate::store::{Manifest, RunDir};
 /// alone, unless its trial, the dataset or its image is another one by now, or infrastructure broke
 /// its evaluation.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct EvalArgs {
-    /// Only runs of this setting: solo, coop-comm or coop-nocomm
-    #[arg(long, value_name = "SETTING")]
+    /// Only runs of this setting
+    #[arg(long, value_name = "SETTING", value_parser = one_of::<Setting>())]
     setting: Option<Setting>,
     /// Only the pairs of this subset
     #[arg(short, long, value_name = "NAME")]
     subset: Option<String>,
-    /// Whose rules decide: 0.0.29 or 0.0.11 [default: 0.0.29]
-    #[arg(long, value_name = "VERSION", value_parser = rule_sets())]
+    /// Whose rules decide [default: 0.0.29]
+    #[arg(long, value_name = "VERSION", value_parser = one_of::<RuleSet>())]
     rules: Option<RuleSet>,
     /// Pairs at the same time [default: 4]
     #[arg(short, long, value_name = "N")]
     concurrency: Option<String>,
-    /// Where suites run: docker, namespace or process [default: where the run's agents had theirs]
+    /// Where suites run [default: where the run's agents had theirs]
     #[arg(long)]
     backend: Option<Word<BackendKind>>,
     /// The dataset [default: dataset/ in the checkout]
@@ -65,11 +72,6 @@ pub struct EvalArgs {
     selection: RunSelection,
 }
 
-fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
-    PossibleValuesParser::new(RuleSet::ALL.map(RuleSet::name))
-        .try_map(|name| name.parse::<RuleSet>())
-}
-
 impl EvalArgs {
     /// The runs of the setting that is asked for.
     fn chosen(&self, runs: Vec<RunDir>) -> Result<Vec<RunDir>> {
@@ -88,7 +90,7 @@ impl EvalArgs {
         Ok(chosen)
     }
 
-    fn config(&self) -> Result<Config> {
+    fn layers(&self) -> Result<Layers> {
         let mut layers = self.selection.layers()?;
         let flags = [
             ("experiment.concurrency", "--concurrency", &self.concurrency),
@@ -108,18 +110,18 @@ impl EvalArgs {
         if let Some(rules) = self.rules {
             layers.set("evaluation.rules", rules.name(), "--rules")?;
         }
-        layers.config()
+        Ok(layers)
     }
 }
 
 pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
-    let config = args.config()?;
+    let layers = args.layers()?;
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
     if args.gold {
-        return grade(args, &config, &mut interrupt, ui).await;
+        return grade(args, &layers.config()?, &mut interrupt, ui).await;
     }
-    let found = args.selection.read(config)?;
+    let found = args.selection.read(tree::config(&layers, ui)?)?;
     found.say_misnamed(ui);
     let runs = args.chosen(found.runs)?;
     let only = match &args.subset {
@@ -140,7 +142,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     if args.dry_run {
         for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
             let plan = verdicts.plan(run, &pass)?;
-            ui.data(&describe(&plan, run))?;
+            width::page(&describe(&plan, run), ui)?;
         }
         return Ok(exit::OK);
     }
@@ -152,7 +154,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
         .collect::<Result<_>>()?;
     if has_worked {
-        ui.data(&Format::Text.render(&summaries))?;
+        width::report(&summaries, ui)?;
     } else {
         ui.say(format!(
             "nothing to judge: every finished pair has its verdict; `{}` shows the report",

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::listing::profiles;
+use super::tree;
 use super::ui::Ui;
 use crate::bench::RunName;
 use crate::config::{Config, Layers};
 use crate::error::Result;
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::model::price::PriceTable;
-use crate::store::RunDir;
+use crate::report::setting::setting_of_run;
+use crate::store::{Manifest, RunDir};
 use crate::triage::Rules;
 
 /// Where the configuration comes from.
@@ -20,8 +23,8 @@ pub struct ConfigSource {
     /// The configuration file [default: regatta.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "REGATTA_CONFIG")]
     config: Option<PathBuf>,
-    /// A [profile.NAME] of the configuration file
-    #[arg(long, value_name = "NAME", env = "REGATTA_PROFILE")]
+    /// A [profile.NAME] of the configuration file, or the built-in `demo`
+    #[arg(long, value_name = "NAME", env = "REGATTA_PROFILE", value_parser = profiles(), hide_possible_values = true)]
     profile: Option<String>,
 }
 
@@ -73,10 +76,20 @@ impl SelectedRuns {
     }
 }
 
+/// Runs as every command lists them: by setting, then by name.
+fn in_order(mut runs: Vec<RunDir>) -> Vec<RunDir> {
+    runs.sort_by_cached_key(|run| {
+        // A manifest that cannot be read is told of where the run is.
+        let manifest = Manifest::read(run).ok().flatten();
+        (setting_of_run(run, manifest.as_ref()), run.name().clone())
+    });
+    runs
+}
+
 impl RunSelection {
-    /// Finds the runs and reads rules and prices.
-    pub fn open(&self) -> Result<SelectedRuns> {
-        self.read(self.layers()?.config()?)
+    /// Finds the runs, in the tree that has some, and reads rules and prices.
+    pub fn open(&self, ui: &Ui) -> Result<SelectedRuns> {
+        self.read(tree::config(&self.layers()?, ui)?)
     }
 
     /// The layers below a command's own flags.
@@ -91,7 +104,7 @@ impl RunSelection {
         Ok(SelectedRuns {
             rules: rules(&config)?,
             prices: prices(&config)?.0,
-            runs: log_tree(&config).select(&self.runs)?,
+            runs: in_order(log_tree(&config).select(&self.runs)?),
             misnamed: if self.runs.is_empty() {
                 log_tree(&config).misnamed()?
             } else {
@@ -111,6 +124,9 @@ impl ConfigSource {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         layers.add_environment(variables)?;
+        if let Ok(here) = std::env::current_dir() {
+            layers.find_checkout(&here);
+        }
         Ok(layers)
     }
 }

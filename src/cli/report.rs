@@ -7,16 +7,24 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::options::RunSelection;
 use super::ui::Ui;
+use super::width;
 use crate::error::{Error, Result, exit};
 use crate::files;
 use crate::hint;
 use crate::report::{Format, Summary};
 use crate::survey::Stand;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta report                            # every run, and what sets them apart
+  regatta report command-a-solo
+  regatta report --format markdown -o report.md";
+
 /// Report what came out and what it cost
 ///
 /// Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
     /// The format
     #[arg(long, default_value = "text", value_parser = formats())]
@@ -39,18 +47,18 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+    let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     let mut summaries = Vec::new();
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
         summaries.push(Summary::of_stand(run, stand, args.strict_verdicts)?);
     }
-    summaries.sort_by(|a, b| (a.setting, &a.run).cmp(&(b.setting, &b.run)));
-    let text = args.format.render(&summaries);
     match &args.output {
-        None => ui.data(&text)?,
+        None if args.format == Format::Text => width::report(&summaries, ui)?,
+        None => ui.data(&args.format.render(&summaries))?,
         Some(path) => {
+            let text = args.format.render(&summaries);
             files::write_output(path, text.as_bytes()).map_err(Error::into_usage)?;
             ui.say(format!("wrote {}", path.display()));
         }

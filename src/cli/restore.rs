@@ -6,7 +6,9 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::options::{ConfigSource, Places, SelectedRuns};
+use super::tree;
 use super::ui::Ui;
+use super::width;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
@@ -25,6 +27,11 @@ use crate::store::{Ledger, Pass, RunDir, result};
 use crate::survey::{Stand, Standing, Surveyed};
 use crate::text::plural;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta restore command-a-solo --list
+  regatta restore command-a-solo dspy_task/8394/f3_f5 --dry-run";
+
 /// Bring back results that were set aside, with their patches and verdicts
 ///
 /// Of each pair the latest trial comes back whose result would stand; one that infrastructure broke
@@ -32,6 +39,7 @@ use crate::text::plural;
 /// stands stays; the pass then leaves the pair alone. The result that stands now is set aside in turn: the same command again swaps
 /// them back. No trial is paid or counted twice.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct RestoreArgs {
     /// The run
     #[arg(value_name = "RUN")]
@@ -73,12 +81,12 @@ struct Choices {
 }
 
 pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
-    let reading = reading(args)?;
+    let reading = reading(args, ui)?;
     let run = &reading.runs[0];
     // First without the lock, which would write: where there is nothing to do, nothing is written.
     let found = find(run, args)?;
     if args.list {
-        ui.data(&list(run, &found, &reading.prices)?)?;
+        width::page(&list(run, &found, &reading.prices)?, ui)?;
         return Ok(exit::OK);
     }
     let mut chosen = choose(run, args, &found);
@@ -124,16 +132,16 @@ pub fn run(args: &RestoreArgs, ui: &Ui) -> Result<u8> {
         ))?;
     }
     if !chosen.back.is_empty() {
-        ui.data(&told(run, &chosen.back, &displaced, args.dry_run))?;
+        width::page(&told(run, &chosen.back, &displaced, args.dry_run), ui)?;
     }
     Ok(exit::OK)
 }
 
 /// The run, with what it takes to judge it.
-fn reading(args: &RestoreArgs) -> Result<SelectedRuns> {
+fn reading(args: &RestoreArgs, ui: &Ui) -> Result<SelectedRuns> {
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
-    let config = layers.config()?;
+    let config = tree::config(&layers, ui)?;
     Ok(SelectedRuns {
         rules: setup::rules(&config)?,
         prices: setup::prices(&config)?.0,

@@ -1,104 +1,145 @@
 //! `regatta status`.
 
+mod running;
+mod state;
+
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::options::RunSelection;
-use super::ui::{Ui, bold};
+use super::options::{RunSelection, SelectedRuns};
+use super::ui::Ui;
+use super::ui::screen::Screen;
+use super::{tree, width};
 use crate::bench::cost::dollars;
-use crate::error::{Result, exit};
+use crate::config::Config;
+use crate::error::{Error, Result, exit};
+use crate::hint;
 use crate::model::price::PriceTable;
 use crate::report::{Outcome, Summary, Totals};
-use crate::runner::Plan;
-use crate::runner::limit::local;
-use crate::store::events::History;
-use crate::store::lock::RunLock;
+use crate::runner::{Interrupt, Plan};
 use crate::store::run_config::RunConfig;
 use crate::store::{Ledger, LedgerEntry, Manifest, Pass, RunDir};
 use crate::survey::Stand;
+use crate::text::paint::{bad, broken, faint, good, strong};
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
+use state::RunState;
+
+const EXAMPLES: &str = "\
+Examples:
+  regatta status
+  regatta status command-a-solo --logs-dir results";
 
 /// Show what is finished, running and left, from disk
 ///
 /// It disturbs nothing: another regatta may be running.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
+    /// Show it again every 2 seconds, in place, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     selection: RunSelection,
 }
 
-pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+/// How often `--watch` looks at the tree.
+const EVERY: Duration = Duration::from_secs(2);
+
+pub async fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
+    let config = tree::config(&args.selection.layers()?, ui)?;
+    let found = args.selection.read(config.clone())?;
     found.say_misnamed(ui);
-    let mut summaries = Vec::new();
+    let text = of_runs(&found)?;
+    if args.watch {
+        return watch(args, &config, text, ui).await;
+    }
+    width::page(&text, ui)?;
+    Ok(exit::OK)
+}
+
+/// Shows the runs again and again. The last that was seen stays on the terminal.
+async fn watch(args: &StatusArgs, config: &Config, mut text: String, ui: &Ui) -> Result<u8> {
+    let mut interrupt = Interrupt::listen()?;
+    ui.guard(&interrupt);
+    let cannot = |error| Error::world(format!("cannot listen for the terminal's size: {error}"));
+    let mut resized = signal(SignalKind::window_change()).map_err(cannot)?;
+    let Some(screen) = Screen::take() else {
+        return Err(Error::usage("--watch needs a terminal, and stdout is none").hint(format!(
+            "`{}` shows it once; `regatta/events.jsonl` of a run has a line for whatever happens",
+            hint::command("status")
+        )));
+    };
+    loop {
+        screen.show(&text);
+        tokio::select! {
+            () = interrupt.changed() => break,
+            _ = resized.recv() => {}
+            () = tokio::time::sleep(EVERY) => {
+                text = match args.selection.read(config.clone()).and_then(|found| of_runs(&found)) {
+                    Ok(text) => text,
+                    // A tree that is moved away may be back.
+                    Err(error) => format!("{}: {error}\n", bad("error")),
+                };
+            }
+        }
+    }
+    drop(screen);
+    width::page(&text, ui)?;
+    Ok(exit::OK)
+}
+
+/// What there is to say of runs, and of all of them together.
+fn of_runs(found: &SelectedRuns) -> Result<String> {
+    let (mut text, mut summaries) = (String::new(), Vec::new());
     for run in &found.runs {
-        let (text, summary) = status(run, &found.rules, &found.prices)?;
-        ui.data(&text)?;
+        let (told, summary) = status(run, &found.rules, &found.prices)?;
+        text.push_str(&told);
         summaries.push(summary);
     }
     if summaries.len() > 1 {
-        ui.data(&of_all(&Totals::of(&summaries)))?;
+        text.push_str(&of_all(&Totals::of(&summaries)));
     }
-    Ok(exit::OK)
+    Ok(text)
 }
 
 /// What all runs come to.
 fn of_all(totals: &Totals) -> String {
     let missing = totals.count_of(Outcome::Missing);
+    let errors = totals.pairs - totals.finished - missing;
     format!(
-        "{}: {}, {} finished, {} in error, {missing} without a result\n  cost of the results that stand {}, spent on every trial {}\n",
-        totals.name(),
+        "{}: {}, {} finished, {}, {missing} without a result\n  cost of the results that stand {}, spent on every trial {}\n",
+        strong(totals.name()),
         plural(totals.pairs, "pair"),
         totals.finished,
-        totals.pairs - totals.finished - missing,
+        in_error(errors),
         totals.headline_cost,
         totals.total_spent
     )
 }
 
 fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, Summary)> {
+    let now = Timestamp::now();
+    let mut state = RunState::read(run)?;
     let stand = Stand::read(run, rules, prices)?;
     let summary = Summary::of_run(run, &stand);
     let ledger = &stand.books.ledger;
-    let history = History::of_run(run)?;
-    let holder = RunLock::holder(run);
     let mut text = String::new();
     let pass = Pass::read_open(&run.pass())?;
-    let is_forced = !pass.pairs.is_empty();
     // Another attempt does not change an error that is the agent's own: no command resumes it.
     let plan = Plan::of(&stand.surveyed, true, &pass);
-    let settled = plan.settled.len();
-    let left = summary.unfinished() - settled;
-    let waits = history.waits_until.filter(|at| *at > Timestamp::now());
-    let state = match &holder {
-        Some(holder) if waits.is_some() => format!(
-            "waiting until {} for a limit to reset, by {holder}",
-            waits.map(local).unwrap_or_default()
-        ),
-        Some(holder) => format!(
-            "running, by {holder}, attempt {}",
-            history.last_attempt.max(1)
-        ),
-        None if left == 0 && is_forced => {
-            "every pair has finished; a forced pass is open".to_owned()
-        }
-        None if left == 0 && settled > 0 => format!(
-            "complete; {} ended in an error of the agent's own",
-            plural(settled, "pair")
-        ),
-        None if left == 0 => "complete".to_owned(),
-        None if stand.manifest.is_none() => {
-            format!("not running, {left} left; the cooperbench command that began it resumes")
-        }
-        None if history.open.is_some() => {
-            "died in its last attempt; the same command resumes".to_owned()
-        }
-        None => format!("not running, {left} left; the same command resumes"),
-    };
-    let _ = writeln!(text, "{}: {state}", bold(run.name()));
+    state.has_manifest = stand.manifest.is_some();
+    state.is_forced = !pass.pairs.is_empty();
+    state.settled = plan.settled.len();
+    state.left = summary.unfinished() - state.settled;
+    let told = state.told(now);
+    let is_well = state.is_running() || told.starts_with("complete");
+    let told = if is_well { good(told) } else { told };
+    let _ = writeln!(text, "{}: {told}", strong(run.name()));
     match &stand.manifest {
         Some(manifest) => {
             let _ = writeln!(text, "  {}", in_force(manifest));
@@ -108,24 +149,40 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     let errors = summary.unfinished() - summary.count_of(Outcome::Missing);
     let _ = writeln!(
         text,
-        "  {}: {} finished ({} submitted), {errors} in error, {} without a result",
+        "  {}: {} finished ({} submitted), {}, {} without a result",
         plural(summary.pairs, "pair"),
         summary.finished,
         summary.submitted,
+        in_error(errors),
         summary.count_of(Outcome::Missing)
     );
     if let Some(unread) = summary.not_read() {
-        let _ = writeln!(text, "  WARNING: {unread}");
+        let _ = writeln!(text, "  {}: {unread}", broken("WARNING"));
     }
-    text.push_str(&of_unbooked(&stand.unbooked, holder.is_some()));
+    text.push_str(&running::told(&state, now));
+    // Of the native engine's trials that run there are lines; of upstream's it is known which those
+    // are that it may have in hand.
+    if state.live.trials.is_empty() || !state.is_running() {
+        text.push_str(&of_unbooked(&stand.unbooked, state.holder.is_some()));
+    }
     text.push_str(&of_pass(&pass, &plan));
     let _ = writeln!(
         text,
         "  cost of the results that stand {}, {}",
         summary.headline_cost,
-        spent(&summary, ledger, holder.is_some())
+        spent(&summary, ledger, state.holder.is_some())
     );
     Ok((text, summary))
+}
+
+/// How many pairs ended in an error.
+fn in_error(errors: usize) -> String {
+    let told = format!("{errors} in error");
+    if errors == 0 {
+        faint(told)
+    } else {
+        broken(told)
+    }
 }
 
 /// What every trial cost. Without a ledger nobody knows how many there were.

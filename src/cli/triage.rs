@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::options::RunSelection;
 use super::ui::Ui;
+use super::width;
 use crate::bench::Pair;
 use crate::error::{Result, exit};
 use crate::hint;
@@ -18,10 +19,16 @@ use crate::survey::{Judged, Stand, Standing, Surveyed};
 use crate::text::{NAME, ends_in_one_line, one_line, plural};
 use crate::triage::{Finding, Rules, ToldError};
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta triage --explain --dry-run      # why pairs did not finish
+  regatta triage command-a-coop-comm";
+
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
 /// A result whose cause is `infra` or `limit` gets `"infra_error": true`; one that no longer applies loses it.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct TriageArgs {
     /// Show what would be tagged, write nothing
     #[arg(long)]
@@ -34,7 +41,7 @@ pub struct TriageArgs {
 }
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open()?;
+    let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     let mut causes = Causes::default();
     for run in &found.runs {
@@ -52,15 +59,16 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         };
         let summary = Summary::of_run(run, &stand);
         causes.add(&summary);
-        ui.data(&format!(
+        let text = format!(
             "{}: {} ({} {verb})\n",
             run.name(),
             summary.counts(),
             plural(changed, "tag")
-        ))?;
+        );
+        width::page(&text, ui)?;
     }
     if args.explain && found.runs.len() > 1 {
-        ui.data(&causes.table(found.runs.len()))?;
+        width::page(&causes.table(found.runs.len()), ui)?;
     }
     Ok(exit::OK)
 }
@@ -120,21 +128,22 @@ fn triage(run: &RunDir, args: &TriageArgs, rules: &Rules, stand: &Stand, ui: &Ui
                         None => explain_none(&surveyed.pair, other, ledger),
                     };
                     text.push_str(&say(surveyed.told.as_ref()));
-                    ui.data(&text)?;
+                    width::page(&text, ui)?;
                 }
                 continue;
             }
         };
         if args.explain {
             let name = surveyed.pair.to_string();
-            ui.data(&match (&judged.finding, &surveyed.told) {
+            let text = match (&judged.finding, &surveyed.told) {
                 (Finding::Finished, None) => String::new(),
                 (Finding::Finished, told) => format!(
                     "{name}: finished, and its evaluation broke\n{}",
                     say(told.as_ref())
                 ),
                 _ => explain(&name, judged, rules),
-            })?;
+            };
+            width::page(&text, ui)?;
         }
         changed += usize::from(if args.dry_run {
             survey.would_tag(judged)

@@ -2,6 +2,7 @@
 
 pub mod fit;
 mod panel;
+pub mod screen;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

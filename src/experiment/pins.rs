@@ -185,7 +185,7 @@ impl Listening {
             let used = self.used(&event);
             let refused = self.refusal.after(&event);
             let _ = self.observer.send(event);
-            let sink = Sink::new(self.run.clone(), self.observer.clone());
+            let sink = Sink::new(&self.run, self.observer.clone());
             if let Some(text) = refused {
                 sink.emit(Event::Note { text });
             }

@@ -9,7 +9,6 @@ use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
-use crate::files;
 use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::{Ledger, Pass, RunDir, restore};
 use crate::survey::{Standing, Surveyed};
@@ -99,10 +98,6 @@ impl Experiment {
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
-            // An earlier run of it may have died within a line.
-            if let Err(error) = files::end_torn_line(&open.run.events()) {
-                news.warn(format!("an event may not be recorded: {error}"));
-            }
             let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
             let keeper = Keeper::begin(
                 open.run.clone(),
@@ -111,7 +106,7 @@ impl Experiment {
                 refusal,
                 observer.clone(),
             );
-            let sink = Sink::new(open.run.clone(), keeper.observer());
+            let sink = Sink::new(&open.run, keeper.observer());
             let ended = self.run_one(executors, open, pass, sink, interrupt).await;
             keeper.end().await;
             match ended {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::{create_dir, dir_of, failed, open, open_to_write, temporary};
 use crate::error::Result;
@@ -126,6 +127,10 @@ pub fn append_line_unsynced(path: &Path, line: &str) -> Result<()> {
 /// The directory is made when it is found missing: to ask for it before each line costs as much as
 /// the line.
 pub fn append_lines_unsynced(path: &Path, lines: &str) -> Result<()> {
+    append_or_begin(path, lines).map(drop)
+}
+
+fn append_or_begin(path: &Path, lines: &str) -> Result<fs::File> {
     let appended = match append(path, lines) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create_dir(dir_of(path))?;
@@ -133,9 +138,7 @@ pub fn append_lines_unsynced(path: &Path, lines: &str) -> Result<()> {
         }
         appended => appended,
     };
-    appended
-        .map(drop)
-        .map_err(|error| failed("write", path, &error))
+    appended.map_err(|error| failed("write", path, &error))
 }
 
 /// Syncs what was written to a file, so that it survives the machine's end. One that is not there
@@ -151,6 +154,52 @@ fn append(path: &Path, lines: &str) -> io::Result<fs::File> {
     let mut file = open_to_write(path, fs::OpenOptions::new().append(true))?;
     file.write_all(lines.as_bytes())?;
     Ok(file)
+}
+
+/// A file that lines are appended to for as long as something goes on. It is opened with the first
+/// line and kept open: to open it for each takes five calls of the kernel.
+#[derive(Debug)]
+pub struct Appender {
+    path: PathBuf,
+    file: Mutex<Option<fs::File>>,
+}
+
+impl Appender {
+    /// One for a file, which need not be there. A last line that a crash has torn is ended before
+    /// the first one of ours.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: Mutex::new(None),
+        }
+    }
+
+    /// Appends one line; it survives our end, not the machine's. A file that was taken away is begun
+    /// anew.
+    pub fn line(&self, line: &str) -> Result<()> {
+        // A panic within a write leaves the file as a full disk does.
+        let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out: after a failure the next line looks for a torn one again.
+        let file = match kept.take_if(|file| !is_gone(file)) {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        let written = (&file).write_all(format!("{line}\n").as_bytes());
+        written.map_err(|error| failed("write", &self.path, &error))?;
+        *kept = Some(file);
+        Ok(())
+    }
+
+    fn open(&self) -> Result<fs::File> {
+        end_torn_line(&self.path)?;
+        append_or_begin(&self.path, "")
+    }
+}
+
+/// Whether an open file has no name any more, so that nobody would ever read what is written to it.
+fn is_gone(file: &fs::File) -> bool {
+    file.metadata().map_or(true, |meta| meta.nlink() == 0)
 }
 
 #[cfg(test)]
@@ -185,5 +234,32 @@ mod tests {
         let none = dir.path().join("none");
         end_torn_line(&none).unwrap();
         assert!(!none.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_kept_open_begins_after_a_torn_line_and_anew_when_it_was_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run/lines");
+        create_dir(dir_of(&path)).unwrap();
+        append_lines_unsynced(&path, "tor").unwrap();
+        let appender = Appender::new(path.clone());
+        appender.line("one").unwrap();
+        appender.line("two").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "tor\none\ntwo\n");
+        fs::remove_dir_all(dir.path().join("run")).unwrap();
+        appender.line("three").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "three\n");
+    }
+
+    #[test]
+    fn lines_of_two_who_keep_a_file_open_follow_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let (first, second) = (Appender::new(path.clone()), Appender::new(path.clone()));
+        for line in ["one", "two"] {
+            first.line(line).unwrap();
+            second.line(line).unwrap();
+        }
+        assert_eq!(read_text(&path).unwrap(), "one\none\ntwo\ntwo\n");
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -165,7 +166,7 @@ impl ModelScript {
             Some(Fault::Status(status, after)) => return refusal(status, after),
         }
         if self.refuses(&call) {
-            return refusal(429, Some(1));
+            return refusal(429, Some(SOON));
         }
         let reply = self.reply(&call);
         let tokens = tokens_of(&call);
@@ -292,14 +293,25 @@ fn text(status: u16, body: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn refusal(status: u16, retry_after: Option<u64>) -> Response<Full<Bytes>> {
+/// The wait that the demo's endpoint asks for.
+const SOON: Duration = Duration::from_millis(100);
+
+fn refusal(status: u16, retry_after: Option<Duration>) -> Response<Full<Bytes>> {
     let error = json!({"error": {"message": format!("scripted {status}"), "type": "scripted", "code": status},
         "message": format!("scripted {status}")});
     let mut response = text(status, &error.to_string());
-    if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(hyper::header::RETRY_AFTER, seconds.into());
+    if let Some(wait) = retry_after {
+        // As OpenAI does: in whole seconds, and beside it exactly.
+        let seconds = wait.as_millis().div_ceil(1000);
+        for (name, value) in [
+            ("retry-after", seconds),
+            ("retry-after-ms", wait.as_millis()),
+        ] {
+            let value = HeaderValue::from_str(&value.to_string());
+            response
+                .headers_mut()
+                .insert(name, value.expect("digits are a value"));
+        }
     }
     response
 }

@@ -2,6 +2,7 @@
 
 use super::{Summary, json, junit, markdown, text};
 use crate::error::Error;
+use crate::text::paint::plain;
 
 /// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Format {
     #[must_use]
     pub fn render(self, summaries: &[Summary]) -> String {
         match self {
-            Self::Text => text::render(summaries),
+            Self::Text => plain(&text::render(summaries, None)),
             Self::Json => json::render(summaries),
             Self::Markdown => markdown::render(summaries),
             Self::Junit => junit::render(summaries),

@@ -97,6 +97,7 @@ pub fn run(name: &str, setting: Setting, pairs: &[Surveyed], booked: &[LedgerEnt
     let trials = Trials {
         booked,
         unbooked: &[],
+        pass: None,
     };
     let setting = Some(RunSetting::Of(setting));
     Summary::of(name.parse().unwrap(), setting, pairs, trials, None, &[])
@@ -104,7 +105,7 @@ pub fn run(name: &str, setting: Setting, pairs: &[Surveyed], booked: &[LedgerEnt
 
 /// The line of a pair at which this stands, of which no trial is booked.
 pub fn line(surveyed: &Surveyed) -> PairLine {
-    PairLine::of(surveyed, super::trials::Tried::default())
+    PairLine::of(surveyed, &super::trials::Tried::default())
 }
 
 /// How many pairs of a run there are of each outcome that some pair has, in a table's order.

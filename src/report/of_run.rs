@@ -7,8 +7,8 @@ use super::trials::Trials;
 use crate::bench::EngineKind;
 use crate::error::Result;
 use crate::model::price::PriceTable;
-use crate::store::RunDir;
 use crate::store::gold::Gold;
+use crate::store::{Pass, RunDir};
 use crate::survey::stand::planned_by_upstream;
 use crate::survey::{Stand, Standing};
 use crate::triage::Rules;
@@ -48,6 +48,8 @@ impl Summary {
             Standing::Result(judged) => Some(ToldSetting::of(it.tree, &judged.record)),
             Standing::Missing | Standing::Unreadable(_) => None,
         });
+        // What a file that cannot be read says of a pass is of no importance to the numbers.
+        let pass = Pass::read(&run.pass()).ok().flatten();
         let mut summary = Self::of(
             run.name().clone(),
             setting_by(run, manifest, results),
@@ -55,6 +57,7 @@ impl Summary {
             Trials {
                 booked: ledger.entries(),
                 unbooked: &stand.unbooked,
+                pass: pass.as_ref(),
             },
             planned_by_upstream(run, manifest),
             &stand.unread,

@@ -41,7 +41,8 @@ pub struct PairLine {
     pub duration_seconds: Option<f64>,
     /// How many trials it took, as far as the ledger knows.
     pub trials: usize,
-    /// How many of them failed, were cut off or are void. What a forced pass replaced did not fail.
+    /// How many of them failed, were cut off or are void before the one that stands. What --force
+    /// replaced is no part of it.
     #[serde(skip)]
     pub failed_trials: usize,
     /// How many of the two features' hidden tests pass, where they were judged.
@@ -63,8 +64,12 @@ pub struct PairLine {
 impl PairLine {
     /// Of a pair as the survey found it, and of its trials.
     #[must_use]
-    pub fn of(surveyed: &Surveyed, tried: Tried<'_>) -> Self {
+    pub fn of(surveyed: &Surveyed, tried: &Tried<'_>) -> Self {
         let outcome = Outcome::of(surveyed);
+        let standing = match &surveyed.standing {
+            Standing::Result(judged) => Some(judged.record.trial.as_str()),
+            Standing::Missing | Standing::Unreadable(_) => None,
+        };
         let mut line = Self {
             pair: surveyed.pair.to_string(),
             task: surveyed.pair.task.to_string(),
@@ -77,8 +82,8 @@ impl PairLine {
             cost: None,
             usage_unknown: false,
             duration_seconds: None,
-            trials: tried.trials,
-            failed_trials: tried.failed,
+            trials: tried.trials.len(),
+            failed_trials: tried.failed_before(standing),
             features_passed: None,
             merge: None,
             rules: None,
@@ -92,7 +97,7 @@ impl PairLine {
         if let Standing::Result(judged) = &surveyed.standing {
             line.take_result(judged);
         }
-        line.explain(surveyed, tried.last);
+        line.explain(surveyed, tried.last());
         line
     }
 
@@ -252,17 +257,16 @@ mod tests {
         let mut cut = entry(&missing.pair, "a", None, Some(Cause::Infra));
         CUT_OFF.clone_into(&mut cut.status);
         let after = |last| Tried {
-            trials: 1,
-            failed: 1,
-            last,
+            trials: vec![last],
+            forced_at: None,
         };
-        let line = PairLine::of(&missing, after(Some(&cut)));
+        let line = PairLine::of(&missing, &after(&cut));
         assert_eq!(line.rule.as_deref(), Some("a_rule"));
         let other = entry(&missing.pair, "a", None, Some(Cause::Infra));
-        assert_eq!(PairLine::of(&missing, after(Some(&other))).rule, None);
+        assert_eq!(PairLine::of(&missing, &after(&other)).rule, None);
         let mut said = missing.clone();
         said.told = Some(told("the console says more"));
-        let line = PairLine::of(&said, after(Some(&cut)));
+        let line = PairLine::of(&said, &after(&cut));
         assert_eq!(line.why.as_deref(), Some("the console says more"));
         assert_eq!(line.source_to_show(), Some("summary.json"));
     }

@@ -157,8 +157,8 @@ impl Summary {
             summary.trials += spent.unlisted;
         }
         for pair in surveyed {
-            let tried = tried.get(&pair.pair).copied().unwrap_or_default();
-            let line = PairLine::of(pair, tried);
+            let tried = tried.get(&pair.pair).cloned().unwrap_or_default();
+            let line = PairLine::of(pair, &tried);
             summary.count(&line, pair);
             summary.lines.push(line);
         }
@@ -248,16 +248,19 @@ impl Summary {
     /// The experiment's one-line summary: the four counts it asks for, then what else there is.
     #[must_use]
     pub fn counts(&self) -> String {
+        let counted = self.counted();
+        let words = counted.map(|(outcome, n)| format!("{n} {}", outcome.name()));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The counts that a summary tells, in its order.
+    pub fn counted(&self) -> impl Iterator<Item = (Outcome, usize)> {
         let rest = Outcome::ALL
             .into_iter()
             .filter(|outcome| !LOOKED_FOR.contains(outcome));
-        let first = LOOKED_FOR
-            .iter()
-            .map(|outcome| format!("{} {}", self.count_of(*outcome), outcome.name()));
-        let rest = rest
-            .filter(|outcome| self.count_of(*outcome) > 0)
-            .map(|outcome| format!("{} {}", self.count_of(outcome), outcome.name()));
-        first.chain(rest).collect::<Vec<_>>().join(", ")
+        let rest = rest.filter(|outcome| self.count_of(*outcome) > 0);
+        let told = LOOKED_FOR.into_iter().chain(rest);
+        told.map(|outcome| (outcome, self.count_of(outcome)))
     }
 }
 
@@ -395,6 +398,7 @@ mod tests {
         let trials = Trials {
             booked: &[],
             unbooked: &[],
+            pass: None,
         };
         let name: RunName = "x-solo".parse().unwrap();
         let planned = |planned, unread: &[Unread]| {

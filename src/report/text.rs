@@ -3,6 +3,7 @@
 mod compared;
 mod costs;
 mod failures;
+mod hue;
 mod table;
 
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ use super::words::{doubts, not_looked_at, time_limits};
 use super::{Outcome, Rates, Summary, beyond};
 use crate::bench::setting::RunSetting;
 use crate::hint;
+use crate::text::fit::wrapped;
+use crate::text::paint::{broken, strong};
 use crate::text::{NAME, one_line, plural, some};
 use compared::compared;
 use costs::costs;
@@ -24,25 +27,27 @@ const MIXED: usize = 500;
 /// This many failed pairs are told one by one; JSON and `JUnit` have them all.
 const TOLD: usize = 12;
 
-/// A table and what there is to know about the pairs that did not finish.
+/// A table and what there is to know about the pairs that did not finish, in colour and within a
+/// terminal's width, in columns. Without a width it is complete, and every line as long as it is.
 #[must_use]
-pub fn render(summaries: &[Summary]) -> String {
-    let mut out = table(summaries);
+pub fn render(summaries: &[Summary], width: Option<usize>) -> String {
+    let mut out = table(summaries, width);
     for summary in summaries {
         out.push('\n');
         let _ = writeln!(
             out,
             "{}{}: {}",
-            summary.run,
+            strong(&summary.run),
             setting(summary),
-            summary.counts()
+            hue::counts(summary)
         );
-        out.push_str(&rates(summary));
+        out.push_str(&rates(summary, width));
         if let Some(unread) = summary.not_read() {
-            let _ = writeln!(out, "  WARNING: {unread}");
+            let _ = writeln!(out, "  {}: {unread}", broken("WARNING"));
         }
         for mixed in &summary.mixed {
-            let _ = writeln!(out, "  WARNING: {}", one_line(mixed, MIXED));
+            let mixed = one_line(mixed, MIXED);
+            let _ = writeln!(out, "  {}: {mixed}", broken("WARNING"));
         }
         out.push_str(&guessed_price(summary));
         if let Some(told) = beyond::told(&summary.beyond_results, |name| one_line(name, NAME)) {
@@ -67,13 +72,13 @@ pub fn render(summaries: &[Summary]) -> String {
         out.push_str(&errors(summary));
         out.push_str(&flaky(summary));
     }
-    out.push_str(&compared(summaries));
+    out.push_str(&compared(summaries, width));
     if let Some(warning) = time_limits(summaries, str::to_owned) {
         let _ = writeln!(out, "\n{warning}");
     }
     out.push('\n');
     out.push_str(&costs(summaries));
-    out
+    width.map_or_else(|| out.clone(), |width| wrapped(&out, width))
 }
 
 fn doubted(summary: &Summary) -> String {
@@ -110,7 +115,7 @@ fn guessed_price(summary: &Summary) -> String {
 }
 
 /// The pass rates of a run that was judged.
-fn rates(summary: &Summary) -> String {
+fn rates(summary: &Summary, width: Option<usize>) -> String {
     let mut out = String::new();
     let Rates {
         strict,
@@ -122,14 +127,16 @@ fn rates(summary: &Summary) -> String {
     let (Some(strict), Some(judged)) = (strict, judged) else {
         return out;
     };
-    let _ = write!(out, "  passed {}", share(strict));
+    let mut told = vec![format!("  passed {}", share(strict))];
     if judged.of != strict.of {
-        let _ = write!(out, "; of those judged {}", share(judged));
+        told.push(format!("of those judged {}", share(judged)));
     }
     if let Some(features) = features {
-        let _ = write!(out, "; features {} of {}", features.passed, features.of);
+        told.push(format!("features {} of {}", features.passed, features.of));
     }
-    out.push('\n');
+    let line = told.join("; ");
+    let fits = width.is_none_or(|width| line.len() <= width);
+    let _ = writeln!(out, "{}", if fits { line } else { told.join(";\n    ") });
     if !merges.is_empty() {
         let merges = merges
             .iter()
@@ -142,7 +149,8 @@ fn rates(summary: &Summary) -> String {
         let again = hint::command(&format!("eval {} --force", summary.run));
         let _ = writeln!(
             out,
-            "  WARNING: judged by different rules, which are not comparable: {rules}; `{again}` judges all by one"
+            "  {}: judged by different rules, which are not comparable: {rules}; `{again}` judges all by one",
+            broken("WARNING")
         );
     }
     out
@@ -171,7 +179,7 @@ fn flagged(summary: &Summary) -> String {
         .collect();
     for (pair, flagged) in flagged.iter().take(TOLD) {
         let why = one_line(&flagged.why, 300);
-        let _ = writeln!(out, "  flagged · {pair}\n    {why}");
+        let _ = writeln!(out, "  {} · {pair}\n    {why}", broken("flagged"));
     }
     if flagged.len() > TOLD {
         let more = plural(flagged.len() - TOLD, "more flagged pair");

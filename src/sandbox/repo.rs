@@ -71,7 +71,9 @@ const MAKE_ONE: &str = r"  (
     export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
     git init -q -b main
     git add -A
-    git -c user.name=base -c user.email=base@localhost commit -q --allow-empty -m 'The base'
+    # A repository of one commit has nothing to maintain.
+    git -c maintenance.auto=false -c user.name=base -c user.email=base@localhost \
+      commit -q --allow-empty -m 'The base'
   )";
 
 /// Takes filters out of the twin's configuration, and files that it includes: where their programs

@@ -16,14 +16,14 @@ use crate::json;
 
 /// A line has about 300 bytes. A trial has some, and of the native engine one for each answer: a pass
 /// over all 652 pairs with two agents and a hundred answers each has 40 MB. It is read line by line.
-const MAX_BYTES: u64 = 1_000_000_000;
+pub(super) const MAX_BYTES: u64 = 1_000_000_000;
 
-/// Appends one event, with the time, to the run's events.
-pub fn append(run: &RunDir, event: &Event) -> Result<()> {
+/// Appends one event, with the time, to a run's events.
+pub fn append(events: &files::Appender, event: &Event) -> Result<()> {
     let at = Timestamp::now();
     // Not synced, unlike the ledger: a thousand agents begin at once, and what is lost when the
     // machine itself goes down is a few lines of history.
-    files::append_line_unsynced(&run.events(), &json::line(&Line { at, event }))
+    events.line(&json::line(&Line { at, event }))
 }
 
 /// What the relay answers in a dead container's place, before the container's full id.

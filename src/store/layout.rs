@@ -42,6 +42,13 @@ impl LogTree {
 
     /// Every run there is: the directories that hold results or a configuration.
     pub fn runs(&self) -> Result<Vec<RunDir>> {
+        if self.root.is_file() {
+            let root = self.root.display();
+            return Err(
+                Error::usage(format!("{root} is a file, and a log tree is a directory"))
+                    .hint("name the directory with the runs by --logs-dir"),
+            );
+        }
         let mut runs: Vec<RunDir> = files::list(&self.root)?
             .into_iter()
             .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
@@ -56,7 +63,8 @@ impl LogTree {
     pub fn select(&self, names: &[RunName]) -> Result<Vec<RunDir>> {
         let all = self.runs()?;
         if names.is_empty() && all.is_empty() {
-            let error = Error::usage(format!("no runs under {}", self.root.display()));
+            let root = files::from_here(&self.root);
+            let error = Error::usage(format!("no runs under {}", root.display()));
             return Err(match self.misnamed()?.first() {
                 Some(name) => error.hint(format!(
                     "`{}` has results, but no name that a run can have: letters, digits, `.`, `_` and `-`; rename it",

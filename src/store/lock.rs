@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::time::SystemTime;
 
 use super::RunDir;
 use crate::error::{Error, Result};
@@ -52,6 +53,12 @@ impl RunLock {
         };
         write(&mut file).map_err(|error| cannot(&error))?;
         Ok(Self { _file: file })
+    }
+
+    /// When the lock of a run was taken last; `None` where it never was.
+    #[must_use]
+    pub fn taken_at(run: &RunDir) -> Option<SystemTime> {
+        run.lock().metadata().ok()?.modified().ok()
     }
 
     /// Who holds the lock of a run, if anyone does.

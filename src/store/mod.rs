@@ -12,6 +12,7 @@ pub mod framework;
 pub mod gold;
 pub mod layout;
 pub mod ledger;
+pub mod live;
 pub mod lock;
 pub mod manifest;
 pub mod moment;

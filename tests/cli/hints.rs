@@ -51,22 +51,24 @@ fn regatta(place: &Place, args: &[&str]) -> Ran {
 
 /// A native run of one pair in sandboxes that do nothing.
 fn run(place: &Place, listener: &Listener, more: &[&str]) -> Ran {
+    begin(
+        place,
+        listener,
+        &["run", "--setting", "solo", "--smoke", "1"],
+        more,
+    )
+}
+
+/// A native run in sandboxes that do nothing.
+fn begin(place: &Place, listener: &Listener, args: &[&str], more: &[&str]) -> Ran {
     let key = "OPENAI_API_KEY = \"sk-quay\"";
     let text = format!(
         "[profile.tidal.experiment]\nname = \"weir\"\nengine = \"native\"\nbackend = \"fake\"\nmodel = \"openai/m\"\n[profile.tidal.attempts]\nmax_attempts = 1\n[profile.tidal.upstream]\napi_base = \"{}/v1\"\n[profile.tidal.upstream.env]\n{key}\n[profile.tidal.native]\ncall_tries = 1\n",
         listener.base
     );
     place.write("set ups/tidal.toml", text);
-    let args = [
-        "run",
-        "--setting",
-        "solo",
-        "--smoke",
-        "1",
-        "--no-progress",
-        "--no-preflight",
-    ];
-    regatta(place, &[&args, more].concat())
+    let quietly = ["--no-progress", "--no-preflight"];
+    regatta(place, &[args, &quietly, more].concat())
 }
 
 #[test]
@@ -149,4 +151,23 @@ fn a_key_that_is_missing_is_shown_by_the_command_that_is_printed() {
         .code(3)
         .prints("OPENAI_API_KEY is not set")
         .prints("model openai/other");
+}
+
+/// The last line of a run is a command, as it is typed.
+#[test]
+fn the_next_command_of_a_run_comes_to_its_results() {
+    let (place, listener) = (Place::new(), Listener::new());
+    let ran = begin(&place, &listener, &["run", "--setting", "solo"], &[]).code(0);
+    let said = ran.says("results: it's/logs here/weir-solo\n").stderr;
+    let last = said.lines().last().unwrap().strip_prefix("next: `");
+    let words = shlex::split(last.unwrap().trim_end_matches('`')).unwrap();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(words[..2], ["regatta", "eval"]);
+    let words = [&words[1..], &["--dry-run"]].concat();
+    place.run(&words).code(0).prints("weir-solo: 6 to judge");
+    // A tree with other runs too: this one is named.
+    place.write("it's/logs here/other/solo/a_task/1/f1_f2/result.json", "{}");
+    begin(&place, &listener, &["run", "--setting", "solo"], &[])
+        .code(0)
+        .says("next: `regatta eval weir-solo ");
 }

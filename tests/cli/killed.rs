@@ -55,7 +55,8 @@ fn report_and_status_count_a_trial_that_runs_or_was_killed_as_it_is_booked_later
     wait_until("the fourth call", || listener.asked().len() == 4);
     all_say(&place, RUN, "$0.0105 + 1 unknown", 0.0105, 1);
     run(&place, &["status", RUN])
-        .prints(&format!("running now, $0.0105 so far: {PAIR}"))
+        .prints(&format!("    {PAIR} "))
+        .prints("  step 3  $0.0105  ")
         .prints("$0.0105 + 1 unknown (1 running)");
     assert_eq!(
         report(&place, RUN)["runs"][0]["lines"][0]["rule"],

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::terminal::Terminal;
 use crate::support::{Model, Place, Ran, wait_until};
 
 fn demo(place: &Place, args: &[&str]) -> Ran {
@@ -101,10 +102,21 @@ fn nothing_is_left_to_do(place: &Place) {
 fn the_demo_shows_what_it_says() {
     let place = Place::new();
     let ran = demo(&place, &[]).code(0);
-    // The README leaves out what stands between the table and the second run.
-    let (printed, readme) = (without_times(&ran.stdout).join("\n"), in_readme());
+    // The README shows it in 80 columns, and leaves out what stands between the table and the second
+    // run, and before the end.
+    let report = place.regatta(&["report", "--profile", "demo", "--color", "never"]);
+    let (_, _, report) = Terminal::start(&place, &report, 80, 100).end();
+    let report = report.replace('\r', "");
+    let (printed, readme) = (without_times(&report).join("\n"), in_readme());
     let shown = without_times(&readme).join("\n");
-    let (table, run) = shown.split_once("\n…\n").expect("a gap");
+    let [table, run, end] = shown.split("\n…\n").collect::<Vec<_>>()[..] else {
+        panic!("two gaps: {shown}");
+    };
+    assert!(
+        ran.stderr.ends_with(&format!("{end}\n")),
+        "{}\n\n{end}",
+        ran.stderr
+    );
     assert!(printed.starts_with(table), "{printed}\n\n{table}");
     assert!(printed.contains(run), "{printed}\n\n{run}");
     // By construction, one alone beats two who talk, and those two who don't.

@@ -175,8 +175,13 @@ fn a_report_goes_whole_into_a_file() {
 
 /// A run of finished pairs, each judged as this says.
 fn judged(place: &Place, run: &str, tree: &str, pairs: &[(&str, bool)]) {
+    judged_at(place, &format!("cb/logs/{run}"), tree, pairs);
+}
+
+/// The same, of the run in this directory.
+pub fn judged_at(place: &Place, run: &str, tree: &str, pairs: &[(&str, bool)]) {
     for (pair, passed) in pairs {
-        let dir = format!("cb/logs/{run}/{tree}/{pair}");
+        let dir = format!("{run}/{tree}/{pair}");
         let agent = serde_json::json!({"status": "Submitted", "cost": 0.5, "steps": 3});
         let mut result =
             serde_json::json!({"run_id": format!("{run}/{pair}"), "duration_seconds": 30});

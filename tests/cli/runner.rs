@@ -90,7 +90,7 @@ impl Bench {
             rules: self.rules.clone(),
             prices: PriceTable::default(),
             ledger: Ledger::open(&self.run).unwrap(),
-            sink: Sink::new(self.run.clone(), observer),
+            sink: Sink::new(&self.run, observer),
             interrupt: Interrupt::never(),
             pass: Pass::read_open(&self.run.pass()).unwrap(),
             facts: std::cell::RefCell::default(),

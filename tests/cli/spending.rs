@@ -63,7 +63,7 @@ fn a_trial_that_is_killed_with_regatta_costs_what_was_answered() {
     let mut started = until_the_fourth_call(&place, &[], &listener);
     run(&place, &["status", RUN])
         .code(0)
-        .prints("running now, $0.0105 so far: lighthouse_task/7/f1_f2");
+        .prints("  step 3  $0.0105  ");
     run(&place, &["triage", RUN, "--explain", "--dry-run"])
         .code(0)
         .prints("lighthouse_task/7/f1_f2: it is running");

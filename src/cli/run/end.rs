@@ -2,11 +2,12 @@
 
 use crate::cli::report;
 use crate::cli::ui::Ui;
+use crate::cli::width;
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
 use crate::report::Outcome;
-use crate::report::{Format, Summary};
+use crate::report::Summary;
 use crate::runner::RunEnd;
 use crate::text::plural;
 
@@ -15,7 +16,7 @@ use crate::text::plural;
 pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> Result<u8> {
     let summaries = experiment.summaries()?;
     if has_worked {
-        ui.data(&Format::Text.render(&summaries))?;
+        width::report(&summaries, ui)?;
     } else if matches!(end, RunEnd::Complete | RunEnd::Errors) {
         let pairs: usize = summaries.iter().map(|one| one.pairs).sum();
         let finished: usize = summaries.iter().map(|one| one.finished).sum();

@@ -26,7 +26,7 @@ const SYNC_AFTER: Duration = Duration::from_secs(1);
 
 /// How often waiting lines are written, at most: those of a busy moment by one write for each file.
 /// After a quiet time the first line is written at once.
-const WRITE_EVERY: Duration = Duration::from_millis(10);
+const WRITE_EVERY: Duration = Duration::from_millis(50);
 
 /// The one writer of all running trajectories of an attempt: a thread, so that no agent waits for the
 /// disk. On a slow one, more lines go into one write. It ends with the last that speaks to it.

@@ -28,7 +28,7 @@ pub struct ScriptedFaults {
 /// wait until an agent is at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    Status(u16, Option<u64>),
+    Status(u16, Option<Duration>),
     Malformed,
     Hang,
     Hold,
@@ -70,7 +70,7 @@ impl ScriptedFaults {
                     .and_then(|word| word.strip_prefix("retry-after="));
                 Some(Fault::Status(
                     status.parse().ok()?,
-                    after.and_then(|s| s.parse().ok()),
+                    after.and_then(|s| s.parse().ok()).map(Duration::from_secs),
                 ))
             }
         }
@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn each_word_is_the_fault_that_it_says() {
         for (line, fault) in [
-            ("429 retry-after=7", Some(Fault::Status(429, Some(7)))),
+            (
+                "429 retry-after=7",
+                Some(Fault::Status(429, Some(Duration::from_secs(7)))),
+            ),
             ("  500 ", Some(Fault::Status(500, None))),
             ("malformed", Some(Fault::Malformed)),
             ("hang", Some(Fault::Hang)),

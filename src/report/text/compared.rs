@@ -5,10 +5,27 @@ use std::fmt::Write as _;
 use super::super::words::p_value;
 use super::table::aligned;
 use crate::report::{Comparison, Contrast, Summary, contrasts};
-use crate::text::plural;
+use crate::text::paint::broken;
+use crate::text::{fit, plural};
+
+fn warning(what: &str) -> String {
+    format!("{}: {what}", broken("WARNING"))
+}
+
+/// A row of the table where a line has no room for it: a line for each that belongs together.
+fn in_block(row: &[String]) -> String {
+    let [name, points, interval, test, pairs, warning] = row else {
+        return aligned(&[row.to_vec()]);
+    };
+    let mut out = format!("{name}: {points}\n    {interval}, {test}\n    {pairs}\n");
+    if !warning.is_empty() {
+        let _ = writeln!(out, "    {warning}");
+    }
+    out
+}
 
 /// How settings of one experiment differ.
-pub(super) fn compared(summaries: &[Summary]) -> String {
+pub(super) fn compared(summaries: &[Summary], width: Option<usize>) -> String {
     let found = contrasts(summaries);
     if found.is_empty() {
         return String::new();
@@ -51,13 +68,19 @@ pub(super) fn compared(summaries: &[Summary]) -> String {
             ),
             match (same_rules, same_tasks) {
                 (true, true) => String::new(),
-                (false, true) => "WARNING: different rules".to_owned(),
-                (true, false) => "WARNING: different datasets or images".to_owned(),
-                (false, false) => "WARNING: different rules, and datasets or images".to_owned(),
+                (false, true) => warning("different rules"),
+                (true, false) => warning("different datasets or images"),
+                (false, false) => warning("different rules, and datasets or images"),
             },
         ]);
     }
-    out.push_str(&aligned(&rows));
+    let table = aligned(&rows);
+    let widest = table.lines().map(fit::width).max().unwrap_or(0);
+    if width.is_some_and(|width| widest > width) {
+        out.extend(rows.iter().map(|row| in_block(row)));
+    } else {
+        out.push_str(&table);
+    }
     out.push_str(&unshared);
     out
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::TOLD;
+use super::{TOLD, hue};
 use crate::report::{Outcome, PairLine, Summary};
 use crate::store::begun::RULE;
+use crate::text::paint::{bad, broken};
 use crate::text::{NAME, ends_in_one_line, one_line, plural, some};
 
 /// The pairs that did not pass, where an evaluation of ours says why.
@@ -18,7 +19,12 @@ pub(super) fn failures(summary: &Summary) -> String {
         .collect();
     let mut out = String::new();
     for (pair, why) in failed.iter().take(TOLD) {
-        let _ = writeln!(out, "  fail · {pair}\n    {}", one_line(why, 200));
+        let _ = writeln!(
+            out,
+            "  {} · {pair}\n    {}",
+            bad("fail"),
+            one_line(why, 200)
+        );
     }
     if failed.len() > TOLD {
         let more = plural(failed.len() - TOLD, "more failed pair");
@@ -49,7 +55,7 @@ pub(super) fn errors(summary: &Summary) -> String {
             }
         }
         for (rule, first, pairs) in groups {
-            let name = outcome.name();
+            let name = hue::of(outcome, outcome.name());
             let why = first.why.as_deref().unwrap_or("no text");
             let _ = writeln!(out, "  {name} · {rule} · {}", plural(pairs.len(), "pair"));
             let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
@@ -84,7 +90,8 @@ fn cut_off(summary: &Summary) -> String {
     }
     for (why, pairs) in reasons {
         let count = plural(pairs.len(), "pair");
-        let _ = writeln!(out, "  missing · {RULE} · {count}, to run again");
+        let missing = broken("missing");
+        let _ = writeln!(out, "  {missing} · {RULE} · {count}, to run again");
         let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
         let _ = writeln!(out, "    {}", some(&pairs, 6));
     }

@@ -73,7 +73,7 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
         rules: Rules::shipped(),
         prices: PriceTable::default(),
         ledger: Ledger::open(&run).unwrap(),
-        sink: Sink::new(run.clone(), observer),
+        sink: Sink::new(&run, observer),
         interrupt: Interrupt::never(),
         pass: Pass::read_open(&run.pass()).unwrap(),
         facts: RefCell::default(),

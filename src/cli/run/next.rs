@@ -1,0 +1,55 @@
+//! What is said last of a run: where its results are, and the command that comes next.
+
+use crate::cli::ui::Ui;
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::experiment::setup::log_tree;
+use crate::files;
+use crate::hint;
+use crate::report::{Outcome, Summary};
+use crate::runner::RunEnd;
+use crate::text::plural;
+
+/// Says where the results are and, where the plan has ended, what to do with them. How a run goes on
+/// that something else has ended is said with its end.
+pub fn say(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<()> {
+    let summaries = experiment.summaries()?;
+    let finished: usize = summaries.iter().map(|one| one.finished).sum();
+    if finished == 0 {
+        return Ok(());
+    }
+    let tree = log_tree(&experiment.config);
+    let place = files::from_here(tree.path());
+    ui.say(match experiment.runs.as_slice() {
+        [(_, run)] => format!("results: {}", place.join(run.name().as_str()).display()),
+        runs => format!(
+            "results: {} in {}",
+            plural(runs.len(), "run"),
+            place.display()
+        ),
+    });
+    if matches!(end, RunEnd::Complete | RunEnd::Errors) {
+        let is_alone = tree.runs()?.len() == experiment.runs.len();
+        ui.say(format!("next: `{}`", next(&summaries, is_alone)));
+    }
+    Ok(())
+}
+
+/// The next command: the verdicts, where some are to be made, and else the report. Where the tree
+/// has other runs too, these are named.
+fn next(summaries: &[Summary], is_alone: bool) -> String {
+    let is_open =
+        |one: &Summary| one.count_of(Outcome::Unjudged) + one.count_of(Outcome::EvalError) > 0;
+    let mut words = if summaries.iter().any(is_open) {
+        "eval".to_owned()
+    } else {
+        "report".to_owned()
+    };
+    if !is_alone {
+        for one in summaries {
+            words.push(' ');
+            words.push_str(one.run.as_str());
+        }
+    }
+    hint::command(&words)
+}

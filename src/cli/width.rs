@@ -1,0 +1,28 @@
+//! What is printed for people to stdout: within its terminal's width, and whole where it is none.
+
+use super::ui::Ui;
+use crate::error::Result;
+use crate::report::{Summary, text};
+use crate::text::fit::wrapped;
+
+/// How many columns the terminal has that stdout is. None of a pipe or a file, whatever `COLUMNS`
+/// says: who reads those gets all of it.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    // A terminal that does not know says 0.
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Prints the report of these runs.
+pub fn report(summaries: &[Summary], ui: &Ui) -> Result<()> {
+    ui.data(&text::render(summaries, columns()))
+}
+
+/// Prints lines that wrap between words.
+pub fn page(text: &str, ui: &Ui) -> Result<()> {
+    match columns() {
+        Some(columns) => ui.data(&wrapped(text, columns)),
+        None => ui.data(text),
+    }
+}
