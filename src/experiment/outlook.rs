@@ -1,11 +1,6 @@
 //! What stands before an experiment runs.
 
-use super::planned::Experiment;
 use crate::bench::{RunName, Total};
-use crate::error::Result;
-use crate::runner::Plan;
-use crate::store::Pass;
-use crate::survey::{Standing, Surveyed};
 
 /// What stands in all runs, and what may be spent on them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,36 +43,5 @@ impl RunOutlook {
             to_run: 0,
             spent: Total::default(),
         }
-    }
-}
-
-impl Experiment {
-    /// What stands now, where the runs are run with these passes.
-    pub(super) fn outlook(&self, passes: &[Pass]) -> Result<Outlook> {
-        let mut runs = Vec::new();
-        for ((setting, run), pass) in self.runs.iter().zip(passes) {
-            let surveyed = self.survey(*setting, run)?;
-            let plan = Plan::of(&surveyed, true, pass);
-            let is_submitted = |one: &&Surveyed| {
-                let Standing::Result(judged) = &one.standing else {
-                    return false;
-                };
-                plan.finished.contains(&one.pair) && judged.record.is_submitted()
-            };
-            let submitted = surveyed.iter().filter(is_submitted).count();
-            runs.push(RunOutlook {
-                run: run.name().clone(),
-                pairs: plan.total(),
-                submitted,
-                at_limit: plan.finished.len() - submitted,
-                errors: plan.settled.len(),
-                to_run: plan.to_run.len(),
-                spent: self.total_on(*setting, run)?,
-            });
-        }
-        Ok(Outlook {
-            runs,
-            budget: self.config.limits.budget,
-        })
     }
 }

@@ -3,13 +3,15 @@
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::news::{News, NewsSender};
+use super::outlook::{Outlook, RunOutlook};
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
-use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
+use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::{Ledger, Pass, RunDir, restore};
+use crate::survey::{Standing, Surveyed};
 use crate::text::plural;
 
 /// What readies the executor of each run.
@@ -126,6 +128,35 @@ impl Experiment {
         // It ends with the channel.
         let _ = passed_on.await;
         failure.map_or(Ok(worst), Err)
+    }
+
+    /// What stands now, where the runs are run with these passes.
+    fn outlook(&self, passes: &[Pass]) -> Result<Outlook> {
+        let mut runs = Vec::new();
+        for ((setting, run), pass) in self.runs.iter().zip(passes) {
+            let surveyed = self.survey(*setting, run)?;
+            let plan = Plan::of(&surveyed, true, pass);
+            let is_submitted = |one: &&Surveyed| {
+                let Standing::Result(judged) = &one.standing else {
+                    return false;
+                };
+                plan.finished.contains(&one.pair) && judged.record.is_submitted()
+            };
+            let submitted = surveyed.iter().filter(is_submitted).count();
+            runs.push(RunOutlook {
+                run: run.name().clone(),
+                pairs: plan.total(),
+                submitted,
+                at_limit: plan.finished.len() - submitted,
+                errors: plan.settled.len(),
+                to_run: plan.to_run.len(),
+                spent: self.total_on(*setting, run)?,
+            });
+        }
+        Ok(Outlook {
+            runs,
+            budget: self.config.limits.budget,
+        })
     }
 
     async fn run_one(

@@ -228,6 +228,14 @@ fn a_wrong_key_stops_after_one_trial() {
     );
     assert_eq!(ran.len(), 1);
     assert!(ran[0].len() <= 2, "{ran:?}");
+    // It says what stopped it, and what only a mended key changes is not done.
+    let ended = bench.events("attempt_ended").remove(0);
+    let why = ended["end"].as_str().unwrap();
+    assert!(why.starts_with("stopped: 1 trial ended in `"), "{why}");
+    assert_eq!(
+        (&ended["completed"], &ended["remaining"]),
+        (&0.into(), &9.into())
+    );
     // The key is mended: what failed by it runs again.
     let (end, _) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Complete);
