@@ -37,7 +37,7 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
             report.hint("free some space; nothing was half-written, the same command goes on")
         }
         io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
-            report.hint("move it away; `ls -l` shows what it is")
+            report.hint("name a file, or move it away; `ls -l` shows what it is")
         }
         _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             report.hint("move the link away; `ls -l` shows where it leads")

@@ -81,6 +81,13 @@ impl Layers {
                 )),
             );
         }
+        if !path.exists() {
+            return Err(
+                Error::usage(format!("no configuration file at {shown}")).hint(format!(
+                    "`regatta config --default > {FILE}` makes one, with every key and its default"
+                )),
+            );
+        }
         let mut table: Table = files::read_text(path)
             .map_err(Error::into_usage)?
             .parse()

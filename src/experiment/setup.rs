@@ -45,9 +45,10 @@ pub fn dataset_alone(config: &Config) -> Result<PathBuf> {
 }
 
 fn no_checkout(config: &Config) -> Error {
-    let dir = config.upstream.cooperbench_dir.display();
+    let dir = config.upstream.cooperbench_dir.to_string_lossy();
+    let quoted = shlex::try_quote(&dir).unwrap_or_default();
     Error::usage(format!("no CooperBench checkout at {dir}"))
-        .hint("clone it there (`git clone https://github.com/cooperbench/CooperBench repos/CooperBench`), or name yours with --cooperbench-dir")
+        .hint(format!("clone it there (`git clone https://github.com/cooperbench/CooperBench {quoted}`), run regatta inside yours, or name yours with --cooperbench-dir"))
         .hint("to see regatta at work without it: `regatta run --profile demo`")
 }
 

@@ -6,7 +6,11 @@ use crate::bench::RuleId;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
     /// It could not be made.
-    #[error("the sandbox could not be started: {why}")]
+    #[error("{}{why}", match .cause {
+        // What is read first is cut last: an image's line begins with its name.
+        StartFailure::Image => "",
+        _ => "the sandbox could not be started: ",
+    })]
     Start {
         /// The daemon's or the system's words.
         why: String,

@@ -115,12 +115,15 @@ impl DatasetDir {
 
     fn subset(&self, name: &str) -> Result<(PathBuf, Subset)> {
         let names = self.subset_names()?;
+        if names.is_empty() {
+            let subsets = self.root.join("subsets");
+            return Err(
+                Error::usage(format!("no dataset at {}: {} has no *.json", self.root.display(), subsets.display()))
+                    .hint("point --dataset-dir at a directory such as CooperBench's `dataset/`, with subsets/ and the tasks in it"),
+            );
+        }
         if !names.iter().any(|known| known == name) {
-            let there = if names.is_empty() {
-                format!("{} has no *.json", self.root.join("subsets").display())
-            } else {
-                format!("there are: {}", names.join(", "))
-            };
+            let there = format!("there are: {}", names.join(", "));
             let error =
                 Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
             return Err(match nearest(name, names.iter().map(String::as_str)) {

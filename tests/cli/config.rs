@@ -166,3 +166,48 @@ fn a_word_alone_is_answered_with_its_flag() {
         .code(2)
         .says("file is a file, and a log tree is a directory");
 }
+
+#[test]
+fn what_is_named_and_is_not_there_is_told_with_what_to_name() {
+    let place = Place::new();
+    place.write("empty/file", "");
+    let dry = ["run", "--dry-run", "--engine", "native"];
+    for (flags, what, hint) in [
+        (
+            ["--config", "nope.toml"],
+            "no configuration file at nope.toml",
+            "`regatta config --default > regatta.toml` makes one",
+        ),
+        (
+            ["--dataset-dir", "empty"],
+            "no dataset at empty: empty/subsets has no *.json",
+            "point --dataset-dir at a directory",
+        ),
+        (
+            ["--cooperbench-dir", "my checkout"],
+            "no CooperBench checkout at my checkout",
+            "CooperBench 'my checkout'`)",
+        ),
+    ] {
+        place
+            .run(&[&dry[..], &flags].concat())
+            .code(2)
+            .says(what)
+            .says(hint);
+    }
+    for engine in ["upstream", "native"] {
+        let args =
+            format!("run --dry-run --engine {engine} --cooperbench-dir cb --agent-config cb");
+        let args: Vec<&str> = args.split(' ').collect();
+        place
+            .run(&args)
+            .code(2)
+            .says("no agent configuration at ")
+            .says("name a file with --agent-config");
+    }
+    place
+        .run(&["run", "--cooperbench-dir", "cb", "--cooperbench-bin", "cb"])
+        .code(2)
+        .says("no executable at cb")
+        .says("VENV/bin/cooperbench");
+}

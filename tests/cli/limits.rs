@@ -296,7 +296,9 @@ fn a_reset_beyond_max_wait_ends_with_3_and_the_same_command_goes_on() {
         .says("--max-wait (2h 00m)")
         .says("the same command goes on from then");
     assert_eq!(listener.asked().len(), 1);
-    run(&["--max-wait", "soon"]).code(2).says("max_wait");
+    run(&["--max-wait", "soon"])
+        .code(2)
+        .says("--max-wait: `soon`");
     run(&["--max-wait", "2h"]).code(0);
 }
 

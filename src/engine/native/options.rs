@@ -223,7 +223,8 @@ fn agent_config(config: &Config) -> Result<AgentConfig> {
         Some(path) if !path.is_file() => Err(Error::usage(format!(
             "no agent configuration at {}",
             path.display()
-        ))),
+        ))
+        .hint("name a file with --agent-config (YAML, in mini-swe-agent's form), or leave it out")),
         Some(path) => AgentConfig::read(path),
     }
 }

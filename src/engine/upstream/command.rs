@@ -152,7 +152,8 @@ impl UpstreamOptions {
             return Err(Error::usage(format!(
                 "no agent configuration at {}",
                 path.display()
-            )));
+            ))
+            .hint("name a file with --agent-config (YAML, in mini-swe-agent's form), or leave it out"));
         }
         if self.api_base.is_some() && !self.reads_api_base_from_environment() {
             return Err(Error::usage(format!(

@@ -84,7 +84,8 @@ impl Installed {
             return Err(Error::usage(format!(
                 "no executable at {} (--cooperbench-bin)",
                 bin.display()
-            )));
+            ))
+            .hint("name the program itself, such as VENV/bin/cooperbench"));
         }
         let own = config.cooperbench_dir.join(".venv/bin/cooperbench");
         if process::is_executable(&own) {

@@ -90,9 +90,9 @@ async fn images(docker: &Docker, pairs: &[Pair], needs_client: bool) -> Check {
             by_number(missing.len(), "is", "are")
         ),
         if needs_client {
-            "pull them before the run, since upstream gives a pull 120 s"
+            "pull them first (doctor has the commands): upstream gives a pull 120 s"
         } else {
-            "the run pulls each when it is wanted; before it, this does"
+            "the run pulls each when it is wanted; `docker pull` does so before it"
         },
     );
     let program = ["docker", "podman"];

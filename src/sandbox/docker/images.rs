@@ -45,6 +45,8 @@ enum Known {
     Nothing,
     Present,
     Failed(Failed),
+    /// It failed, and may be there by now.
+    FailedBefore,
 }
 
 /// Why an image could not be pulled, in the daemon's words.
@@ -115,10 +117,7 @@ impl Failed {
 
     fn error(&self, image: &str) -> SandboxError {
         SandboxError::Start {
-            why: format!(
-                "the image {image} is not here and cannot be pulled: {}",
-                self.why
-            ),
+            why: format!("cannot pull {image}: {}", self.why),
             cause: StartFailure::Image,
         }
     }
@@ -153,7 +152,7 @@ impl PulledImages {
                 && let Known::Failed(failed) = &*known
                 && failed.refusal != Refusal::ForGood
             {
-                *known = Known::Nothing;
+                *known = Known::FailedBefore;
             }
         }
     }
@@ -172,13 +171,15 @@ impl PulledImages {
         };
         // Held over the pull: two trials of one task pull once.
         let mut known = known.lock().await;
-        match &*known {
+        let pauses = match &*known {
             Known::Present => return Ok(()),
             Known::Failed(failed) if failed.is_remembered() => return Err(failed.error(image)),
-            Known::Failed(_) | Known::Nothing => {}
-        }
+            Known::Nothing => self.pauses,
+            // What three tries did not bring is given one more.
+            Known::Failed(_) | Known::FailedBefore => &[],
+        };
         if !from.has(image).await
-            && let Err(failed) = self.tries(from, image, note).await
+            && let Err(failed) = self.tries(from, image, pauses, note).await
         {
             // A daemon that is gone says nothing of the image.
             from.reach().await?;
@@ -194,10 +195,11 @@ impl PulledImages {
         &self,
         from: &impl ImageSource,
         image: &str,
+        pauses: &[Duration],
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), Failed> {
-        let (mut pauses, mut limit_pauses) = (self.pauses.iter(), self.limit_pauses.iter());
-        let (mut nth, of) = (1, self.pauses.len() + 1);
+        let (mut nth, of) = (1, pauses.len() + 1);
+        let (mut pauses, mut limit_pauses) = (pauses.iter(), self.limit_pauses.iter());
         loop {
             let line = self.line.lock().await;
             note(format!("pulling {image} ({nth} of {of})"));
@@ -313,7 +315,14 @@ mod tests {
                 ask(&images, &some, "b").await.unwrap();
             }
             assert_eq!(some.pulls(), 1);
-            // A new attempt tries once more, and it may have come by then.
+            // Each new attempt tries once more, and it may have come by then.
+            for pulls in [4, 5] {
+                images.forget_failures();
+                for _ in 0..2 {
+                    ask(&images, &none, "a").await.unwrap_err();
+                }
+                assert_eq!(none.pulls(), pulls);
+            }
             images.forget_failures();
             ask(&images, &some, "a").await.unwrap();
         });

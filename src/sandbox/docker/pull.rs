@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
@@ -32,7 +33,12 @@ impl ImageSource for Daemon<'_> {
 
     async fn pull(&self, image: &str) -> Result<(), String> {
         let pulled = pull_once(self.docker, image, self.note).await;
-        pulled.map_err(|error| error.to_string())
+        pulled.map_err(|error| match error {
+            // The daemon's own words, without ours around them.
+            Error::DockerResponseServerError { message, .. } => message,
+            Error::DockerStreamError { error } => error,
+            other => other.to_string(),
+        })
     }
 
     async fn reach(&self) -> Result<(), SandboxError> {
@@ -44,7 +50,7 @@ async fn pull_once(
     docker: &Docker,
     image: &str,
     note: &(dyn Fn(String) + Sync),
-) -> Result<(), bollard::errors::Error> {
+) -> Result<(), Error> {
     let options = query::CreateImageOptionsBuilder::new()
         .from_image(image)
         .build();
@@ -52,7 +58,7 @@ async fn pull_once(
     let mut progress = Progress::default();
     loop {
         let step = tokio::time::timeout(STALL, steps.next()).await;
-        let step = step.map_err(|_| bollard::errors::Error::RequestTimeoutError)?;
+        let step = step.map_err(|_| Error::RequestTimeoutError)?;
         match step.transpose()? {
             Some(step) => {
                 if let Some(so_far) = progress.after(&step) {
