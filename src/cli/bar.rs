@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use super::rate::Rate;
 use super::running::Running;
-use super::ui::{Size, Ui, fit};
-use crate::text::{duration, plural};
+use super::tempo::Tempo;
+use super::ui::{Size, Ui};
+use crate::text::{duration, fit, plural};
 
 /// The longest bar, in columns.
 const LONGEST: usize = 40;
@@ -21,7 +21,7 @@ pub struct Bar {
     ui: Ui,
     /// `None` where nothing is under way.
     begun: Option<Instant>,
-    rate: Rate,
+    tempo: Tempo,
     done: usize,
     total: usize,
     words: String,
@@ -40,7 +40,7 @@ impl Bar {
         Self {
             ui,
             begun: None,
-            rate: Rate::default(),
+            tempo: Tempo::default(),
             done: 0,
             total: 0,
             words: String::new(),
@@ -53,7 +53,7 @@ impl Bar {
     /// Begins anew, with what is done already.
     pub fn begin(&mut self, done: usize, total: usize) {
         self.begun = Some(Instant::now());
-        self.rate = Rate::default();
+        self.tempo = Tempo::default();
         self.set(done, total);
         self.words.clear();
         self.running = Running::default();
@@ -73,17 +73,17 @@ impl Bar {
 
     /// Work begins, or goes on.
     pub fn go(&mut self) {
-        self.rate.go(Instant::now());
+        self.tempo.go(Instant::now());
     }
 
     /// Nothing is done until [`Self::go`].
     pub fn rest(&mut self) {
-        self.rate.rest(Instant::now());
+        self.tempo.rest(Instant::now());
     }
 
     /// One more was done by this command, which the time that is left is reckoned by.
     pub fn step(&mut self) {
-        self.rate.step(Instant::now());
+        self.tempo.step(Instant::now());
     }
 
     /// What is done, of what there is: `3/9`.
@@ -102,7 +102,7 @@ impl Bar {
         let Some(begun) = self.begun else { return };
         let now = Instant::now();
         let lines = self.ui.room().map(|size| self.lines(size, begun, now));
-        self.ui.show(lines.unwrap_or_default());
+        self.ui.show(&lines.unwrap_or_default());
     }
 
     fn lines(&self, size: Size, begun: Instant, now: Instant) -> Vec<String> {
@@ -112,7 +112,7 @@ impl Bar {
         let left = self.total.saturating_sub(self.done);
         let eta = match self.state {
             Some(state) => format!(" · {state}"),
-            None => match self.rate.eta(left, now).filter(|_| left > 0) {
+            None => match self.tempo.eta(left, now).filter(|_| left > 0) {
                 Some(eta) => format!(" · ETA {}", duration(eta.as_secs_f64())),
                 None => String::new(),
             },
@@ -131,19 +131,24 @@ impl Bar {
     /// goes on.
     pub fn tick(&mut self) {
         self.draw();
-        let now = Instant::now();
-        let is_silent = now.saturating_duration_since(self.said) >= SILENCE;
-        if let (Some(_), true, false) = (self.begun, is_silent, self.is_drawn())
-            && let Some(longest) = self.running.longest(now)
+        if !self.is_drawn()
+            && let Some(reminder) = self.reminder(Instant::now())
         {
-            let longest = duration(longest.as_secs_f64());
-            let running = plural(self.running.count(), "pair");
-            self.line(format!(
-                "{} so far, {running} under way for up to {longest}: {}",
-                self.position(),
-                self.words
-            ));
+            self.line(reminder);
         }
+    }
+
+    /// What is said after a time without a line, if something is under way.
+    fn reminder(&self, now: Instant) -> Option<String> {
+        let is_silent = now.saturating_duration_since(self.said) >= SILENCE;
+        let longest = self.running.longest(now).filter(|_| is_silent)?;
+        Some(format!(
+            "still at work: {} done, {} under way, the longest for {}: {}",
+            self.position(),
+            plural(self.running.count(), "pair"),
+            duration(longest.as_secs_f64()),
+            self.words
+        ))
     }
 
     /// A line above it, unless `-q`.
@@ -170,7 +175,7 @@ impl Bar {
     /// Takes it from the terminal. Lines after it are printed as they are.
     pub fn finish(&mut self) {
         self.begun = None;
-        self.ui.show(Vec::new());
+        self.ui.show(&[]);
     }
 }
 
@@ -192,15 +197,31 @@ fn head(before: &str, after: &str, done: usize, total: usize, width: usize) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{Pair, TaskKey};
+
+    #[test]
+    fn after_a_minute_without_a_line_one_says_that_work_goes_on() {
+        let mut bar = Bar::new(Ui::default());
+        bar.begin(3, 9);
+        bar.words("2 pass, 1 fail, 0 errors".to_owned());
+        let begun = Instant::now();
+        let later = begun + Duration::from_secs(200);
+        assert_eq!(bar.reminder(later), None);
+        let pair = Pair::new(TaskKey::new("gull_task", 7), 1, 2);
+        bar.running.begin(&pair, begun);
+        let said = "still at work: 3/9 done, 1 pair under way, the longest for 3m 20s: 2 pass, 1 fail, 0 errors";
+        assert_eq!(bar.reminder(later).as_deref(), Some(said));
+        assert_eq!(bar.reminder(bar.said), None);
+    }
 
     #[test]
     fn the_bar_takes_what_room_there_is() {
         assert_eq!(
             head("3/9", "1m 02s · ETA 2m", 3, 9, 40),
-            "3/9 [======>            ] 1m 02s · ETA 2m"
+            "3/9 [======>           ] 1m 02s · ETA 2m"
         );
-        assert_eq!(head("9/9", "1m", 9, 9, 14), "9/9 [======] 1m");
-        assert_eq!(head("0/0", "0s", 0, 0, 100).len(), 48);
+        assert_eq!(head("9/9", "1m", 9, 9, 14), "9/9 [=====] 1m");
+        assert_eq!(head("0/0", "0s", 0, 0, 100).len(), 49);
         for width in 0..60 {
             let line = head("123/300", "4m 10s · ETA 3m 20s", 123, 300, width);
             assert!(fit::width(&line) <= width, "{width}: {line}");

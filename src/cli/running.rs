@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::ui::fit;
 use crate::bench::cost::dollars;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Spending, TaskKey};
 use crate::store::Event;
-use crate::text::duration;
+use crate::text::{duration, fit};
 
 /// The most lines that are shown.
 const MOST: usize = 8;
@@ -142,7 +141,9 @@ impl Running {
     /// What is known of what the running ones spent, in USD.
     #[must_use]
     pub fn cost(&self) -> f64 {
-        self.begun.iter().filter_map(Begun::cost).sum()
+        // The sum of no amounts at all would be -0.
+        let costs = self.begun.iter().filter_map(Begun::cost);
+        costs.fold(0.0, |sum, cost| sum + cost)
     }
 
     /// How long the longest runs by now.
@@ -332,7 +333,7 @@ mod tests {
         let lines = running.lines(50, 20, later);
         assert_eq!(
             lines[0],
-            "  coop-comm  gull…7/f1_f2  step 2+1  $0.50  1m 15s"
+            "  coop-comm  gul…/7/f1_f2  step 2+1  $0.50  1m 15s"
         );
         running.end(&pairs[0]);
         assert_eq!(

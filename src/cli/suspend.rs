@@ -27,7 +27,7 @@ fn suspend(ui: &Ui) {
     if getsid(None).is_ok_and(|session| session == getpgrp()) {
         return;
     }
-    ui.hide();
+    ui.show(&[]);
+    // What goes on in the foreground draws the bar again by itself.
     let _ = kill_process(getpid(), Signal::STOP);
-    ui.again();
 }

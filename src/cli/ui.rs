@@ -1,9 +1,9 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
-pub mod fit;
 mod panel;
 pub mod screen;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,8 @@ use panel::Panel;
 
 use crate::error::{Error, Kind, Result, exit};
 use crate::runner::interrupt::Interrupt;
-use crate::text::{shown, shown_in_colour, shown_within};
+use crate::text::paint::plain;
+use crate::text::{fit, shown, shown_in_colour, shown_within};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -117,23 +118,11 @@ impl Ui {
         (!is_anothers).then_some(size)
     }
 
-    /// Shows these lines below all others, in place of those that are there.
-    pub fn show(&self, lines: Vec<String>) {
+    /// Shows these lines below all others, in place of those that are there. None clears them.
+    pub fn show(&self, lines: &[String]) {
         let mut panel = self.panel();
         let lines = lines.iter().map(|line| shown_in_colour(line)).collect();
         raw(&panel.show(lines));
-    }
-
-    /// Takes the lines below all others from the screen, until they are drawn again.
-    pub fn hide(&self) {
-        let mut panel = self.panel();
-        raw(&panel.hide());
-    }
-
-    /// Draws the lines below all others again.
-    pub fn again(&self) {
-        let mut panel = self.panel();
-        raw(&panel.again());
     }
 
     fn panel(&self) -> MutexGuard<'_, Panel> {
@@ -202,7 +191,7 @@ impl Ui {
     }
 
     fn above(&self, text: &str) {
-        let mut panel = self.panel();
+        let panel = self.panel();
         raw(&panel.above(text));
     }
 
@@ -222,6 +211,7 @@ impl Ui {
     pub fn guard(&self, interrupt: &Interrupt) {
         let ui = self.clone();
         interrupt.end_if_stuck(PATIENCE, move || {
+            ui.show(&[]);
             ui.warn(format!(
                 "interrupted while busy for more than {} s, and ended at once; what ran is kept, and the same command resumes",
                 PATIENCE.as_secs()
@@ -235,7 +225,7 @@ impl Ui {
             Kind::Usage | Kind::Output => "error",
             Kind::World => "not fit",
         };
-        self.show(Vec::new());
+        self.show(&[]);
         let mut stderr = anstream::stderr();
         let text = shown_within(&error.to_string(), WIDEST);
         let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
@@ -249,32 +239,13 @@ impl Ui {
 fn raw(text: &str) {
     let mut stderr = io::stderr().lock();
     let choice = anstream::AutoStream::choice(&stderr);
-    let plain;
     let text = if choice == anstream::ColorChoice::Never {
-        plain = without_colours(text);
-        &plain
+        Cow::Owned(plain(text))
     } else {
-        text
+        Cow::Borrowed(text)
     };
     let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();
-}
-
-/// A text without sequences that choose a colour. Those that move the cursor stay.
-fn without_colours(text: &str) -> String {
-    let mut parts = text.split("\u{1b}[");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
-        match end.filter(|end| part[*end..].starts_with('m')) {
-            Some(end) => out.push_str(&part[end + 1..]),
-            None => {
-                out.push_str("\u{1b}[");
-                out.push_str(part);
-            }
-        }
-    }
-    out
 }
 
 /// A text in which paths below the working directory are relative to it.

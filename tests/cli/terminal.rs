@@ -125,6 +125,7 @@ fn the_counts_add_up_and_no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn a_terminal_that_is_tiny_or_dumb_or_colourless_gets_plain_lines() {
+    let colour = Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for (columns, rows, variable, value) in [
         (1, 1, "X", "x"),
         (0, 0, "X", "x"),
@@ -151,7 +152,6 @@ fn a_terminal_that_is_tiny_or_dumb_or_colourless_gets_plain_lines() {
             Some(0),
             "{columns}x{rows} {variable}\n{screen}\n{written}"
         );
-        let colour = Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
         match variable {
             "TERM" => assert!(!written.contains('\u{1b}'), "{written:?}"),
             "NO_COLOR" => {

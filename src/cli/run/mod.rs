@@ -183,7 +183,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         other => other,
     };
     if args.smoke.is_none() {
-        next::say(&experiment, &end, ui)?;
+        next::say(&experiment, &end, has_worked, ui)?;
     }
     match args.smoke {
         Some(n) if code != exit::INTERRUPTED => smoke::check(&experiment, n, code, ui).await,

@@ -9,44 +9,33 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub struct Panel {
     lines: Vec<String>,
-    is_drawn: bool,
 }
 
 impl Panel {
-    /// What is written to show other lines.
+    /// What is written to show other lines; none clears what is there.
     pub fn show(&mut self, lines: Vec<String>) -> String {
+        if lines == self.lines {
+            return String::new();
+        }
+        let was_empty = self.lines.is_empty();
         self.lines = lines;
-        self.frame("")
+        self.frame("", was_empty)
     }
 
     /// What is written to print a line or more above the lines.
-    pub fn above(&mut self, text: &str) -> String {
-        self.frame(&format!("{text}\n"))
+    pub fn above(&self, text: &str) -> String {
+        self.frame(&format!("{text}\n"), self.lines.is_empty())
     }
 
-    /// What is written to take the lines from the screen until something is drawn again.
-    pub fn hide(&mut self) -> String {
-        let lines = std::mem::take(&mut self.lines);
-        let cleared = self.frame("");
-        self.lines = lines;
-        cleared
-    }
-
-    /// What is written to draw the lines where the cursor is.
-    pub fn again(&mut self) -> String {
-        self.frame("")
-    }
-
-    fn frame(&mut self, above: &str) -> String {
+    fn frame(&self, above: &str, was_empty: bool) -> String {
         let mut out = String::new();
-        if self.is_drawn {
+        if !was_empty {
             // A terminal writes what is typed, Ctrl-C among it, where the cursor is.
             out.push_str("\r\u{1b}[J");
         }
         out.push_str(above);
         out.push_str(&self.lines.join("\n"));
-        self.is_drawn = !self.lines.is_empty();
-        if self.is_drawn {
+        if !self.lines.is_empty() {
             out.push('\r');
         }
         if self.lines.len() > 1 {
@@ -67,8 +56,7 @@ mod tests {
         let lines = || vec!["a".to_owned(), "b".to_owned()];
         assert_eq!(panel.show(lines()), "a\nb\r\u{1b}[1A");
         assert_eq!(panel.above("two"), "\r\u{1b}[Jtwo\na\nb\r\u{1b}[1A");
-        assert_eq!(panel.hide(), "\r\u{1b}[J");
-        assert_eq!(panel.again(), "a\nb\r\u{1b}[1A");
+        assert_eq!(panel.show(lines()), "");
         assert_eq!(panel.show(Vec::new()), "\r\u{1b}[J");
         assert_eq!(panel.show(Vec::new()), "");
     }

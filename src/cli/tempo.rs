@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// The pace of a count that goes up, without the time in which nothing could be done.
 #[derive(Debug, Default)]
-pub struct Rate {
+pub struct Tempo {
     /// What was spent at work before the last rest.
     before: Duration,
     /// Since when it is at work; `None` while it rests.
@@ -14,7 +14,7 @@ pub struct Rate {
     at_step: Duration,
 }
 
-impl Rate {
+impl Tempo {
     /// Work begins, or goes on.
     pub fn go(&mut self, now: Instant) {
         self.since = self.since.or(Some(now));
@@ -64,36 +64,36 @@ mod tests {
         begun + Duration::from_secs(seconds)
     }
 
-    fn seconds(rate: &Rate, left: usize, now: Instant) -> Option<u64> {
-        rate.eta(left, now).map(|eta| eta.as_secs())
+    fn seconds(tempo: &Tempo, left: usize, now: Instant) -> Option<u64> {
+        tempo.eta(left, now).map(|eta| eta.as_secs())
     }
 
     #[test]
     fn it_goes_down_between_steps_and_up_where_one_is_overdue() {
         let begun = Instant::now();
-        let mut rate = Rate::default();
-        assert_eq!(seconds(&rate, 9, begun), None);
-        rate.go(begun);
-        assert_eq!(seconds(&rate, 9, at(begun, 5)), None);
-        rate.step(at(begun, 10));
-        assert_eq!(seconds(&rate, 9, at(begun, 10)), Some(90));
-        assert_eq!(seconds(&rate, 9, at(begun, 15)), Some(85));
+        let mut tempo = Tempo::default();
+        assert_eq!(seconds(&tempo, 9, begun), None);
+        tempo.go(begun);
+        assert_eq!(seconds(&tempo, 9, at(begun, 5)), None);
+        tempo.step(at(begun, 10));
+        assert_eq!(seconds(&tempo, 9, at(begun, 10)), Some(90));
+        assert_eq!(seconds(&tempo, 9, at(begun, 15)), Some(85));
         // The second took 30 s so far: 15 s each.
-        assert_eq!(seconds(&rate, 9, at(begun, 40)), Some(160));
-        rate.step(at(begun, 40));
-        assert_eq!(seconds(&rate, 8, at(begun, 40)), Some(160));
-        assert_eq!(seconds(&rate, 0, at(begun, 40)), Some(0));
+        assert_eq!(seconds(&tempo, 9, at(begun, 40)), Some(160));
+        tempo.step(at(begun, 40));
+        assert_eq!(seconds(&tempo, 8, at(begun, 40)), Some(160));
+        assert_eq!(seconds(&tempo, 0, at(begun, 40)), Some(0));
     }
 
     #[test]
     fn a_rest_does_not_count() {
         let begun = Instant::now();
-        let mut rate = Rate::default();
-        rate.go(begun);
-        rate.step(at(begun, 10));
-        rate.rest(at(begun, 10));
-        assert_eq!(seconds(&rate, 2, at(begun, 500)), None);
-        rate.go(at(begun, 1000));
-        assert_eq!(seconds(&rate, 2, at(begun, 1000)), Some(20));
+        let mut tempo = Tempo::default();
+        tempo.go(begun);
+        tempo.step(at(begun, 10));
+        tempo.rest(at(begun, 10));
+        assert_eq!(seconds(&tempo, 2, at(begun, 500)), None);
+        tempo.go(at(begun, 1000));
+        assert_eq!(seconds(&tempo, 2, at(begun, 1000)), Some(20));
     }
 }
