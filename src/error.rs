@@ -146,9 +146,44 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
+/// The known words that `typed` may have been meant as, in backticks: those that it is the first or
+/// the last part of, as `coop` is of `coop-comm` and `coop-nocomm`, or else the nearest.
+#[must_use]
+pub fn likely(typed: &str, known: &[&str]) -> Option<String> {
+    let is_part = |word: &&&str| {
+        let rest = word.strip_prefix(typed).map(|rest| rest.starts_with('-'));
+        let front = word.strip_suffix(typed).map(|front| front.ends_with('-'));
+        !typed.is_empty() && (rest == Some(true) || front == Some(true))
+    };
+    let parts: Vec<String> = known
+        .iter()
+        .filter(is_part)
+        .map(|word| format!("`{word}`"))
+        .collect();
+    if parts.is_empty() {
+        return nearest(typed, known.iter().copied()).map(|near| format!("`{near}`"));
+    }
+    Some(parts.join(" or "))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{likely, nearest};
+
+    #[test]
+    fn a_part_of_a_word_is_answered_with_those_that_have_it() {
+        let known = ["solo", "coop-comm", "coop-nocomm"];
+        for (typed, found) in [
+            ("coop", Some("`coop-comm` or `coop-nocomm`")),
+            ("nocomm", Some("`coop-nocomm`")),
+            ("comm", Some("`coop-comm`")),
+            ("sollo", Some("`solo`")),
+            ("zzzzzz", None),
+            ("", None),
+        ] {
+            assert_eq!(likely(typed, &known).as_deref(), found, "{typed}");
+        }
+    }
 
     #[test]
     fn a_slip_finds_its_word_and_nonsense_finds_none() {

@@ -60,7 +60,7 @@ impl Compaction {
         }
         let recent = replies.len().checked_sub(self.keep_recent_turns)?;
         let recent = replies.get(recent).copied().unwrap_or(history.len());
-        (recent > KEPT).then_some(CompactionPlan { recent })
+        Some(CompactionPlan { recent })
     }
 }
 
@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn it_does_not_fire_again_at_once_nor_below_the_trigger() {
         assert!(compaction().plan(&history(7), 99, None).is_none());
-        assert!(compaction().plan(&history(3), 1000, None).is_none());
+        assert!(compaction().plan(&history(5), 1000, None).is_none());
+        assert!(compaction().plan(&history(6), 1000, None).is_some());
         let by_window = Compaction {
             trigger: None,
             ..compaction()

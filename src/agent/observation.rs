@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::sandbox::{CommandEnd, Output};
+use crate::text::{by_number, plural};
 
 /// The line that submits, as upstream's agents know it.
 pub const SENTINEL: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
@@ -38,8 +39,9 @@ impl Observation {
         };
         if output.elided > 0 {
             notes.push(format!(
-                "{} bytes in the middle of the output were not kept",
-                output.elided
+                "{} in the middle of the output {} not kept",
+                plural(output.elided, "byte"),
+                by_number(output.elided, "was", "were")
             ));
         }
         Self {

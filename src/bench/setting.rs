@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::word::Listed;
-use crate::error::{Error, nearest};
+use crate::error::{Error, likely};
 
 /// How a pair is run: by one agent, by two that may talk, by two that may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,8 +93,8 @@ impl FromStr for Setting {
                 "unknown setting `{text}`: it is one of {}, or all",
                 names.join(", ")
             ));
-            match nearest(text, names) {
-                Some(name) => error.hint(format!("did you mean `{name}`?")),
+            match likely(text, &names) {
+                Some(near) => error.hint(format!("did you mean {near}?")),
                 None => error,
             }
         })

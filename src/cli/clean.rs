@@ -13,11 +13,17 @@ use crate::experiment::setup::log_tree;
 use crate::files;
 use crate::host::reaper::Leftovers;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta clean --dry-run     # what would go
+  regatta clean --cache";
+
 /// Remove the containers, processes and directories that dead runs of ours left behind
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CleanArgs {
     /// Show what would be removed, remove nothing
     #[arg(long)]

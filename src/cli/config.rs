@@ -11,8 +11,15 @@ use crate::error::{Result, exit};
 use crate::experiment::setup;
 use crate::secret::masked;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta config                        # the values in force, and where each comes from
+  regatta config --default              # every key with its meaning
+  regatta config --profile demo";
+
 /// Show the configuration in force, and where each value came from
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ConfigArgs {
     /// Print the commented defaults, the reference of every key
     #[arg(long)]

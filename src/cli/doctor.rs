@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
+use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use crate::bench::{BackendKind, EngineKind, Word};
@@ -10,24 +11,32 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::setup;
+use crate::hint;
 use crate::json;
 use crate::runner::preflight::{self, Check, Level};
 use crate::store::dataset::DatasetDir;
 use crate::text::plural;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta doctor                              # would `regatta run` work here?
+  regatta doctor --engine native --backend namespace
+  regatta doctor --no-model-call --format json";
+
 /// Check whether this machine is fit: every check, its evidence, what to do
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
-    /// text or json
+    /// The format
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     format: DoctorFormat,
     /// The model to check [default: command-a-03-2025]
     #[arg(short, long)]
     model: Option<String>,
-    /// The engine to check: upstream or native
+    /// The engine to check [default: upstream]
     #[arg(long)]
     engine: Option<Word<EngineKind>>,
-    /// The backend to check
+    /// The backend to check [default: docker]
     #[arg(long)]
     backend: Option<Word<BackendKind>>,
     /// The agent framework to check
@@ -36,8 +45,8 @@ pub struct DoctorArgs {
     /// The subset whose images are looked for
     #[arg(short, long)]
     subset: Option<String>,
-    /// The settings to check: solo, coop-comm, coop-nocomm or all [default: all]
-    #[arg(long, value_name = "SETTING")]
+    /// The settings to check [default: all]
+    #[arg(long, value_name = "SETTING", value_parser = settings())]
     setting: Vec<String>,
     /// Pairs at the same time
     #[arg(short, long, value_name = "N")]
@@ -82,7 +91,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
         DoctorFormat::Json => {
             ui.data(&format!("{}\n", json::pretty(&checks)))?;
         }
-        DoctorFormat::Text => ui.data(&render(&checks))?,
+        DoctorFormat::Text => ui.data(&render(&checks, ui.verbosity() > 0))?,
     }
     let failed = checks.iter().any(|check| check.level == Level::Fail);
     Ok(if failed { exit::WORLD } else { exit::OK })
@@ -152,7 +161,30 @@ fn in_force(options: &EngineOptions) -> String {
     )
 }
 
-fn render(checks: &[Check]) -> String {
+/// How many of a check's commands are shown without `-v`.
+const COMMANDS: usize = 4;
+
+/// A check's commands, one a line, to be copied as they stand.
+fn commands(check: &Check, is_verbose: bool, text: &mut String) {
+    use std::fmt::Write as _;
+    let all = &check.commands;
+    // One more line tells as much as that there is one more.
+    let most = if is_verbose || all.len() == COMMANDS + 1 {
+        all.len()
+    } else {
+        COMMANDS
+    };
+    for command in all.iter().take(most) {
+        let _ = writeln!(text, "{:24}{command}", "");
+    }
+    if all.len() > most {
+        let more = all.len() - most;
+        let all = hint::command("doctor -v");
+        let _ = writeln!(text, "{:24}and {more} more: `{all}` shows them all", "");
+    }
+}
+
+fn render(checks: &[Check], is_verbose: bool) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for check in checks {
@@ -171,6 +203,7 @@ fn render(checks: &[Check]) -> String {
         if !check.remedy.is_empty() {
             let _ = writeln!(text, "      {:<14}  → {}", "", check.remedy);
         }
+        commands(check, is_verbose, &mut text);
     }
     let count = |level| checks.iter().filter(|check| check.level == level).count();
     let _ = writeln!(

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::listing::one_of;
 use super::options::{RunSelection, set};
 use super::ui::Ui;
 use super::{gold, news, report, tree, width};
@@ -22,26 +22,33 @@ use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::{Manifest, RunDir};
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta eval                                # every run that has results
+  regatta eval command-a-solo --rules 0.0.11  # one run, by the other rule set
+  regatta eval --gold --subset lite           # which features can be judged at all";
+
 /// Judge finished pairs by the hidden tests
 ///
 /// Writes upstream's `eval.json` beside each `result.json`. A pair that is judged already is left
 /// alone, unless its trial, the dataset or its image is another one by now, or infrastructure broke
 /// its evaluation.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct EvalArgs {
-    /// Only runs of this setting: solo, coop-comm or coop-nocomm
-    #[arg(long, value_name = "SETTING")]
+    /// Only runs of this setting
+    #[arg(long, value_name = "SETTING", value_parser = one_of::<Setting>())]
     setting: Option<Setting>,
     /// Only the pairs of this subset
     #[arg(short, long, value_name = "NAME")]
     subset: Option<String>,
-    /// Whose rules decide: 0.0.29 or 0.0.11 [default: 0.0.29]
-    #[arg(long, value_name = "VERSION", value_parser = rule_sets())]
+    /// Whose rules decide [default: 0.0.29]
+    #[arg(long, value_name = "VERSION", value_parser = one_of::<RuleSet>())]
     rules: Option<RuleSet>,
     /// Pairs at the same time [default: 4]
     #[arg(short, long, value_name = "N")]
     concurrency: Option<String>,
-    /// Where suites run: docker, namespace or process [default: where the run's agents had theirs]
+    /// Where suites run [default: where the run's agents had theirs]
     #[arg(long)]
     backend: Option<Word<BackendKind>>,
     /// The dataset [default: dataset/ in the checkout]
@@ -63,11 +70,6 @@ pub struct EvalArgs {
     gold: bool,
     #[command(flatten)]
     selection: RunSelection,
-}
-
-fn rule_sets() -> impl TypedValueParser<Value = RuleSet> {
-    PossibleValuesParser::new(RuleSet::ALL.map(RuleSet::name))
-        .try_map(|name| name.parse::<RuleSet>())
 }
 
 impl EvalArgs {

@@ -11,6 +11,7 @@ mod eval;
 mod given;
 mod gold;
 mod internal;
+mod listing;
 mod news;
 mod options;
 mod progress;
@@ -18,6 +19,7 @@ mod report;
 mod restore;
 mod run;
 mod running;
+mod slips;
 mod status;
 mod suspend;
 mod tally;
@@ -38,7 +40,7 @@ use ui::{Ui, UiArgs};
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
 /// came out.
 #[derive(Debug, Parser)]
-#[command(name = "regatta", version = VERSION, max_term_width = 100, after_help = exit_codes())]
+#[command(name = "regatta", version = VERSION, max_term_width = 100, after_help = examples_and_exit_codes())]
 struct Cli {
     #[command(flatten)]
     ui: UiArgs,
@@ -46,9 +48,17 @@ struct Cli {
     command: Command,
 }
 
-fn exit_codes() -> String {
+/// What a stranger types first.
+const EXAMPLES: &str = "\
+Examples:
+  regatta run --profile demo              # see it work: no Docker, no key
+  regatta doctor                          # is this machine fit for a real run?
+  regatta run --smoke 5 --setting solo    # the first 5 pairs
+  regatta report";
+
+fn examples_and_exit_codes() -> String {
     let lines = exit::MEANINGS.map(|(code, meaning)| format!("  {code:<4} {meaning}"));
-    format!("Exit codes:\n{}", lines.join("\n"))
+    format!("{EXAMPLES}\n\nExit codes:\n{}", lines.join("\n"))
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +114,14 @@ pub fn main() -> ExitCode {
 /// Reads the command line, and keeps what of it is repeated in hints.
 fn parse() -> std::result::Result<Cli, clap::Error> {
     let mut program = Cli::command();
-    let matches = program.try_get_matches_from_mut(std::env::args_os())?;
+    let line: Vec<_> = std::env::args_os().collect();
+    let matches = program.try_get_matches_from_mut(&line).map_err(|error| {
+        let words: Vec<_> = line
+            .iter()
+            .map(|word| word.to_string_lossy().into())
+            .collect();
+        slips::explained(error, &program, &words)
+    })?;
     crate::hint::remember(given::of(&program, &matches));
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))
 }
@@ -146,4 +163,46 @@ fn block_on(future: impl Future<Output = Result<u8>>) -> Result<u8> {
         .build()
         .map_err(|error| Error::world(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of a help text's `Examples:`, without their remarks.
+    fn examples(help: &str) -> Vec<String> {
+        let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+        lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| {
+                line.split("  # ")
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_examples_and_each_can_be_typed() {
+        let mut program = Cli::command();
+        let mut helps = vec![program.render_long_help().to_string()];
+        let visible = program
+            .get_subcommands_mut()
+            .filter(|one| !one.is_hide_set() && one.get_name() != "help");
+        helps.extend(visible.map(|one| one.render_long_help().to_string()));
+        for help in helps {
+            let examples = examples(&help);
+            assert!(examples.len() >= 2, "{help}");
+            for example in examples {
+                let words = shlex::split(&example).unwrap();
+                // What a shell does with the output is its own.
+                let words = words.iter().take_while(|word| *word != ">");
+                let matches = program.clone().try_get_matches_from(words);
+                let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+                assert!(parsed.is_ok(), "{example}: {parsed:?}");
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::listing::profiles;
 use super::tree;
 use super::ui::Ui;
 use crate::bench::RunName;
@@ -22,8 +23,8 @@ pub struct ConfigSource {
     /// The configuration file [default: regatta.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "REGATTA_CONFIG")]
     config: Option<PathBuf>,
-    /// A [profile.NAME] of the configuration file
-    #[arg(long, value_name = "NAME", env = "REGATTA_PROFILE")]
+    /// A [profile.NAME] of the configuration file, or the built-in `demo`
+    #[arg(long, value_name = "NAME", env = "REGATTA_PROFILE", value_parser = profiles(), hide_possible_values = true)]
     profile: Option<String>,
 }
 
@@ -123,6 +124,9 @@ impl ConfigSource {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         layers.add_environment(variables)?;
+        if let Ok(here) = std::env::current_dir() {
+            layers.find_checkout(&here);
+        }
         Ok(layers)
     }
 }

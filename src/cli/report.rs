@@ -14,10 +14,17 @@ use crate::hint;
 use crate::report::{Format, Summary};
 use crate::survey::Stand;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta report                            # every run, and what sets them apart
+  regatta report command-a-solo
+  regatta report --format markdown -o report.md";
+
 /// Report what came out and what it cost
 ///
 /// Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
     /// The format
     #[arg(long, default_value = "text", value_parser = formats())]

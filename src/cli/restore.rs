@@ -27,6 +27,11 @@ use crate::store::{Ledger, Pass, RunDir, result};
 use crate::survey::{Stand, Standing, Surveyed};
 use crate::text::plural;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta restore command-a-solo --list
+  regatta restore command-a-solo dspy_task/8394/f3_f5 --dry-run";
+
 /// Bring back results that were set aside, with their patches and verdicts
 ///
 /// Of each pair the latest trial comes back whose result would stand; one that infrastructure broke
@@ -34,6 +39,7 @@ use crate::text::plural;
 /// stands stays; the pass then leaves the pair alone. The result that stands now is set aside in turn: the same command again swaps
 /// them back. No trial is paid or counted twice.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct RestoreArgs {
     /// The run
     #[arg(value_name = "RUN")]

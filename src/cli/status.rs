@@ -29,10 +29,16 @@ use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
 use state::RunState;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta status
+  regatta status command-a-solo --logs-dir results";
+
 /// Show what is finished, running and left, from disk
 ///
 /// It disturbs nothing: another regatta may be running.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
     /// Show it again every 2 seconds, in place, until Ctrl-C
     #[arg(short, long)]

@@ -19,10 +19,16 @@ use crate::survey::{Judged, Stand, Standing, Surveyed};
 use crate::text::{NAME, ends_in_one_line, one_line, plural};
 use crate::triage::{Finding, Rules, ToldError};
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta triage --explain --dry-run      # why pairs did not finish
+  regatta triage command-a-coop-comm";
+
 /// Tag results with their cause again, from what is on disk, with today's rules
 ///
 /// A result whose cause is `infra` or `limit` gets `"infra_error": true`; one that no longer applies loses it.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct TriageArgs {
     /// Show what would be tagged, write nothing
     #[arg(long)]

@@ -153,44 +153,52 @@ pub struct TriageConfig {
 /// A key, and what is wrong with its value.
 pub(super) type Mistake = (&'static str, String);
 
-/// What a check says; the error is the key and what is wrong with it.
-type Checked = std::result::Result<(), Mistake>;
-
 impl Config {
-    /// Checks what the types cannot say.
-    pub(super) fn check(&self) -> Checked {
-        let at_least_one = |key, value: usize| {
+    /// All that the types cannot say is wrong.
+    pub(super) fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for (key, value) in [
+            ("experiment.concurrency", self.experiment.concurrency),
+            ("attempts.max_attempts", self.attempts.max_attempts as usize),
+            ("breaker.breaker_trials", self.breaker.breaker_trials),
+            ("native.pids", self.native.pids as usize),
+            ("native.call_tries", self.native.call_tries as usize),
+        ] {
             if value == 0 {
-                Err((key, "must be at least 1".to_owned()))
-            } else {
-                Ok(())
+                mistakes.push((key, "must be at least 1".to_owned()));
             }
-        };
-        at_least_one("experiment.concurrency", self.experiment.concurrency)?;
-        at_least_one("attempts.max_attempts", self.attempts.max_attempts as usize)?;
-        at_least_one("breaker.breaker_trials", self.breaker.breaker_trials)?;
+        }
         if self.experiment.settings.is_empty() {
-            return Err(("experiment.settings", "names no setting".to_owned()));
+            mistakes.push(("experiment.settings", "names no setting".to_owned()));
         }
         if self.experiment.model.trim().is_empty() {
-            return Err(("experiment.model", "is empty".to_owned()));
+            mistakes.push(("experiment.model", "is empty".to_owned()));
         }
-        at_least_one("native.pids", self.native.pids as usize)?;
-        at_least_one("native.call_tries", self.native.call_tries as usize)?;
         for (key, value) in [
             ("native.memory_gb", self.native.memory_gb),
             ("native.cpus", self.native.cpus),
             ("native.cost_limit", self.native.cost_limit),
         ] {
             if value.is_some_and(|value| !value.is_finite() || value <= 0.0) {
-                return Err((key, "must be more than 0".to_owned()));
+                mistakes.push((key, "must be more than 0".to_owned()));
             }
         }
-        self.check_addresses()?;
-        self.check_limits()
+        mistakes.extend(self.wrong_addresses());
+        let free = self.limits.min_free_disk_gb;
+        if !free.is_finite() || free < 0.0 {
+            mistakes.push(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));
+        }
+        if let Some(budget) = self.limits.budget
+            && (!budget.is_finite() || budget <= 0.0)
+        {
+            let why = "must be an amount of more than 0".to_owned();
+            mistakes.push(("limits.budget", why));
+        }
+        mistakes
     }
 
-    fn check_addresses(&self) -> Checked {
+    fn wrong_addresses(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
         let has_scheme =
             |url: &str, schemes: &[&str]| schemes.iter().any(|scheme| url.starts_with(scheme));
         if let Some(url) = &self.upstream.api_base
@@ -201,38 +209,34 @@ impl Config {
                 "is `{}`, but a URL begins with http:// or https://",
                 masked_url(url)
             );
-            return Err(("upstream.api_base", why));
+            mistakes.push(("upstream.api_base", why));
         }
-        if !has_scheme(&self.upstream.redis_url, &["redis://"]) {
-            let why = format!(
-                "is `{}`, but must begin with redis://",
-                masked_url(&self.upstream.redis_url)
-            );
-            return Err(("upstream.redis_url", why));
+        let redis = &self.upstream.redis_url;
+        if !has_scheme(redis, &["redis://"]) {
+            let why = format!("is `{}`, but must begin with redis://", masked_url(redis));
+            mistakes.push(("upstream.redis_url", why));
         }
-        Ok(())
-    }
-
-    fn check_limits(&self) -> Checked {
-        if !self.limits.min_free_disk_gb.is_finite() || self.limits.min_free_disk_gb < 0.0 {
-            return Err(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));
-        }
-        match self.limits.budget {
-            Some(budget) if !budget.is_finite() || budget <= 0.0 => Err((
-                "limits.budget",
-                "must be an amount of more than 0".to_owned(),
-            )),
-            _ => Ok(()),
-        }
+        mistakes
     }
 }
 
-/// Reads `10m`, `90s` or `1h 30m`.
+/// Reads `10m`, `90s` or `1h 30m`, and a bare number as seconds.
 pub fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
+    let seconds = || Duration::try_from_secs_f64(text.parse().ok()?).ok();
+    let duration = text.parse::<jiff::SignedDuration>().ok();
+    duration
         .and_then(|duration| duration.try_into().ok())
-        .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))
+        .or_else(seconds)
+        .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m, 1h30m, or seconds"))
+}
+
+/// A duration as one writes it: `10m`, `1h 30m`.
+pub(super) fn written(duration: Duration) -> String {
+    // What `parse_duration` reads from a number of seconds may be longer than jiff counts.
+    jiff::SignedDuration::try_from(duration).map_or_else(
+        |_| format!("{}s", duration.as_secs()),
+        |it| format!("{it:#}"),
+    )
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Duration, D::Error> {

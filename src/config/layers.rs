@@ -1,56 +1,22 @@
 //! The layers of the configuration, each value with the place it came from.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use toml::{Table, Value};
 
 use super::keys::Mistake;
-use super::{Config, words};
+use super::mistakes::{Wrong, refuse};
+use super::{Config, known, words};
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
-
-/// The defaults, commented: the reference of every key.
-pub const DEFAULT: &str = include_str!("default-config.toml");
 
 /// The file that is read from the working directory when no other is named.
 pub const FILE: &str = "regatta.toml";
 
-/// Keys that have no default, by their place.
-const OPTIONAL: [&str; 18] = [
-    "experiment.name",
-    "limits.budget",
-    "upstream.cooperbench_bin",
-    "upstream.dataset_dir",
-    "upstream.logs_dir",
-    "upstream.api_base",
-    "upstream.agent_config",
-    "native.step_limit",
-    "native.cost_limit",
-    "native.memory_gb",
-    "native.cpus",
-    "native.network",
-    "native.workspaces",
-    "native.record",
-    "native.replay",
-    "evaluation.suite_backend",
-    "prices.price_file",
-    "triage.rules_file",
-];
-
-/// Those of them that are amounts.
-const OPTIONAL_NUMBERS: [&str; 4] = [
-    "limits.budget",
-    "native.cost_limit",
-    "native.memory_gb",
-    "native.cpus",
-];
-
-/// Profiles that come with the program.
-const BUILTIN_PROFILES: [(&str, &str); 1] = [("demo", demo::PROFILE)];
-
-/// Tables whose keys are the user's own.
-const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
+/// Profiles that come with the program: names and their tables.
+pub const BUILTIN_PROFILES: [(&str, &str); 1] = [("demo", demo::PROFILE)];
 
 /// `REGATTA_*` variables that are no configuration keys.
 const OTHER_VARIABLES: [&str; 5] = [
@@ -60,6 +26,8 @@ const OTHER_VARIABLES: [&str; 5] = [
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
 ];
+
+const CHECKOUT: &str = "upstream.cooperbench_dir";
 
 /// The values in force, each with the place it came from.
 #[derive(Clone, Debug)]
@@ -80,8 +48,7 @@ impl Layers {
             values: Table::new(),
             origins: BTreeMap::new(),
         };
-        let table = DEFAULT.parse().expect("the embedded defaults are tested");
-        layers.overlay(&table, "", "default");
+        layers.overlay(&known::defaults(), "", "default");
         layers
     }
 
@@ -98,11 +65,22 @@ impl Layers {
         if named.is_none() && !path.exists() {
             return match profile {
                 None => Ok(()),
-                Some(name) => Err(Error::usage(format!("no profile `{name}`: there is no {FILE} here"))
-                    .hint("profiles are [profile.NAME] tables of a configuration file; name one with --config")),
+                Some(name) => Err(no_profile(
+                    format!("no profile `{name}`: there is no {FILE} here"),
+                    name,
+                    &Table::new(),
+                )),
             };
         }
         let shown = path.display().to_string();
+        if path.is_dir() {
+            return Err(
+                Error::usage(format!("{shown} is a directory")).hint(format!(
+                    "name the file in it: --config {}",
+                    path.join(FILE).display()
+                )),
+            );
+        }
         let mut table: Table = files::read_text(path)
             .map_err(Error::into_usage)?
             .parse()
@@ -110,26 +88,55 @@ impl Layers {
         let profiles = match table.remove("profile") {
             None => Table::new(),
             Some(Value::Table(profiles)) => profiles,
-            Some(_) => return Err(Error::usage(format!("{shown}: `profile` is not a table"))),
+            Some(_) => {
+                return Err(Error::usage(format!("{shown}: `profile` is not a table"))
+                    .hint("write [profile.NAME.experiment] and the like, with keys below"));
+            }
         };
-        self.check_keys(&table, "", &shown)?;
+        let (table, mut wrong) = known::checked(&table, &shown);
         self.overlay(&table, "", &shown);
-        if let Some(name) = profile {
-            let Some(Value::Table(table)) = profiles.get(name) else {
-                if let Some((name, text)) = builtin {
-                    return self.add_builtin(name, text);
-                }
-                let error = Error::usage(format!("{shown} has no profile `{name}`"));
-                return Err(match nearest(name, profiles.keys().map(String::as_str)) {
-                    Some(near) => error.hint(format!("did you mean `{near}`?")),
-                    None => error,
-                });
-            };
-            let shown = format!("{shown} [profile.{name}]");
-            self.check_keys(table, "", &shown)?;
-            self.overlay(table, "", &shown);
+        match profile.map(|name| (name, profiles.get(name))) {
+            None => {}
+            Some((name, Some(Value::Table(table)))) => {
+                let shown = format!("{shown} [profile.{name}]");
+                let (table, more) = known::checked(table, &shown);
+                wrong.extend(more);
+                self.overlay(&table, "", &shown);
+            }
+            Some((name, _)) => {
+                let Some((name, text)) = builtin else {
+                    let what = format!("{shown} has no profile `{name}`");
+                    return Err(no_profile(what, name, &profiles));
+                };
+                self.add_builtin(name, text)?;
+            }
         }
-        Ok(())
+        refuse(&wrong)
+    }
+
+    /// Takes the checkout that a directory is in, where no layer names another and there is none at the
+    /// default place.
+    pub fn find_checkout(&mut self, from: &Path) {
+        let is_default = self.origins.get(CHECKOUT).is_some_and(|it| it == "default");
+        let is_there = |dir: &str| from.join(dir).exists();
+        if !is_default
+            || self
+                .get(CHECKOUT)
+                .and_then(Value::as_str)
+                .is_some_and(is_there)
+        {
+            return;
+        }
+        let mut dirs = from.ancestors();
+        if let Some(dir) = dirs.find(|dir| is_own_checkout(dir)) {
+            let value = Value::String(dir.to_string_lossy().into_owned());
+            let origin = if dir == from {
+                "the current directory is a checkout"
+            } else {
+                "a parent of the current directory is a checkout"
+            };
+            self.put(CHECKOUT, value, origin);
+        }
     }
 
     fn add_builtin(&mut self, name: &str, text: &str) -> Result<()> {
@@ -137,9 +144,9 @@ impl Layers {
         let table: Table = text
             .parse()
             .map_err(|error| Error::usage(format!("{shown} is not TOML: {error}")))?;
-        self.check_keys(&table, "", &shown)?;
+        let (table, wrong) = known::checked(&table, &shown);
         self.overlay(&table, "", &shown);
-        Ok(())
+        refuse(&wrong)
     }
 
     /// Adds the variables `REGATTA_<last word of a key>`. One that names no key is an error.
@@ -147,7 +154,7 @@ impl Layers {
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<()> {
-        let keys = known_keys();
+        let mut wrong = Vec::new();
         for (name, text) in variables {
             let Some(word) = name.strip_prefix("REGATTA_") else {
                 continue;
@@ -156,57 +163,43 @@ impl Layers {
                 continue;
             }
             let variable = |key: &str| key.rsplit('.').next().unwrap_or_default().to_uppercase();
-            let Some(key) = keys.iter().find(|key| variable(key) == word) else {
-                let error = Error::usage(format!("unknown environment variable {name}"));
-                let words: Vec<String> = keys.iter().map(|key| variable(key)).collect();
-                return Err(match nearest(word, words.iter().map(String::as_str)) {
-                    Some(near) => error.hint(format!("did you mean REGATTA_{near}?")),
-                    None => error.hint("`regatta config --default` lists every key"),
-                });
-            };
-            self.set(key, &text, &format!("environment {name}"))?;
+            if let Some(key) = known::keys().find(|key| variable(key) == word) {
+                if let Err(why) = self.put_text(key, &text, &format!("environment {name}")) {
+                    wrong.push(Wrong::new(why));
+                }
+                continue;
+            }
+            let names: Vec<String> = known::keys()
+                .map(|key| format!("REGATTA_{}", variable(key)))
+                .collect();
+            let unknown = Wrong::new(format!("unknown environment variable {name}"));
+            wrong.push(unknown.meant(nearest(&name, names.iter().map(String::as_str))));
         }
-        Ok(())
+        refuse(&wrong)
     }
 
     /// Sets one key from text, as the environment and flags give it.
     pub fn set(&mut self, key: &str, text: &str, origin: &str) -> Result<()> {
-        let wrong = |what: &str| Error::usage(format!("{origin}: `{text}` is no {what}"));
-        let value = match self.get(key) {
-            Some(Value::Integer(_)) => {
-                Value::Integer(text.parse().map_err(|_| wrong("whole number"))?)
-            }
-            Some(Value::Float(_)) => Value::Float(text.parse().map_err(|_| wrong("number"))?),
-            Some(Value::Array(_)) => Value::Array(
-                text.split(',')
-                    .map(|item| Value::String(item.trim().to_owned()))
-                    .collect(),
-            ),
-            Some(Value::Boolean(_)) => {
-                Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?)
-            }
-            None if OPTIONAL_NUMBERS.contains(&key) => {
-                Value::Float(text.parse().map_err(|_| wrong("number"))?)
-            }
-            None if key == "native.step_limit" => {
-                Value::Integer(text.parse().map_err(|_| wrong("whole number"))?)
-            }
-            None if key == "native.network" => {
-                Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?)
-            }
-            _ => Value::String(text.to_owned()),
-        };
+        self.put_text(key, text, origin).map_err(Error::usage)
+    }
+
+    fn put_text(&mut self, key: &str, text: &str, origin: &str) -> std::result::Result<(), String> {
+        let value = known::kind(key).parse(text);
+        let value = value.map_err(|why| format!("{origin}: {why}"))?;
         self.put(key, value, origin);
         Ok(())
     }
 
     /// What is in force, with its types. The error of a wrong value names where that came from.
     pub fn config(&self) -> Result<Config> {
-        let refused = |(key, why): Mistake| {
-            let origin = self.origins.get(key).map_or("default", String::as_str);
-            Error::usage(format!("{key} {why} ({origin})"))
+        let refuse_all = |mistakes: Vec<Mistake>| {
+            let wrong = mistakes.into_iter().map(|(key, why)| {
+                let origin = self.origins.get(key).map_or("default", String::as_str);
+                Wrong::new(format!("{key} {why} ({origin})"))
+            });
+            refuse(&wrong.collect::<Vec<_>>())
         };
-        words::check(|key| self.get(key)).map_err(refused)?;
+        refuse_all(words::mistakes(|key| self.get(key)))?;
         // Deserializing each section by itself lets the message name the key's origin.
         let config: Config =
             Value::Table(self.values.clone())
@@ -227,7 +220,7 @@ impl Layers {
                         error.hint(format!("set here: {}", culprit.join(", ")))
                     }
                 })?;
-        config.check().map_err(refused)?;
+        refuse_all(config.mistakes())?;
         Ok(config)
     }
 
@@ -267,83 +260,37 @@ impl Layers {
 
     fn overlay(&mut self, table: &Table, prefix: &str, origin: &str) {
         for (name, value) in table {
-            let key = join_key(prefix, name);
+            let key = known::join(prefix, name);
             match value {
                 Value::Table(inner) => self.overlay(inner, &key, origin),
                 value => self.put(&key, value.clone(), origin),
             }
         }
     }
-
-    fn check_keys(&self, table: &Table, prefix: &str, origin: &str) -> Result<()> {
-        let keys = known_keys();
-        for (name, value) in table {
-            let key = join_key(prefix, name);
-            if OPEN
-                .iter()
-                .any(|open| key == *open || key.starts_with(&format!("{open}.")))
-            {
-                continue;
-            }
-            let is_table = keys
-                .iter()
-                .any(|known| known.starts_with(&format!("{key}.")));
-            match value {
-                Value::Table(inner)
-                    if is_table || prefix.is_empty() && self.values.contains_key(name) =>
-                {
-                    self.check_keys(inner, &key, origin)?;
-                }
-                _ if keys.contains(&key) => {}
-                _ => {
-                    let error = Error::usage(format!("{origin}: unknown key `{key}`"));
-                    return Err(match nearest_key(&key, &keys) {
-                        Some(near) => error.hint(format!("did you mean `{near}`?")),
-                        None => error.hint("`regatta config --default` lists every key"),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Every key that a file may hold, by its place.
-fn known_keys() -> Vec<String> {
-    let mut keys: Vec<String> = Layers::defaults().origins.into_keys().collect();
-    keys.extend(OPTIONAL.map(str::to_owned));
-    keys.retain(|key| !OPEN.iter().any(|open| key.starts_with(open)));
-    keys
-}
-
-fn nearest_key<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
-    let tables = keys
-        .iter()
-        .filter_map(|known| Some(known.split_once('.')?.0));
-    if !key.contains('.')
-        && let Some(table) = nearest(key, tables)
-    {
-        return Some(table);
-    }
-    // The right word in the wrong table is the commonest slip.
-    let last = key.rsplit('.').next();
-    keys.iter()
-        .find(|known| known.rsplit('.').next() == last)
-        .map(String::as_str)
-        .or_else(|| nearest(key, keys.iter().map(String::as_str)))
-}
-
-/// Joins a key's parts; model names hold dots, so such parts are quoted.
-fn join_key(prefix: &str, name: &str) -> String {
-    let name = if name.contains('.') {
-        format!("\"{name}\"")
-    } else {
-        name.to_owned()
+/// Whether a directory is a checkout of `CooperBench`, and this user's: its `.venv` is executed, and
+/// anybody may put one into `/tmp`.
+fn is_own_checkout(dir: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|it| it.is_dir() && it.uid() == own)
     };
-    if prefix.is_empty() {
-        name
-    } else {
-        format!("{prefix}.{name}")
+    is_own(dir) && is_own(&dir.join("dataset/subsets"))
+}
+
+/// The error on a profile that there is not.
+fn no_profile(what: String, name: &str, profiles: &Table) -> Error {
+    let builtin = BUILTIN_PROFILES.iter().map(|(name, _)| *name);
+    let there = profiles.keys().map(String::as_str).chain(builtin);
+    let there: Vec<&str> = there.collect();
+    match nearest(name, there.iter().copied()) {
+        Some(near) => Error::usage(what).hint(format!("did you mean `{near}`?")),
+        None => Error::usage(what).hint(format!(
+            "profiles are [profile.NAME] tables of a configuration file; there are: {}",
+            there.join(", ")
+        )),
     }
 }
 
@@ -387,16 +334,15 @@ mod tests {
 
     #[test]
     fn the_reference_shows_every_key() {
-        for key in known_keys() {
+        for key in known::keys() {
             let word = key.rsplit('.').next().unwrap();
-            assert!(DEFAULT.contains(&format!("{word} =")), "{key}");
+            assert!(known::DEFAULT.contains(&format!("{word} =")), "{key}");
         }
     }
 
     #[test]
     fn no_two_keys_share_an_environment_variable() {
-        let mut words: Vec<String> = known_keys()
-            .iter()
+        let mut words: Vec<String> = known::keys()
             .map(|key| key.rsplit('.').next().unwrap().to_owned())
             .collect();
         let all = words.len();
@@ -415,6 +361,71 @@ mod tests {
             let error = with_file(text).unwrap_err();
             assert!(error.to_string().contains("unknown key"), "{error}");
             assert_eq!(error.hints(), [format!("did you mean `{near}`?")]);
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let text = "[experiment]\nconcurency = 2\nmodel = 5\n[zzzzzz]\nx = 1\n[limits]\ngrace = 'soon'\n[native]\npids = 64\n";
+        let error = with_file(text).unwrap_err();
+        let said = error.to_string();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], "the configuration has 4 mistakes:");
+        for (line, why) in [
+            (
+                1,
+                "unknown key `experiment.concurency`; did you mean `experiment.concurrency`?",
+            ),
+            (2, "experiment.model = 5 is no text: write it in quotes"),
+            (
+                3,
+                "limits.grace = \"soon\" is no duration: write \"90s\", \"10m\", \"1h30m\", or seconds as a number",
+            ),
+            (4, "unknown key `zzzzzz`"),
+        ] {
+            assert!(lines[line].ends_with(why), "{said}");
+        }
+        assert_eq!(
+            error.hints(),
+            ["`regatta config --default` lists every key"]
+        );
+        let text = "[experiment]\nconcurrency = 0\nmodel = ' '\n[native]\ncpus = 0\n";
+        let said = with_file(text).unwrap_err().to_string();
+        assert_eq!(said.lines().count(), 4, "{said}");
+        let text = "[experiment]\nbackend = 'dokcer'\nsettings = ['coop', 'solo']\n[evaluation]\nrules = '0.0.28'\n";
+        let said = with_file(text).unwrap_err().to_string();
+        assert!(
+            said.contains("did you mean `coop-comm` or `coop-nocomm`?"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 4, "{said}");
+        let mut layers = Layers::defaults();
+        let typed =
+            ["REGATTA_MODLE", "REGATTA_BUDGET"].map(|name| (name.to_owned(), "abc".to_owned()));
+        let said = layers
+            .add_environment(typed.into_iter())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(said.lines().count(), 3, "{said}");
+    }
+
+    #[test]
+    fn a_profile_that_there_is_not_is_answered_with_the_nearest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("regatta.toml");
+        files::write_atomic(&path, b"[profile.tidal.limits]\ngrace = 1\n").unwrap();
+        for (name, hint) in [
+            ("dmo", "did you mean `demo`?"),
+            ("tidl", "did you mean `tidal`?"),
+            (
+                "zzzzzzz",
+                "profiles are [profile.NAME] tables of a configuration file; there are: tidal, demo",
+            ),
+        ] {
+            let error = Layers::defaults()
+                .add_file(Some(&path), Some(name))
+                .unwrap_err();
+            assert_eq!(error.hints(), [hint]);
         }
     }
 
@@ -441,7 +452,7 @@ mod tests {
         assert_eq!(listed.len(), 2);
         let wrong = ("REGATTA_CONCURENCY".to_owned(), "7".to_owned());
         let error = layers.add_environment([wrong].into_iter()).unwrap_err();
-        assert_eq!(error.hints(), ["did you mean REGATTA_CONCURRENCY?"]);
+        assert_eq!(error.hints(), ["did you mean `REGATTA_CONCURRENCY`?"]);
     }
 
     #[test]
@@ -451,7 +462,10 @@ mod tests {
             ("[experiment]\nbackend = 'dokcer'", "did you mean `docker`"),
             ("[limits]\ntask_timeout = 'soon'", "no duration"),
             ("[limits]\nbudget = -1.0", "more than 0"),
-            ("[experiment]\nsettings = ['both']", "unknown variant"),
+            (
+                "[experiment]\nsettings = ['both']",
+                "must be one of solo, coop-comm, coop-nocomm",
+            ),
         ] {
             let error = with_file(text).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -1,7 +1,9 @@
 //! The configuration in force: defaults, `regatta.toml`, a profile, the environment, flags.
 
 mod keys;
+mod known;
 mod layers;
+mod mistakes;
 mod words;
 
 pub use keys::{
@@ -9,4 +11,5 @@ pub use keys::{
     NativeConfig, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
 };
 
-pub use layers::{DEFAULT, FILE, Layers};
+pub use known::DEFAULT;
+pub use layers::{BUILTIN_PROFILES, FILE, Layers};

@@ -4,30 +4,43 @@ use toml::Value;
 
 use super::keys::Mistake;
 use crate::bench::word::Listed;
-use crate::bench::{BackendKind, EngineKind};
-use crate::error::nearest;
+use crate::bench::{BackendKind, EngineKind, RuleSet, Setting};
+use crate::error::likely;
 
-/// Checks the words before they are typed; the error is the key and what is wrong with it. What is
-/// no text at all is another mistake.
-pub(super) fn check<'a>(value: impl Fn(&str) -> Option<&'a Value>) -> Result<(), Mistake> {
+/// What is wrong with the words, before they are typed. What is no text at all is another mistake.
+pub(super) fn mistakes<'a>(value: impl Fn(&str) -> Option<&'a Value>) -> Vec<Mistake> {
     let word = |key| value(key).and_then(Value::as_str);
+    let mut wrong = Vec::new();
     if let Some(engine) = word("experiment.engine") {
-        let engine = one_of(
+        match one_of(
             "experiment.engine",
             engine,
             EngineKind::LIST.iter().copied(),
-        )?;
-        if let Some(backend) = word("experiment.backend") {
-            let backends = engine.backends().iter().copied();
-            one_of("experiment.backend", backend, backends)?;
+        ) {
+            Ok(engine) => {
+                if let Some(backend) = word("experiment.backend") {
+                    let backends = engine.backends().iter().copied();
+                    wrong.extend(one_of("experiment.backend", backend, backends).err());
+                }
+            }
+            Err(mistake) => wrong.push(mistake),
         }
+    }
+    let settings = value("experiment.settings").and_then(Value::as_array);
+    for setting in settings.into_iter().flatten().filter_map(Value::as_str) {
+        let all = Setting::LIST.iter().copied();
+        wrong.extend(one_of("experiment.settings", setting, all).err());
     }
     if let Some(backend) = word("evaluation.suite_backend") {
         let suites = BackendKind::ALL.into_iter();
         let suites = suites.filter(|kind| kind.runs_commands());
-        one_of("evaluation.suite_backend", backend, suites)?;
+        wrong.extend(one_of("evaluation.suite_backend", backend, suites).err());
     }
-    Ok(())
+    if let Some(rules) = word("evaluation.rules") {
+        let all = RuleSet::LIST.iter().copied();
+        wrong.extend(one_of("evaluation.rules", rules, all).err());
+    }
+    wrong
 }
 
 fn one_of<K: Listed>(
@@ -40,8 +53,8 @@ fn one_of<K: Listed>(
         return Ok(found);
     }
     let names: Vec<&str> = list.map(Listed::word).collect();
-    let near = nearest(word, names.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let near = likely(word, &names);
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
     let names = names.join(", ");
     Err((
         key,

@@ -351,4 +351,96 @@ mod tests {
         let fewer = Census::of(&result(1));
         assert_eq!(gold.missing_in(&fewer, &own).1, ["1 of 3 tests"]);
     }
+    #[test]
+    fn names_are_compared_only_where_all_are_there() {
+        // A summary's few.
+        assert_eq!(
+            missing(
+                VERBOSE,
+                "FAILED tests/test_a.py::test_one - assert 1 == 2\n== 1 failed, 2 passed in 0.1s ==\n"
+            ),
+            (Compared::Counts, Vec::new())
+        );
+        // A hole in the list.
+        assert_eq!(
+            missing(
+                VERBOSE,
+                "tests/test_a.py::test_one PASSED\n[812 bytes left out]\n"
+            ),
+            (Compared::Nothing, Vec::new())
+        );
+        // As many as are read at most: there may be more.
+        let many = "ok: as before\n".repeat(MAX_TESTS);
+        assert_eq!(missing(&many, "ok: 1\n").0, Compared::Nothing);
+        // Without a summary they are all there is.
+        check(
+            "a.py::one PASSED\na.py::two PASSED\n",
+            "a.py::one PASSED\n",
+            Compared::Names,
+            &["a.py::two"],
+        );
+    }
+
+    #[test]
+    fn files_are_no_names_of_tests() {
+        check(
+            "PASS src/a.test.js\nPASS src/b.test.js\n\nTests:       1 passed, 1 total\n",
+            "PASS src/a.test.js\n\nTests:       1 passed, 1 total\n",
+            Compared::Counts,
+            &["src/b.test.js: 0 of 1"],
+        );
+        // Tests whose names look like a file's.
+        check(
+            "PASS ./a.test.js\n    ✓ reads 1.0 (2 ms)\n    ✓ reads 2.0\n\nTests:       2 passed, 2 total\n",
+            "PASS ./a.test.js\n    ✓ reads 1.0 (1 ms)\n    ○ skipped reads 2.0\n\nTests:       1 skipped, 1 passed, 2 total\n",
+            Compared::Names,
+            &["reads 2.0"],
+        );
+        // Where no runner counts them, they are a script's checks.
+        check(
+            "PASS a.test.js\nPASS b.test.js\n",
+            "PASS a.test.js\n",
+            Compared::Names,
+            &["b.test.js"],
+        );
+    }
+
+    #[test]
+    fn numbers_are_compared_only_where_both_have_them() {
+        for (gold, here, compared) in [
+            // No files here, and none missed.
+            (
+                "tests/test_a.py ..  [100%]\n2 passed in 0.1s\n",
+                "2 passed in 0.1s\n",
+                Compared::Counts,
+            ),
+            ("3 passed\n", "no tests ran in 0.01s\n", Compared::Nothing),
+            // A package without tests has none to miss.
+            (
+                "ok  \texample.org/a\t0.1s [no tests to run]\nok  \texample.org/b\t0.1s\n",
+                "ok  \texample.org/b\t0.1s\nok  \texample.org/c\t0.1s\n",
+                Compared::Counts,
+            ),
+            // Those that failed did run.
+            (
+                "     Running tests/it.rs (target/debug/deps/it-0123456789abcdef)\ntest result: ok. 3 passed; 0 failed\n",
+                "     Running tests/it.rs (target/debug/deps/it-0123456789abcdef)\ntest result: FAILED. 1 passed; 2 failed\n",
+                Compared::Counts,
+            ),
+        ] {
+            assert_eq!(missing(gold, here), (compared, Vec::new()), "{here}");
+        }
+    }
+
+    #[test]
+    fn own_tests_do_not_excuse_a_whole_file_nor_names_of_a_patch_without_tests() {
+        let own = OwnTests::of(b"+++ b/test_a.py\n+def test_new():\n", b"");
+        let gold = Census::of("test_a.py .  [ 50%]\ntest_b.py ..  [100%]\n3 passed\n");
+        let here = Census::of("test_b.py .  [100%]\n1 passed\n");
+        assert_eq!(gold.missing_in(&here, &own).1, ["test_a.py: 0 of 1"]);
+        let own = OwnTests::of(b"+++ b/src/lib.rs\n+fn lends() {}\n", b"");
+        let gold = Census::of("ok: it lends\nok: it works\n");
+        let here = Census::of("ok: it works\n");
+        assert_eq!(gold.missing_in(&here, &own).1, ["it lends"]);
+    }
 }

@@ -9,9 +9,9 @@ use super::clones::Clones;
 use super::merge::{self, Applied, Manner, Merge};
 use super::merging::{self, Merging};
 use super::patch::{PatchReading, Prepared};
-use super::suite::{self, Seen, Suite, SuiteOutcome};
+use super::suite::{Seen, Suite, SuiteOutcome};
 use super::venue::Room;
-use super::{RuleSet, Trouble, Venue};
+use super::{RuleSet, Trouble, Venue, running};
 use crate::bench::{Pair, RuleId, TaskKey, World};
 use crate::files;
 use crate::store::eval::PassWorth;
@@ -378,7 +378,7 @@ impl Judge {
         key.add(patch.unwrap_or(b"the base"));
         key.add(&[u8::from(patch.is_some())]);
         let work = async {
-            let run = async |room: &mut Room| suite::run(room, &tests, patch, self.timeout).await;
+            let run = async |room: &mut Room| running::run(room, &tests, patch, self.timeout).await;
             let seen = self.venue.within(task, asking.run, run).await?;
             // Asked here, so that what a download broke is not kept as if the suite had shown it.
             if let Seen::Unclear(suite) = &seen

@@ -18,6 +18,7 @@ pub mod patch;
 mod patterns;
 pub mod reason;
 pub mod record;
+mod running;
 pub mod steering;
 pub mod suite;
 mod trouble;

@@ -1,16 +1,12 @@
-//! One feature's hidden tests on one patch.
+//! One feature's hidden tests on one patch: what a run of them comes to. Pure.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::Trouble;
-use super::merge::{first_line, last_line};
+use super::merge::last_line;
 use super::output::{self, Test, TestCounts, TestEnd};
-use super::venue::{Room, exit_code, text};
-use crate::bench::RuleId;
 use crate::text::plural;
 
 /// The verdict on a feature, with what it rests on.
@@ -114,53 +110,6 @@ static NOT_LOADED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Runs the hidden tests on a patch, or on the base when there is none.
-pub async fn run(
-    room: &mut Room,
-    tests: &[u8],
-    work: Option<&[u8]>,
-    timeout: Duration,
-) -> Result<Seen, Trouble> {
-    room.put("tests.patch", tests).await?;
-    let mut words = vec!["tests.patch"];
-    if let Some(work) = work {
-        room.put("work.patch", work).await?;
-        words.push("work.patch");
-    }
-    reset(room).await?;
-    let ran = room.run(&words, timeout).await?;
-    let output = text(&ran);
-    let Some(exit_code) = exit_code(&ran) else {
-        return Err(Trouble::new(
-            RuleId::SUITE_TIMEOUT,
-            format!(
-                "the suite did not end within {} s; its last words: {}",
-                timeout.as_secs(),
-                last_line(&output)
-            ),
-        ));
-    };
-    let seen = read(exit_code, output);
-    let (Seen::Unclear(suite), Some(_)) = (&seen, work) else {
-        return Ok(seen);
-    };
-    // Whether it is the patches that cannot be put there: asked of git, not read from the output.
-    let said = refused(room, "work.patch").await?;
-    if let Some(said) = said {
-        let mut suite = suite.clone();
-        suite.outcome = SuiteOutcome::NotApplied;
-        suite.reason = format!("the patch does not apply: {said}");
-        return Ok(Seen::Judged(suite));
-    }
-    if let Some(said) = refused_on_top(room).await? {
-        let mut suite = suite.clone();
-        suite.outcome = SuiteOutcome::TestsNotApplied;
-        suite.reason = format!("the hidden tests cannot be put on top of the patch: {said}");
-        return Ok(Seen::Judged(suite));
-    }
-    Ok(seen)
-}
-
 /// The verdict that exit code and output give together.
 #[must_use]
 pub fn read(exit_code: i32, output: String) -> Seen {
@@ -170,8 +119,9 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         .iter()
         .filter(|test| test.end == TestEnd::Failed)
         .count();
-    let has_passed = |test: &Test| matches!(test.end, TestEnd::Passed | TestEnd::ExpectedFailure);
-    let named = tests.iter().any(has_passed) || failed > 0;
+    let has_passed = |test: &&Test| matches!(test.end, TestEnd::Passed | TestEnd::ExpectedFailure);
+    let passed = tests.iter().filter(has_passed).count();
+    let named = passed > 0 || failed > 0;
     // Where upstream's reading is known to miss.
     let real = match output::cargo_counts(&output) {
         Some(all) => all,
@@ -201,7 +151,7 @@ pub fn read(exit_code: i32, output: String) -> Seen {
         let reason = match (real.failed, failed) {
             (0, 0) => format!(
                 "the runner ended with code {exit_code} after {} had passed",
-                plural(real.passed, "test")
+                plural(real.passed.max(passed as u64), "test")
             ),
             (0, some) => format!("{} failed, by their names", plural(some, "test")),
             (some, _) => format!("{some} of {} failed", plural(of, "test")),
@@ -227,53 +177,6 @@ pub fn read(exit_code: i32, output: String) -> Seen {
     match outcome {
         Some(_) => Seen::Judged(suite),
         None => Seen::Unclear(suite),
-    }
-}
-
-/// Puts the repository back to the base, as upstream does before each suite: not every runner does.
-/// What git ignores stays, as images hold builds there.
-async fn reset(room: &mut Room) -> Result<(), Trouble> {
-    asked(room, "").await.map(drop)
-}
-
-/// What git says when it refuses a patch on the base, as the runner applies it.
-async fn refused(room: &mut Room, patch: &str) -> Result<Option<String>, Trouble> {
-    let script = format!(
-        "said=$(git apply --ignore-whitespace --check \"$P/{patch}\" 2>&1) && exit 0
-git apply --3way \"$P/{patch}\" >/dev/null 2>&1 && exit 0
-echo \"$said\"; exit 1"
-    );
-    asked(room, &script).await
-}
-
-/// The same of the hidden tests, on top of the patch.
-async fn refused_on_top(room: &mut Room) -> Result<Option<String>, Trouble> {
-    let script = "git apply --ignore-whitespace \"$P/work.patch\" 2>/dev/null || git apply --3way \"$P/work.patch\" >/dev/null 2>&1 || exit 97
-said=$(git apply --ignore-whitespace --check \"$P/tests.patch\" 2>&1) && exit 0
-git apply --3way \"$P/tests.patch\" >/dev/null 2>&1 && exit 0
-echo \"$said\"; exit 1";
-    asked(room, script).await
-}
-
-/// Runs a script from the base on, with what it said when it ends with 1.
-async fn asked(room: &mut Room, script: &str) -> Result<Option<String>, Trouble> {
-    let base = room.base().to_owned();
-    let script = format!(
-        "rm -f .git/index.lock
-git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
-{script}"
-    );
-    let output = room.git(&script).await?;
-    match exit_code(&output) {
-        Some(0) => Ok(None),
-        Some(1) => Ok(Some(first_line(&text(&output)))),
-        _ => Err(Trouble::new(
-            RuleId::SANDBOX_SETUP,
-            format!(
-                "the repository could not be reset: {}",
-                last_line(&text(&output))
-            ),
-        )),
     }
 }
 
@@ -362,5 +265,51 @@ mod tests {
                 "{output}"
             );
         }
+    }
+    #[test]
+    fn names_decide_where_there_are_no_counts() {
+        let failed = |reason: &str| (true, SuiteOutcome::Failed, reason.to_owned());
+        let passed = (
+            true,
+            SuiteOutcome::Passed,
+            "the tests passed, by their names".to_owned(),
+        );
+        for (code, output, wanted) in [
+            (0, "ok: lists all\nok: from a port\n", passed.clone()),
+            (0, "a.py::one XFAIL\n", passed),
+            // No exit code is believed against a test that failed.
+            (
+                0,
+                "ok: lists all\nFAILED: from a port\n",
+                failed("1 test failed, by their names"),
+            ),
+            (
+                1,
+                "FAILED: lists all\nFAILED: from a port\n",
+                failed("2 tests failed, by their names"),
+            ),
+            (0, "ok: lists all\n1 failed\n", failed("1 of 1 test failed")),
+            (
+                1,
+                "ok: lists all\nok: from a port\n",
+                failed("the runner ended with code 1 after 2 tests had passed"),
+            ),
+        ] {
+            assert_eq!(outcome(code, output), wanted, "{code} {output}");
+        }
+        // Tests that were left out are none that ran.
+        assert_eq!(outcome(0, "a.py::one SKIPPED\n").1, SuiteOutcome::DidNotRun);
+    }
+
+    #[test]
+    fn the_tests_that_failed_are_told_by_name_and_only_one_outcome_is_a_pass() {
+        let output = "a.py::one PASSED\na.py::two FAILED\na.py::three SKIPPED\na.py::four ERROR\n";
+        let (Seen::Judged(suite) | Seen::Unclear(suite)) = read(1, output.to_owned());
+        assert_eq!(suite.failed_tests(), ["a.py::two", "a.py::four"]);
+        assert!(!suite.passed());
+        let (Seen::Judged(suite) | Seen::Unclear(suite)) = read(0, "3 passed".to_owned());
+        assert_eq!(suite.failed_tests(), [""; 0]);
+        assert!(suite.passed());
+        assert!(!Suite::not_tested("it is empty").passed());
     }
 }

@@ -1,5 +1,6 @@
 //! The breaker: a broken world stops the spending. Pure.
 
+use crate::bench::RuleId;
 use crate::triage::{Cause, Finding};
 
 /// Watches the trials of one attempt as they end.
@@ -14,6 +15,8 @@ pub struct Breaker {
     first: Option<String>,
     same: usize,
     rows: Rows,
+    /// What was said of images that cannot be had.
+    images: Vec<String>,
 }
 
 /// Trials that ended alike, with none between them that the agent brought to an end.
@@ -58,6 +61,7 @@ impl Breaker {
                 limits: 0,
                 unknown: (String::new(), 0),
             },
+            images: Vec::new(),
         }
     }
 
@@ -69,6 +73,9 @@ impl Breaker {
     /// out), of limits of the account, or of equal errors that no rule knows. One such error among
     /// finished trials may be that one conversation's.
     pub fn look(&mut self, finding: &Finding, error_text: &str) -> Option<Trip> {
+        if self.is_same_image(finding) {
+            return None;
+        }
         self.ended += 1;
         let Some(error) = error_of(finding, error_text) else {
             self.finished += 1;
@@ -97,6 +104,23 @@ impl Breaker {
             trials,
             passes: cause == Some(Cause::Limit),
         })
+    }
+
+    /// Whether a pair ended for an image that other pairs have ended for already: one image that
+    /// cannot be had is one event, and says nothing of other images.
+    fn is_same_image(&mut self, finding: &Finding) -> bool {
+        let Some(diagnosis) = finding.diagnosis() else {
+            return false;
+        };
+        if diagnosis.evidence.rule != RuleId::IMAGE_PULL {
+            return false;
+        }
+        let text = &diagnosis.evidence.text;
+        let is_known = self.images.contains(text);
+        if !is_known {
+            self.images.push(text.clone());
+        }
+        is_known
     }
 }
 
@@ -152,7 +176,6 @@ fn normalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::RuleId;
     use crate::triage::Diagnosis;
 
     fn failed(cause: Cause, rule: &'static str) -> Finding {
@@ -200,6 +223,21 @@ mod tests {
                 .trials,
             4
         );
+    }
+
+    #[test]
+    fn pairs_of_one_image_that_cannot_be_had_count_once() {
+        let missing = |image: &str| {
+            let text = format!("the image {image} cannot be pulled");
+            let rule = RuleId::IMAGE_PULL;
+            Finding::Failed(Diagnosis::new(Cause::Infra, rule, "agent.error", &text))
+        };
+        let mut breaker = Breaker::new(3, 2);
+        for image in ["a", "a", "a", "a", "b", "b", "a"] {
+            assert_eq!(breaker.look(&missing(image), ""), None);
+        }
+        // None of the first images can be had: the registry is out of reach.
+        assert_eq!(breaker.look(&missing("c"), "").unwrap().trials, 3);
     }
 
     #[test]

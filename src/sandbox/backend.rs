@@ -76,6 +76,13 @@ impl Backend {
         }
     }
 
+    /// Pulls once more what could not be pulled and may have come by now: for a new attempt.
+    pub fn forget_failed_pulls(&self) {
+        if let Self::Docker(place) = self {
+            place.forget_failed_pulls();
+        }
+    }
+
     /// The id of an image that is there; it names the image's very content.
     pub async fn image_id(&self, image: &str) -> Option<String> {
         match self {

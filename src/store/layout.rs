@@ -42,6 +42,13 @@ impl LogTree {
 
     /// Every run there is: the directories that hold results or a configuration.
     pub fn runs(&self) -> Result<Vec<RunDir>> {
+        if self.root.is_file() {
+            let root = self.root.display();
+            return Err(
+                Error::usage(format!("{root} is a file, and a log tree is a directory"))
+                    .hint("name the directory with the runs by --logs-dir"),
+            );
+        }
         let mut runs: Vec<RunDir> = files::list(&self.root)?
             .into_iter()
             .filter_map(|path| path.file_name()?.to_str()?.parse().ok())

@@ -42,3 +42,50 @@ impl<'a> Question<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_agents_own_words_neither_rules_nor_status_are_believed() {
+        let notice = r#"API Error: 401 {"type":"error"}"#;
+        let sentence = "API Error: 401 is what the handler returns now, as the feature asks.";
+        for (text, author, is_own, status) in [
+            (notice, Author::Agent, false, Some(401)),
+            (sentence, Author::Agent, true, None),
+            (sentence, Author::Client, false, Some(401)),
+            (sentence, Author::Harness, false, Some(401)),
+        ] {
+            let words = KnownText::new("x", text, author);
+            let asked = Question::of(&words, Some("Oops"));
+            assert_eq!((asked.is_own, asked.status), (is_own, status), "{words:?}");
+            assert_eq!((asked.text, asked.class), (text, Some("Oops")));
+        }
+    }
+
+    #[test]
+    fn a_recorded_status_leaves_room_for_some_causes_only() {
+        use Cause::{Agent, Config, Infra, Limit};
+        for (status, causes) in [
+            (None, &[Agent, Config, Infra, Limit][..]),
+            (Some(400), &[Agent, Config, Infra, Limit]),
+            (Some(401), &[Config, Limit]),
+            (Some(402), &[Config, Limit]),
+            (Some(408), &[Agent, Infra, Limit]),
+            (Some(429), &[Config, Infra, Limit]),
+            (Some(500), &[Agent, Infra, Limit]),
+            (Some(599), &[Agent, Infra, Limit]),
+        ] {
+            let asked = Question {
+                status,
+                ..Question::default()
+            };
+            let allowed: Vec<Cause> = [Agent, Config, Infra, Limit]
+                .into_iter()
+                .filter(|cause| asked.allows(*cause))
+                .collect();
+            assert_eq!(allowed, causes, "{status:?}");
+        }
+    }
+}

@@ -236,4 +236,40 @@ mod tests {
             RuleId::TASK_TIMEOUT
         );
     }
+    #[test]
+    fn what_was_lost_has_the_rule_of_its_reason() {
+        let id = "cd".repeat(32);
+        for (reason, rule) in [
+            ("task_timeout", RuleId::TASK_TIMEOUT),
+            ("daemon_unreachable", RuleId::DAEMON_UNREACHABLE),
+            ("oom", RuleId::CONTAINER_OOM),
+            ("exited", RuleId::CONTAINER_LOST),
+        ] {
+            let mut facts = ContainerFacts::default();
+            facts
+                .lost
+                .insert(id.clone(), container(reason, "2026-01-01T10:00:30"));
+            let found = known(&format!("in {id}"), &facts).unwrap();
+            assert_eq!(found.evidence.rule, rule);
+            assert_eq!(found.evidence.text, "container cdcdcdcdcdcd: gone");
+        }
+    }
+
+    #[test]
+    fn an_output_of_the_first_version_is_a_users_message() {
+        let said_by = |role: &str| {
+            let message = TrajectoryMessage {
+                role: role.to_owned(),
+                content: format!("<returncode>1</returncode>\n<output>\n{}</output>", gone()),
+                ..TrajectoryMessage::default()
+            };
+            Trajectory {
+                messages: vec![message.clone(), message],
+                ..Trajectory::default()
+            }
+        };
+        let facts = ContainerFacts::default();
+        assert!(in_trajectory(&said_by("user"), &facts).is_some());
+        assert_eq!(in_trajectory(&said_by("assistant"), &facts), None);
+    }
 }

@@ -309,4 +309,16 @@ mod tests {
             assert!(!is_notice(sentence), "{sentence}");
         }
     }
+    #[test]
+    fn a_class_alone_is_one_and_behind_another_it_is_its_message() {
+        assert_eq!(leading_classes("TimeoutError"), ["TimeoutError"]);
+        assert_eq!(leading_classes("ValueError: Timeout"), ["ValueError"]);
+    }
+
+    #[test]
+    fn a_sentence_right_behind_a_quoted_body_is_the_agents() {
+        let body = "API Error: 400 {\"message\":\"keine Größe\", \"size\": ü}";
+        assert!(is_notice(body));
+        assert!(!is_notice(&format!("{body}I fixed it.")));
+    }
 }

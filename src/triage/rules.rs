@@ -69,7 +69,7 @@ impl Pattern {
     /// Whether it is in a text, with what the program wrote before the provider's words or without.
     fn is_in(&self, text: &str) -> bool {
         let words = unframed(text);
-        self.is_match(text) || (words.len() < text.len() && self.is_match(words))
+        self.is_match(text) || (words != text && self.is_match(words))
     }
 
     #[expect(clippy::expect_used, reason = "constants that a test compiles")]
@@ -395,5 +395,83 @@ mod tests {
         assert_eq!(found(Some("FluxError")), Some("mine"));
         assert_eq!(found(Some("OtherError")), None);
         assert_eq!(found(None), None);
+    }
+    #[test]
+    fn a_programs_words_before_an_error_hide_no_rule_and_are_none() {
+        let rules = Rules::shipped();
+        let found = |text: &str| rules.find(text, None).map(|rule| rule.id.to_string());
+        let framed = "Conversation run failed for id=1-2: Unknown agent: 'x'. Available: y";
+        assert_eq!(found(framed).as_deref(), Some("unknown_agent"));
+        assert_eq!(
+            found("Conversation run failed for id=1-2: nothing known"),
+            None
+        );
+    }
+
+    #[test]
+    fn an_agents_own_words_are_held_against_a_users_new_rules_only() {
+        let user = "[[rule]]\nid='rate_limit_text'\ncause='infra'\npattern='slow down'\n\
+            [[rule]]\nid='mine'\ncause='agent'\npattern='flux'";
+        let rules = Rules::with_user(user, "my.toml").unwrap();
+        for (text, own, others) in [
+            ("Invalid API key", None, Some("authentication_text")),
+            ("slow down", None, Some("rate_limit_text")),
+            ("flux", Some("mine"), Some("mine")),
+        ] {
+            for (is_own, wanted) in [(true, own), (false, others)] {
+                let asked = Question {
+                    text,
+                    is_own,
+                    ..Question::default()
+                };
+                let found = rules.ask(&asked).map(|rule| &*rule.id);
+                assert_eq!(found, wanted, "{text} {is_own}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_users_rule_reads_what_a_refusal_quotes() {
+        let text = "litellm.BadRequestError: OpenAIException - Error code: 400 - \
+            {'message': \"[{'loc': 'k', 'input': {'content': 'flux'}}]\"}";
+        let user = "[[rule]]\nid='mine'\ncause='config'\npattern='flux'";
+        let rules = Rules::with_user(user, "my.toml").unwrap();
+        assert_eq!(&*rules.find(text, None).unwrap().id, "mine");
+    }
+
+    #[test]
+    fn pattern_or_words_of_a_rule_suffice() {
+        let user = "[[rule]]\nid='mine'\ncause='agent'\npattern='flux'\nwords='authentication'";
+        let rules = Rules::with_user(user, "my.toml").unwrap();
+        for text in ["the flux broke", "Incorrect API key provided"] {
+            let found = rules.find(text, None).map(|rule| &*rule.id);
+            assert_eq!(found, Some("mine"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_may_have_so_many_rules() {
+        let file = |count: usize| {
+            let rule = |n| format!("[[rule]]\nid='r{n}'\ncause='infra'\npattern='a'\n");
+            (0..count).map(rule).collect::<String>()
+        };
+        assert!(Rules::with_user(&file(200), "my.toml").is_ok());
+        let error = Rules::with_user(&file(201), "my.toml").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "my.toml: it has 201 rules, and may have 200"
+        );
+    }
+
+    #[test]
+    fn a_limit_may_always_say_when_it_resets() {
+        let resets = |more: &str| {
+            let user = format!("[[rule]]\nid='mine'\npattern='a'\n{more}");
+            let rules = Rules::with_user(&user, "my.toml").unwrap();
+            rules.get("mine").unwrap().resets
+        };
+        assert!(resets("cause='limit'"));
+        assert!(resets("cause='infra'\nresets=true"));
+        assert!(!resets("cause='infra'"));
     }
 }

@@ -80,7 +80,8 @@ fn no_venv() {
         .keep(&["run", "--cooperbench-dir", "cb"], Ran::of(&command))
         .code(2)
         .says("no cooperbench CLI")
-        .says("pip install cooperbench==0.0.11");
+        .says("uv pip install --python cb/.venv cooperbench==0.0.11")
+        .says("pip install uv");
     insta::assert_snapshot!(place.said());
 }
 
@@ -234,7 +235,11 @@ fn bad_configuration() {
             "did you mean `experiment.model`?",
         ),
         ("[experiment", "is not TOML"),
-        ("[limits]\ntask_timeout = '10'", "no duration"),
+        ("[limits]\ntask_timeout = 'soon'", "no duration"),
+        (
+            "[experiment]\nmodle = 'x'\nconcurrency = '4'\n[limit]\nbudget = 1",
+            "the configuration has 3 mistakes",
+        ),
     ] {
         place.write("regatta.toml", text);
         run(&place, &["--dry-run"])

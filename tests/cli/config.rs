@@ -1,6 +1,6 @@
 //! `regatta config`, `--help` and `--version`.
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 #[test]
 fn the_default_is_a_configuration_that_changes_nothing() {
@@ -85,4 +85,84 @@ fn help_lists_the_commands_and_the_exit_codes() {
         .code(0)
         .prints("regatta");
     place.run(&["run", "--nonsense"]).code(2);
+}
+
+#[test]
+fn a_time_may_be_a_number_of_seconds() {
+    let place = Place::new();
+    place.write("regatta.toml", "[limits]\ntask_timeout = 600\n");
+    let shown = place.run(&["config"]).code(0).stdout;
+    assert!(shown.contains("limits.task_timeout = \"10m\" "), "{shown}");
+    let args = "run --dry-run --cooperbench-dir cb --task-timeout 90";
+    let args: Vec<&str> = args.split(' ').collect();
+    place.run(&args).code(0).prints("task timeout 1m 30s");
+}
+
+#[test]
+fn inside_a_checkout_it_is_the_checkout() {
+    let place = Place::new();
+    place.write("cb/deep/er/file", "");
+    for (dir, origin) in [
+        ("cb", "the current directory is a checkout"),
+        (
+            "cb/deep/er",
+            "a parent of the current directory is a checkout",
+        ),
+    ] {
+        let regatta = |args: &[&str]| {
+            let mut command = place.regatta(args);
+            Ran::of(&command.current_dir(place.join(dir)).output().unwrap())
+        };
+        let shown = regatta(&["config"]).code(0).prints(origin).stdout;
+        let cb = place.join("cb").canonicalize().unwrap();
+        let line = format!("upstream.cooperbench_dir = \"{}\"", cb.display());
+        assert!(shown.contains(&line), "{shown}");
+        regatta(&["run", "--dry-run", "--setting", "solo"])
+            .code(0)
+            .prints("1 run on lite (6 pairs)");
+    }
+    // What is named, and what is at the default place, goes before it.
+    std::fs::create_dir_all(place.join("cb/repos/CooperBench")).unwrap();
+    let mut command = place.regatta(&["config"]);
+    let shown = Ran::of(&command.current_dir(place.join("cb")).output().unwrap());
+    shown.prints("upstream.cooperbench_dir = \"repos/CooperBench\"");
+}
+
+#[test]
+fn completions_know_the_words_of_flags() {
+    let place = Place::new();
+    let script = place.run(&["completions", "bash"]).code(0).stdout;
+    for words in [
+        "solo coop-comm coop-nocomm all",
+        "upstream native",
+        "docker namespace process",
+        "0.0.11 0.0.29",
+        "text json markdown junit",
+        "demo",
+    ] {
+        assert!(script.contains(&format!("\"{words}\"")), "{words}");
+    }
+}
+
+#[test]
+fn a_word_alone_is_answered_with_its_flag() {
+    let place = Place::new();
+    place
+        .run(&["run", "solo"])
+        .code(2)
+        .says("did you mean 'regatta run --setting solo'?");
+    place
+        .run(&["run", "--profile", "dmo"])
+        .code(2)
+        .says("did you mean `demo`?");
+    place
+        .run(&["run", "--config", "cb"])
+        .code(2)
+        .says("cb is a directory")
+        .says("--config cb/regatta.toml");
+    place.write("file", "");
+    place
+        .run(&["report", "--logs-dir", "file"])
+        .code(2)
+        .says("file is a file, and a log tree is a directory");
 }

@@ -34,6 +34,7 @@ mod older;
 mod others;
 mod pinned;
 mod plan;
+mod pulls;
 mod recorded;
 mod refusals;
 mod replies;

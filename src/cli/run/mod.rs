@@ -8,6 +8,7 @@ mod smoke;
 use clap::Args;
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
+use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
 use super::{eval, news};
@@ -18,17 +19,25 @@ use crate::error::{Result, exit};
 use crate::experiment::{Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine};
 use crate::runner::Interrupt;
 
+const EXAMPLES: &str = "\
+Examples:
+  regatta run --dry-run                            # what would run, and how
+  regatta run --setting solo --smoke 5             # the first 5 pairs in one setting
+  regatta run --engine native -c 8 --budget 100    # without Python, at most about $100
+  regatta run --profile demo                       # no Docker, no key";
+
 /// Run the settings of an experiment, attempt by attempt, until every pair has finished
 ///
 /// The same command resumes what was interrupted: a finished pair never runs twice.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are switches of a command line"
 )]
 pub struct RunArgs {
-    /// solo, coop-comm, coop-nocomm or all; may be given more than once [default: all]
-    #[arg(long, value_name = "SETTING")]
+    /// The settings; may be given more than once [default: all]
+    #[arg(long, value_name = "SETTING", value_parser = settings())]
     setting: Vec<String>,
     /// Run the first N pairs of the subset only, under names of their own, and check them
     #[arg(long, value_name = "N")]
@@ -51,10 +60,10 @@ pub struct RunArgs {
     /// Pairs at the same time [default: 4]
     #[arg(short, long, value_name = "N")]
     concurrency: Option<String>,
-    /// Where agents' commands run: docker; native also has namespace and process [default: docker]
+    /// Where agents' commands run; with upstream in docker only [default: docker]
     #[arg(long)]
     backend: Option<Word<BackendKind>>,
-    /// Who executes trials: upstream or native [default: upstream]
+    /// Who executes trials [default: upstream]
     #[arg(long)]
     engine: Option<Word<EngineKind>>,
     /// Judge what finished by the hidden tests, as `regatta eval` does

@@ -105,6 +105,7 @@ impl Native {
     ) -> Result<EndedAttempt> {
         let shared = Arc::new(self.shared(batch, report)?);
         record::begin(&shared)?;
+        self.backend.forget_failed_pulls();
         let gate = Arc::new(Semaphore::new(self.options.concurrency));
         let (halt, halted) = watch::channel(Halt::No);
         let mut trials = JoinSet::new();

@@ -91,12 +91,12 @@ impl Installed {
             return Ok(std::path::absolute(&own).unwrap_or(own));
         }
         process::on_path("cooperbench").ok_or_else(|| {
-            Error::usage(format!("no cooperbench CLI: neither {} nor one on PATH", own.display()))
-                .hint(format!(
-                    "make the venv: `cd {} && python3.12 -m venv .venv && .venv/bin/pip install cooperbench==0.0.11`",
-                    config.cooperbench_dir.display()
-                ))
-                .hint("or name the program with --cooperbench-bin")
+            let what = format!("no cooperbench CLI: neither {} nor one on PATH", own.display());
+            let mut error = Error::usage(what);
+            if process::on_path("uv").is_none() {
+                error = error.hint(HOW_TO_GET_UV);
+            }
+            error.hint(how_to_install(&config.cooperbench_dir)).hint("or name the program with --cooperbench-bin; the native engine needs none: --engine native")
         })
     }
 
@@ -104,7 +104,7 @@ impl Installed {
     pub fn read(bin: &Path) -> Result<Self> {
         let unknown = |why: &str| {
             Error::usage(format!("cannot tell which cooperbench {} is: {why}", bin.display()))
-                .hint("install it into a venv with pip, and name that venv's bin/cooperbench with --cooperbench-bin")
+                .hint("install it into a venv (`uv pip install --python VENV cooperbench==0.0.11`), and name that venv's bin/cooperbench with --cooperbench-bin")
         };
         // The program may be a link into the venv, the venv's python a link out of it.
         let real = bin.canonicalize().unwrap_or_else(|_| bin.to_path_buf());
@@ -193,6 +193,20 @@ impl Installed {
         .hint("install a newer version, or leave the option out"))
     }
 }
+
+/// pip alone tries versions for longer than anybody waits; uv takes half a minute.
+fn how_to_install(checkout: &Path) -> String {
+    let venv = checkout.join(".venv");
+    let venv = venv.to_string_lossy();
+    let venv = shlex::try_quote(&venv).unwrap_or_default();
+    format!(
+        "make the venv: `uv venv --python 3.12 {venv} && uv pip install --python {venv} cooperbench==0.0.11`"
+    )
+}
+
+/// In one line, with any Python that has venv.
+const HOW_TO_GET_UV: &str =
+    "get uv: `python3 -m venv ~/.uv && PATH=~/.uv/bin:$PATH && pip install uv`";
 
 fn site_packages(prefix: &Path) -> Option<PathBuf> {
     let pythons = files::list(&prefix.join("lib")).ok()?;

@@ -7,6 +7,7 @@ use crate::hint;
 use crate::host::reaper::Leftovers;
 use crate::process;
 use crate::sandbox::docker::{Docker, DockerEndpoint};
+use crate::text::by_number;
 
 /// The daemon, the subset's images, and leftovers of ours.
 pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
@@ -27,7 +28,7 @@ pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
             "mini_swe_agent_v2 needs it: install the client (docker.io or docker-cli)",
         ));
     }
-    checks.push(images(&docker, pairs).await);
+    checks.push(images(&docker, pairs, needs_client).await);
     checks.push(match Leftovers::find(Some(&docker), &[]).await {
         Ok(found) if found.is_empty() => Check::pass("leftovers", "none"),
         Ok(found) => Check::new(
@@ -44,7 +45,7 @@ pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
     checks
 }
 
-async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
+async fn images(docker: &Docker, pairs: &[Pair], needs_client: bool) -> Check {
     let mut wanted: Vec<String> = pairs.iter().map(|pair| image_name(&pair.task)).collect();
     wanted.sort();
     wanted.dedup();
@@ -79,17 +80,29 @@ async fn images(docker: &Docker, pairs: &[Pair]) -> Check {
             sizes.len()
         )
     };
-    let first: Vec<&str> = missing.iter().take(3).map(|name| name.as_str()).collect();
-    let more = if missing.len() > 3 { ", …" } else { "" };
-    Check::new(
+    let check = Check::new(
         "images",
         Level::Warn,
         format!(
-            "{} of {} are missing ({}{more}); {disk}",
+            "{} of {} {} missing; {disk}",
             missing.len(),
             wanted.len(),
-            first.join(", ")
+            by_number(missing.len(), "is", "are")
         ),
-        "pull them first (`docker pull NAME`); upstream gives a pull 120 s, the native engine all it takes",
-    )
+        if needs_client {
+            "pull them before the run, since upstream gives a pull 120 s"
+        } else {
+            "the run pulls each when it is wanted; before it, this does"
+        },
+    );
+    let program = ["docker", "podman"];
+    let program = program
+        .into_iter()
+        .find(|it| process::on_path(it).is_some());
+    let program = program.unwrap_or("docker");
+    let commands = missing.iter().map(|name| format!("{program} pull {name}"));
+    Check {
+        commands: commands.collect(),
+        ..check
+    }
 }

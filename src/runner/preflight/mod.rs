@@ -43,6 +43,9 @@ pub struct Check {
     pub evidence: String,
     /// What to do about it; empty for a pass.
     pub remedy: String,
+    /// The remedy's commands, where it is one for each of many things: all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
 }
 
 impl Check {
@@ -63,6 +66,7 @@ impl Check {
             level,
             evidence: evidence.into(),
             remedy: remedy.into(),
+            commands: Vec::new(),
         }
     }
 

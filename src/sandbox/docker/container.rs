@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 
 use super::bare::{Bare, reach};
 use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
+use super::images::PulledImages;
 use super::network::{Holder, Lease, Networks};
-use super::pull::PulledImages;
+use super::pull::Daemon;
 use super::{Docker, DockerEndpoint};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::process::{Owner, processors};
@@ -34,7 +35,7 @@ pub struct DockerPlace {
     endpoint: DockerEndpoint,
     tools: Arc<Tools>,
     gate: Arc<Semaphore>,
-    images: PulledImages,
+    images: Arc<PulledImages>,
     networks: Arc<Networks>,
 }
 
@@ -59,11 +60,11 @@ impl DockerPlace {
     #[must_use]
     pub fn new(docker: Docker, endpoint: DockerEndpoint, tools: Arc<Tools>) -> Self {
         Self {
+            images: PulledImages::of(&endpoint),
             docker,
             endpoint,
             tools,
             gate: Arc::new(Semaphore::new(AT_ONCE * processors())),
-            images: PulledImages::default(),
             networks: Arc::default(),
         }
     }
@@ -74,10 +75,17 @@ impl DockerPlace {
         image: &str,
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), SandboxError> {
-        let Self {
-            docker, endpoint, ..
-        } = self;
-        self.images.pull(docker, endpoint, image, note).await
+        let daemon = Daemon {
+            docker: &self.docker,
+            endpoint: &self.endpoint,
+            note,
+        };
+        self.images.have(&daemon, image, note).await
+    }
+
+    /// Tries once more to pull what could not be pulled and may be there by now.
+    pub fn forget_failed_pulls(&self) {
+        self.images.forget_failures();
     }
 
     /// The client of the daemon that makes its containers.

@@ -5,6 +5,7 @@ pub mod client;
 mod container;
 pub mod endpoint;
 pub mod identity;
+mod images;
 mod network;
 mod pull;
 

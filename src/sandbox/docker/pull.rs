@@ -1,6 +1,6 @@
-//! Images that are not there.
+//! One pull of an image.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::CreateImageInfo;
@@ -8,57 +8,35 @@ use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 
 use super::bare::reach;
+use super::images::ImageSource;
 use super::{Docker, DockerEndpoint};
-use crate::sandbox::{SandboxError, StartFailure};
+use crate::sandbox::SandboxError;
 
 /// How long a pull may make no progress.
 const STALL: Duration = Duration::from_mins(3);
-/// How often a pull is tried.
-const TRIES: u32 = 3;
 /// Progress is told each time that so many percent more are there.
 const STEP: u64 = 10;
 
-/// The images that are known to be there.
-#[derive(Debug, Default)]
-pub struct PulledImages {
-    present: tokio::sync::Mutex<HashSet<String>>,
+/// A daemon as what images are had from.
+pub(super) struct Daemon<'a> {
+    pub docker: &'a Docker,
+    pub endpoint: &'a DockerEndpoint,
+    /// Told how a pull goes on.
+    pub note: &'a (dyn Fn(String) + Sync),
 }
 
-impl PulledImages {
-    /// Pulls an image that is not there; a step of its own, so that it is in nobody's time limit.
-    /// `note` is told how it goes on.
-    pub async fn pull(
-        &self,
-        docker: &Docker,
-        endpoint: &DockerEndpoint,
-        image: &str,
-        note: &(dyn Fn(String) + Sync),
-    ) -> Result<(), SandboxError> {
-        // Held over the pull: two trials of one task pull once, and pulls don't share the line.
-        let mut present = self.present.lock().await;
-        if present.contains(image) || docker.api.inspect_image(image).await.is_ok() {
-            present.insert(image.to_owned());
-            return Ok(());
-        }
-        let mut why = String::new();
-        for nth in 1..=TRIES {
-            note(format!("pulling {image} ({nth} of {TRIES})"));
-            match pull_once(docker, image, note).await {
-                Ok(()) => {
-                    present.insert(image.to_owned());
-                    return Ok(());
-                }
-                Err(error) => why = error.to_string(),
-            }
-            if nth < TRIES {
-                tokio::time::sleep(Duration::from_secs(2 << nth)).await;
-            }
-        }
-        reach(endpoint).await?;
-        Err(SandboxError::Start {
-            why: format!("the image {image} is not here and cannot be pulled: {why}"),
-            cause: StartFailure::Image,
-        })
+impl ImageSource for Daemon<'_> {
+    async fn has(&self, image: &str) -> bool {
+        self.docker.api.inspect_image(image).await.is_ok()
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), String> {
+        let pulled = pull_once(self.docker, image, self.note).await;
+        pulled.map_err(|error| error.to_string())
+    }
+
+    async fn reach(&self) -> Result<(), SandboxError> {
+        reach(self.endpoint).await
     }
 }
 
