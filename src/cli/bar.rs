@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::running::Running;
 use super::tempo::Tempo;
-use super::ui::{Size, Ui, fit};
-use crate::text::{duration, plural};
+use super::ui::{Size, Ui};
+use crate::text::{duration, fit, plural};
 
 /// The longest bar, in columns.
 const LONGEST: usize = 40;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::ui::fit;
 use crate::bench::cost::dollars;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, Spending, TaskKey};
 use crate::store::Event;
-use crate::text::duration;
+use crate::text::{duration, fit};
 
 /// The most lines that are shown.
 const MOST: usize = 8;

@@ -32,6 +32,7 @@ use state::{Asked, RunState};
 const EXAMPLES: &str = "\
 Examples:
   regatta status
+  regatta status --watch
   regatta status command-a-solo --logs-dir results";
 
 /// Show what is finished, running and left, from disk

@@ -1,9 +1,9 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
-pub mod fit;
 mod panel;
 pub mod screen;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,8 @@ use panel::Panel;
 
 use crate::error::{Error, Kind, Result, exit};
 use crate::runner::interrupt::Interrupt;
-use crate::text::{shown, shown_in_colour, shown_within};
+use crate::text::paint::plain;
+use crate::text::{fit, shown, shown_in_colour, shown_within};
 
 /// How much is said, and how.
 #[derive(Debug, Args)]
@@ -238,31 +239,13 @@ impl Ui {
 fn raw(text: &str) {
     let mut stderr = io::stderr().lock();
     let choice = anstream::AutoStream::choice(&stderr);
-    let plain;
     let text = if choice == anstream::ColorChoice::Never {
-        plain = without_colours(text);
-        &plain
+        Cow::Owned(plain(text))
     } else {
-        text
+        Cow::Borrowed(text)
     };
     let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();
-}
-
-/// A text without sequences that choose a colour. Those that move the cursor stay.
-fn without_colours(text: &str) -> String {
-    let mut parts = text.split("\u{1b}[");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
-        if let Some(end) = end.filter(|end| part[*end..].starts_with('m')) {
-            out.push_str(&part[end + 1..]);
-        } else {
-            out.push_str("\u{1b}[");
-            out.push_str(part);
-        }
-    }
-    out
 }
 
 /// A text in which paths below the working directory are relative to it.

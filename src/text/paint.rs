@@ -45,10 +45,21 @@ fn painted(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A text without the colours of ours: for a file.
+/// A text without sequences that choose a colour. Those that move the cursor stay.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        if let Some(end) = end.filter(|end| part[*end..].starts_with('m')) {
+            out.push_str(&part[end + 1..]);
+        } else {
+            out.push_str("\u{1b}[");
+            out.push_str(part);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! How a run ends: its report, what that means, and the exit code.
 
-use crate::cli::report;
 use crate::cli::ui::Ui;
-use crate::cli::width;
+use crate::cli::{report, width};
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
-use crate::report::Outcome;
-use crate::report::Summary;
+use crate::report::{Outcome, Summary};
 use crate::runner::RunEnd;
 use crate::text::plural;
 

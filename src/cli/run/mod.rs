@@ -200,7 +200,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         other => other,
     };
     if args.smoke.is_none() {
-        next::say(&experiment, &end, ui)?;
+        next::say(&experiment, &end, has_worked, ui)?;
     }
     match args.smoke {
         Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, code, ui).await,

@@ -11,8 +11,9 @@ use crate::runner::RunEnd;
 use crate::text::plural;
 
 /// Says where the results are and, where the plan has ended, what to do with them. How a run goes on
-/// that something else has ended is said with its end.
-pub fn say(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<()> {
+/// that something else has ended is said with its end, and the report's command where nothing was to
+/// do.
+pub fn say(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> Result<()> {
     let summaries = experiment.summaries()?;
     let finished: usize = summaries.iter().map(|one| one.finished).sum();
     if finished == 0 {
@@ -28,23 +29,25 @@ pub fn say(experiment: &Experiment, end: &RunEnd, ui: &Ui) -> Result<()> {
             place.display()
         ),
     });
-    if matches!(end, RunEnd::Complete | RunEnd::Errors) {
+    let is_open =
+        |one: &Summary| one.count_of(Outcome::Unjudged) + one.count_of(Outcome::EvalError) > 0;
+    let word = if summaries.iter().any(is_open) {
+        "eval"
+    } else {
+        "report"
+    };
+    let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
+    if is_over && (has_worked || word == "eval") {
         let is_alone = tree.runs()?.len() == experiment.runs.len();
-        ui.say(format!("next: `{}`", next(&summaries, is_alone)));
+        ui.say(format!("next: `{}`", next(word, &summaries, is_alone)));
     }
     Ok(())
 }
 
 /// The next command: the verdicts, where some are to be made, and else the report. Where the tree
 /// has other runs too, these are named.
-fn next(summaries: &[Summary], is_alone: bool) -> String {
-    let is_open =
-        |one: &Summary| one.count_of(Outcome::Unjudged) + one.count_of(Outcome::EvalError) > 0;
-    let mut words = if summaries.iter().any(is_open) {
-        "eval".to_owned()
-    } else {
-        "report".to_owned()
-    };
+fn next(word: &str, summaries: &[Summary], is_alone: bool) -> String {
+    let mut words = word.to_owned();
     if !is_alone {
         for one in summaries {
             words.push(' ');
