@@ -27,7 +27,7 @@ use crate::survey::Stand;
 use crate::text::paint::{bad, broken, faint, good, strong};
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
-use state::{Asked, RunState};
+use state::{AskedFor, RunState};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -134,9 +134,9 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     // Another attempt does not change an error that is the agent's own: no command resumes it.
     let plan = Plan::of(&stand.surveyed, true, &pass);
     state.asked = match summary.asked {
-        _ if stand.manifest.is_none() => Asked::Nothing,
-        Some(_) => Asked::Part,
-        None => Asked::All,
+        _ if stand.manifest.is_none() => AskedFor::Nothing,
+        Some(_) => AskedFor::Part,
+        None => AskedFor::All,
     };
     state.is_forced = !pass.pairs.is_empty();
     state.settled = plan.settled.len();

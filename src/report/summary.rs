@@ -76,8 +76,7 @@ pub struct Summary {
     pub rates: Rates,
     /// Passes that are worth another look.
     pub flagged: Flags,
-    /// How many passes count as failures, where flagged ones are taken for none; `None` where they
-    /// are not.
+    /// How many passes count as failures where flagged ones are none; `None` where they are some.
     pub strict_verdicts: Option<usize>,
     /// Passes, as the evaluation gave them, of which nobody looked whether all tests ran.
     pub not_looked_at: usize,
@@ -102,9 +101,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Sums up a run.
-    ///
-    /// `planned` is how many pairs there should be when no manifest names them.
+    /// Sums up a run. `planned` is how many pairs there should be when no manifest names them.
     #[must_use]
     pub fn of(
         run: RunName,

@@ -16,8 +16,9 @@ pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui
     if has_worked {
         width::report(&summaries, ui)?;
     } else if matches!(end, RunEnd::Complete | RunEnd::Errors) {
-        let pairs: usize = summaries.iter().map(|one| one.pairs).sum();
-        let finished: usize = summaries.iter().map(|one| one.finished).sum();
+        let asked = experiment.summaries_of_asked()?;
+        let pairs: usize = asked.iter().map(|one| one.pairs).sum();
+        let finished: usize = asked.iter().map(|one| one.finished).sum();
         ui.say(format!(
             "nothing to do: {finished} of {} have finished; `{}` shows the report",
             plural(pairs, "pair"),

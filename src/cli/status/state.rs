@@ -20,7 +20,7 @@ pub struct RunState {
     /// The last command, by its events.
     pub live: Live,
     /// What was asked of us.
-    pub asked: Asked,
+    pub asked: AskedFor,
     /// Whether a forced pass is open.
     pub is_forced: bool,
     /// Pairs that were asked for and that the next command would run.
@@ -31,7 +31,7 @@ pub struct RunState {
 
 /// How much of a run we were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedFor {
     /// It is a stranger's.
     Nothing,
     /// Some of its pairs.
@@ -57,7 +57,7 @@ impl RunState {
             holder,
             history: History::of_run(run)?,
             live,
-            asked: Asked::Nothing,
+            asked: AskedFor::Nothing,
             is_forced: false,
             left: 0,
             settled: 0,
@@ -115,13 +115,13 @@ impl RunState {
             let pairs = plural(settled, "pair");
             return format!("complete; {pairs} ended in an error of the agent's own");
         }
-        if left == 0 && self.asked == Asked::Part {
+        if left == 0 && self.asked == AskedFor::Part {
             return "complete, as far as it was asked for".to_owned();
         }
         if left == 0 {
             return "complete".to_owned();
         }
-        if self.asked == Asked::Nothing {
+        if self.asked == AskedFor::Nothing {
             return format!(
                 "not running, {left} left; the cooperbench command that began it resumes"
             );
@@ -169,7 +169,7 @@ mod tests {
                 begun_at: Some(at(1)),
                 ..Live::default()
             },
-            asked: Asked::All,
+            asked: AskedFor::All,
             is_forced: false,
             left: 3,
             settled: 0,
