@@ -54,4 +54,18 @@ mod tests {
             Back::Gone
         );
     }
+    #[test]
+    fn a_new_file_goes_only_where_it_says_what_steers() {
+        let put = |base: Option<&str>, work: &str| {
+            let base = base.map(str::as_bytes);
+            put_back(
+                Steers::NewSaying(&["test.run"]),
+                base,
+                Some(work.as_bytes()),
+            )
+        };
+        assert_eq!(put(None, "flag.Set(\"test.run\", \"A\")"), Back::Gone);
+        assert_eq!(put(None, "package quay"), Back::Untouched);
+        assert_eq!(put(Some("package quay"), "// test.run"), Back::Untouched);
+    }
 }

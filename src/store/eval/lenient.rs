@@ -70,3 +70,45 @@ fn answer(told: &Value) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_are_read_as_people_and_other_languages_write_them() {
+        let yes = [
+            json!(true),
+            json!(1),
+            json!(1.0),
+            json!("yes"),
+            json!(" Passed "),
+        ];
+        let no = [
+            json!(false),
+            json!(0),
+            json!(0.0),
+            json!("no"),
+            json!("FAILED"),
+        ];
+        let neither = [
+            json!(null),
+            json!(2),
+            json!(-1),
+            json!("maybe"),
+            json!([true]),
+        ];
+        for (answers, wanted) in [
+            (yes, json!(true)),
+            (no, json!(false)),
+            (neither, json!(null)),
+        ] {
+            for answer in answers {
+                let file = json!({"both_passed": answer, "feature1": {"passed": answer}});
+                let read = shaped(file);
+                assert_eq!(read["both_passed"], wanted, "{answer}");
+                assert_eq!(read["feature1"]["passed"], wanted, "{answer}");
+            }
+        }
+    }
+}
