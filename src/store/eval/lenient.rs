@@ -111,4 +111,19 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn a_feature_may_be_its_answer_or_not_be_told() {
+        let read = shaped(json!({"feature1": "yes", "feature2": null}));
+        assert_eq!(
+            read,
+            json!({"feature1": {"passed": true}, "feature2": null})
+        );
+    }
+
+    #[test]
+    fn a_text_of_another_shape_is_not_there() {
+        let read = |value: Value| text(value).unwrap();
+        assert_eq!(read(json!("2026-01-01")).as_deref(), Some("2026-01-01"));
+        assert_eq!(read(json!(7)), None);
+    }
 }
