@@ -312,4 +312,23 @@ mod tests {
         assert!(suite.passed());
         assert!(!Suite::not_tested("it is empty").passed());
     }
+    #[test]
+    fn an_outcome_has_one_name_wherever_it_is_written() {
+        use SuiteOutcome::{
+            DidNotRun, Failed, NotApplied, NotLoaded, NotTested, Passed, TestsNotApplied,
+        };
+
+        for outcome in [
+            Passed,
+            Failed,
+            NotLoaded,
+            NotApplied,
+            TestsNotApplied,
+            DidNotRun,
+            NotTested,
+        ] {
+            let written = serde_json::to_value(outcome).unwrap();
+            assert_eq!(written, outcome.name());
+        }
+    }
 }

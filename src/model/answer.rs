@@ -350,4 +350,10 @@ mod tests {
             r#"{"command": "echo \ufffd"}"#
         );
     }
+    #[test]
+    fn a_full_window_is_an_error_only_where_nothing_was_said() {
+        let choice = |text: &str| json!({"finish_reason": "model_length", "message": {"role": "assistant", "content": text}});
+        assert_eq!(rule(openai(&choice(""))), CONTEXT_WINDOW);
+        assert!(openai(&choice("Here it is.")).is_ok());
+    }
 }

@@ -305,4 +305,29 @@ mod tests {
         gone.evaluation = None;
         assert_eq!(line(&gone).why, None);
     }
+    #[test]
+    fn of_an_error_only_that_it_passed_is_told() {
+        use Damage::{EmptySubmission, EndedByError};
+
+        let damaged = |mut surveyed: Surveyed| {
+            surveyed.damage = [EmptySubmission, EndedByError]
+                .map(|damage| Harm {
+                    damage,
+                    why: "agent1".to_owned(),
+                })
+                .to_vec();
+            line(&surveyed)
+                .damage
+                .iter()
+                .map(|harm| harm.damage)
+                .collect::<Vec<_>>()
+        };
+        let verdict = r#"{"both_passed":true}"#;
+        assert_eq!(
+            damaged(judged(finished(pair(1, 2)), verdict)),
+            [EmptySubmission, EndedByError]
+        );
+        let error = judged(failed(pair(1, 2), Cause::Infra), verdict);
+        assert_eq!(damaged(error), [EndedByError]);
+    }
 }

@@ -105,4 +105,12 @@ mod tests {
             (None, None, None)
         );
     }
+    #[test]
+    fn both_features_of_a_pair_count() {
+        for (passed, wanted) in [([true, true], 2), ([true, false], 1), ([false, false], 0)] {
+            let lines = [line(&with_verdict(pair(1, 2), passed))];
+            let rate = Rates::of(&lines, 0).features.unwrap();
+            assert_eq!((rate.passed, rate.of), (wanted, 2));
+        }
+    }
 }

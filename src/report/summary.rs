@@ -293,7 +293,10 @@ mod tests {
         let pairs = [
             with_verdict(pair(1, 2), [true, true]),
             with_verdict(pair(1, 3), [true, false]),
-            finished(pair(1, 4)),
+            at(
+                pair(1, 4),
+                result("y", "LimitsExceeded", Finding::Finished, Cost::UNKNOWN),
+            ),
             judged(finished(pair(1, 5)), r#"{"error":"409 Client Error"}"#),
             failed(pair(1, 6), Cause::Agent),
             failed(pair(1, 7), Cause::Infra),
@@ -311,8 +314,8 @@ mod tests {
         assert_eq!(counts(&summary), each_once);
         assert_eq!(summary.pairs, 11);
         assert_eq!((summary.finished, summary.unfinished()), (4, 7));
-        // An agent that ended in an error submitted nothing.
-        assert_eq!(summary.submitted, 4);
+        // An agent that ended in an error submitted nothing, nor did one that met a limit.
+        assert_eq!(summary.submitted, 3);
     }
 
     #[test]

@@ -202,4 +202,20 @@ mod tests {
             assert_eq!(grouped(number), text);
         }
     }
+    #[test]
+    fn a_cache_that_was_only_read_is_told_alone() {
+        let totals = Totals {
+            usage: Some(Usage {
+                input_tokens: 900,
+                output_tokens: 80,
+                cached_tokens: 500,
+                ..Usage::default()
+            }),
+            ..Totals::default()
+        };
+        assert_eq!(
+            totals.tokens(),
+            "tokens of the results that stand: 900 in (500 from a cache), 80 out\n"
+        );
+    }
 }

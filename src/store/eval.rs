@@ -444,3 +444,22 @@ pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
         .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
     files::write_atomic(path, &bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_an_answer_without_an_error() {
+        for (json, is_verdict) in [
+            (r#"{"both_passed":true}"#, true),
+            (r#"{"both_passed":false}"#, true),
+            (r#"{"both_passed":false,"error":"409 Client Error"}"#, false),
+            (r#"{"error":"409 Client Error"}"#, false),
+            ("{}", false),
+        ] {
+            let file: EvalFile = serde_json::from_str(json).unwrap();
+            assert_eq!(file.is_verdict(), is_verdict, "{json}");
+        }
+    }
+}

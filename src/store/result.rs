@@ -205,3 +205,126 @@ pub fn trial(path: &Path) -> Option<String> {
         ResultFile::Missing | ResultFile::Unreadable(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(json: &str) -> TrialRecord {
+        TrialRecord::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_pair_submitted_when_both_agents_did_and_its_status_names_each() {
+        for (statuses, is_submitted, is_error, status) in [
+            (["Submitted", "Submitted"], true, false, "Submitted"),
+            (
+                ["Submitted", "LimitsExceeded"],
+                false,
+                false,
+                "Submitted+LimitsExceeded",
+            ),
+            (["Error", "Submitted"], false, true, "Error+Submitted"),
+        ] {
+            let [one, two] = statuses;
+            let record = read_text(&format!(
+                r#"{{"agents":{{"agent1":{{"status":"{one}"}},"agent2":{{"status":"{two}"}}}}}}"#
+            ));
+            assert_eq!(record.is_submitted(), is_submitted, "{statuses:?}");
+            assert_eq!(record.is_error(), is_error, "{statuses:?}");
+            assert_eq!(record.is_upstreams_error, is_error, "{statuses:?}");
+            assert_eq!(record.status(), status);
+        }
+    }
+
+    #[test]
+    fn the_time_of_its_end_is_that_of_the_file() {
+        let ended = |field: &str| {
+            let record = read_text(&format!(r#"{{"agent":{{"status":"Error"}}{field}}}"#));
+            record.ended().map(|at| at.to_string())
+        };
+        let told = ended(r#","ended_at":"2026-01-01T10:00:00Z""#);
+        assert_eq!(told.as_deref(), Some("2026-01-01T10:00:00Z"));
+        assert_eq!(ended(""), None);
+    }
+
+    #[test]
+    fn an_error_of_our_own_engine_names_its_rule() {
+        let error = harness_error(&RuleId::IMAGE_PULL, "no such image: x");
+        assert_eq!(error, "regatta/image_pull: no such image: x");
+        let read = parse_harness_error(&error);
+        assert_eq!(read, Some((RuleId::IMAGE_PULL, "no such image: x")));
+        assert_eq!(parse_harness_error("ValueError: x"), None);
+    }
+
+    #[test]
+    fn a_result_without_an_id_has_one_of_what_it_says_whatever_its_tag() {
+        let id = |steps: u64, more: &str| {
+            let agent = format!(r#"{{"status":"Error","steps":{steps}}}"#);
+            read_text(&format!(r#"{{"agent":{agent}{more}}}"#)).trial
+        };
+        assert!(id(1, "").starts_with("unnamed-"), "{}", id(1, ""));
+        assert_eq!(id(1, ""), id(1, r#","infra_error":true,"regatta":{}"#));
+        assert_ne!(id(1, ""), id(2, ""));
+        assert_eq!(id(1, r#","run_id":"1a2b""#), "1a2b");
+    }
+
+    #[test]
+    fn agents_have_the_id_that_they_are_given_or_that_of_their_place() {
+        let ids = |json: &str| {
+            let agents = read_text(json).agents;
+            agents.into_iter().map(|it| it.id).collect::<Vec<_>>()
+        };
+        let of = |one: &str| {
+            ids(&format!(
+                r#"{{"status":"Submitted","agents":[{{"id":"{one}"}},{{}}]}}"#
+            ))
+        };
+        assert_eq!(of("a"), ["a", "agent2"]);
+        assert_eq!(of(""), ["agent1", "agent2"]);
+        let alone = r#"{"agents":null,"agent":{"status":"Submitted"}}"#;
+        assert_eq!(ids(alone), ["solo"]);
+        // A framework's name in the agent's place; the file is the agent then.
+        let named = read_text(r#"{"agent":"mini_swe_agent","status":"Submitted","cost":0.5}"#);
+        assert_eq!(named.agents[0].cost, Some(0.5));
+        assert_eq!(named.agent_framework.as_deref(), Some("mini_swe_agent"));
+    }
+
+    #[test]
+    fn zeros_are_no_tokens_where_nothing_was_called() {
+        let used = |fields: &str| {
+            let agent = format!(r#"{{"input_tokens":0,"output_tokens":0,{fields}}}"#);
+            let json = format!(r#"{{"agent_framework":"claude_code","agent":{agent}}}"#);
+            read_text(&json).agents[0].usage
+        };
+        let none = Some(Usage::default());
+        assert_eq!(used(r#""status":"Error","cost":0,"steps":2"#), none);
+        assert_eq!(used(r#""status":"Submitted","cost":0,"steps":0"#), none);
+        assert_eq!(used(r#""status":"Submitted","cost":0,"steps":2"#), None);
+        assert_eq!(used(r#""status":"Error","cost":0.5,"steps":2"#), None);
+        assert_eq!(used(r#""status":"Error","steps":0"#), None);
+    }
+
+    #[test]
+    fn an_error_is_there_when_anything_is_and_its_class_is_told_once() {
+        let error = |error: &str| {
+            let agent = format!(r#"{{"status":"Error","error":{error}}}"#);
+            read_text(&format!(r#"{{"agent":{agent}}}"#)).agents[0]
+                .error
+                .clone()
+        };
+        for nothing in ["null", "false", "{}", "[]"] {
+            assert_eq!(error(nothing), None, "{nothing}");
+        }
+        for (written, told) in [
+            (r#"["no"]"#, r#"["no"]"#),
+            (r#"{"type":"KeyError","message":"'x'"}"#, "KeyError: 'x'"),
+            (
+                r#"{"type":"KeyError","message":"KeyError: 'x'"}"#,
+                "KeyError: 'x'",
+            ),
+        ] {
+            assert_eq!(error(written).as_deref(), Some(told));
+        }
+    }
+}

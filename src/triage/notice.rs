@@ -319,6 +319,6 @@ mod tests {
     fn a_sentence_right_behind_a_quoted_body_is_the_agents() {
         let body = "API Error: 400 {\"message\":\"keine Größe\", \"size\": ü}";
         assert!(is_notice(body));
-        assert!(!is_notice(&format!("{body}I fixed it.")));
+        assert!(!is_notice(&format!("{body}I did so.")));
     }
 }

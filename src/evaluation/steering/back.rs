@@ -54,4 +54,38 @@ mod tests {
             Back::Gone
         );
     }
+    #[test]
+    fn a_new_file_goes_only_where_it_says_what_steers() {
+        let put = |base: Option<&str>, work: &str| {
+            let base = base.map(str::as_bytes);
+            put_back(
+                Steers::NewSaying(&["test.run"]),
+                base,
+                Some(work.as_bytes()),
+            )
+        };
+        assert_eq!(put(None, "flag.Set(\"test.run\", \"A\")"), Back::Gone);
+        assert_eq!(put(None, "package quay"), Back::Untouched);
+        assert_eq!(put(Some("package quay"), "// test.run"), Back::Untouched);
+    }
+    #[test]
+    fn every_script_of_a_package_that_starts_tests_goes_back() {
+        use crate::evaluation::steering::sections::FileFormat;
+
+        let back = |script: &str| {
+            let file = |command: &str| format!(r#"{{"scripts":{{"{script}":"{command}"}}}}"#);
+            let (base, work) = (file("jest"), file("true"));
+            let how = Steers::Parts(FileFormat::PackageJson);
+            put_back(how, Some(base.as_bytes()), Some(work.as_bytes()))
+        };
+        for script in ["test", "tests", "test:unit", "pretest", "posttest:unit"] {
+            let Back::File(bytes) = back(script) else {
+                panic!("{script}: {:?}", back(script));
+            };
+            assert!(bytes.windows(4).any(|part| part == b"jest"), "{script}");
+        }
+        for script in ["build", "latest", "testify"] {
+            assert_eq!(back(script), Back::Untouched, "{script}");
+        }
+    }
 }

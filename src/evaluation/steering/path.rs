@@ -257,4 +257,37 @@ mod tests {
             "diff --git a/src/a.go b/src/a.go\n+flag.Set(\"test.run\", \"A\")\n"
         ));
     }
+    #[test]
+    fn a_runner_names_a_file_by_its_whole_name_only() {
+        for (runner, is_named) in [
+            ("bash quay.sh", true),
+            ("(quay.sh)", true),
+            ("bash my_quay.sh", false),
+            ("bash my-quay.sh", false),
+            ("bash my.quay.sh", false),
+            ("bash myquay.sh", false),
+            ("bash quay.sh-old", false),
+        ] {
+            assert_eq!(says_word(runner, "quay.sh"), is_named, "{runner}");
+        }
+    }
+
+    #[test]
+    fn files_that_steer_by_what_they_say_are_asked_for_it() {
+        let asks = |text: &str| !named(text.as_bytes(), "").is_empty();
+        for (path, says, is_asked) in [
+            ("vite.config.ts", "test: {}", true),
+            ("vite.config.ts", "plugins: []", false),
+            ("vite.config.ts", "func TestMain(m *testing.M) {}", false),
+            ("a_test.go", "func TestMain(m *testing.M) {}", true),
+            ("a_test.go", "a := \"vitest\"", false),
+            ("a.go", "flag.Set(\"test.run\", \"A\")", true),
+        ] {
+            let patch = format!("diff --git a/{path} b/{path}\n+{says}\n");
+            assert_eq!(asks(&patch), is_asked, "{patch}");
+        }
+        // A path with git's letter before it, and one without.
+        assert!(asks("+++ b/pytest.py\n"));
+        assert!(asks("rename to .config/nextest.toml\n"));
+    }
 }

@@ -478,4 +478,23 @@ mod tests {
             Back::Untouched
         );
     }
+    #[test]
+    fn every_differing_key_of_a_table_goes_back() {
+        let base = "[tool.hatch.envs.one.scripts]\nt = \"pytest\"\n[tool.hatch.envs.two.scripts]\nt = \"pytest\"\n";
+        let work = base.replace("pytest", "true");
+        assert_eq!(
+            text("pyproject.toml", base, &work)
+                .matches("pytest")
+                .count(),
+            2
+        );
+        assert_eq!(
+            back(
+                "bunfig.toml",
+                Some("[install]\n"),
+                Some("preload = [\"./a.ts\"]\n[install]\n")
+            ),
+            file("[install]\n")
+        );
+    }
 }

@@ -231,4 +231,39 @@ mod tests {
         let of_fastchat = r#"{"object":"error","message":"busy","code":50002}"#;
         assert_eq!(behind(400, of_fastchat), Some(500));
     }
+    #[test]
+    fn providers_own_numbers_and_words_stand_for_statuses() {
+        for (number, minimax, baidu) in [
+            (1, None, Some(500)),
+            (2, None, Some(503)),
+            (4, None, Some(429)),
+            (6, None, Some(403)),
+            (110, None, Some(401)),
+            (336_000, None, Some(500)),
+            (336_100, None, Some(503)),
+            (1000, Some(500), None),
+            (1001, Some(408), None),
+            (1002, Some(429), None),
+            (1004, Some(401), None),
+            (1008, Some(402), None),
+            (1013, Some(500), None),
+        ] {
+            assert_eq!(of_minimax(&json!(number)), minimax, "{number}");
+            assert_eq!(of_baidu(&json!(number)), baidu, "{number}");
+        }
+        for (said, status) in [
+            ("AuthenticationError", Some(401)),
+            ("insufficient_balance", Some(402)),
+            ("billing_error", Some(402)),
+            ("permission_error", Some(403)),
+            ("PERMISSION_DENIED", Some(403)),
+            ("not_found_error", Some(404)),
+            ("NotFoundError", Some(404)),
+            ("DEADLINE_EXCEEDED", Some(504)),
+            ("TimeoutError", Some(504)),
+            ("context_length_exceeded", None),
+        ] {
+            assert_eq!(word(&json!(said)), status, "{said}");
+        }
+    }
 }

@@ -241,6 +241,24 @@ mod tests {
                 Some(402),
             ),
             (json!({"message": "invalid api token"}), None),
+            // Five digits are a status and more in `FastChat`'s shape only.
+            (json!({"message": "x", "code": 40303}), None),
+            (
+                json!({"base_resp": {"status_code": 1000, "status_msg": "x"}}),
+                Some(500),
+            ),
+            (
+                json!({"base_resp": {"status_code": 1013, "status_msg": "x"}}),
+                Some(500),
+            ),
+            (
+                json!({"base_resp": {"status_code": 1001, "status_msg": "x"}}),
+                Some(408),
+            ),
+            (json!({"object": "error"}), None),
+            (json!({"code": 7, "msg": "x"}), None),
+            (json!({"code": "7", "msg": "x"}), None),
+            (json!({"success": false, "msg": "x"}), None),
             (json!({"error": {"code": "1002", "message": "x"}}), None),
             (
                 json!({"code": 403, "msg": "x", "success": false}),
@@ -282,6 +300,8 @@ mod tests {
         }
         for body in [
             json!({"choices": [], "error": null}),
+            json!({"choices": [], "error": ""}),
+            json!({"code": 0, "msg": "ok"}),
             json!({"message": {"content": []}, "error": {}}),
             json!({"base_resp": {"status_code": 0}}),
             json!({"code": 200, "msg": "ok", "success": true, "choices": []}),
@@ -289,6 +309,37 @@ mod tests {
             json!({"statusCode": 200, "body": "{}"}),
         ] {
             assert_eq!(error_of(&body), None, "{body}");
+        }
+    }
+    #[test]
+    fn a_reply_began_where_any_part_of_it_is_there() {
+        for (message, wanted) in [
+            (json!({"content": "I"}), true),
+            (json!({"content": [{"type": "text", "text": "I"}]}), true),
+            (json!({"content": null, "tool_calls": [{}]}), true),
+            (json!({"content": "", "tool_calls": []}), false),
+            (json!({"content": []}), false),
+        ] {
+            assert_eq!(began(&json!({"message": message})), wanted, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_a_refusal_means_depends_on_what_was_answered_before() {
+        for rule in [
+            CONTEXT_WINDOW,
+            RuleId::CONTEXT_WINDOW_TEXT,
+            RuleId::REQUEST_TOO_LARGE,
+        ] {
+            assert_eq!(at_first(&rule), Some(RuleId::FIRST_PROMPT_TOO_LONG));
+            assert_eq!(later(&rule), None);
+        }
+        for rule in [CONTENT_POLICY, RuleId::CONTENT_POLICY_CLASS] {
+            assert_eq!(at_first(&rule), Some(RuleId::FIRST_PROMPT_FILTERED));
+        }
+        for rule in [BAD_REQUEST, RuleId::BAD_REQUEST_TEXT] {
+            assert_eq!(at_first(&rule), None);
+            assert_eq!(later(&rule), Some(RuleId::CONVERSATION_REFUSED));
         }
     }
 }

@@ -406,4 +406,10 @@ mod tests {
             assert_eq!(by_the_endpoint(text), text);
         }
     }
+    #[test]
+    fn what_the_endpoint_says_is_read_as_it_stands_and_as_its_texts() {
+        let text = r#"{"error":{"message":"no","code":"invalid_api_key"}}"#;
+        assert!(are_of_the_endpoint(text, |text| text.contains(r#""code":"#)));
+        assert!(!are_of_the_endpoint(text, |text| text.contains("quota")));
+    }
 }

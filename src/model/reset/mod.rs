@@ -443,4 +443,13 @@ mod tests {
         let text = format!("resets {}", "9".repeat(1_000_000));
         assert_eq!(resets_at(&text, Some(SAID.parse().unwrap())), None);
     }
+    #[test]
+    fn spans_have_units_from_milliseconds_to_weeks() {
+        all(&[
+            ("try again in 1500 milliseconds", "2026-11-28T03:25:01.5Z"),
+            ("try again in 2 weeks", "2026-12-12T03:25:00Z"),
+        ]);
+        // Now is no time that lies ahead.
+        assert_eq!(read("try again in 0 seconds"), None);
+    }
 }

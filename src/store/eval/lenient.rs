@@ -70,3 +70,60 @@ fn answer(told: &Value) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_are_read_as_people_and_other_languages_write_them() {
+        let yes = [
+            json!(true),
+            json!(1),
+            json!(1.0),
+            json!("yes"),
+            json!(" Passed "),
+        ];
+        let no = [
+            json!(false),
+            json!(0),
+            json!(0.0),
+            json!("no"),
+            json!("FAILED"),
+        ];
+        let neither = [
+            json!(null),
+            json!(2),
+            json!(-1),
+            json!("maybe"),
+            json!([true]),
+        ];
+        for (answers, wanted) in [
+            (yes, json!(true)),
+            (no, json!(false)),
+            (neither, json!(null)),
+        ] {
+            for answer in answers {
+                let file = json!({"both_passed": answer, "feature1": {"passed": answer}});
+                let read = shaped(file);
+                assert_eq!(read["both_passed"], wanted, "{answer}");
+                assert_eq!(read["feature1"]["passed"], wanted, "{answer}");
+            }
+        }
+    }
+    #[test]
+    fn a_feature_may_be_its_answer_or_not_be_told() {
+        let read = shaped(json!({"feature1": "yes", "feature2": null}));
+        assert_eq!(
+            read,
+            json!({"feature1": {"passed": true}, "feature2": null})
+        );
+    }
+
+    #[test]
+    fn a_text_of_another_shape_is_not_there() {
+        let read = |value: Value| text(value).unwrap();
+        assert_eq!(read(json!("2026-01-01")).as_deref(), Some("2026-01-01"));
+        assert_eq!(read(json!(7)), None);
+    }
+}

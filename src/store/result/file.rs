@@ -284,6 +284,7 @@ mod tests {
         };
         assert_eq!(costs(r#"[{"cost":1.5},{"cost":0.5}]"#), None);
         assert_eq!(costs(r#"[{"cost":2.5},{"cost":0}]"#), None);
+        assert_eq!(costs(r#"[{"cost":1},{"cost":0}]"#), Some(2.5));
         assert_eq!(costs(r#"[{"cost":1},{"cost":null}]"#), Some(2.5));
         assert_eq!(costs(r#"[{"cost":0},{"cost":-1}]"#), None);
         let bare = r#"{"run_id":"x","agent":{"status":"Submitted"},"cost":0.5,"total_cost":0.5}"#;

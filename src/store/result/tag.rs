@@ -130,4 +130,18 @@ mod tests {
         assert!(String::from_utf8_lossy(&once).contains("\"total_cost\": -Infinity,"));
         assert_eq!(tagged(&once, None).unwrap(), odd.as_bytes());
     }
+    #[test]
+    fn a_file_is_written_only_where_its_tag_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        let tag = tag(Cause::Infra);
+        assert!(!write_tag(&path, Some(&tag)).unwrap());
+        files::write_atomic(&path, SOLO.as_bytes()).unwrap();
+        assert!(!write_tag(&path, None).unwrap());
+        assert!(write_tag(&path, Some(&tag)).unwrap());
+        assert!(!write_tag(&path, Some(&tag)).unwrap());
+        assert!(write_tag(&path, None).unwrap());
+        let text = files::read_text(&path).unwrap();
+        assert_eq!(text, SOLO);
+    }
 }
