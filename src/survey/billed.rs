@@ -149,3 +149,6 @@ fn count_calls(
         agent.usage = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
