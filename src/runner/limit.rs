@@ -131,3 +131,75 @@ pub fn local(at: Timestamp) -> String {
     let zoned: Zoned = at.to_zoned(jiff::tz::TimeZone::system());
     zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    /// What triage found of a trial, with the moment at which its limit resets.
+    fn found(cause: Cause, resets_at: Option<&str>) -> Diagnosis {
+        let text = "You've hit your limit";
+        let mut diagnosis = Diagnosis::new(cause, "claude-limit".into(), "result.json", text);
+        diagnosis.resets_at = resets_at.map(at);
+        diagnosis
+    }
+
+    #[test]
+    fn a_limit_holds_until_the_moment_that_it_tells() {
+        let now = at("2026-03-01T10:00:00Z");
+        let later = Some("2026-03-01T10:00:01Z");
+        let limit = Limit::of(&found(Cause::Limit, later), now).unwrap();
+        let Event::LimitMet {
+            rule,
+            text,
+            resets_at,
+        } = limit.event()
+        else {
+            panic!("{limit:?}")
+        };
+        assert_eq!(
+            (rule.as_str(), text.as_str()),
+            ("claude-limit", "You've hit your limit")
+        );
+        assert_eq!(Some(resets_at), later.map(at));
+        for (cause, resets_at) in [
+            // It has reset, or does not say when it will.
+            (Cause::Limit, Some("2026-03-01T10:00:00Z")),
+            (Cause::Limit, Some("2026-03-01T09:59:59Z")),
+            (Cause::Limit, None),
+            // It is no limit, whatever it tells.
+            (Cause::Infra, later),
+        ] {
+            let none = Limit::of(&found(cause, resets_at), now);
+            assert_eq!(none, None, "{cause:?} {resets_at:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_limits_the_run_waits_for_the_later() {
+        let limit = |rule: &str, hour: &str| Limit {
+            rule: rule.to_owned(),
+            text: "no more".to_owned(),
+            resets_at: at(&format!("2026-03-01T{hour}:00:00Z")),
+        };
+        let (first, second) = (limit("five-hour", "12"), limit("weekly", "15"));
+        assert_eq!(first.clone().later(Some(second.clone())), second);
+        assert_eq!(second.clone().later(Some(first.clone())), second);
+        assert_eq!(first.clone().later(None), first);
+        // Of one moment the newer words.
+        let newer = limit("daily", "12");
+        assert_eq!(first.later(Some(newer.clone())), newer);
+    }
+    #[test]
+    fn people_read_the_moment_by_their_own_clock() {
+        let reset = at("2026-03-01T12:00:00Z");
+        let here = reset.to_zoned(jiff::tz::TimeZone::system()).datetime();
+        let shown = local(reset);
+        let expected = here.to_string().replace('T', " ");
+        assert!(shown.starts_with(&expected), "{shown}, {expected}");
+    }
+}

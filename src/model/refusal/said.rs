@@ -297,6 +297,7 @@ mod tests {
                 "{{'role': 'assistant', 'k': '{quoted}'}} is not valid under any of the given schemas - 'messages.2'"
             ),
             format!("OpenAIException - [{{'k': '{quoted}'}}] is not of type 'string'"),
+            format!("{} is not valid", json!({"k": quoted})),
             json!({"message": format!("'{quoted}' is too long")}).to_string(),
             json!({"message": format!("{} is not valid", json!({"k": quoted}))}).to_string(),
             json!({"details": [{"path": "k", "value": quoted}]}).to_string(),
@@ -398,6 +399,41 @@ mod tests {
         for word in ["prefix", "outer", "deep", "within", "suffix"] {
             assert!(said.contains(word), "{word}: {said}");
         }
+    }
+
+    #[test]
+    fn what_stands_after_a_quotation_is_still_said() {
+        for text in [
+            r#"400 - {"input": "the maximum", "msg": "no such field"} (request 7)"#,
+            r#"400 - [{"input": "the maximum", "msg": "no such field"}] (request 7)"#,
+        ] {
+            let said = by_the_endpoint(text);
+            for word in ["400", "no such field", "(request 7)"] {
+                assert!(said.contains(word), "{word}: {said}");
+            }
+            assert!(!said.contains("maximum"), "{said}");
+        }
+    }
+
+    #[test]
+    fn texts_are_read_six_deep_and_stand_as_they_are_below() {
+        let within = |texts: usize| {
+            let deepest = json!({"k": "is unknown"}).to_string();
+            (0..texts).fold(deepest, |text, _| json!({"error": text}).to_string())
+        };
+        for (texts, is_read) in [(0, true), (1, true), (6, true), (7, false)] {
+            let text = within(texts);
+            for said in [
+                by_the_endpoint(&text).into_owned(),
+                that_may_refuse_fields(&text),
+            ] {
+                assert!(said.contains("is unknown"), "{said}");
+                assert_eq!(!said.contains(r#"{"k":"#), is_read, "{texts}: {said}");
+            }
+        }
+        // A text in quotation marks is no JSON within it.
+        let text = json!({"message": "\"k\" is unknown", "more": "\"k\""}).to_string();
+        assert!(that_may_refuse_fields(&text).ends_with("\n\"k\""));
     }
 
     #[test]
