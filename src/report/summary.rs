@@ -290,22 +290,18 @@ mod tests {
 
     #[test]
     fn every_pair_counts_once_and_as_one_thing() {
+        let limited = result("y", "LimitsExceeded", Finding::Finished, Cost::UNKNOWN);
+        let unmatched = result("x", "Error", Finding::Unmatched, Cost::whole(1.0));
         let pairs = [
             with_verdict(pair(1, 2), [true, true]),
             with_verdict(pair(1, 3), [true, false]),
-            at(
-                pair(1, 4),
-                result("y", "LimitsExceeded", Finding::Finished, Cost::UNKNOWN),
-            ),
+            at(pair(1, 4), limited),
             judged(finished(pair(1, 5)), r#"{"error":"409 Client Error"}"#),
             failed(pair(1, 6), Cause::Agent),
             failed(pair(1, 7), Cause::Infra),
             failed(pair(1, 8), Cause::Limit),
             failed(pair(1, 9), Cause::Config),
-            at(
-                pair(2, 2),
-                result("x", "Error", Finding::Unmatched, Cost::whole(1.0)),
-            ),
+            at(pair(2, 2), unmatched),
             at(pair(2, 3), Standing::Unreadable("it is empty".to_owned())),
             at(pair(2, 4), Standing::Missing),
         ];
