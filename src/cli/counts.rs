@@ -43,7 +43,8 @@ struct OfRun {
 #[derive(Debug, Default)]
 pub struct Counts {
     runs: Vec<OfRun>,
-    at: usize,
+    /// The run that goes on.
+    at: Option<usize>,
     budget: Option<f64>,
 }
 
@@ -57,7 +58,7 @@ impl Counts {
         };
         Self {
             runs: outlook.runs.into_iter().map(of_run).collect(),
-            at: 0,
+            at: None,
             budget: outlook.budget,
         }
     }
@@ -65,9 +66,10 @@ impl Counts {
     /// Takes in an event of the run that runs now.
     pub fn take_in(&mut self, event: &Event) {
         if let Event::RunStarted { run, .. } = event {
-            self.at = self.place_of(run);
+            self.at = Some(self.place_of(run));
         }
-        let Some(now) = self.runs.get_mut(self.at) else {
+        // What a dead command left is booked before its run starts, and was known by then.
+        let Some(now) = self.at.and_then(|at| self.runs.get_mut(at)) else {
             return;
         };
         match event {
@@ -113,6 +115,7 @@ impl Counts {
                 usd: *cost,
                 is_partial: *usage_unknown,
             }),
+            Event::RunEnded { .. } => self.at = None,
             _ => {}
         }
     }
@@ -271,5 +274,39 @@ mod tests {
         counts.take_in(&run_started("a-coop-comm", 0, 0));
         counts.take_in(&ended(1, "Submitted+Submitted", true));
         assert_eq!((counts.done(), counts.total()), (7, 18));
+    }
+
+    #[test]
+    fn what_a_dead_command_left_is_counted_once() {
+        let known = Cost {
+            usd: Some(0.25),
+            is_partial: true,
+        };
+        let mut with_dead = outlook("a-coop-comm", 0);
+        with_dead.spent.add(known);
+        let mut counts = Counts::of(Outlook {
+            runs: vec![outlook("a-solo", 9), with_dead],
+            budget: None,
+        });
+        let cut_off = Event::TrialCutOff {
+            attempt: 1,
+            pair: pair(1),
+            why: "regatta itself ended".to_owned(),
+            cost: known.usd,
+            usage_unknown: true,
+        };
+        let before = counts.cost(0.0);
+        counts.take_in(&run_started("a-solo", 9, 9));
+        counts.take_in(&Event::RunEnded {
+            run: "a-solo".parse().unwrap(),
+            end: "complete".to_owned(),
+        });
+        counts.take_in(&cut_off);
+        assert_eq!(counts.cost(0.0), before);
+        // One that is stopped while its run goes on is new.
+        counts.take_in(&run_started("a-coop-comm", 0, 0));
+        assert_ne!(counts.cost(0.0), before);
+        counts.take_in(&cut_off);
+        assert_eq!(counts.cost(0.0), before);
     }
 }

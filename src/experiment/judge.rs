@@ -47,14 +47,12 @@ pub async fn clones(suites: &Backend, native: &NativeConfig) -> Result<Option<Cl
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
-/// The judge that a configuration means, on a backend that is there: the one that is asked for, the
-/// run's, or the configuration's.
-pub async fn judge(
+/// The backend and the dataset that a judge would use, if both are there. The backend is the one that
+/// is asked for, the run's, or the configuration's.
+pub async fn check(
     config: &Config,
     of_run: Option<Word<BackendKind>>,
-    rules: &Rules,
-    cache: &Arc<Cache>,
-) -> Result<Judge> {
+) -> Result<(BackendKind, PathBuf)> {
     let asked = config.evaluation.suite_backend.map(Word::Known);
     let asked = asked.or(of_run);
     let asked = asked.unwrap_or(Word::Known(config.experiment.backend));
@@ -65,7 +63,23 @@ pub async fn judge(
         );
     };
     let dataset = setup::dataset_alone(config)?;
+    if !dataset.is_dir() {
+        let told = format!("no dataset at {}", dataset.display());
+        return Err(Error::usage(told)
+            .hint("`dataset_dir` and --dataset-dir name the directory that has the tasks"));
+    }
     host::check(kind).await?;
+    Ok((kind, dataset))
+}
+
+/// The judge that a configuration means, on a backend that is there.
+pub async fn judge(
+    config: &Config,
+    of_run: Option<Word<BackendKind>>,
+    rules: &Rules,
+    cache: &Arc<Cache>,
+) -> Result<Judge> {
+    let (kind, dataset) = check(config, of_run).await?;
     let native = &config.native;
     let rules = rules.clone();
     Ok(Judge {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::judge::{cache, clones, judge};
+use super::judge::{cache, check, clones, judge};
 use super::leftovers::reap;
 use super::news::{News, NewsSender};
 use super::verdicts::{ToJudge, Verdicts};
-use crate::bench::{RuleSet, RunName, Word};
+use crate::bench::{BackendKind, RuleSet, RunName, Word};
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::hint;
@@ -52,6 +52,16 @@ impl Verdicts {
                 self.close(runs, &HashMap::new(), news)?;
             }
             return Ok(end);
+        }
+        if self.force {
+            // A pass that begins is gone on with: not one that nobody could judge.
+            for (run, _) in runs
+                .iter()
+                .zip(&plans)
+                .filter(|(_, plan)| !plan.open.is_empty())
+            {
+                check(&self.config, backend_of(run)?).await?;
+            }
         }
         news.tell(News::JudgingBegun {
             pairs: plans.iter().map(|plan| plan.open.len()).sum(),
@@ -169,10 +179,7 @@ impl Verdicts {
         interrupt: &mut Interrupt,
         news: &NewsSender,
     ) -> Result<JudgingResult> {
-        // Where its agents' commands ran, unless something else is asked for.
-        let manifest = Manifest::read(run)?;
-        let backend = manifest.map(|manifest| manifest.backend);
-        let mut judge = judge(&self.config, backend, &self.rules, cache).await?;
+        let mut judge = judge(&self.config, backend_of(run)?, &self.rules, cache).await?;
         if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
             judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
         }
@@ -216,6 +223,12 @@ impl Verdicts {
         }
         Ok(ended)
     }
+}
+
+/// Where the agents' commands of a run ran: its suites run there too, unless something else is
+/// asked for.
+fn backend_of(run: &RunDir) -> Result<Option<Word<BackendKind>>> {
+    Ok(Manifest::read(run)?.map(|manifest| manifest.backend))
 }
 
 /// Notes the rule set in the run's manifest, where it has one.

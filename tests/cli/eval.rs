@@ -321,6 +321,26 @@ fn bad_asks_are_refused_with_what_there_is() {
     );
 }
 
+/// What cannot be judged is begun by nobody: a later `eval` would go on with it.
+#[test]
+fn a_forced_evaluation_that_nothing_can_judge_does_not_begin() {
+    let place = place();
+    let file = solo(&place, F12, Some(combined()));
+    eval(&place, &[]).code(0);
+    let judged = place.read(&file);
+    std::fs::rename(place.join("ds"), place.join("gone")).unwrap();
+    eval(&place, &["--force"]).code(2).says("ds");
+    assert!(!place.join("logs/x-solo/regatta/eval-pass.json").exists());
+    std::fs::rename(place.join("gone"), place.join("ds")).unwrap();
+    let unreachable = place
+        .regatta(&["eval", "--force", "--backend", "docker"])
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+        .output();
+    Ran::of(&unreachable.unwrap()).code(3);
+    assert!(!place.join("logs/x-solo/regatta/eval-pass.json").exists());
+    assert_eq!(place.read(&file), judged);
+}
+
 /// What an image left uncommitted is put back before a suite, as upstream does: not every runner does.
 #[test]
 fn a_suite_begins_at_the_base() {

@@ -666,8 +666,12 @@ fn a_forced_run_whose_pair_never_gets_a_verdict_is_done() {
     }
 }
 
-/// The process that serves a sandbox made in this directory, once its repository is ready.
+/// The process that serves the sandbox made in this directory, once its repository is ready. Of a
+/// guest, others may read what it was started with and its children only.
 fn guest_below(dir: &Path) -> Option<i32> {
+    if !has_ballast(dir, 5) {
+        return None;
+    }
     let processes = std::fs::read_dir("/proc").unwrap();
     let mut numbers = processes
         .flatten()
@@ -676,12 +680,20 @@ fn guest_below(dir: &Path) -> Option<i32> {
         let about = Path::new("/proc").join(number.to_string());
         let read = |name: &str| std::fs::read(about.join(name)).unwrap_or_default();
         let command = String::from_utf8_lossy(&read("cmdline")).into_owned();
-        let home = String::from_utf8_lossy(&read("environ")).into_owned();
-        let home = home.split('\0').find_map(|it| it.strip_prefix("HOME="));
         command.contains("__guest")
             && command.contains(dir.to_str().unwrap())
-            && home.is_some_and(|home| Path::new(home).join(".base.git/ballast").exists())
             && read(&format!("task/{number}/children")).is_empty()
+    })
+}
+
+/// Whether a repository below a directory is ready: its ballast is the last that is made.
+fn has_ballast(dir: &Path, depth: usize) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        path.ends_with(".base.git/ballast") || depth > 0 && has_ballast(&path, depth - 1)
     })
 }
 
