@@ -256,6 +256,19 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Like [`duration`], for a time that was set or is waited for, of which less than a second is not
+/// nothing: `0.2s`, `30ms`.
+#[must_use]
+pub fn exact(seconds: f64) -> String {
+    if seconds <= 0.0 || seconds >= 0.95 {
+        duration(seconds)
+    } else if seconds < 0.1 {
+        format!("{:.0}ms", (seconds * 1000.0).max(1.0))
+    } else {
+        format!("{seconds:.1}s")
+    }
+}
+
 /// Two lower-case hexadecimal digits for each byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -283,6 +296,21 @@ mod tests {
         ] {
             assert!(!shown.chars().any(is_hidden), "{shown:?}");
             assert!(shown.starts_with('a') && shown.ends_with('b'), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_of_less_than_a_second_is_not_nothing() {
+        for (seconds, text) in [
+            (0.0, "0s"),
+            (0.0001, "1ms"),
+            (0.03, "30ms"),
+            (0.24, "0.2s"),
+            (0.94, "0.9s"),
+            (0.96, "1s"),
+            (200.0, "3m 20s"),
+        ] {
+            assert_eq!(exact(seconds), text);
         }
     }
 

@@ -6,6 +6,7 @@ use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
+use super::width;
 use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
 use crate::engine::EngineOptions;
@@ -91,7 +92,13 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
         DoctorFormat::Json => {
             ui.data(&format!("{}\n", json::pretty(&checks)))?;
         }
-        DoctorFormat::Text => ui.data(&render(&checks, ui.verbosity() > 0))?,
+        DoctorFormat::Text => {
+            let is_command = |line: &str| {
+                let mut all = checks.iter().flat_map(|check| &check.commands);
+                all.any(|command| command == line.trim_start())
+            };
+            width::list(&render(&checks, ui.verbosity() > 0), is_command, ui)?;
+        }
     }
     let failed = checks.iter().any(|check| check.level == Level::Fail);
     Ok(if failed { exit::WORLD } else { exit::OK })
@@ -200,8 +207,8 @@ fn render(checks: &[Check], is_verbose: bool) -> String {
             check.name,
             check.evidence
         );
-        if !check.remedy.is_empty() {
-            let _ = writeln!(text, "      {:<14}  → {}", "", check.remedy);
+        for remedy in &check.remedies {
+            let _ = writeln!(text, "{:22}→ {remedy}", "");
         }
         commands(check, is_verbose, &mut text);
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::bar::Bar;
 use super::ui::Ui;
+use super::width;
 use crate::error::{Result, exit};
 use crate::experiment::graded::{Grade, Graded};
 use crate::text::plural;
@@ -87,6 +88,6 @@ pub fn conclude(found: &[Graded], ui: &Ui) -> Result<u8> {
         plural(gradeable, "feature"),
         lines.len() - unknown,
     );
-    ui.data(&text)?;
+    width::page(&text, ui)?;
     Ok(if unknown == 0 { exit::OK } else { exit::ERRORS })
 }

@@ -86,7 +86,9 @@ impl Shown {
             }
             News::Checked(check) => bar.always(warning(format!(
                 "{}: {}; {}",
-                check.name, check.evidence, check.remedy
+                check.name,
+                check.evidence,
+                check.remedy()
             ))),
             News::Removed(what) => bar.line(format!("removed, left by a dead run: {what}")),
             News::JudgingStarted {

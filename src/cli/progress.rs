@@ -11,7 +11,7 @@ use crate::bench::cost::dollars;
 use crate::experiment::Outlook;
 use crate::runner::Event;
 use crate::runner::limit::local;
-use crate::text::{duration, ends_in_one_line, one_line, plural};
+use crate::text::{duration, ends_in_one_line, exact, one_line, plural};
 
 /// What is known of the runs that are shown.
 pub struct View {
@@ -74,7 +74,7 @@ impl View {
                 self.bar.state = Some("waiting");
                 self.line(&format!(
                     "waiting {} before the next attempt ({why})",
-                    duration(*seconds)
+                    exact(*seconds)
                 ));
             }
             Event::LimitMet { .. } | Event::WaitingForReset { .. } => self.limit(event),
@@ -90,7 +90,7 @@ impl View {
                 self.bar.state = Some("stopping");
                 self.always(&format!(
                     "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
-                    duration(*grace_seconds)
+                    exact(*grace_seconds)
                 ));
             }
             Event::StoppingNow => self.always("stopping now"),
@@ -177,7 +177,7 @@ impl View {
                     "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
                     clock(),
                     local(*until),
-                    duration(*seconds)
+                    exact(*seconds)
                 ));
             }
             _ => {}

@@ -3,7 +3,7 @@
 use super::ui::Ui;
 use crate::error::Result;
 use crate::report::{Summary, text};
-use crate::text::fit::wrapped;
+use crate::text::fit::{hung, wrapped};
 
 /// How many columns the terminal has that stdout is. None of a pipe or a file, whatever `COLUMNS`
 /// says: who reads those gets all of it.
@@ -17,6 +17,22 @@ pub fn columns() -> Option<usize> {
 /// Prints the report of these runs.
 pub fn report(summaries: &[Summary], ui: &Ui) -> Result<()> {
     ui.data(&text::render(summaries, columns()))
+}
+
+/// Prints lines of two parts, of which the second goes on below its beginning. A command stays a line,
+/// to be copied: a terminal breaks it without a line end.
+pub fn list(text: &str, is_command: impl Fn(&str) -> bool, ui: &Ui) -> Result<()> {
+    let Some(columns) = columns() else {
+        return ui.data(text);
+    };
+    let fitted = text.split('\n').map(|line| {
+        if is_command(line) {
+            line.to_owned()
+        } else {
+            hung(line, columns)
+        }
+    });
+    ui.data(&fitted.collect::<Vec<_>>().join("\n"))
 }
 
 /// Prints lines that wrap between words.

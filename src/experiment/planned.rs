@@ -304,7 +304,9 @@ impl Experiment {
                 Level::Pass | Level::Warn => news.tell(News::Checked(check)),
                 Level::Fail => failed.push(format!(
                     "{}: {}\n    {}",
-                    check.name, check.evidence, check.remedy
+                    check.name,
+                    check.evidence,
+                    check.remedy()
                 )),
             }
         }

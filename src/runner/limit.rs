@@ -8,7 +8,7 @@ use super::one_run::Runner;
 use super::policy::RunEnd;
 use super::{Event, Plan, backoff};
 use crate::error::Result;
-use crate::text::{duration, one_line};
+use crate::text::{exact, one_line};
 use crate::triage::{Cause, Diagnosis};
 
 /// A limit that an attempt met, with the time at which it resets.
@@ -79,7 +79,7 @@ impl Runner {
             return Ok(None);
         };
         if ahead > self.policy.max_wait {
-            let longest = duration(self.policy.max_wait.as_secs_f64());
+            let longest = exact(self.policy.max_wait.as_secs_f64());
             return Ok(Some(limit.end(&format!(
                 "which is further away than --max-wait ({longest})"
             ))));

@@ -83,17 +83,40 @@ pub fn without_middle(word: &str, most: usize) -> String {
 /// to be pasted, and a terminal breaks it without a line end.
 #[must_use]
 pub fn wrapped(text: &str, most: usize) -> String {
-    let lines: Vec<String> = text.split('\n').map(|line| broken(line, most)).collect();
-    lines.join("\n")
+    let lines = text.split('\n');
+    let lines = lines.map(|line| broken(line, most, indent_of(line) + 2));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-fn broken(line: &str, most: usize) -> String {
+/// The last column that may begin the second part of a line that has two.
+const LAST_PART: usize = 24;
+
+/// A line as [`wrapped`] has it, of which a second part, two spaces or more from the first, goes on
+/// below its own beginning.
+#[must_use]
+pub fn hung(line: &str, most: usize) -> String {
+    let indent = indent_of(line);
+    let gaps = line[indent..].match_indices("  ");
+    let columns = gaps.map(|(at, _)| {
+        let rest = line[indent + at..].trim_start_matches(' ');
+        width(&line[..line.len() - rest.len()])
+    });
+    let second = columns.take_while(|column| *column <= LAST_PART).last();
+    broken(line, most, second.unwrap_or(indent + 2))
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// A line in lines of at most `most` columns, of which all but the first begin at a column.
+fn broken(line: &str, most: usize, column: usize) -> String {
     if width(line) <= most {
         return line.to_owned();
     }
-    let words = line.trim_start_matches(' ');
-    let indent = line.len() - words.len();
-    let deeper = (indent + 2).min(most / 2);
+    let indent = indent_of(line);
+    let words = &line[indent..];
+    let deeper = column.min(most / 2);
     let (mut out, mut column) = (" ".repeat(indent.min(deeper)), indent.min(deeper));
     let mut is_first = true;
     for (gap, word) in words_of(words) {
@@ -102,9 +125,12 @@ fn broken(line: &str, most: usize) -> String {
             out.push_str(&" ".repeat(gap));
             column += gap;
         } else if !is_first {
+            // What fits into a line of its own is whole there.
+            column = most
+                .checked_sub(long)
+                .map_or(deeper, |room| room.min(deeper));
             out.push('\n');
-            out.push_str(&" ".repeat(deeper));
-            column = deeper;
+            out.push_str(&" ".repeat(column));
         }
         is_first = false;
         let room = most - column;
@@ -211,6 +237,20 @@ mod tests {
         assert_eq!(
             wrapped(text, 12),
             "next:\n  `regatta eval --profile demo`\n  judges it"
+        );
+    }
+
+    #[test]
+    fn a_second_part_goes_on_below_its_beginning() {
+        assert_eq!(
+            hung("  \u{1b}[1mwarn\u{1b}[0m  key   it is not set", 22),
+            "  \u{1b}[1mwarn\u{1b}[0m  key   it is\n           not set"
+        );
+        assert_eq!(hung("   → a step of many", 14), "   → a step\n     of many");
+        // What fits into no less than the whole line has it.
+        assert_eq!(
+            hung("warn  a  at /a/path/to/it and on", 14),
+            "warn  a  at\n/a/path/to/it\n       and on"
         );
     }
 

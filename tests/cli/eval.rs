@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::terminal::Terminal;
 use crate::support::{Place, Ran, copy_tree, wait_until};
+use crate::terminal::timeless;
 
 const CONFIG: &str = r#"
 [experiment]
@@ -458,6 +460,31 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     eval(&place, &[]).code(0).says("nothing to judge");
     eval(&place, &["--force"]).code(0);
     assert_eq!(evaluated(&place).len(), 9);
+}
+
+#[test]
+fn a_bar_tells_what_is_judged_in_80_columns_and_in_200() {
+    for (columns, rows) in [(80, 24), (200, 50)] {
+        let place = place();
+        let tide = gold("tide_task/task1/combined.patch");
+        solo(&place, F12, Some(combined()));
+        solo(&place, F13, Some(combined()));
+        solo(&place, TIDE, Some(tide));
+        let go = place.join("go");
+        let waits = format!("until test -e '{}'; do sleep 0.1; done", go.display());
+        place.write("ds/tide_task/task1/runner.sh", waits);
+        let args = ["eval", "--concurrency", "1", "--backend", "process"];
+        let command = place.beside_an_empty_daemon(&args);
+        let terminal = Terminal::start(&place, &command, columns, rows);
+        let screen = terminal.wait_for("two of three", |screen| screen.contains("2/3"));
+        insta::assert_snapshot!(
+            format!("{columns}_columns_while_pairs_are_judged"),
+            timeless(&screen)
+        );
+        place.write("go", "");
+        let (_, screen, _) = terminal.end();
+        assert!(!screen.contains("2/3 ["), "{screen}");
+    }
 }
 
 /// What only mending changes keeps no pass open: after it, `--force` judges all of them.

@@ -21,7 +21,7 @@ fn said(place: &Place, ran: &Ran) -> String {
 }
 
 /// The program where there is nothing: no tool on `PATH`, no daemon, no key, and nobody's settings.
-fn bare(place: &Place, args: &[&str]) -> Command {
+pub fn bare(place: &Place, args: &[&str]) -> Command {
     let mut command = place.regatta(args);
     command
         .env_clear()
@@ -32,18 +32,19 @@ fn bare(place: &Place, args: &[&str]) -> Command {
     command
 }
 
-/// The checks of `doctor` with an endpoint that refuses connections.
+/// `doctor` with an endpoint that refuses connections.
+pub const DOCTOR: [&str; 7] = [
+    "doctor",
+    "--cooperbench-dir",
+    "cb",
+    "--redis-url",
+    "redis://127.0.0.1:1",
+    "--api-base",
+    "http://127.0.0.1:1/v1",
+];
+
 fn doctor(place: &Place, args: &[&str]) -> String {
-    let base = [
-        "doctor",
-        "--cooperbench-dir",
-        "cb",
-        "--redis-url",
-        "redis://127.0.0.1:1",
-        "--api-base",
-        "http://127.0.0.1:1/v1",
-    ];
-    let output = bare(place, &[&base, args].concat()).output().unwrap();
+    let output = bare(place, &[&DOCTOR, args].concat()).output().unwrap();
     said(place, &Ran::of(&output))
 }
 

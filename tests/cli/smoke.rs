@@ -358,3 +358,12 @@ fn a_smoke_judges_its_own_pairs_only_and_a_forced_one_judges_them_once() {
         "{pass:#}"
     );
 }
+
+#[test]
+fn a_smoke_of_no_number_is_told_what_is_wanted() {
+    let place = Place::new();
+    place
+        .run(&["run", "--smoke", "x"])
+        .code(2)
+        .says("invalid value 'x' for '--smoke <N>': a number of pairs is wanted, e.g. 5");
+}

@@ -31,7 +31,7 @@ fn demo(place: &Place, model: &Model, more: &str) -> Command {
 
 /// A screen with one word for every time in it, and one for the sum, in which pairs are that are not
 /// shown.
-fn timeless(screen: &str) -> String {
+pub fn timeless(screen: &str) -> String {
     let clock = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap();
     let time = Regex::new(r" +(\d+h \d\dm|\d+m \d\ds|\d+s)").unwrap();
     let screen = clock.replace_all(screen, "<clock>");

@@ -4,7 +4,9 @@ use std::process::{Child, Command};
 
 use regex::Regex;
 
+use crate::masks::masked;
 use crate::report::{judged_at, tree};
+use crate::said::{DOCTOR, bare};
 use crate::support::terminal::Terminal;
 use crate::support::{Model, Place, Ran, copy_tree, wait_until};
 
@@ -49,6 +51,59 @@ fn a_report_fits_its_terminal_and_is_whole_in_a_pipe() {
 #[test]
 fn a_status_fits_its_terminal_and_is_whole_in_a_pipe() {
     seen_at_each_width(&runs(), "status", &["status"]);
+}
+
+/// What a command without our environment writes to a terminal of so many columns, and no line wider
+/// than it, but for commands.
+fn fitted(place: &Place, columns: u16, command: &Command) -> String {
+    let mut alone = Command::new("env");
+    alone.arg("-i");
+    for (name, value) in command.get_envs() {
+        let value = value.unwrap_or_default().to_str().unwrap();
+        alone.arg(format!("{}={value}", name.to_str().unwrap()));
+    }
+    alone.arg(command.get_program()).args(command.get_args());
+    alone.current_dir(command.get_current_dir().unwrap());
+    let (_, _, written) = Terminal::start(place, &alone, columns, 100).end();
+    let text = written.replace('\r', "");
+    for line in text.lines() {
+        let width = line.chars().count();
+        let fits = width <= columns.into() || line.contains('`') || line.starts_with("  command ");
+        assert!(fits, "{width} in {columns}: {line}");
+    }
+    text
+}
+
+#[test]
+fn a_doctor_with_much_to_say_fits_its_terminal() {
+    let place = Place::new();
+    let args = [&DOCTOR[..], &["--color", "never"]].concat();
+    for columns in [80, 200] {
+        let text = fitted(&place, columns, &bare(&place, &args));
+        let name = format!("doctor_in_{columns}_columns");
+        insta::assert_snapshot!(name, masked(&place, &text));
+    }
+}
+
+#[test]
+fn a_dry_run_fits_its_terminal_and_its_command_stays_a_line() {
+    let place = Place::new();
+    let args = "run --dry-run --profile demo --color never";
+    let args: Vec<&str> = args.split(' ').collect();
+    for columns in [80, 200] {
+        let text = fitted(&place, columns, &bare(&place, &args));
+        insta::assert_snapshot!(format!("dry_run_in_{columns}_columns"), text);
+    }
+    let args = "run --dry-run --cooperbench-dir cb --setting solo --color never";
+    let args: Vec<&str> = args.split(' ').collect();
+    let text = fitted(&place, 80, &bare(&place, &args));
+    let piped = Ran::of(&bare(&place, &args).output().unwrap()).code(0);
+    let command = |text: &str| {
+        let mut lines = text.lines().map(str::to_owned);
+        lines.find(|line| line.starts_with("  command "))
+    };
+    assert!(command(&text).is_some_and(|line| line.len() > 80), "{text}");
+    assert_eq!(command(&text), command(&piped.stdout));
 }
 
 #[test]

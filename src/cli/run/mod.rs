@@ -11,7 +11,7 @@ use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::ui::Ui;
-use super::{eval, news};
+use super::{eval, news, width};
 use crate::bench::{BackendKind, EngineKind, Word};
 use crate::config::Config;
 use crate::engine::EngineOptions;
@@ -43,7 +43,7 @@ pub struct RunArgs {
     setting: Vec<String>,
     /// Run only the first N pairs of the subset, and check them. The runs stay those of the whole subset:
     /// without --smoke, the same command runs the rest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = pairs)]
     smoke: Option<usize>,
     /// Print what would run, run nothing
     #[arg(long)]
@@ -117,6 +117,12 @@ struct Limits {
     budget: Option<String>,
 }
 
+/// A number of pairs.
+fn pairs(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse()
+        .map_err(|_| "a number of pairs is wanted, e.g. 5")
+}
+
 impl RunArgs {
     /// The pairs of the subset that are asked for.
     const fn filter(&self) -> PairFilter {
@@ -176,7 +182,8 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
                 .await?;
             experiment.notes.extend(warnings);
         }
-        ui.data(&plan::render(&experiment, args.force).await?)?;
+        let text = plan::render(&experiment, args.force).await?;
+        width::list(&text, plan::is_command, ui)?;
         return Ok(exit::OK);
     }
     let mut interrupt = Interrupt::listen()?;

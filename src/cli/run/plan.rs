@@ -13,7 +13,7 @@ use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
 use crate::store::{Pass, RunDir};
-use crate::text::{by_number, duration, plural};
+use crate::text::{by_number, exact, plural};
 
 /// The plan of every run.
 pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
@@ -218,12 +218,20 @@ fn render_upstream(
     for (path, _) in &invocation.files {
         let _ = writeln!(text, "  writes       {}", path.display());
     }
-    let _ = writeln!(text, "  command      {}", invocation.shell());
+    let _ = writeln!(text, "{COMMAND}{}", invocation.shell());
+}
+
+/// Begins the line of the command.
+const COMMAND: &str = "  command      ";
+
+/// Whether a line is of a command that is to be copied.
+pub fn is_command(line: &str) -> bool {
+    line.starts_with(COMMAND)
 }
 
 fn for_people(time: std::time::Duration) -> String {
     if time.is_zero() {
         return "off".to_owned();
     }
-    duration(time.as_secs_f64())
+    exact(time.as_secs_f64())
 }

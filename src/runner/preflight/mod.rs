@@ -7,7 +7,7 @@ mod upstream;
 use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::bench::{Pair, Setting};
 use crate::config::Config;
@@ -41,8 +41,9 @@ pub struct Check {
     pub level: Level,
     /// What was seen, e.g. a version, a path or an error's text.
     pub evidence: String,
-    /// What to do about it; empty for a pass.
-    pub remedy: String,
+    /// What to do about it, one step or choice each; empty for a pass.
+    #[serde(rename = "remedy", serialize_with = "joined")]
+    pub remedies: Vec<String>,
     /// The remedy's commands, where it is one for each of many things: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
@@ -61,11 +62,13 @@ impl Check {
         evidence: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        let remedy = remedy.into();
+        let remedies = Some(remedy).filter(|remedy| !remedy.is_empty());
         Self {
             name,
             level,
             evidence: evidence.into(),
-            remedy: remedy.into(),
+            remedies: remedies.into_iter().collect(),
             commands: Vec::new(),
         }
     }
@@ -73,13 +76,21 @@ impl Check {
     /// A check that failed with an error.
     #[must_use]
     pub fn failed(name: &'static str, error: &Error) -> Self {
-        Self::new(
-            name,
-            Level::Fail,
-            error.to_string(),
-            error.hints().join("; "),
-        )
+        Self {
+            remedies: error.hints().to_vec(),
+            ..Self::new(name, Level::Fail, error.to_string(), "")
+        }
     }
+
+    /// What to do about it, in one line; empty for a pass.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        self.remedies.join("; ")
+    }
+}
+
+fn joined<S: Serializer>(remedies: &[String], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&remedies.join("; "))
 }
 
 /// The usual soft limit of open files. Every agent takes sockets to the model and the relay, and a
