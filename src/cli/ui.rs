@@ -227,10 +227,17 @@ impl Ui {
         };
         self.show(&[]);
         let mut stderr = anstream::stderr();
+        let mut line = |text: String| {
+            let text = match self.size() {
+                Some(size) => fit::wrapped(&text, size.columns),
+                None => text,
+            };
+            let _ = writeln!(stderr, "{text}");
+        };
         let text = shown_within(&error.to_string(), WIDEST);
-        let _ = writeln!(stderr, "{RED}{heading}:{RED:#} {text}");
+        line(format!("{RED}{heading}:{RED:#} {text}"));
         for hint in error.hints() {
-            let _ = writeln!(stderr, "{BOLD}  hint:{BOLD:#} {}", shown(hint));
+            line(format!("  {BOLD}hint:{BOLD:#} {}", shown(hint)));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::ui::{Ui, mark};
+use crate::cli::width;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::Experiment;
@@ -54,7 +55,7 @@ pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
     } else {
         text.push_str(&rest(experiment)?);
     }
-    ui.data(&text)?;
+    width::page(&text, ui)?;
     Ok(if failed && code == exit::OK {
         exit::ERRORS
     } else {
