@@ -246,11 +246,11 @@ mod tests {
             hung("  \u{1b}[1mwarn\u{1b}[0m  key   it is not set", 22),
             "  \u{1b}[1mwarn\u{1b}[0m  key   it is\n           not set"
         );
-        assert_eq!(hung("   → a step of many", 14), "   → a step\n     of many");
-        // What fits into no less than the whole line has it.
+        assert_eq!(hung("   → a step of many", 14), "   → a step of\n     many");
+        // What fits into a whole line only begins as far left as it must.
         assert_eq!(
             hung("warn  a  at /a/path/to/it and on", 14),
-            "warn  a  at\n/a/path/to/it\n       and on"
+            "warn  a  at\n /a/path/to/it\n       and on"
         );
     }
 
