@@ -476,7 +476,9 @@ fn a_bar_tells_what_is_judged_in_80_columns_and_in_200() {
         let args = ["eval", "--concurrency", "1", "--backend", "process"];
         let command = place.beside_an_empty_daemon(&args);
         let terminal = Terminal::start(&place, &command, columns, rows);
-        let screen = terminal.wait_for("two of three", |screen| screen.contains("2/3"));
+        let screen = terminal.wait_for("the third of three", |screen| {
+            screen.contains("2/3") && screen.contains("tide_task/1/f1_f2")
+        });
         insta::assert_snapshot!(
             format!("{columns}_columns_while_pairs_are_judged"),
             timeless(&screen)

@@ -62,7 +62,9 @@ fn one_bar_stands_over_what_runs_in_80_columns_and_in_200() {
         let name = format!("{columns}_columns_while_pairs_run");
         insta::assert_snapshot!(name, timeless(&screen));
         terminal.press("\u{3}");
-        let screen = terminal.wait_for("it stops", |screen| screen.contains("stopping"));
+        let screen = terminal.wait_for("it stops", |screen| {
+            screen.contains("stopping") && bars(screen) == 1
+        });
         assert_eq!(bars(&screen), 1, "{screen}");
         terminal.press("\u{3}");
         let (code, screen, _) = terminal.end();
