@@ -22,7 +22,7 @@ const ERRORS: [Outcome; 7] = [
 /// The shortest that a run's name becomes, in columns.
 const NAME: usize = 10;
 
-/// About a column is about.
+/// What a column is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum About {
     Name,
