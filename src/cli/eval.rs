@@ -158,7 +158,7 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     } else {
         ui.say(format!(
             "nothing to judge: every finished pair has its verdict; `{}` shows the report",
-            report::command(&summaries)
+            report::command("report", &summaries)
         ));
     }
     Ok(code)

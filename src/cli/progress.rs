@@ -5,12 +5,13 @@ use std::time::Instant;
 use super::bar::Bar;
 use super::counts::{Counts, How};
 use super::running::Running;
-use super::ui::{Ui, bold, ended, warning};
+use super::ui::{Ui, ended, warning};
 use crate::bench::Cost;
 use crate::bench::cost::dollars;
 use crate::experiment::Outlook;
 use crate::runner::Event;
 use crate::runner::limit::local;
+use crate::text::paint::strong;
 use crate::text::{duration, ends_in_one_line, exact, one_line, plural};
 
 /// What is known of the runs that are shown.
@@ -124,7 +125,7 @@ impl View {
                 self.bar.running = Running::of_run(setting.to_string(), setting.agents());
                 self.line(&format!(
                     "{}: {}, {finished} finished, {to_run} to run",
-                    bold(run),
+                    strong(run),
                     plural(*pairs, "pair")
                 ));
             }
@@ -144,7 +145,6 @@ impl View {
                 ));
             }
             Event::AttemptEnded {
-                attempt: _,
                 end,
                 completed,
                 remaining,

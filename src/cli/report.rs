@@ -66,8 +66,8 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// The command that shows the report on these runs, for a hint.
-pub fn command(summaries: &[Summary]) -> String {
+/// A command on these runs by their names, for a hint.
+pub fn command(words: &str, summaries: &[Summary]) -> String {
     let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
-    hint::command(&format!("report {}", names.join(" ")))
+    hint::command(&format!("{words} {}", names.join(" ")))
 }

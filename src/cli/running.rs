@@ -1,12 +1,12 @@
 //! What runs now, a line each. Pure.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::bench::cost::dollars;
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Spending, TaskKey};
+use crate::bench::{Pair, TaskKey};
 use crate::store::Event;
+use crate::store::live::AnswersSoFar;
 use crate::text::{duration, fit};
 
 /// The most lines that are shown.
@@ -30,8 +30,8 @@ pub struct Running {
 struct Begun {
     what: What,
     at: Instant,
-    /// Each agent's answers of the model, and what it spent.
-    agents: BTreeMap<String, (usize, Spending)>,
+    /// What its agents had of the model.
+    answers: AnswersSoFar,
     containers: usize,
 }
 
@@ -82,8 +82,7 @@ impl Running {
             } => {
                 let is_it = |one: &&mut Begun| one.what == What::Pair(pair.clone());
                 if let Some(begun) = self.begun.iter_mut().find(is_it) {
-                    let known = begun.agents.entry(agent.clone()).or_default();
-                    *known = (known.0 + 1, *spending);
+                    begun.answers.heard(agent, *spending);
                 }
             }
             Event::ContainerCreated { image, .. } if !self.is_told => self.container(image, now),
@@ -172,7 +171,7 @@ impl Running {
                 let took = now.saturating_duration_since(one.at);
                 [
                     self.name(&one.what),
-                    one.steps().unwrap_or_default(),
+                    one.answers.steps().unwrap_or_default(),
                     one.cost().map(dollars).unwrap_or_default(),
                     duration(took.as_secs_f64()),
                 ]
@@ -203,24 +202,17 @@ impl Running {
 }
 
 impl Begun {
-    const fn new(what: What, at: Instant) -> Self {
+    fn new(what: What, at: Instant) -> Self {
         Self {
             what,
             at,
-            agents: BTreeMap::new(),
+            answers: AnswersSoFar::default(),
             containers: 0,
         }
     }
 
     fn cost(&self) -> Option<f64> {
-        let costs = self.agents.values().filter_map(|(_, spent)| spent.cost);
-        costs.reduce(|sum, cost| sum + cost)
-    }
-
-    /// `step 3`, or of two agents `step 3+2`.
-    fn steps(&self) -> Option<String> {
-        let steps: Vec<String> = self.agents.values().map(|it| it.0.to_string()).collect();
-        (!steps.is_empty()).then(|| format!("step {}", steps.join("+")))
+        self.answers.spent()?.cost
     }
 }
 
@@ -272,6 +264,7 @@ fn pad(text: &str, width: usize, at_right: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Spending;
 
     fn pair(task: u64, feature: u64) -> Pair {
         Pair::new(TaskKey::new("gull_task", task), 1, feature)

@@ -302,12 +302,6 @@ pub fn ended(word: &str, is_good: bool, is_broken: bool) -> String {
     format!("{style}{word}{style:#}")
 }
 
-/// Text in bold. The escapes are dropped where stdout or stderr shows no colour.
-#[must_use]
-pub fn bold(text: impl Display) -> String {
-    format!("{BOLD}{text}{BOLD:#}")
-}
-
 /// A mark in the colour of its meaning; the word carries it without the colour.
 #[must_use]
 pub fn mark(word: &str) -> String {

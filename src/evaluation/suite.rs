@@ -312,6 +312,7 @@ mod tests {
         assert!(suite.passed());
         assert!(!Suite::not_tested("it is empty").passed());
     }
+
     #[test]
     fn an_outcome_has_one_name_wherever_it_is_written() {
         use SuiteOutcome::{

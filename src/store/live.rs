@@ -33,19 +33,38 @@ pub struct LiveTrial {
     pub begun_at: Timestamp,
     /// When it was heard of last.
     pub last_at: Timestamp,
-    /// By agent: how many answers of the model it had, and all that it spent.
-    pub agents: BTreeMap<String, (usize, Spending)>,
+    /// What its agents had of the model.
+    pub answers: AnswersSoFar,
 }
 
-impl LiveTrial {
-    /// What its agents spent so far, together.
+/// By agent: how many answers of the model it had, and all that it spent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnswersSoFar(BTreeMap<String, (usize, Spending)>);
+
+impl AnswersSoFar {
+    /// One more for an agent, which has spent so much by now.
+    pub fn heard(&mut self, agent: &str, spending: Spending) {
+        let (answers, spent) = self.0.entry(agent.to_owned()).or_default();
+        *answers += 1;
+        *spent = spending;
+    }
+
+    /// What the agents spent so far, together; `None` before the first answer.
     #[must_use]
-    pub fn spent(&self) -> Spending {
-        let each = self.agents.values();
-        each.fold(Spending::default(), |mut sum, (_, spending)| {
-            sum += *spending;
+    pub fn spent(&self) -> Option<Spending> {
+        let each = self.0.values().map(|(_, spending)| *spending);
+        each.reduce(|mut sum, spending| {
+            sum += spending;
             sum
         })
+    }
+
+    /// The answers that each agent had: `step 12`, or of two agents `step 12+9`; `None` before the
+    /// first.
+    #[must_use]
+    pub fn steps(&self) -> Option<String> {
+        let steps: Vec<String> = self.0.values().map(|it| it.0.to_string()).collect();
+        (!steps.is_empty()).then(|| format!("step {}", steps.join("+")))
     }
 }
 
@@ -77,7 +96,7 @@ impl Live {
                 let trial = LiveTrial {
                     begun_at: at,
                     last_at: at,
-                    agents: BTreeMap::new(),
+                    answers: AnswersSoFar::default(),
                 };
                 self.trials.insert(pair, trial);
             }
@@ -89,9 +108,7 @@ impl Live {
             } => {
                 if let Some(trial) = self.trials.get_mut(&pair) {
                     trial.last_at = at;
-                    let (answers, spent) = trial.agents.entry(agent).or_default();
-                    *answers += 1;
-                    *spent = spending;
+                    trial.answers.heard(&agent, spending);
                 }
             }
             Event::TrialEnded { pair, .. } | Event::TrialCutOff { pair, .. } => {
@@ -159,8 +176,12 @@ mod tests {
             panic!("{:?}", live.trials);
         };
         assert_eq!((trial.begun_at, trial.last_at), (at(2), at(5)));
-        let answers: Vec<usize> = trial.agents.values().map(|(answers, _)| *answers).collect();
-        assert_eq!((answers, trial.spent().cost), (vec![2, 1], Some(1.5)));
+        let spent = trial.answers.spent().unwrap();
+        let steps = trial.answers.steps();
+        assert_eq!(
+            (steps.as_deref(), spent.cost),
+            (Some("step 2+1"), Some(1.5))
+        );
     }
 
     #[test]

@@ -180,6 +180,35 @@ fn with_unknown(text: &str, end: usize) -> usize {
     text.len() - rest
 }
 
+/// Rows as columns: the first to the left, the others to the right, `gap` columns apart.
+#[must_use]
+pub fn spaced(rows: &[Vec<String>], gap: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| width(cell)).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(widest).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let room = " ".repeat(widths[column] - width(cell));
+            if column == 0 {
+                line.push_str(cell);
+                line.push_str(&room);
+            } else {
+                line.push_str(&" ".repeat(gap));
+                line.push_str(&room);
+                line.push_str(cell);
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use regatta::sandbox::group::Groups;
 use regatta::sandbox::{CommandEnd, SandboxError};
 
 use crate::place::{Box_, Kind, limits, text};
+use crate::support::wait_until;
 
 /// Set in the test that was started again: what kind of group it is in.
 const INSIDE: &str = "REGATTA_TEST_IN_GROUP";
@@ -131,9 +132,9 @@ fn holds(moves: bool) {
     sandbox.close();
     // A group whose processes are still going is emptied, and the next who looks removes it.
     let events = group.join("cgroup.events");
-    while std::fs::read_to_string(&events).is_ok_and(|told| !told.contains("populated 0")) {
-        std::thread::yield_now();
-    }
+    wait_until("the end of a group's processes", || {
+        std::fs::read_to_string(&events).map_or(true, |told| told.contains("populated 0"))
+    });
 }
 
 /// A group with a process in it, whose owner is no more.

@@ -4,17 +4,21 @@ use crate::cli::ui::Ui;
 use crate::cli::{report, width};
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
-use crate::hint;
 use crate::report::{Outcome, Summary};
 use crate::runner::RunEnd;
 use crate::text::plural;
 
 /// Prints the report and what the end means; gives the exit code. Where there was nothing to do, the
 /// report is named only.
-pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> Result<u8> {
-    let summaries = experiment.summaries()?;
+pub fn conclude(
+    experiment: &Experiment,
+    summaries: &[Summary],
+    end: &RunEnd,
+    has_worked: bool,
+    ui: &Ui,
+) -> Result<u8> {
     if has_worked {
-        width::report(&summaries, ui)?;
+        width::report(summaries, ui)?;
     } else if matches!(end, RunEnd::Complete | RunEnd::Errors) {
         let asked = experiment.summaries_of_asked()?;
         let pairs: usize = asked.iter().map(|one| one.pairs).sum();
@@ -22,7 +26,7 @@ pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui
         ui.say(format!(
             "nothing to do: {finished} of {} have finished; `{}` shows the report",
             plural(pairs, "pair"),
-            report::command(&summaries)
+            report::command("report", summaries)
         ));
     }
     Ok(match end {
@@ -38,8 +42,7 @@ pub fn conclude(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui
             } else {
                 "says why, and the same command tries again"
             };
-            let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
-            let why = hint::command(&format!("triage --explain {}", names.join(" ")));
+            let why = report::command("triage --explain", summaries);
             ui.warn(format!(
                 "{} did not finish, {infra} of them for infrastructure; `{why}` {what_next}",
                 plural(open, "pair")

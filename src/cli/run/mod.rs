@@ -200,14 +200,15 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let (executed, has_worked) = news::shown(ui, execute).await;
     let Executed { end, judged } = executed?;
     let judged = judged.map(|end| end.map_or(exit::OK, |end| eval::code(end, ui)));
-    let code = end::conclude(&experiment, &end, has_worked, ui)?;
+    let summaries = experiment.summaries()?;
+    let code = end::conclude(&experiment, &summaries, &end, has_worked, ui)?;
     // What ran is reported also where it could not be judged.
     let code = match judged? {
         exit::OK => code,
         other => other,
     };
     if args.smoke.is_none() {
-        next::say(&experiment, &end, has_worked, ui)?;
+        next::say(&experiment, &summaries, &end, has_worked, ui)?;
     }
     match args.smoke {
         Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, code, ui).await,

@@ -1,5 +1,6 @@
 //! What is said last of a run: where its results are, and the command that comes next.
 
+use crate::cli::report;
 use crate::cli::ui::Ui;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -13,8 +14,13 @@ use crate::text::plural;
 /// Says where the results are and, where the plan has ended, what to do with them. How a run goes on
 /// that something else has ended is said with its end, and the report's command where nothing was to
 /// do.
-pub fn say(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> Result<()> {
-    let summaries = experiment.summaries()?;
+pub fn say(
+    experiment: &Experiment,
+    summaries: &[Summary],
+    end: &RunEnd,
+    has_worked: bool,
+    ui: &Ui,
+) -> Result<()> {
     let finished: usize = summaries.iter().map(|one| one.finished).sum();
     if finished == 0 {
         return Ok(());
@@ -39,7 +45,7 @@ pub fn say(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> 
     let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
     if is_over && (has_worked || word == "eval") {
         let is_alone = tree.runs()?.len() == experiment.runs.len();
-        ui.say(format!("next: `{}`", next(word, &summaries, is_alone)));
+        ui.say(format!("next: `{}`", next(word, summaries, is_alone)));
     }
     Ok(())
 }
@@ -47,12 +53,9 @@ pub fn say(experiment: &Experiment, end: &RunEnd, has_worked: bool, ui: &Ui) -> 
 /// The next command: the verdicts, where some are to be made, and else the report. Where the tree
 /// has other runs too, these are named.
 fn next(word: &str, summaries: &[Summary], is_alone: bool) -> String {
-    let mut words = word.to_owned();
-    if !is_alone {
-        for one in summaries {
-            words.push(' ');
-            words.push_str(one.run.as_str());
-        }
+    if is_alone {
+        hint::command(word)
+    } else {
+        report::command(word, summaries)
     }
-    hint::command(&words)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::Setting;
-use crate::cli::ui::{bold, warning};
+use crate::cli::ui::warning;
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{EngineOptions, upstream};
@@ -13,6 +13,7 @@ use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
 use crate::store::{Pass, RunDir};
+use crate::text::paint::strong;
 use crate::text::{by_number, exact, plural};
 
 /// The plan of every run.
@@ -97,7 +98,7 @@ fn render_run(
     let _ = writeln!(
         text,
         "{} (setting {setting}): {}, {} finished, {} in an error of the agent's own, {} to run",
-        bold(run.name()),
+        strong(run.name()),
         asked(experiment),
         plan.finished.len(),
         plan.settled.len(),

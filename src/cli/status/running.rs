@@ -24,54 +24,34 @@ pub fn told(state: &RunState, now: Timestamp) -> String {
         let (begun, last) = (since(begun), since(last));
         let _ = writeln!(out, "  for {begun}, last heard of {last} ago{eta}");
     }
-    let rows: Vec<[String; 5]> = state
+    let rows: Vec<Vec<String>> = state
         .live
         .trials
         .iter()
         .map(|(pair, trial)| {
-            [
+            let steps = trial.answers.steps();
+            vec![
                 pair.to_string(),
                 since(trial.begun_at),
-                steps(trial),
+                steps.unwrap_or_else(|| "no answer yet".to_owned()),
                 cost(trial).to_string(),
                 format!("{} ago", since(trial.last_at)),
             ]
         })
         .collect();
-    for row in &rows {
-        out.push_str("   ");
-        for (column, cell) in row.iter().enumerate() {
-            let widest = rows.iter().map(|row| fit::width(&row[column])).max();
-            let room = " ".repeat(widest.unwrap_or(0) - fit::width(cell));
-            if column == 0 {
-                let _ = write!(out, " {cell}{room}");
-            } else {
-                let _ = write!(out, "  {room}{cell}");
-            }
-        }
-        out.push('\n');
+    for line in fit::spaced(&rows, 2).lines() {
+        let _ = writeln!(out, "    {line}");
     }
     out
 }
 
-/// The answers that each agent had: `step 12`, or of two agents `step 12+9`.
-fn steps(trial: &LiveTrial) -> String {
-    let answers: Vec<String> = trial.agents.values().map(|(n, _)| n.to_string()).collect();
-    match answers.as_slice() {
-        [] => "no answer yet".to_owned(),
-        more => format!("step {}", more.join("+")),
-    }
-}
-
 /// What is known of the cost so far; before the first answer nothing was spent.
 fn cost(trial: &LiveTrial) -> Cost {
-    let spent = trial.spent();
-    Cost {
-        usd: if trial.agents.is_empty() {
-            Some(0.0)
-        } else {
-            spent.cost
+    match trial.answers.spent() {
+        Some(spent) => Cost {
+            usd: spent.cost,
+            is_partial: spent.usage_unknown,
         },
-        is_partial: spent.usage_unknown,
+        None => Cost::whole(0.0),
     }
 }

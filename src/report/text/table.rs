@@ -251,41 +251,14 @@ impl Table {
             let cells = self.columns.iter().map(|it| it.in_colour(&it.cells[row]));
             cells.collect::<Vec<_>>()
         }));
-        spaced(&rows, self.gap) + self.note
+        fit::spaced(&rows, self.gap) + self.note
     }
 }
 
 /// Rows as columns: the first to the left, the others to the right.
 #[must_use]
 pub(super) fn aligned(rows: &[Vec<String>]) -> String {
-    spaced(rows, 2)
-}
-
-fn spaced(rows: &[Vec<String>], gap: usize) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| fit::width(cell)).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let room = " ".repeat(widths[column] - fit::width(cell));
-            if column == 0 {
-                line.push_str(cell);
-                line.push_str(&room);
-            } else {
-                line.push_str(&" ".repeat(gap));
-                line.push_str(&room);
-                line.push_str(cell);
-            }
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+    fit::spaced(rows, 2)
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     const ZERO: [Duration; 2] = [Duration::ZERO; 2];
-    const NO_ROUTE: &str = "Get \"https://registry.example/v2/\": dial tcp: no such host";
+    const NO_ROUTE: &str = "dial tcp: lookup x: no such host";
     const UNKNOWN: &str = "manifest for x/y:task1 not found: manifest unknown: manifest unknown";
     const LIMITED: &str = "toomanyrequests: You have reached your pull rate limit.";
 
