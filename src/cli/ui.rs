@@ -83,13 +83,16 @@ impl Ui {
     /// The terminal as the arguments want it.
     #[must_use]
     pub fn new(args: &UiArgs) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let is_forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0");
         match args.color {
+            // Where `CI` is set, anstream takes every terminal for one with colours.
+            Color::Auto if is_dumb && !is_forced => anstream::ColorChoice::Never.write_global(),
             Color::Auto => {}
             Color::Always => anstream::ColorChoice::Always.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
         let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self {
             verbose: args.verbose,
             quiet: args.quiet,

@@ -145,7 +145,8 @@ fn a_terminal_that_is_tiny_or_dumb_or_colourless_gets_plain_lines() {
             "1",
         ];
         let mut command = place.beside_an_empty_daemon(&args);
-        command.env(variable, value);
+        // A CI server's terminal is no other one.
+        command.env(variable, value).env("CI", "true");
         let terminal = Terminal::start(&place, &command, columns, rows);
         let (code, screen, written) = terminal.end();
         assert_eq!(
