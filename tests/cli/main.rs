@@ -40,6 +40,7 @@ mod refusals;
 mod replies;
 mod report;
 mod restore;
+mod rows;
 mod runner;
 mod said;
 mod script;

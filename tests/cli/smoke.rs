@@ -109,6 +109,8 @@ fn every_report_says_how_much_of_a_run_was_asked_for_until_all_of_it_is() {
     regatta(&place, &["report", "--format", "junit"])
         .code(0)
         .prints("not asked for so far");
+    let rows = regatta(&place, &["report", "--format", "jsonl"]).code(0);
+    assert_eq!(rows.stdout.matches(r#""asked":false"#).count(), 4);
     regatta(&place, &["status"]).code(0).prints(
         "t-solo: complete, as far as it was asked for\n  2 of 6 asked for so far: 4 not yet",
     );
