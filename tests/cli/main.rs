@@ -43,6 +43,7 @@ mod restore;
 mod rows;
 mod runner;
 mod said;
+mod schema;
 mod script;
 mod smoke;
 mod spending;
