@@ -103,12 +103,9 @@ fn every_pair_has_a_row_and_what_is_unknown_is_null() {
     }
 }
 
-#[test]
-fn sums_over_the_rows_are_the_reports() {
-    let place = tree();
-    let rows = json_rows(&report(&place, &["--format", "jsonl"]));
-    let told: Value = serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
-    let totals = &told["totals"];
+/// Asserts that sums over the rows of some runs are what the report of these runs says.
+pub fn assert_sums(jsonl: &str, report: &Value) {
+    let (rows, totals) = (json_rows(jsonl), &report["totals"]);
     assert_eq!(json!(rows.len()), totals["pairs"]);
     for outcome in Outcome::ALL {
         let of_rows = count(&rows, "outcome", &json!(outcome.name()));
@@ -128,6 +125,29 @@ fn sums_over_the_rows_are_the_reports() {
     }
     let unknown = count(&rows, "has_unknown_cost", &json!(true));
     assert_eq!(json!(unknown), totals["headline_cost"]["unknown"]);
+    for run in report["runs"].as_array().unwrap() {
+        let mut of_run = rows.clone();
+        of_run.retain(|row| row["run"] == run["run"]);
+        let trials = sum(&of_run, "trials");
+        let has_ledger = run["has_ledger"] == true;
+        let wanted = if has_ledger {
+            run["trials"].as_f64().unwrap()
+        } else {
+            0.0
+        };
+        assert!((trials - wanted).abs() < 1e-9, "{run}");
+        let passed = sum(&of_run, "features_passed");
+        let features = run["rates"]["features"]["passed"].as_f64();
+        assert!((passed - features.unwrap_or(0.0)).abs() < 1e-9, "{run}");
+    }
+}
+
+#[test]
+fn sums_over_the_rows_are_the_reports() {
+    let place = tree();
+    let rows = report(&place, &["--format", "jsonl"]);
+    let told = serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
+    assert_sums(&rows, &told);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use regatta::report::{Outcome, Row};
 use serde_json::{Value, json};
 
 use crate::report::tree;
+use crate::rows::assert_sums;
 use crate::support::{Place, Ran};
 
 fn schemas() -> PathBuf {
@@ -90,8 +91,12 @@ fn what_the_demo_writes_and_prints_is_valid() {
         }
     }
     let report = demo(&place, &["report", "--format", "json"]);
-    assert_valid("report.json", &serde_json::from_str(&report).unwrap());
-    assert_valid_lines("row.json", &demo(&place, &["report", "--format", "jsonl"]));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_valid("report.json", &report);
+    let rows = demo(&place, &["report", "--format", "jsonl"]);
+    assert_valid_lines("row.json", &rows);
+    // Trials that no longer stand are in them.
+    assert_sums(&rows, &report);
     let checks = demo(&place, &["doctor", "--no-model-call", "--format", "json"]);
     assert_valid("doctor.json", &serde_json::from_str(&checks).unwrap());
 }

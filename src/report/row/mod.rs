@@ -54,9 +54,9 @@ macro_rules! columns {
 }
 
 columns! {
-    /// The experiment that the run is of.
+    /// The experiment that the run is of: the first part of the names of its runs.
     experiment: Option<String>,
-    /// The arm of the experiment.
+    /// The arm of the experiment. The setting, if there are no arms.
     arm: Option<String>,
     /// Which repeat of the arm the run is, from 1.
     repeat: Option<u64>,

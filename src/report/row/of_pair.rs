@@ -22,6 +22,9 @@ pub(super) const fn count(number: usize) -> u64 {
 impl Row {
     /// What is of the run: the same in all its rows.
     pub(super) fn take_manifest(&mut self, manifest: &Manifest) {
+        self.experiment.clone_from(&manifest.experiment);
+        self.arm.clone_from(&manifest.arm);
+        self.repeat = manifest.repeat.map(u64::from);
         self.subset = Some(manifest.subset.clone());
         self.model = Some(manifest.model.clone());
         self.agent = Some(manifest.agent.clone());
@@ -211,9 +214,9 @@ fn files_digest(pin: &Pin) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Cost;
+    use crate::bench::{Cost, RuleId};
     use crate::report::made::{at, entry, failed, finished, judged, pair, result};
-    use crate::triage::{Cause, Finding};
+    use crate::triage::{Cause, Diagnosis, Finding};
 
     /// The row of a pair of a run with a ledger of these trials.
     fn row(surveyed: &Surveyed, trials: &[LedgerEntry], has_ledger: bool) -> Row {
@@ -269,6 +272,20 @@ mod tests {
         let unreadable = row(&unreadable, &[], true);
         assert_eq!(unreadable.has_unknown_cost, Some(true));
         assert_eq!(unreadable.evidence.as_deref(), Some("it is empty"));
+    }
+
+    #[test]
+    fn a_void_result_is_there_and_says_so() {
+        let why = Diagnosis::new(Cause::Infra, RuleId::of("lost"), "docker", "it was gone");
+        let finding = Finding::OnlyLooksFinished(why);
+        let void = at(
+            pair(1, 2),
+            result("x", "Submitted", finding, Cost::whole(1.0)),
+        );
+        let void = row(&void, &[], true);
+        assert_eq!((void.void, void.outcome), (Some(true), Outcome::InfraError));
+        assert_eq!(void.rule.as_deref(), Some("lost"));
+        assert_eq!(row(&finished(pair(1, 2)), &[], true).void, Some(false));
     }
 
     #[test]

@@ -43,15 +43,9 @@ fn of_run(summary: &Summary, manifest: Option<&Manifest>) -> Row {
         ..Row::default()
     };
     if let Some(manifest) = manifest {
-        (row.experiment, row.arm, row.repeat) = place_in_experiment(manifest);
         row.take_manifest(manifest);
     }
     row
-}
-
-/// The experiment, the arm and the repeat of a run: no manifest has them yet.
-const fn place_in_experiment(_: &Manifest) -> (Option<String>, Option<String>, Option<u64>) {
-    (None, None, None)
 }
 
 /// A pair of which nothing is known but what it counts as.
