@@ -302,6 +302,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_verdict_rests_on_is_one_digest_of_its_files_and_its_world() {
+        let of = |judged_with: &str| {
+            let json = format!(
+                r#"{{"both_passed":true,"evaluated_at":"2026-01-01T10:00:00",
+                    "regatta":{{"rules":"0.0.29","trial":"x","judged_with":{judged_with}}}}}"#
+            );
+            row(&judged(finished(pair(1, 2)), &json), &[], true)
+        };
+        let known = of(
+            r#"{"files":{"runner.sh":"aa","feature1/tests.patch":null},"world":{"image_config":"bb"}}"#,
+        );
+        assert_eq!(known.judged_files_sha256, Some(digest(b"aa  runner.sh\n")));
+        assert_eq!(known.judged_world.as_deref(), Some("image (config) bb"));
+        assert_eq!((known.task_files_sha256, known.task_world), (None, None));
+        let at = known.evaluated_at.map(|at| at.to_string());
+        assert_eq!(at.as_deref(), Some("2026-01-01T10:00:00.000000"));
+        let nothing = of(r#"{"files":{},"world":null}"#);
+        assert_eq!(
+            (nothing.judged_files_sha256, nothing.judged_world),
+            (None, None)
+        );
+    }
+
+    #[test]
     fn each_feature_has_its_tests_and_a_patch_alone_its_verdicts() {
         let suite = |feature: u64, outcome: &str| {
             format!(
