@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::listener::{self, Listener, SUBMITS, answer, reply};
+use crate::schema::assert_valid;
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-solo";
@@ -31,12 +32,16 @@ fn regatta(place: &Place, args: &[&str]) -> Ran {
 }
 
 fn manifest(place: &Place) -> Value {
-    place.json("cb/logs/t-solo/regatta/manifest.json")
+    let manifest = place.json("cb/logs/t-solo/regatta/manifest.json");
+    assert_valid("manifest.json", &manifest);
+    manifest
 }
 
 fn report(place: &Place) -> Value {
     let ran = regatta(place, &["report", "--format", "json"]).code(0);
-    serde_json::from_str::<Value>(&ran.stdout).unwrap()["runs"][0].clone()
+    let report = serde_json::from_str(&ran.stdout).unwrap();
+    assert_valid("report.json", &report);
+    report["runs"][0].clone()
 }
 
 /// The `result.json` files below a directory.
