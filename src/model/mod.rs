@@ -16,6 +16,7 @@ pub mod probe;
 pub mod provider;
 pub mod refusal;
 pub mod reset;
+pub mod retries;
 mod rule;
 pub mod script;
 pub mod tape;

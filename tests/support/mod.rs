@@ -241,6 +241,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Sends Ctrl-C's signal.
+pub fn interrupt(started: &std::process::Child) {
+    let id = started.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
+
 fn answer_nothing(mut stream: UnixStream) {
     let mut request = String::new();
     let mut lines = BufReader::new(stream.try_clone().unwrap());

@@ -223,6 +223,7 @@ fn litellms(config: &Config, access: &Access) -> Option<ClientOptions> {
         backoff_max: Duration::ZERO,
         max_body: MAX_BODY,
         pace: Arc::new(Pace::new(1, None)),
+        retries: Arc::default(),
     })
 }
 
