@@ -115,25 +115,39 @@ pub struct Exchange {
 /// An endpoint on this machine is never asked through a proxy, and none is followed elsewhere: a
 /// redirected POST becomes a GET.
 pub fn http(base: &str) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::none())
+    connecting_within(base, CONNECTING)
+}
+
+/// The same with another time for the making of a connection.
+pub(super) fn connecting_within(base: &str, within: Duration) -> error::Result<reqwest::Client> {
+    http_with(base, reqwest::redirect::Policy::none(), within)
 }
 
 /// One that goes where it is sent, as litellm's does (httpx's limit): the key stays behind where
 /// that is another host.
 pub fn following_http(base: &str) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::limited(20))
+    http_with(base, reqwest::redirect::Policy::limited(20), CONNECTING)
 }
 
-fn http_with(base: &str, redirects: reqwest::redirect::Policy) -> error::Result<reqwest::Client> {
+/// Whether an endpoint is on this machine.
+pub(super) fn is_here(base: &str) -> bool {
+    let hosts = ["//127.", "//localhost", "//[::1]"];
+    hosts.iter().any(|host| base.contains(host))
+}
+
+fn http_with(
+    base: &str,
+    redirects: reqwest::redirect::Policy,
+    connecting: Duration,
+) -> error::Result<reqwest::Client> {
     // TLS by ring, which builds in a tenth of aws-lc's time. The second client finds it there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
-        .connect_timeout(CONNECTING)
+        .connect_timeout(connecting)
         .pool_max_idle_per_host(1024);
-    let is_here = ["//127.", "//localhost", "//[::1]"];
-    if is_here.iter().any(|host| base.contains(host)) {
+    if is_here(base) {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {

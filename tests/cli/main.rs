@@ -35,6 +35,7 @@ mod others;
 mod pinned;
 mod plan;
 mod pulls;
+mod reach;
 mod recorded;
 mod refusals;
 mod replies;

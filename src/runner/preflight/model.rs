@@ -71,7 +71,8 @@ pub fn key(options: &EngineOptions) -> Check {
     )
 }
 
-fn is_replay(options: &EngineOptions) -> bool {
+/// Whether the answers come from a recording.
+pub(super) fn is_replay(options: &EngineOptions) -> bool {
     matches!(options, EngineOptions::Native(options) if matches!(options.tape, TapeMode::Replay(_)))
 }
 
