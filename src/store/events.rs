@@ -1,7 +1,7 @@
 //! `events.jsonl`: what happened, one object a line, for people, scripts and later triage.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -133,6 +133,8 @@ pub struct OpenAttempt {
     pub started: Vec<Pair>,
     /// What its trials had spent when they were last heard of, by pair, trial and agent.
     pub spent: HashMap<(Pair, String, String), Spending>,
+    /// Those of them that were ended with no call under way which is not in their spending.
+    pub ended: HashSet<(Pair, String, String)>,
 }
 
 impl OpenAttempt {
@@ -144,8 +146,13 @@ impl OpenAttempt {
                 trial,
                 agent,
                 spending,
+                ended,
             } => {
-                self.spent.insert((pair, trial, agent), spending);
+                let spender = (pair, trial, agent);
+                if ended {
+                    self.ended.insert(spender.clone());
+                }
+                self.spent.insert(spender, spending);
             }
             Event::ContainerCreated { image, .. } => {
                 *self.images.entry(image).or_default() += 1;
@@ -167,6 +174,20 @@ impl OpenAttempt {
             sum += *spending;
             Some(sum)
         })
+    }
+
+    /// Whether so many agents of a pair's trial were heard of when it was ended, with nothing unknown:
+    /// then no call of it can be billed that is not counted.
+    #[must_use]
+    pub fn is_all_known(&self, pair: &Pair, ledger: &Ledger, agents: usize) -> bool {
+        let of_pair = self
+            .spent
+            .iter()
+            .filter(|((of, trial, _), _)| of == pair && !ledger.has(pair, trial));
+        let (known, others): (Vec<_>, Vec<_>) = of_pair.partition(|(spender, spending)| {
+            self.ended.contains(*spender) && !spending.usage_unknown
+        });
+        known.len() == agents && others.is_empty()
     }
 
     /// The trial of a pair that was heard of last, where any was.
@@ -212,6 +233,7 @@ impl History {
                     images: HashMap::new(),
                     started: Vec::new(),
                     spent: HashMap::new(),
+                    ended: HashSet::new(),
                 });
             }
             Event::WaitingForReset { until, .. } => self.waits_until = Some(until),
@@ -309,6 +331,7 @@ mod tests {
             images: HashMap::from([("i".to_owned(), 1)]),
             started: vec![pair.clone()],
             spent: HashMap::from([((pair, "t".to_owned(), "solo".to_owned()), spending)]),
+            ended: HashSet::new(),
         };
         let history = History {
             last_attempt: 4,

@@ -36,6 +36,7 @@ mod others;
 mod pinned;
 mod plan;
 mod pulls;
+mod reach;
 mod recorded;
 mod refusals;
 mod replies;
