@@ -52,6 +52,7 @@ mod terminal;
 mod tree;
 mod triage;
 mod verdicts;
+mod watched;
 mod widths;
 mod worth;
 mod zeros;
