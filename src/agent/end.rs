@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::Failure;
-use crate::bench::{RuleId, Usage};
+use crate::bench::{RuleId, Spending, Usage};
 use crate::model::tape::RecordedEnd;
 use crate::store::result;
 
@@ -127,6 +127,16 @@ pub struct AgentEnd {
 }
 
 impl AgentEnd {
+    /// All that it spent.
+    #[must_use]
+    pub const fn spending(&self) -> Spending {
+        Spending {
+            cost: self.cost,
+            usage: self.usage,
+            usage_unknown: self.usage_unknown,
+        }
+    }
+
     /// The end of an agent that never began.
     #[must_use]
     pub fn never(failure: Failure) -> Self {

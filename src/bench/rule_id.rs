@@ -83,6 +83,7 @@ named! {
     HARNESS_FAULT = "harness_fault",
     HOST_IO = "host_io",
     IMAGE_PULL = "image_pull",
+    IMAGE_REFUSED = "image_refused",
     MALFORMED_RESPONSE = "malformed_response",
     MERGE_BROKEN = "merge_broken",
     OVERLOADED = "overloaded",

@@ -171,6 +171,7 @@ async fn of_arm(
     };
     checks.push(Check::pass("engine", in_force(&options)));
     checks.extend(preflight::endpoint(options.access()));
+    checks.extend(preflight::connection(config, &options).await);
     checks.extend(preflight::cheap(config, &options, &pairs).await);
     let call = (
         options.engine(),

@@ -9,7 +9,7 @@ use super::tree;
 use super::ui::Ui;
 use crate::bench::RunName;
 use crate::config::{Config, Layers};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::model::price::PriceTable;
 use crate::report::setting::setting_of_run;
@@ -101,10 +101,24 @@ impl RunSelection {
 
     /// Finds the runs for a configuration.
     pub fn read(&self, config: Config) -> Result<SelectedRuns> {
+        let runs = log_tree(&config).select(&self.runs)?;
+        self.selected(config, runs)
+    }
+
+    /// Finds those of the runs that are there, and why others are not.
+    pub fn read_begun(&self, config: Config) -> Result<(SelectedRuns, Option<Error>)> {
+        let tree = log_tree(&config);
+        let mut runs = tree.runs()?;
+        let missing = tree.select(&self.runs).err();
+        runs.retain(|run| self.runs.is_empty() || self.runs.contains(run.name()));
+        Ok((self.selected(config, runs)?, missing))
+    }
+
+    fn selected(&self, config: Config, runs: Vec<RunDir>) -> Result<SelectedRuns> {
         Ok(SelectedRuns {
             rules: rules(&config)?,
             prices: prices(&config)?.0,
-            runs: in_order(log_tree(&config).select(&self.runs)?),
+            runs: in_order(runs),
             misnamed: if self.runs.is_empty() {
                 log_tree(&config).misnamed()?
             } else {

@@ -98,6 +98,7 @@ impl View {
             Event::Note { text } => self.line(text),
             Event::RunEnded { .. } => self.bar.rest(),
             Event::BreakerTripped { .. }
+            | Event::CallRetried { .. }
             | Event::ContainerLost { .. }
             | Event::ContainerRefused { .. }
             | Event::DaemonUnreachable { .. } => self.trouble(event),
@@ -210,6 +211,11 @@ impl View {
                 plural(*trials, "trial"),
                 one_line(error, 120),
                 one_line(text, 200)
+            ))),
+            Event::CallRetried { text, tries, .. } => self.line(&warning(format!(
+                "a model call failed and is retried, up to {} in all: {}",
+                plural(*tries, "time"),
+                one_line(text, 240)
             ))),
             Event::ContainerLost {
                 container, lost, ..

@@ -279,6 +279,7 @@ mod tests {
                 cost,
                 ..Spending::default()
             },
+            ended: false,
         }
     }
 

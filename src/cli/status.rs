@@ -2,32 +2,29 @@
 
 mod running;
 mod state;
+mod watch;
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::{RunSelection, SelectedRuns};
 use super::ui::Ui;
-use super::ui::screen::Screen;
 use super::{tree, width};
+use crate::bench::Pair;
 use crate::bench::cost::dollars;
-use crate::config::Config;
-use crate::error::{Error, Result, exit};
-use crate::hint;
+use crate::error::{Result, exit};
 use crate::model::price::PriceTable;
 use crate::report::{Outcome, Summary, Totals};
-use crate::runner::{Interrupt, Plan};
+use crate::runner::Plan;
 use crate::store::run_config::RunConfig;
 use crate::store::{Ledger, LedgerEntry, Manifest, Pass, RunDir};
 use crate::survey::Stand;
-use crate::text::paint::{bad, broken, faint, good, strong};
+use crate::text::paint::{broken, faint, good, strong};
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
-use state::{AskedFor, RunState};
+use state::{AskedFor, Forced, RunState};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,49 +45,14 @@ pub struct StatusArgs {
     selection: RunSelection,
 }
 
-/// How often `--watch` looks at the tree.
-const EVERY: Duration = Duration::from_secs(2);
-
 pub async fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
-    let config = tree::config(&args.selection.layers()?, ui)?;
-    let found = args.selection.read(config.clone())?;
-    found.say_misnamed(ui);
-    let text = of_runs(&found)?;
+    let layers = args.selection.layers()?;
     if args.watch {
-        return watch(args, &config, text, ui).await;
+        return watch::watch(&args.selection, &layers, ui).await;
     }
-    width::page(&text, ui)?;
-    Ok(exit::OK)
-}
-
-/// Shows the runs again and again. The last that was seen stays on the terminal.
-async fn watch(args: &StatusArgs, config: &Config, mut text: String, ui: &Ui) -> Result<u8> {
-    let mut interrupt = Interrupt::listen()?;
-    ui.guard(&interrupt);
-    let cannot = |error| Error::world(format!("cannot listen for the terminal's size: {error}"));
-    let mut resized = signal(SignalKind::window_change()).map_err(cannot)?;
-    let Some(screen) = Screen::take() else {
-        return Err(Error::usage("--watch needs a terminal, and stdout is none").hint(format!(
-            "`{}` shows it once; `regatta/events.jsonl` of a run has a line for whatever happens",
-            hint::command("status")
-        )));
-    };
-    loop {
-        screen.show(&text);
-        tokio::select! {
-            () = interrupt.changed() => break,
-            _ = resized.recv() => {}
-            () = tokio::time::sleep(EVERY) => {
-                text = match args.selection.read(config.clone()).and_then(|found| of_runs(&found)) {
-                    Ok(text) => text,
-                    // A tree that is moved away may be back.
-                    Err(error) => format!("{}: {error}\n", bad("error")),
-                };
-            }
-        }
-    }
-    drop(screen);
-    width::page(&text, ui)?;
+    let found = args.selection.read(tree::config(&layers, ui)?)?;
+    found.say_misnamed(ui);
+    width::page(&of_runs(&found)?, ui)?;
     Ok(exit::OK)
 }
 
@@ -125,8 +87,11 @@ fn of_all(totals: &Totals) -> String {
 
 fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, Summary)> {
     let now = Timestamp::now();
-    let mut state = RunState::read(run)?;
-    let stand = Stand::read(run, rules, prices)?;
+    // The results are read after the events: what these say still runs may have ended since.
+    let (mut state, told) = RunState::read(run)?;
+    let stand = Stand::with(run, rules, prices, told)?;
+    let runs = |pair: &Pair| stand.unbooked.iter().any(|it| it.pair == *pair);
+    state.live.trials.retain(|pair, _| runs(pair));
     let summary = Summary::of_run(run, &stand);
     let ledger = &stand.books.ledger;
     let mut text = String::new();
@@ -138,9 +103,19 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         Some(_) => AskedFor::Part,
         None => AskedFor::All,
     };
-    state.is_forced = !pass.pairs.is_empty();
-    state.settled = plan.settled.len();
-    state.left = summary.unfinished() - state.settled - summary.unasked();
+    if pass.pairs.is_empty() {
+        state.forced = Forced::No;
+    } else if state.forced == Forced::No {
+        state.forced = Forced::Later;
+    }
+    // What a pass would replace stands, unless the command that has the run goes on with it.
+    let next = match state.forced {
+        Forced::Now => plan.clone(),
+        Forced::No | Forced::Later => Plan::of(&stand.surveyed, true, &Pass::default()),
+    };
+    state.settled = next.settled.len();
+    let unseen = summary.pairs.saturating_sub(next.total());
+    state.left = (next.to_run.len() + unseen).saturating_sub(summary.unasked());
     let told = state.told(now);
     let is_well = state.is_running() || told.starts_with("complete");
     let told = if is_well { good(told) } else { told };
@@ -167,18 +142,19 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     if let Some(unread) = summary.not_read() {
         let _ = writeln!(text, "  {}: {unread}", broken("WARNING"));
     }
-    text.push_str(&running::told(&state, now));
+    let at_once = stand.manifest.as_ref().and_then(|it| it.concurrency);
+    text.push_str(&running::told(&state, at_once.unwrap_or(1), now));
     // Of the native engine's trials that run there are lines; of upstream's it is known which those
     // are that it may have in hand.
     if state.live.trials.is_empty() || !state.is_running() {
-        text.push_str(&of_unbooked(&stand.unbooked, state.holder.is_some()));
+        text.push_str(&of_unbooked(&stand.unbooked, state.is_running()));
     }
     text.push_str(&of_pass(&pass, &plan));
     let _ = writeln!(
         text,
         "  cost of the results that stand {}, {}",
         summary.headline_cost,
-        spent(&summary, ledger, state.holder.is_some())
+        spent(&summary, ledger, state.is_running())
     );
     Ok((text, summary))
 }

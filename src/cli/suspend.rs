@@ -1,7 +1,7 @@
 //! Ctrl-Z: what is drawn below all lines goes, and comes again.
 
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_process};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::ui::Ui;
 
@@ -10,24 +10,28 @@ pub fn listen(ui: &Ui) {
     if !ui.draws_bars() {
         return;
     }
-    let stop = SignalKind::from_raw(Signal::TSTP.as_raw());
     // Without it the bar is only less tidy.
-    let Ok(mut stops) = signal(stop) else { return };
+    let Some(mut stops) = stops() else { return };
     let ui = ui.clone();
     tokio::spawn(async move {
         while stops.recv().await.is_some() {
-            suspend(&ui);
+            // What goes on in the foreground draws the bar again by itself.
+            stop_after(|| ui.show(&[]));
         }
     });
 }
 
-/// Stops this process as Ctrl-Z would, with nothing left drawn.
-fn suspend(ui: &Ui) {
+/// Ctrl-Z, from now on. It stops nothing any more: who listens does.
+pub fn stops() -> Option<unix::Signal> {
+    signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok()
+}
+
+/// Stops this process as Ctrl-Z would, after what is drawn was taken away; returns when it goes on.
+pub fn stop_after(leave: impl FnOnce()) {
     // Nobody could make it go on: the kernel does not stop such a process either.
     if getsid(None).is_ok_and(|session| session == getpgrp()) {
         return;
     }
-    ui.show(&[]);
-    // What goes on in the foreground draws the bar again by itself.
+    leave();
     let _ = kill_process(getpid(), Signal::STOP);
 }

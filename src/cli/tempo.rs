@@ -44,16 +44,20 @@ impl Tempo {
     /// done now.
     #[must_use]
     pub fn eta(&self, left: usize, now: Instant) -> Option<Duration> {
-        if self.steps == 0 || self.since.is_none() {
-            return None;
-        }
-        let left = u32::try_from(left).ok()?;
-        let at_work = self.at_work(now);
-        let planned = self.at_step / self.steps * left;
-        let counted_down = planned.saturating_sub(at_work.saturating_sub(self.at_step));
-        let overdue = at_work / (self.steps + 1) * left.saturating_sub(1);
-        Some(counted_down.max(overdue))
+        self.since?;
+        eta(self.steps, self.at_step, self.at_work(now), left)
     }
+}
+
+/// How long `left` more steps take where so many took `at_step`, and work has gone on for `at_work`;
+/// `None` before the first.
+#[must_use]
+pub fn eta(steps: u32, at_step: Duration, at_work: Duration, left: usize) -> Option<Duration> {
+    let left = u32::try_from(left).ok()?;
+    let planned = at_step.checked_div(steps)?.saturating_mul(left);
+    let counted_down = planned.saturating_sub(at_work.saturating_sub(at_step));
+    let overdue = (at_work / (steps + 1)).saturating_mul(left.saturating_sub(1));
+    Some(counted_down.max(overdue))
 }
 
 #[cfg(test)]

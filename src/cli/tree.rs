@@ -16,24 +16,31 @@ const HERE: &str = "logs";
 /// The configuration of a command that reads a log tree, with the tree that has the runs. What is
 /// taken, or passed over, is said. A tree that the user named is never replaced.
 pub fn config(layers: &Layers, ui: &Ui) -> Result<Config> {
+    let (config, said) = chosen(layers)?;
+    if let Some(said) = said {
+        ui.say(said);
+    }
+    Ok(config)
+}
+
+/// The same, with what is to be said of it.
+pub fn chosen(layers: &Layers) -> Result<(Config, Option<String>)> {
     let mut config = layers.config()?;
     let Some((here, runs)) = other(layers, &config) else {
-        return Ok(config);
+        return Ok((config, None));
     };
     let configured = log_tree(&config);
     let shown = files::from_here(configured.path());
     let shown = shown.display();
-    if configured.runs()?.is_empty() {
-        ui.say(format!(
-            "no runs under {shown}: reading ./{HERE}, which has {runs} (--logs-dir names another tree)"
-        ));
+    let said = if configured.runs()?.is_empty() {
         config.upstream.logs_dir = Some(here.path().to_owned());
+        format!(
+            "no runs under {shown}: reading ./{HERE}, which has {runs} (--logs-dir names another tree)"
+        )
     } else {
-        ui.say(format!(
-            "reading {shown}; ./{HERE} has {runs} too, which --logs-dir {HERE} reads"
-        ));
-    }
-    Ok(config)
+        format!("reading {shown}; ./{HERE} has {runs} too, which --logs-dir {HERE} reads")
+    };
+    Ok((config, Some(said)))
 }
 
 /// Says that `./logs` is left alone by a command that removes something: it touches no tree but the

@@ -224,6 +224,7 @@ impl Ui {
     pub fn guard(&self, interrupt: &Interrupt) {
         let ui = self.clone();
         interrupt.end_if_stuck(PATIENCE, move || {
+            screen::give_back();
             ui.show(&[]);
             ui.warn(format!(
                 "interrupted while busy for more than {} s, and ended at once; what ran is kept, and the same command resumes",

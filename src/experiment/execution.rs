@@ -44,7 +44,7 @@ impl Experiment {
     ) -> Result<Executed> {
         let runs = self.open(asked.accept_changes, asked.force).await?;
         if !asked.without_preflight {
-            self.preflight(news).await?;
+            self.preflight(asked.force, news).await?;
         }
         reap(&self.config, self.runs.iter().map(|one| &one.run), news).await?;
         let run = self.run(executors, runs, asked.force, interrupt, news);

@@ -1,6 +1,6 @@
 //! The runs asked for together: planned together, opened together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arms::{self, Arm, PlannedRun};
@@ -295,11 +295,23 @@ impl Experiment {
         })
     }
 
-    /// Checks the world for every arm, cheaply; refuses when a check fails.
-    pub async fn preflight(&self, news: &NewsSender) -> Result<()> {
+    /// Checks the world for every arm, cheaply; refuses when a check fails. An endpoint is looked at
+    /// once, and only if something is left to ask there.
+    pub async fn preflight(&self, force: bool, news: &NewsSender) -> Result<()> {
+        let outlook = self.outlook(&self.passes_in_force(force)?)?;
         let mut of_arms = Vec::new();
+        let mut looked_at = HashMap::new();
         for arm in &self.arms {
-            let checks = preflight::cheap(&arm.config, &arm.options, &self.pairs).await;
+            let mut checks = preflight::cheap(&arm.config, &arm.options, &self.pairs).await;
+            let mut runs = self.runs.iter().zip(&outlook.runs);
+            if runs.any(|(one, stand)| one.arm.name == arm.name && stand.to_run > 0) {
+                let endpoint = (arm.options.engine(), arm.options.access().shown_endpoint());
+                if !looked_at.contains_key(&endpoint) {
+                    let found = preflight::connection(&arm.config, &arm.options).await;
+                    looked_at.insert(endpoint.clone(), found);
+                }
+                checks.extend(looked_at[&endpoint].clone());
+            }
             of_arms.push((arm.name.as_str(), checks));
         }
         let mut failed = Vec::new();

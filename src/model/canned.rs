@@ -121,6 +121,7 @@ impl Canned {
             backoff_max: Duration::from_millis(1),
             max_body: 100_000,
             pace: Arc::new(Pace::new(4, None)),
+            retries: Arc::default(),
         }
     }
 }

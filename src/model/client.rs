@@ -18,6 +18,7 @@ use super::chat::{ChatError, Message, Reply, Tool};
 use super::endpoint::{CallFailure, ModelEndpoint, innermost};
 use super::pace::Pace;
 use super::provider::{Wire, sent_name};
+use super::retries::Retries;
 use super::under_way::{UnderWay, Waiting};
 use super::wire;
 use crate::bench::{Price, Usage};
@@ -26,6 +27,10 @@ use crate::secret::{Mask, Secret, masked_url};
 
 /// The usual [`ClientOptions::max_body`]: 8 MiB. A long reply has some 100 kB.
 pub const MAX_BODY: u64 = 8 * 1024 * 1024;
+
+/// How long the making of a connection may take, TLS included. Who is there takes a second, and what
+/// was not sent by then is known to cost nothing.
+const CONNECTING: Duration = Duration::from_secs(30);
 
 /// What a [`Client`] is made of.
 #[derive(Clone, Debug)]
@@ -57,6 +62,8 @@ pub struct ClientOptions {
     pub max_body: u64,
     /// The pace that all clients of the endpoint share.
     pub pace: Arc<Pace>,
+    /// Who is told of calls that are tried again, shared likewise.
+    pub retries: Arc<Retries>,
 }
 
 /// A chat model at an endpoint.
@@ -73,6 +80,7 @@ pub struct Client {
     backoff: Duration,
     backoff_max: Duration,
     pace: Arc<Pace>,
+    retries: Arc<Retries>,
     /// The extras of messages that the endpoint refused: they are sent no more.
     left_out: Mutex<BTreeSet<String>>,
     /// Whether it was answered before: its settings can be.
@@ -107,24 +115,39 @@ pub struct Exchange {
 /// An endpoint on this machine is never asked through a proxy, and none is followed elsewhere: a
 /// redirected POST becomes a GET.
 pub fn http(base: &str) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::none())
+    connecting_within(base, CONNECTING)
+}
+
+/// The same with another time for the making of a connection.
+pub(super) fn connecting_within(base: &str, within: Duration) -> error::Result<reqwest::Client> {
+    http_with(base, reqwest::redirect::Policy::none(), within)
 }
 
 /// One that goes where it is sent, as litellm's does (httpx's limit): the key stays behind where
 /// that is another host.
 pub fn following_http(base: &str) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::limited(20))
+    http_with(base, reqwest::redirect::Policy::limited(20), CONNECTING)
 }
 
-fn http_with(base: &str, redirects: reqwest::redirect::Policy) -> error::Result<reqwest::Client> {
+/// Whether an endpoint is on this machine.
+pub(super) fn is_here(base: &str) -> bool {
+    let hosts = ["//127.", "//localhost", "//[::1]"];
+    hosts.iter().any(|host| base.contains(host))
+}
+
+fn http_with(
+    base: &str,
+    redirects: reqwest::redirect::Policy,
+    connecting: Duration,
+) -> error::Result<reqwest::Client> {
     // TLS by ring, which builds in a tenth of aws-lc's time. The second client finds it there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
+        .connect_timeout(connecting)
         .pool_max_idle_per_host(1024);
-    let is_here = ["//127.", "//localhost", "//[::1]"];
-    if is_here.iter().any(|host| base.contains(host)) {
+    if is_here(base) {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
@@ -156,6 +179,7 @@ impl Client {
             backoff: options.backoff,
             backoff_max: options.backoff_max,
             pace: options.pace,
+            retries: options.retries,
             left_out: Mutex::default(),
             was_answered: AtomicBool::default(),
             under_way: Mutex::default(),

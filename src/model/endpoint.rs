@@ -130,7 +130,8 @@ impl ModelEndpoint {
     }
 
     fn unanswered(&self, error: &reqwest::Error) -> CallFailure {
-        if error.is_timeout() {
+        // A connection that did not come about in time is none all the same: nothing was sent.
+        if error.is_timeout() && !error.is_connect() {
             return CallFailure::TimedOut;
         }
         CallFailure::Unreachable {

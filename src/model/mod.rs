@@ -1,5 +1,5 @@
 //! The model's side: one chat call in the endpoint's wire format, its pace, its price and its
-//! recording; a call to see whether an endpoint answers, and a scripted endpoint for trying things
+//! recording; a look whether an endpoint is there, a call to see whether it answers, and a scripted endpoint for trying things
 //! without a key.
 
 mod answer;
@@ -14,8 +14,10 @@ pub mod pace;
 pub mod price;
 pub mod probe;
 pub mod provider;
+pub mod reach;
 pub mod refusal;
 pub mod reset;
+pub mod retries;
 mod rule;
 pub mod script;
 pub mod tape;

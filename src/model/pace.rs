@@ -91,6 +91,12 @@ impl Pace {
         self.0.state().limit
     }
 
+    /// Whether there can be fewer calls at once: only then changes are told.
+    #[must_use]
+    pub fn can_slow_down(&self) -> bool {
+        self.0.bound > 1
+    }
+
     /// Whether the endpoint answered any call so far.
     #[must_use]
     pub fn was_answered(&self) -> bool {

@@ -23,8 +23,8 @@ use crate::store::result::parse_harness_error;
 use crate::store::scan::POLL;
 use crate::store::{AgentRecord, LedgerEntry};
 use crate::survey::spent::spent;
-use crate::survey::{Survey, Surveyed};
-use crate::text::{one_line, plural};
+use crate::survey::{Standing, Survey, Surveyed};
+use crate::text::{by_number, one_line, plural};
 
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.
 const NO_SPACE: &str = "No space left on device";
@@ -77,6 +77,9 @@ impl Runner {
                     return Ok(end);
                 }
                 continue;
+            }
+            if self.has_only_refused_images()? {
+                break;
             }
             if running.infra > 0 || end != AttemptEnd::Done {
                 self.wait(nth, running.infra, running.paced_until).await?;
@@ -311,6 +314,30 @@ impl Runner {
             ))),
             _ => None,
         }
+    }
+
+    /// Whether all that is left to run wants images that the registry refused: a later attempt gets
+    /// none either, so that there is nothing to wait for. Says so.
+    fn has_only_refused_images(&self) -> Result<bool> {
+        let surveyed = self.survey()?;
+        let left = Plan::of(&surveyed, false, &self.pass).to_run;
+        let is_refused = |one: &Surveyed| match &one.standing {
+            Standing::Result(judged) => {
+                let diagnosis = judged.finding.diagnosis();
+                diagnosis.is_some_and(|it| it.evidence.rule == RuleId::IMAGE_REFUSED)
+            }
+            Standing::Missing | Standing::Unreadable(_) => false,
+        };
+        let mut of_left = surveyed.iter().filter(|one| left.contains(&one.pair));
+        let has_only_those = !left.is_empty() && of_left.all(is_refused);
+        if has_only_those {
+            self.sink.emit(Event::note(format!(
+                "the registry does not give the images of the {} that {} left: no further attempt is made",
+                plural(left.len(), "pair"),
+                by_number(left.len(), "is", "are"),
+            )));
+        }
+        Ok(has_only_those)
     }
 
     /// Waits before the next attempt, if there is one and something is left to run.

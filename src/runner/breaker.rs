@@ -112,7 +112,7 @@ impl Breaker {
         let Some(diagnosis) = finding.diagnosis() else {
             return false;
         };
-        if diagnosis.evidence.rule != RuleId::IMAGE_PULL {
+        if ![RuleId::IMAGE_PULL, RuleId::IMAGE_REFUSED].contains(&diagnosis.evidence.rule) {
             return false;
         }
         let text = &diagnosis.evidence.text;
@@ -227,17 +227,19 @@ mod tests {
 
     #[test]
     fn pairs_of_one_image_that_cannot_be_had_count_once() {
-        let missing = |image: &str| {
-            let text = format!("the image {image} cannot be pulled");
-            let rule = RuleId::IMAGE_PULL;
-            Finding::Failed(Diagnosis::new(Cause::Infra, rule, "agent.error", &text))
-        };
-        let mut breaker = Breaker::new(3, 2);
-        for image in ["a", "a", "a", "a", "b", "b", "a"] {
-            assert_eq!(breaker.look(&missing(image), ""), None);
+        for rule in [RuleId::IMAGE_PULL, RuleId::IMAGE_REFUSED] {
+            let missing = |image: &str| {
+                let text = format!("the image {image} cannot be pulled");
+                let rule = rule.clone();
+                Finding::Failed(Diagnosis::new(Cause::Infra, rule, "agent.error", &text))
+            };
+            let mut breaker = Breaker::new(3, 2);
+            for image in ["a", "a", "a", "a", "b", "b", "a"] {
+                assert_eq!(breaker.look(&missing(image), ""), None);
+            }
+            // None of the first images can be had: the registry is out of reach.
+            assert_eq!(breaker.look(&missing("c"), "").unwrap().trials, 3);
         }
-        // None of the first images can be had: the registry is out of reach.
-        assert_eq!(breaker.look(&missing("c"), "").unwrap().trials, 3);
     }
 
     #[test]

@@ -294,7 +294,9 @@ impl Judging {
     }
 
     fn is_worth_another(&self, trouble: &Trouble) -> bool {
-        self.cause(&trouble.rule) == Cause::Infra && trouble.rule != RuleId::DAEMON_UNREACHABLE
+        // Another try finds neither a daemon that is gone nor an image that the registry refused.
+        let stays = [RuleId::DAEMON_UNREACHABLE, RuleId::IMAGE_REFUSED];
+        self.cause(&trouble.rule) == Cause::Infra && !stays.contains(&trouble.rule)
     }
 
     fn append(

@@ -27,6 +27,7 @@ impl Underway {
             trial,
             agent,
             spending,
+            ..
         } = event
         {
             let spender = (pair.clone(), trial.clone(), agent.clone());
@@ -59,6 +60,7 @@ mod tests {
                 cost,
                 ..Spending::default()
             },
+            ended: false,
         }
     }
 

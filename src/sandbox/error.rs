@@ -8,7 +8,7 @@ pub enum SandboxError {
     /// It could not be made.
     #[error("{}{why}", match .cause {
         // What is read first is cut last: an image's line begins with its name.
-        StartFailure::Image => "",
+        StartFailure::Image | StartFailure::NoImage => "",
         _ => "the sandbox could not be started: ",
     })]
     Start {
@@ -51,6 +51,8 @@ pub enum SandboxError {
 pub enum StartFailure {
     /// Its image is not there and could not be pulled.
     Image,
+    /// The registry does not have its image, or does not give it: another try gets none either.
+    NoImage,
     /// The repository in it could not be made ready.
     Repo,
     /// There is no repository in it that could be: another try finds none either.
@@ -66,6 +68,7 @@ impl SandboxError {
         match self {
             Self::Start { cause, .. } => match cause {
                 StartFailure::Image => RuleId::IMAGE_PULL,
+                StartFailure::NoImage => RuleId::IMAGE_REFUSED,
                 StartFailure::Repo => RuleId::SANDBOX_SETUP,
                 StartFailure::NoRepo => RuleId::REPOSITORY_UNUSABLE,
                 StartFailure::Other => RuleId::SANDBOX_START,

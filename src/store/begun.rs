@@ -42,7 +42,12 @@ impl Begun<'_> {
         begun
             .map(|pair| {
                 let spent = open.spent_on(&pair, ledger);
-                line(pair, self.setting, open.attempt, why, spent)
+                let is_all_known = open.is_all_known(&pair, ledger, self.setting.agents());
+                LedgerEntry {
+                    // Otherwise a call that was under way may be billed.
+                    usage_unknown: !is_all_known,
+                    ..line(pair, self.setting, open.attempt, why, spent)
+                }
             })
             .collect()
     }
@@ -106,7 +111,6 @@ fn line(
         diagnosis: why.map(|why| Diagnosis::new(Cause::Infra, RULE, "regatta", why)),
         void: why.is_some(),
         cost: spent.and_then(|spent| spent.cost),
-        // The call that was under way may be billed.
         usage_unknown: true,
         usage: spent.map(|spent| spent.usage),
         started_at: None,

@@ -1,13 +1,14 @@
 //! `events.jsonl`: what happened, one object a line, for people, scripts and later triage.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Deserialize;
 
 use super::event::{Event, Line, Lost};
+use super::live::Live;
 use super::{Ledger, RunDir};
 use crate::bench::{Pair, Spending};
 use crate::error::Result;
@@ -16,7 +17,7 @@ use crate::json;
 
 /// A line has about 300 bytes. A trial has some, and of the native engine one for each answer: a pass
 /// over all 652 pairs with two agents and a hundred answers each has 40 MB. It is read line by line.
-pub(super) const MAX_BYTES: u64 = 1_000_000_000;
+const MAX_BYTES: u64 = 1_000_000_000;
 
 /// Appends one event, with the time, to a run's events.
 pub fn append(events: &files::Appender, event: &Event) -> Result<()> {
@@ -133,6 +134,8 @@ pub struct OpenAttempt {
     pub started: Vec<Pair>,
     /// What its trials had spent when they were last heard of, by pair, trial and agent.
     pub spent: HashMap<(Pair, String, String), Spending>,
+    /// Those of them that were ended with no call under way which is not in their spending.
+    pub ended: HashSet<(Pair, String, String)>,
 }
 
 impl OpenAttempt {
@@ -144,8 +147,13 @@ impl OpenAttempt {
                 trial,
                 agent,
                 spending,
+                ended,
             } => {
-                self.spent.insert((pair, trial, agent), spending);
+                let spender = (pair, trial, agent);
+                if ended {
+                    self.ended.insert(spender.clone());
+                }
+                self.spent.insert(spender, spending);
             }
             Event::ContainerCreated { image, .. } => {
                 *self.images.entry(image).or_default() += 1;
@@ -169,6 +177,20 @@ impl OpenAttempt {
         })
     }
 
+    /// Whether so many agents of a pair's trial were heard of when it was ended, with nothing unknown:
+    /// then no call of it can be billed that is not counted.
+    #[must_use]
+    pub fn is_all_known(&self, pair: &Pair, ledger: &Ledger, agents: usize) -> bool {
+        let of_pair = self
+            .spent
+            .iter()
+            .filter(|((of, trial, _), _)| of == pair && !ledger.has(pair, trial));
+        let (known, others): (Vec<_>, Vec<_>) = of_pair.partition(|(spender, spending)| {
+            self.ended.contains(*spender) && !spending.usage_unknown
+        });
+        known.len() == agents && others.is_empty()
+    }
+
     /// The trial of a pair that was heard of last, where any was.
     #[must_use]
     pub fn trial_of(&self, pair: &Pair) -> Option<&str> {
@@ -184,8 +206,6 @@ pub struct History {
     pub last_attempt: u32,
     /// The last attempt, when regatta died in it.
     pub open: Option<OpenAttempt>,
-    /// Until when the last attempt's limit is waited for, where no attempt was begun since.
-    pub waits_until: Option<Timestamp>,
 }
 
 impl History {
@@ -205,16 +225,15 @@ impl History {
         match event {
             Event::AttemptStarted { attempt, pairs, .. } => {
                 self.last_attempt = self.last_attempt.max(attempt);
-                self.waits_until = None;
                 self.open = Some(OpenAttempt {
                     attempt,
                     pairs,
                     images: HashMap::new(),
                     started: Vec::new(),
                     spent: HashMap::new(),
+                    ended: HashSet::new(),
                 });
             }
-            Event::WaitingForReset { until, .. } => self.waits_until = Some(until),
             Event::AttemptEnded { attempt, .. } => {
                 self.open.take_if(|open| open.attempt == attempt);
             }
@@ -224,6 +243,44 @@ impl History {
                 }
             }
         }
+    }
+}
+
+/// What a run's events tell, from one reading: so nothing in it is newer than the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunEvents {
+    /// What happened to containers.
+    pub facts: ContainerFacts,
+    /// The attempts so far.
+    pub history: History,
+    /// The last command.
+    pub live: Live,
+}
+
+impl RunEvents {
+    /// Reads the events of a run; nothing where it has none.
+    pub fn of_run(run: &RunDir) -> Result<Self> {
+        let mut told = Self::default();
+        let read = files::read_lines(&run.events(), 0, MAX_BYTES, |line, is_whole| {
+            if is_whole && is_of_container(line) {
+                told.facts.take_in(line);
+            }
+            // A kind that a later version writes is none of ours.
+            match serde_json::from_slice(line) {
+                Ok(Line { at, event }) => {
+                    told.live.take_in(at, &event);
+                    told.history.take_in(event);
+                }
+                // Without its time it is still an event.
+                Err(_) => {
+                    if let Ok(event) = serde_json::from_slice(line) {
+                        told.history.take_in(event);
+                    }
+                }
+            }
+        })?;
+        told.facts.read = read;
+        Ok(told)
     }
 }
 
@@ -309,12 +366,23 @@ mod tests {
             images: HashMap::from([("i".to_owned(), 1)]),
             started: vec![pair.clone()],
             spent: HashMap::from([((pair, "t".to_owned(), "solo".to_owned()), spending)]),
+            ended: HashSet::new(),
         };
         let history = History {
             last_attempt: 4,
             open: Some(open),
-            waits_until: Some("2026-03-01T12:00:00Z".parse().unwrap()),
         };
         assert_eq!(History::of_run(&run).unwrap(), history);
+        assert_eq!(RunEvents::of_run(&run).unwrap().history, history);
+    }
+
+    #[test]
+    fn one_reading_tells_all_that_each_alone_does() {
+        let every = include_str!("../../tests/data/every-event.jsonl");
+        let (_root, run) = run_of(&[every.trim_end(), r#"{"at":"2026-03-01T12:00:00Z","ev"#]);
+        let told = RunEvents::of_run(&run).unwrap();
+        assert_eq!(told.history, History::of_run(&run).unwrap());
+        assert_eq!(told.facts, ContainerFacts::of_run(&run).unwrap());
+        assert_eq!(told.live.end.as_deref(), Some("complete"));
     }
 }

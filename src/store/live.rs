@@ -1,15 +1,17 @@
-//! What the events tell of a run's last command: when it began and ended, and what its trials do.
+//! What the events tell of a run's last command: when it began and ended, what its trials do, and
+//! what it waits for.
+
+mod hold;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::RunDir;
-use super::event::{Event, Line};
-use super::events::MAX_BYTES;
+use super::event::Event;
 use crate::bench::{Pair, Spending};
-use crate::error::Result;
-use crate::files;
+pub use hold::Hold;
 
 /// The last command of a run, by its events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,10 +22,58 @@ pub struct Live {
     pub end: Option<String>,
     /// When anything was heard of the run.
     pub last_at: Option<Timestamp>,
-    /// How many trials it has ended, whatever came of them.
-    pub ended: usize,
+    /// How far its attempt is; `None` before the first and after each.
+    pub attempt: Option<Progress>,
     /// The trials that it began and that have not ended, where the engine tells.
     pub trials: BTreeMap<Pair, LiveTrial>,
+    /// Why nothing new is begun.
+    pub hold: Option<Hold>,
+    /// The pace of calls to the model, while it is lowered.
+    pub pace: Option<Slowed>,
+    /// What it said last, with the time, where no trial began or ended since.
+    pub note: Option<(Timestamp, String)>,
+}
+
+/// How far an attempt is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// When it began.
+    pub begun_at: Timestamp,
+    /// How many pairs it was to run.
+    pub pairs: usize,
+    /// How many of them this command runs no more: their trial finished, or ended in an error that
+    /// another trial would not change.
+    pub done: usize,
+    /// When the last of these ended.
+    pub done_at: Timestamp,
+    /// How many trials ended otherwise, whose pairs the next attempt runs.
+    pub failed: usize,
+    /// Whether this command makes no attempt after it.
+    pub is_last: bool,
+}
+
+impl Progress {
+    /// How many of its pairs are not done, in this attempt or a later one.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        let ended = if self.is_last {
+            self.done + self.failed
+        } else {
+            self.done
+        };
+        self.pairs.saturating_sub(ended)
+    }
+}
+
+/// A pace that is lowered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slowed {
+    /// Since when.
+    pub at: Timestamp,
+    /// How many calls may run at once.
+    pub limit: usize,
+    /// Why.
+    pub why: String,
 }
 
 /// A trial that runs.
@@ -69,19 +119,7 @@ impl AnswersSoFar {
 }
 
 impl Live {
-    /// What the run's events tell.
-    pub fn of_run(run: &RunDir) -> Result<Self> {
-        let mut live = Self::default();
-        files::read_lines(&run.events(), 0, MAX_BYTES, |line, _| {
-            // A kind that a later version writes is none of ours.
-            if let Ok(Line { at, event }) = serde_json::from_slice(line) {
-                live.take_in(at, event);
-            }
-        })?;
-        Ok(live)
-    }
-
-    fn take_in(&mut self, at: Timestamp, event: Event) {
+    pub(super) fn take_in(&mut self, at: Timestamp, event: &Event) {
         self.last_at = Some(at);
         match event {
             Event::RunStarted { .. } => {
@@ -91,14 +129,64 @@ impl Live {
                     ..Self::default()
                 };
             }
-            Event::AttemptStarted { .. } | Event::AttemptEnded { .. } => self.trials.clear(),
+            Event::AttemptStarted { nth, of, pairs, .. } => {
+                self.rest();
+                self.attempt = Some(Progress {
+                    begun_at: at,
+                    pairs: pairs.len(),
+                    done: 0,
+                    done_at: at,
+                    failed: 0,
+                    is_last: nth == of,
+                });
+            }
+            Event::AttemptEnded { .. } => self.rest(),
+            Event::RunEnded { end, .. } => {
+                self.rest();
+                self.end = Some(end.clone());
+            }
+            Event::Pace { limit, why } => {
+                // One is told of when the pace goes down, and when it is as at the beginning again.
+                let is_back = self
+                    .pace
+                    .as_ref()
+                    .is_some_and(|before| *limit > before.limit);
+                let why = why.clone();
+                let slowed = Slowed {
+                    at,
+                    limit: *limit,
+                    why,
+                };
+                self.pace = (!is_back).then_some(slowed);
+            }
+            Event::Note { text } => self.note = Some((at, text.clone())),
+            Event::BackOff { .. }
+            | Event::WaitingForReset { .. }
+            | Event::LimitMet { .. }
+            | Event::BudgetSpent { .. }
+            | Event::BreakerTripped { .. }
+            | Event::Stopping { .. }
+            | Event::StoppingNow => self.hold = Hold::of(at, event),
+            event => self.of_trial(at, event),
+        }
+    }
+
+    /// No trial runs any more.
+    fn rest(&mut self) {
+        self.trials.clear();
+        (self.attempt, self.hold, self.pace, self.note) = (None, None, None, None);
+    }
+
+    fn of_trial(&mut self, at: Timestamp, event: &Event) {
+        match event {
             Event::TrialStarted { pair } => {
                 let trial = LiveTrial {
                     begun_at: at,
                     last_at: at,
                     answers: AnswersSoFar::default(),
                 };
-                self.trials.insert(pair, trial);
+                self.trials.insert(pair.clone(), trial);
+                self.note = None;
             }
             Event::Spent {
                 pair,
@@ -106,103 +194,36 @@ impl Live {
                 spending,
                 ..
             } => {
-                if let Some(trial) = self.trials.get_mut(&pair) {
+                if let Some(trial) = self.trials.get_mut(pair) {
                     trial.last_at = at;
-                    trial.answers.heard(&agent, spending);
+                    trial.answers.heard(agent, *spending);
                 }
             }
-            Event::TrialEnded { pair, .. } | Event::TrialCutOff { pair, .. } => {
-                self.trials.remove(&pair);
-                self.ended += 1;
+            Event::TrialEnded {
+                pair,
+                finished,
+                diagnosis,
+                ..
+            } => {
+                let cause = diagnosis.as_ref().map(|diagnosis| diagnosis.cause);
+                let is_done = *finished || cause.is_some_and(|cause| !cause.passes());
+                self.ended(at, pair, is_done);
             }
-            Event::RunEnded { end, .. } => {
-                self.trials.clear();
-                self.end = Some(end);
-            }
+            Event::TrialCutOff { pair, .. } => self.ended(at, pair, false),
             _ => {}
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::LogTree;
-
-    const STARTED: &str = r#""event":"run_started","run":"r","setting":"coop-comm","pairs":2,"finished":0,"submitted":0,"to_run":2,"version":"0.1.0""#;
-    const ATTEMPT: &str =
-        r#""event":"attempt_started","attempt":1,"pairs":["a_task/1/f1_f2","a_task/1/f1_f3"]"#;
-
-    /// A run whose events are these, a second each.
-    fn live(events: &[String]) -> Live {
-        let root = tempfile::tempdir().unwrap();
-        let run = LogTree::at(root.path()).run(&"r".parse().unwrap());
-        files::create_dir(&run.own()).unwrap();
-        let lines = events.iter().enumerate().map(|(second, event)| {
-            let second = format!("{second:02}");
-            format!(r#"{{"at":"2026-03-01T12:00:{second}Z",{event}}}"#)
-        });
-        let text = lines.collect::<Vec<_>>().join("\n") + "\n";
-        files::write_atomic(&run.events(), text.as_bytes()).unwrap();
-        Live::of_run(&run).unwrap()
-    }
-
-    fn of_pair(event: &str, more: &str) -> String {
-        format!(r#""event":"{event}","pair":"a_task/1/f1_f2"{more}"#)
-    }
-
-    fn spent(agent: &str, cost: f64) -> String {
-        let usage = r#""input_tokens":1,"output_tokens":1,"cached_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0"#;
-        of_pair(
-            "spent",
-            &format!(r#","trial":"t","agent":"{agent}","cost":{cost},{usage}"#),
-        )
-    }
-
-    #[test]
-    fn a_trial_that_runs_is_told_by_what_its_agents_had() {
-        let live = live(&[
-            STARTED.to_owned(),
-            ATTEMPT.to_owned(),
-            of_pair("trial_started", ""),
-            spent("agent1", 0.25),
-            spent("agent1", 0.5),
-            spent("agent2", 1.0),
-        ]);
-        let at =
-            |second: i8| -> Timestamp { format!("2026-03-01T12:00:{second:02}Z").parse().unwrap() };
-        assert_eq!((live.begun_at, live.end), (Some(at(0)), None));
-        let [trial] = live.trials.values().collect::<Vec<_>>()[..] else {
-            panic!("{:?}", live.trials);
-        };
-        assert_eq!((trial.begun_at, trial.last_at), (at(2), at(5)));
-        let spent = trial.answers.spent().unwrap();
-        let steps = trial.answers.steps();
-        assert_eq!(
-            (steps.as_deref(), spent.cost),
-            (Some("step 2+1"), Some(1.5))
-        );
-    }
-
-    #[test]
-    fn what_has_ended_runs_no_more_and_the_next_command_begins_anew() {
-        let cut_off = of_pair("trial_cut_off", r#","attempt":1,"why":"x","cost":null"#);
-        let ended = r#""event":"run_ended","run":"r","end":"interrupted""#.to_owned();
-        let mut events = vec![
-            STARTED.to_owned(),
-            ATTEMPT.to_owned(),
-            of_pair("trial_started", ""),
-            cut_off,
-            spent("agent1", 0.5),
-            ended,
-        ];
-        let live_then = live(&events);
-        assert!(live_then.trials.is_empty());
-        assert_eq!(live_then.ended, 1);
-        assert_eq!(live_then.end.as_deref(), Some("interrupted"));
-        events.push(STARTED.to_owned());
-        let live_now = live(&events);
-        assert_eq!((live_now.ended, &live_now.end), (0, &None));
-        assert!(live_now.begun_at > live_then.begun_at);
+    fn ended(&mut self, at: Timestamp, pair: &Pair, is_done: bool) {
+        self.trials.remove(pair);
+        self.note = None;
+        if let Some(attempt) = &mut self.attempt {
+            if is_done {
+                attempt.done += 1;
+                attempt.done_at = at;
+            } else {
+                attempt.failed += 1;
+            }
+        }
     }
 }

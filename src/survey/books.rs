@@ -20,9 +20,14 @@ pub struct Books {
 impl Books {
     /// Reads the books of a run; empty ones when it has none.
     pub fn read(run: &RunDir) -> Result<Self> {
+        Self::with(run, ContainerFacts::of_run(run)?)
+    }
+
+    /// Reads the others, where the events have been read.
+    pub(super) fn with(run: &RunDir, facts: ContainerFacts) -> Result<Self> {
         Ok(Self {
             ledger: Ledger::open_readonly(run)?,
-            facts: ContainerFacts::of_run(run)?,
+            facts,
             reasons: Reasons::of_run(run),
         })
     }

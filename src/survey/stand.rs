@@ -10,7 +10,7 @@ use crate::model::price::PriceTable;
 use crate::model::provider::of_model;
 use crate::store::begun::DIED;
 use crate::store::contents::{Contents, Unread};
-use crate::store::events::History;
+use crate::store::events::{History, OpenAttempt, RunEvents};
 use crate::store::lock::RunLock;
 use crate::store::run_config::RunConfig;
 use crate::store::{Begun, Ledger, LedgerEntry, Manifest, RunDir};
@@ -36,8 +36,13 @@ pub struct Stand {
 impl Stand {
     /// Reads and judges a run.
     pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
+        Self::with(run, rules, prices, RunEvents::of_run(run)?)
+    }
+
+    /// Reads and judges a run whose events were read before: what ended since is in its results.
+    pub fn with(run: &RunDir, rules: &Rules, prices: &PriceTable, told: RunEvents) -> Result<Self> {
         let manifest = Manifest::read(run)?;
-        let books = Books::read(run)?;
+        let books = Books::with(run, told.facts)?;
         let prices = prices.at(asked_the_provider(manifest.as_ref()));
         let Contents { pairs, unread } = match &manifest {
             Some(manifest) => {
@@ -51,7 +56,8 @@ impl Stand {
             None => run.contents()?,
         };
         let surveyed = books.survey(run, rules, &prices).all(&pairs);
-        let unbooked = unbooked(run, manifest.as_ref(), &books.ledger, &surveyed)?;
+        let (ledger, open) = (&books.ledger, told.history.open);
+        let unbooked = unbooked_of(run, manifest.as_ref(), ledger, &surveyed, open);
         Ok(Self {
             manifest,
             books,
@@ -71,8 +77,20 @@ pub fn unbooked(
     ledger: &Ledger,
     surveyed: &[Surveyed],
 ) -> Result<Vec<LedgerEntry>> {
-    let (Some(manifest), Some(open)) = (manifest, History::of_run(run)?.open) else {
-        return Ok(Vec::new());
+    let open = History::of_run(run)?.open;
+    Ok(unbooked_of(run, manifest, ledger, surveyed, open))
+}
+
+/// The same, where the events have been read.
+fn unbooked_of(
+    run: &RunDir,
+    manifest: Option<&Manifest>,
+    ledger: &Ledger,
+    surveyed: &[Surveyed],
+    open: Option<OpenAttempt>,
+) -> Vec<LedgerEntry> {
+    let (Some(manifest), Some(open)) = (manifest, open) else {
+        return Vec::new();
     };
     // Manifests from before that was kept leave it to upstream's own file.
     let of_config = || RunConfig::read(run)?.concurrency();
@@ -91,7 +109,7 @@ pub fn unbooked(
         .map(|it| &it.pair)
         .collect();
     let why = (!RunLock::is_held_elsewhere(run)).then_some(DIED);
-    Ok(begun.lines(&open, ledger, |pair| unrecorded.contains(pair), why))
+    begun.lines(&open, ledger, |pair| unrecorded.contains(pair), why)
 }
 
 /// Whether a run asked its model's provider itself; without a manifest nobody knows.

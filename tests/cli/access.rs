@@ -28,8 +28,6 @@ impl Set<'_> {
         let mut regatta = place.regatta(&args);
         regatta
             .env("DOCKER_HOST", place.empty_daemon())
-            // Whoever asks a provider of the world is told that it is not there.
-            .env("HTTPS_PROXY", "http://127.0.0.1:1")
             .envs(self.env.iter().copied());
         Ran::of(&regatta.output().unwrap())
     }

@@ -132,7 +132,11 @@ fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
         .unwrap();
     let executed = runtime.block_on(async {
         let mut interrupt = Interrupt::never();
-        let asked = ExecutionOptions::default();
+        let asked = ExecutionOptions {
+            // Its executor asks no endpoint.
+            without_preflight: true,
+            ..ExecutionOptions::default()
+        };
         let executed = experiment.execute(&Scripted, asked, &mut interrupt, &sender);
         executed.await.unwrap()
     });

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ pub struct Asked {
 pub struct Listener {
     pub base: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    /// How often somebody looked whether it is there, and asked nothing.
+    looks: Arc<AtomicUsize>,
     gate: Arc<Gate>,
 }
 
@@ -47,10 +50,17 @@ impl Listener {
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let gate: Arc<Gate> = Arc::default();
         let (known, shared) = (Arc::clone(&asked), Arc::clone(&gate));
+        let looks: Arc<AtomicUsize> = Arc::default();
+        let looked = Arc::clone(&looks);
         let base = http::serve(move |stream| {
-            serve(stream, &known, &answers, &shared);
+            serve(stream, &known, &looked, &answers, &shared);
         });
-        Self { base, asked, gate }
+        Self {
+            base,
+            asked,
+            looks,
+            gate,
+        }
     }
 
     /// Lets go of what is held back.
@@ -62,6 +72,11 @@ impl Listener {
     /// What was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// How often somebody looked whether it is there.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
     }
 
     /// The keys that came, each once.
@@ -80,10 +95,17 @@ impl Listener {
 fn serve(
     mut stream: TcpStream,
     known: &Mutex<Vec<Asked>>,
+    looks: &AtomicUsize,
     answers: &Answers,
     gate: &Gate,
 ) -> Option<()> {
     let asked = Message::read(&stream)?;
+    if asked.first.starts_with("HEAD / ") {
+        // A look whether anybody is there, which asks nothing and has no key.
+        assert_eq!(asked.authorization, None);
+        looks.fetch_add(1, Ordering::SeqCst);
+        return stream.write_all(answer(405, "", "").as_bytes()).ok();
+    }
     let number = {
         let mut known = known.lock().unwrap();
         known.push(Asked {

@@ -2,16 +2,17 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use crate::listener::{Listener, reply};
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, interrupt, wait_until};
 
 const UNKNOWN: &str = "manifest for akhatua/cooperbench-harbor:task1 not found: manifest unknown: a long word of the registry that must be read to its end";
 
-/// A daemon that has no image; keeps what it was asked to pull.
+/// A daemon that has no image; keeps what it was asked to pull. If it is told so, a pull never ends.
 struct Daemon {
     host: String,
     pulls: Arc<Mutex<Vec<String>>>,
@@ -19,6 +20,10 @@ struct Daemon {
 
 impl Daemon {
     fn new(place: &Place) -> Self {
+        Self::that(place, false)
+    }
+
+    fn that(place: &Place, holds_pulls: bool) -> Self {
         let socket = place.join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let pulls = Arc::new(Mutex::new(Vec::new()));
@@ -26,18 +31,22 @@ impl Daemon {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let kept = Arc::clone(&kept);
-                std::thread::spawn(move || answer(stream, &kept));
+                std::thread::spawn(move || answer(stream, &kept, holds_pulls));
             }
         });
         let host = format!("unix://{}", socket.display());
         Self { host, pulls }
     }
 
-    fn run(&self, place: &Place, args: &[&str]) -> Ran {
+    fn command(&self, place: &Place, args: &[&str]) -> Command {
         let mut command = place.regatta(args);
         command.env("DOCKER_HOST", &self.host);
         command.env("OPENAI_API_KEY", "sk-own");
-        Ran::of(&command.output().unwrap())
+        command
+    }
+
+    fn run(&self, place: &Place, args: &[&str]) -> Ran {
+        Ran::of(&self.command(place, args).output().unwrap())
     }
 
     fn pulls(&self) -> Vec<String> {
@@ -47,7 +56,7 @@ impl Daemon {
     }
 }
 
-fn answer(mut stream: UnixStream, pulls: &Mutex<Vec<String>>) {
+fn answer(mut stream: UnixStream, pulls: &Mutex<Vec<String>>, holds_pulls: bool) {
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     let (mut request, mut length) = (String::new(), 0);
     if lines.read_line(&mut request).is_err() {
@@ -67,6 +76,11 @@ fn answer(mut stream: UnixStream, pulls: &Mutex<Vec<String>>) {
         (200, json!({}))
     } else if request.contains("/images/create") {
         pulls.lock().unwrap().push(request);
+        if holds_pulls {
+            // Until the other side hangs up.
+            let _ = stream.read(&mut [0]);
+            return;
+        }
         (404, json!({"message": UNKNOWN}))
     } else if request.contains("/images/")
         && request.contains("/json")
@@ -103,8 +117,12 @@ fn an_image_that_the_registry_does_not_have_is_asked_for_once_by_all_pairs_and_s
     let base = format!("{}/v1", model.base);
     let args = [&["run", "--no-progress"], &NATIVE[..], &[&base]].concat();
     let ran = daemon.run(&place, &args);
-    // Six pairs of three images, in three settings and up to three attempts.
+    // Six pairs of three images, in three settings.
     assert_eq!(daemon.pulls().len(), 3, "{ran:#?}");
+    assert_eq!(place.events("m-solo", "attempt_started").len(), 1);
+    let why = "the registry does not give the images of the 6 pairs that are left";
+    assert_eq!(ran.stderr.matches(why).count(), 3, "{}", ran.stderr);
+    assert_eq!(place.events("m-solo", "back_off"), Vec::<Value>::new());
     assert!(model.asked().is_empty(), "a model was paid");
     let result = place.json("cb/logs/m-solo/solo/harbor_task/1/f1_f2/result.json");
     let error = result["agent"]["error"].as_str().unwrap();
@@ -121,6 +139,38 @@ fn an_image_that_the_registry_does_not_have_is_asked_for_once_by_all_pairs_and_s
         ],
     );
     explained.code(0).prints(UNKNOWN);
+}
+
+#[test]
+fn a_trial_that_is_stopped_while_its_image_is_pulled_costs_nothing() {
+    let place = Place::new();
+    let daemon = Daemon::that(&place, true);
+    let model = Listener::new();
+    let base = format!("{}/v1", model.base);
+    let short = [
+        "run",
+        "--no-progress",
+        "--setting",
+        "coop-comm",
+        "--grace",
+        "0s",
+    ];
+    let args = [&short, &NATIVE[..], &[&base, "--smoke", "1"]].concat();
+    let mut started = daemon
+        .command(&place, &args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the pull", || !daemon.pulls().is_empty());
+    interrupt(&started);
+    started.wait().unwrap();
+    let line = place.lines("m-coop-comm", "ledger").remove(0);
+    assert_eq!(
+        (&line["status"], &line["cost"]),
+        (&json!("CutOff"), &json!(0.0))
+    );
+    assert!(line.get("usage_unknown").is_none(), "{line}");
 }
 
 #[test]

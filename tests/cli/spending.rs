@@ -1,11 +1,11 @@
 //! What is known of a cost is booked as it comes, and both engines price alike.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::listener::{self, Listener, SUBMITS, answer, reply, reply_of};
-use crate::support::{Place, Ran, wait_until};
+use crate::support::{Place, Ran, interrupt, wait_until};
 
 const RUN: &str = "t-solo";
 const RUN_ONE: [&str; 6] = ["run", "--setting", "solo", "--smoke", "1", "--no-progress"];
@@ -102,19 +102,52 @@ fn a_trial_that_an_interrupt_ends_costs_what_was_answered() {
     let (place, listener) = (Place::new(), holds_the_fourth());
     configure(&place, &listener, "command-a-03-2025", "");
     let mut started = until_the_fourth_call(&place, &["--grace", "0s"], &listener);
-    let id = started.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    interrupt(&started);
     started.wait().unwrap();
     is_three_calls(&place.lines(RUN, "ledger")[0]);
     let cut = place.events(RUN, "trial_cut_off").remove(0);
     is(&cut["cost"], 3.0 * CALL);
     assert_eq!(cut["usage_unknown"], true);
+}
+
+/// Nothing was sent, and nothing is under way.
+#[test]
+fn a_trial_that_is_stopped_while_it_waits_for_a_retry_costs_nothing() {
+    for setting in ["solo", "coop-nocomm"] {
+        let (place, run) = (Place::new(), format!("t-{setting}"));
+        configure(&place, &Listener::new(), "command-a-03-2025", "");
+        let config = place
+            .read("regatta.toml")
+            .replace("call_tries = 1", "call_tries = 50");
+        place.write("regatta.toml", config);
+        let command = [
+            &["run", "--setting", setting, "--smoke", "1", "--no-progress"][..],
+            &[
+                "--no-preflight",
+                "--grace",
+                "0s",
+                "--api-base",
+                "http://127.0.0.1:1/v1/chat",
+            ],
+        ];
+        let mut regatta = place.beside_an_empty_daemon(&command.concat());
+        let started = regatta
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("a retry", || !place.events(&run, "call_retried").is_empty());
+        interrupt(&started);
+        let said = String::from_utf8(started.wait_with_output().unwrap().stderr).unwrap();
+        let told = "a model call failed and is retried, up to 50 times in all: ";
+        assert_eq!(said.matches(told).count(), 1, "{said}");
+        assert!(said.contains("Connection refused"), "{said}");
+        let line = place.lines(&run, "ledger").remove(0);
+        assert_eq!(line["status"], "CutOff");
+        is(&line["cost"], 0.0);
+        assert!(line.get("usage_unknown").is_none(), "{line}");
+        assert_eq!(place.events(&run, "call_retried").len(), 1);
+    }
 }
 
 #[test]

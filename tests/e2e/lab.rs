@@ -112,6 +112,11 @@ call_tries = 1
         self.place.write("regatta.toml", text);
     }
 
+    /// The endpoint's base URL, without a path.
+    pub fn base(&self) -> String {
+        self.model.base.clone()
+    }
+
     /// From now on requests to the model fail like this; empty: none does.
     pub fn fault(&self, line: &str) {
         // Renamed into place: the endpoint never reads half a line.

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arms;
 mod cheats;
 mod daemon;
 mod evaluation;

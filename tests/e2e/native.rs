@@ -260,8 +260,10 @@ fn a_missing_image_is_named() {
     lab.place.write("cb/dataset/subsets/lite.json", subset);
     lab.run(&["run", "--setting", "solo", "--max-attempts", "1"]);
     let result = lab.result("t-solo", "solo", "nowhere_task/7/f1_f2");
-    assert_eq!(
-        result["regatta"]["evidence"]["rule"], "image_pull",
+    // By whether there is a registry to refuse it.
+    let rule = &result["regatta"]["evidence"]["rule"];
+    assert!(
+        rule == "image_refused" || rule == "image_pull",
         "{result:#}"
     );
     let text = result["agent"]["error"].as_str().unwrap();

@@ -110,10 +110,13 @@ impl Place {
                 || name_text.starts_with("MSWEA_")
                 || name_text.ends_with("_API_BASE")
                 || name_text.ends_with("_BASE_URL")
+                || name_text.to_ascii_lowercase().ends_with("_proxy")
             {
                 command.env_remove(&name);
             }
         }
+        // Whoever asks a provider of the world is told that it is not there.
+        command.env("HTTPS_PROXY", "http://127.0.0.1:1");
         command
     }
 
@@ -239,6 +242,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(30));
     }
+}
+
+/// Sends Ctrl-C's signal.
+pub fn interrupt(started: &std::process::Child) {
+    let id = started.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
 }
 
 fn answer_nothing(mut stream: UnixStream) {

@@ -81,6 +81,12 @@ impl Terminal {
         lines.join("\n").trim_end().to_owned()
     }
 
+    /// Whether what is shown is the main screen, with its cursor.
+    pub fn is_given_back(&self) -> bool {
+        let parser = self.parser.lock().unwrap();
+        !parser.screen().alternate_screen() && !parser.screen().hide_cursor()
+    }
+
     /// Waits until the screen is as it should be, and gives it.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {

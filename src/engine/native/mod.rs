@@ -24,6 +24,7 @@ use crate::bench::Pair;
 use crate::error::{Error, Result};
 use crate::model::client::{ClientOptions, http};
 use crate::model::pace::{Pace, PaceChange};
+use crate::model::retries::{CallRetry, Retries};
 use crate::sandbox::Backend;
 use crate::secret::Mask;
 use crate::store::Event;
@@ -174,7 +175,7 @@ impl Native {
 
     fn shared(&self, batch: &Batch, report: &Reporter) -> Result<Shared> {
         let options = &self.options;
-        let observer = Arc::clone(report);
+        let (observer, of_retries) = (Arc::clone(report), Arc::clone(report));
         let most = options.concurrency * batch.setting.agents();
         let pace = Pace::new(
             most,
@@ -182,6 +183,10 @@ impl Native {
                 observer(Event::Pace { limit, why });
             })),
         );
+        let retries = Retries::told_to(Arc::new(move |CallRetry { rule, text, tries }| {
+            let rule = rule.to_string();
+            of_retries(Event::CallRetried { rule, text, tries });
+        }));
         Ok(Shared {
             options: options.clone(),
             backend: self.backend.clone(),
@@ -190,6 +195,7 @@ impl Native {
             client: ClientOptions {
                 base: self.base.clone(),
                 pace: Arc::new(pace),
+                retries: Arc::new(retries),
                 ..options.client.clone()
             },
             batch: batch.clone(),

@@ -277,6 +277,7 @@ fn client(
         backoff_max: LONGEST_BACKOFF,
         max_body: MAX_BODY,
         pace: Arc::new(Pace::new(1, None)),
+        retries: Arc::default(),
     }
 }
 

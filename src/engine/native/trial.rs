@@ -13,7 +13,7 @@ use super::refined::refined;
 use super::tapes::{tape, tape_number};
 use crate::agent::{Agent, AgentEnd, Failure, Halt, InjectedDeath, OnLeftOut, OnSpent, Status};
 use crate::bench::image::image_name;
-use crate::bench::{Pair, RuleId};
+use crate::bench::{Pair, RuleId, Spending};
 use crate::error::Result;
 use crate::files;
 use crate::model::client::Client;
@@ -58,7 +58,13 @@ pub async fn run(
     let pulled = tokio::select! {
         pulled = pull(shared, pair) => pulled,
         // Nothing has been paid yet.
-        () = aborted(&mut halt) => return Ok(TrialEnd::default()),
+        () = aborted(&mut halt) => {
+            let nothing = Spending { cost: Some(0.0), ..Spending::default() };
+            for id in crew.all_ids() {
+                (shared.report)(spent(pair, &made, id, nothing, true));
+            }
+            return Ok(TrialEnd::default());
+        }
     };
     let count = agents.len();
     let mut ends = crew.work(agents, &pulled, halt).await;
@@ -76,6 +82,11 @@ pub async fn run(
         .filter_map(|end| end.closing.take())
         .collect();
     if ends.len() < count || ends.iter().any(|end| end.status == Status::Aborted) {
+        if ends.len() == count {
+            for (id, end) in crew.all_ids().into_iter().zip(&ends) {
+                (shared.report)(spent(pair, &made, id, end.spending(), true));
+            }
+        }
         return Ok(TrialEnd {
             daemon_gone: None,
             closing,
@@ -145,7 +156,7 @@ fn agent(
         at_work: crew.at_work.subscribe(),
     });
     let report = Arc::clone(&shared.report);
-    let spent = spent(shared, pair, made, id);
+    let spent = books(shared, pair, made, id);
     let image = match &source {
         Source::Image(image) => image.clone(),
         Source::Tree(_) => shared.backend.name().to_owned(),
@@ -189,17 +200,21 @@ fn agent(
 }
 
 /// Books what an agent spends while its trial runs: one that is cut off leaves no result.
-fn spent(shared: &Shared, pair: &Pair, made: &Made, id: &str) -> Arc<OnSpent> {
+fn books(shared: &Shared, pair: &Pair, made: &Made, id: &str) -> Arc<OnSpent> {
     let report = Arc::clone(&shared.report);
-    let (pair, trial, agent) = (pair.clone(), made.trial.clone(), id.to_owned());
-    Arc::new(move |spending| {
-        report(Event::Spent {
-            pair: pair.clone(),
-            trial: trial.clone(),
-            agent: agent.clone(),
-            spending,
-        });
-    })
+    let (pair, made, agent) = (pair.clone(), made.clone(), id.to_owned());
+    Arc::new(move |spending| report(spent(&pair, &made, &agent, spending, false)))
+}
+
+/// What an agent has spent; all that it ever spends if its trial was `ended`.
+fn spent(pair: &Pair, made: &Made, agent: &str, spending: Spending, ended: bool) -> Event {
+    Event::Spent {
+        pair: pair.clone(),
+        trial: made.trial.clone(),
+        agent: agent.to_owned(),
+        spending,
+        ended,
+    }
 }
 
 /// Says once what an endpoint refuses of the replies that it gave.

@@ -1,4 +1,5 @@
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 use super::*;
 use crate::bench::RuleId;
@@ -237,4 +238,64 @@ async fn a_base_that_is_no_url_is_not_tried_again() {
     let client = Client::new(Canned::http(), options);
     let error = client.chat(&question(), &[]).await.unwrap_err();
     assert!(error.to_string().contains("tried 1 time)"), "{error}");
+}
+
+/// A port of this machine at which nobody listens.
+async fn refusing() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}/v1", listener.local_addr().unwrap())
+}
+
+/// An endpoint that is said to speak TLS, and answers in plain text.
+async fn without_tls() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Said\r\n\r\n").await;
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn a_call_without_a_connection_is_not_billed_and_its_retries_are_told_once() {
+    let server = Canned::serve(vec![chat_response("Hi.")]).await;
+    for base in [refusing().await, without_tls().await] {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&told);
+        let observer = Arc::new(move |retry| to.lock().unwrap().push(retry));
+        let options = ClientOptions {
+            base,
+            retries: Arc::new(Retries::told_to(observer)),
+            ..server.options()
+        };
+        let client = Client::new(Canned::http(), options);
+        let error = client.chat(&question(), &[]).await.unwrap_err();
+        assert_eq!(error.rule(), RuleId::CONNECTION);
+        assert!(!error.may_be_billed(), "{error}");
+        assert!(error.to_string().contains("(tried 4 times)"), "{error}");
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0].rule, told[0].tries), (&RuleId::CONNECTION, 4));
+    }
+}
+
+#[tokio::test]
+async fn where_the_pace_cannot_tell_of_a_rate_limit_the_retry_is_told() {
+    for (calls, count) in [(1, 1), (4, 0)] {
+        let busy = answer(429, "retry-after: 0.01\r\n", r#"{"message": "slow down"}"#);
+        let server = Canned::serve(vec![busy, chat_response("Hi.")]).await;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&told);
+        let observer = Arc::new(move |retry| to.lock().unwrap().push(retry));
+        let options = ClientOptions {
+            pace: Arc::new(Pace::new(calls, None)),
+            retries: Arc::new(Retries::told_to(observer)),
+            ..server.options()
+        };
+        let client = Client::new(Canned::http(), options);
+        client.chat(&question(), &[]).await.unwrap();
+        assert_eq!(told.lock().unwrap().len(), count, "{calls}");
+    }
 }

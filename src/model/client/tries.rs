@@ -65,9 +65,15 @@ impl Client {
                 if !self.refused(refusing, messages).is_empty());
             let is_last = tried >= failure.tries(self.tries) || !may_pass || names_extras;
             let asks_for_a_pause = failure.asks_for_a_pause();
+            let most = failure.tries(self.tries);
+            // The pace tells of rate limits where it can lower its own.
+            let is_told_by_pace = failure.rule() == RuleId::RATE_LIMIT && self.pace.can_slow_down();
             let error = self.error(failure, tried, discarded);
             if is_last {
                 return Err(error);
+            }
+            if !is_told_by_pace {
+                self.retries.tell(&error, most);
             }
             self.under_way().waits(Some(error));
             rate_limited += self.wait(pause, asks_for_a_pause).await;

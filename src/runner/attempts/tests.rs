@@ -100,6 +100,23 @@ async fn what_infrastructure_breaks_runs_as_often_as_there_are_attempts() {
 }
 
 #[tokio::test]
+async fn for_images_that_the_registry_refuses_there_is_no_further_attempt() {
+    let refused = || FakeOutcome::Error(harness_error(&RuleId::IMAGE_REFUSED, "unknown"), 0.0);
+    let (_dir, mut runner) = runner(2);
+    let kept = Kept::with(&[&[refused()], &[infra(0.1), refused()]]);
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Errors);
+    // In the first attempt the other pair may still be saved.
+    assert_eq!(kept.batches.borrow().len(), 2);
+    let events = files::read_text(&runner.run.events()).unwrap();
+    let waits = events.matches(r#""event":"back_off""#).count();
+    assert_eq!(waits, 1, "{events}");
+    assert!(
+        events.contains("the images of the 2 pairs that are left"),
+        "{events}"
+    );
+}
+
+#[tokio::test]
 async fn only_what_broke_runs_again_and_the_attempts_are_counted_on() {
     let (_dir, mut runner) = runner(2);
     let done = FakeOutcome::Submitted(0.1);

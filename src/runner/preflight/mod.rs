@@ -1,5 +1,6 @@
 //! Is this machine fit? Each check with its evidence and what to do.
 
+mod connection;
 mod docker;
 mod model;
 mod upstream;
@@ -18,6 +19,7 @@ use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
 use crate::text::by_number;
 
+pub use connection::connection;
 pub use model::{Refusal, endpoint, model};
 pub use upstream::{cooperbench, python};
 

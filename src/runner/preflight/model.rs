@@ -71,7 +71,8 @@ pub fn key(options: &EngineOptions) -> Check {
     )
 }
 
-fn is_replay(options: &EngineOptions) -> bool {
+/// Whether the answers come from a recording.
+pub(super) fn is_replay(options: &EngineOptions) -> bool {
     matches!(options, EngineOptions::Native(options) if matches!(options.tape, TapeMode::Replay(_)))
 }
 
@@ -227,6 +228,7 @@ fn litellms(config: &Config, access: &Access) -> Option<ClientOptions> {
         backoff_max: Duration::ZERO,
         max_body: MAX_BODY,
         pace: Arc::new(Pace::new(1, None)),
+        retries: Arc::default(),
     })
 }
 

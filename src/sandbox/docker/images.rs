@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use regex::Regex;
 use tokio::time::Instant;
 
 use super::DockerEndpoint;
@@ -78,27 +79,34 @@ pub(super) trait ImageSource: Sync {
     fn reach(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;
 }
 
+/// What a registry says of its limit. A client's own "rate limiter" is another thing.
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\btoomanyrequests\b|\btoo many requests\b|\brate limits?\b").expect("tested")
+});
+
+/// What a registry or a daemon says of an image that is not there or not for us: the messages of the
+/// OCI Distribution Specification 1.1 ("Error Codes"), each at the beginning of what is passed on, and
+/// Docker's, containerd's and Podman's own. A local "permission denied: " is none of them, nor is
+/// something that the daemon lost on its own disk ("content digest sha256:…: not found").
+static FOR_GOOD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?im)(?:^|: )(?:manifest unknown|name unknown|denied: |unauthorized: )",
+        r"|\bpull access denied\b",
+        r"|\baccess to the resource is denied\b",
+        r"|\brepository does not exist or may require\b",
+        r"|\bno matching manifest for\b",
+        r"|\binvalid reference format\b",
+        r"|\bfailed to resolve reference .*: not found\s*$",
+    ))
+    .expect("tested")
+});
+
 impl Refusal {
-    /// By the words of Docker's, containerd's and Podman's daemons and of registries (the error codes
-    /// of the OCI Distribution Specification 1.1, "Error Codes").
+    /// By the words of daemons and registries.
     fn of(why: &str) -> Self {
-        const LIMIT: [&str; 3] = ["toomanyrequests", "too many requests", "rate limit"];
-        const FOR_GOOD: [&str; 9] = [
-            "manifest unknown",
-            "name unknown",
-            "repository does not exist",
-            "access denied",
-            "denied: ",
-            "resource is denied",
-            "unauthorized",
-            "no matching manifest",
-            "invalid reference format",
-        ];
-        let why = why.to_ascii_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
-        if says(&LIMIT) {
+        if LIMIT.is_match(why) {
             Self::Limit
-        } else if says(&FOR_GOOD) || why.trim_end().ends_with(": not found") {
+        } else if FOR_GOOD.is_match(why) {
             Self::ForGood
         } else {
             Self::MayPass
@@ -118,7 +126,10 @@ impl Failed {
     fn error(&self, image: &str) -> SandboxError {
         SandboxError::Start {
             why: format!("cannot pull {image}: {}", self.why),
-            cause: StartFailure::Image,
+            cause: match self.refusal {
+                Refusal::ForGood => StartFailure::NoImage,
+                Refusal::Limit | Refusal::MayPass => StartFailure::Image,
+            },
         }
     }
 }
@@ -171,15 +182,15 @@ impl PulledImages {
         };
         // Held over the pull: two trials of one task pull once.
         let mut known = known.lock().await;
-        let pauses = match &*known {
+        let (pauses, limit_pauses) = match &*known {
             Known::Present => return Ok(()),
             Known::Failed(failed) if failed.is_remembered() => return Err(failed.error(image)),
-            Known::Nothing => self.pauses,
-            // What three tries did not bring is given one more.
-            Known::Failed(_) | Known::FailedBefore => &[],
+            Known::Nothing => (self.pauses, self.limit_pauses),
+            // What three tries or an hour did not bring is given one more try.
+            Known::Failed(_) | Known::FailedBefore => (&[][..], &[][..]),
         };
         if !from.has(image).await
-            && let Err(failed) = self.tries(from, image, pauses, note).await
+            && let Err(failed) = self.tries(from, image, pauses, limit_pauses, note).await
         {
             // A daemon that is gone says nothing of the image.
             from.reach().await?;
@@ -196,10 +207,11 @@ impl PulledImages {
         from: &impl ImageSource,
         image: &str,
         pauses: &[Duration],
+        limit_pauses: &[Duration],
         note: &(dyn Fn(String) + Sync),
     ) -> Result<(), Failed> {
         let (mut nth, of) = (1, pauses.len() + 1);
-        let (mut pauses, mut limit_pauses) = (pauses.iter(), self.limit_pauses.iter());
+        let (mut pauses, mut limit_pauses) = (pauses.iter(), limit_pauses.iter());
         loop {
             let line = self.line.lock().await;
             note(format!("pulling {image} ({nth} of {of})"));
@@ -359,6 +371,22 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_pulls_is_waited_for_once_for_an_image() {
+        block_on(async {
+            let (images, never) = (images(), Script::new(|_| Err(LIMITED)));
+            ask(&images, &never, "a").await.unwrap_err();
+            assert_eq!(never.pulls(), 3);
+            for pulls in [4, 5] {
+                images.forget_failures();
+                for _ in 0..2 {
+                    ask(&images, &never, "a").await.unwrap_err();
+                }
+                assert_eq!(never.pulls(), pulls);
+            }
+        });
+    }
+
+    #[test]
     fn a_daemon_that_is_gone_says_nothing_of_the_image() {
         block_on(async {
             let (images, mut daemon) = (images(), Script::new(|_| Err(UNKNOWN)));
@@ -370,41 +398,52 @@ mod tests {
     }
 
     #[test]
-    fn daemons_say_in_their_words_what_a_failure_is() {
-        for (why, refusal) in [
-            (UNKNOWN, Refusal::ForGood),
-            (
-                "pull access denied for x/y, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
-                Refusal::ForGood,
-            ),
-            (
-                "failed to resolve reference \"docker.io/x/y:task1\": docker.io/x/y:task1: not found",
-                Refusal::ForGood,
-            ),
-            (
-                "no matching manifest for linux/arm64/v8 in the manifest list entries",
-                Refusal::ForGood,
-            ),
-            (LIMITED, Refusal::Limit),
-            (
-                "received unexpected HTTP status: 429 Too Many Requests",
-                Refusal::Limit,
-            ),
-            (NO_ROUTE, Refusal::MayPass),
-            (
-                "write /var/lib/docker/tmp/x: no space left on device",
-                Refusal::MayPass,
-            ),
-            (
-                "mkdir /var/lib/docker/tmp: permission denied",
-                Refusal::MayPass,
-            ),
-            (
-                "received unexpected HTTP status: 503 Service Unavailable",
-                Refusal::MayPass,
-            ),
+    fn daemons_say_in_their_words_that_an_image_is_not_to_be_had() {
+        for why in [
+            UNKNOWN,
+            "pull access denied for x/y, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+            "failed to resolve reference \"docker.io/x/y:task1\": docker.io/x/y:task1: not found",
+            "failed to resolve reference \"docker.io/x/y:task1\": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+            "initializing source docker://x/y:task1: reading manifest task1 in docker.io/x/y: manifest unknown",
+            "initializing source docker://x/y:task1: reading manifest task1 in docker.io/x/y: errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required",
+            "Head \"https://ghcr.io/v2/x/y/manifests/task1\": denied: denied",
+            "Get \"https://quay.io/v2/x/y/manifests/task1\": unauthorized: access to the requested resource is not authorized",
+            "name unknown: The repository with name 'x/y' does not exist in the registry",
+            "invalid reference format: repository name must be lowercase",
         ] {
-            assert_eq!(Refusal::of(why), refusal, "{why}");
+            assert_eq!(Refusal::of(why), Refusal::ForGood, "{why}");
+        }
+    }
+
+    #[test]
+    fn daemons_say_in_their_words_that_a_limit_of_pulls_is_reached() {
+        for why in [
+            LIMITED,
+            "received unexpected HTTP status: 429 Too Many Requests",
+            "toomanyrequests: Rate exceeded",
+            "denied: You have reached your pull rate limit",
+        ] {
+            assert_eq!(Refusal::of(why), Refusal::Limit, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_sounds_like_a_registrys_refusal_and_is_none_may_pass() {
+        for why in [
+            NO_ROUTE,
+            "write /var/lib/docker/tmp/x: no space left on device",
+            "mkdir /var/lib/docker/tmp: permission denied",
+            "open /var/lib/docker/tmp/x: permission denied: unknown",
+            "dial tcp 192.0.2.1:443: connect: permission denied: a firewall",
+            "received unexpected HTTP status: 503 Service Unavailable",
+            "unexpected status from HEAD request: 401 Unauthorized",
+            "error parsing HTTP 403 response body: <html>Access denied by the proxy</html>",
+            "lookup registry.example: hostname unknown",
+            "failed to extract layer sha256:0123: content digest sha256:4567: not found",
+            "client rate limiter Wait returned an error: context deadline exceeded",
+        ] {
+            assert_eq!(Refusal::of(why), Refusal::MayPass, "{why}");
         }
     }
 }
