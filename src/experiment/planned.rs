@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::filter::PairFilter;
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
@@ -102,7 +104,7 @@ impl Experiment {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
                 notes.push(format!(
-                    "{} with a feature that cannot be graded: {} lists them",
+                    "{} with a feature that cannot be graded (listed in {})",
                     plural(spoiled, "pair"),
                     Gold::path(tree.path()).display()
                 ));
@@ -272,10 +274,7 @@ impl Experiment {
             git: self.config.experiment.git,
             api_base: self.options.access().other_endpoint(),
             agent_config,
-            limits: match &self.options {
-                EngineOptions::Upstream(_) => BTreeMap::new(),
-                EngineOptions::Native(options) => options.pinned(),
-            },
+            limits: self.pinned_limits(),
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.all),
             pairs: self.all.clone(),
@@ -293,6 +292,18 @@ impl Experiment {
             accepted: Vec::new(),
             begun_anew: Vec::new(),
         })
+    }
+
+    /// What trials may use, by name: with other limits it is another experiment.
+    fn pinned_limits(&self) -> BTreeMap<String, Value> {
+        let mut limits = match &self.options {
+            EngineOptions::Upstream(_) => BTreeMap::new(),
+            EngineOptions::Native(options) => options.pinned(),
+        };
+        // Both engines end a trial after it; zero is no limit.
+        let seconds = self.config.limits.task_timeout.as_secs_f64();
+        limits.insert("task_timeout_seconds".to_owned(), seconds.into());
+        limits
     }
 
     /// Checks the world, cheaply; refuses when a check fails.
