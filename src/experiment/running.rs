@@ -7,6 +7,7 @@ use super::outlook::{Outlook, RunOutlook};
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
+use crate::engine::Stop;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
 use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
@@ -100,6 +101,11 @@ impl Experiment {
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
+            // Nothing is said of a run that does not begin.
+            if interrupt.came().stop > Stop::No {
+                worst = RunEnd::Interrupted;
+                break;
+            }
             let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
             let keeper = Keeper::begin(
                 open.run.clone(),
