@@ -8,11 +8,23 @@ use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::Experiment;
 use crate::hint;
-use crate::report::Summary;
-use crate::text::plural;
+use crate::runner::RunEnd;
+use crate::text::by_number;
 
-/// What to look at when a check fails, as far as this experiment has it.
-fn look_at(experiment: &Experiment) -> String {
+/// What to look at when a check fails, as far as this experiment has it. Where something ended the run
+/// that is known, it is that.
+fn look_at(experiment: &Experiment, end: &RunEnd) -> String {
+    match end {
+        RunEnd::Budget => {
+            return "look at: --budget, which was spent before all of these pairs had run"
+                .to_owned();
+        }
+        RunEnd::Limit(_) => {
+            return "look at: the account's limit, which ended the run before all of these pairs had run"
+                .to_owned();
+        }
+        _ => {}
+    }
     let mut what = format!(
         "look at: is the key set, does {} answer (and is it the right endpoint)",
         experiment.options.access().shown_endpoint()
@@ -27,22 +39,19 @@ fn look_at(experiment: &Experiment) -> String {
     what
 }
 
-/// What the command does without the filter; nothing where all has finished.
+/// What the command does without the filter; nothing where nothing is left to run.
 fn rest(experiment: &Experiment) -> Result<String> {
-    let open =
-        |summaries: Vec<Summary>| -> usize { summaries.iter().map(Summary::unfinished).sum() };
-    let left = open(experiment.summaries()?) - open(experiment.summaries_of_asked()?);
-    Ok(match left {
+    Ok(match experiment.left_to_others()? {
         0 => String::new(),
-        _ => format!(
-            "next: without --smoke, the same command runs the other {}\n",
-            plural(left, "pair")
+        left => format!(
+            "next: without --smoke, the same command runs {left} more {}\n",
+            by_number(left, "pair", "pairs")
         ),
     })
 }
 
 /// Checks what a smoke left; the exit code is the run's, or 1 when a check fails.
-pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
+pub async fn check(experiment: &Experiment, end: &RunEnd, code: u8, ui: &Ui) -> Result<u8> {
     let findings = experiment.check_smoke().await?;
     let mut text = String::from("\nsmoke:\n");
     for found in &findings {
@@ -51,7 +60,7 @@ pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
     }
     let failed = findings.iter().any(|found| !found.is_good);
     if failed {
-        let _ = writeln!(text, "{}", look_at(experiment));
+        let _ = writeln!(text, "{}", look_at(experiment, end));
     } else {
         text.push_str(&rest(experiment)?);
     }
