@@ -282,7 +282,7 @@ fn of_unbooked(trials: &[LedgerEntry], is_running: bool) -> String {
     }
     let cost = known.map_or_else(
         || "what they cost is not known".to_owned(),
-        |usd| format!("{} of them are known", dollars(usd)),
+        |usd| format!("{} of their cost is known", dollars(usd)),
     );
     format!(
         "  died with regatta, and run again: {names}; {cost}, and the same command books them\n"

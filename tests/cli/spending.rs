@@ -71,7 +71,7 @@ fn a_trial_that_is_killed_with_regatta_costs_what_was_answered() {
     started.wait().unwrap();
     run(&place, &["status", RUN])
         .code(0)
-        .prints("; $0.0105 of them are known, and the same command books them")
+        .prints("; $0.0105 of their cost is known, and the same command books them")
         .prints("spent on 1 trial $0.0105 + 1 unknown (1 died)");
     let kept = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/regatta");
     run(&place, &["triage", RUN, "--explain"])
