@@ -203,6 +203,7 @@ mod tests {
             errors: 0,
             to_run: 9 - submitted,
             spent: Total::default(),
+            expected: None,
         }
     }
 

@@ -22,8 +22,8 @@ impl Experiment {
     /// How many pairs are left to run of those that this command does not ask for, in all its runs.
     pub fn left_to_others(&self) -> Result<usize> {
         let mut left = 0;
-        for (setting, run) in &self.runs {
-            let surveyed = self.survey_all(*setting, run)?;
+        for one in &self.runs {
+            let surveyed = self.survey_all(one)?;
             let to_run = Plan::of(&surveyed, true, &Pass::default()).to_run;
             let others = to_run.iter().filter(|pair| !self.pairs.contains(pair));
             left += others.count();
@@ -48,7 +48,7 @@ impl Experiment {
         };
         let runs = docker.iter().flat_map(|docker| {
             let runs = self.runs.iter();
-            runs.map(move |(_, run)| (docker, run))
+            runs.map(move |one| (docker, &one.run))
         });
         for (docker, run) in runs {
             match docker.our_containers(Some(run.name())).await {
