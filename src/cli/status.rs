@@ -243,10 +243,14 @@ fn of_pass(pass: &Pass, plan: &Plan) -> String {
         return String::new();
     }
     let left = plan.to_run.iter().filter(|pair| pass.covers(pair)).count();
+    let pairs = plural(pass.pairs.len(), "pair");
+    let left = match left {
+        0 => format!("its {pairs} ran, and verdicts or other runs are left"),
+        left => format!("{left} of its {pairs} left"),
+    };
     format!(
-        "  a forced pass begun at {:.0} is not closed: {left} of its {} left; --force goes on with it\n",
-        pass.begun_at,
-        plural(pass.pairs.len(), "pair")
+        "  a forced pass begun at {:.0} is not closed: {left}; --force goes on with it\n",
+        pass.begun_at
     )
 }
 

@@ -28,7 +28,7 @@ pub fn config(layers: &Layers, ui: &Ui) -> Result<Config> {
     let shown = shown.display();
     if configured.runs()?.is_empty() {
         let told = if is_demos {
-            format!("{runs} of the demo (--profile demo has their dataset and settings)")
+            format!("{runs} of the demo (--profile demo has its dataset and settings)")
         } else {
             format!("{runs} (--logs-dir names another tree)")
         };

@@ -383,6 +383,9 @@ fn an_interrupted_smoke_says_nothing_of_the_settings_that_it_does_not_come_to() 
     assert!(!ran.stderr.contains("t-coop-nocomm"), "{}", ran.stderr);
     regatta(&place, &["status"])
         .code(0)
+        .prints(
+            "is not closed: its 1 pair ran, and verdicts or other runs are left; --force goes on",
+        )
         .prints("t-coop-nocomm: not begun, 1 to run");
 }
 
@@ -418,6 +421,13 @@ fn what_a_spent_budget_ended_is_told_of_the_budget() {
         .says("of the budget of $0.0001 is spent")
         .prints("look at: --budget, which was spent before all of these pairs had run\n");
     assert!(!ran.stdout.contains("is the key set"), "{}", ran.stdout);
+    // All that was asked for may have finished all the same.
+    run(&place, &["--smoke", "1", "--budget", "0.0001"]).code(0);
+    let one = Listener::new();
+    let place_of_one = crate::smoke::place(&one);
+    run(&place_of_one, &["--smoke", "1", "--budget", "0.0001"])
+        .code(4)
+        .prints("next: without --smoke and with a larger --budget, the same command runs 5 more pairs\n");
     // What finished can be judged all the same.
     run(&place, &["--budget", "0.0001"])
         .code(4)

@@ -217,7 +217,7 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
     configure(&place, &listener, "command-a-03-2025", "");
     run(&place, &RUN_ONE)
         .code(1)
-        .says("they are the agents' own errors, and stay");
+        .says("it is the agent's own error, and stays");
     let asked = listener.asked().len();
     run(&place, &["status", RUN])
         .code(0)

@@ -48,7 +48,7 @@ fn runs_of_the_demo_are_read_with_a_word_on_its_profile() {
     let demo: Vec<&str> = demo.split(' ').collect();
     let run = |args: &[&str]| Ran::of(&place.beside_an_empty_daemon(args).output().unwrap());
     run(&demo).code(0);
-    let told = "which has 1 run of the demo (--profile demo has their dataset and settings)";
+    let told = "which has 1 run of the demo (--profile demo has its dataset and settings)";
     for args in [&["report"][..], &["status"], &["eval"]] {
         run(args).code(0).says(told);
     }

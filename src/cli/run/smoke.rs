@@ -49,11 +49,15 @@ fn look_at(experiment: &Experiment, end: &RunEnd) -> String {
 }
 
 /// What the command does without the filter; nothing where nothing is left to run.
-fn rest(experiment: &Experiment) -> Result<String> {
+fn rest(experiment: &Experiment, end: &RunEnd) -> Result<String> {
+    let how = match end {
+        RunEnd::Budget => "without --smoke and with a larger --budget",
+        _ => "without --smoke",
+    };
     Ok(match experiment.left_to_others()? {
         0 => String::new(),
         left => format!(
-            "next: without --smoke, the same command runs {left} more {}\n",
+            "next: {how}, the same command runs {left} more {}\n",
             by_number(left, "pair", "pairs")
         ),
     })
@@ -71,7 +75,7 @@ pub async fn check(experiment: &Experiment, end: &RunEnd, code: u8, ui: &Ui) -> 
     if failed {
         let _ = writeln!(text, "{}", look_at(experiment, end));
     } else {
-        text.push_str(&rest(experiment)?);
+        text.push_str(&rest(experiment, end)?);
     }
     width::page(&text, ui)?;
     Ok(if failed && code == exit::OK {
