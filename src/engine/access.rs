@@ -162,17 +162,7 @@ impl Access {
             }
         }
         let mut notes = unread(asker, &variable, endpoint.as_ref());
-        let mut key_variable = config.upstream.api_key_env.clone();
-        // litellm takes the key of an agent configuration before all others.
-        if key_variable.is_some()
-            && matches!(asker, Asker::Litellm { .. })
-            && agent.api_key.is_some()
-        {
-            key_variable = None;
-            notes.push(format!(
-                "{KEY_ENV} is set, and this agent takes the key of the agent configuration"
-            ));
-        }
+        let key_variable = key_variable(config, asker, &agent, &mut notes);
         let mut access = Self {
             key: None,
             key_variable,
@@ -285,6 +275,25 @@ impl Access {
             }
         }
     }
+}
+
+/// The variable that the configuration names for the key, where the asker does not take another one
+/// before it.
+fn key_variable(
+    config: &Config,
+    asker: Asker,
+    agent: &ModelAccess,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    let name = config.upstream.api_key_env.clone()?;
+    // litellm takes the one in `model_kwargs` first.
+    if matches!(asker, Asker::Litellm { .. }) && agent.api_key.is_some() {
+        notes.push(format!(
+            "{KEY_ENV} is set, and this agent takes the key of the agent configuration"
+        ));
+        return None;
+    }
+    Some(name)
 }
 
 /// The endpoint of a provider: the one that its own variables name, or the public one.

@@ -152,18 +152,19 @@ pub fn runs(
         planned.sort_by_key(at);
     }
     let is_asked = |one: &PlannedRun| only.is_empty() || only.contains(&one.arm.name);
-    let (asked, mut others): (Vec<_>, Vec<_>) = planned.into_iter().partition(is_asked);
+    let (asked, mut others): (Vec<_>, Vec<_>) = planned.into_iter().partition(&is_asked);
     others.retain(|one| one.run.path().exists());
     let mut notes = Vec::new();
     let beyond = beyond(tree, prefix, arms, repeats)?;
-    if !beyond.is_empty() {
-        let names: Vec<&str> = beyond.iter().map(|one| one.run.name().as_str()).collect();
+    let named = beyond.iter().filter(|one| is_asked(one));
+    let named: Vec<&str> = named.map(|one| one.run.name().as_str()).collect();
+    if !named.is_empty() {
         notes.push(format!(
             "{} of more repeats than are asked for {} as {}: {}",
-            plural(beyond.len(), "run"),
-            by_number(beyond.len(), "stays", "stay"),
-            by_number(beyond.len(), "it is", "they are"),
-            names.join(", ")
+            plural(named.len(), "run"),
+            by_number(named.len(), "stays", "stay"),
+            by_number(named.len(), "it is", "they are"),
+            named.join(", ")
         ));
     }
     others.extend(beyond);
@@ -215,7 +216,12 @@ fn beyond(
     repeats: u32,
 ) -> Result<Vec<PlannedRun>> {
     let mut found = Vec::new();
-    let there = tree.runs()?;
+    // What else may stand in its place is told where it is written.
+    let there = if tree.path().is_dir() {
+        tree.runs()?
+    } else {
+        Vec::new()
+    };
     for arm in arms {
         let bare = RunName::of(prefix, &arm.name, None)?;
         for run in &there {

@@ -3,6 +3,7 @@
 
 mod arms;
 mod execution;
+mod expected;
 mod filter;
 pub mod gold;
 pub mod graded;
@@ -26,8 +27,8 @@ pub use execution::{Executed, ExecutionOptions};
 pub use filter::PairFilter;
 pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
-pub use outlook::{Outlook, RunOutlook};
-pub use planned::{Asked, Experiment, OpenRun};
+pub use outlook::{Means, Outlook, RunOutlook};
+pub use planned::{Experiment, OpenRun, Scope};
 pub use present::Present;
 pub use running::{Executors, OnThisMachine};
 pub use smoke::SmokeCheck;

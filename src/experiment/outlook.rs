@@ -2,12 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::planned::Experiment;
-use crate::bench::{RunName, Setting, Total};
-use crate::error::Result;
-use crate::runner::Plan;
-use crate::store::Pass;
-use crate::survey::{Standing, Surveyed};
+use crate::bench::{RunName, Total};
 
 /// What stands in all runs, and what may be spent on them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +11,41 @@ pub struct Outlook {
     pub runs: Vec<RunOutlook>,
     /// What all runs may cost together, in USD.
     pub budget: Option<f64>,
+    /// What finished pairs have cost.
+    pub means: Means,
+}
+
+/// The mean cost of a finished pair, in USD: the known costs of results that stand, by their number.
+/// An arm's own pairs tell best; where it has none yet, those of other arms of the same model and
+/// setting do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Means {
+    of_arms: HashMap<String, (f64, u32)>,
+    of_kinds: HashMap<String, (f64, u32)>,
+}
+
+impl Means {
+    /// Adds a finished pair of a run that cost so many USD.
+    pub fn add(&mut self, run: &RunOutlook, usd: f64) {
+        for (sum, count) in [
+            self.of_arms.entry(run.arm.clone()).or_default(),
+            self.of_kinds.entry(run.kind.clone()).or_default(),
+        ] {
+            *sum += usd;
+            *count += 1;
+        }
+    }
+
+    /// What so many more pairs of a run may cost, in USD; `None` where none like them has finished.
+    #[must_use]
+    pub fn expected(&self, run: &RunOutlook, pairs: usize) -> Option<f64> {
+        if pairs == 0 {
+            return Some(0.0);
+        }
+        let found = self.of_arms.get(&run.arm);
+        let (sum, count) = found.or_else(|| self.of_kinds.get(&run.kind))?;
+        Some(sum / f64::from(*count) * pairs as f64)
+    }
 }
 
 /// What stands in one run. Each pair is in one of the counts.
@@ -35,9 +65,10 @@ pub struct RunOutlook {
     pub to_run: usize,
     /// What was spent on all its trials.
     pub spent: Total,
-    /// What the pairs that will run may cost, in USD: so many times the mean of finished ones of its arm,
-    /// or of another arm with its model and setting. `None` where none has finished.
-    pub expected: Option<f64>,
+    /// Its arm.
+    pub arm: String,
+    /// What it has in common with other arms that cost about the same: model and setting.
+    pub kind: String,
 }
 
 impl RunOutlook {
@@ -52,7 +83,8 @@ impl RunOutlook {
             errors: 0,
             to_run: 0,
             spent: Total::default(),
-            expected: None,
+            arm: String::new(),
+            kind: String::new(),
         }
     }
 }
@@ -68,82 +100,40 @@ impl Outlook {
         spent
     }
 
-    /// What is left may cost so much, in USD; `None` where some of it is not known.
+    /// What the pairs of a run that will run may cost, in USD.
     #[must_use]
-    pub fn expected(&self) -> Option<f64> {
-        let open = self.runs.iter().filter(|run| run.to_run > 0);
-        open.map(|run| run.expected).sum()
+    pub fn expected(&self, run: &RunOutlook) -> Option<f64> {
+        self.means.expected(run, run.to_run)
     }
 }
 
-/// The mean cost of a finished pair, in USD: the sum of the known costs of results that stand, by
-/// their number. An arm's own pairs tell best; where it has none yet, those of other arms of the same
-/// model and setting do.
-#[derive(Default)]
-struct Mean {
-    of_arms: HashMap<String, (f64, u32)>,
-    of_kinds: HashMap<(String, Setting), (f64, u32)>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Mean {
-    fn add(&mut self, arm: &str, model: &str, setting: Setting, usd: f64) {
-        let kind = (model.to_owned(), setting);
-        for (sum, count) in [
-            self.of_arms.entry(arm.to_owned()).or_default(),
-            self.of_kinds.entry(kind).or_default(),
-        ] {
-            *sum += usd;
-            *count += 1;
+    fn run(arm: &str, kind: &str) -> RunOutlook {
+        RunOutlook {
+            arm: arm.to_owned(),
+            kind: kind.to_owned(),
+            ..RunOutlook::unknown(format!("x-{arm}").parse().unwrap())
         }
     }
 
-    fn of(&self, arm: &str, model: &str, setting: Setting) -> Option<f64> {
-        let kind = (model.to_owned(), setting);
-        let found = self.of_arms.get(arm).or_else(|| self.of_kinds.get(&kind));
-        found.map(|(sum, count)| sum / f64::from(*count))
-    }
-}
-
-impl Experiment {
-    /// What stands now, where the runs are run with these passes.
-    pub fn outlook(&self, passes: &[Pass]) -> Result<Outlook> {
-        let mut runs = Vec::new();
-        let mut mean = Mean::default();
-        for (one, pass) in self.runs.iter().zip(passes) {
-            let (arm, surveyed) = (&one.arm, self.survey(one)?);
-            let plan = Plan::of(&surveyed, true, pass);
-            let is_finished = |one: &&Surveyed| plan.finished.contains(&one.pair);
-            let mut submitted = 0;
-            for one in surveyed.iter().filter(is_finished) {
-                let Standing::Result(judged) = &one.standing else {
-                    continue;
-                };
-                submitted += usize::from(judged.record.is_submitted());
-                if let Some(usd) = judged.cost.usd.filter(|_| !judged.cost.is_partial) {
-                    mean.add(&arm.name, &arm.config.experiment.model, arm.setting, usd);
-                }
-            }
-            runs.push(RunOutlook {
-                run: one.run.name().clone(),
-                pairs: plan.total(),
-                submitted,
-                at_limit: plan.finished.len() - submitted,
-                errors: plan.settled.len(),
-                to_run: plan.to_run.len(),
-                spent: self.total_on(one)?,
-                expected: None,
-            });
-        }
-        for (one, planned) in runs.iter_mut().zip(&self.runs) {
-            let arm = &planned.arm;
-            let mean = mean.of(&arm.name, &arm.config.experiment.model, arm.setting);
-            #[expect(clippy::cast_precision_loss, reason = "a number of pairs")]
-            let left = one.to_run as f64;
-            one.expected = mean.map(|mean| mean * left);
-        }
-        Ok(Outlook {
-            runs,
-            budget: self.config.limits.budget,
-        })
+    #[test]
+    fn what_is_left_costs_what_its_arm_has_cost_or_one_like_it() {
+        let [talk, trust, solo] = [("talk", "m coop"), ("trust", "m coop"), ("solo", "m solo")]
+            .map(|(arm, kind)| run(arm, kind));
+        let mut means = Means::default();
+        assert_eq!(means.expected(&talk, 5), None);
+        assert_eq!(means.expected(&talk, 0), Some(0.0));
+        means.add(&talk, 0.5);
+        means.add(&talk, 1.5);
+        assert_eq!(means.expected(&talk, 3), Some(3.0));
+        assert_eq!(means.expected(&trust, 3), Some(3.0));
+        assert_eq!(means.expected(&solo, 3), None);
+        // Its own pairs tell more than all of its kind.
+        means.add(&trust, 4.0);
+        assert_eq!(means.expected(&trust, 2), Some(8.0));
+        assert_eq!(means.expected(&talk, 2), Some(2.0));
     }
 }

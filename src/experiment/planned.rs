@@ -58,7 +58,7 @@ pub struct Experiment {
 
 /// What of the configured experiment a command is about.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct Scope {
     /// The pairs.
     pub pairs: PairFilter,
     /// The arms, by name; none means all.
@@ -93,11 +93,11 @@ impl Experiment {
     /// Plans an experiment from the dataset and what is installed; writes nothing.
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
-    pub fn plan(config: &Config, asked: &Asked, dry_run: bool) -> Result<Self> {
+    pub fn plan(config: &Config, scope: &Scope, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
         let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
         let subset = config.experiment.subset.clone();
-        let pairs = asked.pairs.of(&all, &subset)?;
+        let pairs = scope.pairs.of(&all, &subset)?;
         let name = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
@@ -107,7 +107,7 @@ impl Experiment {
         let mut notes = Vec::new();
         let mut arms = arms::arms(config, &pairs, dry_run, &mut notes)?;
         let tree = setup::log_tree(config);
-        let runs = arms::runs(&tree, &name, &arms, config, &asked.arms)?;
+        let runs = arms::runs(&tree, &name, &arms, config, &scope.arms)?;
         notes.extend(runs.notes);
         if let Some(gold) = Gold::read(tree.path())? {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
@@ -119,7 +119,7 @@ impl Experiment {
                 ));
             }
         }
-        arms.retain(|arm| asked.arms.is_empty() || asked.arms.contains(&arm.name));
+        arms.retain(|arm| scope.arms.is_empty() || scope.arms.contains(&arm.name));
         Ok(Self {
             config: config.clone(),
             name,

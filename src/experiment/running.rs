@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::arms::Arm;
 use super::news::{News, NewsSender};
@@ -77,24 +77,9 @@ impl Experiment {
         for open in &runs {
             restore::finish(open.run())?;
         }
-        // All of them before anything is set aside in any: killed at any moment, the same command
-        // goes on with what it had begun.
-        let passes = self.passes_in_force(force)?;
-        if force {
-            // A pass that can do nothing is not begun.
-            if self.is_spent_before(&passes)? {
-                return Ok(RunEnd::Budget);
-            }
-            for (open, pass) in runs.iter().zip(&passes) {
-                pass.write(&open.run().pass())?;
-            }
-        } else {
-            for one in &self.runs {
-                if let Some(held) = self.held(one)? {
-                    news.note(held);
-                }
-            }
-        }
+        let Some(passes) = self.begin_passes(&runs, force, news)? else {
+            return Ok(RunEnd::Budget);
+        };
         let outlook = self.outlook(&passes)?;
         let mut spent = self.spent(&outlook)?;
         news.tell(News::Begun(outlook));
@@ -107,24 +92,15 @@ impl Experiment {
                 worst = RunEnd::Interrupted;
                 break;
             }
-            let (arm, run) = (open.arm(), open.run());
-            let refusal = FirstRefusal::new(self.rules.clone(), &arm.options);
-            let keeper = Keeper::begin(
-                run.clone(),
-                &self.pairs,
-                &arm.config,
-                refusal,
-                observer.clone(),
-            );
-            let sink = Sink::new(run, keeper.observer());
             // The runs of an experiment share one budget.
-            let others = spent.iter().filter(|(name, _)| *name != run.name());
+            let others = spent.iter().filter(|(name, _)| *name != open.run().name());
             let elsewhere: f64 = others.map(|(_, usd)| usd).sum();
-            let ended = self
-                .run_one(executors, open, (pass, elsewhere), sink, interrupt)
-                .await;
-            keeper.end().await;
-            spent.insert(run.name().clone(), self.spent_on(&open.planned)?);
+            let work = self.watched(executors, open, (pass, elsewhere), &observer, interrupt);
+            let ended = work.await;
+            let now = self.spent_on(&open.planned).map(|usd| {
+                spent.insert(open.run().name().clone(), usd);
+            });
+            let ended = now.and(ended);
             match ended {
                 Ok(RunEnd::Complete) => {}
                 Ok(RunEnd::Errors) => worst = RunEnd::Errors,
@@ -142,6 +118,59 @@ impl Experiment {
         // It ends with the channel.
         let _ = passed_on.await;
         failure.map_or(Ok(worst), Err)
+    }
+
+    /// The passes that the runs are run with, each begun where it is forced; `None` where the budget is
+    /// spent already.
+    fn begin_passes(
+        &self,
+        runs: &[OpenRun],
+        force: bool,
+        news: &NewsSender,
+    ) -> Result<Option<Vec<Pass>>> {
+        // All of them before anything is set aside in any: killed at any moment, the same command
+        // goes on with what it had begun.
+        let passes = self.passes_in_force(force)?;
+        if force {
+            // A pass that can do nothing is not begun.
+            if self.is_spent_before(&passes)? {
+                return Ok(None);
+            }
+            for (open, pass) in runs.iter().zip(&passes) {
+                pass.write(&open.run().pass())?;
+            }
+        } else {
+            for one in &self.runs {
+                if let Some(held) = self.held(one)? {
+                    news.note(held);
+                }
+            }
+        }
+        Ok(Some(passes))
+    }
+
+    /// Runs one run, with all that is noted of it while it goes on.
+    async fn watched(
+        &self,
+        executors: &impl Executors,
+        open: &OpenRun,
+        pass: (Pass, f64),
+        observer: &UnboundedSender<Event>,
+        interrupt: &Interrupt,
+    ) -> Result<RunEnd> {
+        let (arm, run) = (open.arm(), open.run());
+        let refusal = FirstRefusal::new(self.rules.clone(), &arm.options);
+        let keeper = Keeper::begin(
+            run.clone(),
+            &self.pairs,
+            &arm.config,
+            refusal,
+            observer.clone(),
+        );
+        let sink = Sink::new(run, keeper.observer());
+        let ended = self.run_one(executors, open, pass, sink, interrupt).await;
+        keeper.end().await;
+        ended
     }
 
     /// What is known of what each run of the experiment has cost so far, in USD.

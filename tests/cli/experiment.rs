@@ -12,8 +12,8 @@ use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
 use regatta::evaluation::Verdict;
 use regatta::executor::Executor;
 use regatta::experiment::{
-    Asked, Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun,
-    PairFilter, news,
+    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, PairFilter,
+    Scope, news,
 };
 use regatta::report::{Format, Summary};
 use regatta::runner::judging::Told;
@@ -120,7 +120,7 @@ after_run = true
 
 /// Plans and executes; gives what came of it, and what was told.
 fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
-    let asked = Asked {
+    let asked = Scope {
         pairs: PairFilter { first: Some(2) },
         arms: Vec::new(),
     };

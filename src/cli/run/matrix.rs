@@ -51,7 +51,7 @@ fn table(experiment: &Experiment, outlook: &Outlook, columns: Option<usize>) -> 
             let of = |repeat: u32| {
                 let mut found = runs();
                 let found = found.find(|(one, _)| one.arm.name == arm.name && one.repeat == repeat);
-                found.map_or_else(String::new, |(_, outlook)| cell(outlook))
+                found.map_or_else(String::new, |(_, run)| cell(run, outlook.expected(run)))
             };
             repeats.iter().map(|repeat| of(*repeat)).collect()
         })
@@ -86,8 +86,8 @@ fn table(experiment: &Experiment, outlook: &Outlook, columns: Option<usize>) -> 
 }
 
 /// One run: how many pairs are left, and what they may cost.
-fn cell(run: &RunOutlook) -> String {
-    match (run.to_run, run.expected) {
+fn cell(run: &RunOutlook, expected: Option<f64>) -> String {
+    match (run.to_run, expected) {
         (0, _) => "done".to_owned(),
         (left, Some(expected)) => format!("{left} ~{}", dollars(expected)),
         (left, None) => left.to_string(),
@@ -97,12 +97,10 @@ fn cell(run: &RunOutlook) -> String {
 /// What all of it comes to.
 fn sum(outlook: &Outlook) -> String {
     let left: usize = outlook.runs.iter().map(|run| run.to_run).sum();
-    let known = || outlook.runs.iter().filter_map(|run| run.expected);
-    let open = outlook.runs.iter().filter(|run| run.to_run > 0);
-    let unknown: usize = open
-        .filter(|run| run.expected.is_none())
-        .map(|run| run.to_run)
-        .sum();
+    let known = || outlook.runs.iter().filter_map(|run| outlook.expected(run));
+    let unknown = outlook.runs.iter();
+    let unknown = unknown.filter(|run| outlook.expected(run).is_none());
+    let unknown: usize = unknown.map(|run| run.to_run).sum();
     let what = "what they may cost is not known before the first has finished";
     let cost = match (unknown, dollars(known().sum())) {
         (0, cost) if left > 0 => format!(", about {cost} by what finished pairs have cost"),

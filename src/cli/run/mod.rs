@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{
-    Arm, Asked, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PairFilter,
+    Arm, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PairFilter, Scope,
 };
 use crate::runner::Interrupt;
 
@@ -135,8 +135,8 @@ fn pairs(text: &str) -> std::result::Result<usize, &'static str> {
 
 impl RunArgs {
     /// The pairs of the subset and the arms that are asked for.
-    fn asked(&self) -> Asked {
-        Asked {
+    fn scope(&self) -> Scope {
+        Scope {
             pairs: PairFilter { first: self.smoke },
             arms: self.arm.clone(),
         }
@@ -183,7 +183,7 @@ impl RunArgs {
 
 pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
-    let mut experiment = Experiment::plan(&config, &args.asked(), args.dry_run)?;
+    let mut experiment = Experiment::plan(&config, &args.scope(), args.dry_run)?;
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
         let is_known = |arm: &Arc<Arm>| match &arm.options {
