@@ -57,8 +57,9 @@ pub struct EvalArgs {
     /// The time for one feature's suite [default: 10m]
     #[arg(long, value_name = "TIME")]
     suite_timeout: Option<String>,
-    /// Judge again what is judged, without what is known of earlier evaluations. Until every pair has
-    /// its new verdict, --force goes on with what it has begun
+    /// Judge again what is judged, and read nothing from the cache of earlier evaluations. If it is
+    /// stopped, the next eval judges the rest, with --force or without. Once that is done, --force judges
+    /// all again
     #[arg(long)]
     force: bool,
     /// Print what would be judged, judge nothing
@@ -137,18 +138,21 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         rules: found.rules,
         prices: found.prices,
         force: args.force,
+        without_cache: args.force,
         only,
     };
     if args.dry_run {
         for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
             let plan = verdicts.plan(run, &pass)?;
-            width::page(&describe(&plan, run), ui)?;
+            let told = verdicts.says_of_pass(run, &pass, &plan)?;
+            width::page(&describe(&plan, told, run), ui)?;
         }
         return Ok(exit::OK);
     }
     let judge = async |news: &NewsSender| verdicts.judge(&runs, &mut interrupt, news).await;
     let (end, has_worked) = news::shown(ui, judge).await;
-    let code = code(end?, ui);
+    let end = end.map_err(|error| tree::mend(error, "eval", &verdicts.config, &runs))?;
+    let code = code(end, ui);
     let summaries: Vec<_> = runs
         .iter()
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
@@ -203,7 +207,7 @@ pub fn code(end: JudgingEnd, ui: &Ui) -> u8 {
 }
 
 /// What a dry run says of one run: the counts, then each pair that would be judged.
-fn describe(plan: &ToJudge, run: &RunDir) -> String {
+fn describe(plan: &ToJudge, of_pass: Option<String>, run: &RunDir) -> String {
     let mut text = format!(
         "{}: {} to judge, {} judged, {} not finished\n",
         run.name(),
@@ -211,10 +215,7 @@ fn describe(plan: &ToJudge, run: &RunDir) -> String {
         plan.judged,
         plan.unfinished
     );
-    for again in [plan.replaces(), plan.says_outdated()]
-        .into_iter()
-        .flatten()
-    {
+    for again in [of_pass, plan.says_outdated()].into_iter().flatten() {
         let _ = writeln!(text, "  {again}");
     }
     for one in &plan.open {

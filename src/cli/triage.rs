@@ -95,7 +95,7 @@ impl Causes {
     fn table(self, runs: usize) -> String {
         let mut rows: Vec<_> = self.pairs.into_iter().collect();
         rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let mut text = format!("causes in {runs} runs:\n");
+        let mut text = format!("causes in {}:\n", plural(runs, "run"));
         if rows.is_empty() {
             text.push_str("  none\n");
         }

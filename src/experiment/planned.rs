@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::arms::{self, Arm, PlannedRun};
 use super::filter::PairFilter;
 use super::news::{News, NewsSender};
@@ -111,7 +113,7 @@ impl Experiment {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
                 notes.push(format!(
-                    "{} with a feature that cannot be graded: {} lists them",
+                    "{} with a feature that cannot be graded (listed in {})",
                     plural(spoiled, "pair"),
                     Gold::path(tree.path()).display()
                 ));
@@ -272,10 +274,7 @@ impl Experiment {
             git: arm.config.experiment.git,
             api_base: arm.options.access().other_endpoint(),
             agent_config,
-            limits: match &arm.options {
-                EngineOptions::Upstream(_) => BTreeMap::new(),
-                EngineOptions::Native(options) => options.pinned(),
-            },
+            limits: pinned_limits(arm),
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.all),
             pairs: self.all.clone(),
@@ -354,4 +353,16 @@ impl Experiment {
             .map(|one| Summary::read(&one.run, &self.rules, &one.arm.prices))
             .collect()
     }
+}
+
+/// What trials may use, by name: with other limits it is another experiment.
+fn pinned_limits(arm: &Arm) -> BTreeMap<String, Value> {
+    let mut limits = match &arm.options {
+        EngineOptions::Upstream(_) => BTreeMap::new(),
+        EngineOptions::Native(options) => options.pinned(),
+    };
+    // Both engines end a trial after it; zero is no limit.
+    let seconds = arm.config.limits.task_timeout.as_secs_f64();
+    limits.insert("task_timeout_seconds".to_owned(), seconds.into());
+    limits
 }

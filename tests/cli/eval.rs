@@ -446,11 +446,16 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     eval(&place, &["--dry-run"])
         .code(0)
         .prints("x-solo: 1 to judge, 2 judged")
-        .prints("--force judges 1 pair again");
-    eval(&place, &["--force"])
+        .prints("goes on with the pass that `eval --force` began at ");
+    eval(&place, &["--force", "--dry-run"])
         .code(0)
-        .says("goes on: 1 of its 3 pairs left")
-        .says("--force judges 1 pair again; each verdict stands until its new one is there");
+        .prints("x-solo: 1 to judge, 2 judged");
+    // It goes on with it, without --force too.
+    let ran = eval(&place, &[])
+        .code(0)
+        .says("x-solo: goes on with the pass that `eval --force` began at ")
+        .says(": 1 of its 3 pairs left; each verdict stands until its new one is there\n");
+    assert!(!ran.stderr.contains("--force judges"), "{}", ran.stderr);
     assert_eq!(evaluated(&place)[5..], [TIDE]);
     // What was replaced is kept.
     let kept = place.join("logs/x-solo/solo/tide_task/1/f1_f2/regatta/verdicts");
@@ -458,8 +463,37 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     assert_eq!(kept.len(), 1);
     // It is done: with --force another begins, and without there is nothing to do.
     eval(&place, &[]).code(0).says("nothing to judge");
-    eval(&place, &["--force"]).code(0);
+    eval(&place, &["--force"]).code(0).says(
+        "x-solo: --force judges 3 pairs again; each verdict stands until its new one is there",
+    );
     assert_eq!(evaluated(&place).len(), 9);
+}
+
+/// The first Ctrl-C is answered at once, also with -q: a suite may take ten minutes more.
+#[test]
+fn an_interrupt_says_that_the_suites_that_run_are_waited_for_and_the_second_stops_them() {
+    for quiet in [&[][..], &["-q"]] {
+        let place = place();
+        solo(&place, F12, Some(combined()));
+        solo(&place, F13, Some(combined()));
+        let begun = place.join("begun");
+        let waits = format!("touch '{}'; sleep 1000", begun.display());
+        place.write("ds/ferry_task/task1/runner.sh", waits);
+        let args = ["eval", "--concurrency", "1", "--backend", "process"];
+        let command = place.beside_an_empty_daemon(&[quiet, &args].concat());
+        let mut terminal = Terminal::start(&place, &command, 100, 24);
+        wait_until("the first suite runs", || begun.exists());
+        terminal.press("\u{3}");
+        terminal.wait_for("the answer", |screen| {
+            screen.contains(
+                "Ctrl-C: stopping after the suites that run (1 pair); Ctrl-C again stops them",
+            )
+        });
+        terminal.press("\u{3}");
+        let (code, screen, _) = terminal.end();
+        assert_eq!(code, Some(130), "{screen}");
+        assert!(!place.join("logs/x-solo/regatta/evaluations.jsonl").exists());
+    }
 }
 
 #[test]
@@ -499,7 +533,7 @@ fn a_forced_evaluation_ends_although_one_pair_never_gets_a_verdict() {
     std::fs::remove_file(place.join(tests)).unwrap();
     eval(&place, &["--force"])
         .code(1)
-        .says("3 pairs to judge by the rules of 0.0.29 (3 of them again), 0 judged already");
+        .says("3 pairs to judge by the rules of 0.0.29 (3 again), 0 judged already");
     assert_eq!(evaluated(&place).len(), 6);
     let pass = place.json("logs/x-solo/regatta/eval-pass.json");
     assert!(pass["closed_at"].is_string(), "{pass}");

@@ -81,9 +81,10 @@ pub struct RunArgs {
     /// Judge what finished by the hidden tests, as `regatta eval` does
     #[arg(long)]
     eval: bool,
-    /// Begin anew: results that stand are set aside first. Until every pair has finished, --force
-    /// goes on with what it has begun; without it, no result that stands is replaced. `regatta
-    /// restore` brings back what was set aside
+    /// Set aside the results that stand and run every pair that is asked for again. If it is stopped,
+    /// --force again runs the rest of these pairs; once they are done, --force sets aside all again.
+    /// Without --force, no result that stands is replaced. `regatta restore` brings back what was set
+    /// aside
     #[arg(long)]
     force: bool,
     /// Go on with a run whose model, agent, subset, dataset, images or flags are no longer those it was
@@ -224,7 +225,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         next::say(&experiment, &summaries, &end, has_worked, ui)?;
     }
     match args.smoke {
-        Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, code, ui).await,
+        Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, &end, code, ui).await,
         _ => Ok(code),
     }
 }
