@@ -1,6 +1,7 @@
 //! File calls whose errors name the path.
 
 mod here;
+mod output;
 mod read;
 mod temporary;
 mod tree;
@@ -14,6 +15,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 pub use here::from_here;
+pub use output::OutputFile;
 pub use read::{
     MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_text, read_up_to,
 };
@@ -21,7 +23,7 @@ pub use temporary::{OF_A_TREE, left_behind, remove_all};
 pub use tree::{Taken, copy_tree, create_tree, remove_tree, size_of_tree, tree_digest};
 pub use write::{
     Appender, append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, sync,
-    sync_dir, write_atomic, write_in_order, write_in_place, write_output,
+    sync_dir, write_atomic, write_in_order, write_in_place,
 };
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {

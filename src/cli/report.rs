@@ -1,24 +1,25 @@
 //! `regatta report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::options::RunSelection;
+use super::listing::one_of;
+use super::options::{RunSelection, SelectedRuns};
 use super::ui::Ui;
 use super::width;
 use crate::error::{Error, Result, exit};
-use crate::files;
+use crate::files::OutputFile;
 use crate::hint;
-use crate::report::{Format, Summary};
+use crate::report::{Document, Format, Summary, Table, rows};
 use crate::survey::Stand;
 
 const EXAMPLES: &str = "\
 Examples:
   regatta report                            # every run, and what sets them apart
   regatta report command-a-solo
-  regatta report --format markdown -o report.md";
+  regatta report --format markdown -o report.md
+  regatta report --format csv -o rows.csv   # one row for each pair of each run";
 
 /// Report what came out and what it cost
 ///
@@ -27,7 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
     /// The format
-    #[arg(long, default_value = "text", value_parser = formats())]
+    #[arg(long, default_value = "text", value_parser = one_of::<Format>())]
     format: Format,
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
@@ -40,30 +41,88 @@ pub struct ReportArgs {
     selection: RunSelection,
 }
 
-/// The formats by name, with clap's own suggestion for a slip.
-fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(|(name, _)| name))
-        .try_map(|name| name.parse::<Format>())
-}
-
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
-    let mut summaries = Vec::new();
-    for run in &found.runs {
-        let stand = Stand::read(run, &found.rules, &found.prices)?;
-        summaries.push(Summary::of_stand(run, stand, args.strict_verdicts)?);
-    }
-    match &args.output {
-        None if args.format == Format::Text => width::report(&summaries, ui)?,
-        None => ui.data(&args.format.render(&summaries))?,
-        Some(path) => {
-            let text = args.format.render(&summaries);
-            files::write_output(path, text.as_bytes()).map_err(Error::into_usage)?;
-            ui.say(format!("wrote {}", path.display()));
-        }
+    match args.format {
+        Format::Document(document) => write_document(document, &found, args, ui)?,
+        Format::Table(table) => write_table(table, &found, args, ui)?,
     }
     Ok(exit::OK)
+}
+
+fn write_document(
+    document: Document,
+    found: &SelectedRuns,
+    args: &ReportArgs,
+    ui: &Ui,
+) -> Result<()> {
+    let mut summaries = Vec::new();
+    for run in &found.runs {
+        let mut stand = Stand::read(run, &found.rules, &found.prices)?;
+        summaries.push(Summary::of_stand(run, &mut stand, args.strict_verdicts)?);
+    }
+    match &args.output {
+        None if document == Document::Text => width::report(&summaries, ui),
+        None => ui.data(&document.render(&summaries)),
+        Some(_) => {
+            let mut to = Destination::of(args, ui)?;
+            to.write(&document.render(&summaries))?;
+            to.finish()
+        }
+    }
+}
+
+/// Writes the rows of each run as it is read, so that no more than one run is in memory.
+fn write_table(table: Table, found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
+    let mut to = Destination::of(args, ui)?;
+    to.write(&table.head())?;
+    for run in &found.runs {
+        let stand = Stand::read(run, &found.rules, &found.prices)?;
+        let rows = rows(run, stand, args.strict_verdicts)?;
+        let lines: String = rows.iter().map(|row| table.line(row)).collect();
+        if !to.write(&lines)? {
+            break;
+        }
+    }
+    to.finish()
+}
+
+/// Where a report goes.
+enum Destination<'a> {
+    Stdout(&'a Ui),
+    File(OutputFile, &'a Path, &'a Ui),
+}
+
+impl<'a> Destination<'a> {
+    fn of(args: &'a ReportArgs, ui: &'a Ui) -> Result<Self> {
+        Ok(match &args.output {
+            None => Self::Stdout(ui),
+            Some(path) => {
+                let file = OutputFile::begin(path).map_err(Error::into_usage)?;
+                Self::File(file, path, ui)
+            }
+        })
+    }
+
+    /// Whether there is still somebody who reads.
+    fn write(&mut self, text: &str) -> Result<bool> {
+        match self {
+            Self::Stdout(ui) => ui.data_as_it_is(text),
+            Self::File(file, ..) => {
+                let written = file.write(text.as_bytes());
+                written.map_err(Error::into_usage).map(|()| true)
+            }
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        if let Self::File(file, path, ui) = self {
+            file.finish().map_err(Error::into_usage)?;
+            ui.say(format!("wrote {}", path.display()));
+        }
+        Ok(())
+    }
 }
 
 /// A command on these runs by their names, for a hint.

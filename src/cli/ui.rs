@@ -158,6 +158,16 @@ impl Ui {
         handed_over(written.and_then(|()| stdout.flush()))
     }
 
+    /// Prints a piece of data to stdout as it is, with its own line ends: nothing may be hidden in it.
+    /// Says whether its reader is still there.
+    pub fn data_as_it_is(&self, text: &str) -> Result<bool> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes());
+        let written = written.and_then(|()| stdout.flush());
+        let is_gone = matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        handed_over(written).map(|()| !is_gone)
+    }
+
     /// Prints what takes the place of a command: help, a version, or what is wrong with the
     /// arguments. Returns the exit code.
     pub fn parsed(&self, said: &clap::Error) -> Result<u8> {

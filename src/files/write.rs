@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use tempfile::NamedTempFile;
+
 use super::{create_dir, dir_of, failed, open, open_to_write, temporary};
 use crate::error::Result;
 
@@ -38,12 +40,17 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
         let mut file = temporary::ours().tempfile_in(dir_of(path))?;
         file.write_all(bytes)?;
-        set_usual_mode(path, file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        put(file, path)
     };
     write().map_err(|error| failed("write", path, &error))
+}
+
+/// Puts a file that is written in its place, synced.
+pub(super) fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    set_usual_mode(path, file.as_file())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn sync_dir_of(path: &Path) -> Result<()> {
@@ -54,15 +61,6 @@ fn sync_dir_of(path: &Path) -> Result<()> {
 pub fn sync_dir(dir: &Path) -> Result<()> {
     let synced = fs::File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|error| failed("write", dir, &error))
-}
-
-/// Writes what a user wants at a path of theirs: as [`write_atomic`] does, but into a device or a
-/// pipe that is there already (`/dev/stdout`), which a renamed file would replace for everybody.
-pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
-    match fs::metadata(path) {
-        Ok(meta) if !meta.is_file() && !meta.is_dir() => write_in_place(path, bytes),
-        _ => write_atomic(path, bytes),
-    }
 }
 
 /// Temporary files are private by default; a file in the log tree keeps its mode or is 0644.

@@ -1,12 +1,21 @@
 //! The formats of a report, by name.
 
-use super::{Summary, json, junit, markdown, text};
-use crate::error::Error;
+use super::{Row, Summary, csv, json, jsonl, junit, markdown, text};
+use crate::bench::word::Listed;
 use crate::text::paint::plain;
 
 /// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// One document of all runs.
+    Document(Document),
+    /// A row for each pair of each run, written run by run.
+    Table(Table),
+}
+
+/// What is made of all runs at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
     /// For a terminal: a table, then what there is to know of each run.
     Text,
     /// For programs: one object with every number and every pair.
@@ -17,15 +26,38 @@ pub enum Format {
     Junit,
 }
 
-impl Format {
-    /// Every format with its name.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("text", Self::Text),
-        ("json", Self::Json),
-        ("markdown", Self::Markdown),
-        ("junit", Self::Junit),
+/// What is made row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// For spreadsheets and what reads tables.
+    Csv,
+    /// The same as objects, one a line.
+    Jsonl,
+}
+
+impl Listed for Format {
+    const LIST: &'static [Self] = &[
+        Self::Document(Document::Text),
+        Self::Document(Document::Json),
+        Self::Document(Document::Markdown),
+        Self::Document(Document::Junit),
+        Self::Table(Table::Csv),
+        Self::Table(Table::Jsonl),
     ];
 
+    fn word(self) -> &'static str {
+        match self {
+            Self::Document(Document::Text) => "text",
+            Self::Document(Document::Json) => "json",
+            Self::Document(Document::Markdown) => "markdown",
+            Self::Document(Document::Junit) => "junit",
+            Self::Table(Table::Csv) => "csv",
+            Self::Table(Table::Jsonl) => "jsonl",
+        }
+    }
+}
+
+impl Document {
     /// The report in this format, ending in a newline.
     #[must_use]
     pub fn render(self, summaries: &[Summary]) -> String {
@@ -38,17 +70,22 @@ impl Format {
     }
 }
 
-impl std::str::FromStr for Format {
-    type Err = Error;
+impl Table {
+    /// What stands before the first row.
+    #[must_use]
+    pub fn head(self) -> String {
+        match self {
+            Self::Csv => csv::head(),
+            Self::Jsonl => String::new(),
+        }
+    }
 
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let names = Self::ALL.map(|(name, _)| name);
-        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, format)| format).ok_or_else(|| {
-            Error::usage(format!(
-                "unknown format `{name}`: it is one of {}",
-                names.join(", ")
-            ))
-        })
+    /// A row, ending in a newline.
+    #[must_use]
+    pub fn line(self, row: &Row) -> String {
+        match self {
+            Self::Csv => csv::line(row),
+            Self::Jsonl => jsonl::line(row),
+        }
     }
 }

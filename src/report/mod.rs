@@ -1,13 +1,16 @@
-//! From results on disk to numbers, and from numbers to text, JSON, Markdown and `JUnit`.
+//! From results on disk to numbers, and from numbers to text, JSON, Markdown, `JUnit`
+//! and tables.
 
 mod asked;
 pub mod beyond;
 pub mod compare;
+pub mod csv;
 pub mod damaged;
 pub mod flags;
 mod format;
 pub mod grounds;
 pub mod json;
+pub mod jsonl;
 pub mod junit;
 #[cfg(test)]
 mod made;
@@ -17,6 +20,7 @@ mod of_run;
 pub mod outcome;
 pub mod pair_line;
 pub mod rates;
+pub mod row;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
@@ -28,9 +32,10 @@ mod unread;
 mod words;
 
 pub use compare::{Comparison, Contrast, contrasts};
-pub use format::Format;
+pub use format::{Document, Format, Table};
 pub use outcome::Outcome;
 pub use pair_line::PairLine;
 pub use rates::Rates;
+pub use row::{Row, rows};
 pub use summary::Summary;
 pub use totals::Totals;

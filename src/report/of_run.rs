@@ -16,19 +16,19 @@ use crate::triage::Rules;
 impl Summary {
     /// The numbers of one run, from disk.
     pub fn read(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<Self> {
-        Self::of_stand(run, Stand::read(run, rules, prices)?, false)
+        Self::of_stand(run, &mut Stand::read(run, rules, prices)?, false)
     }
 
     /// The numbers of a run, with what the dataset's gold results say of its pairs; strictly, where
-    /// flagged passes are no passes.
-    pub fn of_stand(run: &RunDir, mut stand: Stand, is_strict: bool) -> Result<Self> {
+    /// flagged passes are no passes: then the stand has them as failures too.
+    pub fn of_stand(run: &RunDir, stand: &mut Stand, is_strict: bool) -> Result<Self> {
         let void = is_strict.then(|| {
             let surveyed = stand.surveyed.iter_mut();
             surveyed
                 .filter_map(|pair| pair.make_strict().then_some(()))
                 .count()
         });
-        let mut summary = Self::of_run(run, &stand);
+        let mut summary = Self::of_run(run, stand);
         summary.strict_verdicts = void;
         if let Some(logs) = run.path().parent()
             && let Some(gold) = Gold::read(logs)?
@@ -54,11 +54,7 @@ impl Summary {
             run.name().clone(),
             setting_by(run, manifest, results),
             &stand.surveyed,
-            Trials {
-                booked: ledger.entries(),
-                unbooked: &stand.unbooked,
-                pass: pass.as_ref(),
-            },
+            Trials::of(stand, pass.as_ref()),
             planned_by_upstream(run, manifest),
             &stand.unread,
         );

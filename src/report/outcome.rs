@@ -1,5 +1,7 @@
 //! What a pair counts as. Pure.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::evaluation::Verdict;
@@ -7,7 +9,7 @@ use crate::survey::{Standing, Surveyed};
 use crate::triage::{Cause, Finding};
 
 /// What a pair counts as: exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Judged: both features' hidden tests pass.
@@ -31,7 +33,14 @@ pub enum Outcome {
     /// Its `result.json` cannot be read, or stands where no pair does.
     Unreadable,
     /// It has no result: it was not run, or cut off.
+    #[default]
     Missing,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 impl Outcome {

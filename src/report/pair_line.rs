@@ -11,7 +11,7 @@ use crate::evaluation::Verdict;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
 use crate::survey::{Damage, Harm, Judged, Standing, Surveyed};
-use crate::triage::{Diagnosis, ToldError};
+use crate::triage::{Cause, Diagnosis, ToldError};
 
 /// One pair in a summary.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +29,9 @@ pub struct PairLine {
     pub status: Option<String>,
     /// Why it did not finish, or not pass.
     pub why: Option<String>,
+    /// Whose doing it was, where triage or an evaluation of ours says it.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
     /// The id of the triage rule that decided why; `None` where none knows the text, or nothing
     /// failed.
     pub rule: Option<RuleId>,
@@ -69,10 +72,6 @@ impl PairLine {
     #[must_use]
     pub fn of(surveyed: &Surveyed, tried: &Tried<'_>) -> Self {
         let outcome = Outcome::of(surveyed);
-        let standing = match &surveyed.standing {
-            Standing::Result(judged) => Some(judged.record.trial.as_str()),
-            Standing::Missing | Standing::Unreadable(_) => None,
-        };
         let mut line = Self {
             pair: surveyed.pair.to_string(),
             task: surveyed.pair.task.to_string(),
@@ -80,6 +79,7 @@ impl PairLine {
             not_asked: false,
             status: None,
             why: None,
+            cause: None,
             rule: None,
             source: None,
             names_cost: false,
@@ -87,7 +87,7 @@ impl PairLine {
             usage_unknown: false,
             duration_seconds: None,
             trials: tried.trials.len(),
-            failed_trials: tried.failed_before(standing),
+            failed_trials: tried.failed_before(surveyed.trial()),
             features_passed: None,
             merge: None,
             rules: None,
@@ -163,6 +163,8 @@ impl PairLine {
     /// An evaluation without a verdict; only our own names a rule.
     fn blame_evaluation(&mut self, file: Option<&EvalFile>, why: &str) {
         let own = file.and_then(|file| file.regatta.as_ref());
+        let broken_by = own.and_then(|own| own.broken_by.as_ref());
+        self.cause = broken_by.map(|broken| broken.cause);
         self.rule = own.map(|own| match &own.broken_by {
             Some(broken) => broken.rule.clone(),
             None => eval::MERGE_CONFLICT,
@@ -180,6 +182,7 @@ impl PairLine {
     }
 
     fn diagnose(&mut self, diagnosis: &Diagnosis) {
+        self.cause = Some(diagnosis.cause);
         self.rule = Some(diagnosis.evidence.rule.clone());
         self.why = Some(diagnosis.evidence.text.clone());
         self.source = Some(diagnosis.evidence.source.clone());
@@ -206,7 +209,7 @@ mod tests {
     use crate::bench::Cost;
     use crate::report::made::{at, entry, failed, finished, judged, line, pair, result};
     use crate::store::ledger::CUT_OFF;
-    use crate::triage::{Cause, Finding};
+    use crate::triage::Finding;
 
     fn told(text: &str) -> ToldError {
         ToldError {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::bench::Pair;
 use crate::store::{LedgerEntry, Pass};
+use crate::survey::Stand;
 
 /// Every trial of a run.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,16 @@ impl<'a> Tried<'a> {
 }
 
 impl<'a> Trials<'a> {
+    /// Those of a run as it stands.
+    #[must_use]
+    pub fn of(stand: &'a Stand, pass: Option<&'a Pass>) -> Self {
+        Self {
+            booked: stand.books.ledger.entries(),
+            unbooked: &stand.unbooked,
+            pass,
+        }
+    }
+
     /// The trials in the ledger, then those that it lacks.
     pub fn all(self) -> impl Iterator<Item = &'a LedgerEntry> {
         self.booked.iter().chain(self.unbooked)

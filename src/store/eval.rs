@@ -38,6 +38,12 @@ pub struct EvalFile {
     pub feature1: Option<FeatureSeen>,
     /// What the file says of the pair's second feature.
     pub feature2: Option<FeatureSeen>,
+    /// What a fork of upstream's says of the first agent's patch alone, on its own feature.
+    #[serde(default, deserialize_with = "lenient::feature")]
+    pub feature1_independent: Option<FeatureSeen>,
+    /// The same of the second agent's.
+    #[serde(default, deserialize_with = "lenient::feature")]
+    pub feature2_independent: Option<FeatureSeen>,
     /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
     #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
@@ -155,6 +161,18 @@ pub struct OwnNote {
     /// The verdict on the submission byte for byte.
     #[serde(default)]
     pub by_bytes: Option<ByBytes>,
+    /// The patch that was tested without the other one.
+    #[serde(default)]
+    pub alone: Option<AloneSeen>,
+}
+
+/// The part of [`Alone`] that is read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct AloneSeen {
+    /// The agent whose patch it is.
+    pub agent: String,
+    /// The suites that ran on it. None where both passed: then they are the features' own.
+    pub suites: Vec<SuiteNote>,
 }
 
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.

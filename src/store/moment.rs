@@ -53,6 +53,12 @@ impl Moment {
         Some(Self { at: None, local })
     }
 
+    /// The time of day as the file tells it, wherever that was.
+    #[must_use]
+    pub const fn local(&self) -> DateTime {
+        self.local
+    }
+
     /// The moment itself; a time without a zone is one of this machine's.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {

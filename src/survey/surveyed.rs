@@ -34,6 +34,15 @@ pub struct Surveyed {
 }
 
 impl Surveyed {
+    /// The trial whose result stands.
+    #[must_use]
+    pub fn trial(&self) -> Option<&str> {
+        match &self.standing {
+            Standing::Result(judged) => Some(judged.record.trial.as_str()),
+            Standing::Missing | Standing::Unreadable(_) => None,
+        }
+    }
+
     /// Takes a pass that is void for a failure; says whether it is one.
     pub fn make_strict(&mut self) -> bool {
         let file = self.evaluation.as_mut();

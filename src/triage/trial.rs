@@ -62,6 +62,12 @@ impl Finding {
         }
     }
 
+    /// Whether the result does not stand, whatever it says.
+    #[must_use]
+    pub const fn is_void(&self) -> bool {
+        matches!(self, Self::OnlyLooksFinished(_))
+    }
+
     /// Whether the pair has to run again, as far as attempts are left.
     ///
     /// An agent's own error is a result. A configuration error would come again.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use regatta::error::exit;
+use regatta::report::Row;
 
 use crate::support::Place;
 
@@ -193,4 +194,25 @@ fn the_configuration_is_described_as_it_is() {
         .unwrap();
     }
     is_generated("docs/reference/configuration.md", &page);
+}
+
+#[test]
+fn the_columns_are_described_as_they_are() {
+    let mut page = "# Columns
+
+This page lists what `regatta report --format csv` and `--format jsonl` write for each pair of each run, in their order. [Tables](../guide/tables.md) shows how to read them.
+
+A column that may be empty has nothing in CSV and `null` in JSONL where its value is not known, or where there is none. Unknown is never 0. Later versions may add columns, so read them by name.
+
+| column | type | may be empty | meaning |
+|---|---|---|---|
+"
+    .to_owned();
+    for column in Row::COLUMNS {
+        let about = column.about.trim().replace("  ", " ");
+        let (name, kind) = (column.name, column.kind.name());
+        let may_be_empty = if column.may_be_empty { "yes" } else { "no" };
+        writeln!(page, "| `{name}` | {kind} | {may_be_empty} | {about} |").unwrap();
+    }
+    is_generated("docs/reference/columns.md", &page);
 }

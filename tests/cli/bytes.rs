@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::schema::assert_valid;
 use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, checks, suite};
 
 /// A task whose two features are in one file each: one with DOS line ends, one with a shell's quote.
@@ -55,7 +56,9 @@ fn coop(bench: &Bench, framework: &str, patches: [&[u8]; 2], args: &[&str]) -> V
     bench
         .regatta(&[&["eval", "x-coop-nocomm"], args].concat())
         .code(0);
-    place.json(&format!("{DIR}/{PAIR}/eval.json"))
+    let file = place.json(&format!("{DIR}/{PAIR}/eval.json"));
+    assert_valid("eval.json", &file);
+    file
 }
 
 /// Judges one agent's.
@@ -66,7 +69,9 @@ fn solo(bench: &Bench, framework: &str, patch: &[u8]) -> Value {
     place.write(&format!("{dir}/solo.patch"), patch);
     let _ = std::fs::remove_file(place.join(&format!("{dir}/eval.json")));
     bench.regatta(&["eval", "x-solo"]).code(0);
-    place.json(&format!("{dir}/eval.json"))
+    let file = place.json(&format!("{dir}/eval.json"));
+    assert_valid("eval.json", &file);
+    file
 }
 
 #[test]

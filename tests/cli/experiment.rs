@@ -15,7 +15,7 @@ use regatta::experiment::{
     Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, PairFilter,
     Scope, news,
 };
-use regatta::report::{Format, Summary};
+use regatta::report::{Document, Summary};
 use regatta::runner::judging::Told;
 use regatta::runner::{Event, Interrupt, RunEnd, Sink};
 use tokio::sync::watch;
@@ -223,13 +223,13 @@ fn do_it(place: &Path) {
     let spent = |summary: &Summary| (summary.finished, summary.trials, summary.total_spent.usd);
     let spent: Vec<_> = summaries.iter().map(spent).collect();
     assert_eq!(spent, [(2, 3, 1.25), (2, 2, 2.0)]);
-    let text = Format::Text.render(&summaries);
+    let text = Document::Text.render(&summaries);
     for rate in ["passed 2 of 2", "passed 1 of 2"] {
         assert!(text.contains(rate), "no {rate:?} in\n{text}");
     }
     // Planned and executed again, there is nothing to do.
     let (again, _, heard) = execute(&config);
-    assert_eq!(Format::Text.render(&again), text);
+    assert_eq!(Document::Text.render(&again), text);
     assert_eq!(verdicts(&heard), []);
     assert!(
         !heard

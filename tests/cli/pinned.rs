@@ -9,6 +9,7 @@ use regatta::store::workspace::older_world_of;
 use serde_json::{Value, json};
 
 use crate::listener::Listener;
+use crate::schema::assert_valid;
 use crate::support::{Place, Ran, copy_tree};
 
 const CONFIG: &str = r#"
@@ -118,6 +119,7 @@ fn a_resume_over_a_changed_dataset_is_refused_with_what_differs() {
     assert_eq!(world.pin("ferry_task/1"), pin);
     world.run(&["--accept-changes"]).code(0);
     let manifest = world.place.json(MANIFEST);
+    assert_valid("manifest.json", &manifest);
     let change = manifest["accepted"][0]["changes"][0].as_str().unwrap();
     assert!(change.starts_with("task ferry_task/1: "), "{change}");
     assert_ne!(world.pin("ferry_task/1")["files"], pin["files"]);

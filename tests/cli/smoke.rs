@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use crate::listener::{self, Listener, SUBMITS, answer, reply};
+use crate::schema::assert_valid;
 use crate::support::{Place, Ran, wait_until};
 
 const RUN: &str = "t-solo";
@@ -33,12 +34,16 @@ fn regatta(place: &Place, args: &[&str]) -> Ran {
 }
 
 fn manifest(place: &Place) -> Value {
-    place.json("cb/logs/t-solo/regatta/manifest.json")
+    let manifest = place.json("cb/logs/t-solo/regatta/manifest.json");
+    assert_valid("manifest.json", &manifest);
+    manifest
 }
 
 fn report(place: &Place) -> Value {
     let ran = regatta(place, &["report", "--format", "json"]).code(0);
-    serde_json::from_str::<Value>(&ran.stdout).unwrap()["runs"][0].clone()
+    let report = serde_json::from_str(&ran.stdout).unwrap();
+    assert_valid("report.json", &report);
+    report["runs"][0].clone()
 }
 
 /// The `result.json` files below a directory.
@@ -111,6 +116,8 @@ fn every_report_says_how_much_of_a_run_was_asked_for_until_all_of_it_is() {
     regatta(&place, &["report", "--format", "junit"])
         .code(0)
         .prints("not asked for so far");
+    let rows = regatta(&place, &["report", "--format", "jsonl"]).code(0);
+    assert_eq!(rows.stdout.matches(r#""asked":false"#).count(), 4);
     regatta(&place, &["status"]).code(0).prints(
         "t-solo: complete, as far as it was asked for\n  2 of 6 asked for so far: 4 not yet",
     );

@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 use crate::support::{Place, Ran};
 
 /// A command of each kind that prints data.
-const PRINTS: [&[&str]; 9] = [
+const PRINTS: [&[&str]; 11] = [
     &["--help"],
     &["run", "--help"],
     &["--version"],
     &["config", "--default"],
     &["completions", "bash"],
     &["report", "--cooperbench-dir", "cb"],
+    &["report", "--cooperbench-dir", "cb", "--format", "csv"],
+    &["report", "--cooperbench-dir", "cb", "--format", "jsonl"],
     &["status", "--cooperbench-dir", "cb"],
     &[
         "triage",

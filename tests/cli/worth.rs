@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::schema::assert_valid;
 use crate::support::quay::{Bench, Made, PAIR, PLAIN, TASK, both, suite};
 
 #[test]
@@ -227,6 +228,8 @@ fn looked_at_again(work: &str, condition: &str) -> (serde_json::Value, serde_jso
     bench.regatta(&["eval"]).code(0);
     let after = bench.place.json(&eval);
     bench.regatta(&["eval"]).code(0).says("nothing to judge");
+    assert_valid("eval.json", &before);
+    assert_valid("eval.json", &after);
     (before, after)
 }
 

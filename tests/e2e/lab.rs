@@ -30,18 +30,24 @@ impl Version {
 
     /// The program, where `scripts/upstream-venvs` puts it.
     pub fn bin(self) -> PathBuf {
-        let cache = std::env::var_os("REGATTA_CACHE").map_or_else(
-            || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/regatta"),
-            PathBuf::from,
-        );
-        let bin = cache.join(format!("venv-{}/bin/cooperbench", self.number()));
-        assert!(
-            bin.exists(),
-            "{} is not there: run scripts/upstream-venvs first",
-            bin.display()
-        );
-        bin
+        let path = format!("venv-{}/bin/cooperbench", self.number());
+        cached(&path, "upstream-venvs")
     }
+}
+
+/// What a script of `scripts/` keeps for these tests.
+pub fn cached(path: &str, script: &str) -> PathBuf {
+    let cache = std::env::var_os("REGATTA_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/regatta"),
+        PathBuf::from,
+    );
+    let path = cache.join(path);
+    let shown = path.display();
+    assert!(
+        path.exists(),
+        "{shown} is not there: run scripts/{script} first"
+    );
+    path
 }
 
 /// A place with a scripted endpoint and a configuration for one version.

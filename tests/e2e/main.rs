@@ -22,3 +22,4 @@ mod proxy;
 mod relay;
 mod settings;
 mod stopping;
+mod tables;

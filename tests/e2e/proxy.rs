@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
+use crate::lab::cached;
 use crate::support::strict::{Strict, in_order, messages, text, think, wants_thoughts};
 use crate::support::{Model, Place, Ran, wait_until};
 
@@ -15,17 +16,7 @@ const KEY: &str = "sk-proxy-123456";
 
 /// Where `scripts/proxy-venv` puts a program.
 fn program(name: &str) -> PathBuf {
-    let cache = std::env::var_os("REGATTA_CACHE").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/regatta"),
-        PathBuf::from,
-    );
-    let program = cache.join("venv-proxy/bin").join(name);
-    let shown = program.display();
-    assert!(
-        program.exists(),
-        "{shown} is not there: run scripts/proxy-venv first"
-    );
-    program
+    cached(&format!("venv-proxy/bin/{name}"), "proxy-venv")
 }
 
 /// The proxy; it ends with the test.

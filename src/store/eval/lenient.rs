@@ -4,12 +4,17 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::ApplyStatus;
+use super::{ApplyStatus, FeatureSeen};
 use crate::store::result::error_text;
 
 /// What became of the patches; of another shape it is not known, like a [`text`] that is none.
 pub fn apply_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ApplyStatus>, D::Error> {
     Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// A feature's tests; of another shape they are not known, like a [`text`] that is none.
+pub fn feature<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FeatureSeen>, D::Error> {
+    Ok(FeatureSeen::deserialize(Value::deserialize(from)?).ok())
 }
 
 /// A whole number; of another shape it is not known, like a [`text`] that is none.
