@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod engine;
 pub mod image;
 pub mod pair;
+pub mod pattern;
 pub mod pin;
 pub mod price;
 pub mod rule_id;

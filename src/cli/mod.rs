@@ -14,6 +14,7 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod picking;
 mod progress;
 mod report;
 mod restore;

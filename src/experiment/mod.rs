@@ -21,7 +21,7 @@ mod smoke;
 mod verdicts;
 
 pub use execution::{Executed, ExecutionOptions};
-pub use filter::PairFilter;
+pub use filter::{Among, PairFilter};
 pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
 pub use outlook::{Outlook, RunOutlook};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::filter::PairFilter;
+use super::filter::{Among, PairFilter};
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
@@ -21,7 +21,7 @@ use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
-use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir};
+use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir, SubsetRef};
 use crate::survey::{Stand, Surveyed};
 use crate::text::plural;
 use crate::triage::Rules;
@@ -42,6 +42,8 @@ pub struct Experiment {
     pub all: Vec<Pair>,
     /// Those of them that are asked for, in the same order: what runs, and what the end is about.
     pub pairs: Vec<Pair>,
+    /// What narrowed them down.
+    pub filter: PairFilter,
     /// The runs, in the order in which they run.
     pub runs: Vec<(Setting, RunDir)>,
     /// The rules of triage: the shipped ones, and the user's if the configuration names a file.
@@ -83,11 +85,12 @@ impl Experiment {
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, filter: &PairFilter, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
-        let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
+        let tree = DatasetDir::open(dataset.clone())?;
+        let all = tree.pairs(&config.experiment.subset)?;
         let (prices, price_source) = setup::prices(config)?;
         let (options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
-        let subset = config.experiment.subset.clone();
-        let pairs = filter.of(&all, &subset)?;
+        let subset = SubsetRef::of(&config.experiment.subset).name();
+        let pairs = filter.of(&all, Among::Subset(&subset, &tree))?;
         if let EngineOptions::Native(options) = &options {
             options.check_workspaces(&pairs)?;
         }
@@ -120,6 +123,7 @@ impl Experiment {
             subset,
             all,
             pairs,
+            filter: filter.clone(),
             runs,
             rules: setup::rules(config)?,
             prices: prices.at(options.access().is_providers_own()),

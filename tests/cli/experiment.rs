@@ -119,7 +119,11 @@ after_run = true
 
 /// Plans and executes; gives what came of it, and what was told.
 fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
-    let experiment = Experiment::plan(config, &PairFilter { first: Some(2) }, false).unwrap();
+    let first_two = PairFilter {
+        first: Some(2),
+        ..PairFilter::default()
+    };
+    let experiment = Experiment::plan(config, &first_two, false).unwrap();
     let (sender, mut told) = news::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

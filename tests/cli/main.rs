@@ -32,6 +32,7 @@ mod masks;
 mod native;
 mod older;
 mod others;
+mod picking;
 mod pinned;
 mod plan;
 mod pulls;

@@ -35,7 +35,8 @@ fn rest(experiment: &Experiment) -> Result<String> {
     Ok(match left {
         0 => String::new(),
         _ => format!(
-            "next: without --smoke, the same command runs the other {}\n",
+            "next: without {}, the same command runs the other {}\n",
+            experiment.filter.flags(),
             plural(left, "pair")
         ),
     })
