@@ -12,6 +12,7 @@ pub mod price;
 pub mod rule_id;
 pub mod rule_set;
 pub mod run_name;
+pub mod sample;
 pub mod setting;
 pub mod subset;
 pub mod told;

@@ -33,8 +33,10 @@ pub struct PairFilter {
 /// The pairs of which some are picked.
 #[derive(Clone, Copy, Debug)]
 pub enum Among<'a> {
-    /// A subset's, by its name, within a dataset.
+    /// Those of the subset that `-s` names, within a dataset.
     Subset(&'a str, &'a DatasetDir),
+    /// Those of the subset that `--from` names, within a dataset.
+    From(&'a str, &'a DatasetDir),
     /// All of a dataset.
     Dataset(&'a DatasetDir),
     /// Those of a list, by its name, within a dataset.
@@ -46,9 +48,10 @@ pub enum Among<'a> {
 impl<'a> Among<'a> {
     const fn dataset(self) -> Option<&'a DatasetDir> {
         match self {
-            Self::Subset(_, dataset) | Self::Dataset(dataset) | Self::List(_, dataset) => {
-                Some(dataset)
-            }
+            Self::Subset(_, dataset)
+            | Self::From(_, dataset)
+            | Self::Dataset(dataset)
+            | Self::List(_, dataset) => Some(dataset),
             Self::Runs => None,
         }
     }
@@ -57,7 +60,9 @@ impl<'a> Among<'a> {
 impl fmt::Display for Among<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Subset(name, _) => write!(f, "the subset `{}`", one_line(name, NAME)),
+            Self::Subset(name, _) | Self::From(name, _) => {
+                write!(f, "the subset `{}`", one_line(name, NAME))
+            }
             Self::Dataset(dataset) => write!(f, "the dataset {}", dataset.path().display()),
             Self::List(name, _) => write!(f, "the list {}", one_line(name, NAME)),
             Self::Runs => f.write_str("these runs"),
@@ -74,6 +79,15 @@ impl PairFilter {
             ("--pair", &self.pairs),
         ];
         all.into_iter().filter(|(_, patterns)| !patterns.is_empty())
+    }
+
+    /// Its words, each with its flag, as they were typed.
+    #[must_use]
+    pub fn typed(&self) -> Vec<String> {
+        let all = self
+            .kinds()
+            .flat_map(|(flag, of)| of.iter().map(move |it| words_of(flag, it)));
+        all.collect()
     }
 
     /// Its flags, for people: `--smoke`, or `--repo, --pair and --smoke`.
@@ -217,11 +231,11 @@ fn unknown(flag: &str, pattern: &Pattern, there: &[Pair], among: Among<'_>) -> (
 /// What is wrong with a word that fits pairs of the dataset, but none of those that are picked from.
 fn outside(flag: &str, pattern: &Pattern, among: Among<'_>) -> (String, String) {
     let what = format!("`{flag}`: in the dataset, but no pair of it is in {among}");
-    let (Among::Subset(name, dataset), kind) = (among, pattern.kind().word()) else {
-        return (
-            what,
-            format!("the {} must be in both", pattern.kind().word()),
-        );
+    let kind = pattern.kind().word();
+    let (by, name, dataset) = match among {
+        Among::Subset(name, dataset) => ("-s", name, dataset),
+        Among::From(name, dataset) => ("--from", name, dataset),
+        _ => return (what, format!("the {kind} must be in both")),
     };
     let has_it = |other: &String| {
         let pairs = dataset.pairs(other).unwrap_or_default();
@@ -232,11 +246,11 @@ fn outside(flag: &str, pattern: &Pattern, among: Among<'_>) -> (String, String) 
     let hint = if others.is_empty() {
         let make = hint::command(&format!("subset {flag} -o mine.json"));
         format!(
-            "-s names the subset, and no other has this {kind}: `{make}` makes one, for `-s mine.json`"
+            "{by} names the subset, and no other has this {kind}: `{make}` makes one, for `{by} mine.json`"
         )
     } else {
         format!(
-            "-s names the subset; this {kind} is in: {}",
+            "{by} names the subset; this {kind} is in: {}",
             listed(&others)
         )
     };

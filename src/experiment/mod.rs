@@ -1,6 +1,7 @@
 //! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
 //! told as [`News`].
 
+pub mod choice;
 mod execution;
 mod filter;
 pub mod gold;
@@ -10,6 +11,7 @@ mod judging;
 pub mod leftovers;
 pub mod news;
 mod outlook;
+mod pair_list;
 mod passes;
 mod pins;
 mod planned;

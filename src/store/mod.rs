@@ -14,6 +14,7 @@ pub mod layout;
 pub mod ledger;
 pub mod live;
 pub mod lock;
+pub mod made_subset;
 pub mod manifest;
 pub mod moment;
 pub mod pass;

@@ -47,6 +47,7 @@ mod script;
 mod smoke;
 mod spending;
 mod stdout;
+mod subset;
 mod terminal;
 mod tree;
 mod triage;
