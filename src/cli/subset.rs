@@ -125,11 +125,11 @@ pub fn run(args: &SubsetArgs, ui: &Ui) -> Result<u8> {
         SubsetRef::File(_) => shown,
     };
     let typed = shlex::try_quote(&typed).unwrap_or_default();
-    ui.say(format!(
-        "next: `{}`; upstream takes it as `-s {}`",
-        hint::command(&format!("run -s {typed} --dry-run")),
-        shlex::try_quote(&to.of_upstream()).unwrap_or_default(),
-    ));
+    let next = hint::command(&format!("run -s {typed} --dry-run"));
+    ui.to_copy(format!("next: `{next}`"));
+    let of_upstream = to.of_upstream();
+    let of_upstream = shlex::try_quote(&of_upstream).unwrap_or_default();
+    ui.to_copy(format!("upstream takes it as `-s {of_upstream}`"));
     Ok(exit::OK)
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SubsetRef;
+use super::subset_ref::ENDING;
 use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
@@ -210,8 +211,12 @@ impl DatasetDir {
                 "there are: {}; a file is named by its path, with a slash or .json",
                 names.join(", ")
             );
-            let error =
+            let mut error =
                 Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
+            let file = format!("{name}{ENDING}");
+            if Path::new(&file).is_file() {
+                error = error.hint(format!("did you mean `-s {file}`, the file here?"));
+            }
             return Err(match nearest(name, names.iter().map(String::as_str)) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error,

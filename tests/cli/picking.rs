@@ -232,6 +232,10 @@ fn a_subset_is_named_by_its_path_with_and_without_its_ending() {
     run(&place, &["-s", "lite.json"])
         .code(2)
         .says("a name without slash and .json is one of the dataset's: did you mean `lite`?");
+    place.write("mine.json", tasks);
+    run(&place, &["-s", "mine"])
+        .code(2)
+        .says("did you mean `-s mine.json`, the file here?");
     place.write("sets/plain", tasks);
     run(&place, &["-s", "sets/plain"])
         .code(2)

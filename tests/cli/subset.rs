@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::terminal::Terminal;
 use crate::support::{Place, Ran};
 
 const FLAGS: [&str; 3] = ["subset", "--cooperbench-dir", "cb"];
@@ -85,8 +86,8 @@ fn what_is_made_runs_by_its_path_and_goes_into_the_dataset_only_when_asked() {
     .code(0)
     .says("wrote mine.json: 4 pairs of 2 tasks in 1 repository\n")
     .says("of 7 pairs of the dataset; left out: 1 by --repo, 2 by --per-task 2\n")
-    .says("next: `regatta run -s mine.json --dry-run --cooperbench-dir cb`")
-    .says(&format!("upstream takes it as `-s {absolute}`"));
+    .says("next: `regatta run -s mine.json --dry-run --cooperbench-dir cb`\n")
+    .says(&format!("upstream takes it as `-s {absolute}`\n"));
     assert_eq!(there(), 2);
     let text = place.read("mine.json");
     assert_eq!(pairs(&text).len(), 4);
@@ -142,6 +143,16 @@ fn a_file_is_replaced_only_if_it_was_made_so_and_not_changed_since() {
         .code(2)
         .says("subsets/lite.json is there, and is not as");
     assert_eq!(place.read("cb/dataset/subsets/lite.json"), lite);
+}
+
+#[test]
+fn on_a_terminal_what_upstream_takes_is_whole() {
+    let place = Place::new();
+    let command = place.regatta(&[&FLAGS[..], &["-o", "mine"]].concat());
+    let (code, _, written) = Terminal::start(&place, &command, 40, 24).end();
+    let absolute = place.join("mine").display().to_string();
+    let told = format!("upstream takes it as `-s {absolute}`\r\n");
+    assert!(code == Some(0) && written.contains(&told), "{written}");
 }
 
 #[test]
