@@ -1,5 +1,6 @@
 //! The configuration in force: defaults, `regatta.toml`, a profile, the environment, flags.
 
+mod arms;
 mod keys;
 mod known;
 mod layers;
@@ -7,9 +8,10 @@ mod mistakes;
 mod words;
 
 pub use keys::{
-    AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig, LimitsConfig,
-    NativeConfig, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
+    ArmConfig, AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig,
+    LimitsConfig, NativeConfig, Order, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
 };
 
+pub use arms::ARMS;
 pub use known::DEFAULT;
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};

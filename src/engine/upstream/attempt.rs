@@ -124,10 +124,13 @@ fn start(invocation: &Invocation, socket: &Path, log: &Path) -> Result<Child> {
     let errors = output
         .try_clone()
         .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
+    let keys = invocation.keys.iter();
+    let keys = keys.map(|(name, key)| (name, key.value.expose()));
     process::child(&invocation.program)?
         .args(&invocation.args)
         .current_dir(&invocation.dir)
         .envs(&invocation.env)
+        .envs(keys)
         .env("DOCKER_HOST", format!("unix://{}", socket.display()))
         .env_remove("DOCKER_CONTEXT")
         .env_remove("DOCKER_TLS_VERIFY")

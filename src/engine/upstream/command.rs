@@ -8,12 +8,12 @@ use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
 use crate::bench::{BackendKind, Pair, Setting, Subset};
 use crate::config::Config;
-use crate::engine::access::{Access, Asker, Beside};
+use crate::engine::access::{Access, Asker, Beside, Named};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::json;
 use crate::model::chat::Tool;
-use crate::secret::{masked, masked_url};
+use crate::secret::{Secret, masked, masked_url};
 use crate::store::{RunDir, SubsetRef};
 
 /// The version that is planned for when none is installed: the last with `mini_swe_agent`.
@@ -67,6 +67,8 @@ pub struct Invocation {
     pub dir: PathBuf,
     /// What is added to its environment.
     pub env: BTreeMap<String, String>,
+    /// The model's key by the variables in which it is looked for, where another one holds it.
+    pub keys: Vec<(&'static str, Named<Secret>)>,
     /// Files that it reads and that have to be written first, with their text.
     pub files: Vec<(PathBuf, String)>,
 }
@@ -141,7 +143,23 @@ impl UpstreamOptions {
             env: config.upstream.env.clone(),
         };
         options.check_agent_config()?;
+        options.check_key_variable()?;
         Ok((options, notes))
+    }
+
+    /// Refuses a named key that there is no way to hand to the agent.
+    fn check_key_variable(&self) -> Result<()> {
+        let names = self.access.provider.map_or(&[][..], |it| it.key_variables);
+        if self.access.key_variable.is_none() || !names.is_empty() || is_first_agent(&self.agent) {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "api_key_env is set, and it is not known which variable holds the key of `{}` for {}",
+            self.model, self.agent
+        ))
+        .hint(
+            "leave api_key_env out, and export the variable that litellm reads for this provider",
+        ))
     }
 
     fn check_agent_config(&self) -> Result<()> {
@@ -257,6 +275,7 @@ impl UpstreamOptions {
             args,
             dir: self.dir.clone(),
             env,
+            keys: self.keys(),
             files,
         }
     }
@@ -329,6 +348,16 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
     })
 }
 
+impl UpstreamOptions {
+    fn keys(&self) -> Vec<(&'static str, Named<Secret>)> {
+        let names = self.access.key_variables_of_agent().into_iter();
+        let key = self.access.key.as_ref();
+        names
+            .filter_map(|name| Some((name, key?.clone())))
+            .collect()
+    }
+}
+
 impl Invocation {
     /// The command line, quoted for a shell; the passwords of URLs are masked.
     #[must_use]
@@ -341,12 +370,17 @@ impl Invocation {
             .join(" ")
     }
 
-    /// The environment it adds, quoted, secrets masked.
+    /// The environment it adds, quoted, secrets masked; of a key the variable that holds it.
     #[must_use]
     pub fn shown_env(&self) -> Vec<String> {
         self.env
             .iter()
             .map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))))
+            .chain(
+                self.keys
+                    .iter()
+                    .map(|(name, key)| format!("{name}=${}", key.by)),
+            )
             .collect()
     }
 
