@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::arms::{self, Arm, PlannedRun};
-use super::filter::PairFilter;
+use super::filter::{Among, PairFilter};
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
@@ -24,7 +24,7 @@ use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
-use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir};
+use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir, SubsetRef};
 use crate::survey::{Stand, Surveyed};
 use crate::text::plural;
 use crate::triage::Rules;
@@ -47,6 +47,8 @@ pub struct Experiment {
     pub all: Vec<Pair>,
     /// Those of them that are asked for, in the same order: what runs, and what the end is about.
     pub pairs: Vec<Pair>,
+    /// What narrowed them down.
+    pub filter: PairFilter,
     /// The runs, in the order in which they run.
     pub runs: Vec<PlannedRun>,
     /// Runs of this experiment that are there and not asked for: they count for the budget.
@@ -95,9 +97,10 @@ impl Experiment {
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, scope: &Scope, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
-        let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
-        let subset = config.experiment.subset.clone();
-        let pairs = scope.pairs.of(&all, &subset)?;
+        let dataset = DatasetDir::open(dataset)?;
+        let all = dataset.pairs(&config.experiment.subset)?;
+        let subset = SubsetRef::of(&config.experiment.subset).name();
+        let pairs = scope.pairs.of(&all, Among::Subset(&subset, &dataset))?;
         let name = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
@@ -128,6 +131,7 @@ impl Experiment {
             subset,
             all,
             pairs,
+            filter: scope.pairs.clone(),
             runs: runs.asked,
             others: runs.others,
             rules: setup::rules(config)?,

@@ -267,6 +267,14 @@ fn the_dataset_itself_can_be_judged() {
     eval(&place, &["--gold"])
         .code(0)
         .prints("9 features gradeable, 0 ungradeable, 0 not known");
+    let gradeable = || -> usize {
+        let kept = place.json("logs/ungradeable.json")["gradeable"].clone();
+        let tasks = kept.as_object().unwrap().values();
+        tasks
+            .map(|features| features.as_array().unwrap().len())
+            .sum()
+    };
+    assert_eq!(gradeable(), 9);
     // Tests that pass on the base, and a patch that does not do its own feature.
     let feature = "ds/ferry_task/task1/feature1";
     place.write(&format!("{feature}/tests.patch"), "diff --git a/tests/new b/tests/new\nnew file mode 100644\n--- /dev/null\n+++ b/tests/new\n@@ -0,0 +1 @@\n+x\n");
@@ -277,6 +285,7 @@ fn the_dataset_itself_can_be_judged() {
         .prints("ferry_task/1 feature 1: ungradeable: its tests pass on the untouched base")
         .prints("tide_task/1 feature 1: ungradeable: its own patch does not pass")
         .prints("7 features gradeable, 2 ungradeable, 0 not known");
+    assert_eq!(gradeable(), 7);
     // What is not known now stays as it was found.
     let runner = "ds/tide_task/task1/runner.sh";
     let sound = place.read(runner);
@@ -285,6 +294,10 @@ fn the_dataset_itself_can_be_judged() {
         .code(1)
         .prints("5 features gradeable, 1 ungradeable, 3 not known");
     assert!(place.read("logs/ungradeable.json").contains("tide_task"));
+    assert_eq!(gradeable(), 7);
+    eval(&place, &["--gold", "--repo", "ferry", "--task", "2"])
+        .code(0)
+        .prints("3 features gradeable, 0 ungradeable, 0 not known");
     place.write(runner, sound);
     // Reports and runs tell which pairs that spoils.
     solo(&place, F12, Some(combined()));

@@ -50,9 +50,10 @@ fn look_at(experiment: &Experiment, end: &RunEnd) -> String {
 
 /// What the command does without the filter; nothing where nothing is left to run.
 fn rest(experiment: &Experiment, end: &RunEnd) -> Result<String> {
+    let flags = experiment.filter.flags();
     let how = match end {
-        RunEnd::Budget => "without --smoke and with a larger --budget",
-        _ => "without --smoke",
+        RunEnd::Budget => format!("without {flags} and with a larger --budget"),
+        _ => format!("without {flags}"),
     };
     Ok(match experiment.left_to_others()? {
         0 => String::new(),
