@@ -34,6 +34,13 @@ impl Dataset {
         self.tasks.insert(key, Task { features });
     }
 
+    /// Every pair of it, task by task in order.
+    #[must_use]
+    pub fn all_pairs(&self) -> Vec<Pair> {
+        let of_task = |(key, task): (&TaskKey, &Task)| task.all_pairs(key);
+        self.tasks.iter().flat_map(of_task).collect()
+    }
+
     /// The pairs a subset means, in the subset's order, each once; and all that is unknown.
     #[must_use]
     pub fn pairs_of(&self, subset: &Subset) -> (Vec<Pair>, Vec<Unknown>) {
@@ -144,6 +151,19 @@ mod tests {
                 "a_task/1/f1_f2"
             ]
         );
+    }
+
+    #[test]
+    fn all_pairs_are_those_of_every_task_in_order() {
+        let all = names(&dataset().all_pairs());
+        let wanted = [
+            "a_task/1/f1_f2",
+            "b_task/9/f1_f2",
+            "b_task/10/f1_f2",
+            "b_task/10/f1_f3",
+            "b_task/10/f2_f3",
+        ];
+        assert_eq!(all, wanted);
     }
 
     #[test]

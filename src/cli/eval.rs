@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::listing::one_of;
 use super::options::{RunSelection, set};
+use super::picking::PairArgs;
 use super::ui::Ui;
 use super::{gold, news, report, tree, width};
 use crate::bench::setting::RunSetting;
@@ -15,7 +16,7 @@ use crate::error::{Result, exit};
 use crate::experiment::gold::{Grading, features};
 use crate::experiment::judge::{cache, judge};
 use crate::experiment::leftovers::reap;
-use crate::experiment::{JudgingEnd, NewsSender, Present, ToJudge, Verdicts, setup};
+use crate::experiment::{Among, JudgingEnd, NewsSender, Present, ToJudge, Verdicts, setup};
 use crate::report::Summary;
 use crate::report::setting::setting_of_run;
 use crate::runner::Interrupt;
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   regatta eval                                # every run that has results
   regatta eval command-a-solo --rules 0.0.11  # one run, by the other rule set
+  regatta eval --pair dspy/8394/f3_f5         # one pair, in every run
   regatta eval --gold --subset lite           # which features can be judged at all";
 
 /// Judge finished pairs by the hidden tests
@@ -39,7 +41,7 @@ pub struct EvalArgs {
     /// Only runs of this setting
     #[arg(long, value_name = "SETTING", value_parser = one_of::<Setting>())]
     setting: Option<Setting>,
-    /// Only the pairs of this subset
+    /// Only the pairs of this subset: a name in the dataset's subsets/, or the path of a file
     #[arg(short, long, value_name = "NAME")]
     subset: Option<String>,
     /// Whose rules decide [default: 0.0.29]
@@ -57,8 +59,9 @@ pub struct EvalArgs {
     /// The time for one feature's suite [default: 10m]
     #[arg(long, value_name = "TIME")]
     suite_timeout: Option<String>,
-    /// Judge again what is judged, without what is known of earlier evaluations. Until every pair has
-    /// its new verdict, --force goes on with what it has begun
+    /// Judge again what is judged, and read nothing from the cache of earlier evaluations. If it is
+    /// stopped, the next eval judges the rest, with --force or without. Once that is done, --force judges
+    /// all again
     #[arg(long)]
     force: bool,
     /// Print what would be judged, judge nothing
@@ -68,6 +71,8 @@ pub struct EvalArgs {
     /// or fail with the dataset's own patch
     #[arg(long, conflicts_with_all = ["runs", "setting", "dry_run"])]
     gold: bool,
+    #[command(flatten)]
+    picked: PairArgs,
     #[command(flatten)]
     selection: RunSelection,
 }
@@ -125,10 +130,11 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
     found.say_misnamed(ui);
     let runs = args.chosen(found.runs)?;
     let only = match &args.subset {
-        None => None,
+        None => args.picked.of_runs(&runs)?,
         Some(name) => {
-            let dataset = setup::dataset_alone(&found.config)?;
-            Some(DatasetDir::open(dataset)?.pairs(name)?)
+            let dataset = DatasetDir::open(setup::dataset_alone(&found.config)?)?;
+            let filter = args.picked.filter(None);
+            Some(filter.of(&dataset.pairs(name)?, Among::Subset(name, &dataset))?)
         }
     };
     let verdicts = Verdicts {
@@ -137,18 +143,21 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         rules: found.rules,
         prices: found.prices,
         force: args.force,
+        without_cache: args.force,
         only,
     };
     if args.dry_run {
         for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
             let plan = verdicts.plan(run, &pass)?;
-            width::page(&describe(&plan, run), ui)?;
+            let told = verdicts.says_of_pass(run, &pass, &plan)?;
+            width::page(&describe(&plan, told, run), ui)?;
         }
         return Ok(exit::OK);
     }
     let judge = async |news: &NewsSender| verdicts.judge(&runs, &mut interrupt, news).await;
     let (end, has_worked) = news::shown(ui, judge).await;
-    let code = code(end?, ui);
+    let end = end.map_err(|error| tree::mend(error, "eval", &verdicts.config, &runs))?;
+    let code = code(end, ui);
     let summaries: Vec<_> = runs
         .iter()
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
@@ -172,7 +181,7 @@ async fn grade(args: &EvalArgs, config: &Config, interrupt: &mut Interrupt, ui: 
         let rules = setup::rules(config)?;
         let grading = Grading {
             subset,
-            features: features(config, subset)?,
+            features: features(config, subset, &args.picked.filter(None))?,
             judge: judge(config, None, &rules, &cache(!args.force)).await?,
             config,
         };
@@ -203,7 +212,7 @@ pub fn code(end: JudgingEnd, ui: &Ui) -> u8 {
 }
 
 /// What a dry run says of one run: the counts, then each pair that would be judged.
-fn describe(plan: &ToJudge, run: &RunDir) -> String {
+fn describe(plan: &ToJudge, of_pass: Option<String>, run: &RunDir) -> String {
     let mut text = format!(
         "{}: {} to judge, {} judged, {} not finished\n",
         run.name(),
@@ -211,10 +220,7 @@ fn describe(plan: &ToJudge, run: &RunDir) -> String {
         plan.judged,
         plan.unfinished
     );
-    for again in [plan.replaces(), plan.says_outdated()]
-        .into_iter()
-        .flatten()
-    {
+    for again in [of_pass, plan.says_outdated()].into_iter().flatten() {
         let _ = writeln!(text, "  {again}");
     }
     for one in &plan.open {

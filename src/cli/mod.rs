@@ -14,6 +14,7 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod picking;
 mod progress;
 mod report;
 mod restore;
@@ -21,6 +22,7 @@ mod run;
 mod running;
 mod slips;
 mod status;
+mod subset;
 mod suspend;
 mod tally;
 mod tempo;
@@ -69,6 +71,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Clean(clean::CleanArgs),
     Config(config::ConfigArgs),
@@ -134,6 +137,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),
         Command::Config(args) => config::run(&args, ui),

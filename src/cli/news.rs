@@ -100,7 +100,7 @@ impl Shown {
             } => {
                 let again = match again {
                     0 => String::new(),
-                    again => format!(" ({again} of them again)"),
+                    again => format!(" ({again} again)"),
                 };
                 bar.line(format!(
                     "{run}: {} to judge by the rules of {rules}{again}, {judged} judged already",

@@ -80,7 +80,7 @@ impl View {
             }
             Event::LimitMet { .. } | Event::WaitingForReset { .. } => self.limit(event),
             Event::BudgetSpent { spent, budget } => self.always(&warning(format!(
-                "{} of the budget of {} are spent: nothing new is begun",
+                "{} of the budget of {} is spent: nothing new is begun",
                 dollars(*spent),
                 dollars(*budget)
             ))),

@@ -9,6 +9,7 @@ use super::options::{ConfigSource, Places, SelectedRuns};
 use super::tree;
 use super::ui::Ui;
 use super::width;
+use crate::bench::pattern::Pattern;
 use crate::bench::setting::{RunSetting, Tree};
 use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result, exit, nearest};
@@ -156,7 +157,7 @@ fn find(run: &RunDir, args: &RestoreArgs) -> Result<Vec<Found>> {
     let there = run.pairs()?;
     for typed in &args.pairs {
         let names: Vec<String> = there.iter().map(|(_, pair)| pair.to_string()).collect();
-        if !names.contains(typed) {
+        if !there.iter().any(|(_, pair)| is_named(typed, pair)) {
             let error = Error::usage(format!(
                 "run `{}` has no pair `{typed}` under {}",
                 run.name(),
@@ -173,12 +174,18 @@ fn find(run: &RunDir, args: &RestoreArgs) -> Result<Vec<Found>> {
     }
     let mut found = Vec::new();
     for (tree, pair) in there {
-        if args.pairs.is_empty() || args.pairs.contains(&pair.to_string()) {
+        if args.pairs.is_empty() || args.pairs.iter().any(|typed| is_named(typed, &pair)) {
             let kept = aside::kept(&run.pair(tree, &pair))?;
             found.push(Found { tree, pair, kept });
         }
     }
     Ok(found)
+}
+
+/// Whether a word is a pair's name, with or without the ending of its repository's.
+fn is_named(typed: &str, pair: &Pair) -> bool {
+    let pattern = Pattern::pair(typed).ok().filter(|it| !it.is_glob());
+    pattern.map_or_else(|| pair.to_string() == *typed, |it| it.picks(pair))
 }
 
 /// What comes back, or why nothing does.

@@ -219,10 +219,14 @@ fn of_pass(pass: &Pass, plan: &Plan) -> String {
         return String::new();
     }
     let left = plan.to_run.iter().filter(|pair| pass.covers(pair)).count();
+    let pairs = plural(pass.pairs.len(), "pair");
+    let left = match left {
+        0 => format!("its {pairs} ran, and verdicts or other runs are left"),
+        left => format!("{left} of its {pairs} left"),
+    };
     format!(
-        "  a forced pass begun at {:.0} is not closed: {left} of its {} left; --force goes on with it\n",
-        pass.begun_at,
-        plural(pass.pairs.len(), "pair")
+        "  a forced pass begun at {:.0} is not closed: {left}; --force goes on with it\n",
+        pass.begun_at
     )
 }
 
@@ -258,7 +262,7 @@ fn of_unbooked(trials: &[LedgerEntry], is_running: bool) -> String {
     }
     let cost = known.map_or_else(
         || "what they cost is not known".to_owned(),
-        |usd| format!("{} of them are known", dollars(usd)),
+        |usd| format!("{} of their cost is known", dollars(usd)),
     );
     format!(
         "  died with regatta, and run again: {names}; {cost}, and the same command books them\n"

@@ -46,6 +46,14 @@ impl Tally {
     pub fn take_in(&mut self, told: Told, bar: &mut Bar) {
         match told {
             Told::Note(text) => bar.line(text),
+            Told::Stopping { signal, running } => {
+                bar.state = Some("stopping");
+                let pairs = plural(running, "pair");
+                bar.always(format_args!(
+                    "{signal}: stopping after the suites that run ({pairs}); Ctrl-C again stops them"
+                ));
+                bar.draw();
+            }
             Told::Begun { pair } => {
                 bar.running.begin(&pair, Instant::now());
                 bar.draw();

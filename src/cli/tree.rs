@@ -3,11 +3,12 @@
 
 use super::ui::Ui;
 use crate::config::{Config, Layers};
-use crate::error::Result;
+use crate::demo;
+use crate::error::{Error, Kind, Result};
 use crate::experiment::setup::log_tree;
 use crate::files;
 use crate::hint;
-use crate::store::LogTree;
+use crate::store::{LogTree, Manifest, RunDir};
 use crate::text::plural;
 
 /// The log tree of the working directory, as the demo's profile names it.
@@ -26,17 +27,22 @@ pub fn config(layers: &Layers, ui: &Ui) -> Result<Config> {
 /// The same, with what is to be said of it.
 pub fn chosen(layers: &Layers) -> Result<(Config, Option<String>)> {
     let mut config = layers.config()?;
-    let Some((here, runs)) = other(layers, &config) else {
+    let Some(Other { tree: here, runs }) = other(layers, &config) else {
         return Ok((config, None));
     };
+    let is_demos = are_demos(&runs);
+    let runs = plural(runs.len(), "run");
     let configured = log_tree(&config);
     let shown = files::from_here(configured.path());
     let shown = shown.display();
     let said = if configured.runs()?.is_empty() {
+        let told = if is_demos {
+            format!("{runs} of the demo (--profile demo has its dataset and settings)")
+        } else {
+            format!("{runs} (--logs-dir names another tree)")
+        };
         config.upstream.logs_dir = Some(here.path().to_owned());
-        format!(
-            "no runs under {shown}: reading ./{HERE}, which has {runs} (--logs-dir names another tree)"
-        )
+        format!("no runs under {shown}: reading ./{HERE}, which has {told}")
     } else {
         format!("reading {shown}; ./{HERE} has {runs} too, which --logs-dir {HERE} reads")
     };
@@ -46,7 +52,8 @@ pub fn chosen(layers: &Layers) -> Result<(Config, Option<String>)> {
 /// Says that `./logs` is left alone by a command that removes something: it touches no tree but the
 /// configured one.
 pub fn say_untouched(layers: &Layers, config: &Config, ui: &Ui) {
-    if let Some((_, runs)) = other(layers, config) {
+    if let Some(Other { runs, .. }) = other(layers, config) {
+        let runs = plural(runs.len(), "run");
         let command = hint::command(&format!("clean --logs-dir {HERE}"));
         ui.say(format!(
             "./{HERE} has {runs} and is not looked at; `{command}` does"
@@ -54,20 +61,48 @@ pub fn say_untouched(layers: &Layers, config: &Config, ui: &Ui) {
     }
 }
 
-/// `./logs` and its number of runs, where it has any and neither is the configured tree nor was
-/// passed over by a flag or a key that names one.
-fn other(layers: &Layers, config: &Config) -> Option<(LogTree, String)> {
+/// Whether any of these runs is of the demo: its model is known by its endpoint.
+fn are_demos(runs: &[RunDir]) -> bool {
+    let is_demos = |run: &RunDir| {
+        // A manifest that cannot be read is told of where the run is.
+        let manifest = Manifest::read(run).ok().flatten();
+        manifest.is_some_and(|it| it.api_base.as_deref() == Some(demo::BUILTIN))
+    };
+    runs.iter().any(is_demos)
+}
+
+/// An error of a command on these runs. Where they are of the demo, and the command has another
+/// dataset, that is what to mend.
+pub fn mend(error: Error, command: &str, config: &Config, runs: &[RunDir]) -> Error {
+    let dataset = config.upstream.dataset_dir.as_ref();
+    let is_demos = dataset.is_some_and(|dir| dir.as_os_str() == demo::BUILTIN);
+    if error.kind() != Kind::Usage || is_demos || !are_demos(runs) {
+        return error;
+    }
+    let command = hint::command(&format!("{command} --profile demo"));
+    Error::usage(error.to_string()).hint(format!(
+        "these runs are of the demo, whose dataset comes with its profile: `{command}`"
+    ))
+}
+
+/// A tree that is not the configured one, with its runs: at least one.
+struct Other {
+    tree: LogTree,
+    runs: Vec<RunDir>,
+}
+
+/// `./logs`, where it has runs and neither is the configured tree nor was passed over by a flag or a
+/// key that names one.
+fn other(layers: &Layers, config: &Config) -> Option<Other> {
     let is_named = layers.list().any(|(key, _, origin)| {
         key == "upstream.logs_dir"
             || key == "upstream.cooperbench_dir" && origin == "--cooperbench-dir"
     });
-    let here = LogTree::at(std::path::absolute(HERE).ok()?);
-    if is_named || log_tree(config).path() == here.path() {
+    let tree = LogTree::at(std::path::absolute(HERE).ok()?);
+    if is_named || log_tree(config).path() == tree.path() {
         return None;
     }
     // Nobody asked for it: where it cannot be read, nothing is said of it.
-    match here.runs().ok()?.len() {
-        0 => None,
-        runs => Some((here, plural(runs, "run"))),
-    }
+    let runs = tree.runs().ok()?;
+    (!runs.is_empty()).then_some(Other { tree, runs })
 }

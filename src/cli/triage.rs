@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::options::RunSelection;
+use super::picking::PairArgs;
 use super::ui::Ui;
 use super::width;
 use crate::bench::Pair;
@@ -22,6 +23,7 @@ use crate::triage::{Finding, Rules, ToldError};
 const EXAMPLES: &str = "\
 Examples:
   regatta triage --explain --dry-run      # why pairs did not finish
+  regatta triage --explain --dry-run --pair dspy/8394/f3_f5
   regatta triage command-a-coop-comm";
 
 /// Tag results with their cause again, from what is on disk, with today's rules
@@ -37,12 +39,15 @@ pub struct TriageArgs {
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
+    picked: PairArgs,
+    #[command(flatten)]
     selection: RunSelection,
 }
 
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
     let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
+    let only = args.picked.of_runs(&found.runs)?;
     let mut causes = Causes::default();
     for run in &found.runs {
         let _lock = if args.dry_run {
@@ -50,7 +55,13 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8> {
         } else {
             Some(RunLock::take(run)?)
         };
-        let stand = Stand::read(run, &found.rules, &found.prices)?;
+        let mut stand = Stand::read(run, &found.rules, &found.prices)?;
+        if let Some(only) = &only {
+            stand.surveyed.retain(|it| only.contains(&it.pair));
+            if stand.surveyed.is_empty() {
+                continue;
+            }
+        }
         let changed = triage(run, args, &found.rules, &stand, ui)?;
         let verb = if args.dry_run {
             "would change"
@@ -95,7 +106,7 @@ impl Causes {
     fn table(self, runs: usize) -> String {
         let mut rows: Vec<_> = self.pairs.into_iter().collect();
         rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let mut text = format!("causes in {runs} runs:\n");
+        let mut text = format!("causes in {}:\n", plural(runs, "run"));
         if rows.is_empty() {
             text.push_str("  none\n");
         }

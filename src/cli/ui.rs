@@ -194,6 +194,13 @@ impl Ui {
         });
     }
 
+    /// Says a line on stderr, unless `-q`, that is to be copied: whole, with its paths as they are.
+    pub fn to_copy(&self, line: impl Display) {
+        if !self.quiet {
+            self.above(&shown_in_colour(&line.to_string()));
+        }
+    }
+
     /// Says one line on stderr, which loses its end if the terminal is too narrow.
     pub fn row(&self, text: impl Display) {
         let text = shown_in_colour(&text.to_string());

@@ -227,7 +227,7 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
             }
             _ => {
                 let unknown = Wrong::new(format!("{origin}: unknown key `{key}`"));
-                wrong.push(unknown.meant(nearest_key(&key)));
+                wrong.push(unknown.meant(nearest_key(&key, value.is_table())));
                 continue;
             }
         };
@@ -254,18 +254,19 @@ fn is_below(key: &str, table: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn nearest_key(key: &str) -> Option<&'static str> {
-    let tables = keys().filter_map(|known| Some(known.split_once('.')?.0));
-    if !key.contains('.')
-        && let Some(table) = nearest(key, tables)
-    {
-        return Some(table);
+/// The key, or the table, that an unknown one was likely meant as. The right word in the wrong table,
+/// or in none, is the commonest slip.
+fn nearest_key(key: &str, is_table: bool) -> Option<&'static str> {
+    let tables = || keys().filter_map(|known| Some(known.split_once('.')?.0));
+    if is_table && !key.contains('.') {
+        return nearest(key, tables());
     }
-    // The right word in the wrong table is the commonest slip.
-    let last = key.rsplit('.').next();
-    keys()
-        .find(|known| known.rsplit('.').next() == last)
-        .or_else(|| nearest(key, keys()))
+    let last = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
+    let word = key.rsplit('.').next().unwrap_or(key);
+    let Some(near) = nearest(word, keys().map(last)) else {
+        return nearest(key, tables().chain(keys()));
+    };
+    keys().find(|known| last(known) == near)
 }
 
 /// Joins a key's parts; model names hold dots, so such parts are quoted.

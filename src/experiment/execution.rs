@@ -68,8 +68,9 @@ impl Experiment {
         Ok(Executed { end, judged })
     }
 
-    /// Judges the finished pairs of all its runs that have no verdict that stands. With `force`
-    /// those that have one are judged again.
+    /// Judges the finished pairs of all its runs that have no verdict that stands. After a forced run
+    /// (`force`) nothing that earlier evaluations have kept is asked. It judges no pair twice: what its
+    /// pass has made has no older verdict.
     pub async fn judge(
         &self,
         force: bool,
@@ -82,7 +83,8 @@ impl Experiment {
             config: self.config.clone(),
             rules: self.rules.clone(),
             prices: setup::prices(&self.config)?.0,
-            force,
+            force: false,
+            without_cache: force,
             only: self.is_filtered().then(|| self.pairs.clone()),
         };
         verdicts.judge(&runs, interrupt, news).await

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 
+use super::filter::{Among, PairFilter};
 use super::graded::{Grade, Graded};
 use super::news::{News, NewsSender};
 use super::setup;
@@ -19,11 +20,12 @@ use crate::text::one_line;
 /// The features of each task.
 pub type Features = BTreeMap<TaskKey, Vec<u64>>;
 
-/// The features of a subset's pairs.
-pub fn features(config: &Config, subset: &str) -> Result<Features> {
+/// The features of a subset's pairs, as far as the filter leaves them.
+pub fn features(config: &Config, subset: &str, filter: &PairFilter) -> Result<Features> {
     let dataset = DatasetDir::open(setup::dataset_alone(config)?)?;
     let mut features = Features::new();
-    for pair in dataset.pairs(subset)? {
+    let pairs = dataset.pairs(subset)?;
+    for pair in filter.of(&pairs, Among::Subset(subset, &dataset))? {
         let known = features.entry(pair.task).or_default();
         known.extend(pair.features);
         known.sort_unstable();
@@ -141,7 +143,17 @@ impl Grading<'_> {
                 .is_some_and(|of| of.contains(&it.feature));
             is_asked && !is_unknown(it)
         };
-        let old = Gold::read(logs.path())?.map_or_else(Vec::new, |gold| gold.ungradeable);
+        let (mut gradeable, old) = Gold::read(logs.path())?
+            .map_or_else(Default::default, |gold| (gold.gradeable, gold.ungradeable));
+        for one in found {
+            let of_task = gradeable.entry(one.task.to_string()).or_default();
+            match one.grade {
+                Grade::Gradeable => of_task.insert(one.feature),
+                Grade::Ungradeable(_) => of_task.remove(&one.feature),
+                Grade::Unknown(_) => continue,
+            };
+        }
+        gradeable.retain(|_, features| !features.is_empty());
         let mut ungradeable: Vec<Ungradeable> = found.iter().filter_map(Graded::spoilt).collect();
         ungradeable.extend(old.into_iter().filter(|it| !is_known(it)));
         ungradeable.sort_by(|a, b| (&a.task, a.feature).cmp(&(&b.task, b.feature)));
@@ -150,6 +162,7 @@ impl Grading<'_> {
             subset: self.subset.to_owned(),
             features: self.total(),
             ungradeable,
+            gradeable,
         }
         .write(logs.path())
     }

@@ -8,11 +8,12 @@ use super::leftovers::reap;
 use super::news::{News, NewsSender};
 use super::verdicts::{ToJudge, Verdicts};
 use crate::bench::{BackendKind, RuleSet, RunName, Word};
+use crate::engine::Stop;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::hint;
 use crate::runner::Interrupt;
-use crate::runner::judging::{Finished, Judging, JudgingResult};
+use crate::runner::judging::{Judging, JudgingResult};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
@@ -40,7 +41,7 @@ impl Verdicts {
         reap(&self.config, runs.iter(), news).await?;
         let passes = self.passes(runs, self.force)?;
         // Who finishes a forced pass asks as little of what was known before.
-        let is_anew = self.force || passes.iter().any(|pass| !pass.pairs.is_empty());
+        let is_forced = self.force || passes.iter().any(|pass| !pass.pairs.is_empty());
         let plans = self.plans(runs, &passes, news)?;
         let mut end = JudgingEnd {
             is_interrupted: false,
@@ -48,7 +49,7 @@ impl Verdicts {
             is_over: true,
         };
         if plans.iter().all(|plan| plan.open.is_empty()) {
-            if is_anew {
+            if is_forced {
                 self.close(runs, &HashMap::new(), news)?;
             }
             return Ok(end);
@@ -66,12 +67,18 @@ impl Verdicts {
         news.tell(News::JudgingBegun {
             pairs: plans.iter().map(|plan| plan.open.len()).sum(),
         });
-        let cache = cache(!is_anew);
+        let cache = cache(!is_forced && !self.without_cache);
         let mut settled = HashMap::new();
         let mut locks = self.begin_passes(runs, &passes)?;
         for (run, plan) in runs.iter().zip(plans) {
             if plan.open.is_empty() {
                 continue;
+            }
+            // Also where it came when the last pair of the run before was judged.
+            if interrupt.came().stop > Stop::No {
+                end.is_interrupted = true;
+                end.is_over = false;
+                break;
             }
             let _lock = match locks.remove(run.name()) {
                 Some(lock) => lock,
@@ -88,7 +95,7 @@ impl Verdicts {
             settled.insert(run.name(), ended.settled);
         }
         drop(locks);
-        if is_anew && end.is_over {
+        if is_forced && end.is_over {
             self.close(runs, &settled, news)?;
         }
         Ok(end)
@@ -104,8 +111,9 @@ impl Verdicts {
                 news.warn(format!("{}: {again}", run.name()));
             }
             if plan.others > 0 {
+                let again = hint::command(&format!("eval {} --force", run.name()));
                 news.warn(format!(
-                    "{}: {} judged by other rules than {}; their verdicts are not comparable, and --force judges them again",
+                    "{}: {} judged by other rules than {}, which is not comparable; `{again}` judges all by one",
                     run.name(),
                     plural(plan.others, "pair"),
                     self.config.evaluation.rules
@@ -137,7 +145,7 @@ impl Verdicts {
         Ok(locks)
     }
 
-    /// Says how far a forced pass is that goes on, and that one by other rules is not done.
+    /// Says what there is to say of a forced pass, and that one by other rules is not done.
     fn tell_of_pass(
         &self,
         run: &RunDir,
@@ -145,19 +153,8 @@ impl Verdicts {
         plan: &ToJudge,
         news: &NewsSender,
     ) -> Result<()> {
-        let covered = |one: &&Finished| pass.covers(&one.pair);
-        let left = plan.open.iter().filter(covered).count();
-        let all = pass.pairs.len();
-        if left > 0 && left < all {
-            news.note(format!(
-                "{}: the forced evaluation begun at {:.0} goes on: {left} of its {} left",
-                run.name(),
-                pass.begun_at,
-                plural(all, "pair")
-            ));
-        }
-        if let Some(again) = plan.replaces() {
-            news.note(format!("{}: {again}", run.name()));
+        if let Some(told) = self.says_of_pass(run, pass, plan)? {
+            news.note(format!("{}: {told}", run.name()));
         }
         let other = Pass::read_open(&run.eval_pass())?;
         let ours = self.config.evaluation.rules;

@@ -2,6 +2,7 @@
 //! told as [`News`].
 
 mod arms;
+pub mod choice;
 mod execution;
 mod expected;
 mod filter;
@@ -12,6 +13,7 @@ mod judging;
 pub mod leftovers;
 pub mod news;
 mod outlook;
+mod pair_list;
 mod passes;
 mod pins;
 mod planned;
@@ -24,7 +26,7 @@ mod verdicts;
 
 pub use arms::{Arm, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
-pub use filter::PairFilter;
+pub use filter::{Among, PairFilter};
 pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
 pub use outlook::{Means, Outlook, RunOutlook};

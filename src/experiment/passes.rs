@@ -32,8 +32,7 @@ impl Experiment {
             let pairs = self.pairs.iter().map(covered).collect();
             runs.push((Pass::read(&run.pass())?, pairs));
         }
-        let is_part = self.is_filtered();
-        Ok(pass::forced(runs, is_part, Timestamp::now()))
+        Ok(pass::forced(runs, Timestamp::now()))
     }
 
     /// The passes that the runs are run with. Without `--force` none replaces anything: a result that
@@ -90,13 +89,8 @@ impl Experiment {
             if !pass.pairs.is_empty() {
                 pass.leave(&self.all, Timestamp::now());
                 pass.write(&run.pass())?;
-                let next = if pass.is_part {
-                    "--force begins another, and goes on with it for the other pairs"
-                } else {
-                    "--force begins another"
-                };
                 news.note(format!(
-                    "{}: the forced pass begun at {:.0} is done; {next}",
+                    "{}: the forced pass begun at {:.0} is done; --force begins another",
                     run.name(),
                     pass.begun_at
                 ));

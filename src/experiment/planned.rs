@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::arms::{self, Arm, PlannedRun};
-use super::filter::PairFilter;
+use super::filter::{Among, PairFilter};
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
@@ -22,7 +24,7 @@ use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
 use crate::store::manifest::{digest, digest_of_pairs};
-use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir};
+use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir, SubsetRef};
 use crate::survey::{Stand, Surveyed};
 use crate::text::plural;
 use crate::triage::Rules;
@@ -45,6 +47,8 @@ pub struct Experiment {
     pub all: Vec<Pair>,
     /// Those of them that are asked for, in the same order: what runs, and what the end is about.
     pub pairs: Vec<Pair>,
+    /// What narrowed them down.
+    pub filter: PairFilter,
     /// The runs, in the order in which they run.
     pub runs: Vec<PlannedRun>,
     /// Runs of this experiment that are there and not asked for: they count for the budget.
@@ -93,9 +97,10 @@ impl Experiment {
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, scope: &Scope, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
-        let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
-        let subset = config.experiment.subset.clone();
-        let pairs = scope.pairs.of(&all, &subset)?;
+        let dataset = DatasetDir::open(dataset)?;
+        let all = dataset.pairs(&config.experiment.subset)?;
+        let subset = SubsetRef::of(&config.experiment.subset).name();
+        let pairs = scope.pairs.of(&all, Among::Subset(&subset, &dataset))?;
         let name = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
@@ -111,7 +116,7 @@ impl Experiment {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
                 notes.push(format!(
-                    "{} with a feature that cannot be graded: {} lists them",
+                    "{} with a feature that cannot be graded (listed in {})",
                     plural(spoiled, "pair"),
                     Gold::path(tree.path()).display()
                 ));
@@ -126,6 +131,7 @@ impl Experiment {
             subset,
             all,
             pairs,
+            filter: scope.pairs.clone(),
             runs: runs.asked,
             others: runs.others,
             rules: setup::rules(config)?,
@@ -272,10 +278,7 @@ impl Experiment {
             git: arm.config.experiment.git,
             api_base: arm.options.access().other_endpoint(),
             agent_config,
-            limits: match &arm.options {
-                EngineOptions::Upstream(_) => BTreeMap::new(),
-                EngineOptions::Native(options) => options.pinned(),
-            },
+            limits: pinned_limits(arm),
             subset: self.subset.clone(),
             subset_digest: digest_of_pairs(&self.all),
             pairs: self.all.clone(),
@@ -354,4 +357,16 @@ impl Experiment {
             .map(|one| Summary::read(&one.run, &self.rules, &one.arm.prices))
             .collect()
     }
+}
+
+/// What trials may use, by name: with other limits it is another experiment.
+fn pinned_limits(arm: &Arm) -> BTreeMap<String, Value> {
+    let mut limits = match &arm.options {
+        EngineOptions::Upstream(_) => BTreeMap::new(),
+        EngineOptions::Native(options) => options.pinned(),
+    };
+    // Both engines end a trial after it; zero is no limit.
+    let seconds = arm.config.limits.task_timeout.as_secs_f64();
+    limits.insert("task_timeout_seconds".to_owned(), seconds.into());
+    limits
 }

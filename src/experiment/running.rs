@@ -11,6 +11,7 @@ use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use crate::bench::RunName;
+use crate::engine::Stop;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
 use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
@@ -86,6 +87,11 @@ impl Experiment {
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
+            // Nothing is said of a run that does not begin.
+            if interrupt.came().stop > Stop::No {
+                worst = RunEnd::Interrupted;
+                break;
+            }
             // The runs of an experiment share one budget.
             let others = spent.iter().filter(|(name, _)| *name != open.run().name());
             let elsewhere: f64 = others.map(|(_, usd)| usd).sum();

@@ -4,7 +4,9 @@ use super::planned::Experiment;
 use crate::error::Result;
 use crate::process::Owner;
 use crate::report::{Outcome, Summary};
+use crate::runner::Plan;
 use crate::sandbox::docker::{Docker, DockerEndpoint};
+use crate::store::Pass;
 use crate::text::{by_number, plural};
 
 /// One thing that a smoke should have left, or should not.
@@ -17,6 +19,18 @@ pub struct SmokeCheck {
 }
 
 impl Experiment {
+    /// How many pairs are left to run of those that this command does not ask for, in all its runs.
+    pub fn left_to_others(&self) -> Result<usize> {
+        let mut left = 0;
+        for one in &self.runs {
+            let surveyed = self.survey_all(one)?;
+            let to_run = Plan::of(&surveyed, true, &Pass::default()).to_run;
+            let others = to_run.iter().filter(|pair| !self.pairs.contains(pair));
+            left += others.count();
+        }
+        Ok(left)
+    }
+
     /// Checks what a smoke left, or found there, of the pairs that it asked for.
     pub async fn check_smoke(&self) -> Result<Vec<SmokeCheck>> {
         let mut findings = Vec::new();

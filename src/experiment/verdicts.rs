@@ -35,6 +35,8 @@ pub struct Verdicts {
     pub present: Present,
     /// Whether those that stand are made again.
     pub force: bool,
+    /// Whether what earlier evaluations have kept in the cache is left unread.
+    pub without_cache: bool,
     /// The pairs that are looked at; all of them without.
     pub only: Option<Vec<Pair>>,
 }
@@ -58,17 +60,6 @@ pub struct ToJudge {
 }
 
 impl ToJudge {
-    /// What a forced pass does to verdicts that stand.
-    #[must_use]
-    pub fn replaces(&self) -> Option<String> {
-        (self.again > 0).then(|| {
-            format!(
-                "--force judges {} again; each verdict stands until its new one is there",
-                plural(self.again, "pair")
-            )
-        })
-    }
-
     /// Which verdicts are made again, as the dataset or an image is another one by now.
     #[must_use]
     pub fn says_outdated(&self) -> Option<String> {
@@ -181,7 +172,7 @@ impl Verdicts {
             };
             return Ok(forced.into_iter().map(open).collect());
         }
-        let mut passes = pass::forced(forced, self.only.is_some(), Timestamp::now());
+        let mut passes = pass::forced(forced, Timestamp::now());
         for pass in &mut passes {
             pass.rules = Some(rules.into());
         }
@@ -201,6 +192,33 @@ impl Verdicts {
             })
         });
         covered.collect()
+    }
+
+    /// What there is to say of a forced pass: that one begins, or how far one is that goes on, whether
+    /// `--force` is given again or not.
+    pub fn says_of_pass(
+        &self,
+        run: &RunDir,
+        pass: &Pass,
+        plan: &ToJudge,
+    ) -> Result<Option<String>> {
+        let stands = "each verdict stands until its new one is there";
+        let begun = Pass::read_open(&run.eval_pass())?;
+        if pass.pairs.is_empty() || begun.pairs.is_empty() || begun.begun_at != pass.begun_at {
+            return Ok((plan.again > 0).then(|| {
+                let pairs = plural(plan.again, "pair");
+                format!("--force judges {pairs} again; {stands}")
+            }));
+        }
+        let covered = |one: &&Finished| pass.covers(&one.pair);
+        let left = plan.open.iter().filter(covered).count();
+        Ok((left > 0).then(|| {
+            format!(
+                "goes on with the pass that `eval --force` began at {:.0}: {left} of its {} left; {stands}",
+                pass.begun_at,
+                plural(pass.pairs.len(), "pair")
+            )
+        }))
     }
 
     /// Closes the passes when no pair of them is left; until then `--force` goes on with them. A pair

@@ -20,6 +20,20 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_dir_of(path)
 }
 
+/// Writes a whole file, like [`write_atomic`], where nothing is yet: what comes there meanwhile stays,
+/// and that is an error.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = temporary::ours().tempfile_in(dir_of(path))?;
+        file.write_all(bytes)?;
+        make_whole(&file, path)?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| failed("write", path, &error))?;
+    sync_dir_of(path)
+}
+
 /// Writes files of one directory, each as [`write_atomic`] does, and the last one last: where it
 /// is, even after a crash, the others are.
 pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
@@ -47,10 +61,15 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Puts a file that is written in its place, synced.
 pub(super) fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    set_usual_mode(path, file.as_file())?;
-    file.as_file().sync_all()?;
+    make_whole(&file, path)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Makes a file that is written ready for its place, synced.
+fn make_whole(file: &NamedTempFile, path: &Path) -> io::Result<()> {
+    set_usual_mode(path, file.as_file())?;
+    file.as_file().sync_all()
 }
 
 fn sync_dir_of(path: &Path) -> Result<()> {
@@ -212,6 +231,17 @@ mod tests {
         write_atomic(&path, b"old").unwrap();
         write_atomic(&path, b"new").unwrap();
         assert_eq!(read_text(&path).unwrap(), "new");
+        assert_eq!(list(dir.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_new_file_takes_the_place_of_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.json");
+        write_new(&path, b"mine").unwrap();
+        let error = write_new(&path, b"other").unwrap_err().to_string();
+        assert!(error.contains("mine.json"), "{error}");
+        assert_eq!(read_text(&path).unwrap(), "mine");
         assert_eq!(list(dir.path()).unwrap(), [path]);
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::statistics::Rate;
 use super::summary::columns;
-use super::words::{doubts, not_looked_at, p_value, time, time_limits};
+use super::words::{self, doubts, not_looked_at, p_value, time, time_limits};
 use super::{Contrast, Outcome, Summary, Totals, beyond, contrasts};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
@@ -176,7 +176,7 @@ fn rates(summaries: &[Summary]) -> String {
             percent(&rates.strict),
             percent(&rates.judged),
             percent(&rates.features),
-            listed(&rates.merges),
+            cell(&words::merges(&rates.merges)),
             listed(&rates.rules)
         );
     }

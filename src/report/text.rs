@@ -9,7 +9,7 @@ mod table;
 use std::fmt::Write as _;
 
 use super::statistics::{Interval, Rate};
-use super::words::{doubts, not_looked_at, time_limits};
+use super::words::{self, doubts, not_looked_at, time_limits};
 use super::{Outcome, Rates, Summary, beyond};
 use crate::bench::setting::RunSetting;
 use crate::hint;
@@ -141,10 +141,7 @@ fn rates(summary: &Summary, width: Option<usize>) -> String {
     let fits = width.is_none_or(|width| line.len() <= width);
     let _ = writeln!(out, "{}", if fits { line } else { told.join(";\n    ") });
     if !merges.is_empty() {
-        let merges = merges
-            .iter()
-            .map(|(word, n)| format!("{n} {}", word.replace('_', " ")));
-        let _ = writeln!(out, "  merges: {}", merges.collect::<Vec<_>>().join(", "));
+        let _ = writeln!(out, "  merges: {}", words::merges(merges));
     }
     if rules.len() > 1 {
         let rules = rules.iter().map(|(rules, n)| format!("{n} by {rules}"));

@@ -1,5 +1,7 @@
 //! What the formats for people say in the same words.
 
+use std::collections::BTreeMap;
+
 use super::{Outcome, Summary};
 use crate::text::{by_number, duration};
 
@@ -39,6 +41,19 @@ pub(super) fn p_value(p: f64) -> String {
     }
 }
 
+/// How merges ended, counted: `3 clean, 1 conflict`.
+pub(super) fn merges(merges: &BTreeMap<String, usize>) -> String {
+    let counted = merges.iter().map(|(word, n)| {
+        let word = match word.as_str() {
+            "conflicts" => by_number(*n, "conflict", "conflicts"),
+            "error" => by_number(*n, "error", "errors"),
+            word => word,
+        };
+        format!("{n} {}", word.replace('_', " "))
+    });
+    counted.collect::<Vec<_>>().join(", ")
+}
+
 /// Trials' time together, of which some may not be known.
 #[must_use]
 pub fn time(seconds: f64, unknown: usize) -> String {
@@ -71,6 +86,19 @@ pub(super) fn time_limits(summaries: &[Summary], name: impl Fn(&str) -> String) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_conflict_is_one() {
+        let of = |counts: &[(&str, usize)]| {
+            let counts = counts.iter().map(|(word, n)| ((*word).to_owned(), *n));
+            merges(&counts.collect())
+        };
+        assert_eq!(of(&[("clean", 3), ("conflicts", 1)]), "3 clean, 1 conflict");
+        assert_eq!(
+            of(&[("conflicts", 2), ("error", 1), ("missing_input", 1)]),
+            "2 conflicts, 1 error, 1 missing input"
+        );
+    }
 
     #[test]
     fn time_of_which_some_is_unknown_says_so() {

@@ -8,7 +8,7 @@ use crate::hint;
 use crate::model::price::Total;
 use crate::store::Pass;
 use crate::survey::{Standing, Surveyed};
-use crate::text::plural;
+use crate::text::{by_number, plural};
 
 /// Results, counted: how many, how many of them have a verdict, and what they cost.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +65,10 @@ pub fn progress(run: &RunName, pass: &Pass, surveyed: &[Surveyed], plan: &Plan) 
     let done = covered.iter().filter(is_done).count();
     (done > 0).then(|| {
         format!(
-            "{run}: the forced pass begun at {:.0} goes on: {done} of its {} finished, and stand",
+            "{run}: the forced pass begun at {:.0} goes on: {done} of its {} finished, and {}",
             pass.begun_at,
             plural(covered.len(), "pair"),
+            by_number(done, "stands", "stand"),
         )
     })
 }
@@ -78,7 +79,8 @@ pub fn set_aside(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<St
     let worth = ForcedWorth::of(surveyed.iter().filter(|one| is_replaced(pass, one)));
     (worth.pairs > 0).then(|| {
         let back = hint::command(&format!("restore {run}"));
-        format!("{run}: --force sets aside {worth}; `{back}` brings them back")
+        let them = by_number(worth.pairs, "it", "them");
+        format!("{run}: --force sets aside {worth}; `{back}` brings {them} back")
     })
 }
 
@@ -88,9 +90,10 @@ pub fn held(run: &RunName, pass: &Pass, surveyed: &[Surveyed]) -> Option<String>
     let left = surveyed.iter().filter(|one| is_replaced(pass, one)).count();
     (left > 0).then(|| {
         format!(
-            "{run}: a forced pass begun at {:.0} is open: {left} of its {} left, whose results stand; --force goes on with it",
+            "{run}: a forced pass begun at {:.0} is open: {left} of its {} left, whose {}; --force goes on with it",
             pass.begun_at,
             plural(pass.pairs.len(), "pair"),
+            by_number(left, "result stands", "results stand"),
         )
     })
 }
@@ -145,7 +148,7 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "a-solo: the forced pass begun at 1970-01-01T00:00:00Z goes on: 1 of its 4 pairs finished, and stand"
+                "a-solo: the forced pass begun at 1970-01-01T00:00:00Z goes on: 1 of its 4 pairs finished, and stands"
             )
         );
         let fresh = &surveyed()[..2];

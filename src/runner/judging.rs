@@ -88,7 +88,14 @@ pub enum Told {
         /// The trouble of the try that broke, in one line.
         why: String,
     },
-    /// A line for the user that is no pair's outcome, e.g. that an interrupt came.
+    /// A signal asks for a stop: the pairs that are judged now are finished, and no other begins.
+    Stopping {
+        /// Its name: `Ctrl-C`, `SIGTERM` or `SIGHUP`.
+        signal: &'static str,
+        /// How many pairs are judged now.
+        running: usize,
+    },
+    /// A line for the user that is no pair's outcome.
     Note(String),
 }
 
@@ -130,10 +137,10 @@ impl Judging {
             if came == Stop::Gently && !is_told && !running.is_empty() {
                 is_told = true;
                 let signal = interrupt.came().signal;
-                tell(Told::Note(format!(
-                    "{signal}: finishing the {} that are judged now; once more to stop at once",
-                    running.len()
-                )));
+                tell(Told::Stopping {
+                    signal,
+                    running: running.len(),
+                });
             }
             if came > Stop::No || ended.daemon_gone.is_some() {
                 ended.stopped |= came > Stop::No && next.is_some();

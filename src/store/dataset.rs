@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::SubsetRef;
+use super::subset_ref::ENDING;
 use crate::bench::{Dataset, Pair, Subset, TaskKey};
 use crate::error::{Error, Result, nearest};
 use crate::files;
-use crate::text::plural;
+use crate::text::{NAME, one_line, plural};
 
 /// What a subset looks like.
 const FORM: &str =
@@ -78,21 +80,7 @@ impl DatasetDir {
                 unknown.wanted
             )
         }));
-        for pair in &pairs {
-            let task = self.task_dir(&pair.task);
-            for feature in pair.features {
-                let file = task.join(format!("feature{feature}")).join("feature.md");
-                match file.metadata() {
-                    Ok(meta) if meta.len() == 0 => wrong.push(format!("{}: empty", file.display())),
-                    Ok(_) => {
-                        if let Err(error) = files::read_text(&file) {
-                            wrong.push(error.to_string());
-                        }
-                    }
-                    Err(error) => wrong.push(format!("{}: {error}", file.display())),
-                }
-            }
-        }
+        wrong.extend(self.wrong_files(&pairs));
         wrong.sort();
         wrong.dedup();
         if !wrong.is_empty() {
@@ -113,25 +101,68 @@ impl DatasetDir {
         Ok(pairs)
     }
 
-    fn subset(&self, name: &str) -> Result<(PathBuf, Subset)> {
-        let names = self.subset_names()?;
-        if names.is_empty() {
-            let subsets = self.root.join("subsets");
-            return Err(
-                Error::usage(format!("no dataset at {}: {} has no *.json", self.root.display(), subsets.display()))
-                    .hint("point --dataset-dir at a directory such as CooperBench's `dataset/`, with subsets/ and the tasks in it"),
-            );
+    /// Every pair of the tree, in order. What is no task of it is passed over.
+    pub fn whole(&self) -> Result<Vec<Pair>> {
+        let mut keys = Vec::new();
+        for repo in files::list(&self.root)?.iter().filter(|path| path.is_dir()) {
+            let Some(name) = repo.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            for task in files::list(repo)? {
+                let task = task.file_name().and_then(|name| name.to_str());
+                let id = task.and_then(|task| task.strip_prefix("task")?.parse().ok());
+                keys.extend(id.map(|id| TaskKey::new(name, id)));
+            }
         }
-        if !names.iter().any(|known| known == name) {
-            let there = format!("there are: {}", names.join(", "));
-            let error =
-                Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
-            return Err(match nearest(name, names.iter().map(String::as_str)) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error,
-            });
+        Ok(self.tasks(keys.into_iter())?.0.all_pairs())
+    }
+
+    /// Refuses pairs whose features have no text, all of them in one error.
+    pub fn check(&self, pairs: &[Pair]) -> Result<()> {
+        let mut wrong = self.wrong_files(pairs);
+        if wrong.is_empty() {
+            return Ok(());
         }
-        let path = self.root.join("subsets").join(format!("{name}.json"));
+        wrong.sort();
+        wrong.dedup();
+        Err(Error::usage(format!(
+            "the dataset {} has {}:\n  {}",
+            self.root.display(),
+            plural(wrong.len(), "problem"),
+            wrong.join("\n  ")
+        ))
+        .hint("update the checkout, or leave these tasks out with --repo, --task or --pair"))
+    }
+
+    /// What is wrong with the texts that the agents of these pairs get.
+    fn wrong_files(&self, pairs: &[Pair]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for pair in pairs {
+            let task = self.task_dir(&pair.task);
+            for feature in pair.features {
+                let file = task.join(format!("feature{feature}")).join("feature.md");
+                match file.metadata() {
+                    Ok(meta) if meta.len() == 0 => wrong.push(format!("{}: empty", file.display())),
+                    Ok(_) => {
+                        if let Err(error) = files::read_text(&file) {
+                            wrong.push(error.to_string());
+                        }
+                    }
+                    Err(error) => wrong.push(format!("{}: {error}", file.display())),
+                }
+            }
+        }
+        wrong
+    }
+
+    fn subset(&self, text: &str) -> Result<(PathBuf, Subset)> {
+        let named = SubsetRef::of(text);
+        let path = named.path(&self.root);
+        match &named {
+            SubsetRef::Named(name) => self.check_name(name)?,
+            SubsetRef::File(path) if !path.exists() => return Err(self.no_file(text, path)),
+            SubsetRef::File(_) => {}
+        }
         let text = files::read_text(&path).map_err(Error::into_usage)?;
         let no_subset = |error: serde_json::Error| {
             Error::usage(format!("{} is no subset: {error}", path.display())).hint(FORM)
@@ -144,6 +175,54 @@ impl DatasetDir {
         }
         let subset = serde_json::from_str(&text).map_err(no_subset)?;
         Ok((path, subset))
+    }
+
+    /// There is no file at the path that was typed for a subset.
+    fn no_file(&self, typed: &str, path: &Path) -> Error {
+        let error = Error::usage(format!("no subset at {}", path.display()));
+        let stem = SubsetRef::of(typed).name();
+        let names = self.subset_names().unwrap_or_default();
+        if Path::new(typed).is_file() {
+            return error.hint(format!(
+                "upstream adds .json to what it is given: rename {} to end so",
+                one_line(typed, NAME)
+            ));
+        }
+        match nearest(&stem, names.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!(
+                "a name without slash and .json is one of the dataset's: did you mean `{near}`?"
+            )),
+            None => error.hint("`regatta subset -o FILE` makes one"),
+        }
+    }
+
+    /// Refuses a name that no subset of the dataset has.
+    fn check_name(&self, name: &str) -> Result<()> {
+        let names = self.subset_names()?;
+        if names.is_empty() {
+            let subsets = self.root.join("subsets");
+            return Err(
+                Error::usage(format!("no dataset at {}: {} has no *.json", self.root.display(), subsets.display()))
+                    .hint("point --dataset-dir at a directory such as CooperBench's `dataset/`, with subsets/ and the tasks in it"),
+            );
+        }
+        if !names.iter().any(|known| known == name) {
+            let there = format!(
+                "there are: {}; a file is named by its path, with a slash or .json",
+                names.join(", ")
+            );
+            let mut error =
+                Error::usage(format!("unknown subset `{}`", name.escape_debug())).hint(there);
+            let file = format!("{name}{ENDING}");
+            if Path::new(&file).is_file() {
+                error = error.hint(format!("did you mean `-s {file}`, the file here?"));
+            }
+            return Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+        Ok(())
     }
 
     fn task_dir(&self, task: &TaskKey) -> PathBuf {

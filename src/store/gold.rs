@@ -1,6 +1,7 @@
 //! `ungradeable.json`, at the top of a log tree: features that no patch can be judged by, as
 //! `regatta eval --gold` found them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -26,6 +27,10 @@ pub struct Gold {
     pub features: usize,
     /// Those that cannot be graded.
     pub ungradeable: Vec<Ungradeable>,
+    /// Those that can, by task, of this look and of earlier ones; empty in files from before this was
+    /// kept.
+    #[serde(default)]
+    pub gradeable: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// A feature whose tests pass on the untouched base, or fail with the dataset's own patch.
@@ -69,6 +74,14 @@ impl Gold {
         let mut text = json::pretty(self);
         text.push('\n');
         files::write_atomic(&Self::path(logs), text.as_bytes())
+    }
+
+    /// Whether both features of a pair were looked at and can be graded.
+    #[must_use]
+    pub fn can_grade(&self, pair: &Pair) -> bool {
+        let of_task = self.gradeable.get(&pair.task.to_string());
+        let can = |feature: &u64| of_task.is_some_and(|of_task| of_task.contains(feature));
+        pair.features.iter().all(can)
     }
 
     /// Whether a pair has a feature that cannot be graded.

@@ -49,8 +49,8 @@ pub struct Manifest {
     pub api_base: Option<String>,
     /// SHA-256 of the user's agent configuration, when there is one.
     pub agent_config: Option<String>,
-    /// What the native engine's agents and sandboxes may use, by name; empty for upstream's, and in
-    /// manifests from before this was kept.
+    /// What trials may use, by name: the time of a trial and, with the native engine, what agents and
+    /// sandboxes may use. Without those that were not kept yet when it was written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Value>,
     /// The subset's name.

@@ -26,10 +26,6 @@ pub struct Pass {
     /// The rule set, of a pass that judges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Word<RuleSet>>,
-    /// Whether only some pairs of its run were asked for: who asks for more goes on with it, also where
-    /// it is closed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_part: bool,
     /// The pairs that it covers.
     pub pairs: Vec<Covered>,
 }
@@ -52,7 +48,6 @@ impl Default for Pass {
             begun_at: Timestamp::UNIX_EPOCH,
             closed_at: None,
             rules: None,
-            is_part: false,
             pairs: Vec::new(),
         }
     }
@@ -126,18 +121,15 @@ impl Pass {
         self.closed_at.is_none() && pairs.iter().any(|covered| self.covers(&covered.pair))
     }
 
-    /// Whether it is done for some pairs of its run, and others of these are asked for now.
-    fn is_part_of(&self, pairs: &[Covered]) -> bool {
-        let is_known = |one: &Covered| self.pairs.iter().any(|it| it.pair == one.pair);
-        self.is_part && self.closed_at.is_some() && !pairs.iter().all(is_known)
-    }
-
-    /// Goes on over these pairs too, each with what stands there now.
+    /// Goes on over these pairs too, each with what stands there now. One that is closed stays so where
+    /// none of them is new to it.
     fn go_on(&mut self, pairs: Vec<Covered>) {
         let is_new = |one: &Covered| self.pairs.iter().all(|it| it.pair != one.pair);
         let more: Vec<Covered> = pairs.into_iter().filter(is_new).collect();
+        if !more.is_empty() {
+            self.closed_at = None;
+        }
         self.pairs.extend(more);
-        self.closed_at = None;
     }
 
     /// Takes pairs out of it; with the last one it is closed.
@@ -157,53 +149,36 @@ impl Pass {
 }
 
 /// What `--force` means for runs that are asked for together: for each run its pass so far, and the
-/// pairs that are asked for with what stands there; and whether these are only a part of the run's.
-/// Pure.
+/// pairs that are asked for with what stands there. Pure.
 ///
-/// An open pass goes on, in all of the runs; only where none of them has one, a new one begins. A
-/// run whose own pass was closed since the open one was begun has been through it. A pass over a part
-/// of a run goes on when more of the run is asked for: what it made is not made again.
+/// A pass that is open about any of these pairs goes on, in all of the runs: what it made is not made
+/// again, and pairs that are asked for now join it. A run whose own pass was closed since the open one
+/// was begun has been through that one. If no pass is open about these pairs, another begins, over all
+/// of them.
 #[must_use]
-pub fn forced(runs: Vec<(Option<Pass>, Vec<Covered>)>, is_part: bool, now: Timestamp) -> Vec<Pass> {
+pub fn forced(runs: Vec<(Option<Pass>, Vec<Covered>)>, now: Timestamp) -> Vec<Pass> {
     let open_since = runs
         .iter()
         .filter_map(|(pass, pairs)| pass.as_ref().filter(|pass| pass.is_about(pairs)))
         .map(|pass| pass.begun_at)
         .min();
+    let has_been_through = |pass: &Pass| {
+        let closed = pass.closed_at.zip(open_since);
+        closed.is_some_and(|(at, since)| at >= since)
+    };
     let one = |(pass, pairs): (Option<Pass>, Vec<Covered>)| match pass {
-        Some(mut pass) if pass.is_part_of(&pairs) => {
-            pass.go_on(pairs);
-            pass.is_part = is_part;
-            pass
-        }
-        Some(pass)
-            if pass
-                .closed_at
-                .is_some_and(|at| open_since.is_some_and(|since| at >= since)) =>
-        {
-            pass
-        }
-        Some(mut pass) if pass.closed_at.is_none() => {
-            if !pass.is_about(&pairs) {
+        Some(mut pass) if pass.closed_at.is_none() || has_been_through(&pass) => {
+            if pass.closed_at.is_none() && !pass.is_about(&pairs) {
                 pass.begun_at = now;
             }
             pass.go_on(pairs);
-            pass.is_part &= is_part;
             pass
         }
-        pass => {
-            let mut anew = Pass {
-                begun_at: now,
-                is_part,
-                pairs,
-                ..Pass::default()
-            };
-            // Of a part that is made once more, the rest of that part stays made.
-            if let Some(part) = pass.filter(|pass| pass.is_part && is_part) {
-                anew.go_on(part.pairs);
-            }
-            anew
-        }
+        _ => Pass {
+            begun_at: now,
+            pairs,
+            ..Pass::default()
+        },
     };
     runs.into_iter().map(one).collect()
 }
@@ -242,14 +217,14 @@ mod tests {
     }
 
     fn begun(second: i64, standing: &[(u64, &str)]) -> Pass {
-        forced(vec![(None, pairs(standing))], false, at(second)).remove(0)
+        forced(vec![(None, pairs(standing))], at(second)).remove(0)
     }
 
     #[test]
     fn an_open_pass_goes_on_and_a_closed_one_is_followed_by_another() {
         let open = begun(1, &[(1, "a"), (2, "b")]);
         let now = pairs(&[(1, "new"), (2, "b"), (3, "c")]);
-        let mut again = forced(vec![(Some(open), now.clone())], false, at(2)).remove(0);
+        let mut again = forced(vec![(Some(open), now.clone())], at(2)).remove(0);
         assert_eq!(again.begun_at, at(1));
         let task = |n: usize| &now[n].pair;
         assert!(
@@ -262,7 +237,7 @@ mod tests {
             &now.iter().map(|it| it.pair.clone()).collect::<Vec<_>>(),
             at(3),
         );
-        let next = forced(vec![(Some(again), now.clone())], false, at(4)).remove(0);
+        let next = forced(vec![(Some(again), now.clone())], at(4)).remove(0);
         assert_eq!((next.begun_at, next.closed_at), (at(4), None));
         assert!(next.replaces(task(0), "new"));
     }
@@ -279,7 +254,7 @@ mod tests {
             // Killed before its file was written.
             (None, pairs(&[(1, "z")])),
         ];
-        let passes = forced(runs, false, at(5));
+        let passes = forced(runs, at(5));
         assert_eq!(passes[0], through, "what it finished is set aside again");
         assert!(passes[1].replaces(&stands[0].pair, "a"));
         assert!(passes[2].replaces(&stands[0].pair, "z"));
@@ -288,56 +263,66 @@ mod tests {
     #[test]
     fn a_pass_over_other_pairs_keeps_them_while_these_begin_anew() {
         let open = begun(1, &[(1, "a"), (2, "b")]);
-        let passes = forced(vec![(Some(open), pairs(&[(3, "c")]))], false, at(2));
+        let passes = forced(vec![(Some(open), pairs(&[(3, "c")]))], at(2));
         assert!(passes[0].replaces(&pairs(&[(1, "")])[0].pair, "a"));
         assert!(passes[0].replaces(&pairs(&[(3, "")])[0].pair, "c"));
     }
 
-    /// Done over some pairs of a run.
-    fn part(second: i64, standing: &[(u64, &str)]) -> Pass {
-        let mut pass = forced(vec![(None, pairs(standing))], true, at(second)).remove(0);
+    /// All of it done.
+    fn done(mut pass: Pass, second: i64) -> Pass {
         let all: Vec<Pair> = pass.pairs.iter().map(|it| it.pair.clone()).collect();
-        pass.leave(&all, at(second + 1));
-        assert!(pass.is_part && pass.closed_at.is_some());
+        pass.leave(&all, at(second));
+        assert!(pass.closed_at.is_some());
         pass
     }
 
     #[test]
-    fn a_part_that_is_done_is_not_made_again_by_who_asks_for_more() {
-        let part = part(1, &[(1, "a")]);
-        let now = pairs(&[(1, "new"), (2, "b")]);
-        for is_part in [true, false] {
-            let runs = vec![(Some(part.clone()), now.clone())];
-            let all = forced(runs, is_part, at(5)).remove(0);
-            assert_eq!((all.begun_at, all.closed_at), (at(1), None));
-            assert_eq!(all.is_part, is_part);
-            assert!(!all.replaces(&now[0].pair, "new"));
-            assert!(all.replaces(&now[1].pair, "b"));
+    fn a_pass_that_is_done_is_followed_by_one_over_all_that_is_asked_for() {
+        let of_two = done(begun(1, &[(1, "a"), (2, "b")]), 2);
+        let now = pairs(&[(1, "new"), (2, "newer"), (3, "c"), (4, "d")]);
+        // As many as before, more of them, and fewer.
+        for asked in [&now[..2], &now[..], &now[..1]] {
+            let next = forced(vec![(Some(of_two.clone()), asked.to_vec())], at(5)).remove(0);
+            assert_eq!((next.begun_at, next.closed_at), (at(5), None));
+            assert_eq!(next.pairs, asked);
         }
+    }
+
+    #[test]
+    fn an_open_pass_is_gone_on_with_by_who_asks_for_more() {
+        let open = begun(1, &[(1, "a"), (2, "b")]);
+        let now = pairs(&[(1, "new"), (2, "b"), (3, "c")]);
+        let all = forced(vec![(Some(open), now.clone())], at(5)).remove(0);
+        assert_eq!((all.begun_at, all.closed_at), (at(1), None));
+        let left = now.iter().map(|one| {
+            let was = one.was.as_deref().unwrap();
+            all.replaces(&one.pair, was)
+        });
+        assert_eq!(left.collect::<Vec<_>>(), [false, true, true]);
         // Killed and given again, it goes on.
-        let all = forced(vec![(Some(part), now.clone())], false, at(5)).remove(0);
-        let again = forced(vec![(Some(all.clone()), now)], false, at(6)).remove(0);
+        let again = forced(vec![(Some(all.clone()), now)], at(6)).remove(0);
         assert_eq!(again, all);
     }
 
     #[test]
-    fn a_part_that_is_asked_for_again_begins_again_and_the_rest_of_it_stays_made() {
-        let part = part(1, &[(1, "a"), (2, "b")]);
-        let now = pairs(&[(1, "new"), (2, "newer")]);
-        let again = forced(vec![(Some(part), now[..1].to_vec())], true, at(5)).remove(0);
-        assert_eq!((again.begun_at, again.closed_at), (at(5), None));
-        assert!(again.is_part && again.replaces(&now[0].pair, "new"));
-        assert!(!again.replaces(&now[1].pair, "newer"));
-        // By who asks for all, all is made again.
-        let whole = forced(vec![(Some(again.clone()), now.clone())], false, at(6)).remove(0);
-        assert!(!whole.is_part && !whole.replaces(&now[1].pair, "newer"));
+    fn a_run_that_has_been_through_with_some_pairs_is_forced_for_the_others() {
+        let open = begun(1, &[(1, "a"), (2, "b")]);
+        let through = done(begun(2, &[(1, "x")]), 3);
+        let asked = pairs(&[(1, "new"), (2, "y")]);
+        let runs = vec![
+            (Some(open), pairs(&[(1, "a")])),
+            (Some(through), asked.clone()),
+        ];
+        let passes = forced(runs, at(5));
+        assert!(!passes[1].replaces(&asked[0].pair, "new"));
+        assert!(passes[1].replaces(&asked[1].pair, "y"));
     }
 
     #[test]
     fn a_whole_pass_that_is_open_stays_whole_whatever_part_goes_on_with_it() {
         let open = begun(1, &[(1, "a"), (2, "b")]);
         let one = pairs(&[(1, "a")]);
-        let passes = forced(vec![(Some(open.clone()), one)], true, at(2));
+        let passes = forced(vec![(Some(open.clone()), one)], at(2));
         assert_eq!(passes, [open]);
     }
 }

@@ -2,6 +2,8 @@
 
 mod file;
 mod lenient;
+#[cfg(test)]
+pub mod made;
 mod status;
 mod tag;
 

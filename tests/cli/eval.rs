@@ -267,6 +267,14 @@ fn the_dataset_itself_can_be_judged() {
     eval(&place, &["--gold"])
         .code(0)
         .prints("9 features gradeable, 0 ungradeable, 0 not known");
+    let gradeable = || -> usize {
+        let kept = place.json("logs/ungradeable.json")["gradeable"].clone();
+        let tasks = kept.as_object().unwrap().values();
+        tasks
+            .map(|features| features.as_array().unwrap().len())
+            .sum()
+    };
+    assert_eq!(gradeable(), 9);
     // Tests that pass on the base, and a patch that does not do its own feature.
     let feature = "ds/ferry_task/task1/feature1";
     place.write(&format!("{feature}/tests.patch"), "diff --git a/tests/new b/tests/new\nnew file mode 100644\n--- /dev/null\n+++ b/tests/new\n@@ -0,0 +1 @@\n+x\n");
@@ -277,6 +285,7 @@ fn the_dataset_itself_can_be_judged() {
         .prints("ferry_task/1 feature 1: ungradeable: its tests pass on the untouched base")
         .prints("tide_task/1 feature 1: ungradeable: its own patch does not pass")
         .prints("7 features gradeable, 2 ungradeable, 0 not known");
+    assert_eq!(gradeable(), 7);
     // What is not known now stays as it was found.
     let runner = "ds/tide_task/task1/runner.sh";
     let sound = place.read(runner);
@@ -285,6 +294,10 @@ fn the_dataset_itself_can_be_judged() {
         .code(1)
         .prints("5 features gradeable, 1 ungradeable, 3 not known");
     assert!(place.read("logs/ungradeable.json").contains("tide_task"));
+    assert_eq!(gradeable(), 7);
+    eval(&place, &["--gold", "--repo", "ferry", "--task", "2"])
+        .code(0)
+        .prints("3 features gradeable, 0 ungradeable, 0 not known");
     place.write(runner, sound);
     // Reports and runs tell which pairs that spoils.
     solo(&place, F12, Some(combined()));
@@ -446,11 +459,16 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     eval(&place, &["--dry-run"])
         .code(0)
         .prints("x-solo: 1 to judge, 2 judged")
-        .prints("--force judges 1 pair again");
-    eval(&place, &["--force"])
+        .prints("goes on with the pass that `eval --force` began at ");
+    eval(&place, &["--force", "--dry-run"])
         .code(0)
-        .says("goes on: 1 of its 3 pairs left")
-        .says("--force judges 1 pair again; each verdict stands until its new one is there");
+        .prints("x-solo: 1 to judge, 2 judged");
+    // It goes on with it, without --force too.
+    let ran = eval(&place, &[])
+        .code(0)
+        .says("x-solo: goes on with the pass that `eval --force` began at ")
+        .says(": 1 of its 3 pairs left; each verdict stands until its new one is there\n");
+    assert!(!ran.stderr.contains("--force judges"), "{}", ran.stderr);
     assert_eq!(evaluated(&place)[5..], [TIDE]);
     // What was replaced is kept.
     let kept = place.join("logs/x-solo/solo/tide_task/1/f1_f2/regatta/verdicts");
@@ -458,8 +476,37 @@ fn a_forced_evaluation_that_was_killed_goes_on_with_what_is_left() {
     assert_eq!(kept.len(), 1);
     // It is done: with --force another begins, and without there is nothing to do.
     eval(&place, &[]).code(0).says("nothing to judge");
-    eval(&place, &["--force"]).code(0);
+    eval(&place, &["--force"]).code(0).says(
+        "x-solo: --force judges 3 pairs again; each verdict stands until its new one is there",
+    );
     assert_eq!(evaluated(&place).len(), 9);
+}
+
+/// The first Ctrl-C is answered at once, also with -q: a suite may take ten minutes more.
+#[test]
+fn an_interrupt_says_that_the_suites_that_run_are_waited_for_and_the_second_stops_them() {
+    for quiet in [&[][..], &["-q"]] {
+        let place = place();
+        solo(&place, F12, Some(combined()));
+        solo(&place, F13, Some(combined()));
+        let begun = place.join("begun");
+        let waits = format!("touch '{}'; sleep 1000", begun.display());
+        place.write("ds/ferry_task/task1/runner.sh", waits);
+        let args = ["eval", "--concurrency", "1", "--backend", "process"];
+        let command = place.beside_an_empty_daemon(&[quiet, &args].concat());
+        let mut terminal = Terminal::start(&place, &command, 100, 24);
+        wait_until("the first suite runs", || begun.exists());
+        terminal.press("\u{3}");
+        terminal.wait_for("the answer", |screen| {
+            screen.contains(
+                "Ctrl-C: stopping after the suites that run (1 pair); Ctrl-C again stops them",
+            )
+        });
+        terminal.press("\u{3}");
+        let (code, screen, _) = terminal.end();
+        assert_eq!(code, Some(130), "{screen}");
+        assert!(!place.join("logs/x-solo/regatta/evaluations.jsonl").exists());
+    }
 }
 
 #[test]
@@ -499,7 +546,7 @@ fn a_forced_evaluation_ends_although_one_pair_never_gets_a_verdict() {
     std::fs::remove_file(place.join(tests)).unwrap();
     eval(&place, &["--force"])
         .code(1)
-        .says("3 pairs to judge by the rules of 0.0.29 (3 of them again), 0 judged already");
+        .says("3 pairs to judge by the rules of 0.0.29 (3 again), 0 judged already");
     assert_eq!(evaluated(&place).len(), 6);
     let pass = place.json("logs/x-solo/regatta/eval-pass.json");
     assert!(pass["closed_at"].is_string(), "{pass}");

@@ -120,8 +120,12 @@ after_run = true
 
 /// Plans and executes; gives what came of it, and what was told.
 fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
+    let first_two = PairFilter {
+        first: Some(2),
+        ..PairFilter::default()
+    };
     let asked = Scope {
-        pairs: PairFilter { first: Some(2) },
+        pairs: first_two,
         arms: Vec::new(),
     };
     let experiment = Experiment::plan(config, &asked, false).unwrap();

@@ -66,7 +66,7 @@ fn report_and_status_count_a_trial_that_runs_or_was_killed_as_it_is_booked_later
     started.wait().unwrap();
     all_say(&place, RUN, "$0.0105 + 1 unknown", 0.0105, 1);
     let died = format!(
-        "died with regatta, and run again: {PAIR}; $0.0105 of them are known, and the same command books them"
+        "died with regatta, and run again: {PAIR}; $0.0105 of their cost is known, and the same command books them"
     );
     run(&place, &["status", RUN])
         .prints(&died)

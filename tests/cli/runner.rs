@@ -112,7 +112,7 @@ impl Bench {
         };
         let pairs = self.pairs.iter().map(covered).collect();
         let so_far = Pass::read(&self.run.pass()).unwrap();
-        let passes = pass::forced(vec![(so_far, pairs)], false, jiff::Timestamp::now());
+        let passes = pass::forced(vec![(so_far, pairs)], jiff::Timestamp::now());
         passes[0].write(&self.run.pass()).unwrap();
     }
 

@@ -1,7 +1,9 @@
 //! A smoke is a part of its run: `--smoke N` asks for the first pairs, and the run goes on with the rest.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -67,7 +69,7 @@ fn a_smoke_leaves_whole_results_in_its_run_and_the_full_run_runs_the_rest() {
         .says("asked for: 5 of the 6 pairs of `lite`\n")
         .prints("t-solo: 5 of 5 results exist")
         .prints("t-solo: 5 of 5 parse and have status, agent and cost")
-        .prints("next: without --smoke, the same command runs the other 1 pair\n");
+        .prints("next: without --smoke, the same command runs 1 more pair\n");
     let logs = place.join("cb/logs");
     let left = results(&logs.join(RUN));
     assert_eq!(left.len(), 5);
@@ -259,64 +261,206 @@ fn a_dataset_that_changed_before_anything_finished_is_the_new_one() {
     assert!(!text.contains(told), "{text}");
 }
 
+/// Whatever is forced next: what is over is over, and all that is asked for is set aside.
 #[test]
-fn a_forced_smoke_and_a_forced_run_pay_nothing_twice() {
+fn after_a_forced_pass_that_is_done_force_sets_aside_all_that_is_asked_for() {
     let listener = Listener::new();
     let place = place(&listener);
-    run(&place, &[]).code(0);
+    run(&place, &["--smoke", "2", "--force"]).code(0);
+    let plain = run(&place, &[]).code(0);
+    assert!(!plain.stderr.contains("force"), "{}", plain.stderr);
     assert_eq!(listener.asked().len(), 6);
-    run(&place, &["--smoke", "2", "--force"])
-        .code(0)
-        .says("--force sets aside 2 results");
-    assert_eq!(listener.asked().len(), 8);
-    run(&place, &["--force"])
-        .code(0)
-        .says("2 of its 6 pairs finished, and stand")
-        .says("--force sets aside 4 results");
-    assert_eq!(listener.asked().len(), 12);
-    // All of it is done: it begins once more.
-    run(&place, &["--smoke", "1", "--force"]).code(0);
-    run(&place, &["--smoke", "1", "--force"]).code(0);
-    assert_eq!(listener.asked().len(), 14);
-    let results = place.lines(RUN, "ledger").len();
-    assert_eq!(results, 14, "a trial is lost");
+    for (args, sets_aside, calls) in [
+        (&["--force"][..], "6 results", 12),
+        (&["--smoke", "2", "--force"], "2 results", 14),
+        (&["--smoke", "4", "--force"], "4 results", 18),
+        (&["--smoke", "4", "--force"], "4 results", 22),
+        (&["--smoke", "1", "--force"], "1 result", 23),
+        (&["--force"], "6 results", 29),
+    ] {
+        let told = format!("--force sets aside {sets_aside} (0 judged");
+        run(&place, &[args, &["--dry-run"]].concat()).prints(&told);
+        let ran = run(&place, args).code(0).says(&told);
+        ran.says("is done; --force begins another");
+        assert_eq!(listener.asked().len(), calls, "{args:?}");
+    }
+    assert_eq!(place.lines(RUN, "ledger").len(), 29, "a trial is lost");
     regatta(&place, &["report"])
         .code(0)
         .prints("t-solo: 0 pass, 0 fail, 0 infra_error, 0 missing, 6 unjudged");
 }
 
+/// Kills a run while a call of it is held, when so many calls have come and trials are booked.
+fn kill_at(place: &Place, listener: &Listener, args: &[&str], calls: usize, booked: usize) {
+    let mut started = place
+        .beside_an_empty_daemon(&[&FULL[..], args].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the held call", || {
+        listener.asked().len() == calls && place.lines(RUN, "ledger").len() == booked
+    });
+    started.kill().unwrap();
+    started.wait().unwrap();
+}
+
+/// A listener that holds these calls.
+fn holds(calls: &'static [usize]) -> Listener {
+    Listener::answering(|number| (!calls.contains(&number)).then(|| reply(SUBMITS)))
+}
+
+#[test]
+fn a_forced_run_that_was_killed_is_finished_with_force_or_without_and_then_it_is_over() {
+    for finishes in [&[][..], &["--force"]] {
+        let listener = holds(&[7]);
+        let place = place(&listener);
+        run(&place, &[]).code(0);
+        kill_at(&place, &listener, &["--force"], 8, 7);
+        // All of it was set aside, so that either runs the rest.
+        let ran = run(&place, finishes).code(0);
+        assert_eq!(listener.asked().len(), 13, "{finishes:?}");
+        let ran = ran.says("is done; --force begins another");
+        if !finishes.is_empty() {
+            ran.says("goes on: 1 of its 6 pairs finished, and stands");
+        }
+        run(&place, &["--force"])
+            .code(0)
+            .says("--force sets aside 6 results");
+        assert_eq!(listener.asked().len(), 19, "{finishes:?}");
+    }
+}
+
 #[test]
 fn a_forced_smoke_that_was_killed_goes_on_and_so_does_the_forced_run_around_it() {
-    // Held in the second trial of the forced smoke, and in the third of the forced run after it.
-    let listener =
-        Listener::answering(|number| (![7, 9].contains(&number)).then(|| reply(SUBMITS)));
+    // In the second trial of a forced smoke, the third of a forced run, and the second of a smoke.
+    let listener = holds(&[7, 11, 17]);
     let place = place(&listener);
-    let killed_at = |args: &[&str], calls: usize, booked: usize| {
-        let mut started = place
-            .beside_an_empty_daemon(&[&FULL[..], args].concat())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_until("the held call", || {
-            listener.asked().len() == calls && place.lines(RUN, "ledger").len() == booked
-        });
-        started.kill().unwrap();
-        started.wait().unwrap();
-    };
+    let killed_at = |args: &[&str], calls, booked| kill_at(&place, &listener, args, calls, booked);
     run(&place, &[]).code(0);
     killed_at(&["--smoke", "2", "--force"], 8, 7);
     run(&place, &["--smoke", "2", "--force"]).code(0);
     assert_eq!(listener.asked().len(), 9, "one of two was left");
-    killed_at(&["--force"], 10, 9);
+    killed_at(&["--force"], 12, 11);
     // Its pairs are done in the pass that is open: nothing of it is made again.
     run(&place, &["--smoke", "2", "--force"]).code(0);
-    assert_eq!(listener.asked().len(), 10);
+    assert_eq!(listener.asked().len(), 12);
     run(&place, &["--force"]).code(0);
-    assert_eq!(listener.asked().len(), 14);
+    assert_eq!(listener.asked().len(), 16);
     let pass = place.json("cb/logs/t-solo/regatta/pass.json");
     assert!(pass["closed_at"].is_string(), "{pass:#}");
-    assert_eq!(pass["is_part"], Value::Null);
+    // Who asks for more goes on with a smoke that was killed.
+    killed_at(&["--smoke", "2", "--force"], 18, 17);
+    run(&place, &["--force"])
+        .code(0)
+        .says("goes on: 1 of its 6 pairs finished, and stands");
+    assert_eq!(listener.asked().len(), 23);
+}
+
+/// The setting after the one that an interrupt ends has not begun, and nothing is said of it.
+#[test]
+fn an_interrupted_smoke_says_nothing_of_the_settings_that_it_does_not_come_to() {
+    let may_answer = Arc::new(AtomicBool::new(false));
+    let may = Arc::clone(&may_answer);
+    let listener = Listener::answering(move |_| {
+        wait_until("the answer may come", || may.load(Ordering::SeqCst));
+        Some(reply(SUBMITS))
+    });
+    let place = place(&listener);
+    let words = "run --setting solo --setting coop-nocomm --smoke 1 --force --no-progress";
+    let words: Vec<&str> = words.split(' ').collect();
+    let started = place
+        .beside_an_empty_daemon(&words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the first call", || listener.asked().len() == 1);
+    let process = started.id().to_string();
+    let interrupt = Command::new("kill").args(["-INT", &process]).status();
+    assert!(interrupt.unwrap().success());
+    wait_until("the interrupt to be heard", || {
+        !place.events("t-solo", "stopping").is_empty()
+    });
+    may_answer.store(true, Ordering::SeqCst);
+    let ran = Ran::of(&started.wait_with_output().unwrap())
+        .code(130)
+        .says("1 completed, 0 remaining")
+        .says("interrupted; the same command resumes");
+    assert!(!ran.stderr.contains("t-coop-nocomm"), "{}", ran.stderr);
+    regatta(&place, &["status"])
+        .code(0)
+        .prints(
+            "is not closed: its 1 pair ran, and verdicts or other runs are left; --force goes on",
+        )
+        .prints("t-coop-nocomm: not begun, 1 to run");
+}
+
+#[test]
+fn the_end_of_a_smoke_counts_what_is_left_to_run_and_no_error_of_an_agent() {
+    let full = r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.","code":"context_length_exceeded"}}"#;
+    // The second pair's agent fails after its first step.
+    let listener = Listener::answering(move |number| {
+        Some(match number {
+            1 => reply("ls"),
+            2 => answer(400, "", full),
+            _ => reply(SUBMITS),
+        })
+    });
+    let place = place(&listener);
+    run(&place, &["--smoke", "1"])
+        .code(0)
+        .prints("next: without --smoke, the same command runs 5 more pairs\n");
+    run(&place, &[])
+        .code(1)
+        .says("1 pair did not finish (0 for infrastructure)")
+        .says("it is the agent's own error, and stays");
+    let ran = run(&place, &["--smoke", "1"]).code(0);
+    assert!(!ran.stdout.contains("next:"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_spent_budget_ended_is_told_of_the_budget() {
+    let listener = Listener::new();
+    let place = place(&listener);
+    let ran = run(&place, &["--smoke", "2", "--budget", "0.0001"])
+        .code(4)
+        .says("of the budget of $0.0001 is spent")
+        .prints("look at: --budget, which was spent before all of these pairs had run\n");
+    assert!(!ran.stdout.contains("is the key set"), "{}", ran.stdout);
+    // All that was asked for may have finished all the same.
+    run(&place, &["--smoke", "1", "--budget", "0.0001"]).code(0);
+    let one = Listener::new();
+    let place_of_one = crate::smoke::place(&one);
+    run(&place_of_one, &["--smoke", "1", "--budget", "0.0001"])
+        .code(4)
+        .prints("next: without --smoke and with a larger --budget, the same command runs 5 more pairs\n");
+    // What finished can be judged all the same.
+    run(&place, &["--budget", "0.0001"])
+        .code(4)
+        .says("results: cb/logs/t-solo\n")
+        .says("next: `regatta eval`\n");
+}
+
+#[test]
+fn another_task_timeout_is_another_experiment() {
+    let listener = Listener::new();
+    let place = place(&listener);
+    run(&place, &["--smoke", "1"]).code(0);
+    assert_eq!(manifest(&place)["limits"]["task_timeout_seconds"], 600.0);
+    run(&place, &["--task-timeout", "5m"])
+        .code(2)
+        .says("limit task_timeout_seconds: 600.0 → 300.0")
+        .says("--accept-changes");
+    // A manifest from before this was kept says nothing of it.
+    let mut older = manifest(&place);
+    older["limits"]
+        .as_object_mut()
+        .unwrap()
+        .remove("task_timeout_seconds");
+    place.write("cb/logs/t-solo/regatta/manifest.json", older.to_string());
+    run(&place, &["--smoke", "2", "--task-timeout", "5m"]).code(0);
+    assert_eq!(manifest(&place)["limits"]["task_timeout_seconds"], 300.0);
 }
 
 #[test]
@@ -333,7 +477,7 @@ fn a_smoke_under_a_name_of_its_own_is_another_run() {
 }
 
 #[test]
-fn a_smoke_judges_its_own_pairs_only_and_a_forced_one_judges_them_once() {
+fn a_smoke_judges_its_own_pairs_only_and_so_does_a_forced_one() {
     let place = Place::new();
     let demo = [
         "run",
@@ -358,12 +502,40 @@ fn a_smoke_judges_its_own_pairs_only_and_a_forced_one_judges_them_once() {
     demo(&["--smoke", "1", "--force"]).code(0);
     assert_eq!(judged(), 4);
     let forced = demo(&["--smoke", "3", "--force"]).code(0);
-    assert_eq!(judged(), 6, "{}", forced.stderr);
-    let pass = place.json("logs/demo-solo/regatta/eval-pass.json");
+    assert_eq!(judged(), 7, "{}", forced.stderr);
+}
+
+/// The pass is open until its last pair has finished, and those that are judged stay so.
+#[test]
+fn a_forced_run_that_is_resumed_judges_each_pair_once() {
+    let place = Place::new();
+    let demo = |more: &[&str]| {
+        let words = "run --profile demo --backend process --setting coop-comm --force";
+        let words: Vec<&str> = words.split(' ').collect();
+        regatta(&place, &[&words[..], more].concat())
+    };
+    let judged = || {
+        let path = "logs/demo-coop-comm/regatta/evaluations.jsonl";
+        place.read(path).lines().count()
+    };
+    // One sandbox dies in the first attempt.
+    demo(&["--max-attempts", "1"])
+        .code(1)
+        .says("1 pair did not finish (1 for infrastructure)");
+    assert_eq!(judged(), 8);
+    demo(&[])
+        .code(0)
+        .says("goes on: 8 of its 9 pairs finished, and stand\n")
+        .says("demo-coop-comm: 1 pair to judge by the rules of 0.0.29, 8 judged already")
+        .says("is done; --force begins another");
+    assert_eq!(judged(), 9);
     assert!(
-        pass["is_part"] == true && pass["closed_at"].is_string(),
-        "{pass:#}"
+        !place
+            .join("logs/demo-coop-comm/regatta/eval-pass.json")
+            .exists()
     );
+    demo(&[]).code(0).says("--force sets aside 9 results");
+    assert_eq!(judged(), 18);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_trial_that_is_killed_with_regatta_costs_what_was_answered() {
     started.wait().unwrap();
     run(&place, &["status", RUN])
         .code(0)
-        .prints("; $0.0105 of them are known, and the same command books them")
+        .prints("; $0.0105 of their cost is known, and the same command books them")
         .prints("spent on 1 trial $0.0105 + 1 unknown (1 died)");
     let kept = format!("cb/logs/{RUN}/solo/lighthouse_task/7/f1_f2/regatta");
     run(&place, &["triage", RUN, "--explain"])
@@ -250,7 +250,7 @@ fn where_only_errors_of_agents_are_left_no_command_is_offered() {
     configure(&place, &listener, "command-a-03-2025", "");
     run(&place, &RUN_ONE)
         .code(1)
-        .says("they are the agents' own errors, and stay");
+        .says("it is the agent's own error, and stays");
     let asked = listener.asked().len();
     run(&place, &["status", RUN])
         .code(0)

@@ -42,6 +42,26 @@ fn every_command_reads_the_tree_that_has_runs_and_says_so() {
 }
 
 #[test]
+fn runs_of_the_demo_are_read_with_a_word_on_its_profile() {
+    let place = Place::new();
+    let demo = "run --profile demo --backend process --setting solo --smoke 1";
+    let demo: Vec<&str> = demo.split(' ').collect();
+    let run = |args: &[&str]| Ran::of(&place.beside_an_empty_daemon(args).output().unwrap());
+    run(&demo).code(0);
+    let told = "which has 1 run of the demo (--profile demo has its dataset and settings)";
+    for args in [&["report"][..], &["status"], &["eval"]] {
+        run(args).code(0).says(told);
+    }
+    // What is judged needs the dataset.
+    let ran = run(&["eval", "--force"])
+        .code(2)
+        .says(told)
+        .says("these runs are of the demo, whose dataset comes with its profile: `regatta eval --profile demo`");
+    assert!(!ran.stderr.contains("git clone"), "{}", ran.stderr);
+    run(&["eval", "--profile", "demo", "--force"]).code(0);
+}
+
+#[test]
 fn of_two_trees_with_runs_the_configured_one_is_read() {
     let ran = place(&["x-solo"], &["y-solo", "z-solo"])
         .run(&["report"])

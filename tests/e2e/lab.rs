@@ -156,6 +156,7 @@ call_tries = 1
             Command::new(self.version.bin())
                 .args(args)
                 .current_dir(self.place.join("cb"))
+                .envs(self.env.iter().map(|(name, value)| (name, value)))
                 .env("LITELLM_LOCAL_MODEL_COST_MAP", "True"),
         );
     }

@@ -155,6 +155,50 @@ fn upstream_resumes_over_our_tree() {
     );
 }
 
+/// A subset of ours is one of upstream's: `run` hands it over, and upstream's own CLI takes it too.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_subset_that_was_made_runs_in_upstream() {
+    let mut lab = Lab::new(Version::V29);
+    std::fs::create_dir(lab.place.join("sets")).unwrap();
+    let draw = ["subset", "--per-task", "1", "--sample", "2", "--seed", "7"];
+    lab.run(&[&draw[..], &["-o", "sets/mine"]].concat()).code(0);
+    let drawn = ["harbor_task/1/f2_f3", "harbor_task/2/f1_f2"];
+    lab.run(&["run", "--setting", "solo", "-s", "sets/mine.json"])
+        .code(0);
+    // All of it is one command of upstream's, which got the file itself.
+    let own = lab.place.join("cb/logs/t-solo/regatta");
+    assert!(!own.join("subset-1.json").exists());
+    lab.env.push(("COHERE_API_KEY".to_owned(), "x".to_owned()));
+    let by_hand = lab.place.join("sets/mine").display().to_string();
+    let agent_config = own.join("agent-config.yaml").display().to_string();
+    let args = [
+        "run",
+        "-n",
+        "hand",
+        "-s",
+        &by_hand,
+        "-m",
+        "command-a-03-2025",
+    ];
+    let more = [
+        "--setting",
+        "solo",
+        "--no-auto-eval",
+        "--agent-config",
+        &agent_config,
+    ];
+    lab.upstream(&[&args[..], &more].concat());
+    for run in ["t-solo", "hand"] {
+        for pair in drawn {
+            let status = &lab.result(run, "solo", pair)["agent"]["status"];
+            assert_eq!(status, "Submitted", "{run} {pair}");
+        }
+        let summary = lab.place.json(&format!("cb/logs/{run}/summary.json"));
+        assert_eq!(summary["total_tasks"], 2, "{summary:#}");
+    }
+}
+
 #[test]
 #[ignore = "needs Docker: just e2e"]
 fn three_settings_run_on_native() {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
 use crate::report::{Outcome, Summary};
 use crate::runner::RunEnd;
-use crate::text::plural;
+use crate::text::{by_number, plural};
 
 /// Prints the report and what the end means; gives the exit code. Where there was nothing to do, the
 /// report is named only.
@@ -38,13 +38,17 @@ pub fn conclude(
             let infra = count(Outcome::InfraError) + count(Outcome::LimitError);
             // Another attempt changes nothing of what is the agents' own.
             let what_next = if count(Outcome::AgentError) == open {
-                "says why; they are the agents' own errors, and stay"
+                by_number(
+                    open,
+                    "says why; it is the agent's own error, and stays",
+                    "says why; they are the agents' own errors, and stay",
+                )
             } else {
                 "says why, and the same command tries again"
             };
             let why = report::command("triage --explain", summaries);
             ui.warn(format!(
-                "{} did not finish, {infra} of them for infrastructure; `{why}` {what_next}",
+                "{} did not finish ({infra} for infrastructure); `{why}` {what_next}",
                 plural(open, "pair")
             ));
             exit::ERRORS

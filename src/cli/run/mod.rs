@@ -13,6 +13,7 @@ use clap::Args;
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
 use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
+use super::picking::PairArgs;
 use super::ui::Ui;
 use super::{eval, news, width};
 use crate::bench::{BackendKind, EngineKind, Word};
@@ -20,7 +21,7 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{
-    Arm, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PairFilter, Scope,
+    Arm, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, Scope,
 };
 use crate::runner::Interrupt;
 
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   regatta run --dry-run                            # what would run, and how
   regatta run --setting solo --smoke 5             # the first 5 pairs in one setting
+  regatta run -s mine.json --repo dspy             # of a subset of yours, one repository
   regatta run --engine native -c 8 --budget 100    # without Python, at most about $100
   regatta run --profile demo                       # no Docker, no key";
 
@@ -50,8 +52,9 @@ pub struct RunArgs {
     /// How often each arm runs [default: 1]
     #[arg(long, value_name = "N")]
     repeats: Option<String>,
-    /// Run only the first N pairs of the subset, and check them. The runs stay those of the whole subset:
-    /// without --smoke, the same command runs the rest
+    /// Run only the first N pairs of the subset, and check them; with --repo, --task or --pair, of what
+    /// these leave. The runs stay those of the whole subset: without --smoke, the same command runs the
+    /// rest
     #[arg(long, value_name = "N", value_parser = pairs)]
     smoke: Option<usize>,
     /// Print what would run, run nothing
@@ -66,7 +69,8 @@ pub struct RunArgs {
     /// The agent framework [default: `mini_swe_agent`]
     #[arg(short, long)]
     agent: Option<String>,
-    /// The subset, a name in the dataset's subsets/ [default: lite]
+    /// The subset: a name in the dataset's subsets/, or the path of a file, such as mine.json [default:
+    /// lite]
     #[arg(short, long)]
     subset: Option<String>,
     /// Pairs at the same time [default: 4]
@@ -81,9 +85,10 @@ pub struct RunArgs {
     /// Judge what finished by the hidden tests, as `regatta eval` does
     #[arg(long)]
     eval: bool,
-    /// Begin anew: results that stand are set aside first. Until every pair has finished, --force
-    /// goes on with what it has begun; without it, no result that stands is replaced. `regatta
-    /// restore` brings back what was set aside
+    /// Set aside the results that stand and run every pair that is asked for again. If it is stopped,
+    /// --force again runs the rest of these pairs; once they are done, --force sets aside all again.
+    /// Without --force, no result that stands is replaced. `regatta restore` brings back what was set
+    /// aside
     #[arg(long)]
     force: bool,
     /// Go on with a run whose model, agent, subset, dataset, images or flags are no longer those it was
@@ -93,6 +98,8 @@ pub struct RunArgs {
     /// Start even when a preflight check fails
     #[arg(long)]
     no_preflight: bool,
+    #[command(flatten)]
+    picked: PairArgs,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -136,7 +143,7 @@ impl RunArgs {
     /// The pairs of the subset and the arms that are asked for.
     fn scope(&self) -> Scope {
         Scope {
-            pairs: PairFilter { first: self.smoke },
+            pairs: self.picked.filter(self.smoke),
             arms: self.arm.clone(),
         }
     }
@@ -224,7 +231,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         next::say(&experiment, &summaries, &end, has_worked, ui)?;
     }
     match args.smoke {
-        Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, code, ui).await,
+        Some(_) if code != exit::INTERRUPTED => smoke::check(&experiment, &end, code, ui).await,
         _ => Ok(code),
     }
 }

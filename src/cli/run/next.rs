@@ -11,7 +11,7 @@ use crate::report::{Outcome, Summary};
 use crate::runner::RunEnd;
 use crate::text::plural;
 
-/// Says where the results are and, where the plan has ended, what to do with them. How a run goes on
+/// Says where the results are and, where the plan or the budget has ended, what to do with them. How a run goes on
 /// that something else has ended is said with its end, and the report's command where nothing was to
 /// do.
 pub fn say(
@@ -42,8 +42,13 @@ pub fn say(
     } else {
         "report"
     };
-    let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
-    if is_over && (has_worked || word == "eval") {
+    let is_next = match end {
+        RunEnd::Complete | RunEnd::Errors => has_worked || word == "eval",
+        // Who gives no more money has the verdicts of what finished.
+        RunEnd::Budget => word == "eval",
+        RunEnd::World(_) | RunEnd::Limit(_) | RunEnd::Interrupted => false,
+    };
+    if is_next {
         let is_alone = tree.runs()?.len() == experiment.runs.len();
         ui.say(format!("next: `{}`", next(word, summaries, is_alone)));
     }

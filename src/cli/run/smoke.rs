@@ -9,11 +9,23 @@ use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{Arm, Experiment};
 use crate::hint;
-use crate::report::Summary;
-use crate::text::plural;
+use crate::runner::RunEnd;
+use crate::text::by_number;
 
-/// What to look at when a check fails, as far as this experiment has it.
-fn look_at(experiment: &Experiment) -> String {
+/// What to look at when a check fails, as far as this experiment has it. Where something ended the run
+/// that is known, it is that.
+fn look_at(experiment: &Experiment, end: &RunEnd) -> String {
+    match end {
+        RunEnd::Budget => {
+            return "look at: --budget, which was spent before all of these pairs had run"
+                .to_owned();
+        }
+        RunEnd::Limit(_) => {
+            return "look at: the account's limit, which ended the run before all of these pairs had run"
+                .to_owned();
+        }
+        _ => {}
+    }
     let mut endpoints: Vec<String> = Vec::new();
     for arm in &experiment.arms {
         let endpoint = arm.options.access().shown_endpoint();
@@ -36,22 +48,24 @@ fn look_at(experiment: &Experiment) -> String {
     what
 }
 
-/// What the command does without the filter; nothing where all has finished.
-fn rest(experiment: &Experiment) -> Result<String> {
-    let open =
-        |summaries: Vec<Summary>| -> usize { summaries.iter().map(Summary::unfinished).sum() };
-    let left = open(experiment.summaries()?) - open(experiment.summaries_of_asked()?);
-    Ok(match left {
+/// What the command does without the filter; nothing where nothing is left to run.
+fn rest(experiment: &Experiment, end: &RunEnd) -> Result<String> {
+    let flags = experiment.filter.flags();
+    let how = match end {
+        RunEnd::Budget => format!("without {flags} and with a larger --budget"),
+        _ => format!("without {flags}"),
+    };
+    Ok(match experiment.left_to_others()? {
         0 => String::new(),
-        _ => format!(
-            "next: without --smoke, the same command runs the other {}\n",
-            plural(left, "pair")
+        left => format!(
+            "next: {how}, the same command runs {left} more {}\n",
+            by_number(left, "pair", "pairs")
         ),
     })
 }
 
 /// Checks what a smoke left; the exit code is the run's, or 1 when a check fails.
-pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
+pub async fn check(experiment: &Experiment, end: &RunEnd, code: u8, ui: &Ui) -> Result<u8> {
     let findings = experiment.check_smoke().await?;
     let mut text = String::from("\nsmoke:\n");
     for found in &findings {
@@ -60,9 +74,9 @@ pub async fn check(experiment: &Experiment, code: u8, ui: &Ui) -> Result<u8> {
     }
     let failed = findings.iter().any(|found| !found.is_good);
     if failed {
-        let _ = writeln!(text, "{}", look_at(experiment));
+        let _ = writeln!(text, "{}", look_at(experiment, end));
     } else {
-        text.push_str(&rest(experiment)?);
+        text.push_str(&rest(experiment, end)?);
     }
     width::page(&text, ui)?;
     Ok(if failed && code == exit::OK {

@@ -47,6 +47,10 @@ fn an_unknown_key_names_the_nearest() {
         ("[experiment]\nconcurency = 2", "experiment.concurrency"),
         ("[limits]\nconcurrency = 2", "experiment.concurrency"),
         ("[experiments]\nmodel = 'x'", "experiment"),
+        ("modle = 'x'", "experiment.model"),
+        ("task_timout = '5m'", "limits.task_timeout"),
+        ("[limits]\nmodle = 'x'", "experiment.model"),
+        ("budget = 5", "limits.budget"),
     ] {
         let error = with_file(text).unwrap_err();
         assert!(error.to_string().contains("unknown key"), "{error}");

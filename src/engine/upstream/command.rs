@@ -14,7 +14,7 @@ use crate::files;
 use crate::json;
 use crate::model::chat::Tool;
 use crate::secret::{Secret, masked, masked_url};
-use crate::store::RunDir;
+use crate::store::{RunDir, SubsetRef};
 
 /// The version that is planned for when none is installed: the last with `mini_swe_agent`.
 pub const PLANNED_VERSION: Version = Version(0, 0, 11);
@@ -30,7 +30,7 @@ pub struct UpstreamOptions {
     pub agent: String,
     /// The model, by litellm's name.
     pub model: String,
-    /// The subset's name.
+    /// The subset, as upstream takes it.
     pub subset: String,
     /// Pairs at the same time.
     pub concurrency: usize,
@@ -129,7 +129,7 @@ impl UpstreamOptions {
             version: installed.map(|found| found.version),
             agent,
             model: config.experiment.model.clone(),
-            subset: config.experiment.subset.clone(),
+            subset: SubsetRef::of(&config.experiment.subset).of_upstream(),
             concurrency: config.experiment.concurrency,
             backend: config.experiment.backend,
             dir: absolute(&config.upstream.cooperbench_dir),

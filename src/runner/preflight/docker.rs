@@ -7,7 +7,7 @@ use crate::hint;
 use crate::host::reaper::Leftovers;
 use crate::process;
 use crate::sandbox::docker::{Docker, DockerEndpoint};
-use crate::text::by_number;
+use crate::text::{by_number, plural};
 
 /// The daemon, the subset's images, and leftovers of ours.
 pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
@@ -75,9 +75,9 @@ async fn images(docker: &Docker, pairs: &[Pair], needs_client: bool) -> Check {
     } else {
         let mean = sizes.iter().sum::<u64>() as f64 / sizes.len() as f64;
         format!(
-            "about {:.1} GB if they are like the {} that are present (layers they share count once)",
+            "about {:.1} GB if they are like the {} present (layers they share count once)",
             mean * missing.len() as f64 / 1e9,
-            sizes.len()
+            plural(sizes.len(), "image")
         )
     };
     let check = Check::new(

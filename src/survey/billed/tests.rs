@@ -3,7 +3,7 @@ use crate::bench::setting::Tree;
 use crate::bench::{Pair, TaskKey};
 use crate::files;
 use crate::store::LogTree;
-use crate::store::result::TIME_LIMIT;
+use crate::store::result::{TIME_LIMIT, made};
 
 const REFUSED: &str = "RateLimitError: slow down";
 
@@ -35,14 +35,8 @@ fn tokens(input_tokens: u64, output_tokens: u64) -> Usage {
 /// An agent that its result tells to have cost this, in so many steps.
 fn agent(status: &str, cost: f64, steps: u64) -> AgentRecord {
     AgentRecord {
-        id: "solo".to_owned(),
-        feature: None,
-        status: status.to_owned(),
-        cost: Some(cost),
-        steps: Some(steps),
         error: (status == ERROR).then(|| REFUSED.to_owned()),
-        usage_unknown: false,
-        usage: None,
+        ..made::agent("solo", status, cost, steps)
     }
 }
 
@@ -52,20 +46,8 @@ fn zero(status: &str) -> AgentRecord {
 
 fn record(framework: &str, agents: Vec<AgentRecord>) -> TrialRecord {
     TrialRecord {
-        trial: "c0ffee11".to_owned(),
-        run_name: None,
         agent_framework: Some(framework.to_owned()).filter(|name| !name.is_empty()),
-        model: None,
-        setting: None,
-        messages_sent: None,
-        started_at: None,
-        ended_at: None,
-        duration_seconds: None,
-        agents,
-        whole_cost: None,
-        is_upstreams_error: false,
-        infra_error: false,
-        tag: None,
+        ..made::record(agents)
     }
 }
 

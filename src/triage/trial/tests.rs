@@ -1,42 +1,25 @@
 use super::*;
 use crate::store::AgentRecord;
+use crate::store::result::made;
 
 fn record(agents: &[(&str, Option<&str>)]) -> TrialRecord {
     let solo = agents.len() == 1;
     let agents = agents
         .iter()
         .enumerate()
-        .map(|(index, (status, error))| AgentRecord {
-            id: if solo {
+        .map(|(index, (status, error))| {
+            let id = if solo {
                 "solo".to_owned()
             } else {
                 format!("agent{}", index + 1)
-            },
-            feature: None,
-            status: (*status).to_owned(),
-            cost: Some(0.0),
-            steps: Some(1),
-            error: error.map(str::to_owned),
-            usage_unknown: false,
-            usage: None,
+            };
+            AgentRecord {
+                error: error.map(str::to_owned),
+                ..made::agent(&id, status, 0.0, 1)
+            }
         })
         .collect();
-    TrialRecord {
-        trial: "x".to_owned(),
-        run_name: None,
-        agent_framework: None,
-        model: None,
-        setting: None,
-        messages_sent: None,
-        started_at: None,
-        ended_at: None,
-        duration_seconds: None,
-        agents,
-        whole_cost: None,
-        is_upstreams_error: false,
-        infra_error: false,
-        tag: None,
-    }
+    made::record(agents)
 }
 
 fn pair() -> Pair {
