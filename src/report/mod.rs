@@ -20,6 +20,7 @@ pub mod rates;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
+pub mod teams;
 pub mod text;
 pub mod time_limit;
 pub mod totals;

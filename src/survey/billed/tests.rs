@@ -58,6 +58,7 @@ fn record(framework: &str, agents: Vec<AgentRecord>) -> TrialRecord {
         model: None,
         setting: None,
         messages_sent: None,
+        team: None,
         started_at: None,
         ended_at: None,
         duration_seconds: None,

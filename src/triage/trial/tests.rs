@@ -28,6 +28,7 @@ fn record(agents: &[(&str, Option<&str>)]) -> TrialRecord {
         model: None,
         setting: None,
         messages_sent: None,
+        team: None,
         started_at: None,
         ended_at: None,
         duration_seconds: None,
