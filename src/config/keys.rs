@@ -95,6 +95,7 @@ pub struct UpstreamConfig {
     pub api_base: Option<String>,
     pub agent_config: Option<PathBuf>,
     pub redis_url: String,
+    pub args: Vec<String>,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
 }
@@ -184,6 +185,7 @@ impl Config {
             }
         }
         mistakes.extend(self.wrong_addresses());
+        mistakes.extend(super::args::mistakes(&self.upstream.args));
         let free = self.limits.min_free_disk_gb;
         if !free.is_finite() || free < 0.0 {
             mistakes.push(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));

@@ -292,6 +292,7 @@ impl Experiment {
             judged_by: Vec::new(),
             accepted: Vec::new(),
             begun_anew: Vec::new(),
+            args: self.options.args().to_vec(),
         })
     }
 

@@ -44,6 +44,9 @@ pub struct Manifest {
     /// manifests from before this was kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Value>,
+    /// What was passed to upstream's CLI as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// The subset's name.
     pub subset: String,
     /// SHA-256 over the pairs, in order.
@@ -161,6 +164,10 @@ impl Manifest {
             .filter(|(_, old, new)| old != new)
             .map(|(field, old, new)| format!("{field}: {old} → {new}"))
             .collect();
+        if self.args != old.args {
+            let [old, new] = [old, self].map(|it| it.args.join(" "));
+            changes.push(format!("args: `{old}` → `{new}`"));
+        }
         for (name, new) in &self.limits {
             if let Some(old) = old.limits.get(name).filter(|old| *old != new) {
                 changes.push(format!("limit {name}: {old} → {new}"));

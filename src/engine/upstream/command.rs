@@ -54,6 +54,8 @@ pub struct UpstreamOptions {
     pub redis_url: String,
     /// What is added to the environment.
     pub env: BTreeMap<String, String>,
+    /// What is added to the command's arguments, as it is.
+    pub args: Vec<String>,
 }
 
 /// A command as it will be run.
@@ -96,6 +98,9 @@ impl UpstreamOptions {
             let (runs, note) = installed.agent(&agent)?;
             agent = runs;
             notes.extend(note);
+            for setting in &config.experiment.settings {
+                installed.check_setting(*setting)?;
+            }
             let mut needed = vec!["--backend", "--no-auto-eval"];
             needed.extend(
                 config
@@ -112,7 +117,12 @@ impl UpstreamOptions {
                     .is_some()
                     .then_some("--agent-config"),
             );
-            for option in needed {
+            let args = config
+                .upstream
+                .args
+                .iter()
+                .filter_map(|arg| long_option(arg));
+            for option in needed.into_iter().chain(args) {
                 installed.check_option(option)?;
             }
         }
@@ -139,6 +149,7 @@ impl UpstreamOptions {
             git: config.experiment.git,
             redis_url: config.upstream.redis_url.clone(),
             env: config.upstream.env.clone(),
+            args: config.upstream.args.clone(),
         };
         options.check_agent_config()?;
         Ok((options, notes))
@@ -249,6 +260,7 @@ impl UpstreamOptions {
             let config = serde_json::json!({"model": {"model_kwargs": {"api_base": base}}});
             files.push((path, format!("{config:#}\n")));
         }
+        args.extend(self.args.iter().cloned());
         if let Some(base) = &self.api_base {
             env.insert("MSWEA_MODEL_API_BASE".to_owned(), base.clone());
         }
@@ -260,6 +272,12 @@ impl UpstreamOptions {
             files,
         }
     }
+}
+
+/// The long option that an argument names in full; upstream also takes beginnings of them.
+fn long_option(arg: &str) -> Option<&str> {
+    let option = arg.split('=').next().unwrap_or(arg);
+    option.starts_with("--team-no-").then_some(option)
 }
 
 /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.
