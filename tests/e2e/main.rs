@@ -21,3 +21,4 @@ mod proxy;
 mod relay;
 mod settings;
 mod stopping;
+mod team;
