@@ -18,7 +18,7 @@ Examples:
   regatta clean --dry-run     # what would go
   regatta clean --cache";
 
-/// Remove the containers, volumes, processes and directories that dead runs of ours left behind
+/// Remove the containers, volumes, processes and directories of dead runs of ours
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.

@@ -1,93 +1,117 @@
 //! Arguments for upstream's CLI that are passed on as they are: what Regatta sets itself is refused.
 
-use super::keys::Mistake;
-
-const KEY: &str = "upstream.args";
-
 /// An option of upstream's `run` that Regatta sets itself.
 struct Own {
     short: Option<char>,
     long: &'static str,
-    /// What says the same here.
-    here: &'static str,
+    instead: Instead,
 }
 
-const fn option(short: char, long: &'static str, here: &'static str) -> Own {
+/// What to do in place of such an argument.
+enum Instead {
+    /// Use this key or flag, which says the same here.
+    Use(&'static str),
+    /// Leave it out, for this reason.
+    LeaveOut(&'static str),
+}
+use Instead::{LeaveOut, Use};
+
+const fn option(short: char, long: &'static str, instead: Instead) -> Own {
     Own {
         short: Some(short),
         long,
-        here,
+        instead,
     }
 }
 
-const fn long(long: &'static str, here: &'static str) -> Own {
+const fn long(long: &'static str, instead: Instead) -> Own {
     let short = None;
-    Own { short, long, here }
+    Own {
+        short,
+        long,
+        instead,
+    }
 }
 
 /// Each with the key or the flag to use in its place.
 const OWN: [Own; 20] = [
-    option('n', "--name", "`name` in [experiment], or --name"),
-    option('s', "--subset", "`subset` in [experiment], or --subset"),
-    option('r', "--repo", "--repo"),
-    option('t', "--task", "--task"),
-    option('f', "--features", "--pair"),
+    option('n', "--name", Use("`name` in [experiment], or --name")),
+    option(
+        's',
+        "--subset",
+        Use("`subset` in [experiment], or --subset"),
+    ),
+    option('r', "--repo", Use("--repo")),
+    option('t', "--task", Use("--task")),
+    option('f', "--features", Use("--pair")),
     option(
         'm',
         "--model",
-        "`model` in [experiment] or the arm, or --model",
+        Use("`model` in [experiment] or the arm, or --model"),
     ),
     option(
         'a',
         "--agent",
-        "`agent` in [experiment] or the arm, or --agent",
+        Use("`agent` in [experiment] or the arm, or --agent"),
     ),
     option(
         'c',
         "--concurrency",
-        "`concurrency` in [experiment] or the arm, or --concurrency",
+        Use("`concurrency` in [experiment] or the arm, or --concurrency"),
     ),
-    option('h', "--help", "nothing: it prints a help and runs no pair"),
+    option(
+        'h',
+        "--help",
+        LeaveOut("as it prints a help and runs no pair"),
+    ),
     long(
         "--setting",
-        "`settings` in [experiment] or the arm's `setting`, or --setting",
+        Use("`settings` in [experiment] or the arm's `setting`, or --setting"),
     ),
-    long("--redis", "`redis_url` in [upstream], or --redis-url"),
-    long("--git", "`git` in [experiment] or the arm, or --git"),
-    long("--no-messaging", "the setting coop-nocomm"),
+    long("--redis", Use("`redis_url` in [upstream], or --redis-url")),
+    long("--git", Use("`git` in [experiment] or the arm, or --git")),
+    long("--no-messaging", Use("the setting coop-nocomm")),
     long(
         "--no-auto-eval",
-        "nothing: it is always given; `after_run` in [evaluation], or --eval, judges",
+        LeaveOut("as it is always given; `after_run` in [evaluation], or --eval, judges"),
     ),
     long(
         "--backend",
-        "`backend` in [experiment] or the arm, or --backend",
+        Use("`backend` in [experiment] or the arm, or --backend"),
     ),
     long(
         "--agent-config",
-        "`agent_config` in [upstream] or the arm, or --agent-config",
+        Use("`agent_config` in [upstream] or the arm, or --agent-config"),
     ),
     long(
         "--dataset-dir",
-        "`dataset_dir` in [upstream], or --dataset-dir",
+        Use("`dataset_dir` in [upstream], or --dataset-dir"),
     ),
-    long("--log-dir", "`logs_dir` in [upstream], or --logs-dir"),
-    long("--force", "--force"),
+    long("--log-dir", Use("`logs_dir` in [upstream], or --logs-dir")),
+    long("--force", Use("--force")),
     long(
         "--auth-token",
-        "the variable ANTHROPIC_AUTH_TOKEN: a key never stands in a file",
+        LeaveOut(
+            "as a key never stands in a file, and cooperbench reads the variable ANTHROPIC_AUTH_TOKEN",
+        ),
     ),
 ];
 
-/// What of the arguments may not be there.
-pub(super) fn mistakes(args: &[String]) -> Vec<Mistake> {
+/// What of the arguments may not be there, and why.
+pub(super) fn mistakes(args: &[String]) -> Vec<String> {
     let refused = args.iter().filter_map(|arg| {
         let (shown, own) = of_ours(arg)?;
         let why = match own {
-            Some(own) => format!("has `{shown}`, which regatta sets itself: use {}", own.here),
+            Some(Own {
+                instead: Use(here), ..
+            }) => format!("has `{shown}`, which regatta sets itself: use {here}"),
+            Some(Own {
+                instead: LeaveOut(why),
+                ..
+            }) => format!("has `{shown}`: leave it out, {why}"),
             None => format!("has `{shown}`, after which upstream reads no options"),
         };
-        Some((KEY, why))
+        Some(why)
     });
     refused.collect()
 }
@@ -116,7 +140,7 @@ mod tests {
 
     fn said(args: &[&str]) -> Vec<String> {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        mistakes(&args).into_iter().map(|(_, why)| why).collect()
+        mistakes(&args)
     }
 
     #[test]
@@ -145,7 +169,6 @@ mod tests {
             (&["-m=x"], "-m", "`model` in [experiment]"),
             (&["-a", "codex"], "-a", "`agent` in [experiment]"),
             (&["-c8"], "-c", "`concurrency` in [experiment]"),
-            (&["-h"], "-h", "nothing: it prints a help"),
             (
                 &["--setting=solo"],
                 "--setting",
@@ -158,11 +181,6 @@ mod tests {
                 &["--no-messaging"],
                 "--no-messaging",
                 "the setting coop-nocomm",
-            ),
-            (
-                &["--no-auto-eval"],
-                "--no-auto-eval",
-                "nothing: it is always given",
             ),
             (
                 &["--backend", "gcp"],
@@ -188,6 +206,18 @@ mod tests {
                 told.len() == 1 && told[0].starts_with(&begin),
                 "{args:?} {told:?}"
             );
+        }
+        for (arg, why) in [
+            (
+                "-h",
+                "has `-h`: leave it out, as it prints a help and runs no pair",
+            ),
+            (
+                "--no-auto",
+                "has `--no-auto`: leave it out, as it is always given; `after_run` in [evaluation], or --eval, judges",
+            ),
+        ] {
+            assert_eq!(said(&[arg]), [why]);
         }
         assert_eq!(
             said(&["--"]),

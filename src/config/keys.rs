@@ -185,7 +185,8 @@ impl Config {
             }
         }
         mistakes.extend(self.wrong_addresses());
-        mistakes.extend(super::args::mistakes(&self.upstream.args));
+        let args = super::args::mistakes(&self.upstream.args).into_iter();
+        mistakes.extend(args.map(|why| ("upstream.args", why)));
         let free = self.limits.min_free_disk_gb;
         if !free.is_finite() || free < 0.0 {
             mistakes.push(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));

@@ -295,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn that_a_team_sent_nothing_is_not_believed() {
+        let sent = |setting: &str, count: u64| {
+            let json = format!(
+                r#"{{"setting":"{setting}","messages_sent":{count},"agent":{{"status":"Submitted"}}}}"#
+            );
+            read_text(&json).messages_sent
+        };
+        assert_eq!((sent("coop", 0), sent("coop", 2)), (Some(0), Some(2)));
+        assert_eq!((sent("team", 0), sent("team", 2)), (None, Some(2)));
+    }
+
+    #[test]
     fn zeros_are_no_tokens_where_nothing_was_called() {
         let used = |fields: &str| {
             let agent = format!(r#"{{"input_tokens":0,"output_tokens":0,{fields}}}"#);

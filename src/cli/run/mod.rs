@@ -38,7 +38,8 @@ Examples:
     reason = "they are switches of a command line"
 )]
 pub struct RunArgs {
-    /// The settings; may be given more than once [default: all]
+    /// The settings; may be given more than once. `all` is without team, which only upstream has
+    /// [default: all]
     #[arg(long, value_name = "SETTING", value_parser = settings())]
     setting: Vec<String>,
     /// Run only the first N pairs of the subset, and check them. The runs stay those of the whole subset:
