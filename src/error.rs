@@ -108,6 +108,13 @@ impl Error {
         self
     }
 
+    /// The same error, with what it is about before its sentence.
+    #[must_use]
+    pub fn about(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// The same error as one of the command line or its data.
     #[must_use]
     pub fn into_usage(mut self) -> Self {

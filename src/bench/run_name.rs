@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Setting;
 use crate::error::Error;
 use crate::text::natural;
 
@@ -16,9 +15,13 @@ use crate::text::natural;
 pub struct RunName(String);
 
 impl RunName {
-    /// The name of the run of one setting: `command-a` and `solo` give `command-a-solo`.
-    pub fn of(prefix: &str, setting: Setting) -> Result<Self, Error> {
-        format!("{prefix}-{setting}").parse()
+    /// The name of an arm's run: `command-a` and `solo` give `command-a-solo`, and the second repeat
+    /// of it `command-a-solo-r2`.
+    pub fn of(prefix: &str, arm: &str, repeat: Option<u32>) -> Result<Self, Error> {
+        match repeat {
+            None => format!("{prefix}-{arm}").parse(),
+            Some(repeat) => format!("{prefix}-{arm}-r{repeat}").parse(),
+        }
     }
 
     /// The directory's name below `logs/`.
@@ -167,12 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_named_by_prefix_and_setting() {
-        let name = RunName::of("command-a", Setting::CoopComm).unwrap();
+    fn a_run_is_named_by_prefix_arm_and_repeat() {
+        let name = RunName::of("command-a", "coop-comm", None).unwrap();
         assert_eq!(name.as_str(), "command-a-coop-comm");
         assert_eq!(name.to_string(), "command-a-coop-comm");
         assert_eq!(format!("{name:<21}|"), "command-a-coop-comm  |");
-        assert!(RunName::of("a b", Setting::Solo).is_err());
+        let repeated = RunName::of("command-a", "talk", Some(2)).unwrap();
+        assert_eq!(repeated.as_str(), "command-a-talk-r2");
+        assert!(RunName::of("a b", "solo", None).is_err());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::options::{ConfigSource, Places};
 use super::ui::Ui;
-use crate::config::DEFAULT;
+use crate::config::{ARMS, DEFAULT};
 use crate::error::{Result, exit};
 use crate::experiment::setup;
 use crate::secret::masked;
@@ -15,7 +15,14 @@ const EXAMPLES: &str = "\
 Examples:
   regatta config                        # the values in force, and where each comes from
   regatta config --default              # every key with its meaning
-  regatta config --profile demo";
+  regatta config --profile demo
+  regatta config --example arms > regatta.toml     # a study to begin with";
+
+/// The example files that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Example {
+    Arms,
+}
 
 /// Show the configuration in force, and where each value came from
 #[derive(Debug, Args)]
@@ -24,6 +31,9 @@ pub struct ConfigArgs {
     /// Print the commented defaults, the reference of every key
     #[arg(long)]
     default: bool,
+    /// Print an example file: `arms` is a study of four arms and three repeats
+    #[arg(long, value_name = "WHICH", conflicts_with = "default")]
+    example: Option<Example>,
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
@@ -33,6 +43,10 @@ pub struct ConfigArgs {
 pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     if args.default {
         ui.data(DEFAULT)?;
+        return Ok(exit::OK);
+    }
+    if let Some(Example::Arms) = args.example {
+        ui.data(ARMS)?;
         return Ok(exit::OK);
     }
     let mut layers = args.source.layers()?;
@@ -50,6 +64,12 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     let mut lines = String::new();
     for (value, origin) in rows {
         let _ = writeln!(lines, "{value:<width$}  # {origin}");
+    }
+    for (origin, values) in layers.arm_tables() {
+        let _ = writeln!(lines, "\n{:<width$}  # {origin}", "[[arm]]");
+        for (word, value) in values {
+            let _ = writeln!(lines, "{word} = {}", masked(word, &value));
+        }
     }
     // Comments: with them it is still a configuration.
     match setup::access(&config) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::bench::cost::dollars;
 use crate::bench::{Cost, Pair, RunName, Total};
-use crate::experiment::{Outlook, RunOutlook};
+use crate::experiment::{Means, Outlook, RunOutlook};
 use crate::store::Event;
 use crate::text::plural;
 
@@ -46,6 +46,7 @@ pub struct Counts {
     /// The run that goes on.
     at: Option<usize>,
     budget: Option<f64>,
+    means: Means,
 }
 
 impl Counts {
@@ -60,6 +61,7 @@ impl Counts {
             runs: outlook.runs.into_iter().map(of_run).collect(),
             at: None,
             budget: outlook.budget,
+            means: outlook.means,
         }
     }
 
@@ -102,6 +104,9 @@ impl Counts {
                 ..
             } => {
                 now.ended.insert(pair.clone(), How::of(status, *finished));
+                if let Some(usd) = cost.filter(|_| *finished && !usage_unknown) {
+                    self.means.add(&now.begun, usd);
+                }
                 now.begun.spent.add(Cost {
                     usd: *cost,
                     is_partial: *usage_unknown,
@@ -174,18 +179,32 @@ impl Counts {
         words
     }
 
-    /// What was spent, with `running` USD by trials that run; and the budget, if there is one.
+    /// What was spent, with `running` USD by trials that run; the budget, if there is one; and what
+    /// all of it may come to, where that is known.
     #[must_use]
     pub fn cost(&self, running: f64) -> String {
         let mut spent = Total::default();
         for run in &self.runs {
             spent += run.begun.spent;
         }
+        let left = self.runs.iter().map(|run| {
+            let begun = &run.begun;
+            let done = begun.submitted + begun.at_limit + begun.errors + run.ended.len();
+            self.means.expected(begun, begun.pairs.saturating_sub(done))
+        });
+        // What runs now is a part of what it may cost.
+        let all = left.sum::<Option<f64>>().filter(|left| *left > 0.0);
+        let all = all.map(|left| spent.usd + left.max(running));
         spent.usd += running;
-        match self.budget {
-            Some(budget) => format!("{spent} of {}", dollars(budget)),
-            None => spent.to_string(),
-        }
+        let of = match (self.budget, all) {
+            (None, None) => String::new(),
+            (Some(budget), None) => format!(" of {}", dollars(budget)),
+            (None, Some(all)) => format!(" of about {}", dollars(all)),
+            (Some(budget), Some(all)) => {
+                format!(" of {}, about {} in all", dollars(budget), dollars(all))
+            }
+        };
+        format!("{spent}{of}")
     }
 }
 
@@ -203,6 +222,8 @@ mod tests {
             errors: 0,
             to_run: 9 - submitted,
             spent: Total::default(),
+            arm: run.to_owned(),
+            kind: "m".to_owned(),
         }
     }
 
@@ -255,6 +276,7 @@ mod tests {
         let mut counts = Counts::of(Outlook {
             runs: vec![outlook("a-solo", 2), outlook("a-coop-comm", 0)],
             budget: Some(5.0),
+            means: Means::default(),
         });
         assert_eq!((counts.done(), counts.total()), (2, 18));
         counts.take_in(&run_started("a-solo", 3, 2));
@@ -265,7 +287,8 @@ mod tests {
         counts.take_in(&ended(3, "Error", false));
         assert_eq!(counts.in_words(), "3 submitted, 2 at a limit, 1 error");
         assert_eq!(counts.done(), 6);
-        assert_eq!(counts.cost(0.5), "$1.25 of $5.00");
+        // Two finished, for $0.25 each: the 12 that are left may cost as much each.
+        assert_eq!(counts.cost(0.5), "$1.25 of $5.00, about $3.75 in all");
         // It runs again, and then counts once.
         counts.take_in(&attempt(&[3]));
         assert_eq!(counts.done(), 5);
@@ -287,6 +310,7 @@ mod tests {
         let mut counts = Counts::of(Outlook {
             runs: vec![outlook("a-solo", 9), with_dead],
             budget: None,
+            means: Means::default(),
         });
         let cut_off = Event::TrialCutOff {
             attempt: 1,

@@ -1,5 +1,7 @@
 //! `regatta doctor`.
 
+use std::collections::HashMap;
+
 use clap::{Args, ValueEnum};
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
@@ -104,7 +106,31 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     Ok(if failed { exit::WORLD } else { exit::OK })
 }
 
+/// The checks of every arm, each once where it is the same for all.
 async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
+    let arms = config.arms();
+    // The settings of one configuration are checked together.
+    let arms = if config.own_arms.is_empty() {
+        &arms[..1]
+    } else {
+        &arms[..]
+    };
+    let mut asked = HashMap::new();
+    let mut checks = Vec::new();
+    for arm in arms {
+        let found = of_arm(&arm.config, args, &mut asked).await;
+        checks.push((arm.name.as_str(), found));
+    }
+    preflight::of_all(checks)
+}
+
+/// The checks of one arm. A model is called once at each endpoint by each engine; `asked` has what
+/// came of it.
+async fn of_arm(
+    config: &Config,
+    args: &DoctorArgs,
+    asked: &mut HashMap<(EngineKind, String, String), Check>,
+) -> Vec<Check> {
     let mut checks = Vec::new();
     let found = setup::dataset(config)
         .and_then(DatasetDir::open)
@@ -146,11 +172,20 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
     checks.push(Check::pass("engine", in_force(&options)));
     checks.extend(preflight::endpoint(options.access()));
     checks.extend(preflight::cheap(config, &options, &pairs).await);
-    if !args.no_model_call {
-        match setup::rules(config) {
-            Ok(rules) => checks.push(preflight::model(config, &options, &rules).await),
-            Err(error) => checks.push(Check::failed("rules", &error)),
+    let call = (
+        options.engine(),
+        options.access().model.clone(),
+        options.access().shown_endpoint(),
+    );
+    match (asked.get(&call), setup::rules(config)) {
+        _ if args.no_model_call => {}
+        (Some(answered), _) => checks.push(answered.clone()),
+        (None, Ok(rules)) => {
+            let answered = preflight::model(config, &options, &rules).await;
+            asked.insert(call, answered.clone());
+            checks.push(answered);
         }
+        (None, Err(error)) => checks.push(Check::failed("rules", &error)),
     }
     checks
 }

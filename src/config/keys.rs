@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
 use crate::secret::masked_url;
@@ -33,6 +34,43 @@ pub struct Config {
     /// Triage rules of the user's, beside those that ship.
     #[serde(default)]
     pub triage: TriageConfig,
+    /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
+    #[serde(skip)]
+    pub own_arms: Vec<ArmConfig>,
+}
+
+/// One arm: a name, a setting, and the configuration that it runs with.
+#[derive(Clone, Debug)]
+pub struct ArmConfig {
+    /// Its name, which its runs' names have after the experiment's.
+    pub name: String,
+    /// The setting of all its trials.
+    pub setting: Setting,
+    /// The whole configuration, with what the arm has of its own.
+    pub config: Config,
+    /// Flags of the command line that say something else than the arm: the arm's own counts.
+    pub hidden_flags: Vec<String>,
+}
+
+impl Config {
+    /// The arms: those of the file, or the settings where it has none, in the order in which they run.
+    #[must_use]
+    pub fn arms(&self) -> Vec<ArmConfig> {
+        if !self.own_arms.is_empty() {
+            return self.own_arms.clone();
+        }
+        let settings = self.experiment.settings.iter().copied();
+        let mut settings: Vec<Setting> = settings.collect();
+        settings.sort();
+        settings.dedup();
+        let of = |setting: Setting| ArmConfig {
+            name: setting.name().to_owned(),
+            setting,
+            config: self.clone(),
+            hidden_flags: Vec::new(),
+        };
+        settings.into_iter().map(of).collect()
+    }
 }
 
 /// `[experiment]`: what is run, by whom, and how much at a time.
@@ -43,11 +81,34 @@ pub struct ExperimentConfig {
     pub model: String,
     pub subset: String,
     pub settings: Vec<Setting>,
+    pub repeats: u32,
+    pub order: Order,
     pub name: Option<String>,
     pub concurrency: usize,
     pub backend: BackendKind,
     pub engine: EngineKind,
     pub git: bool,
+}
+
+/// In which order the runs of several arms and repeats come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// All arms once, then all arms again: what changes with time hits all arms alike.
+    Repeats,
+    /// All repeats of an arm, then those of the next.
+    Arms,
+}
+
+impl Listed for Order {
+    const LIST: &'static [Self] = &[Self::Repeats, Self::Arms];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Repeats => "repeats",
+            Self::Arms => "arms",
+        }
+    }
 }
 
 /// `[attempts]`: how often an unfinished pair is tried again, and after what time.
@@ -93,6 +154,7 @@ pub struct UpstreamConfig {
     pub dataset_dir: Option<PathBuf>,
     pub logs_dir: Option<PathBuf>,
     pub api_base: Option<String>,
+    pub api_key_env: Option<String>,
     pub agent_config: Option<PathBuf>,
     pub redis_url: String,
     pub args: Vec<String>,
@@ -160,6 +222,7 @@ impl Config {
         let mut mistakes = Vec::new();
         for (key, value) in [
             ("experiment.concurrency", self.experiment.concurrency),
+            ("experiment.repeats", self.experiment.repeats as usize),
             ("attempts.max_attempts", self.attempts.max_attempts as usize),
             ("breaker.breaker_trials", self.breaker.breaker_trials),
             ("native.pids", self.native.pids as usize),
@@ -187,6 +250,13 @@ impl Config {
         mistakes.extend(self.wrong_addresses());
         let args = super::args::mistakes(&self.upstream.args).into_iter();
         mistakes.extend(args.map(|why| ("upstream.args", why)));
+        if let Some(name) = &self.upstream.api_key_env
+            && !is_variable(name)
+        {
+            // What stands there may be the key.
+            let why = "names no environment variable (a name such as OTHER_API_KEY): the key itself never stands in a file";
+            mistakes.push(("upstream.api_key_env", why.to_owned()));
+        }
         let free = self.limits.min_free_disk_gb;
         if !free.is_finite() || free < 0.0 {
             mistakes.push(("limits.min_free_disk_gb", "must be 0 or more".to_owned()));
@@ -221,6 +291,12 @@ impl Config {
         }
         mistakes
     }
+}
+
+/// Whether a text can be a variable's name as people write them: no key looks like this.
+fn is_variable(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_') && name.chars().all(is_word)
 }
 
 /// Reads `10m`, `90s` or `1h 30m`, and a bare number as seconds.

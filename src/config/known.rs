@@ -14,13 +14,14 @@ use crate::text::one_line;
 pub const DEFAULT: &str = include_str!("default-config.toml");
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [(&str, Kind); 18] = [
+const OPTIONAL: [(&str, Kind); 19] = [
     ("experiment.name", Kind::Text),
     ("limits.budget", Kind::Number),
     ("upstream.cooperbench_bin", Kind::Text),
     ("upstream.dataset_dir", Kind::Text),
     ("upstream.logs_dir", Kind::Text),
     ("upstream.api_base", Kind::Text),
+    ("upstream.api_key_env", Kind::Text),
     ("upstream.agent_config", Kind::Text),
     ("native.step_limit", Kind::Whole),
     ("native.cost_limit", Kind::Number),
@@ -233,6 +234,19 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
         kept.insert(name.clone(), value);
     }
     kept
+}
+
+/// The kind's form of a value, or what is wrong with it.
+pub(super) fn read(key: &str, shown: &str, value: &Value) -> Result<Value, String> {
+    let kind = kind(key);
+    kind.read(value).ok_or_else(|| {
+        let value = one_line(&value.to_string(), SHOWN);
+        format!(
+            "{shown} = {value} is no {}: {}",
+            kind.name(),
+            kind.example()
+        )
+    })
 }
 
 fn is_below(key: &str, table: &str) -> bool {

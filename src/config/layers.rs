@@ -6,7 +6,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::keys::Mistake;
+use super::arms::{self, ArmTable};
+use super::keys::{ArmConfig, Mistake};
 use super::mistakes::{Wrong, refuse};
 use super::{Config, known, words};
 use crate::error::{Error, Result, nearest};
@@ -34,6 +35,7 @@ const CHECKOUT: &str = "upstream.cooperbench_dir";
 pub struct Layers {
     values: Table,
     origins: BTreeMap<String, String>,
+    arms: Vec<ArmTable>,
 }
 
 impl Layers {
@@ -47,6 +49,7 @@ impl Layers {
         let mut layers = Self {
             values: Table::new(),
             origins: BTreeMap::new(),
+            arms: Vec::new(),
         };
         layers.overlay(&known::defaults(), "", "default");
         layers
@@ -100,15 +103,12 @@ impl Layers {
                     .hint("write [profile.NAME.experiment] and the like, with keys below"));
             }
         };
-        let (table, mut wrong) = known::checked(&table, &shown);
-        self.overlay(&table, "", &shown);
+        let mut wrong = self.add_table(table, &shown);
         match profile.map(|name| (name, profiles.get(name))) {
             None => {}
             Some((name, Some(Value::Table(table)))) => {
                 let shown = format!("{shown} [profile.{name}]");
-                let (table, more) = known::checked(table, &shown);
-                wrong.extend(more);
-                self.overlay(&table, "", &shown);
+                wrong.extend(self.add_table(table.clone(), &shown));
             }
             Some((name, _)) => {
                 let Some((name, text)) = builtin else {
@@ -151,9 +151,19 @@ impl Layers {
         let table: Table = text
             .parse()
             .map_err(|error| Error::usage(format!("{shown} is not TOML: {error}")))?;
-        let (table, wrong) = known::checked(&table, &shown);
-        self.overlay(&table, "", &shown);
-        refuse(&wrong)
+        refuse(&self.add_table(table, &shown))
+    }
+
+    /// Adds a table of a file; gives what is wrong with it. Its arms take the place of those before.
+    fn add_table(&mut self, mut table: Table, shown: &str) -> Vec<Wrong> {
+        let arms = table.remove("arm").map(|arms| arms::read(&arms, shown));
+        let (table, mut wrong) = known::checked(&table, shown);
+        self.overlay(&table, "", shown);
+        if let Some((arms, more)) = arms {
+            self.arms = arms;
+            wrong.extend(more);
+        }
+        wrong
     }
 
     /// Adds the variables `REGATTA_<last word of a key>`. One that names no key is an error.
@@ -197,8 +207,62 @@ impl Layers {
         Ok(())
     }
 
-    /// What is in force, with its types. The error of a wrong value names where that came from.
+    /// What is in force, with its types and arms. The error of a wrong value names where that came from.
     pub fn config(&self) -> Result<Config> {
+        let mut config = self.without_arms()?;
+        let by_flag = |origin: &String| origin.starts_with("--");
+        if !self.arms.is_empty() && self.origins.get(arms::SETTINGS).is_some_and(by_flag) {
+            return Err(
+                Error::usage("--setting does not choose among arms: each has its setting").hint(
+                    "--arm NAME runs some of the arms; without [[arm]] tables the settings are the arms",
+                ),
+            );
+        }
+        for arm in &self.arms {
+            config.own_arms.push(self.arm(arm)?);
+        }
+        Ok(config)
+    }
+
+    /// One arm, over all that the layers have.
+    fn arm(&self, arm: &ArmTable) -> Result<ArmConfig> {
+        let mut layers = self.clone();
+        let mut hidden_flags = Vec::new();
+        for (key, value) in &arm.values {
+            if let Some(flag) = self.origins.get(*key).filter(|it| it.starts_with("--"))
+                && self.get(key) != Some(value)
+            {
+                hidden_flags.push(flag.clone());
+            }
+            layers.put(key, value.clone(), &arm.origin);
+        }
+        let config = layers.without_arms()?;
+        let engine = config.experiment.engine;
+        if let Some((word, owner)) = arms::of_other_engine(arm, engine) {
+            return Err(Error::usage(format!(
+                "{}: `{word}` is the {} engine's, and this arm runs on {}",
+                arm.origin,
+                owner.name(),
+                engine.name()
+            ))
+            .hint(format!(
+                "leave it out, or write engine = \"{}\" in this arm",
+                owner.name()
+            )));
+        }
+        let [setting] = config.experiment.settings[..] else {
+            return Err(Error::usage(format!("{} names no setting", arm.origin))
+                .hint("write setting = \"coop-comm\" below [[arm]]; an arm has one setting"));
+        };
+        Ok(ArmConfig {
+            name: arm.name.clone(),
+            setting,
+            config,
+            hidden_flags,
+        })
+    }
+
+    fn without_arms(&self) -> Result<Config> {
         let refuse_all = |mistakes: Vec<Mistake>| {
             let wrong = mistakes.into_iter().map(|(key, why)| {
                 let origin = self.origins.get(key).map_or("default", String::as_str);
@@ -237,6 +301,13 @@ impl Layers {
             let value = self.get(key).map(ToString::to_string).unwrap_or_default();
             (key.as_str(), value, origin.as_str())
         })
+    }
+
+    /// The `[[arm]]` tables: where each stands, and its keys as they stand there, with values as TOML.
+    pub fn arm_tables(&self) -> impl Iterator<Item = (&str, Vec<(&str, String)>)> {
+        self.arms
+            .iter()
+            .map(|arm| (arm.origin.as_str(), arm.words()))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -316,174 +387,4 @@ fn split_key(key: &str) -> Vec<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::bench::Setting;
-
-    fn with_file(text: &str) -> Result<Config> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("regatta.toml");
-        files::write_atomic(&path, text.as_bytes()).unwrap();
-        let mut layers = Layers::defaults();
-        layers.add_file(Some(&path), None)?;
-        layers.config()
-    }
-
-    #[test]
-    fn the_defaults_are_the_experiment() {
-        let config = Layers::defaults().config().unwrap();
-        assert_eq!(config.experiment.model, "command-a-03-2025");
-        assert_eq!(config.experiment.settings, Setting::USUAL);
-        assert_eq!(config.limits.task_timeout, Duration::from_mins(10));
-    }
-
-    #[test]
-    fn the_reference_shows_every_key() {
-        for key in known::keys() {
-            let word = key.rsplit('.').next().unwrap();
-            assert!(known::DEFAULT.contains(&format!("{word} =")), "{key}");
-        }
-    }
-
-    #[test]
-    fn no_two_keys_share_an_environment_variable() {
-        let mut words: Vec<String> = known::keys()
-            .map(|key| key.rsplit('.').next().unwrap().to_owned())
-            .collect();
-        let all = words.len();
-        words.sort();
-        words.dedup();
-        assert_eq!(words.len(), all);
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest() {
-        for (text, near) in [
-            ("[experiment]\nconcurency = 2", "experiment.concurrency"),
-            ("[limits]\nconcurrency = 2", "experiment.concurrency"),
-            ("[experiments]\nmodel = 'x'", "experiment"),
-        ] {
-            let error = with_file(text).unwrap_err();
-            assert!(error.to_string().contains("unknown key"), "{error}");
-            assert_eq!(error.hints(), [format!("did you mean `{near}`?")]);
-        }
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_told_at_once() {
-        let text = "[experiment]\nconcurency = 2\nmodel = 5\n[zzzzzz]\nx = 1\n[limits]\ngrace = 'soon'\n[native]\npids = 64\n";
-        let error = with_file(text).unwrap_err();
-        let said = error.to_string();
-        let lines: Vec<&str> = said.lines().collect();
-        assert_eq!(lines[0], "the configuration has 4 mistakes:");
-        for (line, why) in [
-            (
-                1,
-                "unknown key `experiment.concurency`; did you mean `experiment.concurrency`?",
-            ),
-            (2, "experiment.model = 5 is no text: write it in quotes"),
-            (
-                3,
-                "limits.grace = \"soon\" is no duration: write \"90s\", \"10m\", \"1h30m\", or seconds as a number",
-            ),
-            (4, "unknown key `zzzzzz`"),
-        ] {
-            assert!(lines[line].ends_with(why), "{said}");
-        }
-        assert_eq!(
-            error.hints(),
-            ["`regatta config --default` lists every key"]
-        );
-        let text = "[experiment]\nconcurrency = 0\nmodel = ' '\n[native]\ncpus = 0\n";
-        let said = with_file(text).unwrap_err().to_string();
-        assert_eq!(said.lines().count(), 4, "{said}");
-        let text = "[experiment]\nbackend = 'dokcer'\nsettings = ['coop', 'solo']\n[evaluation]\nrules = '0.0.28'\n";
-        let said = with_file(text).unwrap_err().to_string();
-        assert!(
-            said.contains("did you mean `coop-comm` or `coop-nocomm`?"),
-            "{said}"
-        );
-        assert_eq!(said.lines().count(), 4, "{said}");
-        let mut layers = Layers::defaults();
-        let typed =
-            ["REGATTA_MODLE", "REGATTA_BUDGET"].map(|name| (name.to_owned(), "abc".to_owned()));
-        let said = layers
-            .add_environment(typed.into_iter())
-            .unwrap_err()
-            .to_string();
-        assert_eq!(said.lines().count(), 3, "{said}");
-    }
-
-    #[test]
-    fn a_profile_that_there_is_not_is_answered_with_the_nearest() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("regatta.toml");
-        files::write_atomic(&path, b"[profile.tidal.limits]\ngrace = 1\n").unwrap();
-        for (name, hint) in [
-            ("dmo", "did you mean `demo`?"),
-            ("tidl", "did you mean `tidal`?"),
-            (
-                "zzzzzzz",
-                "profiles are [profile.NAME] tables of a configuration file; there are: tidal, demo",
-            ),
-        ] {
-            let error = Layers::defaults()
-                .add_file(Some(&path), Some(name))
-                .unwrap_err();
-            assert_eq!(error.hints(), [hint]);
-        }
-    }
-
-    #[test]
-    fn later_layers_win_and_say_where_they_come_from() {
-        let mut layers = Layers::defaults();
-        let variable = ("REGATTA_CONCURRENCY".to_owned(), "7".to_owned());
-        layers.add_environment([variable].into_iter()).unwrap();
-        layers
-            .set("experiment.model", "openai/x", "--model")
-            .unwrap();
-        let config = layers.config().unwrap();
-        assert_eq!(
-            (
-                config.experiment.concurrency,
-                config.experiment.model.as_str()
-            ),
-            (7, "openai/x")
-        );
-        let listed: Vec<_> = layers
-            .list()
-            .filter(|(_, _, origin)| *origin != "default")
-            .collect();
-        assert_eq!(listed.len(), 2);
-        let wrong = ("REGATTA_CONCURENCY".to_owned(), "7".to_owned());
-        let error = layers.add_environment([wrong].into_iter()).unwrap_err();
-        assert_eq!(error.hints(), ["did you mean `REGATTA_CONCURRENCY`?"]);
-    }
-
-    #[test]
-    fn values_that_make_no_sense_are_refused_with_their_origin() {
-        for (text, why) in [
-            ("[experiment]\nconcurrency = 0", "at least 1"),
-            ("[experiment]\nbackend = 'dokcer'", "did you mean `docker`"),
-            ("[limits]\ntask_timeout = 'soon'", "no duration"),
-            ("[limits]\nbudget = -1.0", "more than 0"),
-            (
-                "[experiment]\nsettings = ['both']",
-                "must be one of solo, coop-comm, coop-nocomm",
-            ),
-        ] {
-            let error = with_file(text).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-        }
-    }
-
-    #[test]
-    fn models_with_dots_in_their_names_can_have_prices() {
-        let config = with_file(
-            "[prices.models.\"openai/gpt-4.1\"]\ninput_cost_per_token = 1e-6\noutput_cost_per_token = 2e-6",
-        );
-        assert!(config.unwrap().prices.models.contains_key("openai/gpt-4.1"));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::keys::Mistake;
+use super::keys::{Mistake, Order};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, RuleSet, Setting};
 use crate::error::likely;
@@ -35,6 +35,10 @@ pub(super) fn mistakes<'a>(value: impl Fn(&str) -> Option<&'a Value>) -> Vec<Mis
         let suites = BackendKind::ALL.into_iter();
         let suites = suites.filter(|kind| kind.runs_commands());
         wrong.extend(one_of("evaluation.suite_backend", backend, suites).err());
+    }
+    if let Some(order) = word("experiment.order") {
+        let all = Order::LIST.iter().copied();
+        wrong.extend(one_of("experiment.order", order, all).err());
     }
     if let Some(rules) = word("evaluation.rules") {
         let all = RuleSet::LIST.iter().copied();

@@ -25,6 +25,9 @@ const MSWEA_GLOBAL: &str = "MSWEA_GLOBAL_CONFIG_DIR";
 /// The key of the configuration that names the endpoint; `--api-base` sets it.
 const CONFIGURED: &str = "upstream.api_base";
 
+/// The key of the configuration that names the variable with the endpoint's key.
+const KEY_ENV: &str = "upstream.api_key_env";
+
 /// How the agent configuration is spoken of.
 const AGENT_CONFIG: &str = "the agent configuration";
 
@@ -80,6 +83,8 @@ pub struct Access {
     pub endpoint: Option<Named<String>>,
     /// The key that goes there.
     pub key: Option<Named<Secret>>,
+    /// The variable that the configuration names for the key, where that is the one which counts.
+    pub key_variable: Option<String>,
     /// The parameters of calls that the agent configuration names.
     pub parameters: Map<String, Value>,
     /// Why it cannot be told which endpoint is asked.
@@ -156,9 +161,12 @@ impl Access {
                 unclear = Some(format!("upstream loads a file that cannot be read: {why}"));
             }
         }
+        let mut notes = unread(asker, &variable, endpoint.as_ref());
+        let key_variable = key_variable(config, asker, &agent, &mut notes);
         let mut access = Self {
             key: None,
-            notes: unread(asker, &variable, endpoint.as_ref()),
+            key_variable,
+            notes,
             model,
             provider,
             parameters: agent.parameters.clone(),
@@ -177,6 +185,12 @@ impl Access {
         variable: impl Fn(&str) -> Option<Named<String>>,
     ) -> Option<Named<Secret>> {
         let by = self.endpoint.as_ref()?.by.as_str();
+        if let Some(name) = &self.key_variable {
+            return variable(name).map(|named| Named {
+                value: Secret::new(named.value),
+                by: named.by,
+            });
+        }
         let own = || {
             let goes_there = asker == Asker::FirstAgent
                 || is_of(by, MSWEA_BASE)
@@ -211,6 +225,18 @@ impl Access {
             Asker::Litellm { .. } => agents().or_else(of_variables),
             Asker::Native | Asker::FirstAgent => of_variables().or_else(agents),
         }
+    }
+
+    /// The variables in which upstream's agent looks for its key, where another one holds it.
+    #[must_use]
+    pub fn key_variables_of_agent(&self) -> Vec<&'static str> {
+        if self.key_variable.is_none() {
+            return Vec::new();
+        }
+        let of_provider = self
+            .provider
+            .and_then(|it| it.key_variables.first().copied());
+        of_provider.into_iter().chain([MSWEA_KEY]).collect()
     }
 
     /// Whether the demo's model is meant.
@@ -249,6 +275,25 @@ impl Access {
             }
         }
     }
+}
+
+/// The variable that the configuration names for the key, where the asker does not take another one
+/// before it.
+fn key_variable(
+    config: &Config,
+    asker: Asker,
+    agent: &ModelAccess,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    let name = config.upstream.api_key_env.clone()?;
+    // litellm takes the one in `model_kwargs` first.
+    if matches!(asker, Asker::Litellm { .. }) && agent.api_key.is_some() {
+        notes.push(format!(
+            "{KEY_ENV} is set, and this agent takes the key of the agent configuration"
+        ));
+        return None;
+    }
+    Some(name)
 }
 
 /// The endpoint of a provider: the one that its own variables name, or the public one.

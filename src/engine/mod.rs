@@ -58,6 +58,15 @@ impl EngineOptions {
         }
     }
 
+    /// The version of the upstream CLI, when it is the engine and is installed.
+    #[must_use]
+    pub fn upstream_version(&self) -> Option<upstream::installed::Version> {
+        match self {
+            Self::Upstream(options) => options.version,
+            Self::Native(_) => None,
+        }
+    }
+
     /// Pairs at the same time.
     #[must_use]
     pub const fn concurrency(&self) -> usize {

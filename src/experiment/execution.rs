@@ -6,6 +6,7 @@ use super::news::NewsSender;
 use super::planned::Experiment;
 use super::present::Present;
 use super::running::Executors;
+use super::setup;
 use super::verdicts::Verdicts;
 use crate::error::Result;
 use crate::runner::{Interrupt, RunEnd};
@@ -45,7 +46,7 @@ impl Experiment {
         if !asked.without_preflight {
             self.preflight(news).await?;
         }
-        reap(&self.config, self.runs.iter().map(|(_, run)| run), news).await?;
+        reap(&self.config, self.runs.iter().map(|one| &one.run), news).await?;
         let run = self.run(executors, runs, asked.force, interrupt, news);
         let end = run.await?;
         let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
@@ -75,12 +76,12 @@ impl Experiment {
         interrupt: &mut Interrupt,
         news: &NewsSender,
     ) -> Result<JudgingEnd> {
-        let runs: Vec<RunDir> = self.runs.iter().map(|(_, run)| run.clone()).collect();
+        let runs: Vec<RunDir> = self.runs.iter().map(|one| one.run.clone()).collect();
         let verdicts = Verdicts {
             present: Present::for_verdicts(&self.config, &runs).await,
             config: self.config.clone(),
             rules: self.rules.clone(),
-            prices: self.prices.clone(),
+            prices: setup::prices(&self.config)?.0,
             force,
             only: self.is_filtered().then(|| self.pairs.clone()),
         };

@@ -1,7 +1,9 @@
 //! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
 //! told as [`News`].
 
+mod arms;
 mod execution;
+mod expected;
 mod filter;
 pub mod gold;
 pub mod graded;
@@ -20,12 +22,13 @@ pub mod setup;
 mod smoke;
 mod verdicts;
 
+pub use arms::{Arm, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
 pub use filter::PairFilter;
 pub use judging::JudgingEnd;
 pub use news::{News, NewsSender};
-pub use outlook::{Outlook, RunOutlook};
-pub use planned::{Experiment, OpenRun};
+pub use outlook::{Means, Outlook, RunOutlook};
+pub use planned::{Experiment, OpenRun, Scope};
 pub use present::Present;
 pub use running::{Executors, OnThisMachine};
 pub use smoke::SmokeCheck;

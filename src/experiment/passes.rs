@@ -3,13 +3,14 @@
 
 use jiff::Timestamp;
 
+use super::arms::PlannedRun;
 use super::news::NewsSender;
 use super::planned::Experiment;
-use crate::bench::{Pair, Setting, Total};
+use crate::bench::{Pair, Total};
 use crate::error::Result;
 use crate::runner::{Plan, forced};
 use crate::store::pass::{self, Covered};
-use crate::store::{Manifest, Pass, RunDir, result};
+use crate::store::{Manifest, Pass, result};
 use crate::survey::spent::spent;
 use crate::survey::stand::unbooked;
 use crate::survey::{Books, Surveyed};
@@ -19,14 +20,14 @@ impl Experiment {
     /// there is none.
     pub fn passes(&self, force: bool) -> Result<Vec<Pass>> {
         if !force {
-            let open = |(_, run): &(Setting, RunDir)| Pass::read_open(&run.pass());
+            let open = |one: &PlannedRun| Pass::read_open(&one.run.pass());
             return self.runs.iter().map(open).collect();
         }
         let mut runs = Vec::new();
-        for (setting, run) in &self.runs {
+        for PlannedRun { arm, run, .. } in &self.runs {
             let covered = |pair: &Pair| Covered {
                 pair: pair.clone(),
-                was: result::trial(&run.pair(setting.tree(), pair).result()),
+                was: result::trial(&run.pair(arm.setting.tree(), pair).result()),
             };
             let pairs = self.pairs.iter().map(covered).collect();
             runs.push((Pass::read(&run.pass())?, pairs));
@@ -47,10 +48,10 @@ impl Experiment {
     }
 
     /// What is said, without `--force`, of a pass that has results still to replace.
-    pub fn held(&self, setting: Setting, run: &RunDir) -> Result<Option<String>> {
-        let pass = Pass::read_open(&run.pass())?;
-        let surveyed = self.survey_all(setting, run)?;
-        Ok(forced::held(run.name(), &pass, &surveyed))
+    pub fn held(&self, one: &PlannedRun) -> Result<Option<String>> {
+        let pass = Pass::read_open(&one.run.pass())?;
+        let surveyed = self.survey_all(one)?;
+        Ok(forced::held(one.run.name(), &pass, &surveyed))
     }
 
     /// Whether the budget is spent already, and something would run all the same.
@@ -59,10 +60,13 @@ impl Experiment {
             return Ok(false);
         };
         let (mut spent, mut is_left) = (0.0, false);
-        for ((setting, run), pass) in self.runs.iter().zip(passes) {
-            let surveyed = self.survey(*setting, run)?;
+        for (one, pass) in self.runs.iter().zip(passes) {
+            let surveyed = self.survey(one)?;
             is_left |= !Plan::of(&surveyed, true, pass).to_run.is_empty();
-            spent += self.spent_on(*setting, run)?;
+            spent += self.spent_on(one)?;
+        }
+        for one in &self.others {
+            spent += self.spent_on(one)?;
         }
         Ok(is_left && spent >= budget)
     }
@@ -72,9 +76,9 @@ impl Experiment {
     pub fn close_passes(&self, news: &NewsSender) -> Result<()> {
         let passes = self.passes(false)?;
         let mut is_done = true;
-        for ((setting, run), pass) in self.runs.iter().zip(&passes) {
+        for (one, pass) in self.runs.iter().zip(&passes) {
             // Also of pairs that this command is not about: the pass is not done before them.
-            let surveyed = self.survey_all(*setting, run)?;
+            let surveyed = self.survey_all(one)?;
             // An error of the configuration is one that only mending changes: it keeps no pass open.
             let left = Plan::of(&surveyed, false, pass).to_run;
             is_done &= !left.iter().any(|pair| pass.covers(pair));
@@ -82,7 +86,7 @@ impl Experiment {
         if !is_done {
             return Ok(());
         }
-        for ((_, run), mut pass) in self.runs.iter().zip(passes) {
+        for (PlannedRun { run, .. }, mut pass) in self.runs.iter().zip(passes) {
             if !pass.pairs.is_empty() {
                 pass.leave(&self.all, Timestamp::now());
                 pass.write(&run.pass())?;
@@ -102,33 +106,34 @@ impl Experiment {
     }
 
     /// What is known of what a run has cost so far, in USD.
-    pub fn spent_on(&self, setting: Setting, run: &RunDir) -> Result<f64> {
-        Ok(self.total_on(setting, run)?.usd)
+    pub fn spent_on(&self, one: &PlannedRun) -> Result<f64> {
+        Ok(self.total_on(one)?.usd)
     }
 
     /// What a run has cost so far, with what of it is unknown.
-    pub(super) fn total_on(&self, setting: Setting, run: &RunDir) -> Result<Total> {
+    pub(super) fn total_on(&self, one: &PlannedRun) -> Result<Total> {
+        let run = &one.run;
         let books = Books::read(run)?;
-        let surveyed = self.survey_all(setting, run)?;
+        let surveyed = self.survey_all(one)?;
         let unbooked = unbooked(run, Manifest::read(run)?.as_ref(), &books.ledger, &surveyed)?;
         let trials = books.ledger.entries().iter().chain(&unbooked);
         Ok(spent(trials, &surveyed).total)
     }
 
     /// What stands for each pair of a run that is asked for.
-    pub fn survey(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
-        self.survey_of(&self.pairs, setting, run)
+    pub fn survey(&self, one: &PlannedRun) -> Result<Vec<Surveyed>> {
+        self.survey_of(&self.pairs, one)
     }
 
     /// What stands for every pair of a run.
-    pub fn survey_all(&self, setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
-        self.survey_of(&self.all, setting, run)
+    pub fn survey_all(&self, one: &PlannedRun) -> Result<Vec<Surveyed>> {
+        self.survey_of(&self.all, one)
     }
 
-    fn survey_of(&self, pairs: &[Pair], setting: Setting, run: &RunDir) -> Result<Vec<Surveyed>> {
-        let books = Books::read(run)?;
-        let survey = books.survey(run, &self.rules, &self.prices);
-        let tree = setting.tree();
+    fn survey_of(&self, pairs: &[Pair], one: &PlannedRun) -> Result<Vec<Surveyed>> {
+        let books = Books::read(&one.run)?;
+        let survey = books.survey(&one.run, &self.rules, &one.arm.prices);
+        let tree = one.setting().tree();
         Ok(pairs.iter().map(|pair| survey.pair(tree, pair)).collect())
     }
 }

@@ -1,19 +1,20 @@
 //! The runs asked for together: planned together, opened together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::arms::{self, Arm, PlannedRun};
 use super::filter::PairFilter;
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
 use crate::bench::run_name::prefix_of_model;
-use crate::bench::{Pair, RunName, Setting};
+use crate::bench::{Pair, RunName};
 use crate::config::Config;
-use crate::engine::{EngineOptions, upstream};
+use crate::engine::EngineOptions;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
-use crate::model::price::PriceTable;
 use crate::report::Summary;
 use crate::runner::Plan;
 use crate::runner::preflight::{self, Level};
@@ -30,10 +31,12 @@ use crate::version::VERSION;
 /// An experiment as planned: its runs, and all that they are run with.
 #[derive(Debug)]
 pub struct Experiment {
-    /// The configuration that it was planned from.
+    /// The configuration that it was planned from, for what is the same in all arms.
     pub config: Config,
-    /// The engine that runs the pairs, with its options.
-    pub options: EngineOptions,
+    /// The first part of its runs' names.
+    pub name: String,
+    /// The arms that are asked for, each ready to run.
+    pub arms: Vec<Arc<Arm>>,
     /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
     /// The subset's name.
@@ -43,20 +46,27 @@ pub struct Experiment {
     /// Those of them that are asked for, in the same order: what runs, and what the end is about.
     pub pairs: Vec<Pair>,
     /// The runs, in the order in which they run.
-    pub runs: Vec<(Setting, RunDir)>,
+    pub runs: Vec<PlannedRun>,
+    /// Runs of this experiment that are there and not asked for: they count for the budget.
+    pub others: Vec<PlannedRun>,
     /// The rules of triage: the shipped ones, and the user's if the configuration names a file.
     pub rules: Rules,
-    /// Prices in USD per token, at the endpoint that this experiment asks.
-    pub prices: PriceTable,
-    price_source: String,
     tree: LogTree,
+}
+
+/// What of the configured experiment a command is about.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The pairs.
+    pub pairs: PairFilter,
+    /// The arms, by name; none means all.
+    pub arms: Vec<String>,
 }
 
 /// A run that is locked, with its manifest checked.
 #[derive(Debug)]
 pub struct OpenRun {
-    pub(super) setting: Setting,
-    pub(super) run: RunDir,
+    pub(super) planned: PlannedRun,
     pub(super) manifest: Manifest,
     /// What there is to say of it, though it goes on.
     pub(super) warning: Option<String>,
@@ -64,16 +74,16 @@ pub struct OpenRun {
 }
 
 impl OpenRun {
-    /// The setting of all its pairs.
+    /// Its arm.
     #[must_use]
-    pub const fn setting(&self) -> Setting {
-        self.setting
+    pub fn arm(&self) -> &Arm {
+        &self.planned.arm
     }
 
     /// The run's place in the log tree.
     #[must_use]
     pub const fn run(&self) -> &RunDir {
-        &self.run
+        &self.planned.run
     }
 }
 
@@ -81,23 +91,22 @@ impl Experiment {
     /// Plans an experiment from the dataset and what is installed; writes nothing.
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
-    pub fn plan(config: &Config, filter: &PairFilter, dry_run: bool) -> Result<Self> {
+    pub fn plan(config: &Config, scope: &Scope, dry_run: bool) -> Result<Self> {
         let dataset = setup::dataset(config)?;
-        let all = DatasetDir::open(dataset.clone())?.pairs(&config.experiment.subset)?;
-        let (prices, price_source) = setup::prices(config)?;
-        let (options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
+        let all = DatasetDir::open(dataset)?.pairs(&config.experiment.subset)?;
         let subset = config.experiment.subset.clone();
-        let pairs = filter.of(&all, &subset)?;
-        if let EngineOptions::Native(options) = &options {
-            options.check_workspaces(&pairs)?;
-        }
-        let prefix = match &config.experiment.name {
+        let pairs = scope.pairs.of(&all, &subset)?;
+        let name = match &config.experiment.name {
             Some(name) => name.clone(),
             None => prefix_of_model(&config.experiment.model),
         };
-        // Checked before the setting's name is added, so that the message shows what was typed.
-        prefix.parse::<RunName>()?;
+        // Checked before the arm's name is added, so that the message shows what was typed.
+        name.parse::<RunName>()?;
+        let mut notes = Vec::new();
+        let mut arms = arms::arms(config, &pairs, dry_run, &mut notes)?;
         let tree = setup::log_tree(config);
+        let runs = arms::runs(&tree, &name, &arms, config, &scope.arms)?;
+        notes.extend(runs.notes);
         if let Some(gold) = Gold::read(tree.path())? {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
             if spoiled > 0 {
@@ -108,34 +117,20 @@ impl Experiment {
                 ));
             }
         }
-        let settings = Setting::ALL
-            .into_iter()
-            .filter(|setting| config.experiment.settings.contains(setting));
-        let runs = settings
-            .map(|setting| Ok((setting, tree.run(&RunName::of(&prefix, setting)?))))
-            .collect::<Result<_>>()?;
+        arms.retain(|arm| scope.arms.is_empty() || scope.arms.contains(&arm.name));
         Ok(Self {
             config: config.clone(),
+            name,
+            arms,
             notes,
             subset,
             all,
             pairs,
-            runs,
+            runs: runs.asked,
+            others: runs.others,
             rules: setup::rules(config)?,
-            prices: prices.at(options.access().is_providers_own()),
-            options,
-            price_source,
             tree,
         })
-    }
-
-    /// The version of the upstream CLI, when it is the engine and is installed.
-    #[must_use]
-    pub fn upstream_version(&self) -> Option<upstream::installed::Version> {
-        match &self.options {
-            EngineOptions::Upstream(options) => options.version,
-            EngineOptions::Native(_) => None,
-        }
     }
 
     /// Whether only some pairs of the subset are asked for.
@@ -144,10 +139,11 @@ impl Experiment {
         self.pairs.len() < self.all.len()
     }
 
-    /// Whether sandboxes are containers, made by a daemon from the tasks' images.
+    /// Whether sandboxes of an arm are containers, made by a daemon from the tasks' images.
     #[must_use]
     pub fn uses_docker(&self) -> bool {
-        self.options.backend().has_images()
+        let mut arms = self.arms.iter();
+        arms.any(|arm| arm.options.backend().has_images())
     }
 
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
@@ -158,18 +154,16 @@ impl Experiment {
                 .hint("--logs-dir names another place for the log tree")
         })?;
         let mut locks = Vec::new();
-        for (_, run) in &self.runs {
-            locks.push(RunLock::take(run).map_err(Error::into_usage)?);
+        for one in &self.runs {
+            locks.push(RunLock::take(&one.run).map_err(Error::into_usage)?);
         }
         let began = self.begun_as()?;
         let pinned = self.pinned(&began).await;
         let mut open = Vec::new();
         for (nth, (old, lock)) in began.into_iter().zip(locks).enumerate() {
-            let (setting, run) = &self.runs[nth];
             let (manifest, warning) = self.checked(nth, old, &pinned, accept_changes, force)?;
             open.push(OpenRun {
-                setting: *setting,
-                run: run.clone(),
+                planned: self.runs[nth].clone(),
                 manifest,
                 warning,
                 _lock: lock,
@@ -202,12 +196,13 @@ impl Experiment {
         accepts: bool,
         force: bool,
     ) -> Result<(Manifest, Option<String>)> {
-        let (setting, run) = &self.runs[nth];
-        let mut manifest = self.manifest(*setting, run)?;
+        let planned = &self.runs[nth];
+        let run = &planned.run;
+        let mut manifest = self.manifest(planned)?;
         manifest.tasks = pinned.of(old.as_ref());
         let is_left = || -> Result<bool> {
             let passes = self.passes_in_force(force)?;
-            let plan = Plan::of(&self.survey(*setting, run)?, true, &passes[nth]);
+            let plan = Plan::of(&self.survey(planned)?, true, &passes[nth]);
             Ok(!plan.to_run.is_empty())
         };
         let Some(old) = old else {
@@ -215,7 +210,7 @@ impl Experiment {
             return Ok((manifest, None));
         };
         let changes = changes(&manifest, &old);
-        if !changes.is_empty() && !self.has_finished(*setting, run)? {
+        if !changes.is_empty() && !self.has_finished(planned)? {
             manifest.tasks = pinned.of(None);
             manifest.ask(&self.pairs, None);
             let told = begin_anew(&mut manifest, old, run, changes);
@@ -228,8 +223,8 @@ impl Experiment {
 
     /// Whether a trial of a run came to a result that stays: one that stands, of the plan that the run
     /// had or has now, or one that was set aside and may come back.
-    fn has_finished(&self, setting: Setting, run: &RunDir) -> Result<bool> {
-        let stand = Stand::read(run, &self.rules, &self.prices)?;
+    fn has_finished(&self, one: &PlannedRun) -> Result<bool> {
+        let stand = Stand::read(&one.run, &self.rules, &one.arm.prices)?;
         let stands = |surveyed: &[Surveyed]| {
             let plan = Plan::of(surveyed, true, &Pass::default());
             plan.to_run.len() < plan.total()
@@ -237,14 +232,14 @@ impl Experiment {
         let mut trials = stand.books.ledger.entries().iter();
         Ok(trials.any(LedgerEntry::has_finished)
             || stands(&stand.surveyed)
-            || stands(&self.survey_all(setting, run)?))
+            || stands(&self.survey_all(one)?))
     }
 
     /// The manifests that the runs have.
     fn begun_as(&self) -> Result<Vec<Option<Manifest>>> {
         self.runs
             .iter()
-            .map(|(_, run)| Manifest::read(run))
+            .map(|one| Manifest::read(&one.run))
             .collect()
     }
 
@@ -254,25 +249,30 @@ impl Experiment {
         Pinned::now(&self.config, &self.all, old).await
     }
 
-    fn manifest(&self, setting: Setting, run: &RunDir) -> Result<Manifest> {
-        let agent_config = match &self.config.upstream.agent_config {
+    fn manifest(&self, one: &PlannedRun) -> Result<Manifest> {
+        let arm = &one.arm;
+        let agent_config = match &arm.config.upstream.agent_config {
             Some(path) => Some(digest(&files::read(path)?)),
             None => None,
         };
         Ok(Manifest {
-            run: run.name().clone(),
-            setting,
-            engine: self.options.engine().into(),
-            engine_version: self
+            run: one.run.name().clone(),
+            experiment: Some(self.name.clone()),
+            arm: Some(arm.name.clone()),
+            repeat: Some(one.repeat),
+            setting: arm.setting,
+            engine: arm.options.engine().into(),
+            engine_version: arm
+                .options
                 .upstream_version()
                 .map(|version| format!("cooperbench {version}")),
-            agent: self.options.agent().to_owned(),
-            model: self.config.experiment.model.clone(),
-            backend: self.options.backend().into(),
-            git: self.config.experiment.git,
-            api_base: self.options.access().other_endpoint(),
+            agent: arm.options.agent().to_owned(),
+            model: arm.config.experiment.model.clone(),
+            backend: arm.options.backend().into(),
+            git: arm.config.experiment.git,
+            api_base: arm.options.access().other_endpoint(),
             agent_config,
-            limits: match &self.options {
+            limits: match &arm.options {
                 EngineOptions::Upstream(_) => BTreeMap::new(),
                 EngineOptions::Native(options) => options.pinned(),
             },
@@ -281,26 +281,30 @@ impl Experiment {
             pairs: self.all.clone(),
             asked: None,
             tasks: BTreeMap::new(),
-            prices: self.price_source.clone(),
-            priced_as: self
+            prices: arm.price_source.clone(),
+            priced_as: arm
                 .prices
-                .find(&self.options.access().model)
+                .find(&arm.options.access().model)
                 .and_then(|found| found.bare.map(str::to_owned)),
-            concurrency: Some(self.options.concurrency()),
+            concurrency: Some(arm.options.concurrency()),
             regatta: VERSION.to_owned(),
             created_at: jiff::Timestamp::now(),
             judged_by: Vec::new(),
             accepted: Vec::new(),
             begun_anew: Vec::new(),
-            args: self.options.args().to_vec(),
+            args: arm.options.args().to_vec(),
         })
     }
 
-    /// Checks the world, cheaply; refuses when a check fails.
+    /// Checks the world for every arm, cheaply; refuses when a check fails.
     pub async fn preflight(&self, news: &NewsSender) -> Result<()> {
-        let checks = preflight::cheap(&self.config, &self.options, &self.pairs).await;
+        let mut of_arms = Vec::new();
+        for arm in &self.arms {
+            let checks = preflight::cheap(&arm.config, &arm.options, &self.pairs).await;
+            of_arms.push((arm.name.as_str(), checks));
+        }
         let mut failed = Vec::new();
-        for check in checks {
+        for check in preflight::of_all(of_arms) {
             match check.level {
                 Level::Pass | Level::Warn => news.tell(News::Checked(check)),
                 Level::Fail => failed.push(format!(
@@ -324,10 +328,10 @@ impl Experiment {
 
     /// The numbers of every run over the pairs that are asked for.
     pub fn summaries_of_asked(&self) -> Result<Vec<Summary>> {
-        let of_run = |(_, run): &(Setting, RunDir)| {
-            let mut stand = Stand::read(run, &self.rules, &self.prices)?;
+        let of_run = |one: &PlannedRun| {
+            let mut stand = Stand::read(&one.run, &self.rules, &one.arm.prices)?;
             stand.surveyed.retain(|one| self.pairs.contains(&one.pair));
-            Ok(Summary::of_run(run, &stand))
+            Ok(Summary::of_run(&one.run, &stand))
         };
         self.runs.iter().map(of_run).collect()
     }
@@ -336,7 +340,7 @@ impl Experiment {
     pub fn summaries(&self) -> Result<Vec<Summary>> {
         self.runs
             .iter()
-            .map(|(_, run)| Summary::read(run, &self.rules, &self.prices))
+            .map(|one| Summary::read(&one.run, &self.rules, &one.arm.prices))
             .collect()
     }
 }

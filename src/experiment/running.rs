@@ -1,17 +1,20 @@
 //! The runs of an experiment, one after the other, wherever their attempts are executed.
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use std::collections::HashMap;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::arms::Arm;
 use super::news::{News, NewsSender};
-use super::outlook::{Outlook, RunOutlook};
+use super::outlook::Outlook;
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
+use crate::bench::RunName;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
-use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
-use crate::store::{Ledger, Pass, RunDir, restore};
-use crate::survey::{Standing, Surveyed};
+use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
+use crate::store::{Ledger, Pass, restore};
 use crate::text::plural;
 
 /// What readies the executor of each run.
@@ -37,16 +40,12 @@ impl Executors for OnThisMachine {
     type One = Here;
 
     async fn ready(&self, experiment: &Experiment, run: &OpenRun, events: &Sink) -> Result<Here> {
-        let Experiment {
-            config,
-            options,
-            rules,
-            ..
-        } = experiment;
-        let here = Here::ready(config, options, rules, run.setting).await?;
+        let arm = run.arm();
+        let rules = &experiment.rules;
+        let here = Here::ready(&arm.config, &arm.options, rules, arm.setting).await?;
         if let Some(url) = here.private_redis() {
             events.emit(Event::Note {
-                text: format!("a private Redis serves {} at {url}", run.run.name()),
+                text: format!("a private Redis serves {} at {url}", run.run().name()),
             });
         }
         Ok(here)
@@ -54,7 +53,7 @@ impl Executors for OnThisMachine {
 }
 
 impl Experiment {
-    /// Runs the settings in order; stops at the first that the world, the budget or the user ends.
+    /// Runs the runs in order; stops at the first that the world, the budget or the user ends.
     pub async fn run(
         &self,
         executors: &impl Executors,
@@ -69,48 +68,33 @@ impl Experiment {
         self.tell_of_filter(news);
         let mut worst = RunEnd::Complete;
         for open in &runs {
-            open.manifest.write(&open.run)?;
+            open.manifest.write(open.run())?;
             if let Some(warning) = &open.warning {
                 news.warn(warning);
             }
         }
         for open in &runs {
-            restore::finish(&open.run)?;
+            restore::finish(open.run())?;
         }
-        // All of them before anything is set aside in any: killed at any moment, the same command
-        // goes on with what it had begun.
-        let passes = self.passes_in_force(force)?;
-        if force {
-            // A pass that can do nothing is not begun.
-            if self.is_spent_before(&passes)? {
-                return Ok(RunEnd::Budget);
-            }
-            for (open, pass) in runs.iter().zip(&passes) {
-                pass.write(&open.run.pass())?;
-            }
-        } else {
-            for (setting, run) in &self.runs {
-                if let Some(held) = self.held(*setting, run)? {
-                    news.note(held);
-                }
-            }
-        }
-        news.tell(News::Begun(self.outlook(&passes)?));
+        let Some(passes) = self.begin_passes(&runs, force, news)? else {
+            return Ok(RunEnd::Budget);
+        };
+        let outlook = self.outlook(&passes)?;
+        let mut spent = self.spent(&outlook)?;
+        news.tell(News::Begun(outlook));
         let (observer, events) = tokio::sync::mpsc::unbounded_channel();
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
         let mut failure = None;
         for (open, pass) in runs.iter().zip(passes) {
-            let refusal = FirstRefusal::new(self.rules.clone(), &self.options);
-            let keeper = Keeper::begin(
-                open.run.clone(),
-                &self.pairs,
-                &self.config,
-                refusal,
-                observer.clone(),
-            );
-            let sink = Sink::new(&open.run, keeper.observer());
-            let ended = self.run_one(executors, open, pass, sink, interrupt).await;
-            keeper.end().await;
+            // The runs of an experiment share one budget.
+            let others = spent.iter().filter(|(name, _)| *name != open.run().name());
+            let elsewhere: f64 = others.map(|(_, usd)| usd).sum();
+            let work = self.watched(executors, open, (pass, elsewhere), &observer, interrupt);
+            let ended = work.await;
+            let now = self.spent_on(&open.planned).map(|usd| {
+                spent.insert(open.run().name().clone(), usd);
+            });
+            let ended = now.and(ended);
             match ended {
                 Ok(RunEnd::Complete) => {}
                 Ok(RunEnd::Errors) => worst = RunEnd::Errors,
@@ -130,43 +114,78 @@ impl Experiment {
         failure.map_or(Ok(worst), Err)
     }
 
-    /// What stands now, where the runs are run with these passes.
-    fn outlook(&self, passes: &[Pass]) -> Result<Outlook> {
-        let mut runs = Vec::new();
-        for ((setting, run), pass) in self.runs.iter().zip(passes) {
-            let surveyed = self.survey(*setting, run)?;
-            let plan = Plan::of(&surveyed, true, pass);
-            let is_submitted = |one: &&Surveyed| {
-                let Standing::Result(judged) = &one.standing else {
-                    return false;
-                };
-                plan.finished.contains(&one.pair) && judged.record.is_submitted()
-            };
-            let submitted = surveyed.iter().filter(is_submitted).count();
-            runs.push(RunOutlook {
-                run: run.name().clone(),
-                pairs: plan.total(),
-                submitted,
-                at_limit: plan.finished.len() - submitted,
-                errors: plan.settled.len(),
-                to_run: plan.to_run.len(),
-                spent: self.total_on(*setting, run)?,
-            });
+    /// The passes that the runs are run with, each begun where it is forced; `None` where the budget is
+    /// spent already.
+    fn begin_passes(
+        &self,
+        runs: &[OpenRun],
+        force: bool,
+        news: &NewsSender,
+    ) -> Result<Option<Vec<Pass>>> {
+        // All of them before anything is set aside in any: killed at any moment, the same command
+        // goes on with what it had begun.
+        let passes = self.passes_in_force(force)?;
+        if force {
+            // A pass that can do nothing is not begun.
+            if self.is_spent_before(&passes)? {
+                return Ok(None);
+            }
+            for (open, pass) in runs.iter().zip(&passes) {
+                pass.write(&open.run().pass())?;
+            }
+        } else {
+            for one in &self.runs {
+                if let Some(held) = self.held(one)? {
+                    news.note(held);
+                }
+            }
         }
-        Ok(Outlook {
-            runs,
-            budget: self.config.limits.budget,
-        })
+        Ok(Some(passes))
+    }
+
+    /// Runs one run, with all that is noted of it while it goes on.
+    async fn watched(
+        &self,
+        executors: &impl Executors,
+        open: &OpenRun,
+        pass: (Pass, f64),
+        observer: &UnboundedSender<Event>,
+        interrupt: &Interrupt,
+    ) -> Result<RunEnd> {
+        let (arm, run) = (open.arm(), open.run());
+        let refusal = FirstRefusal::new(self.rules.clone(), &arm.options);
+        let keeper = Keeper::begin(
+            run.clone(),
+            &self.pairs,
+            &arm.config,
+            refusal,
+            observer.clone(),
+        );
+        let sink = Sink::new(run, keeper.observer());
+        let ended = self.run_one(executors, open, pass, sink, interrupt).await;
+        keeper.end().await;
+        ended
+    }
+
+    /// What is known of what each run of the experiment has cost so far, in USD.
+    fn spent(&self, outlook: &Outlook) -> Result<HashMap<RunName, f64>> {
+        let asked = outlook.runs.iter();
+        let mut spent: HashMap<_, _> = asked.map(|one| (one.run.clone(), one.spent.usd)).collect();
+        for one in &self.others {
+            spent.insert(one.run.name().clone(), self.spent_on(one)?);
+        }
+        Ok(spent)
     }
 
     async fn run_one(
         &self,
         executors: &impl Executors,
         open: &OpenRun,
-        pass: Pass,
+        (pass, elsewhere): (Pass, f64),
         sink: Sink,
         interrupt: &Interrupt,
     ) -> Result<RunEnd> {
+        let (arm, run) = (open.arm(), open.run());
         let executor = match executors.ready(self, open, &sink).await {
             Ok(executor) => executor,
             Err(error) if error.kind() == Kind::World => {
@@ -178,14 +197,14 @@ impl Experiment {
             Err(error) => return Err(error),
         };
         let mut runner = Runner {
-            run: open.run.clone(),
-            setting: open.setting,
+            run: run.clone(),
+            setting: arm.setting,
             plan: self.all.clone(),
             pairs: self.pairs.clone(),
-            policy: self.policy(&open.run)?,
+            policy: policy(arm, elsewhere),
             rules: self.rules.clone(),
-            prices: self.prices.clone(),
-            ledger: Ledger::open(&open.run)?,
+            prices: arm.prices.clone(),
+            ledger: Ledger::open(run)?,
             sink: sink.clone(),
             interrupt: interrupt.clone(),
             pass,
@@ -193,7 +212,7 @@ impl Experiment {
         };
         let end = runner.run(&executor).await?;
         sink.emit(Event::RunEnded {
-            run: open.run.name().clone(),
+            run: run.name().clone(),
             end: end.name().to_owned(),
         });
         Ok(end)
@@ -209,35 +228,27 @@ impl Experiment {
             ));
         }
     }
+}
 
-    fn policy(&self, run: &RunDir) -> Result<Policy> {
-        // The runs of an experiment share one budget.
-        let mut elsewhere = 0.0;
-        for (setting, other) in self
-            .runs
-            .iter()
-            .filter(|(_, other)| other.name() != run.name())
-        {
-            elsewhere += self.spent_on(*setting, other)?;
-        }
-        let config = &self.config;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of GB"
-        )]
-        let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
-        Ok(Policy {
-            max_attempts: config.attempts.max_attempts,
-            concurrency: self.options.concurrency(),
-            backoff: config.attempts.backoff,
-            backoff_max: config.attempts.backoff_max,
-            max_wait: config.attempts.max_wait,
-            breaker_trials: config.breaker.breaker_trials,
-            budget: config.limits.budget.map(|budget| (budget, elsewhere)),
-            min_free_bytes,
-            grace: config.limits.grace,
-        })
+/// What bounds the attempts of an arm's run, where so many USD are spent in the experiment's others.
+fn policy(arm: &Arm, elsewhere: f64) -> Policy {
+    let config = &arm.config;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of GB"
+    )]
+    let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
+    Policy {
+        max_attempts: config.attempts.max_attempts,
+        concurrency: arm.options.concurrency(),
+        backoff: config.attempts.backoff,
+        backoff_max: config.attempts.backoff_max,
+        max_wait: config.attempts.max_wait,
+        breaker_trials: config.breaker.breaker_trials,
+        budget: config.limits.budget.map(|budget| (budget, elsewhere)),
+        min_free_bytes,
+        grace: config.limits.grace,
     }
 }
 

@@ -34,7 +34,7 @@ impl Experiment {
         };
         let runs = docker.iter().flat_map(|docker| {
             let runs = self.runs.iter();
-            runs.map(move |(_, run)| (docker, run))
+            runs.map(move |one| (docker, &one.run))
         });
         for (docker, run) in runs {
             match docker.our_containers(Some(run.name())).await {

@@ -21,6 +21,15 @@ const MAX_BYTES: u64 = 64_000_000;
 pub struct Manifest {
     /// The run's name when it was begun.
     pub run: RunName,
+    /// The first part of the names of its experiment's runs; `None` in manifests from before arms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+    /// The arm that it is a run of: its name, which is the setting's where there are no arms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// Which repeat of its arm it is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// The one setting of all its trials.
     pub setting: Setting,
     /// The engine that runs its trials: `upstream` or `native`.
@@ -167,6 +176,23 @@ impl Manifest {
         if self.args != old.args {
             let [old, new] = [old, self].map(|it| it.args.join(" "));
             changes.push(format!("args: `{old}` → `{new}`"));
+        }
+        // Manifests from before arms match.
+        let number = |repeat: Option<u32>| repeat.map(|repeat| repeat.to_string());
+        for (field, old, new) in [
+            (
+                "experiment",
+                old.experiment.clone(),
+                self.experiment.clone(),
+            ),
+            ("arm", old.arm.clone(), self.arm.clone()),
+            ("repeat", number(old.repeat), number(self.repeat)),
+        ] {
+            if let (Some(old), Some(new)) = (old, new)
+                && old != new
+            {
+                changes.push(format!("{field}: {old} → {new}"));
+            }
         }
         for (name, new) in &self.limits {
             if let Some(old) = old.limits.get(name).filter(|old| *old != new) {

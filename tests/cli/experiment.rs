@@ -12,7 +12,8 @@ use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
 use regatta::evaluation::Verdict;
 use regatta::executor::Executor;
 use regatta::experiment::{
-    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, PairFilter, news,
+    Executed, ExecutionOptions, Executors, Experiment, JudgingEnd, News, OpenRun, PairFilter,
+    Scope, news,
 };
 use regatta::report::{Format, Summary};
 use regatta::runner::judging::Told;
@@ -43,7 +44,7 @@ impl Executors for Scripted {
         run: &OpenRun,
         _: &Sink,
     ) -> regatta::error::Result<Script> {
-        Ok(Script(Engine::Fake(script(run.setting()))))
+        Ok(Script(Engine::Fake(script(run.arm().setting))))
     }
 }
 
@@ -119,7 +120,11 @@ after_run = true
 
 /// Plans and executes; gives what came of it, and what was told.
 fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
-    let experiment = Experiment::plan(config, &PairFilter { first: Some(2) }, false).unwrap();
+    let asked = Scope {
+        pairs: PairFilter { first: Some(2) },
+        arms: Vec::new(),
+    };
+    let experiment = Experiment::plan(config, &asked, false).unwrap();
     let (sender, mut told) = news::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

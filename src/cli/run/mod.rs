@@ -1,9 +1,12 @@
 //! `regatta run`.
 
 mod end;
+mod matrix;
 mod next;
 mod plan;
 mod smoke;
+
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -17,7 +20,7 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{
-    Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PairFilter,
+    Arm, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PairFilter, Scope,
 };
 use crate::runner::Interrupt;
 
@@ -42,6 +45,12 @@ pub struct RunArgs {
     /// [default: all]
     #[arg(long, value_name = "SETTING", value_parser = settings())]
     setting: Vec<String>,
+    /// Run only this arm of the configuration's; may be given more than once [default: all]
+    #[arg(long, value_name = "NAME")]
+    arm: Vec<String>,
+    /// How often each arm runs [default: 1]
+    #[arg(long, value_name = "N")]
+    repeats: Option<String>,
     /// Run only the first N pairs of the subset, and check them. The runs stay those of the whole subset:
     /// without --smoke, the same command runs the rest
     #[arg(long, value_name = "N", value_parser = pairs)]
@@ -125,9 +134,12 @@ fn pairs(text: &str) -> std::result::Result<usize, &'static str> {
 }
 
 impl RunArgs {
-    /// The pairs of the subset that are asked for.
-    const fn filter(&self) -> PairFilter {
-        PairFilter { first: self.smoke }
+    /// The pairs of the subset and the arms that are asked for.
+    fn scope(&self) -> Scope {
+        Scope {
+            pairs: PairFilter { first: self.smoke },
+            arms: self.arm.clone(),
+        }
     }
 
     /// The configuration that the flags, the environment and the files mean.
@@ -136,6 +148,7 @@ impl RunArgs {
         self.places.apply(&mut layers)?;
         let flags = [
             ("experiment.name", "--name", &self.name),
+            ("experiment.repeats", "--repeats", &self.repeats),
             ("experiment.model", "--model", &self.model),
             ("experiment.agent", "--agent", &self.agent),
             ("experiment.subset", "--subset", &self.subset),
@@ -170,14 +183,14 @@ impl RunArgs {
 
 pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
-    let mut experiment = Experiment::plan(&config, &args.filter(), args.dry_run)?;
+    let mut experiment = Experiment::plan(&config, &args.scope(), args.dry_run)?;
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
-        let is_known = match &experiment.options {
+        let is_known = |arm: &Arc<Arm>| match &arm.options {
             EngineOptions::Upstream(options) => options.version.is_some(),
             EngineOptions::Native(_) => true,
         };
-        if is_known {
+        if experiment.arms.iter().all(is_known) {
             let warnings = experiment
                 .check_manifests(args.accept_changes, args.force)
                 .await?;

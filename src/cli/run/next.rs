@@ -28,7 +28,7 @@ pub fn say(
     let tree = log_tree(&experiment.config);
     let place = files::from_here(tree.path());
     ui.say(match experiment.runs.as_slice() {
-        [(_, run)] => format!("results: {}", place.join(run.name().as_str()).display()),
+        [one] => format!("results: {}", place.join(one.run.name().as_str()).display()),
         runs => format!(
             "results: {} in {}",
             plural(runs.len(), "run"),

@@ -1,14 +1,16 @@
 //! What `--dry-run` prints. It reads, and touches nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::matrix;
 use crate::bench::Setting;
 use crate::cli::ui::warning;
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{EngineOptions, upstream};
 use crate::error::Result;
-use crate::experiment::Experiment;
+use crate::experiment::{Arm, Experiment, PlannedRun};
 use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
@@ -18,81 +20,113 @@ use crate::text::{by_number, exact, plural};
 
 /// The plan of every run.
 pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
-    let limits = &experiment.config.limits;
-    let attempts = &experiment.config.attempts;
     let mut text = String::new();
     for note in &experiment.notes {
         let _ = writeln!(text, "{}", warning(note));
     }
-    let engine = match &experiment.options {
-        EngineOptions::Upstream(options) => {
-            let version = options
-                .version
-                .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
-            let agent = &options.agent;
-            format!("agent {agent}, engine upstream (cooperbench {version})")
-        }
-        EngineOptions::Native(_) => {
-            let agent = experiment.options.agent();
-            let backend = experiment.options.backend();
-            format!("agent {agent}, engine native, backend {backend}")
-        }
-    };
-    let _ = writeln!(
-        text,
-        "{} on {} ({}), model {}, {engine}",
-        plural(experiment.runs.len(), "run"),
-        experiment.subset,
-        asked(experiment),
-        experiment.options.access().model,
-    );
-    let stall = match &experiment.options {
-        EngineOptions::Upstream(_) => {
-            format!(", stall timeout {}", for_people(limits.stall_timeout))
-        }
-        EngineOptions::Native(_) => String::new(),
-    };
-    let _ = writeln!(
-        text,
-        "each: {} at a time, at most {}, back-off from {} to {} after infrastructure errors, task timeout {}{stall}",
-        plural(experiment.options.concurrency(), "pair"),
-        plural(attempts.max_attempts as usize, "attempt"),
-        for_people(attempts.backoff),
-        for_people(attempts.backoff_max),
-        for_people(limits.task_timeout),
-    );
-    match limits.budget {
+    let passes = experiment.passes_in_force(force)?;
+    let is_matrix = matrix::is_one(experiment);
+    if is_matrix {
+        text.push_str(&matrix::render(experiment, &passes)?);
+    } else if let Some(arm) = experiment.arms.first() {
+        let _ = writeln!(
+            text,
+            "{} on {} ({}), {}",
+            plural(experiment.runs.len(), "run"),
+            experiment.subset,
+            asked(experiment),
+            runs_on(arm),
+        );
+        let _ = writeln!(text, "each: {}", bounds_of(arm));
+    }
+    match experiment.config.limits.budget {
         Some(budget) => {
             let _ = writeln!(text, "budget: ${budget:.2} in all");
         }
         None => text.push_str("budget: none\n"),
     }
-    let redis = match &experiment.options {
-        EngineOptions::Upstream(_) => redis::choose(&experiment.config.upstream.redis_url).await,
-        EngineOptions::Native(_) => RedisChoice::None,
-    };
-    for ((setting, run), pass) in experiment
-        .runs
-        .iter()
-        .zip(experiment.passes_in_force(force)?)
-    {
+    let mut bounds: Vec<String> = experiment.arms.iter().map(|arm| bounds_of(arm)).collect();
+    bounds.dedup();
+    let is_one = bounds.len() == 1;
+    if let (true, true, Some(bounds)) = (is_matrix, is_one, bounds.first()) {
+        let _ = writeln!(text, "each run: {bounds}");
+    }
+    let mut shown = BTreeSet::new();
+    for (one, pass) in experiment.runs.iter().zip(passes) {
+        let has_work = || -> Result<bool> {
+            let plan = Plan::of(&experiment.survey(one)?, true, &pass);
+            Ok(!plan.to_run.is_empty())
+        };
+        // A run of each arm shows how all of them run.
+        if is_matrix && (shown.contains(&one.arm.name) || !has_work()?) {
+            continue;
+        }
         text.push('\n');
-        text.push_str(&render_run(experiment, *setting, run, &redis, &pass)?);
-        if let (false, Some(held)) = (force, experiment.held(*setting, run)?) {
+        if is_matrix && shown.insert(one.arm.name.clone()) {
+            let arm = &one.arm;
+            let name = strong(&arm.name);
+            let _ = writeln!(text, "arm {name}: {}", runs_on(arm));
+            if !is_one {
+                let _ = writeln!(text, "  each run: {}", bounds_of(arm));
+            }
+        }
+        let redis = match &one.arm.options {
+            EngineOptions::Upstream(_) => redis::choose(&one.arm.config.upstream.redis_url).await,
+            EngineOptions::Native(_) => RedisChoice::None,
+        };
+        text.push_str(&render_run(experiment, one, &redis, &pass)?);
+        if let (false, Some(held)) = (force, experiment.held(one)?) {
             let _ = writeln!(text, "  {held}");
         }
     }
     Ok(text)
 }
 
+/// What an arm runs on: model, agent, engine.
+fn runs_on(arm: &Arm) -> String {
+    let model = &arm.options.access().model;
+    let agent = arm.options.agent();
+    match &arm.options {
+        EngineOptions::Upstream(options) => {
+            let version = options
+                .version
+                .map_or_else(|| "not installed".to_owned(), |version| version.to_string());
+            format!("model {model}, agent {agent}, engine upstream (cooperbench {version})")
+        }
+        EngineOptions::Native(_) => {
+            let backend = arm.options.backend();
+            format!("model {model}, agent {agent}, engine native, backend {backend}")
+        }
+    }
+}
+
+/// What bounds each run of an arm.
+fn bounds_of(arm: &Arm) -> String {
+    let (limits, attempts) = (&arm.config.limits, &arm.config.attempts);
+    let stall = match &arm.options {
+        EngineOptions::Upstream(_) => {
+            format!(", stall timeout {}", for_people(limits.stall_timeout))
+        }
+        EngineOptions::Native(_) => String::new(),
+    };
+    format!(
+        "{} at a time, at most {}, back-off from {} to {} after infrastructure errors, task timeout {}{stall}",
+        plural(arm.options.concurrency(), "pair"),
+        plural(attempts.max_attempts as usize, "attempt"),
+        for_people(attempts.backoff),
+        for_people(attempts.backoff_max),
+        for_people(limits.task_timeout),
+    )
+}
+
 fn render_run(
     experiment: &Experiment,
-    setting: Setting,
-    run: &RunDir,
+    one: &PlannedRun,
     redis: &RedisChoice,
     pass: &Pass,
 ) -> Result<String> {
-    let surveyed = experiment.survey(setting, run)?;
+    let (setting, run) = (one.setting(), &one.run);
+    let surveyed = experiment.survey(one)?;
     let plan = Plan::of(&surveyed, true, pass);
     let mut text = String::new();
     let _ = writeln!(
@@ -115,11 +149,11 @@ fn render_run(
         text.push_str("  nothing to run\n");
         return Ok(text);
     }
-    match &experiment.options {
+    match &one.arm.options {
         EngineOptions::Native(options) => render_native(options, &mut text),
         EngineOptions::Upstream(options) => {
             // What is set aside by then has no result, and is to run.
-            let all = experiment.survey_all(setting, run)?;
+            let all = experiment.survey_all(one)?;
             let stays = all.iter().filter(|one| !forced::is_replaced(pass, one));
             let stays: Vec<_> = stays.map(|one| one.pair.clone()).collect();
             let whole = upstream_would_run(run, setting, &stays, &plan.to_run);

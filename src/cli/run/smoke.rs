@@ -1,26 +1,35 @@
 //! The checked list that ends a smoke.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::cli::ui::{Ui, mark};
 use crate::cli::width;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
-use crate::experiment::Experiment;
+use crate::experiment::{Arm, Experiment};
 use crate::hint;
 use crate::report::Summary;
 use crate::text::plural;
 
 /// What to look at when a check fails, as far as this experiment has it.
 fn look_at(experiment: &Experiment) -> String {
+    let mut endpoints: Vec<String> = Vec::new();
+    for arm in &experiment.arms {
+        let endpoint = arm.options.access().shown_endpoint();
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
     let mut what = format!(
         "look at: is the key set, does {} answer (and is it the right endpoint)",
-        experiment.options.access().shown_endpoint()
+        endpoints.join(", ")
     );
     if experiment.uses_docker() {
         what.push_str(", is the daemon up, are the images present");
     }
-    if matches!(experiment.options, EngineOptions::Upstream(_)) {
+    let is_upstream = |arm: &Arc<Arm>| matches!(arm.options, EngineOptions::Upstream(_));
+    if experiment.arms.iter().any(is_upstream) {
         what.push_str(", is --cooperbench-dir right");
     }
     let _ = write!(what, "; `{}` checks each", hint::command("doctor"));

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use super::command::{Cover, Invocation, upstream_would_run};
+use super::command::{Cover, upstream_would_run};
+use super::invocation::Invocation;
 use super::{Relay, Upstream};
 use crate::bench::Setting;
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
@@ -125,10 +126,13 @@ fn start(invocation: &Invocation, socket: &Path, log: &Path) -> Result<Child> {
     let errors = output
         .try_clone()
         .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
+    let keys = invocation.keys.iter();
+    let keys = keys.map(|(name, key)| (name, key.value.expose()));
     process::child(&invocation.program)?
         .args(&invocation.args)
         .current_dir(&invocation.dir)
         .envs(&invocation.env)
+        .envs(keys)
         .env("DOCKER_HOST", format!("unix://{}", socket.display()))
         .env_remove("DOCKER_CONTEXT")
         .env_remove("DOCKER_TLS_VERIFY")

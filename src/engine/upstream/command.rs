@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::installed::{Installed, Version};
+use super::invocation::Invocation;
 use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
 use crate::bench::{BackendKind, Pair, Setting, Subset};
 use crate::config::Config;
-use crate::engine::access::{Access, Asker, Beside};
+use crate::engine::access::{Access, Asker, Beside, Named};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::json;
 use crate::model::chat::Tool;
-use crate::secret::{masked, masked_url};
+use crate::secret::Secret;
 use crate::store::RunDir;
 
 /// The version that is planned for when none is installed: the last with `mini_swe_agent`.
@@ -56,21 +56,6 @@ pub struct UpstreamOptions {
     pub env: BTreeMap<String, String>,
     /// What is added to the command's arguments, as it is.
     pub args: Vec<String>,
-}
-
-/// A command as it will be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The `cooperbench` program that is run.
-    pub program: PathBuf,
-    /// Its arguments, `run` first; the program's name is none of them.
-    pub args: Vec<String>,
-    /// The directory in which it runs.
-    pub dir: PathBuf,
-    /// What is added to its environment.
-    pub env: BTreeMap<String, String>,
-    /// Files that it reads and that have to be written first, with their text.
-    pub files: Vec<(PathBuf, String)>,
 }
 
 /// Which pairs the command covers.
@@ -152,7 +137,23 @@ impl UpstreamOptions {
             args: config.upstream.args.clone(),
         };
         options.check_agent_config()?;
+        options.check_key_variable()?;
         Ok((options, notes))
+    }
+
+    /// Refuses a named key that there is no way to hand to the agent.
+    fn check_key_variable(&self) -> Result<()> {
+        let names = self.access.provider.map_or(&[][..], |it| it.key_variables);
+        if self.access.key_variable.is_none() || !names.is_empty() || is_first_agent(&self.agent) {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "api_key_env is set, and it is not known which variable holds the key of `{}` for {}",
+            self.model, self.agent
+        ))
+        .hint(
+            "leave api_key_env out, and export the variable that litellm reads for this provider",
+        ))
     }
 
     fn check_agent_config(&self) -> Result<()> {
@@ -269,6 +270,7 @@ impl UpstreamOptions {
             args,
             dir: self.dir.clone(),
             env,
+            keys: self.keys(),
             files,
         }
     }
@@ -347,41 +349,14 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
     })
 }
 
-impl Invocation {
-    /// The command line, quoted for a shell; the passwords of URLs are masked.
-    #[must_use]
-    pub fn shell(&self) -> String {
-        let program = self.program.display().to_string();
-        let words = std::iter::once(program.as_str()).chain(self.args.iter().map(String::as_str));
-        words
-            .map(|word| quoted(&masked_url(word)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    /// The environment it adds, quoted, secrets masked.
-    #[must_use]
-    pub fn shown_env(&self) -> Vec<String> {
-        self.env
-            .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))))
+impl UpstreamOptions {
+    fn keys(&self) -> Vec<(&'static str, Named<Secret>)> {
+        let names = self.access.key_variables_of_agent().into_iter();
+        let key = self.access.key.as_ref();
+        names
+            .filter_map(|name| Some((name, key?.clone())))
             .collect()
     }
-
-    /// Writes the files that the command reads.
-    pub fn write_files(&self) -> Result<()> {
-        for (path, text) in &self.files {
-            if let Some(dir) = path.parent() {
-                files::create_dir(dir)?;
-            }
-            files::write_atomic(path, text.as_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-fn quoted(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::engine::native::NativeOptions;
 use crate::error::Error;
 use crate::sandbox::group::Groups;
 use crate::sandbox::namespace;
+use crate::text::by_number;
 
 pub use model::{Refusal, endpoint, model};
 pub use upstream::{cooperbench, python};
@@ -111,6 +112,31 @@ pub async fn cheap(config: &Config, options: &EngineOptions, pairs: &[Pair]) -> 
         EngineOptions::Native(options) => checks.extend(native(options, pairs).await),
     }
     checks
+}
+
+/// The checks of several arms as one list: what is so in all of them once, and else with the arms that
+/// it is about.
+#[must_use]
+pub fn of_all(arms: Vec<(&str, Vec<Check>)>) -> Vec<Check> {
+    let count = arms.len();
+    let mut found: Vec<(Check, Vec<&str>)> = Vec::new();
+    for (arm, checks) in arms {
+        for check in checks {
+            match found.iter_mut().find(|(known, _)| *known == check) {
+                Some((_, by)) => by.push(arm),
+                None => found.push((check, vec![arm])),
+            }
+        }
+    }
+    let about = |(check, by): (Check, Vec<&str>)| {
+        if by.len() == count {
+            return check;
+        }
+        let word = by_number(by.len(), "arm", "arms");
+        let evidence = format!("{word} {}: {}", by.join(", "), check.evidence);
+        Check { evidence, ..check }
+    };
+    found.into_iter().map(about).collect()
 }
 
 /// What the native engine needs.

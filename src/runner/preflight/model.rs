@@ -37,6 +37,10 @@ pub fn key(options: &EngineOptions) -> Check {
             "make sure that its key is set",
         );
     }
+    if let Some(name) = &access.key_variable {
+        let evidence = format!("{name} is not set, which api_key_env names for the key");
+        return Check::new("key", Level::Fail, evidence, format!("export {name}"));
+    }
     let Some(provider) = access.provider else {
         return Check::new(
             "key",
