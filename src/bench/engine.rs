@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::BackendKind;
 use super::word::Listed;
+use super::{BackendKind, Setting};
 
 /// Who executes trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,15 @@ impl EngineKind {
         match self {
             Self::Upstream => "upstream",
             Self::Native => "native",
+        }
+    }
+
+    /// The settings that it has.
+    #[must_use]
+    pub const fn settings(self) -> &'static [Setting] {
+        match self {
+            Self::Upstream => &Setting::ALL,
+            Self::Native => &Setting::USUAL,
         }
     }
 

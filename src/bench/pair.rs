@@ -31,13 +31,44 @@ impl fmt::Display for TaskKey {
 }
 
 /// Two features of one task, the smaller id first.
+///
+/// A plan has pairs of two. A tree that others made may have trials of more features, with an agent
+/// each: upstream judges the first two, and so they are the pair; the others are [`Self::more`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "WrittenPair", into = "WrittenPair")]
 pub struct Pair {
-    /// The task both features belong to.
-    #[serde(flatten)]
+    /// The task that all its features belong to.
     pub task: TaskKey,
-    /// The two feature ids, ascending.
+    /// The two feature ids that are judged, ascending.
     pub features: [u64; 2],
+    /// The ids of further features, ascending after those two; none in a plan.
+    pub more: Vec<u64>,
+}
+
+/// A pair as files have it: with a list of all its features.
+#[derive(Serialize, Deserialize)]
+struct WrittenPair {
+    #[serde(flatten)]
+    task: TaskKey,
+    features: Vec<u64>,
+}
+
+impl From<Pair> for WrittenPair {
+    fn from(pair: Pair) -> Self {
+        let features = pair.all_features().collect();
+        Self {
+            task: pair.task,
+            features,
+        }
+    }
+}
+
+impl TryFrom<WrittenPair> for Pair {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenPair) -> Result<Self, Self::Error> {
+        Self::of_features(written.task, written.features).ok_or("a pair has two features or more")
+    }
 }
 
 impl Pair {
@@ -47,22 +78,41 @@ impl Pair {
         Self {
             task,
             features: [a.min(b), a.max(b)],
+            more: Vec::new(),
         }
+    }
+
+    /// A pair from two feature ids or more, in any order; `None` where there are fewer.
+    #[must_use]
+    pub fn of_features(task: TaskKey, mut ids: Vec<u64>) -> Option<Self> {
+        ids.sort_unstable();
+        let (features, more) = ids.split_first_chunk()?;
+        Some(Self {
+            task,
+            features: *features,
+            more: more.to_vec(),
+        })
+    }
+
+    /// The ids of all its features, ascending: the two that are judged come first.
+    pub fn all_features(&self) -> impl Iterator<Item = u64> + '_ {
+        self.features.iter().chain(&self.more).copied()
     }
 
     /// The pair's directory below its task in the log tree: `f1_f2`.
     #[must_use]
     pub fn dir_name(&self) -> String {
-        format!("f{}_f{}", self.features[0], self.features[1])
+        let names: Vec<String> = self.all_features().map(|id| format!("f{id}")).collect();
+        names.join("_")
     }
 
     /// Reads a directory name such as `f1_f2`; `None` for anything else.
     #[must_use]
     pub fn from_dir_name(task: TaskKey, name: &str) -> Option<Self> {
-        let (a, b) = name.split_once('_')?;
         let id = |part: &str| part.strip_prefix('f')?.parse().ok();
-        let (a, b): (u64, u64) = (id(a)?, id(b)?);
-        (a < b).then(|| Self::new(task, a, b))
+        let ids: Vec<u64> = name.split('_').map(id).collect::<Option<_>>()?;
+        let is_ascending = ids.is_sorted_by(|a, b| a < b);
+        is_ascending.then(|| Self::of_features(task, ids)).flatten()
     }
 
     /// Reads what a pair is shown as, such as `dspy_task/8394/f3_f5`; `None` for anything else.
@@ -94,8 +144,38 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_of_more_features_is_a_key_of_its_own_and_its_first_two_are_judged() {
+        let task = TaskKey::new("dspy_task", 8394);
+        let three = Pair::of_text("dspy_task/8394/f1_f2_f10").unwrap();
+        assert_eq!((three.features, &three.more[..]), ([1, 2], &[10][..]));
+        assert_eq!(three.to_string(), "dspy_task/8394/f1_f2_f10");
+        assert_eq!(three.all_features().collect::<Vec<_>>(), [1, 2, 10]);
+        let [two, last] = [2, 3].map(|id| Pair::new(task.clone(), 1, id));
+        assert!(two < three && three < last);
+        assert_eq!(Pair::of_features(task, vec![10, 2, 1]), Some(three));
+    }
+
+    #[test]
+    fn files_have_a_list_of_all_features() {
+        for (text, features) in [
+            ("r_task/7/f1_f2", "[1,2]"),
+            ("r_task/7/f1_f2_f3", "[1,2,3]"),
+        ] {
+            let written = format!(r#"{{"repo":"r_task","task_id":7,"features":{features}}}"#);
+            let pair = Pair::of_text(text).unwrap();
+            assert_eq!(serde_json::to_string(&pair).unwrap(), written);
+            assert_eq!(serde_json::from_str::<Pair>(&written).unwrap(), pair);
+        }
+        let one = r#"{"repo":"r_task","task_id":7,"features":[1]}"#;
+        let error = serde_json::from_str::<Pair>(one).unwrap_err().to_string();
+        assert!(error.contains("two features or more"), "{error}");
+    }
+
+    #[test]
     fn other_directory_names_are_no_pair() {
-        for name in ["f1", "f1_f1", "f2_f1", "f1_f2_f3", "regatta", "f-1_f2"] {
+        for name in [
+            "f1", "f1_f1", "f2_f1", "f1_f3_f2", "f1_f2_", "f1_f2_x", "regatta", "f-1_f2",
+        ] {
             let task = TaskKey::new("r_task", 1);
             assert_eq!(Pair::from_dir_name(task, name), None, "{name}");
         }

@@ -153,7 +153,10 @@ fn short(digest: &str) -> &str {
 pub fn features_by_task(pairs: &[Pair]) -> BTreeMap<&TaskKey, Vec<u64>> {
     let mut tasks: BTreeMap<_, Vec<u64>> = BTreeMap::new();
     for pair in pairs {
-        tasks.entry(&pair.task).or_default().extend(pair.features);
+        tasks
+            .entry(&pair.task)
+            .or_default()
+            .extend(pair.all_features());
     }
     for features in tasks.values_mut() {
         features.sort_unstable();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::word::Listed;
 use crate::error::{Error, likely};
 
-/// How a pair is run: by one agent, by two that may talk, by two that may not.
+/// How a pair is run: by one agent, by an agent a feature that may talk or may not, or by a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Setting {
@@ -18,11 +18,16 @@ pub enum Setting {
     CoopComm,
     /// Two agents, one feature each, without messages.
     CoopNocomm,
+    /// As [`Self::CoopComm`], with a lead, a shared task list and a shared directory: upstream's only.
+    Team,
 }
 
 impl Setting {
     /// Every setting, in the experiment's order.
-    pub const ALL: [Self; 3] = [Self::Solo, Self::CoopComm, Self::CoopNocomm];
+    pub const ALL: [Self; 4] = [Self::Solo, Self::CoopComm, Self::CoopNocomm, Self::Team];
+
+    /// Those that run unless others are asked for, and that both engines have.
+    pub const USUAL: [Self; 3] = [Self::Solo, Self::CoopComm, Self::CoopNocomm];
 
     /// The word for it in flags, files and run names.
     #[must_use]
@@ -31,6 +36,7 @@ impl Setting {
             Self::Solo => "solo",
             Self::CoopComm => "coop-comm",
             Self::CoopNocomm => "coop-nocomm",
+            Self::Team => "team",
         }
     }
 
@@ -44,19 +50,19 @@ impl Setting {
         }
     }
 
-    /// How many agents work on a pair.
+    /// How many agents work on a pair of a plan, which has two features.
     #[must_use]
     pub const fn agents(self) -> usize {
         match self {
             Self::Solo => 1,
-            Self::CoopComm | Self::CoopNocomm => 2,
+            Self::CoopComm | Self::CoopNocomm | Self::Team => 2,
         }
     }
 
     /// Whether the agents can send each other messages.
     #[must_use]
     pub const fn messaging(self) -> bool {
-        matches!(self, Self::CoopComm)
+        matches!(self, Self::CoopComm | Self::Team)
     }
 
     /// The directory below the run that holds this setting's pairs.
@@ -65,6 +71,7 @@ impl Setting {
         match self {
             Self::Solo => Tree::Solo,
             Self::CoopComm | Self::CoopNocomm => Tree::Coop,
+            Self::Team => Tree::Team,
         }
     }
 }
@@ -107,7 +114,7 @@ impl FromStr for Setting {
 pub enum RunSetting {
     /// The setting is known.
     Of(Setting),
-    /// Two agents, and nothing says whether they could send messages.
+    /// An agent a feature, and nothing says whether they could send messages.
     Coop,
 }
 
@@ -143,7 +150,7 @@ impl fmt::Display for RunSetting {
     }
 }
 
-/// The two shapes of a run's log tree, each in its two places.
+/// The shapes of a run's log tree, in their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tree {
@@ -151,6 +158,8 @@ pub enum Tree {
     Solo,
     /// `coop/`: `agents` per result.
     Coop,
+    /// `team/`: as [`Self::Coop`], and what a team's task list tells.
+    Team,
     /// As [`Self::Solo`], in the run's own directory: of older days.
     OldSolo,
     /// As [`Self::Coop`], in the run's own directory: of older days.
@@ -159,12 +168,16 @@ pub enum Tree {
 
 impl Tree {
     /// Those with a directory of their own.
-    pub const ALL: [Self; 2] = [Self::Solo, Self::Coop];
+    pub const ALL: [Self; 3] = [Self::Solo, Self::Coop, Self::Team];
 
     /// The directory's name where it has one, which is also upstream's word for the setting.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        if self.is_solo() { "solo" } else { "coop" }
+        match self {
+            Self::Solo | Self::OldSolo => "solo",
+            Self::Coop | Self::OldCoop => "coop",
+            Self::Team => "team",
+        }
     }
 
     /// Whether one agent works on a pair.
@@ -196,7 +209,10 @@ mod tests {
         let error = "zzzzzzzzzzzz".parse::<Setting>().unwrap_err();
         assert!(error.hints().is_empty());
         let text = error.to_string();
-        assert!(text.contains("solo, coop-comm, coop-nocomm"), "{text}");
+        assert!(
+            text.contains("solo, coop-comm, coop-nocomm, team"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -205,6 +221,7 @@ mod tests {
             (Setting::Solo, 1, false, Tree::Solo),
             (Setting::CoopComm, 2, true, Tree::Coop),
             (Setting::CoopNocomm, 2, false, Tree::Coop),
+            (Setting::Team, 2, true, Tree::Team),
         ] {
             let is = (setting.agents(), setting.messaging(), setting.tree());
             assert_eq!(is, (agents, messaging, tree), "{setting}");
@@ -234,6 +251,7 @@ mod tests {
             (Tree::OldSolo, "solo"),
             (Tree::Coop, "coop"),
             (Tree::OldCoop, "coop"),
+            (Tree::Team, "team"),
         ] {
             assert_eq!((tree.name(), tree.is_solo()), (name, name == "solo"));
         }

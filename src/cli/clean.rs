@@ -18,7 +18,7 @@ Examples:
   regatta clean --dry-run     # what would go
   regatta clean --cache";
 
-/// Remove the containers, processes and directories that dead runs of ours left behind
+/// Remove the containers, volumes, processes and directories of dead runs of ours
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.
@@ -49,7 +49,7 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     let docker = match reach().await {
         Ok(docker) => Some(docker),
         Err(error) => {
-            ui.warn(format!("containers are not looked at: {error}"));
+            ui.warn(format!("containers and volumes are not looked at: {error}"));
             None
         }
     };

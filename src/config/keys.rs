@@ -157,6 +157,7 @@ pub struct UpstreamConfig {
     pub api_key_env: Option<String>,
     pub agent_config: Option<PathBuf>,
     pub redis_url: String,
+    pub args: Vec<String>,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
 }
@@ -247,6 +248,8 @@ impl Config {
             }
         }
         mistakes.extend(self.wrong_addresses());
+        let args = super::args::mistakes(&self.upstream.args).into_iter();
+        mistakes.extend(args.map(|why| ("upstream.args", why)));
         if let Some(name) = &self.upstream.api_key_env
             && !is_variable(name)
         {

@@ -1,5 +1,6 @@
 //! The configuration in force: defaults, `regatta.toml`, a profile, the environment, flags.
 
+mod args;
 mod arms;
 mod keys;
 mod known;

@@ -85,6 +85,15 @@ impl EngineOptions {
         }
     }
 
+    /// What is passed to upstream's CLI as it is; empty of any other engine.
+    #[must_use]
+    pub fn args(&self) -> &[String] {
+        match self {
+            Self::Upstream(options) => &options.args,
+            Self::Native(_) => &[],
+        }
+    }
+
     /// How the model is reached.
     #[must_use]
     pub const fn access(&self) -> &Access {

@@ -66,8 +66,8 @@ impl Evaluation<'_> {
         EvalRecord {
             repo: self.pair.task.repo.clone(),
             task_id: self.pair.task.task_id,
-            features: self.pair.features,
-            setting: self.tree.name(),
+            features: self.pair.all_features().collect(),
+            setting: if self.tree.is_solo() { "solo" } else { "coop" },
             apply_status: None,
             merge: None,
             feature1: FeatureRecord::default(),
@@ -99,7 +99,7 @@ impl Evaluation<'_> {
     fn fill(&self, record: &mut EvalRecord, judgement: &Judgement) {
         let features = self.pair.features;
         if let Some(merge) = &judgement.merge {
-            of_merge(record, merge);
+            of_merge(record, merge, features);
         }
         let [first, second] = &judgement.suites;
         for (place, suite, feature) in [
@@ -200,8 +200,8 @@ fn status(words: [&str; 2]) -> ApplyStatus {
     ApplyStatus { agent1, agent2 }
 }
 
-/// Writes what became of two patches.
-fn of_merge(record: &mut EvalRecord, merge: &Merging) {
+/// Writes what became of two patches, of these features.
+fn of_merge(record: &mut EvalRecord, merge: &Merging, features: [u64; 2]) {
     record.apply_status = Some(status(merge.applied.map(Applied::name)));
     let note = &mut record.regatta;
     let place = if merge.in_clone {
@@ -212,7 +212,7 @@ fn of_merge(record: &mut EvalRecord, merge: &Merging) {
     note.merged_in = Some(place.to_owned());
     note.conflict.clone_from(&merge.conflict);
     note.refused = refused(merge);
-    note.alone = alone(merge, record.features);
+    note.alone = alone(merge, features);
     record.merge = Some(MergeRecord {
         status: merge.status.to_owned(),
         strategy: merge.strategy.map(str::to_owned),

@@ -18,7 +18,7 @@ use crate::host;
 use crate::host::reaper::{dir_prefix, runtime_dir};
 use crate::host::redis::Redis;
 use crate::model::script::ModelScript;
-use crate::sandbox::docker::DockerEndpoint;
+use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::triage::Rules;
 
 /// This machine, ready for the batches of one setting.
@@ -92,7 +92,8 @@ async fn upstream(
     let configured = config.upstream.redis_url.as_str();
     let runtime_dir = runtime_dir();
     let redis = if setting.messaging() {
-        Some(Redis::ready(configured, &runtime_dir).await?)
+        let gateway = gateway(options, setting).await?;
+        Some(Redis::ready(configured, &runtime_dir, gateway).await?)
     } else {
         None
     };
@@ -110,6 +111,20 @@ async fn upstream(
         engine: Engine::Upstream(Box::new(upstream)),
         redis,
     })
+}
+
+/// Where containers see this machine, if agents ask Redis in theirs: those of a team ask for its task
+/// list, and those that are programs for their messages. mini-swe-agent's ask from this machine.
+async fn gateway(
+    options: &upstream::UpstreamOptions,
+    setting: Setting,
+) -> Result<Option<std::net::IpAddr>> {
+    if setting != Setting::Team && options.agent.starts_with("mini_swe_agent") {
+        return Ok(None);
+    }
+    let docker = Docker::at(DockerEndpoint::from_environment()?)?;
+    let gateway = docker.gateway().await;
+    Ok(gateway.and_then(|address| address.parse().ok()))
 }
 
 /// Serves the demo's model on loopback, in this process, for as long as it lasts; gives its base.

@@ -295,6 +295,7 @@ impl Experiment {
             judged_by: Vec::new(),
             accepted: Vec::new(),
             begun_anew: Vec::new(),
+            args: arm.options.args().to_vec(),
         })
     }
 

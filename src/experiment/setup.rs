@@ -62,6 +62,7 @@ pub fn of_engine(
     prices: &PriceTable,
     dry_run: bool,
 ) -> Result<(EngineOptions, Vec<String>)> {
+    check_engine(config)?;
     if config.experiment.engine == EngineKind::Native {
         let faults = match &config.upstream.dataset_dir {
             Some(dir) if dir.as_os_str() == demo::BUILTIN => demo::faults(&dataset)?,
@@ -84,6 +85,32 @@ pub fn of_engine(
         ));
     }
     Ok((EngineOptions::Upstream(Box::new(options)), notes))
+}
+
+/// Refuses what only another engine can do.
+fn check_engine(config: &Config) -> Result<()> {
+    let engine = config.experiment.engine;
+    let has = engine.settings();
+    let mut settings = config.experiment.settings.iter();
+    if let Some(setting) = settings.find(|setting| !has.contains(setting)) {
+        let names: Vec<&str> = has.iter().map(|it| it.name()).collect();
+        return Err(
+            Error::usage(format!("the {engine} engine has no setting {setting}"))
+                .hint(format!(
+                    "run it with cooperbench {} or newer: --engine upstream",
+                    upstream::installed::FIRST_WITH_TEAM
+                ))
+                .hint(format!("or ask for its own settings: {}", names.join(", "))),
+        );
+    }
+    if engine == EngineKind::Native && !config.upstream.args.is_empty() {
+        return Err(Error::usage(format!(
+            "upstream.args is `{}`, and the native engine passes nothing to cooperbench",
+            config.upstream.args.join(" ")
+        ))
+        .hint("take the key away, or run with --engine upstream"));
+    }
+    Ok(())
 }
 
 /// How the model is reached, for what needs nothing else of an engine.

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files;
 use crate::process::{self, Orphan, Owner};
-use crate::sandbox::docker::Docker;
 use crate::sandbox::docker::client::OurContainer;
+use crate::sandbox::docker::{Docker, OurVolume};
 
 /// Leftovers whose owner is dead.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     /// Containers with our label, running or not.
     pub containers: Vec<OurContainer>,
+    /// Volumes with our label.
+    pub volumes: Vec<OurVolume>,
     /// Processes that carry our mark in their environment.
     pub processes: Vec<Orphan>,
     /// Private directories of runs, named by their owner.
@@ -32,13 +34,17 @@ impl Leftovers {
         temporary.extend(below);
         temporary.sort();
         temporary.dedup();
-        let mut containers = Vec::new();
+        let (mut containers, mut volumes) = (Vec::new(), Vec::new());
         if let Some(docker) = docker {
+            let is_alive = |owner: &Option<Owner>| owner.as_ref().is_some_and(Owner::is_alive);
             containers = docker.our_containers(None).await?;
-            containers.retain(|container| !container.owner.as_ref().is_some_and(Owner::is_alive));
+            containers.retain(|container| !is_alive(&container.owner));
+            volumes = docker.our_volumes(None).await?;
+            volumes.retain(|volume| !is_alive(&volume.owner));
         }
         Ok(Self {
             containers,
+            volumes,
             processes: process::orphans(),
             dirs: temp_dirs().iter().flat_map(|dir| dead_dirs(dir)).collect(),
             temporary,
@@ -49,6 +55,7 @@ impl Leftovers {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.containers.is_empty()
+            && self.volumes.is_empty()
             && self.processes.is_empty()
             && self.dirs.is_empty()
             && self.temporary.is_empty()
@@ -63,6 +70,9 @@ impl Leftovers {
                 container.name, container.image, container.run
             )
         });
+        let volumes = self.volumes.iter();
+        let volumes =
+            volumes.map(|volume| format!("volume {} (of run {})", volume.name, volume.run));
         let processes = self.processes.iter().map(|orphan| {
             format!(
                 "process {}: {}",
@@ -78,7 +88,8 @@ impl Leftovers {
             .temporary
             .iter()
             .map(|path| format!("half-written {}", path.display()));
-        let all = processes.chain(containers).chain(dirs).chain(temporary);
+        let all = processes.chain(containers).chain(volumes);
+        let all = all.chain(dirs).chain(temporary);
         all.collect()
     }
 
@@ -90,6 +101,10 @@ impl Leftovers {
         if let Some(docker) = docker {
             for container in &self.containers {
                 docker.remove(&container.id).await?;
+            }
+            // What uses them is gone.
+            for volume in &self.volumes {
+                docker.remove_volume(&volume.name).await?;
             }
         }
         for path in self.dirs.iter().chain(&self.temporary) {

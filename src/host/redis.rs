@@ -1,6 +1,6 @@
-//! The Redis that coop agents with messages need.
+//! The Redis that upstream's agents with messages need.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -85,14 +85,19 @@ pub async fn choose(url: &str) -> RedisChoice {
 
 impl Redis {
     /// The configured Redis, or a private one.
-    pub async fn ready(url: &str, runtime_dir: &Path) -> Result<Self> {
-        let why = match ping(url).await {
+    ///
+    /// `gateway` is where containers see this machine, if they need it too: it has to answer there, and
+    /// upstream gives them that address in the place of a loopback one.
+    pub async fn ready(url: &str, runtime_dir: &Path, gateway: Option<IpAddr>) -> Result<Self> {
+        // A virtual machine's gateway is no address of this machine, and leads to its loopback.
+        let gateway = gateway.filter(|at| TcpListener::bind((*at, 0)).is_ok());
+        let why = match answers(url, gateway).await {
             Ok(()) => return Ok(Self::Configured(url.to_owned())),
             Err(why) => why,
         };
         let Some(program) = process::on_path("redis-server") else {
             return Err(Error::world(format!(
-                "coop-comm needs a Redis; none answers at {} ({why}), and there is no redis-server to start one",
+                "agents that send messages need a Redis; none answers at {} ({why}), and there is no redis-server to start one",
                 masked_url(url)
             ))
             .hint("install it (`apt-get install redis-server`), or point --redis-url at one"));
@@ -100,7 +105,7 @@ impl Redis {
         // Another process may take the free port first: then the next one is tried.
         let mut last = String::new();
         for _ in 0..5 {
-            match start(&program, runtime_dir).await {
+            match start(&program, runtime_dir, gateway).await {
                 Ok(redis) => return Ok(redis),
                 Err(error) => last = error.to_string(),
             }
@@ -119,7 +124,25 @@ impl Redis {
     }
 }
 
-async fn start(program: &Path, runtime_dir: &Path) -> Result<Redis> {
+/// Whether a Redis answers at a URL, and for containers at the gateway, where they look for it.
+async fn answers(url: &str, gateway: Option<IpAddr>) -> std::result::Result<(), String> {
+    ping(url).await?;
+    let Some(gateway) = gateway else {
+        return Ok(());
+    };
+    let of_containers = ["//localhost", "//127.0.0.1"]
+        .into_iter()
+        .find(|loopback| url.contains(loopback))
+        .map(|loopback| url.replacen(loopback, &format!("//{gateway}"), 1));
+    match of_containers {
+        Some(url) => ping(&url)
+            .await
+            .map_err(|why| format!("containers do not reach it: {why}")),
+        None => Ok(()),
+    }
+}
+
+async fn start(program: &Path, runtime_dir: &Path, gateway: Option<IpAddr>) -> Result<Redis> {
     let failed =
         |error: std::io::Error| Error::world(format!("cannot start a private Redis: {error}"));
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -134,8 +157,6 @@ async fn start(program: &Path, runtime_dir: &Path) -> Result<Redis> {
         .args([
             "--port",
             &port.to_string(),
-            "--bind",
-            "127.0.0.1",
             "--save",
             "",
             "--appendonly",
@@ -143,6 +164,10 @@ async fn start(program: &Path, runtime_dir: &Path) -> Result<Redis> {
         ])
         .arg("--dir")
         .arg(dir.path())
+        .args(["--bind", "127.0.0.1"])
+        // It has no password, and would answer nobody beyond the loopback address.
+        .args(gateway.iter().map(IpAddr::to_string))
+        .args(gateway.map_or(&[][..], |_| &["--protected-mode", "no"]))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

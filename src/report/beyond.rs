@@ -10,7 +10,7 @@ use crate::text::{plural, some};
 pub struct OfPair {
     /// The pair, `repo/task/fi_fj`.
     pub pair: String,
-    /// The agent's id: `solo`, `agent1` or `agent2`.
+    /// The agent's id: `solo`, `agent1`, `agent2`, …
     pub agent: String,
     /// How much more than its result says, in USD.
     pub usd: f64,

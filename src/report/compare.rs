@@ -56,8 +56,12 @@ impl fmt::Display for Unshared {
     }
 }
 
-/// The benchmark's questions: does talking help, and what does a second agent cost.
-const QUESTIONS: [(Setting, Setting); 3] = [
+/// The benchmark's questions: does talking help, and what does a second agent cost; and what do a
+/// lead and a task list change.
+const QUESTIONS: [(Setting, Setting); 6] = [
+    (Setting::Team, Setting::CoopComm),
+    (Setting::Team, Setting::CoopNocomm),
+    (Setting::Team, Setting::Solo),
     (Setting::CoopComm, Setting::CoopNocomm),
     (Setting::CoopComm, Setting::Solo),
     (Setting::CoopNocomm, Setting::Solo),

@@ -42,7 +42,8 @@ impl Grounds {
 
 /// A task's pin with the files of this pair only.
 fn only(pin: &Pin, pair: &Pair) -> Pin {
-    let names: BTreeSet<_> = Pin::names(&pair.features).collect();
+    let features: Vec<u64> = pair.all_features().collect();
+    let names: BTreeSet<_> = Pin::names(&features).collect();
     let mut pin = pin.clone();
     pin.files.retain(|name, _| names.contains(name));
     pin

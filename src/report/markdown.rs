@@ -38,6 +38,11 @@ pub fn render(summaries: &[Summary]) -> String {
         }
     }
     for summary in summaries {
+        for told in summary.teams.told(cell) {
+            let _ = writeln!(out, "\n{}: {told}.", cell(summary.run.as_str()));
+        }
+    }
+    for summary in summaries {
         for warning in summary.mixed.iter().chain(&summary.not_read()) {
             let run = cell(summary.run.as_str());
             let _ = writeln!(out, "\n{run}: WARNING: {}.", cell(warning));

@@ -24,6 +24,7 @@ pub mod row;
 pub mod setting;
 pub mod statistics;
 pub mod summary;
+pub mod teams;
 pub mod text;
 pub mod time_limit;
 pub mod totals;

@@ -10,13 +10,14 @@ use crate::bench::RuleId;
 use crate::evaluation::Verdict;
 use crate::store::LedgerEntry;
 use crate::store::eval::{self, EvalFile, FeatureSeen};
+use crate::store::result::TeamMetrics;
 use crate::survey::{Damage, Harm, Judged, Standing, Surveyed};
 use crate::triage::{Cause, Diagnosis, ToldError};
 
 /// One pair in a summary.
 #[derive(Clone, Debug, Serialize)]
 pub struct PairLine {
-    /// The pair, `repo/task/fi_fj`.
+    /// The pair, `repo/task/fi_fj`, with further features after those.
     pub pair: String,
     /// Its task, `repo/task`: pairs of one task are alike.
     pub task: String,
@@ -51,7 +52,7 @@ pub struct PairLine {
     /// replaced is no part of it.
     #[serde(skip)]
     pub failed_trials: usize,
-    /// How many of the two features' hidden tests pass, where they were judged.
+    /// How many of the two judged features' hidden tests pass, where they were judged.
     pub features_passed: Option<usize>,
     /// How the two patches merged, in the evaluation's word.
     pub merge: Option<String>,
@@ -59,6 +60,9 @@ pub struct PairLine {
     pub rules: Option<String>,
     /// What a pass that is flagged is worth; none of any other pair.
     pub flagged: Option<Flagged>,
+    /// How its team worked together, where a task list tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamMetrics>,
     /// What is wrong with the result, where it was judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<Harm>,
@@ -92,6 +96,7 @@ impl PairLine {
             merge: None,
             rules: None,
             flagged: None,
+            team: None,
             damage: damage_of(surveyed, outcome),
             grounds: Grounds::default(),
         };
@@ -128,6 +133,7 @@ impl PairLine {
         self.cost = judged.cost.usd;
         self.usage_unknown = judged.cost.is_partial;
         self.duration_seconds = record.duration_seconds;
+        self.team.clone_from(&record.team);
     }
 
     /// Why it did not finish or not pass: what triage decided by, then what broke the evaluation,

@@ -75,13 +75,13 @@ pub fn setting_by(
         }
         _ => return None,
     };
-    if tree.is_solo() {
-        return Some(RunSetting::Of(Setting::Solo));
+    match tree {
+        Tree::Solo | Tree::OldSolo => return Some(RunSetting::Of(Setting::Solo)),
+        Tree::Team => return Some(RunSetting::Of(Setting::Team)),
+        Tree::Coop | Tree::OldCoop => {}
     }
-    if config
-        .setting()
-        .is_none_or(|word| tree_of(word).is_some_and(|it| !it.is_solo()))
-    {
+    let word = config.setting();
+    if word.is_none_or(|word| tree_of(word) == Some(Tree::Coop)) {
         let messaging = config.messaging().map(Setting::coop);
         if let Some(setting) = config.setting().and_then(exact).or(messaging) {
             return Some(RunSetting::Of(setting));

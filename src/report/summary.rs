@@ -9,9 +9,7 @@ use super::flags::Flags;
 use super::time_limit::TimeLimit;
 use super::trials::Trials;
 use super::{Outcome, PairLine, Rates, beyond};
-use crate::bench::cost::Cost;
-use crate::bench::setting::RunSetting;
-use crate::bench::{RunName, Usage};
+use crate::bench::{RunName, Usage, cost::Cost, setting::RunSetting};
 use crate::model::price::Total;
 use crate::store::contents::Unread;
 use crate::store::eval::EvalFile;
@@ -87,6 +85,9 @@ pub struct Summary {
     pub damaged: Vec<Damaged>,
     /// Trials that the time limit ended.
     pub time_limit: TimeLimit,
+    /// What of its trials is more than two agents with a feature each.
+    #[serde(flatten)]
+    pub teams: super::teams::Teams,
     /// Judged pairs whose submission gets another verdict byte for byte than by upstream's rules.
     pub verdict_not_by_bytes: Vec<String>,
     /// Pairs with a feature that no patch can be judged by, as `regatta eval --gold` found.
@@ -146,6 +147,7 @@ impl Summary {
             verdict_time_unclear: Vec::new(),
             damaged: Vec::new(),
             time_limit: TimeLimit::of(surveyed, ledger),
+            teams: super::teams::Teams::of(surveyed),
             verdict_not_by_bytes: Vec::new(),
             ungradeable: Vec::new(),
             mixed: Vec::new(),

@@ -52,6 +52,9 @@ pub fn render(summaries: &[Summary], width: Option<usize>) -> String {
             let mixed = one_line(mixed, MIXED);
             let _ = writeln!(out, "  {}: {mixed}", broken("WARNING"));
         }
+        for told in summary.teams.told(|name| one_line(name, NAME)) {
+            let _ = writeln!(out, "  {told}");
+        }
         out.push_str(&guessed_price(summary));
         if let Some(told) = beyond::told(&summary.beyond_results, |name| one_line(name, NAME)) {
             let _ = writeln!(out, "  {told}");

@@ -67,7 +67,7 @@ impl RunDir {
 
     /// What stands in the run's directory.
     ///
-    /// Without a `solo/` and a `coop/`, the repositories may stand in the run itself: so they do in
+    /// Without a `solo/`, a `coop/` and a `team/`, the repositories may stand in the run itself: so they do in
     /// trees of older days, which upstream still reads.
     pub fn contents(&self) -> Result<Contents> {
         let (mut tasks, mut odd) = (Vec::new(), Vec::new());

@@ -182,9 +182,9 @@ pub struct EvalRecord {
     pub repo: String,
     /// The number after `task` in the directory's name.
     pub task_id: u64,
-    /// The two features' numbers, in the pair's order.
-    pub features: [u64; 2],
-    /// Upstream's word for the setting: `solo` or `coop`.
+    /// The numbers of all its features, in the pair's order.
+    pub features: Vec<u64>,
+    /// Upstream's word for the setting: `solo`, or `coop` for a team too.
     pub setting: &'static str,
     /// What became of each agent's patch (coop).
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -165,7 +165,7 @@ impl RunDir {
     #[must_use]
     pub fn tree(&self, tree: Tree) -> PathBuf {
         match tree {
-            Tree::Solo | Tree::Coop => self.path.join(tree.name()),
+            Tree::Solo | Tree::Coop | Tree::Team => self.path.join(tree.name()),
             Tree::OldSolo | Tree::OldCoop => self.path.clone(),
         }
     }
@@ -256,7 +256,8 @@ pub struct PairDir {
 }
 
 impl PairDir {
-    /// The pair's directory, which ends with `<repo>/<task>/f<i>_f<j>`.
+    /// The pair's directory, which ends with `<repo>/<task>/f<i>_f<j>`, and more of them
+    /// where more features were tried together.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -304,8 +305,8 @@ impl PairDir {
     }
 
     fn stem(&self, feature: Option<u64>) -> String {
-        match (self.tree, feature) {
-            (Tree::Coop | Tree::OldCoop, Some(feature)) => format!("agent{feature}"),
+        match feature {
+            Some(feature) if !self.tree.is_solo() => format!("agent{feature}"),
             _ => "solo".to_owned(),
         }
     }

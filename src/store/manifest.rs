@@ -53,6 +53,9 @@ pub struct Manifest {
     /// sandboxes may use. Without those that were not kept yet when it was written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Value>,
+    /// What was passed to upstream's CLI as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// The subset's name.
     pub subset: String,
     /// SHA-256 over the pairs, in order.
@@ -170,6 +173,10 @@ impl Manifest {
             .filter(|(_, old, new)| old != new)
             .map(|(field, old, new)| format!("{field}: {old} → {new}"))
             .collect();
+        if self.args != old.args {
+            let [old, new] = [old, self].map(|it| it.args.join(" "));
+            changes.push(format!("args: `{old}` → `{new}`"));
+        }
         // Manifests from before arms match.
         let number = |repeat: Option<u32>| repeat.map(|repeat| repeat.to_string());
         for (field, old, new) in [

@@ -39,7 +39,7 @@ struct Printed {
     is_evaluation: bool,
     task: TaskKey,
     /// The features, where the line names them.
-    features: Option<[u64; 2]>,
+    features: Option<Vec<u64>>,
     text: String,
 }
 
@@ -108,9 +108,10 @@ impl Reasons {
         let printed = self.console.get_or_init(|| console(run));
         let is_of = |printed: &&Printed| {
             let features = printed.features.as_ref();
+            let is_pairs = |ids: &Vec<u64>| ids.iter().copied().eq(pair.all_features());
             printed.is_evaluation == is_evaluation
                 && printed.task == pair.task
-                && features.is_none_or(|features| *features == pair.features)
+                && features.is_none_or(is_pairs)
         };
         let found = printed.iter().rev().find(is_of)?;
         Some(KnownText::new(&found.file, &found.text, Author::Harness))
@@ -129,8 +130,7 @@ fn errors(entries: Vec<Entry>) -> HashMap<Pair, String> {
 /// A pair as upstream's summaries write it: `repo/task/a,b`.
 fn pair_of(text: &str) -> Option<Pair> {
     let (task, features) = text.rsplit_once('/')?;
-    let [a, b] = features_of(features)?;
-    Some(Pair::new(task_of(task)?, a, b))
+    Pair::of_features(task_of(task)?, features_of(features)?)
 }
 
 fn task_of(text: &str) -> Option<TaskKey> {
@@ -138,10 +138,12 @@ fn task_of(text: &str) -> Option<TaskKey> {
     Some(TaskKey::new(repo, id.parse().ok()?))
 }
 
-fn features_of(text: &str) -> Option<[u64; 2]> {
-    let (a, b) = text.split_once(',')?;
-    let (a, b): (u64, u64) = (a.trim().parse().ok()?, b.trim().parse().ok()?);
-    Some([a.min(b), a.max(b)])
+/// Two features or more, ascending.
+fn features_of(text: &str) -> Option<Vec<u64>> {
+    let ids = text.split(',').map(|id| id.trim().parse().ok());
+    let mut ids: Vec<u64> = ids.collect::<Option<_>>()?;
+    ids.sort_unstable();
+    (ids.len() > 1).then_some(ids)
 }
 
 /// A line of upstream's console that tells of an error, without the colours.
@@ -218,12 +220,13 @@ mod tests {
     fn a_wrapped_line_of_the_console_is_one_text() {
         let text = "✓ done a_task/1 [1,2]\n  → ✗ eval error a_task/2 Pool(host='localhost', \nport=None): gone\n  ✗ fail a_task/1 [1,2]\n✗ error b_task/7 [2,5] it broke\n\nruns: 3\n";
         let found = parse_console(text, "f");
-        let texts: Vec<_> = found.iter().map(|it| (&it.text[..], it.features)).collect();
+        let texts = found.iter().map(|it| (&it.text[..], it.features.clone()));
+        let texts: Vec<_> = texts.collect();
         assert_eq!(
             texts,
             [
                 ("Pool(host='localhost', port=None): gone", None),
-                ("it broke", Some([2, 5]))
+                ("it broke", Some(vec![2, 5]))
             ]
         );
         assert!(found[0].is_evaluation && !found[1].is_evaluation);
@@ -235,7 +238,8 @@ mod tests {
             pair_of("a_task/3/9,2"),
             Some(Pair::new(TaskKey::new("a_task", 3), 2, 9))
         );
-        for none in ["", "a/b", "a/1/2", "a/x/1,2", "a/1/1,2,3", "/"] {
+        assert_eq!(pair_of("a/1/3,2,1"), Pair::of_text("a/1/f1_f2_f3"));
+        for none in ["", "a/b", "a/1/2", "a/x/1,2", "a/1/1,2,", "/"] {
             assert_eq!(pair_of(none), None, "{none}");
         }
     }

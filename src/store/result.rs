@@ -6,6 +6,7 @@ mod lenient;
 pub mod made;
 mod status;
 mod tag;
+mod team;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ use file::File;
 
 pub(super) use lenient::{text as text_or_number, to_error as error_text};
 pub use tag::write_tag;
+pub use team::TeamMetrics;
 
 /// No real `result.json` comes near this; a larger one is not read.
 pub const MAX_BYTES: u64 = 16_000_000;
@@ -48,17 +50,19 @@ pub struct TrialRecord {
     pub agent_framework: Option<String>,
     /// The model's name, as the engine was given it.
     pub model: Option<String>,
-    /// The setting in the file's own word: upstream's are `solo` and `coop`.
+    /// The setting in the file's own word: upstream's are `solo`, `coop` and `team`.
     pub setting: Option<String>,
-    /// Messages that the agents sent each other.
+    /// Messages that the agents sent each other; `None` where nothing counted them.
     pub messages_sent: Option<u64>,
+    /// How a team worked together, where its task list tells.
+    pub team: Option<TeamMetrics>,
     /// Local time without a zone, as upstream writes it.
     pub started_at: Option<String>,
     /// Local time without a zone.
     pub ended_at: Option<String>,
     /// Wall-clock seconds: those that the file says, or from its beginning to its end.
     pub duration_seconds: Option<f64>,
-    /// The agents, by id: `solo`, or `agent1` and `agent2`.
+    /// The agents, by id: `solo`, or `agent1`, `agent2` and as many as there are.
     pub agents: Vec<AgentRecord>,
     /// A cost that the file gives for the whole trial, in USD, where the agents' are not all of it.
     pub whole_cost: Option<f64>,
@@ -73,9 +77,9 @@ pub struct TrialRecord {
 /// One agent of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentRecord {
-    /// Which agent it is: `solo`, `agent1` or `agent2`.
+    /// Which agent it is: `solo`, `agent1`, `agent2`, …
     pub id: String,
-    /// The feature it worked on; a solo agent works on both.
+    /// The feature it worked on; a solo agent works on all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature: Option<u64>,
     /// How it ended, in upstream's word.
@@ -290,6 +294,18 @@ mod tests {
         let named = read_text(r#"{"agent":"mini_swe_agent","status":"Submitted","cost":0.5}"#);
         assert_eq!(named.agents[0].cost, Some(0.5));
         assert_eq!(named.agent_framework.as_deref(), Some("mini_swe_agent"));
+    }
+
+    #[test]
+    fn that_a_team_sent_nothing_is_not_believed() {
+        let sent = |setting: &str, count: u64| {
+            let json = format!(
+                r#"{{"setting":"{setting}","messages_sent":{count},"agent":{{"status":"Submitted"}}}}"#
+            );
+            read_text(&json).messages_sent
+        };
+        assert_eq!((sent("coop", 0), sent("coop", 2)), (Some(0), Some(2)));
+        assert_eq!((sent("team", 0), sent("team", 2)), (None, Some(2)));
     }
 
     #[test]

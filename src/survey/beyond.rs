@@ -6,7 +6,7 @@ use crate::store::stream::LastEvent;
 /// What an agent's program spent beyond its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beyond {
-    /// The agent's id: `solo`, `agent1` or `agent2`.
+    /// The agent's id: `solo`, `agent1`, `agent2`, …
     pub agent: String,
     /// How much more than its result says, in USD.
     pub usd: f64,

@@ -100,7 +100,7 @@ fn unknown_words_are_answered_with_what_there_is() {
         .says("did you mean `lite`?");
     run(&place, &["--setting", "coop"])
         .code(2)
-        .says("solo, coop-comm, coop-nocomm, or all");
+        .says("solo, coop-comm, coop-nocomm, team, or all");
     run(&place, &["-a", "mini_swe_agnt"])
         .code(2)
         .says("did you mean `mini_swe_agent`?");
@@ -149,6 +149,62 @@ fn unknown_words_are_answered_with_what_there_is() {
         .says("--concurrency: `many` is no whole number");
     run(&place, &["--budget", "-1"]).code(2);
     assert!(!place.join("cb/logs").exists(), "something was written");
+    insta::assert_snapshot!(place.said());
+}
+
+/// A parser's `--setting` as 0.0.14 and as 0.0.15 have it.
+const OLD: &str = "--setting\", choices=[\"coop\", \"solo\"], help=\"";
+const NEW: &str = "--setting\", choices=[\"coop\", \"solo\", \"team\"], help=\"";
+
+#[test]
+fn a_team_where_there_is_none_is_refused_with_what_has_it() {
+    let mut said = String::new();
+    let options = ["--backend", "--no-auto-eval", OLD];
+    for (version, args) in [
+        ("0.0.14", &["--setting", "team"][..]),
+        ("0.0.14", &["--setting", "team", "--engine", "native"]),
+        ("0.0.14", &["--setting", "solo", "--setting", "teem"]),
+    ] {
+        let place = Bad::new();
+        install(&place, version, &["mini_swe_agent_v2"], &options);
+        run(&place, args).code(2);
+        assert!(!place.join("cb/logs").exists(), "something was written");
+        said += &place.said();
+    }
+    let place = Bad::new();
+    install(&place, "0.0.14", &["mini_swe_agent_v2"], &options);
+    place
+        .run(&[
+            "doctor",
+            "--cooperbench-dir",
+            "cb",
+            "--setting",
+            "team",
+            "--no-model-call",
+        ])
+        .code(3)
+        .prints(
+            "FAIL  setting         cooperbench 0.0.14 has no setting team: it came with 0.0.15",
+        );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn arguments_that_regatta_sets_itself_are_refused_with_the_key_to_use() {
+    let place = Bad::new();
+    let options = ["--backend", "--no-auto-eval", NEW];
+    install(&place, "0.0.15", &["mini_swe_agent_v2"], &options);
+    let args = |list: &str| place.write("regatta.toml", format!("[upstream]\nargs = {list}\n"));
+    args(r#"["--log-dir=x", "-c8", "--eval-concurrency", "4", "--auth-token", "sk-1"]"#);
+    let ran = run(&place, &[]).code(2);
+    assert!(!ran.stderr.contains("sk-1"), "{}", ran.stderr);
+    args(r#"["--team-no-mcp"]"#);
+    run(&place, &["--setting", "team"])
+        .code(2)
+        .says("cooperbench 0.0.15 has no --team-no-mcp: it came with 0.0.16");
+    run(&place, &["--engine", "native"]).code(2);
+    args("\"--team-no-mcp\"");
+    run(&place, &[]).code(2);
     insta::assert_snapshot!(place.said());
 }
 

@@ -133,7 +133,7 @@ fn completions_know_the_words_of_flags() {
     let place = Place::new();
     let script = place.run(&["completions", "bash"]).code(0).stdout;
     for words in [
-        "solo coop-comm coop-nocomm all",
+        "solo coop-comm coop-nocomm team all",
         "upstream native",
         "docker namespace process",
         "0.0.11 0.0.29",

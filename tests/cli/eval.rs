@@ -127,6 +127,35 @@ fn what_is_judged_stays_judged_until_something_changes() {
 }
 
 /// Verdicts of two rule sets in one run are no sum without a word.
+/// Upstream judges a trial of three features by the first two: so does `eval`.
+#[test]
+fn of_three_features_the_first_two_are_judged() {
+    let place = place();
+    let dir = "logs/x-team/team/ferry_task/1/f1_f2_f3";
+    let mut agents = json!({});
+    for n in 1..=3 {
+        let feature = format!("ferry_task/task1/feature{n}/feature.patch");
+        place.write(&format!("{dir}/agent{n}.patch"), gold(&feature));
+        agents[format!("agent{n}")] =
+            json!({"feature_id": n, "status": "Submitted", "cost": 0.1, "steps": 2});
+    }
+    let result = json!({"run_id": "0a0b0c0e", "setting": "team", "agents": agents});
+    place.write(&format!("{dir}/result.json"), result.to_string());
+    eval(&place, &["x-team"]).code(0);
+    let file = place.json(&format!("{dir}/eval.json"));
+    assert_eq!(file["features"], json!([1, 2, 3]));
+    assert_eq!(
+        (&file["setting"], &file["error"]),
+        (&json!("coop"), &Value::Null)
+    );
+    for n in 1..=2 {
+        assert_eq!(file[format!("feature{n}")]["feature_id"], n);
+    }
+    let applied = json!({"agent1": "applied", "agent2": "applied"});
+    assert_eq!(file["apply_status"], applied);
+    eval(&place, &["x-team"]).code(0).says("nothing to judge");
+}
+
 #[test]
 fn a_report_warns_of_mixed_rules() {
     let place = place();

@@ -95,23 +95,26 @@ fn an_older_tree_is_of_the_setting_that_its_results_or_patches_say() {
     }
 }
 
-/// A third setting's tree, with and without a `config.json`.
+/// The tree of a setting that is not known, with and without a `config.json`.
 #[test]
 fn results_where_no_pair_stands_are_named_and_their_cost_is_unknown() {
-    let config = json!({"setting": "team", "total_tasks": 1, "model": "house/heron-1"});
+    let config = json!({"setting": "plan_execute", "total_tasks": 1, "model": "house/heron-1"});
     for (config, outcomes) in [(None, json!({})), (Some(config), json!({"unreadable": 1}))] {
         let place = Place::new();
         put(
             &place,
-            "kite/team/harbor_task/4/f1_f2",
-            &coop(&json!("team")),
+            "kite/plan_execute/harbor_task/4/f1_f2",
+            &coop(&json!("plan_execute")),
         );
         if let Some(config) = config {
             place.write(&format!("{LOGS}/kite/config.json"), config.to_string());
         }
         let (run, all) = report(&place);
         assert_eq!(run["run"], "kite");
-        assert_eq!(run["unread"], json!([{"directory": "team", "results": 1}]));
+        assert_eq!(
+            run["unread"],
+            json!([{"directory": "plan_execute", "results": 1}])
+        );
         assert_eq!(run["outcomes"], outcomes);
         for cost in [
             &run["headline_cost"],
@@ -121,7 +124,7 @@ fn results_where_no_pair_stands_are_named_and_their_cost_is_unknown() {
             assert_eq!(*cost, json!({"usd": 0.0, "unknown": 1}));
         }
         assert_eq!(run["has_ledger"], false);
-        let told = "WARNING: 1 result not read, where no pair of this run stands, and of unknown cost: team (1)";
+        let told = "WARNING: 1 result not read, where no pair of this run stands, and of unknown cost: plan_execute (1)";
         for command in ["report", "status"] {
             let text = text(&place, command);
             assert!(text.contains(told), "{text}");
@@ -138,7 +141,7 @@ fn no_result_of_a_run_is_passed_over() {
         "coop/harbor_task/task4/f1_f2",
         "coop/harbor_task/007/f1_f2",
         "coop/harbor_task/4/f2_f1",
-        "coop/harbor_task/4/f1_f2_f3",
+        "coop/harbor_task/4/f1_f3_f2",
         "coop/harbor_task/4/f1",
         "harbor_task/4/f1_f2",
         "coop.bak/harbor_task/4/f1_f2",
@@ -168,7 +171,7 @@ fn no_result_of_a_run_is_passed_over() {
             "coop.bak",
             "coop/harbor_task/007",
             "coop/harbor_task/4/f1",
-            "coop/harbor_task/4/f1_f2_f3",
+            "coop/harbor_task/4/f1_f3_f2",
             "coop/harbor_task/4/f2_f1",
             "coop/harbor_task/task4",
             "far",
@@ -182,6 +185,123 @@ fn no_result_of_a_run_is_passed_over() {
         .prints("WARNING: 8 results not read");
     let junit = ["report", "--cooperbench-dir", "cb", "--format", "junit"];
     place.run(&junit).code(0).prints("1 result not read");
+}
+
+/// The result of a team with these agents, by feature, as upstream writes it.
+fn team(features: &[u64], statuses: &[&str]) -> Value {
+    let mut agents = json!({});
+    for (nth, (feature, status)) in features.iter().zip(statuses).enumerate() {
+        let error = (*status == "Error").then_some("litellm.RateLimitError: slow down");
+        agents[format!("agent{}", nth + 1)] = json!({"feature_id": feature, "status": status,
+            "team_role": if nth == 0 { "lead" } else { "member" }, "cost": 0.25, "steps": 4,
+            "input_tokens": 100, "output_tokens": 10, "cache_read_tokens": 0,
+            "cache_write_tokens": 0, "patch_lines": 12, "error": error});
+    }
+    json!({"repo": "harbor_task", "task_id": 4, "features": features, "setting": "team",
+        "run_id": "0a1b2c3d", "run_name": "kite", "agent_framework": "codex",
+        "model": "house/heron-1", "started_at": "2026-05-04T09:00:00",
+        "ended_at": "2026-05-04T09:20:00", "duration_seconds": 1200.0, "lead_agent": "agent1",
+        "agents": agents, "total_cost": 0.25 * features.len() as f64, "total_steps": 4,
+        "messages_sent": 0, "log_dir": "x",
+        "metrics": {"tasks_total": features.len(), "tasks_done": 1, "unowned_at_end": 1,
+            "time_to_first_claim_seconds": 12.5, "claims_per_agent": {"agent2": 1},
+            "updates_per_agent": {"agent2": 1, "agent10": 2}},
+        "team_features": {"task_list": true, "scratchpad": true, "mcp": true,
+            "auto_refresh": true, "protocol": true}})
+}
+
+#[test]
+fn a_team_is_read_with_its_agents_and_its_features_however_many() {
+    let place = Place::new();
+    let features: Vec<u64> = (1..=11).collect();
+    let base = "kite/team/harbor_task/4";
+    put(
+        &place,
+        &format!("{base}/f1_f2"),
+        &team(&[1, 2], &["Submitted"; 2]),
+    );
+    let mut statuses = ["Submitted"; 11];
+    statuses[9] = "Error";
+    let many = "f1_f2_f3_f4_f5_f6_f7_f8_f9_f10_f11";
+    put(
+        &place,
+        &format!("{base}/{many}"),
+        &team(&features, &statuses),
+    );
+    put(
+        &place,
+        &format!("{base}/f1_f2_f3"),
+        &team(&[1, 2, 3], &["Submitted"; 3]),
+    );
+    for pair in ["f1_f2", "f1_f2_f3"] {
+        place.write(&format!("{LOGS}/{base}/{pair}/eval.json"), PASSED);
+    }
+    // Of agent 3: its feature is not judged, and its patch is read all the same.
+    place.write(&format!("{LOGS}/{base}/f1_f2_f3/agent3.patch"), "");
+    let (run, _) = report(&place);
+    assert_eq!(
+        (&run["setting"], &run["unread"]),
+        (&json!("team"), &Value::Null)
+    );
+    assert_eq!(run["outcomes"], json!({"infra_error": 1, "pass": 2}));
+    assert_eq!(run["headline_cost"], json!({"usd": 4.0, "unknown": 0}));
+    let lines = run["lines"].as_array().unwrap();
+    let pairs: Vec<&str> = lines
+        .iter()
+        .map(|it| it["pair"].as_str().unwrap())
+        .collect();
+    let [two, three, all] = ["f1_f2", "f1_f2_f3", many].map(|it| format!("harbor_task/4/{it}"));
+    assert_eq!(pairs, [&two, &three, &all]);
+    assert_eq!(lines[2]["source"], "agents.agent10.error");
+    assert_eq!(lines[1]["damage"][0]["why"], "agent3");
+    assert_eq!(lines[1]["team"]["claims_per_agent"], json!({"agent2": 1}));
+    assert_eq!(run["more_features"], json!([three, all]));
+    assert_eq!(run["team"]["tasks_total"], 16);
+    let told = text(&place, "report");
+    for line in [
+        "kite, team: 2 pass, 0 fail, 1 infra_error, 0 missing",
+        "  team: 3 of 16 tasks done, 3 without an owner at the end (3 trials); 3 claims, 9 updates; first claim after 12.5 s (median over those with a claim)",
+        "  2 pairs of more than two features, of which the first two are judged, as upstream does: harbor_task/4/f1_f2_f3, ",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    place.run(&["triage", "--cooperbench-dir", "cb"]).code(0);
+    let tagged = place.json(&format!("{LOGS}/{base}/{many}/result.json"));
+    assert_eq!(tagged["infra_error"], true);
+    place
+        .run(&["status", "--cooperbench-dir", "cb"])
+        .code(0)
+        .prints("  team, agent codex");
+}
+
+/// Nothing but its results says that a run of older days was a team's.
+#[test]
+fn a_team_beside_no_tree_is_one() {
+    let place = Place::new();
+    put(
+        &place,
+        "kite/harbor_task/4/f1_f2_f3",
+        &team(&[1, 2, 3], &["Submitted"; 3]),
+    );
+    let (run, _) = report(&place);
+    assert_eq!(run["setting"], "team");
+    assert_eq!(run["outcomes"], json!({"unjudged": 1}));
+}
+
+#[test]
+fn what_upstreams_summary_says_of_three_features_is_told_of_them() {
+    let place = Place::new();
+    let base = "kite/coop/harbor_task/4/f1_f2_f3";
+    put(&place, base, &coop(&json!("coop")));
+    let summary = json!({"evaluated_at": "2099-01-01T00:00:00", "results": [
+        {"run": "harbor_task/4/1,2", "status": "error", "error": "another's"},
+        {"run": "harbor_task/4/1,2,3", "status": "error", "error": "Read timed out"}]});
+    place.write(
+        &format!("{LOGS}/kite/eval_summary.json"),
+        summary.to_string(),
+    );
+    let (run, _) = report(&place);
+    assert_eq!(run["lines"][0]["why"], "Read timed out");
 }
 
 #[test]

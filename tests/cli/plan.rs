@@ -52,6 +52,24 @@ pub fn install(place: &Place, version: &str, agents: &[&str], options: &[&str]) 
     place.write(&format!("{site}/cooperbench/cli.py"), parser);
 }
 
+/// `all` is without team, which only a newer upstream has.
+#[test]
+fn a_team_is_planned_where_it_is_asked_for_with_its_own_arguments() {
+    let place = Place::new();
+    let setting = "--setting\", choices=[\"coop\", \"solo\", \"team\"], help=\"";
+    let options = [&OPTIONS_11[..], &[setting, "--team-no-mcp"]].concat();
+    install(&place, "0.0.29", &["mini_swe_agent_v2"], &options);
+    place.write("regatta.toml", "[upstream]\nargs = [\"--team-no-mcp\"]\n");
+    let text = plan(&place, &["--setting", "team"]);
+    let command = "run -n command-a-team -s lite -m command-a-03-2025 -a mini_swe_agent_v2 -c 4 --setting team --redis redis://127.0.0.1:PORT --backend docker --no-auto-eval --team-no-mcp\n";
+    assert!(text.contains(command), "{text}");
+    let all = plan(&place, &["--setting", "all"]);
+    assert!(
+        all.contains("-n command-a-solo") && !all.contains("-n command-a-team"),
+        "{all}"
+    );
+}
+
 const OPTIONS_11: [&str; 3] = ["--backend", "--no-auto-eval", "--agent-config"];
 
 #[test]

@@ -23,3 +23,4 @@ mod relay;
 mod settings;
 mod stopping;
 mod tables;
+mod team;

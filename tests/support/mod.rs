@@ -255,7 +255,7 @@ fn answer_nothing(mut stream: UnixStream) {
     let mut request = String::new();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     while lines.read_line(&mut request).is_ok_and(|length| length > 2) {}
-    let body = if request.contains("/version") {
+    let body = if request.contains("/version") || request.contains("/volumes") {
         "{}"
     } else {
         "[]"

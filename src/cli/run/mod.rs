@@ -43,7 +43,8 @@ Examples:
     reason = "they are switches of a command line"
 )]
 pub struct RunArgs {
-    /// The settings; may be given more than once [default: all]
+    /// The settings; may be given more than once. `all` is without team, which only upstream has
+    /// [default: all]
     #[arg(long, value_name = "SETTING", value_parser = settings())]
     setting: Vec<String>,
     /// Run only this arm of the configuration's; may be given more than once [default: all]

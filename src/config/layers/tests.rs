@@ -18,7 +18,7 @@ fn with_file(text: &str) -> Result<Config> {
 fn the_defaults_are_the_experiment() {
     let config = Layers::defaults().config().unwrap();
     assert_eq!(config.experiment.model, "command-a-03-2025");
-    assert_eq!(config.experiment.settings, Setting::ALL);
+    assert_eq!(config.experiment.settings, Setting::USUAL);
     assert_eq!(config.limits.task_timeout, Duration::from_mins(10));
 }
 

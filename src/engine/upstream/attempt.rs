@@ -8,8 +8,10 @@ use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use super::command::{Cover, Invocation, upstream_would_run};
+use super::command::{Cover, upstream_would_run};
+use super::invocation::Invocation;
 use super::{Relay, Upstream};
+use crate::bench::Setting;
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files;
@@ -248,18 +250,18 @@ impl Watched<'_> {
             .then_some(AttemptEnd::Stalled)
     }
 
-    /// Leaves no container of an attempt that ended so; says how it ended.
+    /// Leaves no container and no volume of an attempt that ended so; says how it ended.
     async fn clean_up(self, batch: &Batch, how: AttemptEnd) -> AttemptEnd {
         // A closed relay first: nothing of the group's can make a container any more.
         drop(self.relay);
-        let Err(error) = remove_containers(&self.docker, batch).await else {
+        let Err(error) = remove_what_is_ours(&self.docker, batch).await else {
             return how;
         };
         if matches!(how, AttemptEnd::DaemonGone(_)) {
             return how;
         }
         (self.report)(Event::note(format!(
-            "containers may be left: {error}; `{}` removes them",
+            "containers or volumes may be left: {error}; `{}` removes them",
             hint::command("clean")
         )));
         // Upstream may have ended by itself just before its daemon did.
@@ -315,11 +317,18 @@ async fn end_group(child: &mut Child, leader: u32, end: &AttemptEnd) {
     let _ = child.wait().await;
 }
 
-async fn remove_containers(docker: &Docker, batch: &Batch) -> Result<()> {
+async fn remove_what_is_ours(docker: &Docker, batch: &Batch) -> Result<()> {
     let ours = process::Owner::this();
     for container in docker.our_containers(Some(batch.run.name())).await? {
         if container.owner.as_ref() == Some(&ours) {
             docker.remove(&container.id).await?;
+        }
+    }
+    if batch.setting == Setting::Team {
+        for volume in docker.our_volumes(Some(batch.run.name())).await? {
+            if volume.owner.as_ref() == Some(&ours) {
+                docker.remove_volume(&volume.name).await?;
+            }
         }
     }
     Ok(())

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::installed::{Installed, Version};
+use super::invocation::Invocation;
 use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
 use crate::bench::{BackendKind, Pair, Setting, Subset};
 use crate::config::Config;
 use crate::engine::access::{Access, Asker, Beside, Named};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::json;
 use crate::model::chat::Tool;
-use crate::secret::{Secret, masked, masked_url};
+use crate::secret::Secret;
 use crate::store::{RunDir, SubsetRef};
 
 /// The version that is planned for when none is installed: the last with `mini_swe_agent`.
@@ -54,23 +54,8 @@ pub struct UpstreamOptions {
     pub redis_url: String,
     /// What is added to the environment.
     pub env: BTreeMap<String, String>,
-}
-
-/// A command as it will be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The `cooperbench` program that is run.
-    pub program: PathBuf,
-    /// Its arguments, `run` first; the program's name is none of them.
+    /// What is added to the command's arguments, as it is.
     pub args: Vec<String>,
-    /// The directory in which it runs.
-    pub dir: PathBuf,
-    /// What is added to its environment.
-    pub env: BTreeMap<String, String>,
-    /// The model's key by the variables in which it is looked for, where another one holds it.
-    pub keys: Vec<(&'static str, Named<Secret>)>,
-    /// Files that it reads and that have to be written first, with their text.
-    pub files: Vec<(PathBuf, String)>,
 }
 
 /// Which pairs the command covers.
@@ -98,6 +83,9 @@ impl UpstreamOptions {
             let (runs, note) = installed.agent(&agent)?;
             agent = runs;
             notes.extend(note);
+            for setting in &config.experiment.settings {
+                installed.check_setting(*setting)?;
+            }
             let mut needed = vec!["--backend", "--no-auto-eval"];
             needed.extend(
                 config
@@ -114,7 +102,12 @@ impl UpstreamOptions {
                     .is_some()
                     .then_some("--agent-config"),
             );
-            for option in needed {
+            let args = config
+                .upstream
+                .args
+                .iter()
+                .filter_map(|arg| long_option(arg));
+            for option in needed.into_iter().chain(args) {
                 installed.check_option(option)?;
             }
         }
@@ -141,6 +134,7 @@ impl UpstreamOptions {
             git: config.experiment.git,
             redis_url: config.upstream.redis_url.clone(),
             env: config.upstream.env.clone(),
+            args: config.upstream.args.clone(),
         };
         options.check_agent_config()?;
         options.check_key_variable()?;
@@ -267,6 +261,7 @@ impl UpstreamOptions {
             let config = serde_json::json!({"model": {"model_kwargs": {"api_base": base}}});
             files.push((path, format!("{config:#}\n")));
         }
+        args.extend(self.args.iter().cloned());
         if let Some(base) = &self.api_base {
             env.insert("MSWEA_MODEL_API_BASE".to_owned(), base.clone());
         }
@@ -279,6 +274,12 @@ impl UpstreamOptions {
             files,
         }
     }
+}
+
+/// The long option that an argument names in full; upstream also takes beginnings of them.
+fn long_option(arg: &str) -> Option<&str> {
+    let option = arg.split('=').next().unwrap_or(arg);
+    option.starts_with("--team-no-").then_some(option)
 }
 
 /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.
@@ -356,48 +357,6 @@ impl UpstreamOptions {
             .filter_map(|name| Some((name, key?.clone())))
             .collect()
     }
-}
-
-impl Invocation {
-    /// The command line, quoted for a shell; the passwords of URLs are masked.
-    #[must_use]
-    pub fn shell(&self) -> String {
-        let program = self.program.display().to_string();
-        let words = std::iter::once(program.as_str()).chain(self.args.iter().map(String::as_str));
-        words
-            .map(|word| quoted(&masked_url(word)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    /// The environment it adds, quoted, secrets masked; of a key the variable that holds it.
-    #[must_use]
-    pub fn shown_env(&self) -> Vec<String> {
-        self.env
-            .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))))
-            .chain(
-                self.keys
-                    .iter()
-                    .map(|(name, key)| format!("{name}=${}", key.by)),
-            )
-            .collect()
-    }
-
-    /// Writes the files that the command reads.
-    pub fn write_files(&self) -> Result<()> {
-        for (path, text) in &self.files {
-            if let Some(dir) = path.parent() {
-                files::create_dir(dir)?;
-            }
-            files::write_atomic(path, text.as_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-fn quoted(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::bench::BackendKind;
+use crate::bench::{BackendKind, Setting};
 use crate::config::UpstreamConfig;
 use crate::error::{Error, Result, nearest};
 use crate::{files, process};
@@ -27,6 +27,8 @@ pub struct Installed {
     pub agents: BTreeSet<String>,
     /// The long options of its `run`.
     pub run_options: BTreeSet<String>,
+    /// The words that its `--setting` takes: `solo`, `coop`, from 0.0.15 on `team`.
+    pub settings: BTreeSet<String>,
 }
 
 /// A released version, e.g. 0.0.11.
@@ -57,8 +59,16 @@ impl Version {
 /// entrypoint is not cleared (seen up to 0.0.8; evaluation also on 0.0.9).
 const BROKEN_ON_DOCKER: (Version, Version) = (Version(0, 0, 3), Version(0, 0, 9));
 
+/// The first version with the setting `team`; its five `--team-no-…` came with the next.
+pub const FIRST_WITH_TEAM: Version = Version(0, 0, 15);
+
 /// In which version each option we use came first, for a message when it is missing.
-const FIRST_VERSION: [(&str, &str); 5] = [
+const FIRST_VERSION: [(&str, &str); 10] = [
+    ("--team-no-task-list", "0.0.16"),
+    ("--team-no-scratchpad", "0.0.16"),
+    ("--team-no-mcp", "0.0.16"),
+    ("--team-no-auto-refresh", "0.0.16"),
+    ("--team-no-protocol", "0.0.16"),
     (
         "--backend",
         "0.0.3, and 0.0.10 is the first that works on Docker",
@@ -137,6 +147,7 @@ impl Installed {
             version,
             agents: agents(&package),
             run_options: run_options(&cli),
+            settings: settings(&cli),
         })
     }
 
@@ -176,6 +187,20 @@ impl Installed {
             .hint("install 0.0.10 or 0.0.11 (the last with mini_swe_agent), or 0.0.12 or newer (mini_swe_agent_v2)"));
         }
         Ok(())
+    }
+
+    /// Refuses a setting that this version does not have, naming the version that does.
+    pub fn check_setting(&self, setting: Setting) -> Result<()> {
+        let has = |word: &str| self.settings.is_empty() || self.settings.contains(word);
+        if has(setting.tree().name()) {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "cooperbench {} has no setting {setting}: it came with {FIRST_WITH_TEAM}",
+            self.version
+        ))
+        .hint("install that or a newer version into the venv, or name one that is there with --cooperbench-bin")
+        .hint(format!("or ask for other settings: {}", names(&Setting::USUAL))))
     }
 
     /// Refuses an option that this version does not have, naming the version that does.
@@ -265,6 +290,28 @@ fn run_options(cli: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The words that the `--setting` of `run` takes; none where its parser says that in another form.
+fn settings(cli: &str) -> BTreeSet<String> {
+    static CHOICES: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""--setting",\s*choices=\[([^\]]*)\]"#).expect("tested"));
+    let found = CHOICES.captures(cli);
+    let words = found.iter().flat_map(|found| {
+        let list = found.get(1).map_or("", |list| list.as_str());
+        list.split(',')
+            .map(|word| word.trim().trim_matches(['"', '\'']))
+    });
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Settings as a message lists them.
+fn names(settings: &[Setting]) -> String {
+    let names: Vec<&str> = settings.iter().map(|it| it.name()).collect();
+    names.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +322,7 @@ mod tests {
             version,
             agents: agents.iter().map(|agent| (*agent).to_owned()).collect(),
             run_options: BTreeSet::from(["--backend".to_owned()]),
+            settings: settings(OLD),
         }
     }
 
@@ -312,6 +360,28 @@ mod tests {
             error.to_string(),
             "cooperbench 0.0.11 has no --log-dir: it came with 0.0.12"
         );
+    }
+
+    /// How 0.0.14 writes it; 0.0.15 has "team" in the list too.
+    const OLD: &str =
+        "run_parser.add_argument(\n        \"--setting\",\n        choices=[\"coop\", \"solo\"],\n";
+
+    #[test]
+    fn a_setting_that_is_missing_names_the_version_that_has_it() {
+        let mut found = installed(Version(0, 0, 14), &[]);
+        for setting in Setting::USUAL {
+            assert!(found.check_setting(setting).is_ok(), "{setting}");
+        }
+        let error = found.check_setting(Setting::Team).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cooperbench 0.0.14 has no setting team: it came with 0.0.15"
+        );
+        assert!(error.hints()[1].ends_with("solo, coop-comm, coop-nocomm"));
+        for parser in [OLD.replace("\"solo\"", "\"solo\", \"team\""), String::new()] {
+            found.settings = settings(&parser);
+            assert!(found.check_setting(Setting::Team).is_ok(), "{parser}");
+        }
     }
 
     #[test]

@@ -7,13 +7,15 @@
 mod attempt;
 pub mod command;
 pub mod installed;
+mod invocation;
 pub mod relay;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use command::{Invocation, UpstreamOptions};
+pub use command::UpstreamOptions;
 pub use installed::Installed;
+pub use invocation::Invocation;
 pub use relay::Relay;
 
 use crate::sandbox::docker::DockerEndpoint;

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::process::{Resource, getrlimit};
 use serde::{Serialize, Serializer};
 
-use crate::bench::{Pair, Setting};
+use crate::bench::Pair;
 use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::engine::native::NativeOptions;
@@ -106,7 +106,7 @@ pub async fn cheap(config: &Config, options: &EngineOptions, pairs: &[Pair]) -> 
     match options {
         EngineOptions::Upstream(options) => {
             checks.push(upstream::prompts(&options.dir));
-            if config.experiment.settings.contains(&Setting::CoopComm) {
+            if config.experiment.settings.iter().any(|it| it.messaging()) {
                 checks.push(upstream::redis(&config.upstream.redis_url).await);
             }
             checks.extend(docker::docker(pairs, true).await);

@@ -27,6 +27,11 @@ pub fn cooperbench(config: &Config) -> Vec<Check> {
             agents.join(", ")
         ),
     )];
+    for setting in &config.experiment.settings {
+        if let Err(error) = installed.check_setting(*setting) {
+            checks.push(Check::failed("setting", &error));
+        }
+    }
     match installed
         .check_backend(config.experiment.backend)
         .and_then(|()| installed.agent(&config.experiment.agent))
@@ -69,7 +74,7 @@ pub async fn python(config: &Config) -> Check {
     }
 }
 
-/// Whether coop-comm has a Redis: one that answers at this URL, or a private one that can be
+/// Whether the settings with messages have a Redis: one that answers at this URL, or a private one that can be
 /// started.
 pub async fn redis(url: &str) -> Check {
     match redis::choose(url).await {
@@ -77,7 +82,7 @@ pub async fn redis(url: &str) -> Check {
         RedisChoice::Private => Check::pass(
             "redis",
             format!(
-                "none at {}; a private one is started for coop-comm",
+                "none at {}; a private one is started for the runs that need it",
                 masked_url(url)
             ),
         ),

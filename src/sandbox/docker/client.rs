@@ -51,8 +51,8 @@ pub struct ContainerEnd {
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a removal is tried, and how long after the last time.
-const REMOVALS: u32 = 4;
-const AGAIN: Duration = Duration::from_millis(250);
+pub(super) const REMOVALS: u32 = 4;
+pub(super) const AGAIN: Duration = Duration::from_millis(250);
 
 impl Docker {
     /// Prepares a connection; nothing is asked yet.
@@ -103,10 +103,9 @@ impl Docker {
 
     /// The containers that carry our label, of one run or of all.
     pub async fn our_containers(&self, run: Option<&RunName>) -> Result<Vec<OurContainer>> {
-        let label = run.map_or_else(|| RUN_LABEL.to_owned(), |run| format!("{RUN_LABEL}={run}"));
         let options = query::ListContainersOptionsBuilder::new()
             .all(true)
-            .filters(&HashMap::from([("label".to_owned(), vec![label])]))
+            .filters(&labelled(run))
             .build();
         let found = self.api.list_containers(Some(options)).await;
         let found = found.map_err(|error| self.failed("list the containers", &error))?;
@@ -176,12 +175,18 @@ impl Docker {
         self.api.inspect_container(id, options).await.is_ok()
     }
 
-    fn failed(&self, doing: &str, error: &bollard::errors::Error) -> Error {
+    pub(super) fn failed(&self, doing: &str, error: &bollard::errors::Error) -> Error {
         Error::world(format!(
             "cannot {doing} at {}: {error}",
             self.endpoint.url()
         ))
     }
+}
+
+/// What the daemon lists by: our label, of one run or of all.
+pub(super) fn labelled(run: Option<&RunName>) -> HashMap<String, Vec<String>> {
+    let label = run.map_or_else(|| RUN_LABEL.to_owned(), |run| format!("{RUN_LABEL}={run}"));
+    HashMap::from([("label".to_owned(), vec![label])])
 }
 
 fn unreachable(endpoint: &DockerEndpoint, why: &str) -> Error {

@@ -8,7 +8,9 @@ pub mod identity;
 mod images;
 mod network;
 mod pull;
+mod volumes;
 
 pub use client::Docker;
 pub use container::{Container, DockerPlace};
 pub use endpoint::DockerEndpoint;
+pub use volumes::OurVolume;

@@ -10,11 +10,13 @@ use serde_json::value::RawValue;
 
 use super::status::{self, OfAll};
 use super::tag::OURS;
-use super::{AgentRecord, ERROR, TrialRecord, lenient, moment};
+use super::{AgentRecord, ERROR, TeamMetrics, TrialRecord, lenient, moment};
+use crate::bench::setting::Tree;
 use crate::bench::{believable_cost, believable_seconds};
 use crate::json;
 use crate::store::manifest::digest;
 use crate::store::tokens::AgentTokens;
+use crate::text::natural;
 
 /// The file as upstream's versions write it; every field may be missing but the agents.
 #[derive(Deserialize)]
@@ -37,6 +39,7 @@ pub(super) struct File {
     #[serde(default, deserialize_with = "lenient::text")]
     status: Option<String>,
     error: Option<Value>,
+    metrics: Option<Value>,
     agent: Option<Value>,
     #[serde(default, deserialize_with = "agents")]
     agents: Vec<(String, FileAgent)>,
@@ -204,7 +207,11 @@ impl File {
             .map(|(id, agent)| agent.into_record(id, name, of_all))
             .collect::<std::result::Result<Vec<_>, _>>()?;
         // Upstream writes the agents in the order in which they finished.
-        agents.sort_by(|a, b| a.id.cmp(&b.id));
+        agents.sort_by(|a, b| natural(&a.id, &b.id));
+        let setting = self.setting.as_ref().and_then(Value::as_str);
+        let sent = self.messages_sent.and_then(|count| count.as_u64());
+        // Upstream does not note what a team's agents send.
+        let messages_sent = sent.filter(|count| *count > 0 || setting != Some(Tree::Team.name()));
         let named = [self.run_id, self.started_at.clone()];
         let trial = named.into_iter().flatten().find(|id| !id.is_empty());
         Ok(TrialRecord {
@@ -212,10 +219,9 @@ impl File {
             run_name: self.run_name,
             agent_framework: framework,
             model: self.model,
-            setting: self
-                .setting
-                .and_then(|word| Some(word.as_str()?.to_owned())),
-            messages_sent: self.messages_sent.and_then(|count| count.as_u64()),
+            setting: setting.map(str::to_owned),
+            messages_sent,
+            team: self.metrics.as_ref().and_then(TeamMetrics::of),
             started_at: self.started_at,
             ended_at: self.ended_at,
             duration_seconds,

@@ -20,6 +20,7 @@ pub fn record(agents: Vec<AgentRecord>) -> TrialRecord {
         is_upstreams_error: false,
         infra_error: false,
         tag: None,
+        team: None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! no deadline. It does obey `DOCKER_HOST`, through the client program (v2) and through Docker's
 //! Python library (v1) alike. The relay passes everything on and, on the way,
 //!
-//! - adds our labels to each container that is made,
+//! - adds our labels to each container that is made, and to the volume of a team,
 //! - remembers when a container was made and when anything last happened,
 //! - keeps the daemon's words when it refuses to make one,
 //! - holds back new containers once it is told that no more may start,

@@ -15,6 +15,9 @@ use super::meaning::{Meaning, meaning};
 use super::shared::{KnownContainer, Shared};
 use crate::store::Event;
 
+/// How upstream calls the volume that the agents of a team share.
+const TEAM_VOLUME: &str = "cb-team-";
+
 impl Shared {
     /// Answers one request: the daemon's answer, or ours in its place.
     pub async fn answer(
@@ -140,6 +143,7 @@ impl Shared {
             for (label, value) in &self.labels {
                 config["Labels"][label] = json!(value);
             }
+            self.make_volumes(&config).await;
             bytes = config.to_string().into();
         }
         head.headers.remove(TRANSFER_ENCODING);
@@ -164,6 +168,20 @@ impl Shared {
             self.refused(name, &answer);
         }
         Response::from_parts(head, whole(bytes))
+    }
+
+    /// Makes the volumes that a team's container names, so that they carry our labels: the daemon would
+    /// make them without any.
+    async fn make_volumes(&self, config: &Value) {
+        let binds = config["HostConfig"]["Binds"].as_array();
+        let named = binds.into_iter().flatten().filter_map(Value::as_str);
+        for volume in named.filter_map(|bind| Some(bind.split_once(':')?.0)) {
+            if volume.starts_with(TEAM_VOLUME)
+                && let Err(error) = self.docker.make_volume(volume, &self.labels).await
+            {
+                (self.report)(Event::note(error.to_string()));
+            }
+        }
     }
 
     /// A container that was made may still not start: its image has no shell, a mount is missing.
