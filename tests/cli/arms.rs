@@ -231,7 +231,7 @@ fn two_runs_are_not_both_the_first_repeat() {
 }
 
 /// Each with what is said of it.
-const WRONG: [(&str, &str, &str); 20] = [
+const WRONG: [(&str, &str, &str); 23] = [
     ("name = 'a'", "", "`a` names no setting"),
     ("setting = 'solo'", "", "[[arm]] 1 has no name"),
     (
@@ -305,6 +305,21 @@ const WRONG: [(&str, &str, &str); 20] = [
         "name = 'a'\nsetting = 'solo'\nagent_config = 'gone.yaml'",
         "",
         "arm `a`: ",
+    ),
+    (
+        "name = 'a'\nsetting = 'coop-comm'\nengine = 'upstream'\nbackend = 'docker'\nargs = ['-nfoo', '--team-no-mcp', '--redis=x']",
+        "",
+        "upstream.args has `--redis`, which regatta sets itself",
+    ),
+    (
+        "name = 'a'\nsetting = 'solo'\nargs = ['--x']",
+        "",
+        "`args` is the upstream engine's, and this arm runs on native",
+    ),
+    (
+        "name = 'a'\nsetting = 'team'",
+        "",
+        "arm `a`: the native engine has no setting team",
     ),
     (
         "name = 'a'\nsetting = 'solo'",

@@ -106,7 +106,7 @@ fn a_filtered_run_is_a_part_of_its_run_and_the_full_one_runs_the_rest() {
     .code(0)
     .says("--force sets aside 1 result")
     .prints("t-solo: 3 of 3 results exist")
-    .prints("next: without --repo, --task and --smoke, the same command runs the other 2 pairs");
+    .prints("next: without --repo, --task and --smoke, the same command runs 2 more pairs");
     run(&place, &[])
         .code(0)
         .says("t-solo: 6 pairs, 4 finished, 2 to run");
