@@ -197,4 +197,21 @@ mod tests {
         assert_eq!((sum.cost, sum.usage.input_tokens), (Some(1.5), 9));
         assert!(sum.usage_unknown);
     }
+
+    #[test]
+    fn totals_of_several_runs_add_up_in_what_is_known_and_what_is_not() {
+        let mut sum = Total {
+            usd: 1.0,
+            unknown: 1,
+        };
+        sum += Total {
+            usd: 0.5,
+            unknown: 2,
+        };
+        let both = Total {
+            usd: 1.5,
+            unknown: 3,
+        };
+        assert_eq!(sum, both);
+    }
 }

@@ -345,4 +345,21 @@ mod tests {
             assert_eq!(error(written).as_deref(), Some(told));
         }
     }
+
+    #[test]
+    fn the_trial_at_a_path_is_that_of_a_result_that_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        assert_eq!(trial(&path), None);
+        for (json, id) in [
+            (
+                r#"{"run_id":"mole","agent":{"status":"Submitted"}}"#,
+                Some("mole"),
+            ),
+            ("[1]", None),
+        ] {
+            crate::files::write_atomic(&path, json.as_bytes()).unwrap();
+            assert_eq!(trial(&path).as_deref(), id, "{json}");
+        }
+    }
 }

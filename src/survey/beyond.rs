@@ -31,3 +31,32 @@ impl Beyond {
         more.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::survey::made::{end, judged};
+
+    /// What a program spent beyond a result of this cost, by its last end.
+    fn beyond(written: f64, last: Option<f64>) -> Vec<(String, f64)> {
+        let record = judged("mole", written).record;
+        let found = Beyond::of(&record, &[last.map(end)]);
+        found.into_iter().map(|it| (it.agent, it.usd)).collect()
+    }
+
+    #[test]
+    fn a_program_that_went_on_spent_what_its_last_end_says_beyond_the_result() {
+        assert_eq!(beyond(0.5, Some(0.75)), [("solo".to_owned(), 0.25)]);
+        for (written, last) in [
+            (0.5, Some(0.5)),
+            // Sums of rounded numbers.
+            (0.5, Some(0.500_000_5)),
+            (0.5, Some(0.25)),
+            // A result without a cost says of none of it that it was read.
+            (0.0, Some(0.75)),
+            (0.5, None),
+        ] {
+            assert_eq!(beyond(written, last), [], "{written} {last:?}");
+        }
+    }
+}

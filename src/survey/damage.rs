@@ -45,3 +45,32 @@ impl Damage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damage_is_named_as_in_json_and_told_in_words_of_its_own() {
+        for (damage, name, about) in [
+            (
+                Damage::EmptySubmission,
+                "empty_submission",
+                "an agent submitted an empty patch",
+            ),
+            (
+                Damage::SuiteTimeout,
+                "suite_timeout",
+                "a suite did not end in time, and counts as failed",
+            ),
+            (
+                Damage::EndedByError,
+                "ended_by_error",
+                "an agent was ended by an error, and its pair was judged",
+            ),
+        ] {
+            assert_eq!((damage.name(), damage.about()), (name, about));
+            assert_eq!(serde_json::json!(damage), name);
+        }
+    }
+}

@@ -5,6 +5,8 @@ mod billed;
 mod books;
 pub mod damage;
 mod harms;
+#[cfg(test)]
+mod made;
 mod of_run;
 pub mod spent;
 pub mod stand;

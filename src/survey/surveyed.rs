@@ -147,3 +147,122 @@ pub fn at(pair: Pair, standing: Standing) -> Surveyed {
         told: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::RuleId;
+    use crate::survey::made::{entry, judged, pair};
+    use crate::triage::{Cause, Diagnosis};
+
+    /// A trial of half a dollar whose programs spent two eighths beyond its result.
+    fn gone_on() -> Judged {
+        let beyond = || Beyond {
+            agent: "agent1".to_owned(),
+            usd: 0.125,
+        };
+        Judged {
+            beyond: vec![beyond(), beyond()],
+            ..judged("mole", 0.5)
+        }
+    }
+
+    #[test]
+    fn what_programs_spent_beyond_the_result_is_of_the_trials_cost() {
+        assert_eq!(gone_on().spent(), Cost::whole(0.75));
+        let mut partial = gone_on();
+        partial.cost.is_partial = true;
+        let known = Cost {
+            usd: Some(0.75),
+            is_partial: true,
+        };
+        assert_eq!(partial.spent(), known);
+        partial.cost = Cost::UNKNOWN;
+        assert_eq!(partial.spent(), Cost::UNKNOWN);
+    }
+
+    #[test]
+    fn a_booked_trial_adds_only_what_was_not_known_when_it_was_booked() {
+        let adds = |booked: Option<f64>| {
+            let entry = entry(&pair(2), "mole", booked);
+            gone_on().unbooked(Some(&entry))
+        };
+        assert_eq!(gone_on().unbooked(None), Cost::whole(0.75));
+        assert_eq!(adds(Some(0.5)), Cost::whole(0.25));
+        assert_eq!(adds(Some(0.625)), Cost::whole(0.125));
+        assert_eq!(adds(Some(0.75)), Cost::whole(0.0));
+        // What was booked of another price is not made good.
+        assert_eq!(adds(Some(2.0)), Cost::whole(0.0));
+        assert_eq!(adds(Some(0.125)), Cost::whole(0.25));
+        assert_eq!(adds(None), Cost::whole(0.0));
+    }
+
+    #[test]
+    fn zeros_that_were_booked_are_believed_only_beside_calls_of_unknown_usage() {
+        let mut nothing = entry(&pair(2), "mole", Some(0.0));
+        assert_eq!(gone_on().unbooked(Some(&nothing)), Cost::whole(0.75));
+        nothing.usage_unknown = true;
+        assert_eq!(gone_on().unbooked(Some(&nothing)), Cost::whole(0.25));
+    }
+
+    #[test]
+    fn a_failure_is_told_by_what_triage_decided_by_or_by_what_no_rule_knows() {
+        let mut judged = judged("mole", 0.5);
+        assert_eq!(judged.error_text(), None);
+        judged.told = Some(ToldError {
+            rule: None,
+            source: "agent.error".to_owned(),
+            text: "the boat leaks".to_owned(),
+        });
+        assert_eq!(judged.error_text(), Some("the boat leaks"));
+        let rule = RuleId::of("a_rule");
+        let diagnosis = Diagnosis::new(Cause::Infra, rule, "agent.error", "no oars");
+        judged.finding = Finding::Failed(diagnosis);
+        assert_eq!(judged.error_text(), Some("no oars"));
+    }
+
+    #[test]
+    fn a_pair_has_the_trial_of_a_result_that_can_be_read() {
+        let stands = |standing| at(pair(2), standing);
+        let result = stands(Standing::Result(Box::new(judged("mole", 0.5))));
+        assert_eq!(result.trial(), Some("mole"));
+        let unreadable = stands(Standing::Unreadable("a list".to_owned()));
+        assert_eq!(unreadable.trial(), None);
+        assert_eq!(stands(Standing::Missing).trial(), None);
+    }
+
+    /// A pair that passed, with what the look at its first feature's pass found missing.
+    fn passed(missing: &str) -> Surveyed {
+        let json = format!(
+            r#"{{"both_passed":true,"feature1":{{"passed":true}},"feature2":{{"passed":true}},
+                "regatta":{{"rules":"0.0.16","trial":"mole","suites":[{{"feature":1,
+                "outcome":"passed","reason":"","failed_tests":[],"named_tests":1,
+                "tests_compared":"names","tests_missing":[{missing}],"steering_files":[]}}]}}}}"#
+        );
+        Surveyed {
+            verdict: Some(Verdict::Pass),
+            evaluation: Some(serde_json::from_str(&json).unwrap()),
+            ..at(pair(2), Standing::Missing)
+        }
+    }
+
+    #[test]
+    fn a_pass_with_a_test_that_did_not_run_is_made_a_failure_that_says_so() {
+        let mut void = passed(r#""test_row""#);
+        assert!(void.make_strict());
+        assert_eq!(void.verdict, Some(Verdict::Fail));
+        let why = "feature 1: not run, unlike with the dataset's own patch: test_row";
+        assert_eq!(void.why_not.as_deref(), Some(why));
+    }
+
+    #[test]
+    fn a_pass_of_all_tests_and_what_is_no_pass_stay_what_they_are() {
+        let mut whole = passed("");
+        assert!(!whole.make_strict());
+        assert_eq!((whole.verdict, whole.why_not), (Some(Verdict::Pass), None));
+        let mut other = passed(r#""test_row""#);
+        other.verdict = None;
+        assert!(!other.make_strict());
+        assert_eq!((other.verdict, other.why_not), (None, None));
+    }
+}

@@ -273,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_the_runner_names_steers_where_it_is_a_setting_and_no_dependency() {
+        let runner = "pytest --config quay.yaml < pier.csv; pip install -r requirements.py";
+        for (path, steers_it) in [
+            ("quay.yaml", Some(Steers::Whole)),
+            ("mole.yaml", None),
+            ("pier.csv", None),
+            ("requirements.py", None),
+        ] {
+            assert_eq!(steers(path, runner), steers_it, "{path}");
+        }
+    }
+
+    #[test]
     fn files_that_steer_by_what_they_say_are_asked_for_it() {
         let asks = |text: &str| !named(text.as_bytes(), "").is_empty();
         for (path, says, is_asked) in [

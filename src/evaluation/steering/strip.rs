@@ -221,4 +221,43 @@ mod tests {
         assert_eq!(paths, [b"a b\n.py".to_vec(), b"link".to_vec()]);
         assert_eq!(changed(b""), []);
     }
+
+    #[test]
+    fn a_changed_file_has_its_modes_and_ids_before_and_after() {
+        let (old, new) = ("a".repeat(40), "1".repeat(64));
+        let raw = format!(":100644 100755 {old} {new} M\0a.py\0");
+        let modes = ["100644", "100755"].map(str::to_owned);
+        let path = b"a.py".to_vec();
+        let ids = [old, new];
+        assert_eq!(changed(raw.as_bytes()), [Changed { modes, ids, path }]);
+    }
+
+    #[test]
+    fn a_line_with_an_id_that_is_none_is_passed_over() {
+        let whole = "a".repeat(40);
+        for other in ["a".repeat(39), "g".repeat(40), "$(reboot)".repeat(5)] {
+            for [old, new] in [[&whole, &other], [&other, &whole]] {
+                let raw = format!(":100644 100644 {old} {new} M\0a.py\0");
+                assert_eq!(changed(raw.as_bytes()), [], "{raw}");
+            }
+        }
+        let raw = format!(":100644 100600 {whole} {whole} M\0a.py\0");
+        assert_eq!(changed(raw.as_bytes()), []);
+    }
+
+    #[test]
+    fn a_stripped_patch_is_kept_byte_for_byte_and_none_as_none() {
+        for patch in [
+            None,
+            Some(Vec::new()),
+            Some(vec![0]),
+            Some(b"a\n\xff".to_vec()),
+        ] {
+            let files = vec!["conftest.py".to_owned()];
+            let stripped = Stripped { files, patch };
+            let json = serde_json::to_string(&stripped).unwrap();
+            let read: Stripped = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, stripped, "{json}");
+        }
+    }
 }

@@ -254,3 +254,10 @@ async fn slowed_ends_with_the_hold_at_the_full_limit_and_goes_on_below_it() {
     assert_eq!(state.limit, 2);
     assert_eq!(state.slowed.end, Some(state.hold_until));
 }
+
+#[test]
+fn only_a_pace_of_more_than_one_call_at_once_can_slow_down() {
+    for (bound, can) in [(1, false), (2, true), (8, true)] {
+        assert_eq!(Pace::new(bound, None).can_slow_down(), can, "{bound}");
+    }
+}

@@ -426,4 +426,47 @@ mod tests {
             assert!(!RefusalWords::QuotaExhausted.are_in(text), "{text}");
         }
     }
+
+    #[test]
+    fn what_a_status_says_itself_is_not_looked_for_in_words() {
+        let long = "This model's maximum context length is 8192 tokens";
+        let spent = "No credits left on this account";
+        let full = "The model is currently overloaded. Please try again later.";
+        let over = "Request too large for m on tokens per min";
+        for (status, text, rule) in [
+            (400, full, OVERLOADED),
+            (401, long, RuleId::AUTHENTICATION),
+            (402, long, RuleId::PAYMENT_REQUIRED),
+            (408, long, RuleId::TIMEOUT),
+            (404, long, CONTEXT_WINDOW),
+            (404, full, RuleId::UNKNOWN_MODEL),
+            (404, spent, RuleId::UNKNOWN_MODEL),
+            (429, over, RuleId::REQUEST_OVER_RATE),
+            (429, spent, RuleId::QUOTA_EXHAUSTED),
+            (429, long, RATE_LIMIT),
+            (500, long, CONTEXT_WINDOW),
+            (500, "No connected db.", RuleId::AUTHENTICATION),
+            (500, full, RuleId::SERVER_ERROR),
+        ] {
+            assert_eq!(super::super::rule_of(status, text), rule, "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn a_request_over_a_rate_is_too_large_and_counted_by_time() {
+        for (text, is_over) in [
+            (
+                "Request too large for m on tokens per min: Limit 30000",
+                true,
+            ),
+            ("Request too large for this server", false),
+            ("Rate limit reached on tokens per min: Limit 30000", false),
+        ] {
+            assert_eq!(
+                RefusalWords::RequestOverRate.are_in(text),
+                is_over,
+                "{text}"
+            );
+        }
+    }
 }

@@ -131,4 +131,34 @@ mod tests {
         assert_eq!(read(json!("2026-01-01")).as_deref(), Some("2026-01-01"));
         assert_eq!(read(json!(7)), None);
     }
+
+    #[test]
+    fn a_feature_of_another_shape_is_not_known() {
+        let read = |value: Value| feature(value).unwrap();
+        let told = read(json!({"passed": true, "exit_code": 0})).unwrap();
+        assert_eq!((told.passed, told.exit_code), (Some(true), Some(0)));
+        for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_another_shape_is_not_known() {
+        let read = |value: Value| number(value).unwrap();
+        assert_eq!(read(json!(137)), Some(137));
+        assert_eq!(read(json!(-9)), Some(-9));
+        for other in [json!("137"), json!(1.5), json!(null), json!([3])] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_became_of_two_patches_is_known_where_both_are_told_in_words() {
+        let read = |value: Value| apply_status(value).unwrap();
+        let told = read(json!({"agent1": "applied", "agent2": "failed"})).unwrap();
+        assert_eq!((&*told.agent1, &*told.agent2), ("applied", "failed"));
+        for other in [json!("applied"), json!({"agent1": "applied"}), json!(null)] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+    }
 }

@@ -452,4 +452,17 @@ mod tests {
             assert_eq!(usage(mad), None, "{mad}");
         }
     }
+
+    #[test]
+    fn an_agent_has_calls_of_unknown_usage_only_where_its_result_says_so() {
+        for (told, is_unknown) in [
+            (r#","usage_unknown":true"#, true),
+            (r#","usage_unknown":false"#, false),
+            ("", false),
+        ] {
+            let json = format!(r#"{{"run_id":"x","agent":{{"status":"Submitted"{told}}}}}"#);
+            let record = TrialRecord::parse(json.as_bytes()).unwrap();
+            assert_eq!(record.agents[0].usage_unknown, is_unknown, "{told}");
+        }
+    }
 }
