@@ -62,7 +62,7 @@ columns! {
     repeat: Option<u64>,
     /// The run's name.
     run: String,
-    /// `solo`, `coop-comm`, `coop-nocomm`, or `coop (messaging unknown)`.
+    /// `solo`, `coop-comm`, `coop-nocomm`, `team`, or `coop (messaging unknown)`.
     setting: Option<&'static str>,
     /// The subset that the run was planned by.
     subset: Option<String>,
@@ -158,6 +158,18 @@ columns! {
     patch_bytes: Option<u64>,
     /// Messages that the agents sent each other.
     messages: Option<u64>,
+    /// Tasks on a team's list at the end. Empty for the other settings, as the following ones.
+    team_tasks_total: Option<u64>,
+    /// Those of them that were marked as done.
+    team_tasks_done: Option<u64>,
+    /// Those of them that belonged to nobody.
+    team_unowned_at_end: Option<u64>,
+    /// How many tasks the team's agents took.
+    team_claims: Option<u64>,
+    /// How many changes they made to tasks.
+    team_updates: Option<u64>,
+    /// Seconds from the first task on the list to the first that an agent took.
+    team_first_claim_s: Option<f64>,
     /// Model calls of all agents together.
     steps: Option<u64>,
     /// Prompt tokens, with those that a cache had or took.

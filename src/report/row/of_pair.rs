@@ -10,6 +10,7 @@ use crate::report::trials::Tried;
 use crate::report::{Outcome, PairLine};
 use crate::store::eval::{EvalFile, PASSED, SuiteNote};
 use crate::store::manifest::digest;
+use crate::store::result::TeamMetrics;
 use crate::store::{LedgerEntry, Manifest};
 use crate::survey::spent::spent;
 use crate::survey::{Judged, Standing, Surveyed};
@@ -119,6 +120,9 @@ impl Row {
         self.void = Some(judged.finding.is_void());
         self.agents = Some(count(record.agents.len()));
         self.messages = record.messages_sent;
+        if let Some(team) = &record.team {
+            self.take_team(team);
+        }
         self.steps = record.agents.iter().map(|agent| agent.steps).sum();
         if let Some(usage) = judged.usage {
             self.input_tokens = Some(usage.input_tokens);
@@ -132,6 +136,16 @@ impl Row {
         self.duration_s = record.duration_seconds;
         self.started_at = record.started_at.as_deref().and_then(LocalTime::of);
         self.ended_at = record.ended_at.as_deref().and_then(LocalTime::of);
+    }
+
+    /// What the task list tells.
+    fn take_team(&mut self, team: &TeamMetrics) {
+        self.team_tasks_total = team.tasks_total;
+        self.team_tasks_done = team.tasks_done;
+        self.team_unowned_at_end = team.unowned_at_end;
+        self.team_claims = Some(team.claims_per_agent.values().sum());
+        self.team_updates = Some(team.updates_per_agent.values().sum());
+        self.team_first_claim_s = team.time_to_first_claim_seconds;
     }
 
     /// What the hidden tests say.
