@@ -45,6 +45,7 @@ pub struct Counts {
     runs: Vec<OfRun>,
     /// The run that goes on.
     at: Option<usize>,
+    elsewhere: Total,
     budget: Option<f64>,
     means: Means,
 }
@@ -60,6 +61,7 @@ impl Counts {
         Self {
             runs: outlook.runs.into_iter().map(of_run).collect(),
             at: None,
+            elsewhere: outlook.elsewhere,
             budget: outlook.budget,
             means: outlook.means,
         }
@@ -183,7 +185,7 @@ impl Counts {
     /// all of it may come to, where that is known.
     #[must_use]
     pub fn cost(&self, running: f64) -> String {
-        let mut spent = Total::default();
+        let mut spent = self.elsewhere;
         for run in &self.runs {
             spent += run.begun.spent;
         }
@@ -275,6 +277,7 @@ mod tests {
     fn every_pair_with_a_result_is_in_one_count_and_the_counts_are_what_is_done() {
         let mut counts = Counts::of(Outlook {
             runs: vec![outlook("a-solo", 2), outlook("a-coop-comm", 0)],
+            elsewhere: Total::default(),
             budget: Some(5.0),
             means: Means::default(),
         });
@@ -309,6 +312,10 @@ mod tests {
         with_dead.spent.add(known);
         let mut counts = Counts::of(Outlook {
             runs: vec![outlook("a-solo", 9), with_dead],
+            elsewhere: Total {
+                usd: 2.0,
+                unknown: 0,
+            },
             budget: None,
             means: Means::default(),
         });
@@ -320,6 +327,7 @@ mod tests {
             usage_unknown: true,
         };
         let before = counts.cost(0.0);
+        assert_eq!(before, "$2.25 + 1 unknown");
         counts.take_in(&run_started("a-solo", 9, 9));
         counts.take_in(&Event::RunEnded {
             run: "a-solo".parse().unwrap(),

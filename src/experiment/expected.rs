@@ -2,6 +2,7 @@
 
 use super::outlook::{Means, Outlook, RunOutlook};
 use super::planned::Experiment;
+use crate::bench::Total;
 use crate::error::Result;
 use crate::runner::Plan;
 use crate::store::Pass;
@@ -39,8 +40,13 @@ impl Experiment {
             outlook.at_limit = plan.finished.len() - outlook.submitted;
             runs.push(outlook);
         }
+        let mut elsewhere = Total::default();
+        for one in &self.others {
+            elsewhere += self.total_on(one)?;
+        }
         Ok(Outlook {
             runs,
+            elsewhere,
             budget: self.config.limits.budget,
             means,
         })

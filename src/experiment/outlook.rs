@@ -9,6 +9,8 @@ use crate::bench::{RunName, Total};
 pub struct Outlook {
     /// The runs, in the order in which they run.
     pub runs: Vec<RunOutlook>,
+    /// What was spent on runs of the experiment that are not asked for.
+    pub elsewhere: Total,
     /// What all runs may cost together, in USD.
     pub budget: Option<f64>,
     /// What finished pairs have cost.
@@ -90,10 +92,10 @@ impl RunOutlook {
 }
 
 impl Outlook {
-    /// What was spent on all runs.
+    /// What was spent on all runs, also on those that are not asked for.
     #[must_use]
     pub fn spent(&self) -> Total {
-        let mut spent = Total::default();
+        let mut spent = self.elsewhere;
         for run in &self.runs {
             spent += run.spent;
         }

@@ -6,11 +6,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::arms::Arm;
 use super::news::{News, NewsSender};
-use super::outlook::Outlook;
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
-use crate::bench::RunName;
 use crate::engine::Stop;
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
@@ -81,7 +79,10 @@ impl Experiment {
             return Ok(RunEnd::Budget);
         };
         let outlook = self.outlook(&passes)?;
-        let mut spent = self.spent(&outlook)?;
+        // What is known of what each run has cost so far, in USD.
+        let asked = outlook.runs.iter();
+        let mut spent: HashMap<_, _> = asked.map(|one| (one.run.clone(), one.spent.usd)).collect();
+        let beside = outlook.elsewhere.usd;
         news.tell(News::Begun(outlook));
         let (observer, events) = tokio::sync::mpsc::unbounded_channel();
         let passed_on = tokio::spawn(pass_on(events, news.clone()));
@@ -94,7 +95,7 @@ impl Experiment {
             }
             // The runs of an experiment share one budget.
             let others = spent.iter().filter(|(name, _)| *name != open.run().name());
-            let elsewhere: f64 = others.map(|(_, usd)| usd).sum();
+            let elsewhere = beside + others.map(|(_, usd)| usd).sum::<f64>();
             let work = self.watched(executors, open, (pass, elsewhere), &observer, interrupt);
             let ended = work.await;
             let now = self.spent_on(&open.planned).map(|usd| {
@@ -171,16 +172,6 @@ impl Experiment {
         let ended = self.run_one(executors, open, pass, sink, interrupt).await;
         keeper.end().await;
         ended
-    }
-
-    /// What is known of what each run of the experiment has cost so far, in USD.
-    fn spent(&self, outlook: &Outlook) -> Result<HashMap<RunName, f64>> {
-        let asked = outlook.runs.iter();
-        let mut spent: HashMap<_, _> = asked.map(|one| (one.run.clone(), one.spent.usd)).collect();
-        for one in &self.others {
-            spent.insert(one.run.name().clone(), self.spent_on(one)?);
-        }
-        Ok(spent)
     }
 
     async fn run_one(

@@ -216,6 +216,11 @@ fn arms_come_one_after_the_other_where_that_is_wanted() {
         one.stdout
     );
     assert!(!one.stdout.contains("demo-b"), "{}", one.stdout);
+    // What the others have cost is a part of what is spent.
+    let mut lines = one.stdout.lines();
+    let shown = lines.find_map(|line| line.strip_prefix("spent so far: $"));
+    let shown: f64 = shown.unwrap().parse().unwrap();
+    assert!((shown - spent(&place)).abs() < 0.0002, "{}", one.stdout);
 }
 
 #[test]
