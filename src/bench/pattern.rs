@@ -318,6 +318,29 @@ mod tests {
         assert_eq!(names, ["dspy_task", "dspy_task/7", "dspy_task/7/f1_f2"]);
         assert!(Pattern::task("7").unwrap().is_number());
         assert!(!Pattern::task("a/7").unwrap().is_number());
-        assert!(Pattern::repo("d*").unwrap().is_glob());
+    }
+
+    #[test]
+    fn a_word_is_told_as_it_was_typed_and_by_what_it_names() {
+        for (pattern, typed, named, is_glob) in [
+            (Pattern::repo("dspy/"), "dspy/", "repository", false),
+            (Pattern::repo("d*"), "d*", "repository", true),
+            (Pattern::task("007"), "007", "task", false),
+            (Pattern::task("dspy/8?94"), "dspy/8?94", "task", true),
+            (Pattern::pair("dspy/7/f1_f2"), "dspy/7/f1_f2", "pair", false),
+            (Pattern::pair("dspy/7/f1_*"), "dspy/7/f1_*", "pair", true),
+        ] {
+            let pattern = pattern.unwrap();
+            assert_eq!(pattern.typed(), typed);
+            assert_eq!(pattern.kind().word(), named, "{typed}");
+            assert_eq!(pattern.is_glob(), is_glob, "{typed}");
+        }
+    }
+
+    #[test]
+    fn the_longest_word_is_counted_in_characters() {
+        let longest = "ä".repeat(LONGEST);
+        assert_eq!(Pattern::repo(&longest).unwrap().typed(), longest);
+        Pattern::repo(&format!("{longest}ä")).unwrap_err();
     }
 }

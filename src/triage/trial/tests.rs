@@ -106,8 +106,8 @@ fn rule_of(record: &TrialRecord, case: &Case, rules: &Rules) -> Option<RuleId> {
     Some(diagnosis.evidence.rule.clone())
 }
 
-#[test]
-fn a_container_lost_meanwhile_explains_only_what_is_empty() {
+/// What is found of a trial of one agent whose container was lost while it ran.
+fn found_after_a_loss(status: &str, error: Option<&str>, patch: &str) -> Finding {
     use crate::store::event::Lost;
     use crate::store::events::LostContainer;
 
@@ -121,22 +121,41 @@ fn a_container_lost_meanwhile_explains_only_what_is_empty() {
         },
     };
     facts.lost.insert("cd".repeat(32), lost);
+    let mut record = record(&[(status, error)]);
+    record.started_at = Some("2026-01-01T10:00:00".to_owned());
+    record.ended_at = Some("2026-01-01T10:01:00".to_owned());
+    let case = Case {
+        patches: vec![Some(patch.to_owned())],
+        ..Case::default()
+    };
+    examine(&pair(), &record, &case, &facts, &Rules::shipped())
+}
+
+#[test]
+fn a_container_lost_meanwhile_explains_only_what_is_empty() {
     for (status, error, patch, wanted) in [
         ("Submitted", None, "", Some(RuleId::CONTAINER_OOM)),
         ("Submitted", None, "diff --git a/x b/x", None),
         ("Error", None, "", Some(RuleId::CONTAINER_OOM)),
         ("Error", Some("'container_name'"), "", None),
     ] {
-        let mut record = record(&[(status, error)]);
-        record.started_at = Some("2026-01-01T10:00:00".to_owned());
-        record.ended_at = Some("2026-01-01T10:01:00".to_owned());
-        let case = Case {
-            patches: vec![Some(patch.to_owned())],
-            ..Case::default()
-        };
-        let finding = examine(&pair(), &record, &case, &facts, &Rules::shipped());
+        let finding = found_after_a_loss(status, error, patch);
         let rule = finding.diagnosis().map(|it| it.evidence.rule.clone());
         assert_eq!(rule, wanted, "{status} {error:?} {patch}");
+    }
+}
+
+#[test]
+fn only_a_result_that_merely_looks_finished_is_void() {
+    for (status, error, patch, is_void) in [
+        ("Submitted", None, "", true),
+        ("Submitted", None, "diff --git a/x b/x", false),
+        // These say themselves that they failed.
+        ("Error", None, "", false),
+        ("Error", Some("'container_name'"), "", false),
+    ] {
+        let finding = found_after_a_loss(status, error, patch);
+        assert_eq!(finding.is_void(), is_void, "{finding:?}");
     }
 }
 
