@@ -352,9 +352,7 @@ fn an_evaluation_that_is_broken_off_is_no_failure() {
     let stopped = begun(&lab);
     stopped.signal("-INT");
     wait_until("the first to be seen", || {
-        lab.place
-            .read("stderr")
-            .contains("once more to stop at once")
+        lab.place.read("stderr").contains("Ctrl-C again stops them")
     });
     stopped.signal("-INT");
     stopped.wait().code(130).says("the same command goes on");
