@@ -129,7 +129,7 @@ async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
 async fn of_arm(
     config: &Config,
     args: &DoctorArgs,
-    asked: &mut HashMap<(EngineKind, String, String), Check>,
+    asked: &mut HashMap<(EngineKind, String, String, Option<String>), Check>,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     let found = setup::dataset(config)
@@ -177,6 +177,7 @@ async fn of_arm(
         options.engine(),
         options.access().model.clone(),
         options.access().shown_endpoint(),
+        options.access().key_variable.clone(),
     );
     match (asked.get(&call), setup::rules(config)) {
         _ if args.no_model_call => {}

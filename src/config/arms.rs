@@ -206,6 +206,12 @@ fn read_key(
         .into_iter()
         .find(|key| *key != SETTINGS && last(key) == word)
     {
+        if values.iter().any(|(known, _)| *known == key) {
+            let what =
+                format!("{origin}: `{word}` stands there twice, by itself and below its section");
+            wrong.push(Wrong::new(what));
+            return;
+        }
         match known::read(key, word, value) {
             Ok(value) => values.push((key, value)),
             Err(why) => wrong.push(Wrong::new(format!("{origin}: {why}"))),

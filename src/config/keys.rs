@@ -213,6 +213,9 @@ pub struct TriageConfig {
     pub rules_file: Option<PathBuf>,
 }
 
+/// Each run is a directory, a lock and a column of the matrix; no study has so many.
+const MAX_REPEATS: u32 = 1000;
+
 /// A key, and what is wrong with its value.
 pub(super) type Mistake = (&'static str, String);
 
@@ -231,6 +234,10 @@ impl Config {
             if value == 0 {
                 mistakes.push((key, "must be at least 1".to_owned()));
             }
+        }
+        if self.experiment.repeats > MAX_REPEATS {
+            let why = format!("is more than {MAX_REPEATS}");
+            mistakes.push(("experiment.repeats", why));
         }
         if self.experiment.settings.is_empty() {
             mistakes.push(("experiment.settings", "names no setting".to_owned()));

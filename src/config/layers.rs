@@ -250,6 +250,17 @@ impl Layers {
                 owner.name()
             )));
         }
+        let has = |word: &str| arm.values.iter().any(|(key, _)| *key == word);
+        if let Some(name) = &config.upstream.api_key_env
+            && has("upstream.api_base")
+            && !has("upstream.api_key_env")
+        {
+            return Err(Error::usage(format!(
+                "{}: api_base is another endpoint, and {name} was named for the key of the usual one",
+                arm.origin
+            ))
+            .hint("write api_key_env in this arm too: the variable that holds the key for its endpoint"));
+        }
         let [setting] = config.experiment.settings[..] else {
             return Err(Error::usage(format!("{} names no setting", arm.origin))
                 .hint("write setting = \"coop-comm\" below [[arm]]; an arm has one setting"));

@@ -184,7 +184,11 @@ impl Access {
         agent: &ModelAccess,
         variable: impl Fn(&str) -> Option<Named<String>>,
     ) -> Option<Named<Secret>> {
-        let by = self.endpoint.as_ref()?.by.as_str();
+        if self.unclear.is_some() {
+            return None;
+        }
+        // Of some providers only the agent knows the endpoint.
+        let by = self.endpoint.as_ref().map_or("", |it| it.by.as_str());
         if let Some(name) = &self.key_variable {
             return variable(name).map(|named| Named {
                 value: Secret::new(named.value),
@@ -227,16 +231,15 @@ impl Access {
         }
     }
 
-    /// The variables in which upstream's agent looks for its key, where another one holds it.
+    /// The variables in which upstream's agent looks for its key, where another one holds it: none of
+    /// them may be left to the environment.
     #[must_use]
     pub fn key_variables_of_agent(&self) -> Vec<&'static str> {
         if self.key_variable.is_none() {
             return Vec::new();
         }
-        let of_provider = self
-            .provider
-            .and_then(|it| it.key_variables.first().copied());
-        of_provider.into_iter().chain([MSWEA_KEY]).collect()
+        let of_provider = self.provider.map_or(&[][..], |it| it.key_variables);
+        of_provider.iter().copied().chain([MSWEA_KEY]).collect()
     }
 
     /// Whether the demo's model is meant.
@@ -461,6 +464,16 @@ mod tests {
             assert_eq!(openai.other_endpoint().as_deref(), Some("http://own/v1"));
             assert!(!openai.is_providers_own());
         }
+    }
+
+    #[test]
+    fn a_provider_whose_endpoint_only_its_agent_knows_has_its_key() {
+        let litellm = Asker::Litellm { knows_azure: true };
+        let set = [("ANTHROPIC_API_KEY", "sk-a"), ("OPENAI_API_KEY", "sk-o")];
+        let asked = access("anthropic/claude", litellm, &set);
+        assert!(asked.endpoint.is_none());
+        assert_eq!(asked.key.unwrap().by, "ANTHROPIC_API_KEY");
+        assert!(access("anthropic/claude", litellm, &set[1..]).key.is_none());
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn two_runs_are_not_both_the_first_repeat() {
 }
 
 /// Each with what is said of it.
-const WRONG: [(&str, &str, &str); 23] = [
+const WRONG: [(&str, &str, &str); 24] = [
     ("name = 'a'", "", "`a` names no setting"),
     ("setting = 'solo'", "", "[[arm]] 1 has no name"),
     (
@@ -322,6 +322,11 @@ const WRONG: [(&str, &str, &str); 23] = [
         "`args` is the upstream engine's, and this arm runs on native",
     ),
     (
+        "name = 'a'\nsetting = 'solo'\npids = 5\n[arm.native]\npids = 6",
+        "",
+        "`pids` stands there twice, by itself and below its section",
+    ),
+    (
         "name = 'a'\nsetting = 'team'",
         "",
         "arm `a`: the native engine has no setting team",
@@ -357,6 +362,14 @@ fn an_arm_that_cannot_be_is_refused_before_anything_runs() {
         (
             "[experiment]\nrepeats = 0",
             "experiment.repeats must be at least 1",
+        ),
+        (
+            "[experiment]\nrepeats = 20000",
+            "experiment.repeats is more than 1000",
+        ),
+        (
+            "[upstream]\napi_key_env = 'FIRST_KEY'\n[[arm]]\nname = 'a'\nsetting = 'solo'\napi_base = 'http://127.0.0.1:9/v1'",
+            "[[arm]] `a`: api_base is another endpoint, and FIRST_KEY was named for the key of the usual one",
         ),
         (
             "[experiment]\norder = 'arm'",
@@ -421,4 +434,50 @@ fn each_arm_has_the_key_that_its_variable_holds() {
         said(&[("OPENAI_API_KEY", "x"), ("HERON_KEY", "y")])[1],
         "arm other: HERON_KEY is set"
     );
+}
+
+/// A key goes to the endpoint that it was named for, and where it is not set no other goes there.
+#[test]
+fn upstreams_agent_gets_the_named_key_in_every_variable_that_it_reads() {
+    let place = Place::new();
+    place.write(
+        "regatta.toml",
+        r#"
+        [upstream]
+        cooperbench_dir = "cb"
+        [[arm]]
+        name = "a"
+        setting = "solo"
+        model = "gemini/g"
+        api_key_env = "HERON_KEY"
+        "#,
+    );
+    let shown = |keys: &[(&str, &str)]| {
+        let mut command = place.beside_an_empty_daemon(&["run", "--dry-run"]);
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .envs(keys.iter().copied());
+        let plan = Ran::of(&command.output().unwrap()).code(0).stdout;
+        let mut lines = plan.lines();
+        let line = lines.find(|line| line.starts_with("  environment  "));
+        line.unwrap().to_owned()
+    };
+    let named = shown(&[("HERON_KEY", "x"), ("GOOGLE_API_KEY", "y")]);
+    let all = "GEMINI_API_KEY=$HERON_KEY GOOGLE_API_KEY=$HERON_KEY MSWEA_MODEL_API_KEY=$HERON_KEY";
+    assert!(named.ends_with(all), "{named}");
+    let unset = shown(&[("GOOGLE_API_KEY", "y")]);
+    let none = "GEMINI_API_KEY= GOOGLE_API_KEY= MSWEA_MODEL_API_KEY=";
+    assert!(unset.ends_with(none), "{unset}");
+}
+
+#[test]
+fn a_forced_plan_says_of_every_run_what_is_set_aside() {
+    let place = study("[experiment]\nrepeats = 2\n");
+    run(&place, "--setting solo --smoke 1").code(0);
+    let plan = run(&place, "--setting solo --smoke 1 --force --dry-run").code(0);
+    let told = plan
+        .stdout
+        .lines()
+        .filter(|line| line.contains("sets aside"));
+    assert_eq!(told.count(), 2, "{}", plan.stdout);
 }

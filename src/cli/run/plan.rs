@@ -59,6 +59,12 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
         };
         // A run of each arm shows how all of them run.
         if is_matrix && (shown.contains(&one.arm.name) || !has_work()?) {
+            let surveyed = experiment.survey(one)?;
+            let replaced = forced::set_aside(one.run.name(), &pass, &surveyed);
+            let held = if force { None } else { experiment.held(one)? };
+            for line in [replaced, held].into_iter().flatten() {
+                let _ = writeln!(text, "{line}");
+            }
             continue;
         }
         text.push('\n');

@@ -127,7 +127,7 @@ fn start(invocation: &Invocation, socket: &Path, log: &Path) -> Result<Child> {
         .try_clone()
         .map_err(|error| Error::world(format!("cannot write {}: {error}", log.display())))?;
     let keys = invocation.keys.iter();
-    let keys = keys.map(|(name, key)| (name, key.value.expose()));
+    let keys = keys.map(|(name, key)| (name, key.as_ref().map_or("", |key| key.value.expose())));
     process::child(&invocation.program)?
         .args(&invocation.args)
         .current_dir(&invocation.dir)

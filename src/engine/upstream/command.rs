@@ -350,12 +350,9 @@ pub fn upstream_would_run(run: &RunDir, setting: Setting, plan: &[Pair], pairs: 
 }
 
 impl UpstreamOptions {
-    fn keys(&self) -> Vec<(&'static str, Named<Secret>)> {
+    fn keys(&self) -> Vec<(&'static str, Option<Named<Secret>>)> {
         let names = self.access.key_variables_of_agent().into_iter();
-        let key = self.access.key.as_ref();
-        names
-            .filter_map(|name| Some((name, key?.clone())))
-            .collect()
+        names.map(|name| (name, self.access.key.clone())).collect()
     }
 }
 

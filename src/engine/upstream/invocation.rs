@@ -19,8 +19,9 @@ pub struct Invocation {
     pub dir: PathBuf,
     /// What is added to its environment.
     pub env: BTreeMap<String, String>,
-    /// The model's key by the variables in which it is looked for, where another one holds it.
-    pub keys: Vec<(&'static str, Named<Secret>)>,
+    /// The model's key by the variables in which it is looked for, where another one holds it. Where
+    /// that one is not set, these are empty: another endpoint's key is none of this one's.
+    pub keys: Vec<(&'static str, Option<Named<Secret>>)>,
     /// Files that it reads and that have to be written first, with their text.
     pub files: Vec<(PathBuf, String)>,
 }
@@ -40,15 +41,13 @@ impl Invocation {
     /// The environment it adds, quoted, secrets masked; of a key the variable that holds it.
     #[must_use]
     pub fn shown_env(&self) -> Vec<String> {
-        self.env
-            .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))))
-            .chain(
-                self.keys
-                    .iter()
-                    .map(|(name, key)| format!("{name}=${}", key.by)),
-            )
-            .collect()
+        let env = self.env.iter();
+        let env = env.map(|(name, value)| format!("{name}={}", quoted(&masked(name, value))));
+        let keys = self.keys.iter().map(|(name, key)| match key {
+            Some(key) => format!("{name}=${}", key.by),
+            None => format!("{name}="),
+        });
+        env.chain(keys).collect()
     }
 
     /// Writes the files that the command reads.

@@ -1,5 +1,6 @@
 //! A pair's row, from what the survey found and what a report says of it. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Row;
@@ -143,8 +144,11 @@ impl Row {
         self.team_tasks_total = team.tasks_total;
         self.team_tasks_done = team.tasks_done;
         self.team_unowned_at_end = team.unowned_at_end;
-        self.team_claims = Some(team.claims_per_agent.values().sum());
-        self.team_updates = Some(team.updates_per_agent.values().sum());
+        // Without a list there is nobody who took nothing.
+        let sum =
+            |per_agent: &BTreeMap<String, u64>| team.tasks_total.map(|_| per_agent.values().sum());
+        self.team_claims = sum(&team.claims_per_agent);
+        self.team_updates = sum(&team.updates_per_agent);
         self.team_first_claim_s = team.time_to_first_claim_seconds;
     }
 
