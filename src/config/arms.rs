@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::known;
+use super::known::{self, Kind};
 use super::mistakes::Wrong;
 use crate::bench::EngineKind;
 use crate::error::nearest;
@@ -149,12 +149,9 @@ fn name(table: &Table, origin: &str) -> Result<String, String> {
     let Some(name) = table.get("name") else {
         return Err(format!("{origin} has no name: write name = \"talk\""));
     };
-    let Some(name) = name.as_str() else {
-        let name = one_line(&name.to_string(), SHOWN);
-        return Err(format!(
-            "{origin}: name = {name} is no text: write it in quotes"
-        ));
-    };
+    let checked = Kind::Text.checked("name", name);
+    let checked = checked.map_err(|why| format!("{origin}: {why}"))?;
+    let name = checked.as_str().unwrap_or_default();
     let shown = one_line(&name.escape_debug().to_string(), SHOWN);
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || !name.chars().all(is_allowed) {
@@ -192,13 +189,9 @@ fn read_key(
         return;
     }
     if word == "setting" {
-        match value {
-            Value::String(_) => values.push((SETTINGS, Value::Array(vec![value.clone()]))),
-            value => {
-                let value = one_line(&value.to_string(), SHOWN);
-                let what = format!("{origin}: setting = {value} is no text: write it in quotes");
-                wrong.push(Wrong::new(what));
-            }
+        match Kind::Text.checked(word, value) {
+            Ok(setting) => values.push((SETTINGS, Value::Array(vec![setting]))),
+            Err(why) => wrong.push(Wrong::new(format!("{origin}: {why}"))),
         }
         return;
     }
@@ -212,7 +205,7 @@ fn read_key(
             wrong.push(Wrong::new(what));
             return;
         }
-        match known::read(key, word, value) {
+        match known::kind(key).checked(word, value) {
             Ok(value) => values.push((key, value)),
             Err(why) => wrong.push(Wrong::new(format!("{origin}: {why}"))),
         }

@@ -192,6 +192,14 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// A key's value in the form that it is kept in, or what is wrong with it.
+    pub(super) fn checked(self, key: &str, value: &Value) -> Result<Value, String> {
+        self.read(value)
+            .ok_or_else(|| is_no(key, value, self.name(), self.example()))
+    }
+}
+
 /// A file's table with each value in the form that it is kept in, and all that is wrong with it.
 pub(super) fn checked(table: &Table, origin: &str) -> (Table, Vec<Wrong>) {
     let mut wrong = Vec::new();
@@ -204,25 +212,22 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
     for (name, value) in table {
         let key = join(prefix, name);
         let is_table = key == "prices" || keys().any(|known| is_below(known, &key));
-        let no = |what: &str, example: &str| {
-            let value = one_line(&value.to_string(), SHOWN);
-            Wrong::new(format!("{origin}: {key} = {value} is no {what}: {example}"))
-        };
         let value = match (value, KEYS.get(&key)) {
             (value, _) if is_open(&key) => value.clone(),
-            (value, Some(kind)) => {
-                if let Some(value) = kind.read(value) {
-                    value
-                } else {
-                    wrong.push(no(kind.name(), kind.example()));
+            (value, Some(kind)) => match kind.checked(&key, value) {
+                Ok(value) => value,
+                Err(why) => {
+                    wrong.push(Wrong::new(format!("{origin}: {why}")));
                     continue;
                 }
-            }
+            },
             (Value::Table(inner), None) if is_table => {
                 Value::Table(checked_below(inner, &key, origin, wrong))
             }
             (_, None) if is_table => {
-                wrong.push(no("table", &format!("write [{key}] and its keys below")));
+                let example = format!("write [{key}] and its keys below");
+                let why = is_no(&key, value, "table", &example);
+                wrong.push(Wrong::new(format!("{origin}: {why}")));
                 continue;
             }
             _ => {
@@ -236,17 +241,10 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
     kept
 }
 
-/// The kind's form of a value, or what is wrong with it.
-pub(super) fn read(key: &str, shown: &str, value: &Value) -> Result<Value, String> {
-    let kind = kind(key);
-    kind.read(value).ok_or_else(|| {
-        let value = one_line(&value.to_string(), SHOWN);
-        format!(
-            "{shown} = {value} is no {}: {}",
-            kind.name(),
-            kind.example()
-        )
-    })
+/// What is said of a value that is not what its key wants.
+fn is_no(key: &str, value: &Value, what: &str, example: &str) -> String {
+    let value = one_line(&value.to_string(), SHOWN);
+    format!("{key} = {value} is no {what}: {example}")
 }
 
 fn is_below(key: &str, table: &str) -> bool {

@@ -24,8 +24,6 @@ pub struct Arm {
     pub options: EngineOptions,
     /// Prices in USD per token, at the endpoint that it asks.
     pub prices: PriceTable,
-    /// Where the prices come from, for its manifests.
-    pub price_source: String,
 }
 
 /// One run of an experiment: an arm, for the n-th time.
@@ -61,6 +59,7 @@ pub struct Runs {
 /// Readies the arms of a configuration with their engines; what there is to say of each goes to `notes`.
 pub fn arms(
     config: &Config,
+    prices: &PriceTable,
     pairs: &[Pair],
     dry_run: bool,
     notes: &mut Vec<String>,
@@ -69,7 +68,7 @@ pub fn arms(
     let mut told: Vec<(String, Vec<String>)> = Vec::new();
     let mut ready = Vec::new();
     for arm in &arms {
-        let (planned, notes) = of_config(arm, pairs, dry_run)
+        let (planned, notes) = of_config(arm, prices, pairs, dry_run)
             .map_err(|error| of_arm(error, arm, config.own_arms.is_empty()))?;
         for note in notes {
             match told.iter_mut().find(|(known, _)| *known == note) {
@@ -99,11 +98,15 @@ fn of_arm(error: Error, arm: &ArmConfig, is_setting: bool) -> Error {
     }
 }
 
-fn of_config(arm: &ArmConfig, pairs: &[Pair], dry_run: bool) -> Result<(Arm, Vec<String>)> {
+fn of_config(
+    arm: &ArmConfig,
+    prices: &PriceTable,
+    pairs: &[Pair],
+    dry_run: bool,
+) -> Result<(Arm, Vec<String>)> {
     let config = &arm.config;
     let dataset = setup::dataset(config)?;
-    let (prices, price_source) = setup::prices(config)?;
-    let (options, mut notes) = setup::of_engine(config, dataset, &prices, dry_run)?;
+    let (options, mut notes) = setup::of_engine(config, dataset, prices, dry_run)?;
     if let EngineOptions::Native(options) = &options {
         options.check_workspaces(pairs)?;
     }
@@ -114,8 +117,7 @@ fn of_config(arm: &ArmConfig, pairs: &[Pair], dry_run: bool) -> Result<(Arm, Vec
         name: arm.name.clone(),
         setting: arm.setting,
         config: config.clone(),
-        prices: prices.at(options.access().is_providers_own()),
-        price_source,
+        prices: prices.clone().at(options.access().is_providers_own()),
         options,
     };
     Ok((arm, notes))

@@ -6,7 +6,6 @@ use super::news::NewsSender;
 use super::planned::Experiment;
 use super::present::Present;
 use super::running::Executors;
-use super::setup;
 use super::verdicts::Verdicts;
 use crate::error::Result;
 use crate::runner::{Interrupt, RunEnd};
@@ -82,7 +81,7 @@ impl Experiment {
             present: Present::for_verdicts(&self.config, &runs).await,
             config: self.config.clone(),
             rules: self.rules.clone(),
-            prices: setup::prices(&self.config)?.0,
+            prices: self.prices.clone(),
             force: false,
             without_cache: force,
             only: self.is_filtered().then(|| self.pairs.clone()),

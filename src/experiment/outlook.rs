@@ -102,6 +102,13 @@ impl Outlook {
         spent
     }
 
+    /// Whether the budget is spent already, and something would run all the same.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        let is_left = self.runs.iter().any(|run| run.to_run > 0);
+        is_left && self.budget.is_some_and(|budget| self.spent().usd >= budget)
+    }
+
     /// What the pairs of a run that will run may cost, in USD.
     #[must_use]
     pub fn expected(&self, run: &RunOutlook) -> Option<f64> {

@@ -53,23 +53,6 @@ impl Experiment {
         Ok(forced::held(one.run.name(), &pass, &surveyed))
     }
 
-    /// Whether the budget is spent already, and something would run all the same.
-    pub fn is_spent_before(&self, passes: &[Pass]) -> Result<bool> {
-        let Some(budget) = self.config.limits.budget else {
-            return Ok(false);
-        };
-        let (mut spent, mut is_left) = (0.0, false);
-        for (one, pass) in self.runs.iter().zip(passes) {
-            let surveyed = self.survey(one)?;
-            is_left |= !Plan::of(&surveyed, true, pass).to_run.is_empty();
-            spent += self.spent_on(one)?;
-        }
-        for one in &self.others {
-            spent += self.spent_on(one)?;
-        }
-        Ok(is_left && spent >= budget)
-    }
-
     /// Closes the forced passes of this command when they are all done: until then, `--force` goes
     /// on with each of them.
     pub fn close_passes(&self, news: &NewsSender) -> Result<()> {

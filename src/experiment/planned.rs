@@ -17,6 +17,7 @@ use crate::engine::EngineOptions;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
+use crate::model::price::PriceTable;
 use crate::report::Summary;
 use crate::runner::Plan;
 use crate::runner::preflight::{self, Level};
@@ -55,6 +56,9 @@ pub struct Experiment {
     pub others: Vec<PlannedRun>,
     /// The rules of triage: the shipped ones, and the user's if the configuration names a file.
     pub rules: Rules,
+    /// Prices in USD per token, wherever a model is asked.
+    pub prices: PriceTable,
+    price_source: String,
     tree: LogTree,
 }
 
@@ -108,7 +112,8 @@ impl Experiment {
         // Checked before the arm's name is added, so that the message shows what was typed.
         name.parse::<RunName>()?;
         let mut notes = Vec::new();
-        let mut arms = arms::arms(config, &pairs, dry_run, &mut notes)?;
+        let (prices, price_source) = setup::prices(config)?;
+        let mut arms = arms::arms(config, &prices, &pairs, dry_run, &mut notes)?;
         let tree = setup::log_tree(config);
         let runs = arms::runs(&tree, &name, &arms, config, &scope.arms)?;
         notes.extend(runs.notes);
@@ -135,6 +140,8 @@ impl Experiment {
             runs: runs.asked,
             others: runs.others,
             rules: setup::rules(config)?,
+            prices,
+            price_source,
             tree,
         })
     }
@@ -284,7 +291,7 @@ impl Experiment {
             pairs: self.all.clone(),
             asked: None,
             tasks: BTreeMap::new(),
-            prices: arm.price_source.clone(),
+            prices: self.price_source.clone(),
             priced_as: arm
                 .prices
                 .find(&arm.options.access().model)

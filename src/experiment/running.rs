@@ -75,10 +75,13 @@ impl Experiment {
         for open in &runs {
             restore::finish(open.run())?;
         }
-        let Some(passes) = self.begin_passes(&runs, force, news)? else {
-            return Ok(RunEnd::Budget);
-        };
+        let passes = self.passes_in_force(force)?;
         let outlook = self.outlook(&passes)?;
+        if force && outlook.is_spent() {
+            // A pass that can do nothing is not begun.
+            return Ok(RunEnd::Budget);
+        }
+        self.begin_passes(&runs, &passes, force, news)?;
         // What is known of what each run has cost so far, in USD.
         let asked = outlook.runs.iter();
         let mut spent: HashMap<_, _> = asked.map(|one| (one.run.clone(), one.spent.usd)).collect();
@@ -121,33 +124,28 @@ impl Experiment {
         failure.map_or(Ok(worst), Err)
     }
 
-    /// The passes that the runs are run with, each begun where it is forced; `None` where the budget is
-    /// spent already.
+    /// Begins the passes that are forced; without `--force` says which results it would still replace.
     fn begin_passes(
         &self,
         runs: &[OpenRun],
+        passes: &[Pass],
         force: bool,
         news: &NewsSender,
-    ) -> Result<Option<Vec<Pass>>> {
-        // All of them before anything is set aside in any: killed at any moment, the same command
-        // goes on with what it had begun.
-        let passes = self.passes_in_force(force)?;
-        if force {
-            // A pass that can do nothing is not begun.
-            if self.is_spent_before(&passes)? {
-                return Ok(None);
-            }
-            for (open, pass) in runs.iter().zip(&passes) {
-                pass.write(&open.run().pass())?;
-            }
-        } else {
+    ) -> Result<()> {
+        if !force {
             for one in &self.runs {
                 if let Some(held) = self.held(one)? {
                     news.note(held);
                 }
             }
+            return Ok(());
         }
-        Ok(Some(passes))
+        // All of them before anything is set aside in any: killed at any moment, the same command
+        // goes on with what it had begun.
+        for (open, pass) in runs.iter().zip(passes) {
+            pass.write(&open.run().pass())?;
+        }
+        Ok(())
     }
 
     /// Runs one run, with all that is noted of it while it goes on.

@@ -9,7 +9,7 @@ use crate::evaluation::Verdict;
 use crate::store::eval::EvalFile;
 use crate::store::{LedgerEntry, TrialRecord};
 pub use crate::survey::at;
-use crate::survey::{Judged, Standing, Surveyed};
+use crate::survey::{Judged, Standing, Surveyed, made};
 use crate::triage::{Cause, Diagnosis, Finding};
 
 /// Pair `f1_f<n>` of a task.
@@ -26,13 +26,8 @@ pub fn result(trial: &str, status: &str, finding: Finding, cost: Cost) -> Standi
     Standing::Result(Box::new(Judged {
         record: TrialRecord::parse(json.as_bytes()).unwrap(),
         finding,
-        told: None,
-        usage: None,
         cost,
-        priced_as: None,
-        ends: Vec::new(),
-        long_patches: Vec::new(),
-        beyond: Vec::new(),
+        ..made::judged(trial, 1.0)
     }))
 }
 
@@ -74,21 +69,11 @@ pub fn with_verdict(pair: Pair, [one, two]: [bool; 2]) -> Surveyed {
 /// A line of the ledger: a trial of a pair that cost this much and, with a cause, failed by it.
 pub fn entry(pair: &Pair, trial: &str, cost: Option<f64>, failed: Option<Cause>) -> LedgerEntry {
     LedgerEntry {
-        trial: trial.to_owned(),
         setting: Some(Setting::Solo),
-        pair: pair.clone(),
-        attempt: Some(1),
         status: failed.map_or("Submitted", |_| "Error").to_owned(),
-        agents: Vec::new(),
         diagnosis: failed
             .map(|cause| Diagnosis::new(cause, RuleId::of("a_rule"), "agent.error", "it")),
-        void: false,
-        cost,
-        usage_unknown: cost.is_none(),
-        usage: None,
-        started_at: None,
-        duration_seconds: None,
-        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        ..made::entry(pair, trial, cost)
     }
 }
 

@@ -1,20 +1,16 @@
 //! Pairs, trials and passes that the tests of pure rules make up.
 
 pub use crate::survey::at;
+pub use crate::survey::made::pair;
 use jiff::Timestamp;
 
-use crate::bench::{Cost, Pair, RuleId, TaskKey};
+use crate::bench::{Pair, RuleId};
 use crate::files;
 use crate::store::aside::KeptTrial;
 use crate::store::pass::Covered;
 use crate::store::{Ledger, LedgerEntry, LogTree, Pass, TrialRecord};
-use crate::survey::{Judged, Standing, Surveyed};
+use crate::survey::{Judged, Surveyed, made};
 use crate::triage::{Cause, Diagnosis, Finding};
-
-/// Pair `f1_f<n>` of a task.
-pub fn pair(n: u64) -> Pair {
-    Pair::new(TaskKey::new("ferry_task", 1), 1, n)
-}
 
 /// A trial of one agent with this status, as its `result.json` says it.
 pub fn record(trial: &str, status: &str) -> TrialRecord {
@@ -27,15 +23,9 @@ pub fn with(pair: Pair, trial: &str, finding: Finding) -> Surveyed {
     let judged = Judged {
         record: record(trial, "Submitted"),
         finding,
-        told: None,
-        usage: None,
-        cost: Cost::whole(0.5),
-        priced_as: None,
-        ends: Vec::new(),
-        long_patches: Vec::new(),
-        beyond: Vec::new(),
+        ..made::judged(trial, 0.5)
     };
-    at(pair, Standing::Result(Box::new(judged)))
+    made::with(pair, judged)
 }
 
 pub fn diagnosis(cause: Cause) -> Diagnosis {
@@ -67,20 +57,8 @@ pub fn kept(trial: &str, status: &str) -> KeptTrial {
 /// The ledger's line of a trial that submitted.
 pub fn entry(pair: &Pair, trial: &str) -> LedgerEntry {
     LedgerEntry {
-        trial: trial.to_owned(),
-        setting: None,
-        pair: pair.clone(),
-        attempt: Some(1),
-        status: "Submitted".to_owned(),
-        agents: Vec::new(),
-        diagnosis: None,
-        void: false,
-        cost: None,
         usage_unknown: false,
-        usage: None,
-        started_at: None,
-        duration_seconds: None,
-        recorded_at: Timestamp::UNIX_EPOCH,
+        ..made::entry(pair, trial, None)
     }
 }
 

@@ -6,7 +6,7 @@ mod books;
 pub mod damage;
 mod harms;
 #[cfg(test)]
-mod made;
+pub(crate) mod made;
 mod of_run;
 pub mod spent;
 pub mod stand;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::matrix;
-use crate::bench::Setting;
+use crate::bench::{Pair, Setting};
 use crate::cli::ui::warning;
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
@@ -51,17 +52,20 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     if let (true, true, Some(bounds)) = (is_matrix, is_one, bounds.first()) {
         let _ = writeln!(text, "each run: {bounds}");
     }
+    let is_upstream = |arm: &Arc<Arm>| matches!(arm.options, EngineOptions::Upstream(_));
+    let redis = if experiment.arms.iter().any(is_upstream) {
+        redis::choose(&experiment.config.upstream.redis_url).await
+    } else {
+        RedisChoice::None
+    };
     let mut shown = BTreeSet::new();
     for (one, pass) in experiment.runs.iter().zip(passes) {
-        let has_work = || -> Result<bool> {
-            let plan = Plan::of(&experiment.survey(one)?, true, &pass);
-            Ok(!plan.to_run.is_empty())
-        };
+        let surveyed = experiment.survey(one)?;
+        let plan = Plan::of(&surveyed, true, &pass);
+        let replaced = forced::set_aside(one.run.name(), &pass, &surveyed);
+        let held = if force { None } else { experiment.held(one)? };
         // A run of each arm shows how all of them run.
-        if is_matrix && (shown.contains(&one.arm.name) || !has_work()?) {
-            let surveyed = experiment.survey(one)?;
-            let replaced = forced::set_aside(one.run.name(), &pass, &surveyed);
-            let held = if force { None } else { experiment.held(one)? };
+        if is_matrix && (shown.contains(&one.arm.name) || plan.to_run.is_empty()) {
             for line in [replaced, held].into_iter().flatten() {
                 let _ = writeln!(text, "{line}");
             }
@@ -76,12 +80,16 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
                 let _ = writeln!(text, "  each run: {}", bounds_of(arm));
             }
         }
-        let redis = match &one.arm.options {
-            EngineOptions::Upstream(_) => redis::choose(&one.arm.config.upstream.redis_url).await,
-            EngineOptions::Native(_) => RedisChoice::None,
-        };
-        text.push_str(&render_run(experiment, one, &redis, &pass)?);
-        if let (false, Some(held)) = (force, experiment.held(one)?) {
+        let told = [
+            forced::progress(one.run.name(), &pass, &surveyed, &plan),
+            replaced,
+        ];
+        text.push_str(&head(experiment, one, &plan));
+        for line in told.into_iter().flatten() {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push_str(&how(experiment, one, &plan.to_run, &redis, &pass)?);
+        if let Some(held) = held {
             let _ = writeln!(text, "  {held}");
         }
     }
@@ -125,33 +133,30 @@ fn bounds_of(arm: &Arm) -> String {
     )
 }
 
-fn render_run(
-    experiment: &Experiment,
-    one: &PlannedRun,
-    redis: &RedisChoice,
-    pass: &Pass,
-) -> Result<String> {
-    let (setting, run) = (one.setting(), &one.run);
-    let surveyed = experiment.survey(one)?;
-    let plan = Plan::of(&surveyed, true, pass);
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{} (setting {setting}): {}, {} finished, {} in an error of the agent's own, {} to run",
-        strong(run.name()),
+/// A run's name, and how its pairs stand.
+fn head(experiment: &Experiment, one: &PlannedRun, plan: &Plan) -> String {
+    format!(
+        "{} (setting {}): {}, {} finished, {} in an error of the agent's own, {} to run\n",
+        strong(one.run.name()),
+        one.setting(),
         asked(experiment),
         plan.finished.len(),
         plan.settled.len(),
         plan.to_run.len()
-    );
-    let told = [
-        forced::progress(run.name(), pass, &surveyed, &plan),
-        forced::set_aside(run.name(), pass, &surveyed),
-    ];
-    for line in told.into_iter().flatten() {
-        let _ = writeln!(text, "  {line}");
-    }
-    if plan.to_run.is_empty() {
+    )
+}
+
+/// How the pairs of a run that are to run do so.
+fn how(
+    experiment: &Experiment,
+    one: &PlannedRun,
+    to_run: &[Pair],
+    redis: &RedisChoice,
+    pass: &Pass,
+) -> Result<String> {
+    let (setting, run) = (one.setting(), &one.run);
+    let mut text = String::new();
+    if to_run.is_empty() {
         text.push_str("  nothing to run\n");
         return Ok(text);
     }
@@ -162,9 +167,9 @@ fn render_run(
             let all = experiment.survey_all(one)?;
             let stays = all.iter().filter(|one| !forced::is_replaced(pass, one));
             let stays: Vec<_> = stays.map(|one| one.pair.clone()).collect();
-            let whole = upstream_would_run(run, setting, &stays, &plan.to_run);
+            let whole = upstream_would_run(run, setting, &stays, to_run);
             let cover = Cover {
-                pairs: &plan.to_run,
+                pairs: to_run,
                 is_whole_subset: whole,
             };
             let attempt = History::of_run(run)?.last_attempt + 1;
