@@ -1,11 +1,10 @@
 //! Arms and repeats: names, order, one budget, what is refused, and a study that is killed.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Model, Place, Ran, copy_tree, wait_until};
+use crate::support::{Model, Place, Ran, begun_in_order, own_lines, wait_until};
 
 /// Four arms of the demo: two of one setting, one with a model of its own, by which its requests are
 /// known.
@@ -40,14 +39,9 @@ fn run(place: &Place, line: &str) -> Ran {
     Ran::of(&place.beside_an_empty_daemon(&args).output().unwrap())
 }
 
-/// The lines of a run's own file; a torn last line is left out.
+/// The lines of a run's own file.
 fn lines(place: &Place, run: &str, file: &str) -> Vec<Value> {
-    let path = place.join(&format!("logs/{run}/regatta/{file}.jsonl"));
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let lines = text.lines();
-    lines
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    own_lines(&place.join("logs"), run, file)
 }
 
 fn runs(place: &Place) -> Vec<String> {
@@ -58,18 +52,8 @@ fn runs(place: &Place) -> Vec<String> {
     names
 }
 
-/// The runs in the order in which they were begun, as often as they were.
-fn begun_in_order(place: &Place) -> Vec<String> {
-    let mut begun = Vec::new();
-    for run in runs(place) {
-        for event in lines(place, &run, "events") {
-            if event["event"] == "run_started" {
-                begun.push((event["at"].as_str().unwrap().to_owned(), run.clone()));
-            }
-        }
-    }
-    begun.sort();
-    begun.into_iter().map(|(_, run)| run).collect()
+fn begun(place: &Place) -> Vec<String> {
+    begun_in_order(&place.join("logs"), &runs(place))
 }
 
 /// What the ledgers of all runs come to, in USD.
@@ -96,11 +80,7 @@ fn the_example_is_a_matrix_of_four_arms_and_three_repeats() {
 #[test]
 fn a_study_that_is_killed_goes_on_where_it_was_and_its_budget_is_one() {
     let place = study(FOUR);
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
-    let dataset = place.join("served");
-    copy_tree(&demo, &dataset);
-    let faults = place.write("faults", "");
-    let model = Model::serve(&dataset, &faults);
+    let model = Model::of_demo(&place, "");
     let base = &model.base;
     let command = |more: &str| -> Command {
         let line =
@@ -161,7 +141,7 @@ fn a_study_that_is_killed_goes_on_where_it_was_and_its_budget_is_one() {
             ["lone", "talk", "heron", "quiet"].map(|arm| format!("demo-{arm}{suffix}"))
         })
         .collect();
-    let begun = begun_in_order(&place);
+    let begun = begun(&place);
     assert_eq!(begun[begun.len() - 12..], order);
     // All of it is spent, by whichever arm: nothing of a fourth repeat is begun.
     let all = spent(&place) * 0.999;
@@ -202,7 +182,7 @@ fn arms_come_one_after_the_other_where_that_is_wanted() {
     let place = study(two);
     run(&place, "--smoke 1").code(0);
     let order = ["demo-b-r1", "demo-b-r2", "demo-a-r1", "demo-a-r2"];
-    assert_eq!(begun_in_order(&place), order);
+    assert_eq!(begun(&place), order);
     let limits =
         |run: &str| place.json(&format!("logs/{run}/regatta/manifest.json"))["limits"].clone();
     assert_eq!(limits("demo-a-r2")["steps"], 3);

@@ -5,19 +5,13 @@ use std::process::Command;
 use regex::Regex;
 
 use crate::support::terminal::Terminal;
-use crate::support::{Model, Place, Ran, copy_tree};
+use crate::support::{Model, Place, Ran};
 
 /// The demo's dataset behind a model that answers each agent once, and then not until `faults` is
 /// empty.
 fn held() -> (Place, Model) {
     let place = Place::new();
-    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
-    let dataset = place.join("served");
-    copy_tree(&demo, &dataset);
-    // What goes wrong in the demo would come at its own time.
-    std::fs::remove_file(dataset.join("script.toml")).unwrap();
-    let faults = place.write("faults", "hold when=head -3; ls\n");
-    let model = Model::serve(&dataset, &faults);
+    let model = Model::of_demo(&place, "hold when=head -3; ls\n");
     (place, model)
 }
 

@@ -1,7 +1,7 @@
 //! What `status` says of runs that wait, begin or go on, and `--watch` on a terminal of its own.
 
 use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use regex::Regex;
 
 use crate::report::judged_at;
 use crate::support::terminal::Terminal;
-use crate::support::{Model, Place, REGATTA, copy_tree, wait_until};
+use crate::support::{Ended, Model, Place, REGATTA, wait_until};
 use crate::terminal::timeless;
 
 const WATCH: [&str; 4] = ["status", "--watch", "--cooperbench-dir", "cb"];
@@ -270,25 +270,10 @@ fn a_run_says_what_it_waits_for_and_until_when() {
     }
 }
 
-/// Ends a child with the test.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_finished_run_that_force_has_not_come_to_is_not_complete() {
     let place = Place::new();
-    let dataset = place.join("served");
-    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
-    copy_tree(&demo, &dataset);
-    std::fs::remove_file(dataset.join("script.toml")).unwrap();
-    let faults = place.write("faults", "");
-    let model = Model::serve(&dataset, &faults);
+    let model = Model::of_demo(&place, "");
     let run = |more: &str| {
         let args = format!(
             "run --profile demo --api-base {}/v1 --smoke 1 --no-progress {more}",

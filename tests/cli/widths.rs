@@ -1,6 +1,6 @@
 //! What report and status look like on terminals of 80 and 200 columns, and in a pipe.
 
-use std::process::{Child, Command};
+use std::process::Command;
 
 use regex::Regex;
 
@@ -8,7 +8,7 @@ use crate::masks::masked;
 use crate::report::{judged_at, tree};
 use crate::said::{DOCTOR, bare};
 use crate::support::terminal::Terminal;
-use crate::support::{Model, Place, Ran, copy_tree, wait_until};
+use crate::support::{Ended, Model, Place, Ran, wait_until};
 
 /// What a command writes to a terminal of so many columns.
 fn on_terminal(place: &Place, columns: u16, args: &[&str]) -> String {
@@ -187,26 +187,11 @@ fn what_is_no_terminal_cannot_be_watched() {
         .says("`regatta status --cooperbench-dir cb` shows it once");
 }
 
-/// Ends a child with the test.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The pairs that run have one answer each, and are held there.
 #[test]
 fn a_native_run_tells_which_pairs_run_and_which_settings_have_not_begun() {
     let place = Place::new();
-    let dataset = place.join("served");
-    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
-    copy_tree(&demo, &dataset);
-    std::fs::remove_file(dataset.join("script.toml")).unwrap();
-    let faults = place.write("faults", "hold when=head -3; ls\n");
-    let model = Model::serve(&dataset, &faults);
+    let model = Model::of_demo(&place, "hold when=head -3; ls\n");
     let base = format!("{}/v1", model.base);
     let args = [
         "run",

@@ -1,6 +1,7 @@
 //! Four arms and three repeats over the fixture, killed at work and gone on with.
 
 use crate::lab::{Lab, Version};
+use crate::support::begun_in_order;
 
 /// Its third arm has a model, an endpoint and a variable for its key of its own.
 fn arms(base: &str) -> String {
@@ -27,18 +28,6 @@ input_cost_per_token = 1e-06
 output_cost_per_token = 1e-06
 "#
     )
-}
-
-/// Which runs were begun, as often as they were, in their order.
-fn begun(lab: &Lab, runs: &[String]) -> Vec<String> {
-    let mut begun = Vec::new();
-    for run in runs {
-        for event in lab.place.events(run, "run_started") {
-            begun.push((event["at"].as_str().unwrap().to_owned(), run.clone()));
-        }
-    }
-    begun.sort();
-    begun.into_iter().map(|(_, run)| run).collect()
 }
 
 fn killed_in_the_second_repeat(version: Version) {
@@ -70,7 +59,7 @@ fn killed_in_the_second_repeat(version: Version) {
     let order: Vec<String> = (1..=3)
         .flat_map(|repeat| ["lone", "talk", "heron", "slow"].map(|arm| name(arm, repeat)))
         .collect();
-    let begun = begun(&lab, &order);
+    let begun = begun_in_order(&lab.place.join("cb/logs"), &order);
     assert_eq!(begun[begun.len() - 12..], order, "{begun:?}");
     let mut spent = 0.0;
     for run in &order {

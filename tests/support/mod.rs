@@ -81,11 +81,7 @@ impl Place {
 
     /// The lines of a run's `regatta/<file>.jsonl`; a torn last line is left out.
     pub fn lines(&self, run: &str, file: &str) -> Vec<Value> {
-        let path = self.join(&format!("cb/logs/{run}/regatta/{file}.jsonl"));
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        own_lines(&self.join("cb/logs"), run, file)
     }
 
     /// The events of this kind.
@@ -147,6 +143,30 @@ impl Place {
     }
 }
 
+/// The lines of `regatta/<file>.jsonl` of a run in a log tree; a torn last line is left out.
+pub fn own_lines(logs: &Path, run: &str, file: &str) -> Vec<Value> {
+    let path = logs.join(run).join(format!("regatta/{file}.jsonl"));
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Runs in the order in which they were begun, as often as they were.
+pub fn begun_in_order(logs: &Path, runs: &[String]) -> Vec<String> {
+    let mut begun = Vec::new();
+    for run in runs {
+        for event in own_lines(logs, run, "events") {
+            if event["event"] == "run_started" {
+                begun.push((event["at"].as_str().unwrap().to_owned(), run.clone()));
+            }
+        }
+    }
+    begun.sort();
+    begun.into_iter().map(|(_, run)| run).collect()
+}
+
 /// A command that ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -197,6 +217,16 @@ impl Ran {
     }
 }
 
+/// A child that ends with the test.
+pub struct Ended(pub std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A scripted model behind an endpoint of its own; it ends with the test.
 pub struct Model {
     child: std::process::Child,
@@ -205,6 +235,16 @@ pub struct Model {
 }
 
 impl Model {
+    /// Serves the demo's dataset, in which nothing goes wrong at its own time: only what these lines of
+    /// the place's file `faults` say.
+    pub fn of_demo(place: &Place, faults: &str) -> Self {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/dataset");
+        let dataset = place.join("served");
+        copy_tree(&demo, &dataset);
+        fs::remove_file(dataset.join("script.toml")).unwrap();
+        Self::serve(&dataset, &place.write("faults", faults))
+    }
+
     /// Serves a dataset's gold patches; `faults` says how requests fail (CONTRIBUTING.md).
     pub fn serve(dataset: &Path, faults: &Path) -> Self {
         let mut child = Command::new(REGATTA)
