@@ -28,6 +28,7 @@ pub mod runner;
 pub mod sandbox;
 pub mod secret;
 pub mod store;
+pub mod study;
 pub mod survey;
 pub mod text;
 pub mod triage;

@@ -1,7 +1,9 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
+mod arms;
 mod bar;
 mod clean;
+mod compare;
 mod completions;
 mod config;
 mod counts;
@@ -68,6 +70,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
+    Compare(compare::CompareArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -134,6 +137,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Run(args) => block_on(run::run(&args, ui)),
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
+        Command::Compare(args) => compare::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

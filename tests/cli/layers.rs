@@ -18,7 +18,7 @@ const ROWS: [&[&str]; 10] = [
     &["cli"],
     &["experiment"],
     &["runner"],
-    &["executor"],
+    &["executor", "study"],
     &["host", "report"],
     &["engine", "survey"],
     &["agent", "evaluation", "triage"],
