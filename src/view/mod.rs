@@ -1,0 +1,3 @@
+//! What people look at: one model of a trial, whatever program wrote its files.
+
+pub mod trial;
