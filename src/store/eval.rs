@@ -9,10 +9,12 @@ mod decided;
 mod independent;
 mod lenient;
 mod told;
+mod whole;
 
 pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use independent::{IndependentSeen, NO_PATCH};
 pub use told::{flags, some, why_not};
+pub use whole::{Printed, printed};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;

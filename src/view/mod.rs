@@ -1,3 +1,4 @@
 //! What people look at: one model of a trial, whatever program wrote its files.
 
+pub mod page;
 pub mod trial;
