@@ -95,7 +95,7 @@ function grid(rows, columns) {
   const isFirst = columns.map((run, at) => at === 0 || data.index.runs[run].arm !== data.index.runs[columns[at - 1]].arm);
   const head = el("div", { class: "head", role: "row" },
     el("div", { class: "first", role: "columnheader" }, "Pair"),
-    columns.map((run, at) => el("div", { class: `cell ${isFirst[at] ? "arm" : ""}`, role: "columnheader", title: data.index.runs[run].name }, shortRun(run, isFirst[at]))));
+    columns.map((run, at) => el("div", { class: `cell ${isFirst[at] ? "arm" : ""}`, role: "columnheader", title: data.index.runs[run].name }, data.index.runs[run].name)));
   const body = el("div", { class: "rows", role: "rowgroup" });
   body.style.height = `${rows.length * ROW}px`;
   const box = el("div", { class: "matrix", role: "table", tabindex: "0", "aria-label": "Pairs by runs", "aria-rowcount": rows.length + 1, "data-keys": "rows" }, el("div", { role: "rowgroup" }, head), body);
@@ -126,13 +126,6 @@ function grid(rows, columns) {
   fill();
   new ResizeObserver(fill).observe(box);
   return box;
-}
-
-function shortRun(run, isFirst) {
-  const { repeat } = data.index.runs[run];
-  const arm = armOf(run).name;
-  if (!repeat) return isFirst ? arm : data.index.runs[run].name;
-  return isFirst ? `${arm} r${repeat}` : `r${repeat}`;
 }
 
 function rowOf(row, at, columns, isFirst) {

@@ -26,7 +26,7 @@ function legend() {
 }
 
 function outcomeTable(arms) {
-  const rows = arms.map((arm, at) => [
+  const rows = arms.map((arm) => [
     el("a", { href: `#/matrix?arm=${encodeURIComponent(arm.name)}` }, arm.name),
     [arm.setting, arm.model].filter(Boolean).join(", "),
     outcomeBar(arm),
@@ -54,7 +54,7 @@ function outcomeBar(arm) {
     const part = svg("g", {},
       svg("title", {}, `${n} ${outcomeName(outcome)}`),
       svg("rect", { x, y: 0, width: Math.max(wide - 1, 0.5), height: 18, class: outcomeClass(outcome) }),
-      wide > 22 ? svg("text", { x: x + 4, y: 13, style: undefined, class: "on" }, `${outcomeSign(outcome)} ${n}`) : null);
+      wide > 24 + 7 * String(n).length ? svg("text", { x: x + 4, y: 13, class: "on" }, `${outcomeSign(outcome)} ${n}`) : null);
     x += wide;
     return part;
   });
