@@ -14,6 +14,7 @@ use crate::experiment::setup;
 use crate::files::OutputFile;
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
+use crate::store::LogTree;
 use crate::study::{ArmRun, Pooling, study};
 use crate::survey::Stand;
 use crate::view::page::{Page, PageOf, Shown};
@@ -101,7 +102,7 @@ fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
     }
     let mut to = Destination::of(args, ui)?;
     let of = PageOf {
-        title: title(found),
+        title: title(&setup::log_tree(&found.config)),
         dataset: setup::dataset_alone(&found.config).ok(),
         masks: Vec::new(),
     };
@@ -121,16 +122,10 @@ fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
     to.finish()
 }
 
-/// What a page is called: the directory of the runs.
-fn title(found: &SelectedRuns) -> String {
-    let tree = setup::log_tree(&found.config);
-    let names = tree
-        .path()
-        .components()
-        .rev()
-        .take(2)
-        .map(|it| it.as_os_str().to_string_lossy());
-    let mut names: Vec<_> = names.collect();
+/// What a page is called: the directory of the runs, and the one above it.
+pub fn title(tree: &LogTree) -> String {
+    let names = tree.path().components().rev().take(2);
+    let mut names: Vec<_> = names.map(|it| it.as_os_str().to_string_lossy()).collect();
     names.reverse();
     names.join("/")
 }
