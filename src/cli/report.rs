@@ -12,6 +12,7 @@ use crate::error::{Error, Result, exit};
 use crate::files::OutputFile;
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
+use crate::store::LogTree;
 use crate::survey::Stand;
 
 const EXAMPLES: &str = "\
@@ -124,6 +125,20 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 }
+
+/// A command on these runs, for a hint: where they are many and all that the log tree has, without
+/// their names.
+pub fn command_in(tree: &LogTree, words: &str, summaries: &[Summary]) -> Result<String> {
+    let is_all = summaries.len() > NAMED && tree.runs()?.len() == summaries.len();
+    Ok(if is_all {
+        hint::command(words)
+    } else {
+        command(words, summaries)
+    })
+}
+
+/// The most runs that a hint names where it need not.
+const NAMED: usize = 6;
 
 /// A command on these runs by their names, for a hint.
 pub fn command(words: &str, summaries: &[Summary]) -> String {

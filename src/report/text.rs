@@ -4,6 +4,7 @@ mod compared;
 mod costs;
 mod failures;
 mod hue;
+mod short;
 mod table;
 
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use crate::text::{NAME, one_line, plural, some};
 use compared::compared;
 use costs::costs;
 use failures::{errors, failures, flaky};
+pub use short::at_the_end;
 use table::table;
 
 /// The most of what is said of a run that mixes datasets.
