@@ -208,6 +208,20 @@ impl<'a> Destination<'a> {
     }
 }
 
+/// A command on these runs, for a hint: where they are many and all that the log tree has, without
+/// their names.
+pub fn command_in(tree: &LogTree, words: &str, summaries: &[Summary]) -> Result<String> {
+    let is_all = summaries.len() > NAMED && tree.runs()?.len() == summaries.len();
+    Ok(if is_all {
+        hint::command(words)
+    } else {
+        command(words, summaries)
+    })
+}
+
+/// The most runs that a hint names where it need not.
+const NAMED: usize = 6;
+
 /// A command on these runs by their names, for a hint.
 pub fn command(words: &str, summaries: &[Summary]) -> String {
     let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();

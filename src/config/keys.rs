@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::own_arms::OwnArm;
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
@@ -39,41 +40,7 @@ pub struct Config {
     pub groups: BTreeMap<String, Vec<String>>,
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
-    pub own_arms: Vec<ArmConfig>,
-}
-
-/// One arm: a name, a setting, and the configuration that it runs with.
-#[derive(Clone, Debug)]
-pub struct ArmConfig {
-    /// Its name, which its runs' names have after the experiment's.
-    pub name: String,
-    /// The setting of all its trials.
-    pub setting: Setting,
-    /// The whole configuration, with what the arm has of its own.
-    pub config: Config,
-    /// Flags of the command line that say something else than the arm: the arm's own counts.
-    pub hidden_flags: Vec<String>,
-}
-
-impl Config {
-    /// The arms: those of the file, or the settings where it has none, in the order in which they run.
-    #[must_use]
-    pub fn arms(&self) -> Vec<ArmConfig> {
-        if !self.own_arms.is_empty() {
-            return self.own_arms.clone();
-        }
-        let settings = self.experiment.settings.iter().copied();
-        let mut settings: Vec<Setting> = settings.collect();
-        settings.sort();
-        settings.dedup();
-        let of = |setting: Setting| ArmConfig {
-            name: setting.name().to_owned(),
-            setting,
-            config: self.clone(),
-            hidden_flags: Vec::new(),
-        };
-        settings.into_iter().map(of).collect()
-    }
+    pub own_arms: Vec<OwnArm>,
 }
 
 /// `[experiment]`: what is run, by whom, and how much at a time.

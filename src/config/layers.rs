@@ -7,8 +7,9 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::arms::{self, ArmTable};
-use super::keys::{ArmConfig, Mistake};
+use super::keys::Mistake;
 use super::mistakes::{Wrong, refuse};
+use super::own_arms::{ArmConfig, OwnArm};
 use super::{Config, known, words};
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
@@ -219,12 +220,15 @@ impl Layers {
             );
         }
         for arm in &self.arms {
-            config.own_arms.push(self.arm(arm)?);
+            config.own_arms.push(OwnArm {
+                name: arm.name.clone(),
+                meant: self.arm(arm),
+            });
         }
         Ok(config)
     }
 
-    /// One arm, over all that the layers have.
+    /// One arm, over all that the layers have, or what is wrong with its values.
     fn arm(&self, arm: &ArmTable) -> Result<ArmConfig> {
         let mut layers = self.clone();
         let mut hidden_flags = Vec::new();
