@@ -10,6 +10,7 @@ use super::arms::{self, ArmTable};
 use super::keys::{ArmConfig, Mistake};
 use super::mistakes::{Wrong, refuse};
 use super::{Config, known, words};
+use crate::bench::EngineKind;
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
 
@@ -220,6 +221,12 @@ impl Layers {
         }
         for arm in &self.arms {
             config.own_arms.push(self.arm(arm)?);
+        }
+        let is_upstreams = |arm: &ArmConfig| arm.config.experiment.engine == EngineKind::Upstream;
+        if config.own_arms.iter().any(is_upstreams) {
+            // They are for those arms; where there is none, they are a mistake, which is told later.
+            let others = config.own_arms.iter_mut().filter(|arm| !is_upstreams(arm));
+            others.for_each(|arm| arm.config.upstream.args.clear());
         }
         Ok(config)
     }
