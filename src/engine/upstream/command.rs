@@ -86,30 +86,7 @@ impl UpstreamOptions {
             for setting in &config.experiment.settings {
                 installed.check_setting(*setting)?;
             }
-            let mut needed = vec!["--backend", "--no-auto-eval"];
-            needed.extend(
-                config
-                    .upstream
-                    .dataset_dir
-                    .is_some()
-                    .then_some("--dataset-dir"),
-            );
-            needed.extend(config.upstream.logs_dir.is_some().then_some("--log-dir"));
-            needed.extend(
-                config
-                    .upstream
-                    .agent_config
-                    .is_some()
-                    .then_some("--agent-config"),
-            );
-            let args = config
-                .upstream
-                .args
-                .iter()
-                .filter_map(|arg| long_option(arg));
-            for option in needed.into_iter().chain(args) {
-                installed.check_option(option)?;
-            }
+            check_options(config, installed)?;
         }
         let version = installed.map_or(PLANNED_VERSION, |found| found.version);
         let bin = installed.map(|found| found.bin.as_path());
@@ -276,10 +253,22 @@ impl UpstreamOptions {
     }
 }
 
-/// The long option that an argument names in full; upstream also takes beginnings of them.
-fn long_option(arg: &str) -> Option<&str> {
-    let option = arg.split('=').next().unwrap_or(arg);
-    option.starts_with("--team-no-").then_some(option)
+/// Refuses what the installed version's command line does not take: options that we need, and arguments
+/// of the user's.
+fn check_options(config: &Config, installed: &Installed) -> Result<()> {
+    let upstream = &config.upstream;
+    let mut ours = vec!["--backend", "--no-auto-eval"];
+    ours.extend(upstream.dataset_dir.is_some().then_some("--dataset-dir"));
+    ours.extend(upstream.logs_dir.is_some().then_some("--log-dir"));
+    ours.extend(upstream.agent_config.is_some().then_some("--agent-config"));
+    for option in &ours {
+        installed.check_option(option)?;
+    }
+    let mut settings = config.experiment.settings.iter();
+    let is_silent = settings.any(|setting| setting.agents() > 1 && !setting.messaging());
+    ours.extend(is_silent.then_some("--no-messaging"));
+    ours.extend(config.experiment.git.then_some("--git"));
+    installed.check_args(&upstream.args, &ours)
 }
 
 /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.

@@ -9,6 +9,7 @@ pub mod command;
 pub mod installed;
 mod invocation;
 pub mod relay;
+mod run_options;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use command::UpstreamOptions;
 pub use installed::Installed;
 pub use invocation::Invocation;
 pub use relay::Relay;
+pub use run_options::RunOptions;
 
 use crate::sandbox::docker::DockerEndpoint;
 
