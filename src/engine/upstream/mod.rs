@@ -4,6 +4,7 @@
 //! writes. From outside we see its process, its containers (through the relay) and its files; we
 //! do not see its model calls, and cannot end one of its tasks but by ending that task's container.
 
+mod agent_file;
 mod attempt;
 pub mod command;
 pub mod installed;
@@ -14,6 +15,7 @@ mod run_options;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use agent_file::AgentFile;
 pub use command::UpstreamOptions;
 pub use installed::Installed;
 pub use invocation::Invocation;
