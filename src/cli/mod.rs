@@ -1,7 +1,9 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
+mod arms;
 mod bar;
 mod clean;
+mod compare;
 mod completions;
 mod config;
 mod counts;
@@ -29,6 +31,7 @@ mod tempo;
 mod tree;
 mod triage;
 pub mod ui;
+mod view;
 mod width;
 
 use std::process::ExitCode;
@@ -68,9 +71,11 @@ enum Command {
     Run(Box<run::RunArgs>),
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
+    Compare(compare::CompareArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Clean(clean::CleanArgs),
@@ -134,9 +139,11 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Run(args) => block_on(run::run(&args, ui)),
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
+        Command::Compare(args) => compare::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),

@@ -111,6 +111,12 @@ impl LocalTime {
     pub fn of(text: &str) -> Option<Self> {
         Some(Self(Moment::read(text)?.local()))
     }
+
+    /// The time of day, and its day.
+    #[must_use]
+    pub const fn time(self) -> DateTime {
+        self.0
+    }
 }
 
 impl fmt::Display for LocalTime {

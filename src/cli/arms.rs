@@ -1,0 +1,63 @@
+//! The runs and arms that a command on many of them reads.
+
+use clap::Args;
+
+use super::options::{ConfigSource, Places};
+use super::tree;
+use super::ui::Ui;
+use crate::error::Result;
+use crate::experiment::setup::{log_tree, prices, rules};
+use crate::report::rows;
+use crate::study::{ArmRun, Pooling, Study, study};
+use crate::survey::Stand;
+
+/// Runs and arms, and how runs are pooled.
+#[derive(Debug, Args)]
+pub struct ArmSelection {
+    /// Arms, runs, [groups], or patterns of them such as 'talk-*' [default: every arm of the log tree]
+    #[arg(value_name = "ARM")]
+    arms: Vec<String>,
+    /// Take every run for an arm by itself
+    #[arg(long)]
+    no_pool: bool,
+    /// Pool runs although their rule sets, datasets or images differ
+    #[arg(long)]
+    mixed: bool,
+    /// Count a pass as a failure where hidden tests did not run, or where it fails without what
+    /// steers its tests
+    #[arg(long)]
+    strict_verdicts: bool,
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    places: Places,
+}
+
+impl ArmSelection {
+    /// Reads the runs and pools them, the arms in the order in which they were named: without names
+    /// the experiment's in its order, then the others by name.
+    pub fn open(&self, ui: &Ui) -> Result<Study> {
+        let mut layers = self.source.layers()?;
+        self.places.apply(&mut layers)?;
+        let config = tree::config(&layers, ui)?;
+        let (rules, prices) = (rules(&config)?, prices(&config)?.0);
+        let mut runs = Vec::new();
+        for run in log_tree(&config).select(&[])? {
+            let stand = Stand::read(&run, &rules, &prices)?;
+            let repeat = stand.manifest.as_ref().and_then(|it| it.repeat);
+            runs.push(ArmRun {
+                name: run.name().clone(),
+                repeat: repeat.map(u64::from),
+                rows: rows(&run, stand, self.strict_verdicts)?,
+            });
+        }
+        let pooling = Pooling {
+            each_alone: self.no_pool,
+            is_mixed: self.mixed,
+            groups: config.groups.clone(),
+            order: config.arms().into_iter().map(|arm| arm.name).collect(),
+            asked: self.arms.clone(),
+        };
+        study(runs, &pooling)
+    }
+}
