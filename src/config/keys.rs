@@ -225,6 +225,7 @@ impl Config {
             }
         }
         mistakes.extend(self.wrong_addresses());
+        mistakes.extend(self.wrong_builtins());
         let args = super::args::mistakes(&self.upstream.args).into_iter();
         mistakes.extend(args.map(|why| ("upstream.args", why)));
         if let Some(name) = &self.upstream.api_key_env
@@ -245,6 +246,40 @@ impl Config {
             mistakes.push(("limits.budget", why));
         }
         mistakes
+    }
+
+    /// Words such as `builtin:demo` where they stand for nothing: they would be taken for a path.
+    fn wrong_builtins(&self) -> Vec<Mistake> {
+        let upstream = &self.upstream;
+        let native = &self.native;
+        let some = |path: &Option<PathBuf>| path.clone();
+        let paths = [
+            ("upstream.dataset_dir", some(&upstream.dataset_dir)),
+            (
+                "upstream.cooperbench_dir",
+                Some(upstream.cooperbench_dir.clone()),
+            ),
+            ("upstream.cooperbench_bin", some(&upstream.cooperbench_bin)),
+            ("upstream.logs_dir", some(&upstream.logs_dir)),
+            ("upstream.agent_config", some(&upstream.agent_config)),
+            ("native.workspaces", some(&native.workspaces)),
+            ("native.rootfs", Some(native.rootfs.clone())),
+            ("native.record", some(&native.record)),
+            ("native.replay", some(&native.replay)),
+            ("prices.price_file", some(&self.prices.price_file)),
+            ("triage.rules_file", some(&self.triage.rules_file)),
+        ];
+        let is_wrong = |key: &str, path: &PathBuf| {
+            let is_demos = key == "upstream.dataset_dir" && path.as_os_str() == BUILTIN;
+            path.to_string_lossy().starts_with("builtin:") && !is_demos
+        };
+        let wrong = paths
+            .into_iter()
+            .filter(|(key, path)| path.as_ref().is_some_and(|path| is_wrong(key, path)));
+        let why = format!(
+            "begins with `builtin:`, and only a dataset and a model are built in: dataset_dir = \"{BUILTIN}\", api_base = \"{BUILTIN}\"; a path that begins so is written with ./ before it"
+        );
+        wrong.map(|(key, _)| (key, why.clone())).collect()
     }
 
     fn wrong_addresses(&self) -> Vec<Mistake> {

@@ -11,6 +11,7 @@ use super::keys::Mistake;
 use super::mistakes::{Wrong, refuse};
 use super::own_arms::{ArmConfig, OwnArm};
 use super::{Config, known, words};
+use crate::bench::EngineKind;
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
 
@@ -224,6 +225,12 @@ impl Layers {
                 name: arm.name.clone(),
                 meant: self.arm(arm),
             });
+        }
+        let is_upstreams = |arm: &ArmConfig| arm.config.experiment.engine == EngineKind::Upstream;
+        if config.own_arms.iter().any(is_upstreams) {
+            // They are for those arms; where there is none, they are a mistake, which is told later.
+            let others = config.own_arms.iter_mut().filter(|arm| !is_upstreams(arm));
+            others.for_each(|arm| arm.config.upstream.args.clear());
         }
         Ok(config)
     }

@@ -56,6 +56,7 @@ mod subset;
 mod terminal;
 mod tree;
 mod triage;
+mod upstream;
 mod verdicts;
 mod watched;
 mod widths;
