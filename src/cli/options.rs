@@ -69,7 +69,12 @@ impl SelectedRuns {
     pub fn pooling(&self) -> Pooling {
         Pooling {
             groups: self.config.groups.clone(),
-            order: self.config.arms().into_iter().map(|arm| arm.name).collect(),
+            order: self
+                .config
+                .arm_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             is_mixed: true,
             ..Pooling::default()
         }

@@ -227,9 +227,17 @@ impl Layers {
             });
         }
         let is_upstreams = |arm: &ArmConfig| arm.config.experiment.engine == EngineKind::Upstream;
-        if config.own_arms.iter().any(is_upstreams) {
+        let mut meant = config
+            .own_arms
+            .iter()
+            .filter_map(|arm| arm.meant.as_ref().ok());
+        if meant.any(is_upstreams) {
             // They are for those arms; where there is none, they are a mistake, which is told later.
-            let others = config.own_arms.iter_mut().filter(|arm| !is_upstreams(arm));
+            let meant = config
+                .own_arms
+                .iter_mut()
+                .filter_map(|arm| arm.meant.as_mut().ok());
+            let others = meant.filter(|arm| !is_upstreams(arm));
             others.for_each(|arm| arm.config.upstream.args.clear());
         }
         Ok(config)
