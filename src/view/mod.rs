@@ -1,3 +1,6 @@
 //! What people look at: one model of a trial, whatever program wrote its files.
 
+pub mod mask;
 pub mod trial;
+
+pub use mask::PageMask;
