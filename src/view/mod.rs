@@ -2,4 +2,7 @@
 
 pub mod live;
 pub mod page;
+pub mod mask;
 pub mod trial;
+
+pub use mask::PageMask;
