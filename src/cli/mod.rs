@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod config;
 mod counts;
+mod destination;
 mod doctor;
 mod engine_flags;
 mod eval;

@@ -1,20 +1,22 @@
 //! `regatta report`.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::arms::ArmSelection;
+use super::destination::Destination;
 use super::listing::one_of;
-use super::options::{RunSelection, SelectedRuns};
+use super::options::SelectedRuns;
 use super::ui::Ui;
 use super::width;
+use crate::bench::word::Listed;
 use crate::error::{Error, Result, exit};
 use crate::experiment::setup;
-use crate::files::OutputFile;
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
-use crate::study::{ArmRun, Pooling, study};
+use crate::study::{self, ArmRun, Figures, Pooling, StudyFormat};
 use crate::survey::Stand;
 use crate::view::page::{Page, PageOf, Shown};
 
@@ -22,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   regatta report                            # every run, and what sets them apart
   regatta report command-a-solo
+  regatta report --by arm                   # repeats pooled: pass@k, what changes between them
   regatta report --format markdown -o report.md
   regatta report --format csv -o rows.csv   # one row for each pair of each run";
 
@@ -37,16 +40,37 @@ pub struct ReportArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Count a pass as a failure where hidden tests did not run, or where it fails without what
-    /// steers its tests
-    #[arg(long)]
-    strict_verdicts: bool,
+    /// What has a part of its own: each run, or each arm with its repeats pooled
+    #[arg(long, default_value = "run", value_parser = one_of::<By>())]
+    by: By,
     #[command(flatten)]
-    selection: RunSelection,
+    selection: ArmSelection,
+}
+
+/// What a report has a part for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Run,
+    Arm,
+}
+
+impl Listed for By {
+    const LIST: &'static [Self] = &[Self::Run, Self::Arm];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Arm => "arm",
+        }
+    }
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open(ui)?;
+    if args.by == By::Arm {
+        write_arms(args, ui)?;
+        return Ok(exit::OK);
+    }
+    let found = args.selection.runs(ui)?;
     found.say_misnamed(ui);
     match args.format {
         Format::Document(document) => write_document(document, &found, args, ui)?,
@@ -54,6 +78,26 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
         Format::Html => write_page(&found, args, ui)?,
     }
     Ok(exit::OK)
+}
+
+/// Writes the pooled numbers of each arm.
+fn write_arms(args: &ReportArgs, ui: &Ui) -> Result<()> {
+    let Some(format) = StudyFormat::of_word(args.format.word()) else {
+        let formats: Vec<_> = StudyFormat::LIST.iter().map(|it| it.word()).collect();
+        return Err(Error::usage(format!(
+            "--format {} is by run: --by arm has {}",
+            args.format.word(),
+            formats.join(", ")
+        )));
+    };
+    let study = args.selection.open(ui)?;
+    let arms: Vec<Figures> = study.arms.iter().map(Figures::of).collect();
+    if args.output.is_none() && format == StudyFormat::Text {
+        return ui.data(&study::text::by_arm(&arms, &study.notes, width::columns()));
+    }
+    let mut to = Destination::of(args.output.as_deref(), ui)?;
+    to.write(&format.by_arm(&arms, &study.notes))?;
+    to.finish()
 }
 
 fn write_document(
@@ -65,13 +109,17 @@ fn write_document(
     let mut summaries = Vec::new();
     for run in &found.runs {
         let mut stand = Stand::read(run, &found.rules, &found.prices)?;
-        summaries.push(Summary::of_stand(run, &mut stand, args.strict_verdicts)?);
+        summaries.push(Summary::of_stand(
+            run,
+            &mut stand,
+            args.selection.strict_verdicts,
+        )?);
     }
     match &args.output {
         None if document == Document::Text => width::report(&summaries, ui),
         None => ui.data(&document.render(&summaries)),
         Some(_) => {
-            let mut to = Destination::of(args, ui)?;
+            let mut to = Destination::of(args.output.as_deref(), ui)?;
             to.write(&document.render(&summaries))?;
             to.finish()
         }
@@ -80,11 +128,11 @@ fn write_document(
 
 /// Writes the rows of each run as it is read, so that no more than one run is in memory.
 fn write_table(table: Table, found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
-    let mut to = Destination::of(args, ui)?;
+    let mut to = Destination::of(args.output.as_deref(), ui)?;
     to.write(&table.head())?;
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
-        let rows = rows(run, stand, args.strict_verdicts)?;
+        let rows = rows(run, stand, args.selection.strict_verdicts)?;
         let lines: String = rows.iter().map(|row| table.line(row)).collect();
         if !to.write(&lines)? {
             break;
@@ -99,7 +147,7 @@ fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
         return Err(Error::usage("a page is no text for a terminal")
             .hint("name the file: `regatta report --format html -o report.html`"));
     }
-    let mut to = Destination::of(args, ui)?;
+    let mut to = Destination::of(args.output.as_deref(), ui)?;
     let of = PageOf {
         title: title(found),
         dataset: setup::dataset_alone(&found.config).ok(),
@@ -110,14 +158,25 @@ fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
         let repeat = stand.manifest.as_ref().and_then(|it| it.repeat);
-        let rows = page.add(run, stand, args.strict_verdicts)?;
+        let rows = page.add(run, stand, args.selection.strict_verdicts)?;
         runs.push(ArmRun {
             name: run.name().clone(),
             repeat: repeat.map(u64::from),
             rows,
         });
     }
-    page.finish(Shown::of(&study(runs, &Pooling::default())?))?;
+    // A page shows what there is, comparable or not.
+    let pooling = Pooling {
+        is_mixed: true,
+        order: found
+            .config
+            .arms()
+            .into_iter()
+            .map(|arm| arm.name)
+            .collect(),
+        ..Pooling::default()
+    };
+    page.finish(Shown::of(&study::study(runs, &pooling)?))?;
     to.finish()
 }
 
@@ -133,43 +192,6 @@ fn title(found: &SelectedRuns) -> String {
     let mut names: Vec<_> = names.collect();
     names.reverse();
     names.join("/")
-}
-
-/// Where a report goes.
-enum Destination<'a> {
-    Stdout(&'a Ui),
-    File(OutputFile, &'a Path, &'a Ui),
-}
-
-impl<'a> Destination<'a> {
-    fn of(args: &'a ReportArgs, ui: &'a Ui) -> Result<Self> {
-        Ok(match &args.output {
-            None => Self::Stdout(ui),
-            Some(path) => {
-                let file = OutputFile::begin(path).map_err(Error::into_usage)?;
-                Self::File(file, path, ui)
-            }
-        })
-    }
-
-    /// Whether there is still somebody who reads.
-    fn write(&mut self, text: &str) -> Result<bool> {
-        match self {
-            Self::Stdout(ui) => ui.data_as_it_is(text),
-            Self::File(file, ..) => {
-                let written = file.write(text.as_bytes());
-                written.map_err(Error::into_usage).map(|()| true)
-            }
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        if let Self::File(file, path, ui) = self {
-            file.finish().map_err(Error::into_usage)?;
-            ui.say(format!("wrote {}", path.display()));
-        }
-        Ok(())
-    }
 }
 
 /// A command on these runs by their names, for a hint.
