@@ -12,6 +12,7 @@ mod arms;
 mod bad_input;
 mod book;
 mod bytes;
+mod compare;
 mod config;
 mod conversation;
 mod damage;
