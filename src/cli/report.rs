@@ -28,11 +28,15 @@ Examples:
   regatta report --format html -o page.html # everything, for a browser
   regatta report --format csv -o rows.csv   # one row for each pair of each run";
 
+/// What the words are.
+const RUNS: &str =
+    "The runs, with --by arm also arms, [groups] and patterns such as 'talk-*' [default: all]";
+
 /// Report what came out and what it cost
 ///
 /// Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("arms", |arg| arg.value_name("RUN").help(RUNS)))]
 pub struct ReportArgs {
     /// The format
     #[arg(long, default_value = "text", value_parser = one_of::<Format>())]

@@ -80,3 +80,6 @@ fn family(values: &[Option<f64>]) -> impl Iterator<Item = Option<f64>> + use<> {
         .map(|value| value.and_then(|_| adjusted.next()));
     of_all.collect::<Vec<_>>().into_iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,3 +302,6 @@ fn place(row: &Row) -> Place {
         .filter(|_| row.failed_at.is_some())
         .unwrap_or(Place::NotKnown)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ pub fn study(runs: Vec<ArmRun>, pooling: &Pooling) -> Result<Study> {
     let Repeats { arms, mut notes } = Repeats::of(runs, pooling)?;
     let chosen = Selection::of(arms, pooling)?;
     notes.extend(chosen.notes);
+    if chosen.arms.is_empty() {
+        return Err(Error::usage("no run here has a pair, so there is no arm"));
+    }
     let mut refused = Vec::new();
     for arm in chosen.arms.iter().filter(|arm| arm.runs.len() > 1) {
         let differences = mixed::within(arm);

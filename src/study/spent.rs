@@ -25,6 +25,11 @@ pub struct Spent {
     pub seconds: f64,
     /// How many results have an unknown time.
     pub seconds_unknown: usize,
+    /// How much of that time went by waiting for rate limits and overloads: of each trial the wait of
+    /// the agent who waited longest.
+    pub waited_seconds: f64,
+    /// How many results don't tell; only the native engine's do.
+    pub waited_unknown: usize,
 }
 
 impl Spent {
@@ -53,6 +58,10 @@ impl Spent {
         match row.duration_s {
             Some(seconds) => self.seconds += seconds,
             None => self.seconds_unknown += 1,
+        }
+        match row.waited_s {
+            Some(seconds) => self.waited_seconds += seconds,
+            None => self.waited_unknown += 1,
         }
         match usage(row) {
             Some(usage) => *self.usage.get_or_insert_default() += usage,

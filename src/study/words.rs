@@ -33,9 +33,17 @@ pub(super) fn interval(it: Interval) -> String {
     format!("{} to {}", percent(it.low), percent(it.high))
 }
 
-/// `-47.6 to +25.3`.
+/// `-47.6 to +25.3`; none of which nothing varies, since that is no certainty.
 pub(super) fn interval_of_points(it: Interval) -> String {
+    if has_no_spread(it) {
+        return "no spread".to_owned();
+    }
     format!("{} to {}", points(it.low), points(it.high))
+}
+
+/// Whether an interval is a point: nothing varied.
+pub(super) fn has_no_spread(it: Interval) -> bool {
+    it.high - it.low < 1e-9
 }
 
 /// A p-value: one that rounds to zero is not zero, and one that is clear has a mark.
@@ -83,13 +91,10 @@ impl Clear {
 }
 
 /// Why there is no p-value, for a sentence.
-pub(super) fn no_p(why: NoP, tasks: usize) -> String {
+pub(super) const fn no_p(why: NoP) -> &'static str {
     match why {
-        NoP::FewerThanSixTasks => format!(
-            "{}, and with fewer than 6 no p can reach 5%",
-            plural(tasks, "task")
-        ),
-        NoP::OneRepeat => "one repeat of each pair".to_owned(),
+        NoP::FewerThanSixTasks => "with fewer than 6 tasks none can reach 5%",
+        NoP::OneRepeat => "one repeat of each pair says nothing of further ones",
     }
 }
 

@@ -13,6 +13,7 @@ mod bad_input;
 mod book;
 mod bytes;
 mod chosen;
+mod compare;
 mod config;
 mod conversation;
 mod damage;

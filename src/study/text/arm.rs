@@ -102,26 +102,21 @@ fn rates(arm: &Figures) -> String {
             percent(best)
         );
     }
-    let most = arm.of_k.last().map_or(0, |it| it.k);
+    // With fewer pairs it is another question: those who have so many trials are not the others.
+    let of_all = arm.of_k.iter().filter(|it| it.pairs == rate.pairs);
+    let most = of_all.clone().last().map_or(0, |it| it.k);
     if most > 1 {
-        let told = arm
-            .of_k
-            .iter()
-            .filter(|it| TOLD_K.contains(&it.k) || it.k == most);
+        let told = of_all.filter(|it| TOLD_K.contains(&it.k) || it.k == most);
         let told: Vec<&OfK> = told.collect();
         for (what, of) in [
             ("pass@k", (|it| it.pass_at) as fn(&OfK) -> f64),
             ("pass^k", |it| it.pass_hat),
         ] {
-            let told = told.iter().map(|it| {
-                let judged = if it.pairs < arm.pairs {
-                    format!(" ({})", plural(it.pairs, "pair"))
-                } else {
-                    String::new()
-                };
-                format!("{} at {}{judged}", percent(of(it)), it.k)
-            });
-            let _ = writeln!(out, "  {what}: {}", told.collect::<Vec<_>>().join(", "));
+            let told = told
+                .iter()
+                .map(|it| format!("{} at {}", percent(of(it)), it.k));
+            let told: Vec<String> = told.collect();
+            let _ = writeln!(out, "  {what}: {}", told.join(", "));
         }
     }
     out
@@ -196,9 +191,23 @@ fn spent(arm: &Figures) -> String {
             0 => String::new(),
             n => format!("; {n} unknown"),
         };
+        let waited = if spent.waited_unknown < spent.results {
+            let more = match spent.waited_unknown {
+                0 => String::new(),
+                n => format!(" + {n} unknown"),
+            };
+            let working = (spent.seconds - spent.waited_seconds).max(0.0);
+            format!(
+                ": {} working, {}{more} waiting for rate limits",
+                exact(working),
+                exact(spent.waited_seconds)
+            )
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             out,
-            "  time {} together, {} each{unknown}",
+            "  time {} together, {} each{waited}{unknown}",
             duration(spent.seconds),
             exact(each)
         );

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::words::{self, Clear, interval_of_points, name, p_value, points};
 use super::super::{Compared, Versus};
 use super::arms::{fitted, none};
-use crate::statistics::{Contrast, Tested};
+use crate::statistics::{Contrast, NoP, Tested};
 use crate::text::paint::{bad, broken, good};
 use crate::text::plural;
 
@@ -22,6 +22,7 @@ pub(super) fn tables(it: &Compared, width: Option<usize>) -> String {
         let of = it.contrasts.iter().filter(|it| it.second == second);
         let head = [
             &format!("less {}", name(second)),
+            "pairs",
             "points",
             "tasks like these",
             "p",
@@ -54,6 +55,7 @@ fn row(contrast: &Versus) -> Option<Vec<String>> {
     let p = |p: Option<f64>| p.map_or_else(none, p_value);
     Some(vec![
         name(&contrast.first),
+        difference.pairs.to_string(),
         points(difference.share),
         interval(difference.tasks_like_these),
         p(contrast.adjusted.tasks_like_these),
@@ -154,7 +156,7 @@ pub(super) fn legend(it: &Compared) -> String {
         let _ = writeln!(out, "baseline: {}, {}", name(baseline), is.told());
     }
     out.push_str(
-        "points: percentage points, as a mean over the pairs judged in both; 95% intervals\ntasks like these: what other tasks of this kind would show\nthese pairs: what more repeats of the same pairs would show\n",
+        "points: percentage points, mean over the pairs judged in both; 95% intervals\ntasks like these: what other tasks of this kind would show\nthese pairs: what more repeats of the same pairs would show\n",
     );
     let family = |is_of: fn(Contrast) -> bool| of().filter(|it| is_of(*it)).count();
     let tasks = family(|it| it.tasks_like_these.p.is_ok());
@@ -168,24 +170,11 @@ pub(super) fn legend(it: &Compared) -> String {
     if tasks + pairs > 0 {
         let _ = writeln!(out, "p: two-sided{by}; * is at most 0.05");
     }
-    let mut told: Vec<String> = Vec::new();
-    for difference in of() {
-        for (what, tested) in [
-            ("tasks like these", difference.tasks_like_these),
-            ("these pairs", difference.these_pairs),
-        ] {
-            if let Err(why) = tested.p {
-                let line = format!("no p for {what}: {}", words::no_p(why, difference.tasks));
-                if !told.contains(&line) {
-                    told.push(line);
-                }
-            }
-        }
+    let spreads = of().flat_map(|it| [it.tasks_like_these.interval, it.these_pairs.interval]);
+    if spreads.flatten().any(words::has_no_spread) {
+        out.push_str("no spread: nothing varies by which an interval could be told\n");
     }
-    for line in told {
-        out.push_str(&line);
-        out.push('\n');
-    }
+    out.push_str(&without_p(it));
     let mcnemar: Vec<String> = it
         .contrasts
         .iter()
@@ -202,6 +191,38 @@ pub(super) fn legend(it: &Compared) -> String {
         );
     }
     out
+}
+
+/// Why a p-value is not there, and where.
+fn without_p(it: &Compared) -> String {
+    let mut reasons: Vec<(&str, NoP, Vec<String>)> = Vec::new();
+    let compared = it.contrasts.iter().filter(|it| it.difference.is_some());
+    for contrast in compared.clone() {
+        let Some(difference) = contrast.difference else {
+            continue;
+        };
+        for (what, tested) in [
+            ("tasks like these", difference.tasks_like_these),
+            ("these pairs", difference.these_pairs),
+        ] {
+            let Err(why) = tested.p else { continue };
+            let arm = arms(it, contrast);
+            match reasons.iter_mut().find(|it| it.0 == what && it.1 == why) {
+                Some((.., arms)) => arms.push(arm),
+                None => reasons.push((what, why, vec![arm])),
+            }
+        }
+    }
+    let all = compared.count();
+    let lines = reasons.into_iter().map(|(what, why, arms)| {
+        let of = if arms.len() < all {
+            format!(" of {}", arms.join(", "))
+        } else {
+            String::new()
+        };
+        format!("no p for {what}{of}: {}\n", words::no_p(why))
+    });
+    lines.collect()
 }
 
 fn unmarked(p: f64) -> String {

@@ -24,6 +24,9 @@ pub fn compared(it: &Compared, width: Option<usize>) -> String {
     out.push_str(&places::table(&it.arms, width));
     out.push_str(&details::of(it));
     out.push_str(&notes(&it.arms, &it.notes));
+    if it.arms.len() == 1 {
+        out.push_str("\none arm: name another one to compare it with\n");
+    }
     let more = hint::command("report --by arm");
     let _ = writeln!(
         out,

@@ -17,7 +17,7 @@ pub(super) fn table(arms: &[Figures], width: Option<usize>) -> String {
         return String::new();
     }
     let head = [
-        "where trials fail, in %",
+        "arm",
         "pass",
         "an agent alone",
         "merge",
@@ -28,7 +28,7 @@ pub(super) fn table(arms: &[Figures], width: Option<usize>) -> String {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(known);
     format!(
-        "\n{}an agent alone: its patch does not pass its own feature; merge: both do, and do not merge; together: both do, they merge, and tests fail; empty: trials with an agent whose patch is empty\n",
+        "\nwhere trials fail, in % of those judged:\n{}an agent alone: its patch does not pass its own feature; merge: both do, and do not merge; together: both do, they merge, and tests fail; empty: trials with an agent whose patch is empty\n",
         fitted(rows, width)
     )
 }
