@@ -27,6 +27,7 @@ pub mod report;
 pub mod runner;
 pub mod sandbox;
 pub mod secret;
+pub mod statistics;
 pub mod store;
 pub mod study;
 pub mod survey;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::columns;
 use super::words::{self, doubts, not_looked_at, p_value, time, time_limits};
-use super::{Contrast, Outcome, Summary, Totals, beyond, contrasts};
+use super::{Contrasted, Outcome, Summary, Totals, beyond, contrasts};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -193,14 +193,14 @@ fn rates(summaries: &[Summary]) -> String {
 fn compared(summaries: &[Summary]) -> String {
     let mut out = String::new();
     let found = contrasts(summaries);
-    if found.iter().any(|it| matches!(it, Contrast::Shown(_))) {
+    if found.iter().any(|it| matches!(it, Contrasted::Shown(_))) {
         out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
     }
     let mut unshared = String::new();
     for contrast in &found {
         let comparison = match contrast {
-            Contrast::Shown(comparison) => comparison,
-            Contrast::Unshared(nothing) => {
+            Contrasted::Shown(comparison) => comparison,
+            Contrasted::Unshared(nothing) => {
                 let _ = writeln!(unshared, "\n{}", cell(&nothing.to_string()));
                 continue;
             }

@@ -25,7 +25,17 @@ const ROWS: [&[&str]; 10] = [
     &["model", "sandbox"],
     &["guest", "store"],
     &[
-        "bench", "config", "demo", "error", "files", "hint", "json", "process", "secret", "text",
+        "bench",
+        "config",
+        "demo",
+        "error",
+        "files",
+        "hint",
+        "json",
+        "process",
+        "secret",
+        "statistics",
+        "text",
         "version",
     ],
 ];

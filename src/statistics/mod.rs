@@ -1,0 +1,31 @@
+//! What counts say and what they don't: means and differences with 95% intervals and p-values that
+//! respect that pairs of one task are alike. Pure; it knows tasks by a word, and no runs and no files.
+//!
+//! Two targets are told apart everywhere. *Tasks like these*: tasks are the sample, and the question
+//! is what others of their kind would show. *These pairs*: repeats are the sample, and the question
+//! is what more repeats of the same pairs would show. `docs/concepts/statistics.md` has the formulas,
+//! their sources, and how often they keep what they promise.
+
+mod contrast;
+mod flips;
+mod holm;
+mod interval;
+mod labels;
+mod mcnemar;
+mod mean;
+mod passk;
+mod random;
+mod repeats;
+mod sum;
+mod tasks;
+mod tested;
+mod units;
+
+pub use contrast::{Both, Contrast, Passes, contrast};
+pub use holm::holm;
+pub use interval::Interval;
+pub use mcnemar::mcnemar;
+pub use mean::{Mean, Repeated, mean};
+pub use passk::{pass_at, pass_hat};
+pub use random::Random;
+pub use tested::{Method, NoP, P, Tested};
