@@ -8,7 +8,7 @@ use super::ui::Ui;
 use crate::error::Result;
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::report::rows;
-use crate::study::{ArmRun, Pooling, Study, study};
+use crate::study::{ArmRun, Beside, Pooling, Study, study};
 use crate::survey::Stand;
 
 /// Runs and arms, and how runs are pooled.
@@ -36,6 +36,15 @@ pub struct ArmSelection {
 impl ArmSelection {
     /// Reads the runs and pools them, the arms in the order in which they were named.
     pub fn open(&self, ui: &Ui) -> Result<Study> {
+        self.read(self.mixed, ui)
+    }
+
+    /// The same, with runs pooled although they are mixed: who looks for that wants to find it.
+    pub fn open_mixed(&self, ui: &Ui) -> Result<Study> {
+        self.read(true, ui)
+    }
+
+    fn read(&self, is_mixed: bool, ui: &Ui) -> Result<Study> {
         let mut layers = self.source.layers()?;
         self.places.apply(&mut layers)?;
         let config = tree::config(&layers, ui)?;
@@ -47,12 +56,13 @@ impl ArmSelection {
             runs.push(ArmRun {
                 name: run.name().clone(),
                 repeat: repeat.map(u64::from),
+                beside: Beside::of(&stand),
                 rows: rows(&run, stand, self.strict_verdicts)?,
             });
         }
         let pooling = Pooling {
             each_alone: self.no_pool,
-            is_mixed: self.mixed,
+            is_mixed,
             ..Pooling::default()
         };
         let mut study = study(runs, &pooling)?;
