@@ -34,3 +34,4 @@ pub mod survey;
 pub mod text;
 pub mod triage;
 pub mod version;
+pub mod view;

@@ -14,7 +14,7 @@ use crate::survey::Stand;
 /// Runs and arms, and how runs are pooled.
 #[derive(Debug, Args)]
 pub struct ArmSelection {
-    /// Runs, arms, or patterns of runs such as 'talk-*' [default: every run of the log tree]
+    /// Arms, runs, [groups], or patterns of them such as 'talk-*' [default: every arm of the log tree]
     #[arg(value_name = "ARM")]
     arms: Vec<String>,
     /// Take every run for an arm by itself
@@ -34,7 +34,8 @@ pub struct ArmSelection {
 }
 
 impl ArmSelection {
-    /// Reads the runs and pools them, the arms in the order in which they were named.
+    /// Reads the runs and pools them, the arms in the order in which they were named: without names
+    /// the experiment's in its order, then the others by name.
     pub fn open(&self, ui: &Ui) -> Result<Study> {
         self.read(self.mixed, ui)
     }
@@ -63,12 +64,10 @@ impl ArmSelection {
         let pooling = Pooling {
             each_alone: self.no_pool,
             is_mixed,
-            ..Pooling::default()
+            groups: config.groups.clone(),
+            order: config.arms().into_iter().map(|arm| arm.name).collect(),
+            asked: self.arms.clone(),
         };
-        let mut study = study(runs, &pooling)?;
-        if !self.arms.is_empty() {
-            study.arms.retain(|arm| self.arms.contains(&arm.name));
-        }
-        Ok(study)
+        study(runs, &pooling)
     }
 }

@@ -18,5 +18,8 @@ pub fn run(args: &CompareArgs, ui: &Ui) -> Result<u8> {
     for arm in &study.arms {
         ui.data(&format!("{}: {} runs\n", arm.name, arm.runs.len()))?;
     }
+    for note in &study.notes {
+        ui.say(note);
+    }
     Ok(exit::OK)
 }

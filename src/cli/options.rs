@@ -92,6 +92,11 @@ impl RunSelection {
         self.read(tree::config(&self.layers()?, ui)?)
     }
 
+    /// The runs that were named.
+    pub fn named(&self) -> &[RunName] {
+        &self.runs
+    }
+
     /// The layers below a command's own flags.
     pub fn layers(&self) -> Result<Layers> {
         let mut layers = self.source.layers()?;

@@ -1,5 +1,6 @@
 //! `regatta report`.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,10 +10,14 @@ use super::options::{RunSelection, SelectedRuns};
 use super::ui::Ui;
 use super::width;
 use crate::error::{Error, Result, exit};
+use crate::experiment::setup;
 use crate::files::OutputFile;
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
+use crate::store::LogTree;
+use crate::study::{ArmRun, Beside, Pooling, study};
 use crate::survey::Stand;
+use crate::view::page::{Page, PageOf, Shown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +52,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     match args.format {
         Format::Document(document) => write_document(document, &found, args, ui)?,
         Format::Table(table) => write_table(table, &found, args, ui)?,
+        Format::Html => write_page(&found, args, ui)?,
     }
     Ok(exit::OK)
 }
@@ -86,6 +92,43 @@ fn write_table(table: Table, found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -
         }
     }
     to.finish()
+}
+
+/// Writes the page, trial by trial.
+fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
+    if args.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Error::usage("a page is no text for a terminal")
+            .hint("name the file: `regatta report --format html -o report.html`"));
+    }
+    let mut to = Destination::of(args, ui)?;
+    let of = PageOf {
+        title: title(&setup::log_tree(&found.config)),
+        dataset: setup::dataset_alone(&found.config).ok(),
+        masks: Vec::new(),
+    };
+    let mut page = Page::begin(of, |text| to.write(text).map(drop))?;
+    let mut runs = Vec::new();
+    for run in &found.runs {
+        let stand = Stand::read(run, &found.rules, &found.prices)?;
+        let repeat = stand.manifest.as_ref().and_then(|it| it.repeat);
+        let rows = page.add(run, stand, args.strict_verdicts)?;
+        runs.push(ArmRun {
+            name: run.name().clone(),
+            repeat: repeat.map(u64::from),
+            rows,
+            beside: Beside::default(),
+        });
+    }
+    page.finish(Shown::of(&study(runs, &Pooling::default())?))?;
+    to.finish()
+}
+
+/// What a page is called: the directory of the runs, and the one above it.
+pub fn title(tree: &LogTree) -> String {
+    let names = tree.path().components().rev().take(2);
+    let mut names: Vec<_> = names.map(|it| it.as_os_str().to_string_lossy()).collect();
+    names.reverse();
+    names.join("/")
 }
 
 /// Where a report goes.

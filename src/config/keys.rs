@@ -34,6 +34,9 @@ pub struct Config {
     /// Triage rules of the user's, beside those that ship.
     #[serde(default)]
     pub triage: TriageConfig,
+    /// `[groups]`: runs that are one arm though their names don't tell, as patterns by the arm's name.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<String>>,
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
     pub own_arms: Vec<ArmConfig>,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::columns;
 use super::words::{self, doubts, not_looked_at, p_value, time, time_limits};
-use super::{Contrasted, Outcome, Summary, Totals, beyond, contrasts};
+use super::{Contrasted, Outcome, Place, Summary, Totals, beyond, contrasts};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -185,8 +185,35 @@ fn rates(summaries: &[Summary]) -> String {
             listed(&rates.rules)
         );
     }
+    out.push_str(&places(summaries));
     out.push_str(&compared(summaries));
     out
+}
+
+/// Where the work of two agents fails, of the runs in which they were judged alone.
+fn places(summaries: &[Summary]) -> String {
+    let mut rows = String::new();
+    for summary in summaries {
+        let places = summary.rates.places.as_ref();
+        let Some(places) = places.filter(|places| places.judged_alone > 0) else {
+            continue;
+        };
+        let counts = Place::ALL.map(|place| places.count_of(place).to_string());
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {} | {} |",
+            cell(summary.run.as_str()),
+            places.all(),
+            counts.join(" | "),
+            places.empty_submissions
+        );
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\n| where pairs fail, by each agent's patch alone | judged | pass | agent 1 could not | agent 2 could not | neither could | both could, no merge | both could, merged, tests fail | not known | an agent's patch empty |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
+    )
 }
 
 /// How settings of one experiment differ.

@@ -4,6 +4,7 @@ mod compared;
 mod costs;
 mod failures;
 mod hue;
+mod places;
 mod table;
 
 use std::fmt::Write as _;
@@ -129,6 +130,7 @@ fn rates(summary: &Summary, width: Option<usize>) -> String {
         features,
         merges,
         rules,
+        places,
     } = &summary.rates;
     let (Some(strict), Some(judged)) = (strict, judged) else {
         return out;
@@ -145,6 +147,9 @@ fn rates(summary: &Summary, width: Option<usize>) -> String {
     let _ = writeln!(out, "{}", if fits { line } else { told.join(";\n    ") });
     if !merges.is_empty() {
         let _ = writeln!(out, "  merges: {}", words::merges(merges));
+    }
+    if let Some(places) = places {
+        out.push_str(&places::told(places));
     }
     if rules.len() > 1 {
         let rules = rules.iter().map(|(rules, n)| format!("{n} by {rules}"));

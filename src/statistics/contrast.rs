@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::mean::rate;
+use super::pairs::{Both, Passes};
 use super::repeats::Repeats;
 use super::tasks::Tasks;
 use super::tested::{NoP, Tested};
@@ -13,26 +13,6 @@ use super::{flips, labels, mcnemar};
 
 /// With fewer tasks no sign-flip p can reach 5%: 2/2⁵ is 6.25%.
 const FEWEST_TASKS: usize = 6;
-
-/// A pair's judged trials in one of two arms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passes {
-    /// How many passed.
-    pub passed: u32,
-    /// Of how many.
-    pub of: u32,
-}
-
-/// A pair's judged trials in two arms; one without any in either does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Both<'a> {
-    /// Its task.
-    pub task: &'a str,
-    /// In the first arm.
-    pub first: Passes,
-    /// In the second arm.
-    pub second: Passes,
-}
 
 /// How two arms differ on the pairs that were judged in both.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -49,12 +29,6 @@ pub struct Contrast {
     pub these_pairs: Tested,
     /// The p-value of `McNemar`'s exact test, where each pair has one repeat in each arm.
     pub mcnemar: Option<f64>,
-}
-
-impl Both<'_> {
-    fn difference(&self) -> f64 {
-        rate(self.first.passed, self.first.of) - rate(self.second.passed, self.second.of)
-    }
 }
 
 /// How two arms differ on the pairs that were judged in both; none where there is none.

@@ -1,7 +1,7 @@
 //! The permutation of the arms' labels among each pair's repeats.
 
-use super::contrast::Both;
 use super::flips::{SEED, drawn};
+use super::pairs::Both;
 use super::random::Random;
 use super::sum::{MOST_WORK, Sum};
 use super::tested::{Method, P};

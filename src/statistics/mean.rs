@@ -2,19 +2,10 @@
 
 use serde::Serialize;
 
+use super::Interval;
+use super::pairs::{Repeated, rate};
 use super::repeats::Repeats;
-use super::{Interval, tasks::Tasks};
-
-/// A pair's judged trials in one arm: so many, and how many of them passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeated<'a> {
-    /// Its task.
-    pub task: &'a str,
-    /// How many passed.
-    pub passed: u32,
-    /// Of how many; a pair with none does not count.
-    pub of: u32,
-}
+use super::tasks::Tasks;
 
 /// The mean over pairs of each pair's own rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -56,9 +47,4 @@ pub fn mean<'a>(pairs: impl IntoIterator<Item = Repeated<'a>>) -> Option<Mean> {
         tasks_like_these: tasks.of_share(),
         these_pairs: repeats.map(|it| it.of_share()),
     })
-}
-
-/// A pair's own rate.
-pub(super) fn rate(passed: u32, of: u32) -> f64 {
-    f64::from(passed) / f64::from(of)
 }

@@ -1,7 +1,7 @@
 //! Repeats as the sample: the variance of a mean over fixed pairs.
 
 use super::interval::{self, Interval};
-use super::mean::rate;
+use super::pairs::rate;
 
 /// The repeats of fixed pairs.
 pub(super) struct Repeats {

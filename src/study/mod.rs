@@ -3,7 +3,13 @@
 pub mod arm;
 pub mod audit;
 pub mod beside;
+mod likeness;
+#[cfg(test)]
+mod made;
+mod mixed;
 mod pooling;
+mod repeats;
+mod selection;
 
 pub use arm::{Arm, ArmRun};
 pub use beside::Beside;

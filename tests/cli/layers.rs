@@ -18,7 +18,7 @@ const ROWS: [&[&str]; 10] = [
     &["cli"],
     &["experiment"],
     &["runner"],
-    &["executor", "study"],
+    &["executor", "study", "view"],
     &["host", "report"],
     &["engine", "survey"],
     &["agent", "evaluation", "triage"],

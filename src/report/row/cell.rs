@@ -123,6 +123,12 @@ impl LocalTime {
     pub fn to_minute(self) -> String {
         self.0.strftime("%Y-%m-%d %H:%M").to_string()
     }
+
+    /// The time of day, and its day.
+    #[must_use]
+    pub const fn time(self) -> DateTime {
+        self.0
+    }
 }
 
 impl fmt::Display for LocalTime {

@@ -116,6 +116,11 @@ columns! {
     /// How the two patches merged: `clean`, `conflicts`, `missing_input`, `identical`, `error`. Empty
     /// for one agent.
     merge: Option<String>,
+    /// Where a cooperative pair failed: `agent1` or `agent2` (that agent's patch alone does not pass
+    /// its own feature), `both_agents`, `merge` (both do, and the patches do not merge) or `together`
+    /// (both do, they merge, and the tests fail). Empty for a pass, for one agent, and if
+    /// [`eval --alone`](../guide/evaluating.md#each-agent-alone) has not looked.
+    failed_at: Option<&'static str>,
     /// How many of the two features' hidden tests pass: 0, 1 or 2.
     features_passed: Option<u64>,
     /// The first feature.

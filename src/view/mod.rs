@@ -1,0 +1,5 @@
+//! What people look at: one model of a trial, whatever program wrote its files.
+
+pub mod live;
+pub mod page;
+pub mod trial;
