@@ -71,9 +71,9 @@ pub enum Turned {
     /// The sign of the difference.
     Sign,
     /// The side of 5% for these pairs.
-    TheseOn,
+    ThesePairs,
     /// The side of 5% for tasks like these.
-    TasksOn,
+    TasksLikeThese,
     /// Nothing is left to compare.
     Gone,
 }
@@ -151,10 +151,10 @@ impl Stated {
             both.is_some_and(|(one, two)| (one < LEVEL) != (two < LEVEL))
         };
         if crosses(self.these_pairs, after.these_pairs) {
-            turned.push(Turned::TheseOn);
+            turned.push(Turned::ThesePairs);
         }
         if crosses(self.tasks_like_these, after.tasks_like_these) {
-            turned.push(Turned::TasksOn);
+            turned.push(Turned::TasksLikeThese);
         }
         turned
     }

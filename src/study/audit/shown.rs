@@ -59,7 +59,7 @@ pub fn text(audit: &Audit, columns: Option<usize>) -> String {
             Block::Verdict(text) => out.push_str(&lines(&strong(text), "", columns)),
             Block::Section(text) => {
                 out.push('\n');
-                out.push_str(&lines(&strong(text.to_uppercase()), "", columns));
+                out.push_str(&lines(&strong(text), "", columns));
             }
             Block::Item(text) => out.push_str(&lines(&strong(text), "", columns)),
             Block::Text(text) => out.push_str(&lines(&text, "  ", columns)),

@@ -67,12 +67,12 @@ pub(super) fn arms(audit: &Audit) -> Vec<Block> {
             .iter()
             .map(|note| Block::Point(one_line(note, NOTE))),
     );
-    below("arms", page)
+    below("ARMS", page)
 }
 
 /// What verdicts were made with, where it differs.
 pub(super) fn mixed(audit: &Audit) -> Vec<Block> {
-    below("mixed", audit.mixed.iter().flat_map(mixture).collect())
+    below("MIXED", audit.mixed.iter().flat_map(mixture).collect())
 }
 
 fn mixture(mixture: &Mixture) -> Vec<Block> {
@@ -126,7 +126,7 @@ pub(super) fn gaps(audit: &Audit) -> Vec<Block> {
         let baseline = name(audit.baseline.as_deref().unwrap_or_default());
         Block::Item(other(it, &baseline))
     }));
-    below("runs and pairs", page)
+    below("RUNS AND PAIRS", page)
 }
 
 fn named(arms: &[&str]) -> String {

@@ -8,8 +8,10 @@ use super::{Block, below, from_to, name, percent, points};
 use crate::text::{plural, some};
 
 /// What the tables have.
-/// So many causes, runs and pairs are named.
 const RATES: &str = "Rates are in percent, with → without what is flagged: means over pairs of each pair's own rate.";
+/// What the tables of a gap have.
+const OF_ALL: &str = "In brackets: if all that is missing failed, and if all passed.";
+/// So many causes, runs and pairs are named.
 const CAUSES: usize = 4;
 const RUNS: usize = 6;
 const PAIRS: usize = 2;
@@ -18,7 +20,7 @@ const PAIRS: usize = 2;
 pub(super) fn findings(audit: &Audit) -> Vec<Block> {
     let found = audit.found.iter().enumerate();
     let mut page = below(
-        "found, the gravest first",
+        "FOUND, the gravest first",
         found.flat_map(|(n, found)| finding(n + 1, found)).collect(),
     );
     if !page.is_empty() {
@@ -52,7 +54,12 @@ fn finding(number: usize, found: &Found) -> Vec<Block> {
         page.push(Block::Text(some(&causes, CAUSES)));
     }
     if let Some(turned) = alone(&found.turns) {
-        page.push(Block::Text(format!("Left out alone, these turn {turned}.")));
+        page.push(Block::Text(format!(
+            "Leaving out these alone turns {turned}."
+        )));
+    }
+    if found.grade == Grade::Gap {
+        page.push(Block::Text(OF_ALL.to_owned()));
     }
     page.push(table(found));
     if let Some(told) = places(&found.arms) {
@@ -71,7 +78,7 @@ fn table(found: &Found) -> Block {
     ];
     let mut columns = |what: &str| {
         if of_gap {
-            head.push(format!("{what}: if these fail or pass"));
+            head.push(format!("{what} (of all)"));
         } else {
             head.extend([what.to_owned(), "points".to_owned()]);
         }
@@ -144,7 +151,7 @@ pub(super) fn not_found(audit: &Audit) -> Vec<Block> {
     }
     let mut told = Vec::new();
     if !parts.is_empty() {
-        told.push(format!("Looked for and not found: {}.", parts.join(", ")));
+        told.push(format!("{}.", parts.join(", ")));
     }
     if !audit.not_mixed.is_empty() {
         told.push(format!(
@@ -155,8 +162,6 @@ pub(super) fn not_found(audit: &Audit) -> Vec<Block> {
     if told.is_empty() {
         return Vec::new();
     }
-    vec![
-        Block::Section("not found".to_owned()),
-        Block::Text(told.join(" ")),
-    ]
+    let told = told.into_iter().map(Block::Text).collect();
+    below("LOOKED FOR AND NOT FOUND", told)
 }

@@ -35,10 +35,10 @@ pub(super) fn incidents(audit: &Audit) -> Vec<Block> {
         let turned = alone(&it.turns)?;
         let judged = plural(it.judged, "verdict");
         Some(Block::Item(format!(
-            "{rule}: left out alone, its {judged} turn {turned}"
+            "{rule}: leaving out its {judged} alone turns {turned}"
         )))
     }));
-    below("incidents, by the clock of their machine", page)
+    below("INCIDENTS, by the clock of their machine", page)
 }
 
 fn incident(incident: &Incident, is_first: bool) -> [Block; 2] {

@@ -85,13 +85,13 @@ fn told(audited: &Audited) -> String {
         } else {
             format!("{difference} points")
         });
-        if has(Turned::TheseOn) {
+        if has(Turned::ThesePairs) {
             parts.push(format!(
                 "p for these pairs {}",
                 both_p(before.these_pairs, Some(after.these_pairs))
             ));
         }
-        if has(Turned::TasksOn) {
+        if has(Turned::TasksLikeThese) {
             parts.push(format!(
                 "p for tasks like these {}",
                 both_p(before.tasks_like_these, Some(after.tasks_like_these))
@@ -177,11 +177,11 @@ pub(super) fn contrasts(audit: &Audit) -> Vec<Block> {
         BaselineBy::Experiment => ", the experiment's first arm; --baseline takes another",
         BaselineBy::Name => ", the first arm by name; --baseline takes another",
     };
-    let mut all = below(&format!("contrasts with {baseline}{by}"), page);
+    let mut all = below(&format!("CONTRASTS with {baseline}{by}"), page);
     all.insert(
         1,
         Block::Text(
-            "As published → without what is damaged, in percentage points, with p by Holm over the arms. `!` marks what turns: its sign or its side of 5%."
+            "As published → without what is damaged, in percentage points, with p by Holm over the arms. `!` marks what turns: its sign or its side of 5%; `?` what turns only without what is doubtful too."
                 .to_owned(),
         ),
     );
@@ -190,7 +190,13 @@ pub(super) fn contrasts(audit: &Audit) -> Vec<Block> {
 
 fn row(audited: &Audited, before: &Stated) -> Vec<String> {
     let after = audited.undamaged.as_ref();
-    let mark = if audited.turns.is_empty() { "  " } else { "! " };
+    let mark = if audited.is_turned_by(Reading::Undamaged) {
+        "! "
+    } else if audited.is_turned_by(Reading::Unflagged) {
+        "? "
+    } else {
+        "  "
+    };
     let pairs = match after {
         Some(after) if after.pairs != before.pairs => format!("{} → {}", before.pairs, after.pairs),
         _ => before.pairs.to_string(),
