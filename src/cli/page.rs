@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::experiment::setup;
 use crate::files::{self, OutputFile};
 use crate::store::LogTree;
-use crate::study::{ArmRun, Compared, Family, Pooling, study};
+use crate::study::{ArmRun, Beside, Compared, Family, Pooling, study};
 use crate::survey::Stand;
 use crate::view::PageMask;
 use crate::view::page::{Page, PageOf, Shown};
@@ -80,6 +80,7 @@ fn fill(
             name: run.name().clone(),
             repeat: repeat.map(u64::from),
             rows,
+            beside: Beside::default(),
         });
     }
     let study = study(runs, &pooling(found))?;

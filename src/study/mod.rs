@@ -1,6 +1,8 @@
 //! What many runs say together: repeats pooled into arms, arms held against each other.
 
 pub mod arm;
+pub mod audit;
+pub mod beside;
 pub mod compared;
 pub mod figures;
 mod format;
@@ -21,6 +23,7 @@ pub mod versus;
 mod words;
 
 pub use arm::{Arm, ArmRun};
+pub use beside::Beside;
 pub use compared::{Compared, Family};
 pub use figures::Figures;
 pub use format::StudyFormat;

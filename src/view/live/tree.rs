@@ -12,7 +12,7 @@ use crate::model::price::PriceTable;
 use crate::report::{Row, rows};
 use crate::store::events::RunEvents;
 use crate::store::{LogTree, RunDir};
-use crate::study::{ArmRun, Compared, Family, Pooling, study};
+use crate::study::{ArmRun, Beside, Compared, Family, Pooling, study};
 use crate::survey::Stand;
 use crate::triage::Rules;
 use crate::view::PageMask;
@@ -112,6 +112,7 @@ impl LiveTree {
                 name: run.name().clone(),
                 repeat: read.repeat,
                 rows: read.rows.clone(),
+                beside: Beside::default(),
             });
         }
         let pooled = study(arms, &self.of.pooling)?;
