@@ -18,6 +18,7 @@ mod listing;
 mod news;
 mod options;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
@@ -72,6 +73,7 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
+    Power(Box<power::PowerArgs>),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -139,6 +141,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

@@ -12,6 +12,7 @@ pub mod markdown;
 mod mixed;
 mod pooled;
 mod pooling;
+pub mod power;
 mod repeats;
 mod selection;
 pub mod spent;

@@ -36,6 +36,7 @@ mod others;
 mod picking;
 mod pinned;
 mod plan;
+mod power;
 mod pulls;
 mod reach;
 mod recorded;
