@@ -25,6 +25,7 @@ mod hints;
 mod hostile;
 mod in_force;
 mod killed;
+mod known_truth;
 mod layers;
 mod layouts;
 mod limits;
