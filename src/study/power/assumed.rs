@@ -29,17 +29,20 @@ pub struct Assumed {
 
 impl Assumed {
     fn check(&self) -> Result<()> {
-        let wrong = if self.pairs < self.tasks {
-            format!("--pairs {} is less than --tasks {}", self.pairs, self.tasks)
-        } else if self.icc + self.pair_icc > 1.0 {
-            format!(
+        if self.pairs < self.tasks {
+            let wrong = format!("--pairs {} is less than --tasks {}", self.pairs, self.tasks);
+            return Err(Error::usage(wrong).hint("each task has one pair or more"));
+        }
+        if self.icc + self.pair_icc > 1.0 {
+            return Err(Error::usage(format!(
                 "--icc {} and --pair-icc {} are more than all of the variance",
                 self.icc, self.pair_icc
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Error::usage(wrong))
+            ))
+            .hint(
+                "they are shares of it, and come to 1 at most: --pair-icc 0 leaves all to --icc",
+            ));
+        }
+        Ok(())
     }
 
     fn sizes(&self) -> Vec<usize> {
@@ -77,6 +80,7 @@ impl Power {
                     100.0 * assumed.rate,
                     100.0 * sought.effect
                 ))
+                .hint("give a smaller --effect")
             })?;
         let sizes = assumed.sizes();
         let cost = sought.cost_per_trial;

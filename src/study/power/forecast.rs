@@ -31,7 +31,10 @@ pub(super) struct Figure {
 
 impl Figure {
     pub(super) fn forecast(&self, sought: &Sought) -> Forecast {
-        let from = sought.repeats.unwrap_or(self.repeats).max(1);
+        let varies = self.components.as_ref().map(|it| it.repeats.is_some());
+        // Of others than those that there are nothing is known if these do not vary.
+        let from = sought.repeats.filter(|_| varies != Some(false));
+        let from = from.unwrap_or(self.repeats).max(1);
         let mut forecast = Forecast {
             pairs: self.pairs,
             tasks: self.tasks,

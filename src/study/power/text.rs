@@ -11,20 +11,28 @@ use crate::text::plural;
 /// Of more contrasts than these only one has its designs shown.
 const SHOWN: usize = 2;
 
-/// Everything, each line as long as it is.
+/// Everything, each line as long as it is. What more buys comes last.
 pub(super) fn render(power: &Power) -> String {
     let mut out = head(power);
     if let Some(assumed) = &power.assumed {
-        let _ = writeln!(out, "{}", super::words::assumed(assumed));
+        let _ = writeln!(out, "\n{}", super::words::assumed(assumed));
     }
+    out.push('\n');
     for arm in &power.arms {
         out.push_str(&of_arm(arm));
+    }
+    let are_few = power.contrasts.len() <= SHOWN;
+    let mut notes = power.notes.clone();
+    if !are_few {
+        notes.push("designs are shown for the widest of the differences; name two arms for others, or --format json for all".to_owned());
+    }
+    if !notes.is_empty() {
+        let _ = writeln!(out, "\n{}", notes.join("\n"));
     }
     let widest = power.contrasts.iter().max_by(|one, other| {
         let [one, other] = [one, other].map(|it| it.forecast.half_width.unwrap_or(0.0));
         one.total_cmp(&other)
     });
-    let are_few = power.contrasts.len() <= SHOWN;
     for contrast in &power.contrasts {
         let is_widest = widest.is_some_and(|it| it.first == contrast.first);
         out.push_str(&of_contrast(contrast, power.effect, are_few || is_widest));
@@ -39,45 +47,29 @@ pub(super) fn render(power: &Power) -> String {
             out.push_str(&designs(&arm.forecast, None));
         }
     }
-    if !are_few {
-        out.push_str("\nDesigns are shown for the widest of the differences. Name two arms for others, or --format json for all.\n");
-    }
-    out.push_str(&legend(power));
-    if !power.notes.is_empty() {
-        out.push('\n');
-    }
-    for note in &power.notes {
-        let _ = writeln!(out, "{note}");
-    }
     out
 }
 
+/// What it is about, and what the words mean.
 fn head(power: &Power) -> String {
-    let what = if power.contrasts.is_empty() {
-        "pass rates"
-    } else {
-        "pass rates and differences"
-    };
-    format!(
-        "How precise {what} are, in percentage points. A half-width is half of a 95% interval, for tasks like these; what differs is told as a standard deviation, with its 95% interval.\n\n"
-    )
-}
-
-/// What the columns are, where there are some.
-fn legend(power: &Power) -> String {
-    let has_designs = |it: &Forecast| !it.designs.is_empty();
-    let mut contrasts = power.contrasts.iter().map(|it| &it.forecast);
-    if contrasts.any(has_designs) {
-        format!(
-            "\nthese pairs: the half-width if these pairs alone are meant, with no others of their tasks' kind. found in 80%: the smallest difference that is found (p of the sign-flip test below 5%) in 80% of such studies. chance of {}: the share of them that find {} points. cost: of both arms.\n",
-            about(power.effect),
-            about(power.effect)
-        )
-    } else if power.arms.iter().map(|it| &it.forecast).any(has_designs) {
-        "\nthese pairs: the half-width if these pairs alone are meant, with no others of their tasks' kind.\n".to_owned()
-    } else {
-        String::new()
+    let mut out = String::from(
+        "How precise it is, in percentage points:
+  half-width    half of the 95% interval, for tasks like these
+  between       how far apart: a standard deviation, with its 95% interval
+  these pairs   the half-width for these pairs alone: only repeats are by chance
+",
+    );
+    if !power.contrasts.is_empty() {
+        let effect = about(power.effect);
+        let chance = format!("chance of {effect}");
+        let _ = writeln!(
+            out,
+            "  found in 80%  the least difference that 80% of such studies find (p below 5%)
+  {chance:<12}  the share of such studies that find a difference of {effect}
+  cost          of both arms"
+        );
     }
+    out
 }
 
 fn of_arm(arm: &OfArm) -> String {
@@ -151,7 +143,7 @@ fn designs(forecast: &Forecast, effect: Option<f64>) -> String {
         let _ = writeln!(out, "{}", if is_from { strong(line) } else { line });
     }
     if let Some(told) = steps(forecast) {
-        let _ = writeln!(out, "{told}");
+        let _ = writeln!(out, "\n{}", strong(told));
     }
     out
 }

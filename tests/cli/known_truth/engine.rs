@@ -229,8 +229,8 @@ fn planted_effects_are_found_and_damage_changes_nothing() {
     assert_found(&compared, &planted);
     assert_foretold(&json_of(&place, "power"), &planted);
     // Who takes what infrastructure broke for a failure finds an effect of an arm that has none.
-    let strict = |n: usize| compared["contrasts"][n]["bounds"]["strict"].as_f64().unwrap();
-    assert!(strict(0) < -0.05, "{}", strict(0));
+    let strict = &compared["contrasts"][0]["bounds"]["strict"];
+    assert!(strict.as_f64().unwrap() < -0.05, "{strict}");
     each_trial(|arm, repeat, pair| {
         if planted.trials[arm][repeat][pair].is_damaged {
             let dir = pair_dir(&planted, arm, repeat, pair);
