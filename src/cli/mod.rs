@@ -20,6 +20,7 @@ mod news;
 mod options;
 mod page;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
@@ -76,6 +77,7 @@ enum Command {
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
     Audit(audit::AuditArgs),
+    Power(Box<power::PowerArgs>),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -145,6 +147,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
         Command::Audit(args) => audit::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

@@ -14,6 +14,7 @@ pub mod markdown;
 mod mixed;
 mod pooled;
 mod pooling;
+pub mod power;
 mod repeats;
 mod selection;
 pub mod spent;
