@@ -307,10 +307,12 @@ impl PairBlock {
             .map(|id| {
                 let text = text(id, "feature.md");
                 let lines = text.iter().flat_map(|text| text.lines());
-                let mut titles = lines.map(|line| line.trim_start_matches('#').trim());
+                let mut titles = lines.map(|line| line.trim_matches(['#', '*', ' ']));
                 FeaturePart {
                     id,
-                    title: titles.find(|line| !line.is_empty()).map(str::to_owned),
+                    title: titles
+                        .find(|line| !line.is_empty())
+                        .map(|line| line.replace("**", "")),
                     text,
                 }
             })

@@ -1,6 +1,6 @@
 // A trial: a lane for each agent on one axis of time, and the messages between them.
 
-const CHUNK = 40;
+const CHUNK = 10;
 
 async function trialView(place) {
   const [runName, ...rest] = place.rest;
