@@ -32,6 +32,7 @@ mod tempo;
 mod tree;
 mod triage;
 pub mod ui;
+mod view;
 mod width;
 
 use std::process::ExitCode;
@@ -75,6 +76,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Clean(clean::CleanArgs),
@@ -142,6 +144,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),

@@ -21,7 +21,7 @@ pub mod versus;
 mod words;
 
 pub use arm::{Arm, ArmRun};
-pub use compared::{Compared, Family};
+pub use compared::{ArmsCompared, Family};
 pub use figures::Figures;
 pub use format::StudyFormat;
 pub use pooled::{Study, study};

@@ -15,7 +15,11 @@ fn run(place: &Place, name: &str, verdicts: &[(&str, Option<bool>)]) {
     );
     place.write(&format!("{dir}/config.json"), config);
     for (pair, passed) in verdicts {
-        let status = if passed.is_some() { "Submitted" } else { "Error" };
+        let status = if passed.is_some() {
+            "Submitted"
+        } else {
+            "Error"
+        };
         let agent = |feature: u64| {
             serde_json::json!({"feature_id": feature, "status": status, "cost": 0.25, "steps": 3,
                 "input_tokens": 100, "output_tokens": 10,
@@ -39,11 +43,15 @@ fn run(place: &Place, name: &str, verdicts: &[(&str, Option<bool>)]) {
 /// Two arms of three repeats, a run by itself with a bare name, and one of another kind.
 fn tree() -> Place {
     let place = Place::new();
-    let tasks = ["1/f1_f2", "2/f1_f2", "3/f1_f2", "4/f1_f2", "5/f1_f2", "6/f1_f2"];
+    let tasks = [
+        "1/f1_f2", "2/f1_f2", "3/f1_f2", "4/f1_f2", "5/f1_f2", "6/f1_f2",
+    ];
     for repeat in [1, 2, 10] {
         let of = |passed: fn(usize) -> Option<bool>| {
             let verdicts = tasks.iter().enumerate();
-            verdicts.map(|(n, pair)| (*pair, passed(n))).collect::<Vec<_>>()
+            verdicts
+                .map(|(n, pair)| (*pair, passed(n)))
+                .collect::<Vec<_>>()
         };
         run(&place, &format!("base_{repeat}"), &of(|n| Some(n == 0)));
         let talk = if repeat == 10 {
@@ -70,14 +78,18 @@ fn json(place: &Place, args: &[&str]) -> Value {
 #[test]
 fn arms_are_compared_with_names_numbers_and_what_is_missing() {
     let place = tree();
-    let shown = regatta(&place, &["compare", "base", "talk_*"]).code(0).stdout;
+    let shown = regatta(&place, &["compare", "base", "talk_*"])
+        .code(0)
+        .stdout;
     insta::assert_snapshot!(shown);
 }
 
 #[test]
 fn each_arm_has_its_pooled_numbers() {
     let place = tree();
-    let shown = regatta(&place, &["report", "--by", "arm", "talk_*"]).code(0).stdout;
+    let shown = regatta(&place, &["report", "--by", "arm", "talk_*"])
+        .code(0)
+        .stdout;
     insta::assert_snapshot!(shown);
 }
 
@@ -106,7 +118,15 @@ fn what_is_compared_is_valid_json_and_markdown() {
     assert_valid("compare.json", &every);
     assert_eq!(every["baseline"], Value::Null);
     assert_valid("arms.json", &json(&place, &["report", "--by", "arm"]));
-    let args = ["compare", "base", "talk_*", "--format", "markdown", "-o", "compare.md"];
+    let args = [
+        "compare",
+        "base",
+        "talk_*",
+        "--format",
+        "markdown",
+        "-o",
+        "compare.md",
+    ];
     regatta(&place, &args).code(0);
     let markdown = place.read("compare.md");
     assert!(markdown.contains("less base | 6 |"), "{markdown}");
@@ -117,7 +137,10 @@ fn what_cannot_be_compared_is_answered_with_what_there_is() {
     let place = tree();
     let error = |args: &[&str]| regatta(&place, args).code(2).stderr;
     let said = error(&["compare", "base", "tlak"]);
-    assert!(said.contains("no run and no arm is called `tlak`"), "{said}");
+    assert!(
+        said.contains("no run and no arm is called `tlak`"),
+        "{said}"
+    );
     assert!(said.contains("did you mean `talk`?"), "{said}");
     let said = error(&["compare", "base", "base_2"]);
     assert!(said.contains("the run base_2 was named before"), "{said}");
@@ -127,8 +150,14 @@ fn what_cannot_be_compared_is_answered_with_what_there_is() {
     assert!(said.contains("--no-pool is about arms"), "{said}");
     place.write("regatta.toml", "[groups]\nquiet = [\"sielnt_?\"]\n");
     let said = error(&["compare"]);
-    assert!(said.contains("[groups] quiet: no run fits `sielnt_?`"), "{said}");
-    assert!(said.contains("there are: apart, base_1, base_2, base_10"), "{said}");
+    assert!(
+        said.contains("[groups] quiet: no run fits `sielnt_?`"),
+        "{said}"
+    );
+    assert!(
+        said.contains("there are: apart, base_1, base_2, base_10"),
+        "{said}"
+    );
     place.write("regatta.toml", "[groups]\nodd = [\"apart\", \"talk\"]\n");
     let odd = json(&place, &["compare", "odd", "base"]);
     assert_eq!(odd["arms"][0]["pairs"], 2);
@@ -143,13 +172,18 @@ fn runs_by_other_rules_are_pooled_only_with_mixed() {
     let mut eval = place.json(file);
     eval["regatta"] = serde_json::json!({"rules": "0.0.11", "trial": "base_2-1/f1_f2"});
     place.write(file, eval.to_string());
-    let said = regatta(&place, &["compare", "base", "talk_*"]).code(2).stderr;
+    let said = regatta(&place, &["compare", "base", "talk_*"])
+        .code(2)
+        .stderr;
     let wanted = "`base` has runs of different rule sets (0.0.11, unknown)";
     assert!(said.contains(wanted), "{said}");
     assert!(said.contains("--mixed"), "{said}");
     let mixed = json(&place, &["compare", "base", "talk_*", "--mixed"]);
     assert_eq!(mixed["arms"][0]["runs"].as_array().unwrap().len(), 3);
-    assert_eq!(mixed["contrasts"][0]["mixed"][0], "rule sets (0.0.11, unknown)");
+    assert_eq!(
+        mixed["contrasts"][0]["mixed"][0],
+        "rule sets (0.0.11, unknown)"
+    );
     let alone = json(&place, &["compare", "base", "--no-pool"]);
     assert_eq!(alone["arms"].as_array().unwrap().len(), 3);
 }

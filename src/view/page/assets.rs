@@ -34,6 +34,10 @@ pub struct Frame {
 /// The page with its style and script, and a policy that allows these two and nothing else.
 ///
 /// `connect` is what the script may ask over the network: nothing in a file.
+///
+/// # Panics
+///
+/// Never: the page has a place for its data, which a test sees.
 #[must_use]
 pub fn frame(title: &str, connect: Option<&str>) -> Frame {
     let script = format!("(() => {{\n\"use strict\";\n{}}})();\n", SCRIPTS.concat());

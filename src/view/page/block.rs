@@ -8,7 +8,7 @@ use crate::bench::Pair;
 use crate::files;
 use crate::store::dataset::task_dir;
 use crate::store::eval::{self, Conflict, EvalFile, FeatureSeen, Printed};
-use crate::store::{Cause, LedgerEntry, PairDir};
+use crate::store::{Cause, LedgerEntry, PairDir, RunDir};
 use crate::survey::{Standing, Surveyed};
 use crate::view::trial::Trial;
 
@@ -158,21 +158,18 @@ pub struct ReferencePart {
 }
 
 impl TrialBlock {
-    /// Of what stands at a pair; `booked` are its trials.
-    pub(super) fn of(
-        dir: &PairDir,
-        surveyed: &Surveyed,
-        trial: Option<Trial>,
-        booked: &[&LedgerEntry],
-    ) -> Self {
+    /// Of what stands at a pair of a run with this ledger.
+    pub(in crate::view) fn of(run: &RunDir, surveyed: &Surveyed, ledger: &[LedgerEntry]) -> Self {
+        let dir = run.pair(surveyed.tree, &surveyed.pair);
+        let booked = ledger.iter().filter(|it| it.pair == surveyed.pair);
         Self {
-            trial,
-            patches: patches(dir, surveyed),
+            trial: None,
+            patches: patches(&dir, surveyed),
             verdict: surveyed
                 .evaluation
                 .as_ref()
                 .map(|file| VerdictPart::of(file, eval::printed(&dir.eval()), &surveyed.pair)),
-            attempts: booked.iter().map(|entry| AttemptPart::of(entry)).collect(),
+            attempts: booked.map(AttemptPart::of).collect(),
             files: listed(dir.path()),
         }
     }
@@ -292,7 +289,7 @@ fn listed(dir: &Path) -> Vec<FilePart> {
 
 impl PairBlock {
     /// Of a pair in a dataset; `None` where no text of it is there.
-    pub(super) fn of(dataset: &Path, pair: &Pair) -> Option<Self> {
+    pub(in crate::view) fn of(dataset: &Path, pair: &Pair) -> Option<Self> {
         let task = task_dir(dataset, &pair.task);
         let text = |feature: u64, name: &str| {
             let path = task.join(format!("feature{feature}")).join(name);

@@ -23,6 +23,9 @@ pub struct Index {
     /// Where blocks are that the page itself does not have: the beginning of their addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
+    /// Whether the page is served while runs go on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_live: bool,
     /// The block with the texts that several others have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<String>,
@@ -145,6 +148,9 @@ pub struct TrialPart {
     /// How many trials there were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u64>,
+    /// Whether a trial of it runs now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_running: bool,
     /// The block with its trajectory, verdict and patches; none where there is no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
@@ -213,6 +219,7 @@ impl TrialPart {
             cost: row.cost_usd,
             seconds: row.duration_s,
             attempts: row.trials,
+            is_running: false,
             block,
         }
     }

@@ -43,6 +43,7 @@ async function go() {
     finding.begin();
   }
   if (name === "trial" && place.rest.length > 4) reveal(place.rest.slice(4));
+  main.dataset.place = location.hash;
 }
 
 /** Brings a turn, a message or a line of an output into sight. */
@@ -236,6 +237,53 @@ function toggleTheme(theme) {
   document.getElementById("theme").textContent = next === "dark" ? "Light" : "Dark";
 }
 
+/** Takes what is new from the server that gave the page, and shows it where the reader is. */
+function follow() {
+  const events = new EventSource("events");
+  let isFirst = true;
+  let polling = 0;
+  const refresh = async () => {
+    const answer = await fetch("index.json", { cache: "no-store" });
+    if (!answer.ok) return;
+    data.take(await answer.json());
+    const [y, box] = [scrollY, document.querySelector("[data-keys=rows]")];
+    const inner = box?.scrollTop;
+    const focused = document.activeElement?.getAttribute?.("href");
+    const openTrial = placeOf(location.hash).view === "trial" && !isRunningHere();
+    if (openTrial || document.activeElement?.matches?.("input, select")) return;
+    here.key = null;
+    await go();
+    scrollTo(0, y);
+    const now = document.querySelector("[data-keys=rows]");
+    if (now && inner) now.scrollTop = inner;
+    if (focused) document.querySelector(`#main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  };
+  events.onmessage = () => {
+    clearInterval(polling);
+    polling = 0;
+    live("live");
+    if (!isFirst) refresh();
+    isFirst = false;
+  };
+  // The server may be gone for good, or come again: the browser tries the stream, and this the index.
+  events.onerror = () => {
+    live("the server does not answer; trying again");
+    isFirst = false;
+    if (!polling) polling = setInterval(() => refresh().then(() => live("live"), () => {}), 5000);
+  };
+}
+
+/** Whether the trial that is shown runs: only such a one is shown anew. */
+function isRunningHere() {
+  const { rest } = placeOf(location.hash);
+  const [run, pair] = [data.runAt.get(decodeURIComponent(rest[0] ?? "")), data.pairAt.get(rest.slice(1, 4).join("/"))];
+  return data.trial(run, pair)?.is_running ?? false;
+}
+
+function live(text) {
+  document.getElementById("live").textContent = text;
+}
+
 function begin() {
   data.take(JSON.parse(document.getElementById("index").textContent));
   document.getElementById("name").textContent = data.index.title;
@@ -251,6 +299,7 @@ function begin() {
   addEventListener("hashchange", go);
   addEventListener("keydown", onKey);
   go();
+  if (data.index.is_live) follow();
 }
 
 begin();

@@ -142,8 +142,8 @@ function cellOf(trial, run, row, isFirst) {
   const classes = `cell ${isFirst ? "arm" : ""}`;
   if (!trial) return el("span", { class: `${classes} none`, role: "cell", "aria-label": `not in ${data.index.runs[run].name}` }, " ");
   const marks = (trial.damage?.length > 0 ? "!" : "") + (trial.flagged ? "⚑" : "");
-  const said = [data.index.runs[run].name, outcomeName(trial.outcome), trial.merge && trial.merge !== "clean" ? `merge ${trial.merge}` : "", trial.damage?.join(", "), trial.flagged ? "flagged" : "", trial.why].filter(Boolean).join(": ");
+  const said = [data.index.runs[run].name, trial.is_running ? "running" : outcomeName(trial.outcome), trial.merge && trial.merge !== "clean" ? `merge ${trial.merge}` : "", trial.damage?.join(", "), trial.flagged ? "flagged" : "", trial.why].filter(Boolean).join(": ");
   return el("span", { class: classes, role: "cell" },
-    el("a", { class: outcomeClass(trial.outcome), href: trialAddress(run, row.at), title: said, "aria-label": said },
-      el("span", { class: "sign" }, outcomeSign(trial.outcome)), marks));
+    el("a", { class: trial.is_running ? "running" : outcomeClass(trial.outcome), href: trialAddress(run, row.at), title: said, "aria-label": said },
+      el("span", { class: "sign" }, trial.is_running ? "▶" : outcomeSign(trial.outcome)), marks));
 }

@@ -2,11 +2,18 @@
 
 mod assets;
 mod block;
+mod gather;
 mod happened;
 mod index;
 mod pack;
 mod study;
 mod writer;
 
+pub use assets::frame;
+pub use block::{PairBlock, TrialBlock};
+pub use gather::{Blocks, Gathered};
+pub use happened::happened;
+pub use index::{Happened, Index};
+pub use pack::plain;
 pub use study::Shown;
 pub use writer::{Page, PageOf};

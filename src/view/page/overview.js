@@ -5,6 +5,7 @@ function overview() {
   return [
     el("h1", {}, data.index.title),
     el("p", { class: "faint" }, `${plural(arms.length, "arm")}, ${plural(data.index.runs.length, "run")}, ${plural(data.index.pairs.length, "pair")}, ${plural(data.index.trials.length, "trial")}. Made ${data.index.made_at} by Regatta ${data.index.regatta}.`),
+    runningNow(),
     (data.index.notes ?? []).map((note) => el("p", { class: "note" }, note)),
     el("h2", {}, "What came out"),
     legend(),
@@ -17,6 +18,14 @@ function overview() {
     el("h2", {}, "What happened when"),
     timeline(),
   ];
+}
+
+/** The trials that run now, of a page that is served. */
+function runningNow() {
+  const running = data.index.trials.filter((trial) => trial.is_running);
+  if (running.length === 0) return null;
+  return el("p", {}, `${plural(running.length, "trial")} running: `,
+    running.slice(0, 40).map((trial) => [el("a", { href: trialAddress(trial.run, trial.pair) }, `${data.index.runs[trial.run].name} ${data.index.pairs[trial.pair].name}`), " "]));
 }
 
 function legend() {

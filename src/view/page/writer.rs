@@ -1,30 +1,30 @@
 //! Writes a page run by run, so that no more than one trial's texts are in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::assets::frame;
 use super::block::{PairBlock, TrialBlock};
+use super::gather::{Blocks, Gathered};
 use super::happened::happened;
-use super::index::{Index, PairPart, RunPart, TrialPart};
 use super::pack::{Shared, packed, plain};
 use super::study::Shown;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::report::{Row, rows};
 use crate::secret::Mask;
 use crate::store::{LedgerEntry, RunDir};
-use crate::survey::{Stand, Standing, Surveyed};
-use crate::version::VERSION;
-
-/// The version of the page's data; the script of a page reads its own.
-const FORMAT: u32 = 1;
+use crate::survey::{Stand, Surveyed};
 
 /// The block with the texts that others share.
 const SHARED: &str = "shared";
+
+/// The directory of a bundle's blocks.
+const BLOCKS: &str = "blocks";
 
 /// What a page is of, and how it is made.
 #[derive(Debug)]
@@ -35,112 +35,100 @@ pub struct PageOf {
     pub dataset: Option<PathBuf>,
     /// What must not stand in it.
     pub masks: Vec<Mask>,
+    /// The directory that gets each trial as a file of its own, for a page on a web server; none for
+    /// a page that is one file.
+    pub bundle: Option<PathBuf>,
 }
 
 /// A page that is being written.
+#[derive(Debug)]
 pub struct Page<W> {
-    of: PageOf,
-    to: W,
+    gathered: Gathered,
+    packed: Packed<W>,
     tail: String,
-    index: Index,
-    places: HashMap<Pair, usize>,
-    shared: Shared,
-    blocks: usize,
 }
 
 impl<W: FnMut(&str) -> Result<()>> Page<W> {
     /// Begins a page; `to` takes its text piece by piece.
     pub fn begin(of: PageOf, mut to: W) -> Result<Self> {
-        let frame = frame(&of.title, None);
+        if let Some(bundle) = &of.bundle {
+            files::create_dir(&bundle.join(BLOCKS))?;
+        }
+        let connect = of.bundle.as_ref().map(|_| "'self'");
+        let frame = frame(&of.title, connect);
         to(&frame.head)?;
         Ok(Self {
-            index: Index {
-                format: FORMAT,
-                regatta: VERSION,
-                made_at: Timestamp::now()
-                    .strftime("%Y-%m-%d %H:%M:%S UTC")
-                    .to_string(),
-                title: of.title.clone(),
-                ..Index::default()
+            gathered: Gathered::new(&of.title),
+            packed: Packed {
+                of,
+                to,
+                shared: Shared::default(),
+                blocks: 0,
             },
-            of,
-            to,
             tail: frame.tail,
-            places: HashMap::new(),
-            shared: Shared::default(),
-            blocks: 0,
         })
     }
 
     /// Adds a run as it stands, and gives its rows.
     pub fn add(&mut self, run: &RunDir, stand: Stand, is_strict: bool) -> Result<Vec<Row>> {
-        let (surveyed, ledger) = (
-            stand.surveyed.clone(),
-            stand.books.ledger.entries().to_vec(),
-        );
+        let surveyed = stand.surveyed.clone();
+        let ledger = stand.books.ledger.entries().to_vec();
         let rows = rows(run, stand, is_strict)?;
-        let at = self.index.runs.len();
-        self.index.runs.push(RunPart {
-            name: run.name().to_string(),
-            arm: 0,
-            repeat: rows.first().and_then(|row| row.repeat),
-        });
-        for (surveyed, row) in surveyed.iter().zip(&rows) {
-            let pair = self.pair(&surveyed.pair)?;
-            let block = match &surveyed.standing {
-                Standing::Missing => None,
-                _ => Some(self.trial(run, &ledger, surveyed)?),
-            };
-            self.index.trials.push(TrialPart::of(row, at, pair, block));
-        }
-        self.index.timeline.extend(happened(run, &rows)?);
+        let mut blocks = OfRun {
+            packed: &mut self.packed,
+            run,
+            surveyed: &surveyed,
+            ledger: &ledger,
+        };
+        let happened = happened(run, &rows)?;
+        self.gathered
+            .add(run.name(), &rows, happened, &BTreeSet::new(), &mut blocks)?;
         Ok(rows)
     }
 
-    /// A pair's place in the index; its features go into a block when it is first seen.
-    fn pair(&mut self, pair: &Pair) -> Result<usize> {
-        if let Some(at) = self.places.get(pair) {
-            return Ok(*at);
+    /// Ends the page with what its runs say together.
+    pub fn finish(mut self, shown: Shown) -> Result<()> {
+        let mut index = self.gathered.finish(shown);
+        if let Some(texts) = std::mem::take(&mut self.packed.shared).texts() {
+            self.packed.write(SHARED, &texts)?;
+            index.shared = Some(SHARED.to_owned());
         }
-        let dataset = self.of.dataset.as_deref();
-        let block = dataset.and_then(|dataset| PairBlock::of(dataset, pair));
-        let block = block.map(|block| self.block(&block)).transpose()?;
-        let at = self.index.pairs.len();
-        self.places.insert(pair.clone(), at);
-        self.index.pairs.push(PairPart {
-            name: pair.to_string(),
-            task: pair.task.to_string(),
-            block,
-        });
-        Ok(at)
+        if self.packed.of.bundle.is_some() {
+            index.blocks = Some(format!("{BLOCKS}/"));
+        }
+        let index = plain(&self.packed.masked(&index)?)?;
+        (self.packed.to)(&format!(
+            "<script type=\"application/json\" id=\"index\">{index}</script>\n"
+        ))?;
+        (self.packed.to)(&self.tail)
     }
+}
 
-    fn trial(
-        &mut self,
-        run: &RunDir,
-        ledger: &[LedgerEntry],
-        surveyed: &Surveyed,
-    ) -> Result<String> {
-        let dir = run.pair(surveyed.tree, &surveyed.pair);
-        let booked = ledger.iter().filter(|it| it.pair == surveyed.pair);
-        self.block(&TrialBlock::of(
-            &dir,
-            surveyed,
-            None,
-            &booked.collect::<Vec<_>>(),
-        ))
-    }
+/// Blocks that are written into the page.
+#[derive(Debug)]
+struct Packed<W> {
+    of: PageOf,
+    to: W,
+    shared: Shared,
+    blocks: usize,
+}
 
-    /// Writes a block, and gives its id.
-    fn block(&mut self, block: &impl serde::Serialize) -> Result<String> {
-        let number = self.blocks;
-        self.blocks += 1;
-        let mut value = serde_json::to_value(block).map_err(|error| {
+impl<W: FnMut(&str) -> Result<()>> Packed<W> {
+    fn masked(&self, value: &impl Serialize) -> Result<Value> {
+        let mut value = serde_json::to_value(value).map_err(|error| {
             Error::world(format!("a part of the page cannot be written: {error}"))
         })?;
         for mask in &self.of.masks {
             mask.hide_in(&mut value);
         }
+        Ok(value)
+    }
+
+    /// Writes a block, and gives its id.
+    fn block(&mut self, block: &impl Serialize) -> Result<String> {
+        let number = self.blocks;
+        self.blocks += 1;
+        let mut value = self.masked(block)?;
         self.shared.take(&mut value, number);
         let id = format!("b{number}");
         self.write(&id, &value)?;
@@ -148,32 +136,34 @@ impl<W: FnMut(&str) -> Result<()>> Page<W> {
     }
 
     fn write(&mut self, id: &str, value: &Value) -> Result<()> {
+        if let Some(bundle) = &self.of.bundle {
+            let path = bundle.join(BLOCKS).join(id);
+            return files::write_atomic(&path, packed(value).as_bytes());
+        }
         (self.to)(&format!(
             "<script type=\"text/plain\" id=\"{id}\">{}</script>\n",
             packed(value)
         ))
     }
+}
 
-    /// Ends the page with what its runs say together.
-    pub fn finish(mut self, shown: Shown) -> Result<()> {
-        if let Some(texts) = std::mem::take(&mut self.shared).texts() {
-            self.write(SHARED, &texts)?;
-            self.index.shared = Some(SHARED.to_owned());
-        }
-        shown.put_into(&mut self.index);
-        self.index
-            .timeline
-            .sort_by(|one, other| one.at.total_cmp(&other.at));
-        let mut index = serde_json::to_value(&self.index).map_err(|error| {
-            Error::world(format!("the page's index cannot be written: {error}"))
-        })?;
-        for mask in &self.of.masks {
-            mask.hide_in(&mut index);
-        }
-        (self.to)(&format!(
-            "<script type=\"application/json\" id=\"index\">{}</script>\n",
-            plain(&index)?
-        ))?;
-        (self.to)(&self.tail)
+/// The blocks of one run.
+struct OfRun<'a, W> {
+    packed: &'a mut Packed<W>,
+    run: &'a RunDir,
+    surveyed: &'a [Surveyed],
+    ledger: &'a [LedgerEntry],
+}
+
+impl<W: FnMut(&str) -> Result<()>> Blocks for OfRun<'_, W> {
+    fn of_pair(&mut self, pair: &str) -> Result<Option<String>> {
+        let dataset = self.packed.of.dataset.as_deref();
+        let block = dataset.and_then(|dataset| PairBlock::of(dataset, &Pair::of_text(pair)?));
+        block.map(|block| self.packed.block(&block)).transpose()
+    }
+
+    fn of_trial(&mut self, nth: usize, _: &Row) -> Result<String> {
+        let block = TrialBlock::of(self.run, &self.surveyed[nth], self.ledger);
+        self.packed.block(&block)
     }
 }
