@@ -9,7 +9,7 @@ use crate::bench::RunName;
 use crate::error::{Error, Result};
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::report::rows;
-use crate::study::{ArmRun, Pooling, Study, study};
+use crate::study::{ArmRun, Beside, Pooling, Study, study};
 use crate::survey::Stand;
 
 /// Runs and arms, and how runs are pooled.
@@ -56,6 +56,15 @@ impl ArmSelection {
     /// Reads the runs and pools them, the arms in the order in which they were named: without names
     /// the experiment's in its order, then the others by name.
     pub fn open(&self, ui: &Ui) -> Result<Study> {
+        self.read(self.mixed, ui)
+    }
+
+    /// The same, with runs pooled although they are mixed: who looks for that wants to find it.
+    pub fn open_mixed(&self, ui: &Ui) -> Result<Study> {
+        self.read(true, ui)
+    }
+
+    fn read(&self, is_mixed: bool, ui: &Ui) -> Result<Study> {
         let mut layers = self.source.layers()?;
         self.places.apply(&mut layers)?;
         let config = tree::config(&layers, ui)?;
@@ -67,12 +76,13 @@ impl ArmSelection {
             runs.push(ArmRun {
                 name: run.name().clone(),
                 repeat: repeat.map(u64::from),
+                beside: Beside::of(&stand),
                 rows: rows(&run, stand, self.strict_verdicts)?,
             });
         }
         let pooling = Pooling {
             each_alone: self.no_pool,
-            is_mixed: self.mixed,
+            is_mixed,
             groups: config.groups.clone(),
             order: config.arm_names().into_iter().map(str::to_owned).collect(),
             asked: self.arms.clone(),

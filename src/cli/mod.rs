@@ -1,6 +1,7 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
 mod arms;
+mod audit;
 mod bar;
 mod clean;
 mod compare;
@@ -17,7 +18,9 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod page;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
@@ -73,6 +76,8 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
+    Audit(audit::AuditArgs),
+    Power(Box<power::PowerArgs>),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -141,6 +146,8 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
+        Command::Audit(args) => audit::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

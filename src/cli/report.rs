@@ -1,7 +1,6 @@
 //! `regatta report`.
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -9,18 +8,16 @@ use super::arms::ArmSelection;
 use super::destination::Destination;
 use super::listing::one_of;
 use super::options::SelectedRuns;
+use super::page::{self, PageTo};
 use super::ui::Ui;
 use super::width;
 use crate::bench::word::Listed;
 use crate::error::{Error, Result, exit};
-use crate::experiment::setup;
-use crate::files::{self, OutputFile};
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
 use crate::store::LogTree;
-use crate::study::{self, ArmRun, Figures, StudyFormat};
+use crate::study::{self, Figures, StudyFormat};
 use crate::survey::Stand;
-use crate::view::page::{Page, PageOf, Shown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,7 +86,14 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
     match args.format {
         Format::Document(document) => write_document(document, &found, args, ui)?,
         Format::Table(table) => write_table(table, &found, args, ui)?,
-        Format::Html => write_page(&found, args, ui)?,
+        Format::Html => {
+            let to = PageTo {
+                output: args.output.as_deref(),
+                bundle: args.bundle.as_deref(),
+                is_strict: args.selection.strict_verdicts,
+            };
+            page::write(&found, &to, ui)?;
+        }
     }
     Ok(exit::OK)
 }
@@ -155,73 +159,10 @@ fn write_table(table: Table, found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -
     to.finish()
 }
 
-/// Writes the page, trial by trial: into one file, or into a directory.
-fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
-    if let Some(dir) = &args.bundle {
-        let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
-        refuse_taken(dir)?;
-        files::create_tree(dir, |inside| {
-            let mut file = OutputFile::begin(&inside.join("index.html"))?;
-            fill_page(found, args, Some(inside), |text| {
-                file.write(text.as_bytes())
-            })?;
-            file.finish()
-        })
-        .map_err(Error::into_usage)?;
-        ui.say(format!("wrote {}", dir.join("index.html").display()));
-        return Ok(());
-    }
-    if args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Error::usage("a page is no text for a terminal")
-            .hint("name the file: `regatta report --format html -o report.html`"));
-    }
-    let mut to = Destination::of(args.output.as_deref(), ui)?;
-    fill_page(found, args, None, |text| to.write(text).map(drop))?;
-    to.finish()
-}
-
-/// Refuses a directory in which there is something: a page would be mixed with it.
-fn refuse_taken(dir: &Path) -> Result<()> {
-    if dir.is_dir() && files::list(dir)?.is_empty() || !dir.exists() {
-        return Ok(());
-    }
-    Err(Error::usage(format!("{} is there already", dir.display()))
-        .hint("name a directory that is not there, or remove it first"))
-}
-
-fn fill_page(
-    found: &SelectedRuns,
-    args: &ReportArgs,
-    bundle: Option<&Path>,
-    to: impl FnMut(&str) -> Result<()>,
-) -> Result<()> {
-    let of = PageOf {
-        title: title(&setup::log_tree(&found.config)),
-        dataset: setup::dataset_alone(&found.config).ok(),
-        masks: Vec::new(),
-        bundle: bundle.map(Path::to_owned),
-    };
-    let mut page = Page::begin(of, to)?;
-    let mut runs = Vec::new();
-    for run in &found.runs {
-        let stand = Stand::read(run, &found.rules, &found.prices)?;
-        let repeat = stand.manifest.as_ref().and_then(|it| it.repeat);
-        let rows = page.add(run, stand, args.selection.strict_verdicts)?;
-        runs.push(ArmRun {
-            name: run.name().clone(),
-            repeat: repeat.map(u64::from),
-            rows,
-        });
-    }
-    page.finish(Shown::of(&study::study(runs, &found.pooling())?))
-}
-
-/// What a page is called: the directory of the runs, and the one above it.
-pub fn title(tree: &LogTree) -> String {
-    let names = tree.path().components().rev().take(2);
-    let mut names: Vec<_> = names.map(|it| it.as_os_str().to_string_lossy()).collect();
-    names.reverse();
-    names.join("/")
+/// A command on these runs by their names, for a hint.
+pub fn command(words: &str, summaries: &[Summary]) -> String {
+    let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
+    hint::command(&format!("{words} {}", names.join(" ")))
 }
 
 /// A command on these runs, for a hint: where they are many and all that the log tree has, without
@@ -237,9 +178,3 @@ pub fn command_in(tree: &LogTree, words: &str, summaries: &[Summary]) -> Result<
 
 /// The most runs that a hint names where it need not.
 const NAMED: usize = 6;
-
-/// A command on these runs by their names, for a hint.
-pub fn command(words: &str, summaries: &[Summary]) -> String {
-    let names: Vec<&str> = summaries.iter().map(|one| one.run.as_str()).collect();
-    hint::command(&format!("{words} {}", names.join(" ")))
-}

@@ -341,8 +341,14 @@ fn damaged(summaries: &[Summary]) -> String {
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.
 #[must_use]
 pub fn cell(text: &str) -> String {
+    escaped(&one_line(text, NAME))
+}
+
+/// A line of anybody's as Markdown has it.
+#[must_use]
+pub fn escaped(line: &str) -> String {
     let mut out = String::new();
-    for c in one_line(text, NAME).chars() {
+    for c in line.chars() {
         match c {
             '|' | '\\' | '`' | '*' | '[' | ']' => {
                 out.push('\\');

@@ -1,6 +1,6 @@
 //! Runs that tests make up.
 
-use super::ArmRun;
+use super::{ArmRun, Beside};
 use crate::report::{Outcome, Row};
 
 /// A pair of a task: `ferry_task/<task>/f1_f<n>`, with its verdict; `None` where it was not judged.
@@ -34,6 +34,7 @@ pub fn run(name: &str, rows: impl IntoIterator<Item = Row>) -> ArmRun {
         name: name.parse().unwrap(),
         repeat: None,
         rows: rows.into_iter().map(of_run).collect(),
+        beside: Beside::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What many runs say together: repeats pooled into arms, arms held against each other.
 
 pub mod arm;
+pub mod audit;
+pub mod beside;
 pub mod compared;
 pub mod figures;
 mod format;
@@ -12,6 +14,7 @@ pub mod markdown;
 mod mixed;
 mod pooled;
 mod pooling;
+pub mod power;
 mod repeats;
 mod selection;
 pub mod spent;
@@ -21,6 +24,7 @@ pub mod versus;
 mod words;
 
 pub use arm::{Arm, ArmRun};
+pub use beside::Beside;
 pub use compared::{ArmsCompared, Family};
 pub use figures::Figures;
 pub use format::StudyFormat;

@@ -44,7 +44,10 @@ fn k_goes_up_to_the_most_judged_trials_of_a_pair() {
     let figures = Figures::of(&arm(runs));
     let of_k: Vec<_> = figures.of_k.iter().map(|it| (it.k, it.pairs)).collect();
     assert_eq!(of_k, [(1, 2), (2, 2), (3, 1)]);
-    assert!(is(Some(figures.of_k[1].pass_at), f64::midpoint(2.0 / 3.0, 1.0)));
+    assert!(is(
+        Some(figures.of_k[1].pass_at),
+        f64::midpoint(2.0 / 3.0, 1.0)
+    ));
     assert!(is(Some(figures.of_k[1].pass_hat), 0.5));
     let changing = [PairRate {
         pair: "ferry_task/1/f1_f2".to_owned(),

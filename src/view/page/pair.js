@@ -70,7 +70,7 @@ function attemptsView(attempts) {
 function filesView(files) {
   if (files.length === 0) return null;
   return el("details", {}, el("summary", {}, plural(files.length, "file")),
-    table("Files", ["File", ">Size", ""], files.map((file) => [el("code", {}, visible(file.path)), bytes(file.size), copied(file.path)])));
+    table("Files", ["File", ">Size", "Path"], files.map((file) => [el("code", {}, visible(file.path)), bytes(file.size), copied(file.path)])));
 }
 
 function missing(what) {
