@@ -10,7 +10,7 @@ use super::listing::one_of;
 use super::ui::Ui;
 use super::width;
 use crate::error::{Result, exit};
-use crate::study::{Compared, Family, StudyFormat, text};
+use crate::study::{ArmsCompared, Family, StudyFormat, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +47,7 @@ pub fn run(args: &CompareArgs, ui: &Ui) -> Result<u8> {
     } else {
         Family::LessFirst
     };
-    let compared = Compared::of(&study, family);
+    let compared = ArmsCompared::of(&study, family);
     if args.output.is_none() && args.format == StudyFormat::Text {
         ui.data(&text::compared(&compared, width::columns()))?;
         return Ok(exit::OK);

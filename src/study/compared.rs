@@ -9,7 +9,7 @@ use crate::statistics::{Tested, holm};
 
 /// Arms with their numbers, and their differences.
 #[derive(Clone, Debug, Serialize)]
-pub struct Compared {
+pub struct ArmsCompared {
     /// The arm that the others are held against; none where every two are.
     pub baseline: Option<String>,
     /// Why it is this one.
@@ -31,7 +31,7 @@ pub enum Family {
     EveryTwo,
 }
 
-impl Compared {
+impl ArmsCompared {
     /// The arms of a study, held against each other.
     #[must_use]
     pub fn of(study: &Study, family: Family) -> Self {

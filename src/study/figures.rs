@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::tally::{Reading, Tallies};
-use super::{Arm, ArmRun, mixed, spent::Spent};
+use super::{Arm, ArmRun, mixed, spent::ArmSpent};
 use crate::bench::RunName;
 use crate::report::{Outcome, Place, PlaceCounts, Row};
 use crate::statistics::{Interval, Mean, Repeated, mean, pass_at, pass_hat};
@@ -50,7 +50,7 @@ pub struct Figures {
     pub places: Option<PlaceCounts>,
     /// What it cost, and how long it took.
     #[serde(flatten)]
-    pub spent: Spent,
+    pub spent: ArmSpent,
     /// What makes its verdicts incomparable with each other; only where that was allowed, or a run is
     /// so by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -170,7 +170,7 @@ impl Figures {
             features: Share::of(features(arm)),
             merges: merges(arm),
             places: places(arm),
-            spent: Spent::of(arm),
+            spent: ArmSpent::of(arm),
             mixed: mixed::within(arm),
         }
     }

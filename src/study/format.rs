@@ -1,6 +1,6 @@
 //! The formats of what many runs say, by name.
 
-use super::{Compared, Figures, json, markdown, text};
+use super::{ArmsCompared, Figures, json, markdown, text};
 use crate::bench::word::Listed;
 use crate::text::paint::plain;
 
@@ -30,7 +30,7 @@ impl Listed for StudyFormat {
 impl StudyFormat {
     /// What is compared, ending in a newline.
     #[must_use]
-    pub fn compared(self, it: &Compared) -> String {
+    pub fn compared(self, it: &ArmsCompared) -> String {
         match self {
             Self::Text => plain(&text::compared(it, None)),
             Self::Json => json::compared(it),

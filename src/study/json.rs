@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Compared, Figures};
+use super::{ArmsCompared, Figures};
 use crate::json::pretty;
 use crate::text::shown_json;
 
@@ -25,7 +25,7 @@ struct Arms<'a> {
 
 /// What is compared, as one JSON object.
 #[must_use]
-pub fn compared(it: &Compared) -> String {
+pub fn compared(it: &ArmsCompared) -> String {
     document(it)
 }
 

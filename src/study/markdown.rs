@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::Share;
 use super::versus::{Bounds, Flip};
 use super::words::{self, interval, interval_of_points, p_value, percent, points};
-use super::{Compared, Figures};
+use super::{ArmsCompared, Figures};
 use crate::bench::cost::dollars;
 use crate::report::Place;
 use crate::report::markdown::cell;
@@ -14,7 +14,7 @@ use crate::text::duration;
 
 /// What is compared.
 #[must_use]
-pub fn compared(it: &Compared) -> String {
+pub fn compared(it: &ArmsCompared) -> String {
     let mut out = table(&it.arms);
     out.push_str(&contrasts(it));
     out.push_str(&flips(it));
@@ -137,7 +137,7 @@ fn places(arms: &[Figures]) -> String {
 }
 
 /// The differences.
-fn contrasts(it: &Compared) -> String {
+fn contrasts(it: &ArmsCompared) -> String {
     let mut out = String::new();
     if it.contrasts.iter().any(|it| it.difference.is_some()) {
         out.push_str("\n| difference, in percentage points | pairs | tasks | points | tasks like these | p | Holm | these pairs | p | Holm | strict | worst | best |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
@@ -203,7 +203,7 @@ fn contrasts(it: &Compared) -> String {
 }
 
 /// The pairs that make the differences.
-fn flips(it: &Compared) -> String {
+fn flips(it: &ArmsCompared) -> String {
     let mut out = String::new();
     for contrast in &it.contrasts {
         for (what, flips) in [("up", &contrast.up), ("down", &contrast.down)] {

@@ -25,7 +25,7 @@ mod words;
 
 pub use arm::{Arm, ArmRun};
 pub use beside::Beside;
-pub use compared::{Compared, Family};
+pub use compared::{ArmsCompared, Family};
 pub use figures::Figures;
 pub use format::StudyFormat;
 pub use pooled::{Study, study};

@@ -8,7 +8,7 @@ use crate::report::{Row, Totals};
 
 /// What an arm cost, and how long it took. What is not known is counted, and is in no sum.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Spent {
+pub struct ArmSpent {
     /// Results that stand.
     pub results: usize,
     /// What they cost.
@@ -32,7 +32,7 @@ pub struct Spent {
     pub waited_unknown: usize,
 }
 
-impl Spent {
+impl ArmSpent {
     /// Of all of an arm's runs.
     pub(super) fn of(arm: &Arm) -> Self {
         let mut sum = Self::default();

@@ -12,8 +12,8 @@ fn of(arms: Vec<Vec<Row>>) -> Study {
     study(runs, &Pooling::default()).unwrap()
 }
 
-fn less_first(study: &Study) -> Compared {
-    Compared::of(study, Family::LessFirst)
+fn less_first(study: &Study) -> ArmsCompared {
+    ArmsCompared::of(study, Family::LessFirst)
 }
 
 fn is(one: f64, other: f64) -> bool {
@@ -231,7 +231,7 @@ fn every_two_arms_are_one_family_if_that_is_asked_for() {
         arms: ["a", "b", "c"].map(arm).to_vec(),
         ..Study::default()
     };
-    let compared = Compared::of(&study, Family::EveryTwo);
+    let compared = ArmsCompared::of(&study, Family::EveryTwo);
     let names = compared
         .contrasts
         .iter()

@@ -23,7 +23,7 @@ fn the_rate_is_the_mean_over_pairs_of_each_pairs_own() {
     let figures = Figures::of(&arm(runs));
     assert!(is(figures.pass_rate.map(|it| it.share), 0.5));
     assert_eq!((figures.pairs, figures.trials, figures.judged), (2, 6, 4));
-    assert!(is(figures.strict, 0.5) && is(figures.best_case, (1.0 + 2.0 / 3.0) / 2.0));
+    assert!(is(figures.strict, 0.5) && is(figures.best_case, f64::midpoint(1.0, 2.0 / 3.0)));
     assert_eq!(figures.changing, []);
     let outcomes: Vec<_> = figures.outcomes.into_iter().collect();
     let wanted = [
@@ -44,7 +44,10 @@ fn k_goes_up_to_the_most_judged_trials_of_a_pair() {
     let figures = Figures::of(&arm(runs));
     let of_k: Vec<_> = figures.of_k.iter().map(|it| (it.k, it.pairs)).collect();
     assert_eq!(of_k, [(1, 2), (2, 2), (3, 1)]);
-    assert!(is(Some(figures.of_k[1].pass_at), (2.0 / 3.0 + 1.0) / 2.0));
+    assert!(is(
+        Some(figures.of_k[1].pass_at),
+        f64::midpoint(2.0 / 3.0, 1.0)
+    ));
     assert!(is(Some(figures.of_k[1].pass_hat), 0.5));
     let changing = [PairRate {
         pair: "ferry_task/1/f1_f2".to_owned(),
@@ -114,7 +117,7 @@ fn features_and_merges_have_shares_of_what_tells_of_them() {
     let figures = Figures::of(&arm(runs));
     let features = figures.features.unwrap();
     assert_eq!((features.count, features.of), (5, 8));
-    assert!(is(Some(features.share), (1.0 + 0.25) / 2.0));
+    assert!(is(Some(features.share), f64::midpoint(1.0, 0.25)));
     let merges: Vec<_> = figures
         .merges
         .iter()

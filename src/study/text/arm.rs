@@ -104,7 +104,7 @@ fn rates(arm: &Figures) -> String {
     }
     // With fewer pairs it is another question: those who have so many trials are not the others.
     let of_all = arm.of_k.iter().filter(|it| it.pairs == rate.pairs);
-    let most = of_all.clone().last().map_or(0, |it| it.k);
+    let most = of_all.clone().next_back().map_or(0, |it| it.k);
     if most > 1 {
         let told = of_all.filter(|it| TOLD_K.contains(&it.k) || it.k == most);
         let told: Vec<&OfK> = told.collect();

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use super::super::words::{self, Clear, interval_of_points, name, p_value, points};
-use super::super::{Compared, Versus};
+use super::super::{ArmsCompared, Versus};
 use super::arms::{fitted, none};
 use crate::statistics::{Contrast, NoP, Tested};
 use crate::text::paint::{bad, broken, good};
 use crate::text::plural;
 
 /// A table of what is compared, for each arm that something is taken from.
-pub(super) fn tables(it: &Compared, width: Option<usize>) -> String {
+pub(super) fn tables(it: &ArmsCompared, width: Option<usize>) -> String {
     let mut out = String::new();
     let mut seconds: Vec<&str> = Vec::new();
     for contrast in &it.contrasts {
@@ -65,7 +65,7 @@ fn row(contrast: &Versus) -> Option<Vec<String>> {
 }
 
 /// What the differences say, in words.
-pub(super) fn answer(it: &Compared) -> String {
+pub(super) fn answer(it: &ArmsCompared) -> String {
     let mut out = String::new();
     let than = it.baseline.as_ref();
     let than = than.map_or_else(String::new, |it| format!(" than {}", name(it)));
@@ -123,7 +123,7 @@ pub(super) fn answer(it: &Compared) -> String {
 }
 
 /// A line with these of the differences; nothing without any.
-fn group(it: &Compared, heading: &str, is_of: impl Fn(&Versus) -> bool) -> String {
+fn group(it: &ArmsCompared, heading: &str, is_of: impl Fn(&Versus) -> bool) -> String {
     let of = it.contrasts.iter().filter(|contrast| is_of(contrast));
     let told: Vec<String> = of
         .filter_map(|contrast| {
@@ -138,7 +138,7 @@ fn group(it: &Compared, heading: &str, is_of: impl Fn(&Versus) -> bool) -> Strin
 }
 
 /// A contrast by its arms: the baseline goes without saying.
-fn arms(it: &Compared, contrast: &Versus) -> String {
+fn arms(it: &ArmsCompared, contrast: &Versus) -> String {
     match it.baseline {
         Some(_) => name(&contrast.first),
         None => format!("{} less {}", name(&contrast.first), name(&contrast.second)),
@@ -146,7 +146,7 @@ fn arms(it: &Compared, contrast: &Versus) -> String {
 }
 
 /// What the columns mean, and why a p-value is not there.
-pub(super) fn legend(it: &Compared) -> String {
+pub(super) fn legend(it: &ArmsCompared) -> String {
     let of = || it.contrasts.iter().filter_map(|it| it.difference);
     if of().count() == 0 {
         return String::new();
@@ -194,7 +194,7 @@ pub(super) fn legend(it: &Compared) -> String {
 }
 
 /// Why a p-value is not there, and where.
-fn without_p(it: &Compared) -> String {
+fn without_p(it: &ArmsCompared) -> String {
     let mut reasons: Vec<(&str, NoP, Vec<String>)> = Vec::new();
     let compared = it.contrasts.iter().filter(|it| it.difference.is_some());
     for contrast in compared.clone() {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::versus::Flip;
 use super::super::words::{self, name};
-use super::super::{Compared, Versus};
+use super::super::{ArmsCompared, Versus};
 use super::contrasts::over;
 use crate::text::{plural, some};
 
@@ -12,7 +12,7 @@ use crate::text::{plural, some};
 const TOLD: usize = 4;
 
 /// What there is to say of each difference.
-pub(super) fn of(it: &Compared) -> String {
+pub(super) fn of(it: &ArmsCompared) -> String {
     let mut out = String::new();
     for contrast in &it.contrasts {
         out.push_str(&detail(contrast));

@@ -9,14 +9,14 @@ mod places;
 use std::fmt::Write as _;
 
 use super::words::name;
-use super::{Compared, Figures};
+use super::{ArmsCompared, Figures};
 use crate::hint;
 use crate::text::fit::wrapped;
 use crate::text::paint::broken;
 
 /// What is compared, within a width where there is one.
 #[must_use]
-pub fn compared(it: &Compared, width: Option<usize>) -> String {
+pub fn compared(it: &ArmsCompared, width: Option<usize>) -> String {
     let mut out = arms::table(&it.arms, width);
     out.push_str(&contrasts::tables(it, width));
     out.push_str(&contrasts::answer(it));
