@@ -12,7 +12,7 @@ use crate::model::price::PriceTable;
 use crate::report::{Row, rows};
 use crate::store::events::RunEvents;
 use crate::store::{LogTree, RunDir};
-use crate::study::{ArmRun, Beside, Compared, Family, Pooling, study};
+use crate::study::{ArmRun, ArmsCompared, Beside, Family, Pooling, study};
 use crate::survey::Stand;
 use crate::triage::Rules;
 use crate::view::PageMask;
@@ -118,7 +118,7 @@ impl LiveTree {
         let pooled = study(arms, &self.of.pooling)?;
         let mut index = gathered.finish(Shown::of(
             &pooled,
-            &Compared::of(&pooled, Family::LessFirst),
+            &ArmsCompared::of(&pooled, Family::LessFirst),
         ));
         index.blocks = Some(String::new());
         index.is_live = true;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::index::{ArmPart, ContrastPart, Index, MeanPart};
 use crate::report::{Outcome, Row};
 use crate::statistics::{Mean, Repeated, mean};
-use crate::study::{Arm, Compared, Study};
+use crate::study::{Arm, ArmsCompared, Study};
 
 /// What the runs of a page say together.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Shown {
 impl Shown {
     /// Of the runs, pooled into arms, and of what is compared.
     #[must_use]
-    pub fn of(study: &Study, compared: &Compared) -> Self {
+    pub fn of(study: &Study, compared: &ArmsCompared) -> Self {
         let arms = study.arms.iter().map(|arm| {
             let runs = arm.runs.iter().map(|run| run.name.to_string());
             (part(arm), runs.collect())
@@ -64,7 +64,7 @@ impl Shown {
 }
 
 /// The differences over tasks, of arms that have a pair in common.
-fn contrasts(study: &Study, compared: &Compared) -> Vec<ContrastPart> {
+fn contrasts(study: &Study, compared: &ArmsCompared) -> Vec<ContrastPart> {
     let place = |name: &str| study.arms.iter().position(|arm| arm.name == name);
     let shown = compared.contrasts.iter().filter_map(|it| {
         let difference = it.difference?;

@@ -2,7 +2,7 @@
 
 use regatta::report::{Outcome, Row};
 use regatta::statistics::{Interval, Tested};
-use regatta::study::{Arm, ArmRun, Versus};
+use regatta::study::{Arm, ArmRun, Beside, Versus};
 
 use super::planted::{ARMS, PAIRS, Planted, REPEATS};
 
@@ -32,6 +32,7 @@ fn arm(planted: &Planted, arm: usize) -> Arm {
         name: format!("{name}_{}", repeat + 1).parse().unwrap(),
         repeat: Some(repeat as u64 + 1),
         rows: (0..PAIRS).map(|pair| row(repeat, pair)).collect(),
+        beside: Beside::default(),
     };
     Arm {
         name: name.to_owned(),
