@@ -63,7 +63,7 @@ impl Court {
             tree: Tree::Solo,
             record: *record,
             has_verdict: false,
-            worth_only: false,
+            asked: Asked::Verdict,
         }
     }
 

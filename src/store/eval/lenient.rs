@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::{ApplyStatus, IndependentSeen};
+use super::{ApplyStatus, IndependentNoteSeen, IndependentSeen};
 use crate::store::result::error_text;
 
 /// What became of the patches; of another shape it is not known, like a [`text`] that is none.
@@ -17,6 +17,11 @@ pub fn independent<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<IndependentSeen>, D::Error> {
     Ok(IndependentSeen::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// What we write of two patches alone; of another shape it is not known, like a [`text`] that is none.
+pub fn note<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IndependentNoteSeen>, D::Error> {
+    Ok(IndependentNoteSeen::deserialize(Value::deserialize(from)?).ok())
 }
 
 /// A whole number; of another shape it is not known, like a [`text`] that is none.
@@ -139,7 +144,10 @@ mod tests {
         let read = |value: Value| independent(value).unwrap();
         let told = read(json!({"passed": false, "tests_failed": 2, "reason": "no_patch"})).unwrap();
         assert_eq!((told.passed, told.tests_failed), (Some(false), Some(2)));
-        assert_eq!(told.reason.as_deref(), Some(super::super::NO_PATCH));
+        assert_eq!(
+            told.reason.as_deref(),
+            Some(super::super::independent::NO_PATCH)
+        );
         for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
             assert_eq!(read(other.clone()), None, "{other}");
         }
