@@ -1,12 +1,14 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
 mod arms;
+mod audit;
 mod bar;
 mod clean;
 mod compare;
 mod completions;
 mod config;
 mod counts;
+mod destination;
 mod doctor;
 mod engine_flags;
 mod eval;
@@ -16,7 +18,9 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod page;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
@@ -31,6 +35,7 @@ mod tempo;
 mod tree;
 mod triage;
 pub mod ui;
+mod view;
 mod width;
 
 use std::process::ExitCode;
@@ -71,9 +76,12 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
+    Audit(audit::AuditArgs),
+    Power(Box<power::PowerArgs>),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Clean(clean::CleanArgs),
@@ -138,9 +146,12 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
+        Command::Audit(args) => audit::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),

@@ -39,7 +39,7 @@ pub struct Unshared {
 
 /// What a report says of two runs of one experiment.
 #[derive(Clone, Debug)]
-pub enum Contrast {
+pub enum Contrasted {
     /// Pairs were judged in both, so that they can be held against each other.
     Shown(Comparison),
     /// There is nothing to see it by.
@@ -70,7 +70,7 @@ const QUESTIONS: [(Setting, Setting); 6] = [
 /// What the benchmark asks of runs of one experiment. Of two runs of which none was judged there is
 /// nothing to say.
 #[must_use]
-pub fn contrasts(summaries: &[Summary]) -> Vec<Contrast> {
+pub fn contrasts(summaries: &[Summary]) -> Vec<Contrasted> {
     let mut found = Vec::new();
     for first in summaries {
         for second in summaries {
@@ -106,7 +106,7 @@ fn verdict(line: &PairLine) -> Option<bool> {
 }
 
 /// How two runs differ; nothing where neither was judged.
-fn contrast(first: &Summary, second: &Summary) -> Option<Contrast> {
+fn contrast(first: &Summary, second: &Summary) -> Option<Contrasted> {
     let shared = shared(first, second);
     let outcomes = shared
         .iter()
@@ -115,7 +115,7 @@ fn contrast(first: &Summary, second: &Summary) -> Option<Contrast> {
         let rules = shared
             .iter()
             .flat_map(|(one, other)| [&one.rules, &other.rules]);
-        return Some(Contrast::Shown(Comparison {
+        return Some(Contrasted::Shown(Comparison {
             first: first.run.clone(),
             second: second.run.clone(),
             difference,
@@ -126,7 +126,7 @@ fn contrast(first: &Summary, second: &Summary) -> Option<Contrast> {
     let judged = |of: &Summary| of.lines.iter().filter_map(verdict).count();
     let [judged_in_first, judged_in_second] = [judged(first), judged(second)];
     (judged_in_first + judged_in_second > 0).then(|| {
-        Contrast::Unshared(Unshared {
+        Contrasted::Unshared(Unshared {
             first: first.run.clone(),
             second: second.run.clone(),
             judged_in_first,
@@ -161,8 +161,8 @@ mod tests {
     /// Which runs are held against each other, the first before the second.
     fn asked(summaries: &[Summary]) -> Vec<String> {
         let told = contrasts(summaries).into_iter().map(|it| match it {
-            Contrast::Shown(it) => format!("{} {}", it.first, it.second),
-            Contrast::Unshared(it) => format!("{} {} unshared", it.first, it.second),
+            Contrasted::Shown(it) => format!("{} {}", it.first, it.second),
+            Contrasted::Unshared(it) => format!("{} {} unshared", it.first, it.second),
         });
         told.collect()
     }
@@ -211,7 +211,7 @@ mod tests {
             run("x-solo", Setting::Solo, &solo, &[]),
         ];
         let found = contrasts(&summaries);
-        let [Contrast::Shown(comparison)] = found.as_slice() else {
+        let [Contrasted::Shown(comparison)] = found.as_slice() else {
             panic!("{found:?}");
         };
         let difference = comparison.difference;
@@ -234,7 +234,7 @@ mod tests {
         ];
         let found = contrasts(&summaries);
         assert!(
-            matches!(&found[..], [Contrast::Shown(it)] if !it.same_rules),
+            matches!(&found[..], [Contrasted::Shown(it)] if !it.same_rules),
             "{found:?}"
         );
     }
@@ -248,7 +248,7 @@ mod tests {
             ])
         };
         let found = of(&[passed(2), passed(3)], &[finished(pair(1, 2)), passed(4)]);
-        let [Contrast::Unshared(unshared)] = found.as_slice() else {
+        let [Contrasted::Unshared(unshared)] = found.as_slice() else {
             panic!("{found:?}");
         };
         assert_eq!(
@@ -274,7 +274,7 @@ mod tests {
             run("x-solo", Setting::Solo, &[passed(2), fails], &[]),
         ];
         let found = contrasts(&summaries);
-        let [Contrast::Shown(comparison)] = found.as_slice() else {
+        let [Contrasted::Shown(comparison)] = found.as_slice() else {
             panic!("{found:?}");
         };
         let difference = comparison.difference;
@@ -289,7 +289,7 @@ mod tests {
                 run("x-coop-comm", Setting::CoopComm, coop, &[]),
                 run("x-solo", Setting::Solo, solo, &[]),
             ]);
-            let [Contrast::Unshared(it)] = found.as_slice() else {
+            let [Contrasted::Unshared(it)] = found.as_slice() else {
                 panic!("{found:?}");
             };
             assert_eq!((it.judged_in_first, it.judged_in_second), counts);

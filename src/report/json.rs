@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::compare::Unshared;
-use super::{Comparison, Contrast, Summary, Totals, contrasts};
+use super::{Comparison, Contrasted, Summary, Totals, contrasts};
 use crate::json::pretty;
 use crate::model::price::Total;
 use crate::text::shown_json;
@@ -30,8 +30,8 @@ pub fn render(summaries: &[Summary]) -> String {
     let (mut comparisons, mut not_compared) = (Vec::new(), Vec::new());
     for contrast in contrasts(summaries) {
         match contrast {
-            Contrast::Shown(comparison) => comparisons.push(comparison),
-            Contrast::Unshared(unshared) => not_compared.push(unshared),
+            Contrasted::Shown(comparison) => comparisons.push(comparison),
+            Contrasted::Unshared(unshared) => not_compared.push(unshared),
         }
     }
     let report = Report {

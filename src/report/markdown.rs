@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::statistics::Rate;
 use super::summary::columns;
 use super::words::{self, doubts, not_looked_at, p_value, time, time_limits};
-use super::{Contrast, Outcome, Place, Summary, Totals, beyond, contrasts};
+use super::{Contrasted, Outcome, Place, Summary, Totals, beyond, contrasts};
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -220,14 +220,14 @@ fn places(summaries: &[Summary]) -> String {
 fn compared(summaries: &[Summary]) -> String {
     let mut out = String::new();
     let found = contrasts(summaries);
-    if found.iter().any(|it| matches!(it, Contrast::Shown(_))) {
+    if found.iter().any(|it| matches!(it, Contrasted::Shown(_))) {
         out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
     }
     let mut unshared = String::new();
     for contrast in &found {
         let comparison = match contrast {
-            Contrast::Shown(comparison) => comparison,
-            Contrast::Unshared(nothing) => {
+            Contrasted::Shown(comparison) => comparison,
+            Contrasted::Unshared(nothing) => {
                 let _ = writeln!(unshared, "\n{}", cell(&nothing.to_string()));
                 continue;
             }
@@ -339,9 +339,16 @@ fn damaged(summaries: &[Summary]) -> String {
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.
-fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
+    escaped(&one_line(text, NAME))
+}
+
+/// A line of anybody's as Markdown has it.
+#[must_use]
+pub fn escaped(line: &str) -> String {
     let mut out = String::new();
-    for c in one_line(text, NAME).chars() {
+    for c in line.chars() {
         match c {
             '|' | '\\' | '`' | '*' | '[' | ']' => {
                 out.push('\\');

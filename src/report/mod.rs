@@ -33,7 +33,7 @@ pub mod trials;
 mod unread;
 mod words;
 
-pub use compare::{Comparison, Contrast, contrasts};
+pub use compare::{Comparison, Contrasted, contrasts};
 pub use format::{Document, Format, Table};
 pub use outcome::Outcome;
 pub use pair_line::PairLine;

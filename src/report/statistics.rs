@@ -3,20 +3,12 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::statistics::Interval;
 use serde::Serialize;
 use statrs::distribution::{Binomial, ContinuousCDF as _, DiscreteCDF as _, StudentsT};
 
 /// The normal distribution's 97.5% quantile.
 const Z: f64 = 1.959_963_984_540_054;
-
-/// A 95% interval, as shares of 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    /// Its lower end, not below what the share can be.
-    pub low: f64,
-    /// Its upper end, not above what the share can be.
-    pub high: f64,
-}
 
 /// A share of passes, of pairs or of features.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

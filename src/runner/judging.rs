@@ -6,6 +6,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -153,19 +154,19 @@ impl Judging {
     ) -> Result<JudgingResult> {
         let gate = Arc::new(Semaphore::new(self.concurrency));
         let mut running = JoinSet::new();
-        let mut waiting = finished.into_iter();
-        let mut next = waiting.next();
+        let mut open = finished.into_iter();
+        let mut next = open.next();
         let mut ended = JudgingResult::default();
         let mut is_told = false;
+        let waits = Arc::new(AtomicUsize::new(0));
         loop {
             let came = interrupt.came().stop;
             if came == Stop::Gently && !is_told && !running.is_empty() {
                 is_told = true;
                 let signal = interrupt.came().signal;
-                tell(Told::Stopping {
-                    signal,
-                    running: running.len(),
-                });
+                // What waits for another try ends at once.
+                let running = running.len().saturating_sub(waits.load(Ordering::Relaxed));
+                tell(Told::Stopping { signal, running });
             }
             if came > Stop::No || ended.daemon_gone.is_some() {
                 ended.stopped |= came > Stop::No && next.is_some();
@@ -184,16 +185,21 @@ impl Judging {
                 permit = Arc::clone(&gate).acquire_owned(), if next.is_some() => {
                     if let (Ok(permit), Some(one)) = (permit, next.take()) {
                         let (this, tell) = (Arc::clone(self), Arc::clone(&tell));
+                        let waiting = Waiting { interrupt: interrupt.clone(), waits: Arc::clone(&waits) };
                         running.spawn(async move {
-                            let outcome = this.one(&one, &tell).await;
+                            let outcome = this.one(&one, waiting, &tell).await;
                             drop(permit);
                             outcome
                         });
-                        next = waiting.next();
+                        next = open.next();
                     }
                 }
                 Some(done) = running.join_next() => {
                     let outcome = done.map_err(|error| Error::world(format!("an evaluation broke: {error}")))??;
+                    let Some(outcome) = outcome else {
+                        ended.stopped = true;
+                        continue;
+                    };
                     match &outcome.verdict {
                         Verdict::Pass => ended.passed += 1,
                         Verdict::Fail => ended.failed += 1,
@@ -209,14 +215,26 @@ impl Judging {
         Ok(ended)
     }
 
-    async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
+    /// Judges a pair, or its agents; `None` where an interrupt came while it waited for another try.
+    /// Then nothing is written, and the next evaluation judges it.
+    async fn one(
+        &self,
+        one: &Finished,
+        waiting: Waiting,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Result<Option<Ended>> {
         match &one.asked {
-            Asked::Verdict | Asked::Worth => self.pair(one, tell).await,
-            Asked::Alone(needs) => Box::pin(self.agents(one, needs, tell)).await,
+            Asked::Verdict | Asked::Worth => self.pair(one, waiting, tell).await,
+            Asked::Alone(needs) => Box::pin(self.agents(one, needs, waiting, tell)).await,
         }
     }
 
-    async fn pair(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
+    async fn pair(
+        &self,
+        one: &Finished,
+        waiting: Waiting,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Result<Option<Ended>> {
         let begun = Instant::now();
         tell(Told::Begun {
             pair: one.pair.clone(),
@@ -224,7 +242,9 @@ impl Judging {
         // Before the suites read them: what changes meanwhile is seen by the next evaluation.
         let files = TaskFiles::of(self.judge.venue.dataset.clone());
         let mut judged_with = files.of_verdict(&one.pair);
-        let (judged, tries) = self.until_settled(one, tell).await;
+        let Some((judged, tries)) = self.until_settled(one, waiting, tell).await else {
+            return Ok(None);
+        };
         let took = begun.elapsed();
         judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
         let record = Evaluation {
@@ -276,52 +296,56 @@ impl Judging {
         let ended = Ended::of(&one.pair, verdict, judged.as_ref().err(), |rule| {
             self.cause(rule)
         });
-        Ok(Ended {
+        Ok(Some(Ended {
             daemon_gone: gone,
             ..ended
-        })
+        }))
     }
 
     /// Tries until there is a verdict, or trouble that another try does not mend; with how many tries
-    /// it took.
+    /// it took. `None` where an interrupt came between two tries.
     async fn until_settled(
         &self,
         one: &Finished,
+        mut waiting: Waiting,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> (std::result::Result<Judgement, Trouble>, u32) {
+    ) -> Option<(std::result::Result<Judgement, Trouble>, u32)> {
         let mut tries = 1;
         loop {
             let judged = self.attempt(one, tell).await;
             let broke = trouble(&judged);
-            if !self.is_tried_again(&one.pair, broke, tries, tell).await {
-                return (judged, tries);
+            match self.next(&one.pair, broke, tries, &mut waiting, tell).await {
+                Next::Again => tries += 1,
+                Next::Settled => return Some((judged, tries)),
+                Next::Stopped => return None,
             }
-            tries += 1;
         }
     }
 
-    /// Whether another try may mend what broke, with the wait before it.
-    async fn is_tried_again(
+    /// What follows a try, with the wait before another one.
+    async fn next(
         &self,
         pair: &Pair,
         trouble: Option<&Trouble>,
         tries: u32,
+        waiting: &mut Waiting,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> bool {
-        let Some(trouble) = trouble else {
-            return false;
+    ) -> Next {
+        let mends = |trouble: &&Trouble| self.is_worth_another(trouble) && tries < self.tries;
+        let Some(trouble) = trouble.filter(mends) else {
+            return Next::Settled;
         };
-        if !self.is_worth_another(trouble) || tries >= self.tries {
-            return false;
-        }
         tell(Told::Again {
             pair: pair.clone(),
             why: one_line(&trouble.text, 300),
         });
         let (base, max) = self.backoff;
         let wait = backoff::wait(base, max, tries, fastrand::f64());
-        tokio::time::sleep(wait).await;
-        true
+        if waiting.wait(wait).await {
+            Next::Again
+        } else {
+            Next::Stopped
+        }
     }
 
     async fn attempt(
@@ -401,6 +425,38 @@ fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble>
 /// The daemon's end, where that is what broke.
 fn daemon_gone(trouble: &Trouble) -> Option<String> {
     (trouble.rule == RuleId::DAEMON_UNREACHABLE).then(|| trouble.text.clone())
+}
+
+/// What follows a try.
+enum Next {
+    /// Another one.
+    Again,
+    /// Nothing: there is a verdict, or trouble that another try does not mend.
+    Settled,
+    /// Nothing: an interrupt came.
+    Stopped,
+}
+
+/// The waits between tries of one pair.
+struct Waiting {
+    interrupt: Interrupt,
+    /// How many pairs wait now.
+    waits: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    /// Waits so long, or until an interrupt comes; whether none came.
+    async fn wait(&mut self, time: Duration) -> bool {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        if self.interrupt.came().stop == Stop::No {
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = self.interrupt.changed() => {}
+            }
+        }
+        self.waits.fetch_sub(1, Ordering::Relaxed);
+        self.interrupt.came().stop == Stop::No
+    }
 }
 
 struct Ended {

@@ -9,10 +9,12 @@ mod decided;
 pub mod independent;
 mod lenient;
 mod told;
+mod whole;
 
 pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use independent::{IndependentNoteSeen, IndependentSeen, Kept};
 pub use told::{flags, some, why_not};
+pub use whole::{Printed, printed};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;

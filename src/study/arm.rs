@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::beside::Beside;
 use crate::bench::RunName;
 use crate::report::Row;
 
@@ -23,6 +24,8 @@ pub struct ArmRun {
     pub repeat: Option<u64>,
     /// Its pairs, and those that upstream counted and that nothing on disk names.
     pub rows: Vec<Row>,
+    /// What an audit asks beside them.
+    pub beside: Beside,
 }
 
 impl Arm {

@@ -1,9 +1,8 @@
-//! Which runs are repeats of one arm. Pure.
+//! How runs become arms. Pure.
 
 use std::collections::BTreeMap;
 
-use super::{Arm, ArmRun};
-use crate::error::Result;
+use serde::Serialize;
 
 /// How runs become arms.
 #[derive(Clone, Debug, Default)]
@@ -14,34 +13,33 @@ pub struct Pooling {
     pub is_mixed: bool,
     /// The runs of arms that their names don't tell: patterns by the arm's name.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// The arms of the experiment in its order, which is theirs where nothing is asked for.
+    pub order: Vec<String>,
+    /// Runs, arms, groups or patterns, in the order in which they are wanted; empty for every arm.
+    pub asked: Vec<String>,
 }
 
-/// Runs, pooled.
-#[derive(Clone, Debug, Default)]
-pub struct Study {
-    /// The arms, in the order in which they were asked for.
-    pub arms: Vec<Arm>,
-    /// What is to be said of how runs were pooled, a sentence each.
-    pub notes: Vec<String>,
+/// Why an arm is the first, which others are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstBy {
+    /// It was named first.
+    #[default]
+    Named,
+    /// It is the experiment's first arm.
+    Experiment,
+    /// It is the first by name.
+    Name,
 }
 
-/// Pools runs into arms.
-pub fn study(runs: Vec<ArmRun>, pooling: &Pooling) -> Result<Study> {
-    let mut arms: Vec<Arm> = Vec::new();
-    for run in runs {
-        let arm = run.rows.first().and_then(|row| row.arm.as_deref());
-        let name = arm.filter(|_| !pooling.each_alone);
-        let name = name.unwrap_or(run.name.as_str()).to_owned();
-        match arms.iter_mut().find(|arm| arm.name == name) {
-            Some(arm) => arm.runs.push(run),
-            None => arms.push(Arm {
-                name,
-                runs: vec![run],
-            }),
+impl FirstBy {
+    /// Why, in words.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Named => "named first",
+            Self::Experiment => "the experiment's first arm",
+            Self::Name => "the first by name",
         }
     }
-    Ok(Study {
-        arms,
-        notes: Vec::new(),
-    })
 }

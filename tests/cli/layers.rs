@@ -14,10 +14,11 @@ use house::House;
 use rules::{Inspection, Rule};
 
 /// Rows, highest first, as docs/design/overview.md draws them.
-const ROWS: [&[&str]; 10] = [
+const ROWS: [&[&str]; 11] = [
     &["cli"],
     &["experiment"],
     &["runner"],
+    &["view"],
     &["executor", "study"],
     &["host", "report"],
     &["engine", "survey"],
@@ -25,7 +26,17 @@ const ROWS: [&[&str]; 10] = [
     &["model", "sandbox"],
     &["guest", "store"],
     &[
-        "bench", "config", "demo", "error", "files", "hint", "json", "process", "secret", "text",
+        "bench",
+        "config",
+        "demo",
+        "error",
+        "files",
+        "hint",
+        "json",
+        "process",
+        "secret",
+        "statistics",
+        "text",
         "version",
     ],
 ];

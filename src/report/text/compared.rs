@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::words::p_value;
 use super::table::aligned;
-use crate::report::{Comparison, Contrast, Summary, contrasts};
+use crate::report::{Comparison, Contrasted, Summary, contrasts};
 use crate::text::paint::broken;
 use crate::text::{fit, plural};
 
@@ -41,8 +41,8 @@ pub(super) fn compared(summaries: &[Summary], width: Option<usize>) -> String {
             same_rules,
             same_tasks,
         } = match contrast {
-            Contrast::Shown(comparison) => comparison,
-            Contrast::Unshared(nothing) => {
+            Contrasted::Shown(comparison) => comparison,
+            Contrasted::Unshared(nothing) => {
                 let _ = writeln!(unshared, "  {nothing}");
                 continue;
             }

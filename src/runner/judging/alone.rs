@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Zoned;
 
-use super::{Ended, Finished, Judging, Told, work};
+use super::{Ended, Finished, Judging, Next, Told, Waiting, work};
 use crate::error::Result;
 use crate::evaluation::alone::{self, AgentAlone};
 use crate::evaluation::{Asking, Trouble, Verdict};
@@ -36,8 +36,9 @@ impl Judging {
         &self,
         one: &Finished,
         needs: &[Need; 2],
+        waiting: Waiting,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> Result<Ended> {
+    ) -> Result<Option<Ended>> {
         let begun = Instant::now();
         tell(Told::Begun {
             pair: one.pair.clone(),
@@ -45,7 +46,9 @@ impl Judging {
         // Before the suites read them: what changes meanwhile is seen by the next evaluation.
         let files = TaskFiles::of(self.judge.venue.dataset.clone());
         let mut judged_with = files.of_verdict(&one.pair);
-        let (found, trouble, tries) = self.found(one, needs, tell).await;
+        let Some((found, trouble, tries)) = self.found(one, needs, waiting, tell).await else {
+            return Ok(None);
+        };
         judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
         let took = begun.elapsed();
         let suites = found.iter().zip(one.pair.features).enumerate();
@@ -95,30 +98,30 @@ impl Judging {
             (None, [Some(true), Some(true)]) => Verdict::Pass,
             (None, _) => Verdict::Fail,
         };
-        Ok(Ended::of(&one.pair, verdict, trouble.as_ref(), |rule| {
-            self.cause(rule)
-        }))
+        let cause = |rule: &str| self.cause(rule);
+        let ended = Ended::of(&one.pair, verdict, trouble.as_ref(), cause);
+        Ok(Some(ended))
     }
 
     /// What their suites come to, with trouble that another try does not mend, and with how many
-    /// tries it took.
+    /// tries it took. `None` where an interrupt came between two tries.
     async fn found(
         &self,
         one: &Finished,
         needs: &[Need; 2],
+        mut waiting: Waiting,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> (Found, Option<Trouble>, u32) {
+    ) -> Option<(Found, Option<Trouble>, u32)> {
         let mut found = [None, None];
         let mut tries = 1;
         loop {
             let trouble = self.look(one, needs, &mut found, tell).await.err();
-            if !self
-                .is_tried_again(&one.pair, trouble.as_ref(), tries, tell)
-                .await
-            {
-                return (found, trouble, tries);
+            let next = self.next(&one.pair, trouble.as_ref(), tries, &mut waiting, tell);
+            match next.await {
+                Next::Again => tries += 1,
+                Next::Settled => return Some((found, trouble, tries)),
+                Next::Stopped => return None,
             }
-            tries += 1;
         }
     }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use super::decided::Conflict;
 use super::{ApplyStatus, IndependentNoteSeen, IndependentSeen};
 use crate::store::result::error_text;
 
@@ -22,6 +23,11 @@ pub fn independent<'de, D: Deserializer<'de>>(
 /// What we write of two patches alone; of another shape it is not known, like a [`text`] that is none.
 pub fn note<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IndependentNoteSeen>, D::Error> {
     Ok(IndependentNoteSeen::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// Where git could not merge; of another shape it is not known.
+pub fn conflict(told: &Value) -> Option<Conflict> {
+    Conflict::deserialize(told).ok()
 }
 
 /// A whole number; of another shape it is not known, like a [`text`] that is none.

@@ -1,0 +1,8 @@
+//! What people look at: one model of a trial, whatever program wrote its files.
+
+pub mod live;
+pub mod mask;
+pub mod page;
+pub mod trial;
+
+pub use mask::PageMask;
