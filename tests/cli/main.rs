@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod alone;
 mod arms;
 mod bad_input;
 mod book;

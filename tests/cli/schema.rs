@@ -68,6 +68,7 @@ fn demo(place: &Place, args: &[&str]) -> String {
 fn what_the_demo_writes_and_prints_is_valid() {
     let place = Place::new();
     demo(&place, &["run", "--no-progress"]);
+    demo(&place, &["eval", "--alone", "--no-progress"]);
     let logs = place.join("logs");
     for (name, schema) in [
         ("manifest.json", "manifest.json"),
