@@ -22,6 +22,7 @@ mod report;
 mod restore;
 mod run;
 mod running;
+mod show;
 mod slips;
 mod status;
 mod subset;
@@ -71,6 +72,7 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
+    Show(show::ShowArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -138,6 +140,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
+        Command::Show(args) => block_on(async { show::run(&args, ui) }),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

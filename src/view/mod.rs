@@ -1,6 +1,8 @@
 //! What people look at: one model of a trial, whatever program wrote its files.
 
+pub mod hidden_tests;
 pub mod mask;
+pub mod show;
 pub mod trial;
 
 pub use mask::PageMask;

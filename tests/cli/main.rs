@@ -48,6 +48,7 @@ mod runner;
 mod said;
 mod schema;
 mod script;
+mod show;
 mod smoke;
 mod spending;
 mod stdout;
