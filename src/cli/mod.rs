@@ -26,6 +26,7 @@ mod report;
 mod restore;
 mod run;
 mod running;
+mod show;
 mod slips;
 mod status;
 mod subset;
@@ -78,6 +79,7 @@ enum Command {
     Compare(compare::CompareArgs),
     Audit(audit::AuditArgs),
     Power(Box<power::PowerArgs>),
+    Show(show::ShowArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -148,6 +150,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Compare(args) => compare::run(&args, ui),
         Command::Audit(args) => audit::run(&args, ui),
         Command::Power(args) => power::run(&args, ui),
+        Command::Show(args) => block_on(async { show::run(&args, ui) }),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

@@ -107,6 +107,11 @@ fn in_order(mut runs: Vec<RunDir>) -> Vec<RunDir> {
 }
 
 impl RunSelection {
+    /// Whether runs are named, and not all asked for.
+    pub const fn names_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// Finds the runs, in the tree that has some, and reads rules and prices.
     pub fn open(&self, ui: &Ui) -> Result<SelectedRuns> {
         self.read(tree::config(&self.layers()?, ui)?)

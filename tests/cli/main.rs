@@ -53,6 +53,7 @@ mod runner;
 mod said;
 mod schema;
 mod script;
+mod show;
 mod smoke;
 mod spending;
 mod stdout;
