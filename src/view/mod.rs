@@ -1,7 +1,7 @@
 //! What people look at: one model of a trial, whatever program wrote its files.
 
-pub mod live;
 pub mod hidden_tests;
+pub mod live;
 pub mod mask;
 pub mod page;
 pub mod show;
