@@ -51,7 +51,7 @@ pub enum Asker {
 
 /// What else than the configuration and the environment tells an asker where to ask.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct AccessSources {
     /// What the agent configuration says.
     pub agent: ModelAccess,
     /// Why that cannot be read.
@@ -95,14 +95,14 @@ pub struct Access {
 
 impl Access {
     /// The access that a configuration and the environment mean.
-    pub fn of_config(config: &Config, asker: Asker, beside: Beside) -> Result<Self> {
+    pub fn of_config(config: &Config, asker: Asker, beside: AccessSources) -> Result<Self> {
         Self::resolve(config, asker, beside, |name| std::env::var(name).ok())
     }
 
     fn resolve(
         config: &Config,
         asker: Asker,
-        beside: Beside,
+        beside: AccessSources,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         // `[upstream.env]` is set over our environment, also with an empty value, which to all who
@@ -346,7 +346,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn by(beside: &Beside, set: impl Fn(&str) -> Option<String>) -> Self {
+    fn by(beside: &AccessSources, set: impl Fn(&str) -> Option<String>) -> Self {
         let mut loaded = Self::default();
         if let Some(path) = &beside.dotenv {
             loaded.add(path, &set);
@@ -429,7 +429,7 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         let config = layers.config().unwrap();
-        Access::resolve(&config, asker, Beside::default(), environment).unwrap()
+        Access::resolve(&config, asker, AccessSources::default(), environment).unwrap()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Verdicts;
 use crate::bench::Pair;
 use crate::bench::setting::Tree;
-use crate::runner::judging::{Asked, Finished, Need};
+use crate::runner::judging::{Finished, JudgeFor, Need};
 use crate::store::TrialRecord;
 use crate::store::eval::EvalFile;
 use crate::store::eval::independent::AGENTS;
@@ -91,7 +91,7 @@ impl Verdicts {
             tree,
             record,
             has_verdict: true,
-            asked: Asked::Alone(needs),
+            asked: JudgeFor::Alone(needs),
         });
     }
 }

@@ -14,7 +14,7 @@ use crate::text::{by_number, plural};
 
 /// One arm as planned: a setting, and all that its pairs are run with.
 #[derive(Debug)]
-pub struct Arm {
+pub struct PlannedArm {
     /// Its name: the setting's, where the configuration has no arms.
     pub name: String,
     /// The setting of all its trials.
@@ -31,7 +31,7 @@ pub struct Arm {
 #[derive(Clone, Debug)]
 pub struct PlannedRun {
     /// The arm that it is a run of.
-    pub arm: Arc<Arm>,
+    pub arm: Arc<PlannedArm>,
     /// Which repeat of its arm it is, from 1.
     pub repeat: u32,
     /// Its place in the log tree.
@@ -74,7 +74,7 @@ pub fn arms(
     pairs: &[Pair],
     dry_run: bool,
     notes: &mut Vec<String>,
-) -> Result<Vec<Arc<Arm>>> {
+) -> Result<Vec<Arc<PlannedArm>>> {
     let mut told: Vec<(String, Vec<String>)> = Vec::new();
     let mut ready = Vec::new();
     for arm in arms {
@@ -113,7 +113,7 @@ fn of_config(
     prices: &PriceTable,
     pairs: &[Pair],
     dry_run: bool,
-) -> Result<(Arm, Vec<String>)> {
+) -> Result<(PlannedArm, Vec<String>)> {
     let config = &arm.config;
     let dataset = setup::dataset(config)?;
     let (options, mut notes) = setup::of_engine(config, dataset, prices, dry_run)?;
@@ -123,7 +123,7 @@ fn of_config(
     for flag in &arm.hidden_flags {
         notes.push(format!("{flag} is not used: the arm says it itself"));
     }
-    let arm = Arm {
+    let arm = PlannedArm {
         name: arm.name.clone(),
         setting: arm.setting,
         config: config.clone(),
@@ -135,7 +135,12 @@ fn of_config(
 
 /// The runs of the arms that are asked for, in their order, and what else a log tree has of the
 /// experiment.
-pub fn runs(tree: &LogTree, prefix: &str, arms: &[Arc<Arm>], config: &Config) -> Result<Runs> {
+pub fn runs(
+    tree: &LogTree,
+    prefix: &str,
+    arms: &[Arc<PlannedArm>],
+    config: &Config,
+) -> Result<Runs> {
     let repeats = config.experiment.repeats;
     let mut asked = Vec::new();
     for repeat in 1..=repeats {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::arms::Arm;
+use super::arms::PlannedArm;
 use super::outlook::{Means, Outlook, RunOutlook};
 use super::planned::Experiment;
 use crate::bench::{Pair, Setting, Total};
@@ -82,7 +82,7 @@ fn kind(model: &str, agent: &str, setting: Setting) -> String {
     format!("{model} {agent} {setting}")
 }
 
-fn of_arm(arm: &Arm) -> String {
+fn of_arm(arm: &PlannedArm) -> String {
     let model = &arm.config.experiment.model;
     kind(model, arm.options.agent(), arm.setting)
 }

@@ -25,7 +25,7 @@ pub mod setup;
 mod smoke;
 mod verdicts;
 
-pub use arms::{Arm, OtherRun, PlannedRun};
+pub use arms::{OtherRun, PlannedArm, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
 pub use filter::{Among, PairFilter};
 pub use judging::JudgingEnd;

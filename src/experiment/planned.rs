@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::arms::{self, Arm, OtherRun, PlannedRun};
+use super::arms::{self, OtherRun, PlannedArm, PlannedRun};
 use super::filter::{Among, PairFilter};
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
@@ -39,7 +39,7 @@ pub struct Experiment {
     /// The first part of its runs' names.
     pub name: String,
     /// The arms that are asked for, each ready to run.
-    pub arms: Vec<Arc<Arm>>,
+    pub arms: Vec<Arc<PlannedArm>>,
     /// What there is to say of the plan, though it stands.
     pub notes: Vec<String>,
     /// The subset's name.
@@ -84,7 +84,7 @@ pub struct OpenRun {
 impl OpenRun {
     /// Its arm.
     #[must_use]
-    pub fn arm(&self) -> &Arm {
+    pub fn arm(&self) -> &PlannedArm {
         &self.planned.arm
     }
 
@@ -371,7 +371,7 @@ impl Experiment {
 }
 
 /// What trials may use, by name: with other limits it is another experiment.
-fn pinned_limits(arm: &Arm) -> BTreeMap<String, Value> {
+fn pinned_limits(arm: &PlannedArm) -> BTreeMap<String, Value> {
     let mut limits = match &arm.options {
         // What a stall ends leaves no result: `stall_timeout` is none of these.
         EngineOptions::Upstream(_) => BTreeMap::new(),

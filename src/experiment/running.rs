@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
 
-use super::arms::Arm;
+use super::arms::PlannedArm;
 use super::news::{News, NewsSender};
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
@@ -261,7 +261,7 @@ impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for When
 }
 
 /// What bounds the attempts of an arm's run, where so many USD are spent in the experiment's others.
-fn policy(arm: &Arm, elsewhere: f64) -> Policy {
+fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
     let config = &arm.config;
     #[expect(
         clippy::cast_possible_truncation,

@@ -13,7 +13,7 @@ use crate::bench::{Pair, RunName};
 use crate::config::{Config, OwnArm};
 use crate::error::Result;
 use crate::model::price::PriceTable;
-use crate::runner::judging::{Asked, Finished};
+use crate::runner::judging::{Finished, JudgeFor};
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
@@ -179,9 +179,9 @@ impl Verdicts {
                 record: finished,
                 has_verdict: is_replaced || worth_only,
                 asked: if worth_only {
-                    Asked::Worth
+                    JudgeFor::Worth
                 } else {
-                    Asked::Verdict
+                    JudgeFor::Verdict
                 },
             });
         }
@@ -277,7 +277,7 @@ impl Verdicts {
             let (half, open): (Vec<_>, Vec<_>) = plan
                 .open
                 .into_iter()
-                .partition(|one| one.asked == Asked::Worth);
+                .partition(|one| one.asked == JudgeFor::Worth);
             let settled = settled.get(run.name()).map_or(&[][..], Vec::as_slice);
             let is_left = |one: &Finished| pass.covers(&one.pair) && !settled.contains(&one.pair);
             if open.iter().any(is_left) {

@@ -46,12 +46,12 @@ pub struct Finished {
     /// Whether a verdict stands, which this one replaces.
     pub has_verdict: bool,
     /// What is asked for.
-    pub asked: Asked,
+    pub asked: JudgeFor,
 }
 
 /// What is asked about a finished pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum JudgeFor {
     /// Its verdict.
     Verdict,
     /// Only what its pass is worth: the verdict stands otherwise.
@@ -224,8 +224,8 @@ impl Judging {
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
     ) -> Result<Option<Ended>> {
         match &one.asked {
-            Asked::Verdict | Asked::Worth => self.pair(one, waiting, tell).await,
-            Asked::Alone(needs) => Box::pin(self.agents(one, needs, waiting, tell)).await,
+            JudgeFor::Verdict | JudgeFor::Worth => self.pair(one, waiting, tell).await,
+            JudgeFor::Alone(needs) => Box::pin(self.agents(one, needs, waiting, tell)).await,
         }
     }
 
@@ -265,7 +265,7 @@ impl Judging {
         };
         let dir = self.run.pair(one.tree, &one.pair);
         // Trouble is no verdict, and does not take the place of one; nor does one that says no more.
-        let is_worth = one.asked == Asked::Worth;
+        let is_worth = one.asked == JudgeFor::Worth;
         let says_more = judged.is_ok() && !(is_worth && trouble(&judged).is_some());
         if says_more || !one.has_verdict {
             // Also one of another trial, which upstream left there.

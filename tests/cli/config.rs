@@ -137,7 +137,7 @@ fn completions_know_the_words_of_flags() {
         "upstream native",
         "docker namespace process",
         "0.0.11 0.0.29",
-        "text json markdown junit csv jsonl",
+        "text json markdown junit csv jsonl html",
         "demo",
     ] {
         assert!(script.contains(&format!("\"{words}\"")), "{words}");

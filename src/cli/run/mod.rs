@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{
-    Arm, Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, Scope,
+    Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PlannedArm, Scope,
 };
 use crate::runner::Interrupt;
 
@@ -193,7 +193,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let mut experiment = Experiment::plan(&config, &args.scope(), args.dry_run)?;
     if args.dry_run {
         // Without an installed CLI its version is unknown, and would differ from any manifest's.
-        let is_known = |arm: &Arc<Arm>| match &arm.options {
+        let is_known = |arm: &Arc<PlannedArm>| match &arm.options {
             EngineOptions::Upstream(options) => options.version.is_some(),
             EngineOptions::Native(_) => true,
         };

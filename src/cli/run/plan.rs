@@ -11,7 +11,7 @@ use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{EngineOptions, upstream};
 use crate::error::Result;
-use crate::experiment::{Arm, Experiment, PlannedRun};
+use crate::experiment::{Experiment, PlannedArm, PlannedRun};
 use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
 use crate::store::events::History;
@@ -52,7 +52,7 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     if let (true, true, Some(bounds)) = (is_matrix, is_one, bounds.first()) {
         let _ = writeln!(text, "each run: {bounds}");
     }
-    let is_upstream = |arm: &Arc<Arm>| matches!(arm.options, EngineOptions::Upstream(_));
+    let is_upstream = |arm: &Arc<PlannedArm>| matches!(arm.options, EngineOptions::Upstream(_));
     let redis = if experiment.arms.iter().any(is_upstream) {
         redis::choose(&experiment.config.upstream.redis_url).await
     } else {
@@ -97,7 +97,7 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
 }
 
 /// What an arm runs on: model, agent, engine.
-fn runs_on(arm: &Arm) -> String {
+fn runs_on(arm: &PlannedArm) -> String {
     let model = &arm.options.access().model;
     let agent = arm.options.agent();
     match &arm.options {
@@ -115,7 +115,7 @@ fn runs_on(arm: &Arm) -> String {
 }
 
 /// What bounds each run of an arm.
-fn bounds_of(arm: &Arm) -> String {
+fn bounds_of(arm: &PlannedArm) -> String {
     let (limits, attempts) = (&arm.config.limits, &arm.config.attempts);
     let stall = match &arm.options {
         EngineOptions::Upstream(_) => {

@@ -7,7 +7,7 @@ use crate::cli::ui::{Ui, mark};
 use crate::cli::width;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
-use crate::experiment::{Arm, Experiment, SmokeCheck};
+use crate::experiment::{Experiment, PlannedArm, SmokeCheck};
 use crate::hint;
 use crate::runner::RunEnd;
 use crate::text::{by_number, plural};
@@ -40,7 +40,7 @@ fn look_at(experiment: &Experiment, end: &RunEnd) -> String {
     if experiment.uses_docker() {
         what.push_str(", is the daemon up, are the images present");
     }
-    let is_upstream = |arm: &Arc<Arm>| matches!(arm.options, EngineOptions::Upstream(_));
+    let is_upstream = |arm: &Arc<PlannedArm>| matches!(arm.options, EngineOptions::Upstream(_));
     if experiment.arms.iter().any(is_upstream) {
         what.push_str(", is --cooperbench-dir right");
     }

@@ -12,7 +12,7 @@ use crate::agent::{AgentConfig, Times, bash_tool, rehearse};
 use crate::bench::{BackendKind, Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
-use crate::engine::access::{Access, Asker, Beside};
+use crate::engine::access::{Access, AccessSources, Asker};
 use crate::error::{Error, Result};
 use crate::model::chat::Tool;
 use crate::model::client::{ClientOptions, MAX_BODY};
@@ -227,9 +227,9 @@ pub fn access(config: &Config) -> Result<Access> {
 }
 
 fn of_agent(config: &Config, agent: &AgentConfig) -> Result<Access> {
-    let beside = Beside {
+    let beside = AccessSources {
         agent: agent.access.clone(),
-        ..Beside::default()
+        ..AccessSources::default()
     };
     Access::of_config(config, Asker::Native, beside)
 }

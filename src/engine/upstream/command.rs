@@ -10,7 +10,7 @@ use crate::agent::bash_tool;
 use crate::agent::config::ModelAccess;
 use crate::bench::{BackendKind, Pair, Setting, Subset};
 use crate::config::Config;
-use crate::engine::access::{Access, Asker, Beside, Named};
+use crate::engine::access::{Access, AccessSources, Asker, Named};
 use crate::error::{Error, Result};
 use crate::json;
 use crate::model::chat::Tool;
@@ -282,7 +282,7 @@ fn access(config: &Config, agent: &str, version: Version, bin: Option<&Path>) ->
         Ok(named) => (named, None),
         Err(why) => (ModelAccess::default(), Some(why)),
     };
-    let beside = Beside {
+    let beside = AccessSources {
         agent,
         unreadable,
         dotenv: bin.and_then(dotenv),

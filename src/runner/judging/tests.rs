@@ -63,7 +63,7 @@ impl Court {
             tree: Tree::Solo,
             record: *record,
             has_verdict: false,
-            asked: Asked::Verdict,
+            asked: JudgeFor::Verdict,
         }
     }
 
@@ -292,7 +292,7 @@ async fn what_breaks_while_agents_are_judged_alone_is_tried_again_and_leaves_the
     let alone = |needs| Finished {
         tree: Tree::Coop,
         has_verdict: true,
-        asked: Asked::Alone(needs),
+        asked: JudgeFor::Alone(needs),
         ..court.finished()
     };
     let read = || -> Value { serde_json::from_slice(&files::read(&dir.eval()).unwrap()).unwrap() };

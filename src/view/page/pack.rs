@@ -37,7 +37,7 @@ pub fn plain(value: &impl Serialize) -> Result<String> {
 /// The first block with a text has it. From the second on it stands here, once, and a block has
 /// `{"$": n}`.
 #[derive(Debug, Default)]
-pub struct Shared {
+pub struct SharedTexts {
     seen: HashMap<u128, Place>,
     texts: Vec<Value>,
 }
@@ -50,7 +50,7 @@ enum Place {
     At(usize),
 }
 
-impl Shared {
+impl SharedTexts {
     /// Takes out of a block what others have too.
     pub fn take(&mut self, value: &mut Value, block: usize) {
         match value {
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_text_of_several_blocks_is_kept_once() {
         let long = "x".repeat(WORTH_SHARING);
-        let mut shared = Shared::default();
+        let mut shared = SharedTexts::default();
         let mut first = json!({"a": long, "b": [long, "short"]});
         shared.take(&mut first, 0);
         assert_eq!(first, json!({"a": long, "b": [long, "short"]}));

@@ -11,7 +11,7 @@ use super::block::{PairBlock, TrialBlock};
 use super::gather::{Blocks, Gathered};
 use super::happened::happened;
 use super::hidden::hide_in;
-use super::pack::{Shared, packed, plain};
+use super::pack::{SharedTexts, packed, plain};
 use super::study::Shown;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ impl<W: FnMut(&str) -> Result<()>> Page<W> {
             packed: Packed {
                 of,
                 to,
-                shared: Shared::default(),
+                shared: SharedTexts::default(),
                 blocks: 0,
             },
             tail: frame.tail,
@@ -110,7 +110,7 @@ impl<W: FnMut(&str) -> Result<()>> Page<W> {
 struct Packed<W> {
     of: PageOf,
     to: W,
-    shared: Shared,
+    shared: SharedTexts,
     blocks: usize,
 }
 
