@@ -23,8 +23,8 @@ pub use read::{
 pub use temporary::{OF_A_TREE, left_behind, remove_all};
 pub use tree::{Taken, copy_tree, create_tree, remove_tree, size_of_tree, tree_digest};
 pub use write::{
-    Appender, append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, sync,
-    sync_dir, write_atomic, write_in_order, write_in_place, write_new,
+    Appender, append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, is_private,
+    sync, sync_dir, write_atomic, write_in_order, write_in_place, write_new, write_private,
 };
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {

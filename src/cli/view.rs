@@ -113,6 +113,7 @@ fn token() -> Result<String> {
         return fresh();
     };
     let known = files::read_up_to(&path, 64).ok().flatten();
+    let known = known.filter(|_| files::is_private(&path));
     let known = known.and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some(token) = known.filter(|token| is_token(token)) {
         return Ok(token);
@@ -126,7 +127,7 @@ fn token() -> Result<String> {
 fn keep(path: &Path, token: &str) {
     let dir = path.parent().map(files::create_dir);
     if matches!(dir, Some(Ok(()))) {
-        let _ = files::write_atomic(path, token.as_bytes());
+        let _ = files::write_private(path, token.as_bytes());
     }
 }
 

@@ -34,6 +34,25 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_dir_of(path)
 }
 
+/// Writes a whole file that nobody but its user can read, whoever could read the old one.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || -> io::Result<()> {
+        // A temporary file is its user's alone.
+        let mut file = temporary::ours().tempfile_in(dir_of(path))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| failed("write", path, &error))
+}
+
+/// Whether a file is there that nobody but its user can read.
+#[must_use]
+pub fn is_private(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0)
+}
+
 /// Writes files of one directory, each as [`write_atomic`] does, and the last one last: where it
 /// is, even after a crash, the others are.
 pub fn write_in_order(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {

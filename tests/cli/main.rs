@@ -37,6 +37,7 @@ mod masks;
 mod native;
 mod older;
 mod others;
+mod pages;
 mod picking;
 mod pinned;
 mod plan;
