@@ -126,6 +126,8 @@ fn one_repeat_says_nothing_of_more() {
     let designs = contrast["designs"].as_array().unwrap();
     assert!(designs.iter().all(|it| it["repeats"] == 1), "{designs:?}");
     assert_eq!(contrast["steps"].as_array().unwrap().len(), 1);
+    let five = json_of(&place, &["quiet_1", "talk_1", "--repeats", "5"]);
+    assert_eq!(five["contrasts"][0]["designs"], contrast["designs"]);
     let said = power(&place, &["quiet_1", "talk_1"]).code(0).stdout;
     assert!(
         said.contains("A second repeat of the same pairs tells"),

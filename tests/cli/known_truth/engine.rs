@@ -198,10 +198,10 @@ fn write_verdicts(place: &Place, planted: &Planted) {
     });
 }
 
-fn json_of(place: &Place, command: &str) -> Value {
+fn json_of(place: &Place, command: &str, code: i32) -> Value {
     let line = format!("{command} --format json --config sea.toml");
     let args: Vec<&str> = line.split(' ').collect();
-    let said = place.run(&args).code(0).stdout;
+    let said = place.run(&args).code(code).stdout;
     serde_json::from_str(&said).unwrap()
 }
 
@@ -225,19 +225,20 @@ fn planted_effects_are_found_and_damage_changes_nothing() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     write_verdicts(&place, &planted);
-    let compared = json_of(&place, "compare");
+    let compared = json_of(&place, "compare", 0);
     assert_found(&compared, &planted);
-    assert_foretold(&json_of(&place, "power"), &planted);
+    assert_foretold(&json_of(&place, "power", 0), &planted);
     // Who takes what infrastructure broke for a failure finds an effect of an arm that has none.
     let strict = &compared["contrasts"][0]["bounds"]["strict"];
     assert!(strict.as_f64().unwrap() < -0.05, "{strict}");
+    assert_audited(&json_of(&place, "audit", 1), &compared, &planted);
     each_trial(|arm, repeat, pair| {
         if planted.trials[arm][repeat][pair].is_damaged {
             let dir = pair_dir(&planted, arm, repeat, pair);
             std::fs::remove_dir_all(place.join(&dir)).unwrap();
         }
     });
-    let removed = json_of(&place, "compare");
+    let removed = json_of(&place, "compare", 0);
     for (with, without) in each_of(&compared, "contrasts").zip(each_of(&removed, "contrasts")) {
         assert_eq!(with["difference"], without["difference"]);
         assert_eq!(with["adjusted"], without["adjusted"]);
@@ -291,5 +292,43 @@ fn assert_foretold(power: &Value, planted: &Planted) {
             "{contrast}"
         );
         assert_eq!(contrast["from_repeats"], REPEATS);
+    }
+}
+
+/// Damage is found where it is planted, and the contrast that it turns.
+fn assert_audited(audit: &Value, compared: &Value, planted: &Planted) {
+    let errors = each_of(audit, "found").find(|it| it["concern"] == "judged_error");
+    let mut found = BTreeMap::new();
+    for arm in each_of(errors.unwrap(), "arms") {
+        for run in each_of(arm, "runs") {
+            let mut pairs: Vec<&str> = each_of(run, "pairs")
+                .map(|it| it.as_str().unwrap())
+                .collect();
+            pairs.sort_unstable();
+            found.insert(run["run"].as_str().unwrap().to_owned(), pairs);
+        }
+    }
+    let names: Vec<String> = planted.pairs.iter().map(ToString::to_string).collect();
+    let mut broken: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    each_trial(|arm, repeat, pair| {
+        if planted.trials[arm][repeat][pair].is_damaged {
+            let pairs = broken.entry(run_name(arm, repeat)).or_default();
+            pairs.push(&names[pair]);
+        }
+    });
+    for pairs in broken.values_mut() {
+        pairs.sort_unstable();
+    }
+    assert_eq!(found, broken);
+    let of_passes = || each_of(audit, "contrasts").filter(|it| it["measure"] == "pass");
+    assert_eq!(of_passes().count(), ARMS.len() - 1);
+    for (audited, contrast) in of_passes().zip(each_of(compared, "contrasts")) {
+        assert_eq!(audited["arm"], contrast["first"]);
+        assert_eq!(
+            audited["undamaged"]["difference"],
+            contrast["difference"]["share"]
+        );
+        let turns = each_of(audited, "turns").count() > 0;
+        assert_eq!(turns, audited["arm"] == "same", "{audited}");
     }
 }
