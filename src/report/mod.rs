@@ -22,7 +22,6 @@ pub mod pair_line;
 pub mod rates;
 pub mod row;
 pub mod setting;
-pub mod statistics;
 pub mod summary;
 pub mod teams;
 pub mod text;

@@ -16,6 +16,9 @@ mod mean;
 mod pairs;
 mod passk;
 mod random;
+mod rate;
+#[cfg(test)]
+mod reference;
 mod repeats;
 mod sum;
 mod tasks;
@@ -30,4 +33,5 @@ pub use mean::{Mean, mean};
 pub use pairs::{Both, Passes, Repeated};
 pub use passk::{pass_at, pass_hat};
 pub use random::Random;
+pub use rate::{Difference, Rate, difference, rate};
 pub use tested::{Method, NoP, P, Tested};
