@@ -64,7 +64,7 @@ pub mod exit {
 }
 
 /// An error with its kind, message and hints.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     kind: Kind,
     message: String,

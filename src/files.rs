@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 pub use here::from_here;
 pub use output::OutputFile;
 pub use read::{
-    MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_text, read_up_to,
+    MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_start, read_text,
+    read_up_to,
 };
 pub use temporary::{OF_A_TREE, left_behind, remove_all};
 pub use tree::{Taken, copy_tree, create_tree, remove_tree, size_of_tree, tree_digest};

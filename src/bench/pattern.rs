@@ -174,12 +174,15 @@ fn number(part: &str) -> Option<String> {
     Some(part.parse::<u64>().ok()?.to_string())
 }
 
-fn is_glob(text: &str) -> bool {
+/// Whether a word may name several.
+#[must_use]
+pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
 /// Whether a text fits a pattern of `*` and `?`.
-fn fits(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     // Where the last `*` stands, and the first character that it does not take: to that one more is

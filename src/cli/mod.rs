@@ -1,10 +1,14 @@
 //! The command line: one file a command. An args struct's docs are its help.
 
+mod arms;
+mod audit;
 mod bar;
 mod clean;
+mod compare;
 mod completions;
 mod config;
 mod counts;
+mod destination;
 mod doctor;
 mod engine_flags;
 mod eval;
@@ -14,12 +18,15 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod page;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
 mod run;
 mod running;
+mod show;
 mod slips;
 mod status;
 mod subset;
@@ -29,6 +36,7 @@ mod tempo;
 mod tree;
 mod triage;
 pub mod ui;
+mod view;
 mod width;
 
 use std::process::ExitCode;
@@ -68,9 +76,14 @@ enum Command {
     Run(Box<run::RunArgs>),
     Eval(Box<eval::EvalArgs>),
     Report(report::ReportArgs),
+    Compare(compare::CompareArgs),
+    Audit(audit::AuditArgs),
+    Power(Box<power::PowerArgs>),
+    Show(show::ShowArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Clean(clean::CleanArgs),
@@ -134,9 +147,14 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Run(args) => block_on(run::run(&args, ui)),
         Command::Eval(args) => block_on(eval::run(&args, ui)),
         Command::Report(args) => report::run(&args, ui),
+        Command::Compare(args) => compare::run(&args, ui),
+        Command::Audit(args) => audit::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
+        Command::Show(args) => block_on(async { show::run(&args, ui) }),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),

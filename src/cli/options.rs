@@ -64,6 +64,26 @@ pub struct SelectedRuns {
 }
 
 impl SelectedRuns {
+    /// The runs of these names, of every name where none is given.
+    pub fn named(names: &[RunName], config: Config) -> Result<Self> {
+        let runs = log_tree(&config).select(names)?;
+        Self::of(runs, names.is_empty(), config)
+    }
+
+    fn of(runs: Vec<RunDir>, are_all: bool, config: Config) -> Result<Self> {
+        Ok(Self {
+            rules: rules(&config)?,
+            prices: prices(&config)?.0,
+            runs: in_order(runs),
+            misnamed: if are_all {
+                log_tree(&config).misnamed()?
+            } else {
+                Vec::new()
+            },
+            config,
+        })
+    }
+
     /// Says which directories are not read for their names.
     pub fn say_misnamed(&self, ui: &Ui) {
         for name in &self.misnamed {
@@ -87,9 +107,19 @@ fn in_order(mut runs: Vec<RunDir>) -> Vec<RunDir> {
 }
 
 impl RunSelection {
+    /// Whether runs are named, and not all asked for.
+    pub const fn names_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// Finds the runs, in the tree that has some, and reads rules and prices.
     pub fn open(&self, ui: &Ui) -> Result<SelectedRuns> {
         self.read(tree::config(&self.layers()?, ui)?)
+    }
+
+    /// The runs that were named.
+    pub fn names(&self) -> &[RunName] {
+        &self.runs
     }
 
     /// The layers below a command's own flags.
@@ -101,8 +131,7 @@ impl RunSelection {
 
     /// Finds the runs for a configuration.
     pub fn read(&self, config: Config) -> Result<SelectedRuns> {
-        let runs = log_tree(&config).select(&self.runs)?;
-        self.selected(config, runs)
+        SelectedRuns::named(&self.runs, config)
     }
 
     /// Finds those of the runs that are there, and why others are not.
@@ -111,21 +140,8 @@ impl RunSelection {
         let mut runs = tree.runs()?;
         let missing = tree.select(&self.runs).err();
         runs.retain(|run| self.runs.is_empty() || self.runs.contains(run.name()));
-        Ok((self.selected(config, runs)?, missing))
-    }
-
-    fn selected(&self, config: Config, runs: Vec<RunDir>) -> Result<SelectedRuns> {
-        Ok(SelectedRuns {
-            rules: rules(&config)?,
-            prices: prices(&config)?.0,
-            runs: in_order(runs),
-            misnamed: if self.runs.is_empty() {
-                log_tree(&config).misnamed()?
-            } else {
-                Vec::new()
-            },
-            config,
-        })
+        let found = SelectedRuns::of(runs, self.runs.is_empty(), config)?;
+        Ok((found, missing))
     }
 }
 

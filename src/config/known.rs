@@ -39,6 +39,9 @@ const OPTIONAL: [(&str, Kind); 19] = [
 /// Tables whose keys are the user's own.
 const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
 
+/// The table of arms by patterns of their runs, whose names are the user's own.
+const GROUPS: &str = "groups";
+
 /// How much of a wrong value is shown, in characters.
 const SHOWN: usize = 60;
 
@@ -211,10 +214,20 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
     let mut kept = Table::new();
     for (name, value) in table {
         let key = join(prefix, name);
-        let is_table = key == "prices" || keys().any(|known| is_below(known, &key));
-        let value = match (value, KEYS.get(&key)) {
+        let is_table =
+            key == "prices" || key == GROUPS || keys().any(|known| is_below(known, &key));
+        let known = KEYS.get(&key).copied();
+        let of_group = is_below(&key, GROUPS).then_some(Kind::List);
+        let value = match (value, known.or(of_group)) {
             (value, _) if is_open(&key) => value.clone(),
             (value, Some(kind)) => match kind.checked(&key, value) {
+                Ok(value) if of_group.is_some() => match is_no_group(name, &value) {
+                    None => value,
+                    Some(why) => {
+                        wrong.push(Wrong::new(format!("{origin}: {key} {why}")));
+                        continue;
+                    }
+                },
                 Ok(value) => value,
                 Err(why) => {
                     wrong.push(Wrong::new(format!("{origin}: {why}")));
@@ -241,6 +254,18 @@ fn checked_below(table: &Table, prefix: &str, origin: &str, wrong: &mut Vec<Wron
     kept
 }
 
+/// What is wrong with a group's name, or with its patterns.
+fn is_no_group(name: &str, patterns: &Value) -> Option<&'static str> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || !name.chars().all(is_allowed) {
+        return Some("is no name of an arm: letters, digits, `.`, `_` and `-`");
+    }
+    let patterns = patterns.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_empty = |pattern: &Value| pattern.as_str().is_none_or(str::is_empty);
+    (patterns.is_empty() || patterns.iter().any(is_empty))
+        .then_some("names no runs: write [\"talk_?\", \"other-talk\"]")
+}
+
 /// What is said of a value that is not what its key wants.
 fn is_no(key: &str, value: &Value, what: &str, example: &str) -> String {
     let value = one_line(&value.to_string(), SHOWN);
@@ -255,7 +280,10 @@ fn is_below(key: &str, table: &str) -> bool {
 /// The key, or the table, that an unknown one was likely meant as. The right word in the wrong table,
 /// or in none, is the commonest slip.
 fn nearest_key(key: &str, is_table: bool) -> Option<&'static str> {
-    let tables = || keys().filter_map(|known| Some(known.split_once('.')?.0));
+    let tables = || {
+        let sections = keys().filter_map(|known| Some(known.split_once('.')?.0));
+        sections.chain([GROUPS])
+    };
     if is_table && !key.contains('.') {
         return nearest(key, tables());
     }
@@ -353,6 +381,26 @@ mod tests {
             (
                 "experiment.settings = [1]",
                 "experiment.settings = [1] is no list of words: write [\"solo\", \"coop-comm\"]",
+            ),
+            (
+                "groups = 5",
+                "groups = 5 is no table: write [groups] and its keys below",
+            ),
+            (
+                "groups.a = 5",
+                "groups.a = 5 is no list of words: write [\"solo\", \"coop-comm\"]",
+            ),
+            (
+                "groups.a = []",
+                "groups.a names no runs: write [\"talk_?\", \"other-talk\"]",
+            ),
+            (
+                "groups.a = ['']",
+                "groups.a names no runs: write [\"talk_?\", \"other-talk\"]",
+            ),
+            (
+                "groups.'a b' = ['x']",
+                "groups.a b is no name of an arm: letters, digits, `.`, `_` and `-`",
             ),
         ] {
             let (_, wrong) = checked(&text.parse().unwrap(), "a file");

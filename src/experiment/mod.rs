@@ -1,6 +1,7 @@
 //! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
 //! told as [`News`].
 
+pub mod alone;
 mod arms;
 pub mod choice;
 mod execution;
@@ -24,7 +25,7 @@ pub mod setup;
 mod smoke;
 mod verdicts;
 
-pub use arms::{Arm, PlannedRun};
+pub use arms::{Arm, OtherRun, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
 pub use filter::{Among, PairFilter};
 pub use judging::JudgingEnd;

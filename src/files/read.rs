@@ -119,6 +119,20 @@ pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         .transpose()
 }
 
+/// The beginning of a file, of at most `limit` bytes, and how many come after it; `Ok(None)` when
+/// there is no such file.
+pub fn read_start(path: &Path, limit: u64) -> Result<Option<(Vec<u8>, u64)>> {
+    let Some((file, says)) = open_if_there(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed("read", path, &error))?;
+    let rest = says.saturating_sub(bytes.len() as u64);
+    Ok(Some((bytes, rest)))
+}
+
 fn whole((file, says): (File, u64), path: &Path, limit: u64) -> Result<Vec<u8>> {
     // Refused before a byte of it is in memory.
     let mut bytes = Vec::new();

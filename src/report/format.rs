@@ -11,6 +11,8 @@ pub enum Format {
     Document(Document),
     /// A row for each pair of each run, written run by run.
     Table(Table),
+    /// A page with everything, in one file.
+    Html,
 }
 
 /// What is made of all runs at once.
@@ -43,6 +45,7 @@ impl Listed for Format {
         Self::Document(Document::Junit),
         Self::Table(Table::Csv),
         Self::Table(Table::Jsonl),
+        Self::Html,
     ];
 
     fn word(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Listed for Format {
             Self::Document(Document::Junit) => "junit",
             Self::Table(Table::Csv) => "csv",
             Self::Table(Table::Jsonl) => "jsonl",
+            Self::Html => "html",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::summary::columns;
 use super::words::{self, doubts, footnotes, not_looked_at, tested, time, time_limits};
-use super::{Contrasted, Outcome, Summary, Totals, beyond, contrasts};
+use super::{Contrasted, Outcome, Place, Summary, Totals, beyond, contrasts};
 use crate::statistics::Rate;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
@@ -185,8 +185,35 @@ fn rates(summaries: &[Summary]) -> String {
             listed(&rates.rules)
         );
     }
+    out.push_str(&places(summaries));
     out.push_str(&compared(summaries));
     out
+}
+
+/// Where the work of two agents fails, of the runs in which they were judged alone.
+fn places(summaries: &[Summary]) -> String {
+    let mut rows = String::new();
+    for summary in summaries {
+        let places = summary.rates.places.as_ref();
+        let Some(places) = places.filter(|places| places.judged_alone > 0) else {
+            continue;
+        };
+        let counts = Place::ALL.map(|place| places.count_of(place).to_string());
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {} | {} |",
+            cell(summary.run.as_str()),
+            places.all(),
+            counts.join(" | "),
+            places.empty_submissions
+        );
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\n| where pairs fail, by each agent's patch alone | judged | pass | agent 1 could not | agent 2 could not | neither could | both could, no merge | both could, merged, tests fail | not known | an agent's patch empty |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
+    )
 }
 
 /// How settings of one experiment differ.
@@ -318,9 +345,16 @@ fn damaged(summaries: &[Summary]) -> String {
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.
-fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
+    escaped(&one_line(text, NAME))
+}
+
+/// A line of anybody's as Markdown has it.
+#[must_use]
+pub fn escaped(line: &str) -> String {
     let mut out = String::new();
-    for c in one_line(text, NAME).chars() {
+    for c in line.chars() {
         match c {
             '|' | '\\' | '`' | '*' | '[' | ']' => {
                 out.push('\\');

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Outcome;
 use super::flags::Flagged;
 use super::grounds::Grounds;
+use super::place::{Place, in_place};
 use super::trials::Tried;
 use crate::bench::RuleId;
 use crate::evaluation::Verdict;
@@ -56,6 +57,11 @@ pub struct PairLine {
     pub features_passed: Option<usize>,
     /// How the two patches merged, in the evaluation's word.
     pub merge: Option<String>,
+    /// Where two agents' work failed, if it did; `None` for one agent, and where it was not judged.
+    pub place: Option<Place>,
+    /// Whether each agent's patch alone passes its own feature, of such a pair.
+    #[serde(skip)]
+    pub alone: [Option<bool>; 2],
     /// The rule set that judged it; `unknown` where an evaluation does not say.
     pub rules: Option<String>,
     /// What a pass that is flagged is worth; none of any other pair.
@@ -94,6 +100,8 @@ impl PairLine {
             failed_trials: tried.failed_before(surveyed.trial()),
             features_passed: None,
             merge: None,
+            place: None,
+            alone: [None; 2],
             rules: None,
             flagged: None,
             team: None,
@@ -102,6 +110,10 @@ impl PairLine {
         };
         if let Some(file) = surveyed.evaluation.as_ref().filter(|_| outcome.is_judged()) {
             line.take_verdict(file);
+            if !surveyed.tree.is_solo() {
+                line.alone = [0, 1].map(|of| file.passed_alone(of, surveyed.pair.features));
+                line.place = Some(in_place(outcome, line.alone, file));
+            }
         }
         if let Standing::Result(judged) = &surveyed.standing {
             line.take_result(judged);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Outcome, PairLine};
+use super::{Outcome, PairLine, PlaceCounts};
 use crate::statistics::{self, Rate};
 
 /// What the verdicts of a run come to.
@@ -21,6 +21,8 @@ pub struct Rates {
     /// The rule sets that judged them, as far as they are known; `unknown` for upstream's own
     /// evaluation, which does not say.
     pub rules: BTreeMap<String, usize>,
+    /// Where the judged pairs of two agents failed; `None` where there are none.
+    pub places: Option<PlaceCounts>,
 }
 
 impl Rates {
@@ -43,6 +45,7 @@ impl Rates {
             ),
             merges: counted(judged().filter_map(|line| line.merge.as_ref())),
             rules: counted(judged().filter_map(|line| line.rules.as_ref())),
+            places: PlaceCounts::of(lines),
         }
     }
 }

@@ -294,7 +294,7 @@ mod tests {
     fn every_pair_counts_once_and_as_one_thing() {
         let limited = result("y", "LimitsExceeded", Finding::Finished, Cost::UNKNOWN);
         let unmatched = result("x", "Error", Finding::Unmatched, Cost::whole(1.0));
-        let pairs = [
+        let pairs = vec![
             with_verdict(pair(1, 2), [true, true]),
             with_verdict(pair(1, 3), [true, false]),
             at(pair(1, 4), limited),

@@ -4,6 +4,8 @@ mod compared;
 mod costs;
 mod failures;
 mod hue;
+mod places;
+mod short;
 mod table;
 
 use std::fmt::Write as _;
@@ -19,6 +21,7 @@ use crate::text::{NAME, one_line, plural, some};
 use compared::compared;
 use costs::costs;
 use failures::{errors, failures, flaky};
+pub use short::at_the_end;
 use table::table;
 
 /// The most of what is said of a run that mixes datasets.
@@ -129,6 +132,7 @@ fn rates(summary: &Summary, width: Option<usize>) -> String {
         features,
         merges,
         rules,
+        places,
     } = &summary.rates;
     let (Some(strict), Some(judged)) = (strict, judged) else {
         return out;
@@ -145,6 +149,9 @@ fn rates(summary: &Summary, width: Option<usize>) -> String {
     let _ = writeln!(out, "{}", if fits { line } else { told.join(";\n    ") });
     if !merges.is_empty() {
         let _ = writeln!(out, "  merges: {}", words::merges(merges));
+    }
+    if let Some(places) = places {
+        out.push_str(&places::told(places));
     }
     if rules.len() > 1 {
         let rules = rules.iter().map(|(rules, n)| format!("{n} by {rules}"));

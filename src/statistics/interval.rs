@@ -4,7 +4,7 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// The normal distribution's 97.5% quantile.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// A 95% interval, as shares of 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -23,8 +23,8 @@ impl Interval {
         let centre = (share + z2 / (2.0 * of)) / (1.0 + z2 / of);
         let half = Z * (share * (1.0 - share) / of + z2 / (4.0 * of * of)).sqrt() / (1.0 + z2 / of);
         Self {
-            low: (centre - half).max(0.0),
-            high: (centre + half).min(1.0),
+            low: (centre - half).max(0.0).min(share),
+            high: (centre + half).min(1.0).max(share),
         }
     }
 

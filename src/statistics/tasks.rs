@@ -30,6 +30,31 @@ struct Task {
     squares: f64,
 }
 
+/// How much there is to see an interval by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Extent {
+    tasks: f64,
+    /// Σ n² / N²: the share of all pairs of pairs that are of one task.
+    together: f64,
+    /// As many independent trials.
+    trials: f64,
+}
+
+impl Extent {
+    /// The interval of a share with this variance, whose estimate has so many degrees of freedom.
+    pub(super) fn of_share(self, share: f64, variance: f64, freedom: f64) -> Interval {
+        let binomial = share * (1.0 - share);
+        if binomial < NOTHING {
+            return Interval::wilson(share, self.tasks);
+        }
+        let assumed =
+            ASSUMED_CORRELATION * self.together + (1.0 - ASSUMED_CORRELATION) / self.trials;
+        let variance = moderated((variance, freedom), (binomial * assumed, ASSUMED_FREEDOM));
+        let effective = (binomial / variance).min(self.trials);
+        Interval::wilson(share, effective * shrunk(freedom + ASSUMED_FREEDOM))
+    }
+}
+
 impl Tasks {
     /// Of pairs, each with its task and value; none without pairs.
     pub(super) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, f64)>) -> Option<Self> {
@@ -50,6 +75,21 @@ impl Tasks {
         })
     }
 
+    /// Of tasks with so many pairs each, of which nothing else is known.
+    pub(super) fn of_sizes(sizes: impl Iterator<Item = f64>) -> Self {
+        let each: Vec<Task> = sizes
+            .map(|pairs| Task {
+                pairs,
+                ..Task::default()
+            })
+            .collect();
+        Self {
+            pairs: each.iter().map(|task| task.pairs).sum(),
+            each,
+            mean: 0.0,
+        }
+    }
+
     /// How many tasks there are.
     pub(super) const fn len(&self) -> usize {
         self.each.len()
@@ -66,22 +106,20 @@ impl Tasks {
     /// It is Wilson's with an effective number of trials (Korn and Graubard 1998; compared by Franco,
     /// Little, Louis and Slud 2019). Where all pass or none does, tasks are counted.
     pub(super) fn of_share(&self, trials: f64) -> Option<Interval> {
-        if self.len() < 2 {
-            return None;
+        (self.len() > 1).then(|| {
+            let freedom = self.freedom(self.correlation());
+            let extent = self.extent(trials);
+            extent.of_share(self.mean, self.variance(), freedom)
+        })
+    }
+
+    /// How much there is to see an interval by.
+    pub(super) fn extent(&self, trials: f64) -> Extent {
+        Extent {
+            tasks: self.len() as f64,
+            together: self.squares_of_sizes() / self.pairs.powi(2),
+            trials,
         }
-        let binomial = self.mean * (1.0 - self.mean);
-        if binomial < NOTHING {
-            return Some(Interval::wilson(self.mean, self.len() as f64));
-        }
-        let alike = self.squares_of_sizes() / self.pairs.powi(2);
-        let assumed = ASSUMED_CORRELATION * alike + (1.0 - ASSUMED_CORRELATION) / trials;
-        let freedom = self.freedom(self.correlation());
-        let variance = moderated(
-            (self.variance(), freedom),
-            (binomial * assumed, ASSUMED_FREEDOM),
-        );
-        let effective = (binomial / variance).min(trials) * shrunk(freedom + ASSUMED_FREEDOM);
-        Some(Interval::wilson(self.mean, effective))
     }
 
     /// The interval of a difference from -1 to 1; none for a single task.
@@ -194,8 +232,8 @@ mod tests {
         let tasks = passing(8);
         assert!((tasks.variance() - 0.16 / 9.0).abs() < 1e-12);
         assert!((tasks.freedom(0.0) - 9.0).abs() < 1e-9);
-        // 10 (1.95996 / 2.13145)² are 8.456; the variance leaves 9.375 of 10.
-        near(tasks.of_share(10.0), 0.4579, 0.9498);
+        // The variance leaves 9.375 of 10; 9.375 (1.95996 / 2.13145)² are 7.927.
+        near(tasks.of_share(10.0), 0.4534, 0.9507);
     }
 
     #[test]

@@ -6,11 +6,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod decided;
+pub mod independent;
 mod lenient;
 mod told;
+mod whole;
 
 pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
+pub use independent::{IndependentNoteSeen, IndependentSeen, Kept};
 pub use told::{flags, some, why_not};
+pub use whole::{Printed, printed};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;
@@ -38,12 +42,16 @@ pub struct EvalFile {
     pub feature1: Option<FeatureSeen>,
     /// What the file says of the pair's second feature.
     pub feature2: Option<FeatureSeen>,
-    /// What a fork of upstream's says of the first agent's patch alone, on its own feature.
-    #[serde(default, deserialize_with = "lenient::feature")]
-    pub feature1_independent: Option<FeatureSeen>,
+    /// What `eval --alone`, or a fork of upstream, says of the first agent's patch alone, on its own
+    /// feature.
+    #[serde(default, deserialize_with = "lenient::independent")]
+    pub feature1_independent: Option<IndependentSeen>,
     /// The same of the second agent's.
-    #[serde(default, deserialize_with = "lenient::feature")]
-    pub feature2_independent: Option<FeatureSeen>,
+    #[serde(default, deserialize_with = "lenient::independent")]
+    pub feature2_independent: Option<IndependentSeen>,
+    /// What only we write of these two.
+    #[serde(default, deserialize_with = "lenient::note")]
+    pub regatta_independent: Option<IndependentNoteSeen>,
     /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
     #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
@@ -80,14 +88,17 @@ impl EvalFile {
     /// change it; as far as it was looked at.
     #[must_use]
     pub fn differs_by_bytes(&self) -> bool {
-        let Some(own) = &self.regatta else {
-            return false;
-        };
-        let is_void = own.suites.iter().any(|suite| suite.outcome == VOID);
-        let passed = self.both_passed == Some(true) || is_void;
-        own.by_bytes
-            .as_ref()
+        let own = self.regatta.as_ref();
+        let passed = self.both_passed == Some(true) || self.is_void();
+        own.and_then(|own| own.by_bytes.as_ref())
             .is_some_and(|it| it.both_passed != passed)
+    }
+
+    /// Whether it was a pass, and [`Self::make_strict`] has made it a failure.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        let mut suites = self.regatta.iter().flat_map(|own| &own.suites);
+        suites.any(|suite| suite.outcome == VOID)
     }
 
     /// Makes a pass a failure where tests are missing, or where it is none without what steers
@@ -172,7 +183,21 @@ pub struct AloneSeen {
     /// The agent whose patch it is.
     pub agent: String,
     /// The suites that ran on it. None where both passed: then they are the features' own.
-    pub suites: Vec<SuiteNote>,
+    pub suites: Vec<AloneSuiteSeen>,
+}
+
+/// The part of [`AloneSuite`] that is read again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AloneSuiteSeen {
+    /// Outcome and reason, and the tests by name.
+    #[serde(flatten)]
+    pub note: SuiteNote,
+    /// How many tests passed, as upstream counts them.
+    #[serde(default)]
+    pub tests_passed: u64,
+    /// How many tests failed, as upstream counts them.
+    #[serde(default)]
+    pub tests_failed: u64,
 }
 
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
@@ -458,8 +483,17 @@ pub fn digest(path: &Path) -> Result<Option<String>> {
 
 /// Writes a whole `eval.json`, so that a reader sees the old one or the new one.
 pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
-    let bytes = serde_json::to_vec_pretty(record)
-        .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
+    write_with(path, record, None)
+}
+
+/// The same, with what the one that it replaces says of the agents alone.
+pub fn write_with(path: &Path, record: &EvalRecord, kept: Option<&Kept>) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(record).and_then(|bytes| match kept {
+        Some(kept) => kept.beside(&bytes),
+        None => Ok(bytes),
+    });
+    let bytes =
+        bytes.map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
     files::write_atomic(path, &bytes)
 }
 

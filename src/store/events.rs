@@ -208,6 +208,16 @@ pub struct History {
     pub open: Option<OpenAttempt>,
 }
 
+/// Goes through the events of a run, in order. A kind that a later version writes is passed over.
+pub fn each(run: &RunDir, mut take: impl FnMut(&Line)) -> Result<()> {
+    files::read_lines(&run.events(), 0, MAX_BYTES, |line, _| {
+        if let Ok(line) = serde_json::from_slice(line) {
+            take(&line);
+        }
+    })?;
+    Ok(())
+}
+
 impl History {
     /// The history of a run.
     pub fn of_run(run: &RunDir) -> Result<Self> {

@@ -65,7 +65,10 @@ impl Survey<'_> {
             }
             _ => OfTrial::Yes,
         };
-        let evaluation = evaluation.filter(|_| of_trial != OfTrial::No);
+        let (evaluation, outdated) = match of_trial {
+            OfTrial::Yes | OfTrial::Unclear => (evaluation, None),
+            OfTrial::No => (None, evaluation.and_then(std::result::Result::ok)),
+        };
         let told = evaluation
             .is_none()
             .then(|| self.told(pair, &standing))
@@ -90,6 +93,7 @@ impl Survey<'_> {
             damage,
             verdict,
             evaluation,
+            outdated,
             why_not,
             is_time_unclear: of_trial == OfTrial::Unclear,
         }

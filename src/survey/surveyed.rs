@@ -23,6 +23,8 @@ pub struct Surveyed {
     pub verdict: Option<Verdict>,
     /// What the evaluation wrote, when it can be read.
     pub evaluation: Option<EvalFile>,
+    /// What stands beside the result and is of an earlier one: for us no verdict, for upstream one.
+    pub outdated: Option<EvalFile>,
     /// Whether its time contradicts the result's, by so little that it stands all the same.
     pub is_time_unclear: bool,
     /// Why it did not pass, where it was judged.
@@ -141,6 +143,7 @@ pub fn at(pair: Pair, standing: Standing) -> Surveyed {
         standing,
         verdict: None,
         evaluation: None,
+        outdated: None,
         is_time_unclear: false,
         why_not: None,
         damage: Vec::new(),

@@ -166,6 +166,16 @@ fn values_that_make_no_sense_are_refused_with_their_origin() {
 }
 
 #[test]
+fn groups_are_named_by_the_user() {
+    let config = with_file("[groups]\na = [\"x_?\", \"y\"]\n\"b.2\" = \"z\"").unwrap();
+    let groups: Vec<_> = config.groups.iter().collect();
+    let (a, b) = (vec!["x_?".to_owned(), "y".to_owned()], vec!["z".to_owned()]);
+    assert_eq!(groups, [(&"a".to_owned(), &a), (&"b.2".to_owned(), &b)]);
+    let error = with_file("[group]\na = [\"x\"]").unwrap_err();
+    assert_eq!(error.hints(), ["did you mean `groups`?"]);
+}
+
+#[test]
 fn models_with_dots_in_their_names_can_have_prices() {
     let config = with_file(
         "[prices.models.\"openai/gpt-4.1\"]\ninput_cost_per_token = 1e-6\noutput_cost_per_token = 2e-6",

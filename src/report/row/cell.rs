@@ -102,7 +102,7 @@ plain! {
 }
 
 /// A time of day, wherever that was, in one form whoever wrote it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalTime(DateTime);
 
 impl LocalTime {
@@ -110,6 +110,24 @@ impl LocalTime {
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         Some(Self(Moment::read(text)?.local()))
+    }
+
+    /// How many seconds it is after another one; fewer than none if it is before.
+    #[must_use]
+    pub fn seconds_after(self, other: Self) -> i64 {
+        self.0.duration_since(other.0).as_secs()
+    }
+
+    /// `2026-01-31 10:00`.
+    #[must_use]
+    pub fn to_minute(self) -> String {
+        self.0.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// The time of day, and its day.
+    #[must_use]
+    pub const fn time(self) -> DateTime {
+        self.0
     }
 }
 

@@ -116,6 +116,11 @@ columns! {
     /// How the two patches merged: `clean`, `conflicts`, `missing_input`, `identical`, `error`. Empty
     /// for one agent.
     merge: Option<String>,
+    /// Where a cooperative pair failed: `agent1` or `agent2` (that agent's patch alone does not pass
+    /// its own feature), `both_agents`, `merge` (both do, and the patches do not merge) or `together`
+    /// (both do, they merge, and the tests fail). Empty for a pass, for one agent, and if
+    /// [`eval --alone`](../guide/evaluating.md#each-agent-alone) has not looked.
+    failed_at: Option<&'static str>,
     /// How many of the two features' hidden tests pass: 0, 1 or 2.
     features_passed: Option<u64>,
     /// The first feature.
@@ -196,6 +201,9 @@ columns! {
     spent_unknown_trials: u64,
     /// Wall-clock time of the trial that stands, in seconds.
     duration_s: Option<f64>,
+    /// The seconds of it that the agent who waited longest spent waiting for rate limits and overloads.
+    /// Only the native engine tells.
+    waited_s: Option<f64>,
     /// When the trial began: local time of its machine, without a zone.
     started_at: Option<LocalTime>,
     /// When the trial ended.

@@ -8,8 +8,8 @@ use super::cell::LocalTime;
 use crate::bench::{Pair, Pin};
 use crate::report::grounds::Grounds;
 use crate::report::trials::Tried;
-use crate::report::{Outcome, PairLine};
-use crate::store::eval::{EvalFile, PASSED, SuiteNote};
+use crate::report::{Outcome, PairLine, Place};
+use crate::store::eval::{EvalFile, SuiteNote};
 use crate::store::manifest::digest;
 use crate::store::result::TeamMetrics;
 use crate::store::{LedgerEntry, Manifest};
@@ -91,6 +91,7 @@ impl Row {
         self.damage = (!damage.is_empty()).then(|| damage.join("+"));
         self.rules.clone_from(&line.rules);
         self.merge.clone_from(&line.merge);
+        self.failed_at = line.place.and_then(Place::of_failure);
         self.features_passed = line.features_passed.map(count);
     }
 
@@ -135,6 +136,10 @@ impl Row {
         self.cost_usd = judged.cost.usd;
         self.has_unknown_cost = Some(judged.cost.has_unknown());
         self.duration_s = record.duration_seconds;
+        let waited = record.agents.iter().map(|agent| agent.waited_seconds);
+        self.waited_s = waited
+            .collect::<Option<Vec<f64>>>()
+            .and_then(|waited| waited.into_iter().reduce(f64::max));
         self.started_at = record.started_at.as_deref().and_then(LocalTime::of);
         self.ended_at = record.ended_at.as_deref().and_then(LocalTime::of);
     }
@@ -169,8 +174,8 @@ impl Row {
             self.feature2_tests_passed = seen.tests_passed;
             self.feature2_tests_failed = seen.tests_failed;
         }
-        self.feature1_alone_passed = passed_alone(file, 0, features);
-        self.feature2_alone_passed = passed_alone(file, 1, features);
+        self.feature1_alone_passed = file.passed_alone(0, features);
+        self.feature2_alone_passed = file.passed_alone(1, features);
         let by_bytes = own.and_then(|own| own.by_bytes.as_ref());
         self.passed_by_bytes = by_bytes.map(|it| it.both_passed);
         if line.outcome == Outcome::Pass {
@@ -198,24 +203,6 @@ impl Row {
 
 fn suite_of(suites: &[SuiteNote], feature: u64) -> Option<&SuiteNote> {
     suites.iter().find(|suite| suite.feature == feature)
-}
-
-/// Whether a feature's tests pass on its own agent's patch alone, where somebody looked: we do only
-/// where two patches do not merge, and forks of upstream always. Without suites of its own, a patch
-/// alone passes both.
-fn passed_alone(file: &EvalFile, of: usize, features: [u64; 2]) -> Option<bool> {
-    let theirs = [&file.feature1_independent, &file.feature2_independent][of];
-    if let Some(seen) = theirs {
-        return seen.passed;
-    }
-    let alone = file.regatta.as_ref()?.alone.as_ref()?;
-    if alone.agent != ["agent1", "agent2"][of] {
-        return None;
-    }
-    if alone.suites.is_empty() {
-        return Some(true);
-    }
-    suite_of(&alone.suites, features[of]).map(|suite| suite.outcome == PASSED)
 }
 
 /// One digest of all files, as `sha256sum` lists them; none where none is known.
@@ -370,6 +357,7 @@ mod tests {
         );
         assert_eq!(both.feature2_outcome.as_deref(), Some("failed"));
         assert_eq!(both.merge.as_deref(), Some("conflicts"));
+        assert_eq!(both.failed_at, None);
         let alone = |row: &Row| [row.feature1_alone_passed, row.feature2_alone_passed];
         assert_eq!(alone(&both), [Some(true), None]);
         assert_eq!(alone(&of(&suite(1, "failed"))), [Some(false), None]);
@@ -381,6 +369,7 @@ mod tests {
                 "feature2_independent":{"passed":false}}"#,
         );
         assert_eq!(alone(&of_a_fork), [Some(true), Some(false)]);
+        assert_eq!(of_a_fork.failed_at, None);
         let odd = plain(r#"{"both_passed":false,"feature1_independent":"yes"}"#);
         assert_eq!(alone(&odd), [None, None]);
     }

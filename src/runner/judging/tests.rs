@@ -63,7 +63,7 @@ impl Court {
             tree: Tree::Solo,
             record: *record,
             has_verdict: false,
-            worth_only: false,
+            asked: Asked::Verdict,
         }
     }
 
@@ -74,6 +74,15 @@ impl Court {
         finished: Finished,
         came: Stop,
     ) -> JudgingResult {
+        let told = Arc::clone(&self.told);
+        let tell = Arc::new(move |it| told.lock().unwrap().push(it));
+        let mut interrupt = Interrupt::after(came);
+        let judging = Arc::new(self.judging(suites_print, Duration::ZERO));
+        let judged = judging.all(vec![finished], &mut interrupt, tell).await;
+        judged.unwrap()
+    }
+
+    fn judging(&self, suites_print: Option<&str>, backoff: Duration) -> Judging {
         let prints = suites_print.map(|text| ("tests.patch".to_owned(), text.to_owned()));
         let script = FakeScript {
             dies_at: suites_print.is_none().then_some(1),
@@ -86,7 +95,7 @@ impl Court {
             dataset: self.dataset(),
             workspaces: None,
         };
-        let judging = Judging {
+        Judging {
             judge: Arc::new(Judge {
                 venue,
                 rules: RuleSet::default(),
@@ -99,14 +108,8 @@ impl Court {
             rules: Arc::new(Rules::shipped()),
             concurrency: 2,
             tries: 3,
-            backoff: (Duration::ZERO, Duration::ZERO),
-        };
-        let told = Arc::clone(&self.told);
-        let tell = Arc::new(move |it| told.lock().unwrap().push(it));
-        let mut interrupt = Interrupt::after(came);
-        let judging = Arc::new(judging);
-        let judged = judging.all(vec![finished], &mut interrupt, tell).await;
-        judged.unwrap()
+            backoff: (backoff, backoff),
+        }
     }
 
     fn eval(&self) -> Value {
@@ -233,6 +236,34 @@ async fn after_an_interrupt_nothing_is_judged_any_more() {
     }
 }
 
+/// The wait is longer than any test.
+#[tokio::test]
+async fn an_interrupt_ends_the_wait_for_another_try() {
+    let court = Court::new();
+    let (interrupts, mut interrupt) = Interrupt::by_hand();
+    let told = Arc::clone(&court.told);
+    let tell = Arc::new(move |it| {
+        if matches!(it, Told::Again { .. }) {
+            interrupts();
+        }
+        told.lock().unwrap().push(it);
+    });
+    let judging = Arc::new(court.judging(None, Duration::from_hours(24)));
+    let judged = judging
+        .all(vec![court.finished()], &mut interrupt, tell)
+        .await
+        .unwrap();
+    let stopped = JudgingResult {
+        stopped: true,
+        ..JudgingResult::default()
+    };
+    assert_eq!(judged, stopped);
+    assert_eq!(court.tried_again(), 1);
+    // The next evaluation judges it.
+    assert!(court.lines().is_empty());
+    assert!(!court.pair_dir().eval().exists());
+}
+
 #[test]
 fn a_patch_that_is_not_there_is_empty_and_our_own_engines_are_taken_as_they_are() {
     let court = Court::new();
@@ -248,4 +279,56 @@ fn a_patch_that_is_not_there_is_empty_and_our_own_engines_are_taken_as_they_are(
         (taken.patches, taken.reading),
         (vec![Vec::new()], PatchReading::Upstreams)
     );
+}
+
+#[tokio::test]
+async fn what_breaks_while_agents_are_judged_alone_is_tried_again_and_leaves_the_verdict() {
+    let court = Court::new();
+    let dir = court.run.pair(Tree::Coop, &court.pair);
+    for feature in [1, 2] {
+        write_all(&dir.patch(Some(feature)), "diff --git a/x b/x\n");
+    }
+    write_all(&dir.eval(), r#"{"both_passed": false}"#);
+    let alone = |needs| Finished {
+        tree: Tree::Coop,
+        has_verdict: true,
+        asked: Asked::Alone(needs),
+        ..court.finished()
+    };
+    let read = || -> Value { serde_json::from_slice(&files::read(&dir.eval()).unwrap()).unwrap() };
+    let both = || alone([Need::Suite, Need::Suite]);
+    let judged = court.judge(None, both(), Stop::No).await;
+    assert_eq!((judged.errors, judged.troubles), (1, 1));
+    assert_eq!(court.tried_again(), 2);
+    let file = read();
+    assert_eq!(file["both_passed"], false);
+    assert_eq!(file.get("feature1_independent"), None);
+    let broken = json!({"cause": "infra", "rule": "container_lost"});
+    assert_eq!(file["regatta_independent"]["broken_by"], broken);
+
+    // What is known is not judged, and what the verdict tells is written down.
+    let told = crate::store::eval::independent::Independent {
+        passed: false,
+        tests_passed: 3,
+        tests_failed: 1,
+        reason: None,
+    };
+    let finished = alone([Need::Told(told), Need::Suite]);
+    let judged = court.judge(Some("1 passed"), finished, Stop::No).await;
+    assert_eq!((judged.failed, judged.troubles), (1, 0));
+    let file = read();
+    assert_eq!(file["feature1_independent"]["tests_passed"], 3);
+    assert_eq!(file["feature2_independent"]["passed"], true);
+    assert_eq!(file["regatta_independent"].get("broken_by"), None);
+    let finished = alone([Need::Suite, Need::Known(true)]);
+    let judged = court.judge(Some("1 passed"), finished, Stop::No).await;
+    assert_eq!(judged.passed, 1);
+    let alone: Vec<_> = court.lines().iter().map(|it| it["alone"].clone()).collect();
+    let verdicts = |one, two| json!({"agent1": one, "agent2": two});
+    let wanted = [
+        verdicts(None, None),
+        verdicts(Some(false), Some(true)),
+        verdicts(Some(true), Some(true)),
+    ];
+    assert_eq!(alone, wanted);
 }

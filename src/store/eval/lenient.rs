@@ -4,7 +4,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::{ApplyStatus, FeatureSeen};
+use super::decided::Conflict;
+use super::{ApplyStatus, IndependentNoteSeen, IndependentSeen};
 use crate::store::result::error_text;
 
 /// What became of the patches; of another shape it is not known, like a [`text`] that is none.
@@ -12,9 +13,21 @@ pub fn apply_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ApplySt
     Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
 }
 
-/// A feature's tests; of another shape they are not known, like a [`text`] that is none.
-pub fn feature<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FeatureSeen>, D::Error> {
-    Ok(FeatureSeen::deserialize(Value::deserialize(from)?).ok())
+/// An agent's patch alone; of another shape it is not known, like a [`text`] that is none.
+pub fn independent<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<IndependentSeen>, D::Error> {
+    Ok(IndependentSeen::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// What we write of two patches alone; of another shape it is not known, like a [`text`] that is none.
+pub fn note<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IndependentNoteSeen>, D::Error> {
+    Ok(IndependentNoteSeen::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// Where git could not merge; of another shape it is not known.
+pub fn conflict(told: &Value) -> Option<Conflict> {
+    Conflict::deserialize(told).ok()
 }
 
 /// A whole number; of another shape it is not known, like a [`text`] that is none.
@@ -133,10 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_of_another_shape_is_not_known() {
-        let read = |value: Value| feature(value).unwrap();
-        let told = read(json!({"passed": true, "exit_code": 0})).unwrap();
-        assert_eq!((told.passed, told.exit_code), (Some(true), Some(0)));
+    fn a_patch_alone_of_another_shape_is_not_known() {
+        let read = |value: Value| independent(value).unwrap();
+        let told = read(json!({"passed": false, "tests_failed": 2, "reason": "no_patch"})).unwrap();
+        assert_eq!((told.passed, told.tests_failed), (Some(false), Some(2)));
+        assert_eq!(
+            told.reason.as_deref(),
+            Some(super::super::independent::NO_PATCH)
+        );
         for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
             assert_eq!(read(other.clone()), None, "{other}");
         }

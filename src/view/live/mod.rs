@@ -1,0 +1,8 @@
+//! The page, served on loopback while runs go on. Read only.
+
+mod serve;
+mod tree;
+mod watch;
+
+pub use serve::{Served, serve};
+pub use tree::{LiveOf, LiveTree};
