@@ -14,8 +14,8 @@ browser:
 
 # Format, clippy, documentation, licences and sources.
 lint:
-    cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
     cargo deny check licenses bans sources
 
@@ -38,3 +38,7 @@ bench:
     cargo build --profile dist
     scripts/bench
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'
+
+# How often intervals and p-values hold, into docs/concepts/statistics.md; `--tenth` only checks.
+coverage *args:
+    cargo run --release --package coverage -- {{args}}

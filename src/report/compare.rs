@@ -1,13 +1,13 @@
 //! Runs of one experiment held against each other. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
 
-use super::statistics::{self, Difference};
 use super::{Outcome, PairLine, Summary, mixed};
 use crate::bench::{RunName, Setting};
+use crate::statistics::{self, Difference};
 
 /// Two settings of one experiment, on the pairs that were judged in both.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +18,8 @@ pub struct Comparison {
     pub second: RunName,
     /// The first's share of passes less the second's, with its interval and test.
     pub difference: Difference,
+    /// Its p-value adjusted by Holm over the differences of its experiment that have one.
+    pub p_holm: Option<f64>,
     /// Whether their verdicts are by one rule set.
     pub same_rules: bool,
     /// Whether nothing is known to say that their datasets or images differ.
@@ -74,21 +76,38 @@ pub fn contrasts(summaries: &[Summary]) -> Vec<Contrasted> {
     let mut found = Vec::new();
     for first in summaries {
         for second in summaries {
-            if is_asked(first, second) {
-                found.extend(contrast(first, second));
+            if let Some(experiment) = asked(first, second) {
+                found.extend(contrast(first, second).map(|it| (experiment, it)));
             }
         }
     }
-    found
+    adjust(&mut found);
+    found.into_iter().map(|(_, it)| it).collect()
 }
 
-/// Whether these are runs of one experiment, in two settings that a question is about.
-fn is_asked(first: &Summary, second: &Summary) -> bool {
-    let (Some((of_first, one)), Some((of_second, other))) = (experiment(first), experiment(second))
-    else {
-        return false;
-    };
-    of_first == of_second && QUESTIONS.contains(&(one, other))
+/// Adjusts the p-values of each experiment, which is a family.
+fn adjust(found: &mut [(&str, Contrasted)]) {
+    let mut families: BTreeMap<&str, Vec<(f64, &mut Option<f64>)>> = BTreeMap::new();
+    for (experiment, contrasted) in found {
+        if let Contrasted::Shown(it) = contrasted
+            && let Ok(p) = it.difference.tested.p
+        {
+            let family = families.entry(experiment).or_default();
+            family.push((p.value, &mut it.p_holm));
+        }
+    }
+    for family in families.into_values() {
+        let (p, places): (Vec<f64>, Vec<_>) = family.into_iter().unzip();
+        for (place, adjusted) in places.into_iter().zip(statistics::holm(&p)) {
+            *place = Some(adjusted);
+        }
+    }
+}
+
+/// The experiment that these are runs of, in two settings that a question is about.
+fn asked<'a>(first: &'a Summary, second: &Summary) -> Option<&'a str> {
+    let ((of_first, one), (of_second, other)) = (experiment(first)?, experiment(second)?);
+    (of_first == of_second && QUESTIONS.contains(&(one, other))).then_some(of_first)
 }
 
 /// The experiment that a run is of, by the run's name without its setting.
@@ -119,6 +138,7 @@ fn contrast(first: &Summary, second: &Summary) -> Option<Contrasted> {
             first: first.run.clone(),
             second: second.run.clone(),
             difference,
+            p_holm: None,
             same_rules: rules.collect::<HashSet<_>>().len() == 1,
             same_tasks: !mixed::are_mixed(shared.iter().copied()),
         }));
@@ -159,7 +179,7 @@ mod tests {
     use crate::triage::Cause;
 
     /// Which runs are held against each other, the first before the second.
-    fn asked(summaries: &[Summary]) -> Vec<String> {
+    fn told(summaries: &[Summary]) -> Vec<String> {
         let told = contrasts(summaries).into_iter().map(|it| match it {
             Contrasted::Shown(it) => format!("{} {}", it.first, it.second),
             Contrasted::Unshared(it) => format!("{} {} unshared", it.first, it.second),
@@ -186,7 +206,7 @@ mod tests {
             "x-coop-comm x-coop-nocomm",
             "x-coop-nocomm x-solo",
         ];
-        assert_eq!(asked(&summaries), wanted);
+        assert_eq!(told(&summaries), wanted);
     }
 
     #[test]
@@ -218,6 +238,34 @@ mod tests {
         assert_eq!((difference.pairs, difference.tasks), (3, 1));
         assert_eq!((difference.only_first, difference.only_second), (1, 1));
         assert!(comparison.same_rules && comparison.same_tasks);
+    }
+
+    #[test]
+    fn each_experiment_is_a_family_of_tests() {
+        let tried = |passed: u64| {
+            let verdict = |task| with_verdict(pair(task, 2), [true, task <= passed]);
+            (1..=8).map(verdict).collect::<Vec<_>>()
+        };
+        let of = |name: &str, setting, passed| run(name, setting, &tried(passed), &[]);
+        let summaries = [
+            of("x-coop-comm", Setting::CoopComm, 8),
+            of("x-coop-nocomm", Setting::CoopNocomm, 8),
+            of("x-solo", Setting::Solo, 0),
+            of("y-coop-comm", Setting::CoopComm, 8),
+            of("y-solo", Setting::Solo, 0),
+        ];
+        let found = contrasts(&summaries).into_iter().map(|it| match it {
+            Contrasted::Shown(it) => (it.difference.tested.p.unwrap().value, it.p_holm.unwrap()),
+            Contrasted::Unshared(it) => panic!("{it}"),
+        });
+        let least = 2.0 / 256.0;
+        let wanted = [
+            (1.0, 1.0),
+            (least, 3.0 * least),
+            (least, 3.0 * least),
+            (least, least),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), wanted);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::model::price::Total;
 use crate::text::shown_json;
 
 /// The version of this format; it changes when a field changes its meaning or goes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize)]
 struct Report<'a> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::statistics::Rate;
 use super::summary::columns;
-use super::words::{self, doubts, not_looked_at, p_value, time, time_limits};
+use super::words::{self, doubts, footnotes, not_looked_at, tested, time, time_limits};
 use super::{Contrasted, Outcome, Place, Summary, Totals, beyond, contrasts};
+use crate::statistics::Rate;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
 /// A table of the runs and a list of the pairs that did not finish, or whose evaluation broke.
@@ -221,9 +221,9 @@ fn compared(summaries: &[Summary]) -> String {
     let mut out = String::new();
     let found = contrasts(summaries);
     if found.iter().any(|it| matches!(it, Contrasted::Shown(_))) {
-        out.push_str("\n| difference | points (95% interval) | McNemar p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
+        out.push_str("\n| difference | points (95% interval) | p | passed in the first only | in the second only | pairs |\n|---|--:|--:|--:|--:|--:|\n");
     }
-    let mut unshared = String::new();
+    let (mut shown, mut unshared) = (Vec::new(), String::new());
     for contrast in &found {
         let comparison = match contrast {
             Contrasted::Shown(comparison) => comparison,
@@ -232,8 +232,9 @@ fn compared(summaries: &[Summary]) -> String {
                 continue;
             }
         };
+        shown.push(comparison);
         let it = &comparison.difference;
-        let interval = it.interval.map_or_else(String::new, |interval| {
+        let interval = it.tested.interval.map_or_else(String::new, |interval| {
             format!(
                 " ({:+.1} to {:+.1})",
                 100.0 * interval.low,
@@ -252,11 +253,16 @@ fn compared(summaries: &[Summary]) -> String {
             cell(comparison.first.as_str()),
             cell(comparison.second.as_str()),
             100.0 * it.share,
-            p_value(it.mcnemar_p).trim_start_matches("= "),
+            tested(comparison)
+                .trim_start_matches("p = ")
+                .trim_start_matches("p "),
             it.only_first,
             it.only_second,
             it.pairs
         );
+    }
+    for note in footnotes(&shown) {
+        let _ = writeln!(out, "\n{note}");
     }
     out.push_str(&unshared);
     out

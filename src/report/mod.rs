@@ -23,7 +23,6 @@ pub mod place;
 pub mod rates;
 pub mod row;
 pub mod setting;
-pub mod statistics;
 pub mod summary;
 pub mod teams;
 pub mod text;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::statistics::{self, Rate};
 use super::{Outcome, PairLine, PlaceCounts};
+use crate::statistics::{self, Rate};
 
 /// What the verdicts of a run come to.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -287,7 +287,7 @@ mod tests {
     use crate::report::made::{
         at, counts, entry, failed, finished, judged, pair, result, run, with_verdict,
     };
-    use crate::report::statistics::Rate;
+    use crate::statistics::Rate;
     use crate::triage::{Cause, Finding};
 
     #[test]

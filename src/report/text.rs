@@ -10,11 +10,11 @@ mod table;
 
 use std::fmt::Write as _;
 
-use super::statistics::{Interval, Rate};
 use super::words::{self, doubts, not_looked_at, time_limits};
 use super::{Outcome, Rates, Summary, beyond};
 use crate::bench::setting::RunSetting;
 use crate::hint;
+use crate::statistics::{Interval, Rate};
 use crate::text::fit::wrapped;
 use crate::text::paint::{broken, strong};
 use crate::text::{NAME, one_line, plural, some};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, Summary};
+use super::{Comparison, Outcome, Summary};
 use crate::text::{by_number, duration};
 
 /// The verdicts that count and are not beyond doubt, with what the doubt is.
@@ -39,6 +39,35 @@ pub(super) fn p_value(p: f64) -> String {
     } else {
         format!("= {p:.3}")
     }
+}
+
+/// The p-value of a difference, adjusted, or why it has none.
+pub(super) fn tested(comparison: &Comparison) -> String {
+    match (comparison.p_holm, comparison.difference.tested.p) {
+        (Some(p), _) => format!("p {}", p_value(p)),
+        (None, Err(why)) => format!("no p: {why}"),
+        (None, Ok(p)) => format!("p {}", p_value(p.value)),
+    }
+}
+
+/// What the p-values are, and what another test would say, a line each.
+pub(super) fn footnotes(shown: &[&Comparison]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if shown.iter().any(|it| it.p_holm.is_some()) {
+        notes.push(
+            "p: signs flipped over tasks, adjusted by Holm over the differences of one experiment"
+                .to_owned(),
+        );
+    }
+    let mcnemar = shown.iter().map(|it| p_value(it.difference.mcnemar_p));
+    let mcnemar: Vec<String> = mcnemar.map(|p| p.replace("= ", "")).collect();
+    if !mcnemar.is_empty() {
+        notes.push(format!(
+            "McNemar's test, as if pairs of one task were independent: p {}",
+            mcnemar.join(", ")
+        ));
+    }
+    notes
 }
 
 /// How merges ended, counted: `3 clean, 1 conflict`.

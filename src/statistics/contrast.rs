@@ -117,4 +117,27 @@ mod tests {
         assert_eq!(one.tasks_like_these.interval, None);
         assert_eq!(one.mcnemar, Some(1.0));
     }
+
+    #[test]
+    fn a_pair_without_a_trial_in_one_arm_does_not_count() {
+        let pairs = [both("a", (1, 1), (0, 0)), both("b", (2, 3), (1, 3))];
+        let found = contrast(pairs).unwrap();
+        assert_eq!((found.pairs, found.tasks), (1, 1));
+        assert!((found.share - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn six_tasks_have_a_p_that_can_reach_five_percent() {
+        let of = |tasks: &[&'static str]| {
+            let pairs = tasks.iter().map(|task| both(task, (3, 3), (0, 3)));
+            contrast(pairs.collect::<Vec<_>>()).unwrap()
+        };
+        let five = of(&["a", "b", "c", "d", "e"]).tasks_like_these;
+        assert_eq!(five.p, Err(NoP::FewerThanSixTasks));
+        let six = of(&["a", "b", "c", "d", "e", "f"]);
+        assert!((six.tasks_like_these.p.unwrap().value - 2.0 / 64.0).abs() < 1e-12);
+        let labels = 2.0 / 20.0_f64.powi(6);
+        assert!((six.these_pairs.p.unwrap().value / labels - 1.0).abs() < 1e-9);
+        assert_eq!(six.mcnemar, None);
+    }
 }

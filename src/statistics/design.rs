@@ -5,7 +5,7 @@ use statrs::distribution::{ContinuousCDF as _, Normal};
 use statrs::function::gamma::ln_gamma;
 
 use super::interval::{Interval, Z, quantile};
-use super::tasks::Tasks;
+use super::tasks::{Extent, Tasks};
 use super::variance::Components;
 
 /// The chance with which the smallest difference is to be found.
@@ -29,6 +29,7 @@ pub struct Precision {
     variance: f64,
     of_repeats: f64,
     freedom: f64,
+    extent: Extent,
     tasks: usize,
     pairs: f64,
     /// The least by which a pair's values are apart; 0 where that is not known.
@@ -40,6 +41,7 @@ impl Components {
     /// known of what these differ by.
     #[must_use]
     pub fn precision(&self, design: Design) -> Option<Precision> {
+        let of_pair = self.repeats.map_or(0.0, |it| it.variance);
         let (of_repeats, step) = match (design.repeats, self.repeats) {
             (None, _) => (self.noise, self.step),
             (Some(repeats), Some(between)) => {
@@ -53,12 +55,29 @@ impl Components {
         let of_pairs = self.pairs.map_or(0.0, |it| it.variance);
         let times = design.times as f64;
         let sizes = (0..design.times).flat_map(|_| self.sizes.iter().copied());
+        let tasks = Tasks::of_sizes(sizes);
+        if tasks.len() < 2 {
+            return None;
+        }
+        // What repeats leave of their variance says how many there are, and otherwise there is one.
+        let repeats = if of_repeats > 0.0 && of_pair > 0.0 {
+            of_pair / of_repeats
+        } else {
+            1.0
+        };
+        let all = self.tasks.variance + of_pairs + of_repeats;
+        let correlation = if all > 0.0 {
+            self.tasks.variance / all
+        } else {
+            0.0
+        };
         Some(Precision {
             variance: (self.tasks.variance * squares / pairs + of_pairs + of_repeats)
                 / (pairs * times),
             of_repeats: of_repeats / (pairs * times),
-            freedom: Tasks::of_sizes(sizes).freedom()?,
-            tasks: self.sizes.len() * design.times,
+            freedom: tasks.freedom(correlation),
+            extent: tasks.extent(pairs * times * repeats),
+            tasks: tasks.len(),
             pairs: pairs * times,
             step,
         })
@@ -75,12 +94,7 @@ impl Precision {
     /// Half the width of the 95% interval of a share that comes out as this one, for tasks like these.
     #[must_use]
     pub fn half_width_of(&self, share: f64) -> f64 {
-        half(Tasks::interval_of_share(
-            share,
-            self.variance,
-            self.freedom,
-            [self.tasks as f64, self.pairs],
-        ))
+        half(self.extent.of_share(share, self.variance, self.freedom))
     }
 
     /// Half the width of the 95% interval for these pairs, of which more repeats would tell.

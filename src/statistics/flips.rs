@@ -50,3 +50,48 @@ pub(super) fn drawn(mut is_extreme: impl FnMut() -> bool) -> P {
         by: Method::Drawn,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_counted_and_ties_are_as_extreme() {
+        // Of 64 only the two with all signs alike.
+        assert!((flips(&[1; 6], 0).value - 2.0 / 64.0).abs() < 1e-12);
+        // |±1 ±2 ±3| is 6 twice, and 4 twice, of 8.
+        assert!((flips(&[1, 2, 3], 0).value - 0.25).abs() < 1e-12);
+        assert!((flips(&[-1, 2, 3], 0).value - 0.5).abs() < 1e-12);
+        // A task without a difference says nothing.
+        assert_eq!(flips(&[1, 2, 3, 0, 0], 0), flips(&[1, 2, 3], 0));
+        let nothing = P {
+            value: 1.0,
+            by: Method::Exact,
+        };
+        assert_eq!(flips(&[0; 6], 0), nothing);
+    }
+
+    #[test]
+    fn sums_that_may_be_off_count_as_ties() {
+        // 2001 as found, 1999 with the other signs of the small ones.
+        let off = [2_000, -1_000, 1_001];
+        assert!((flips(&off, 0).value - 0.5).abs() < 1e-12);
+        assert!((flips(&off, 1).value - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn where_the_whole_distribution_is_too_much_signs_are_drawn_the_same_each_time() {
+        let exact = flips(&[5, 3, 2, 2, 1, -1, 4, -2], 0);
+        let large = [5, 3, 2, 2, 1, -1, 4, -2].map(|sum| sum * (1 << 30));
+        let drawn = flips(&large, 0);
+        assert_eq!((exact.by, drawn.by), (Method::Exact, Method::Drawn));
+        assert!(
+            (exact.value - drawn.value).abs() < 0.01,
+            "{exact:?} {drawn:?}"
+        );
+        assert_eq!(drawn, flips(&large, 0));
+        // 100 tasks need more than 64 signs.
+        let many = flips(&[1 << 30; 100], 0);
+        assert!((many.value - 1.0 / 20_001.0).abs() < 1e-12);
+    }
+}

@@ -15,3 +15,24 @@ pub fn mcnemar(only_first: usize, only_second: usize) -> f64 {
     }
     Binomial::new(0.5, all as u64).map_or(1.0, |coin| 2.0 * coin.cdf(fewer as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_tosses_a_coin_for_each_pair_that_differs() {
+        for (one, other, wanted) in [
+            (8, 1, 0.039_062_5),
+            (0, 10, 2.0 / 1024.0),
+            (0, 0, 1.0),
+            (0, 1, 1.0),
+            (2, 1, 1.0),
+            (2, 2, 1.0),
+            (3, 1, 0.625),
+        ] {
+            let found = mcnemar(one, other);
+            assert!((found - wanted).abs() < 1e-12, "{one} {other}: {found}");
+        }
+    }
+}

@@ -18,6 +18,9 @@ mod moments;
 mod pairs;
 mod passk;
 mod random;
+mod rate;
+#[cfg(test)]
+mod reference;
 mod repeats;
 mod sum;
 mod tasks;
@@ -34,5 +37,6 @@ pub use mean::{Mean, mean};
 pub use pairs::{Both, Passes, Repeated};
 pub use passk::{pass_at, pass_hat};
 pub use random::Random;
+pub use rate::{Difference, Rate, difference, rate};
 pub use tested::{Method, NoP, P, Tested};
 pub use variance::{Component, Components};

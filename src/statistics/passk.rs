@@ -22,3 +22,22 @@ fn all_of(k: u32, some: u32, of: u32) -> Option<f64> {
     let chances = (0..k).map(|n| f64::from(some.saturating_sub(n)) / f64::from(of - n));
     Some(chances.product())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_there_are_have_no_chance_to_be_told() {
+        for (k, passed, of) in [(0, 1, 2), (3, 1, 2), (1, 3, 2)] {
+            assert_eq!(
+                (pass_at(k, passed, of), pass_hat(k, passed, of)),
+                (None, None)
+            );
+        }
+        assert_eq!(
+            (pass_at(2, 0, 2), pass_hat(2, 2, 2)),
+            (Some(0.0), Some(1.0))
+        );
+    }
+}

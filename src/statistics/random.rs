@@ -30,3 +30,31 @@ impl Random {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_its_authors() {
+        // Vigna's splitmix64.c with the state 1234567.
+        let mut random = Random::new(1_234_567);
+        let wanted = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!([random.bits(), random.bits(), random.bits()], wanted);
+    }
+
+    #[test]
+    fn a_number_is_below_its_end_and_all_are_drawn() {
+        let mut random = Random::new(1);
+        let mut drawn = [0; 3];
+        for _ in 0..3_000 {
+            drawn[random.below(3) as usize] += 1;
+            assert!((0.0..1.0).contains(&random.unit()));
+        }
+        assert!(drawn.iter().all(|n| (900..1_100).contains(n)), "{drawn:?}");
+    }
+}

@@ -49,3 +49,25 @@ impl Sum {
 fn steps(n: i64) -> usize {
     usize::try_from(n).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_dice_are_as_likely_as_everybody_knows() {
+        let die: Vec<(i64, f64)> = (1..=6).map(|value| (value, 1.0 / 6.0)).collect();
+        let two = Sum::of_nothing().plus(&die).plus(&die);
+        assert!((two.beyond(12) - 1.0 / 36.0).abs() < 1e-12);
+        assert!((two.beyond(11) - 3.0 / 36.0).abs() < 1e-12);
+        assert!((two.beyond(0) - 1.0).abs() < 1e-12);
+        assert!(two.beyond(13).abs() < 1e-12);
+    }
+
+    #[test]
+    fn both_sides_of_nothing_count() {
+        let coin = Sum::of_nothing().plus(&[(-3, 0.25), (2, 0.75)]);
+        assert!((coin.beyond(3) - 0.25).abs() < 1e-12);
+        assert!((coin.beyond(2) - 1.0).abs() < 1e-12);
+    }
+}

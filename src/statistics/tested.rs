@@ -85,3 +85,25 @@ impl Serialize for Tested {
         fields.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_reads_the_p_value_or_why_there_is_none() {
+        let told = |p| serde_json::to_value(Tested { interval: None, p }).unwrap();
+        let p = P {
+            value: 0.25,
+            by: Method::Drawn,
+        };
+        assert_eq!(
+            told(Ok(p)),
+            serde_json::json!({"interval": null, "p": 0.25, "p_by": "drawn", "no_p": null})
+        );
+        assert_eq!(
+            told(Err(NoP::OneRepeat)),
+            serde_json::json!({"interval": null, "p": null, "p_by": null, "no_p": "one_repeat"})
+        );
+    }
+}

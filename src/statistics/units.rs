@@ -47,3 +47,28 @@ const fn gcd(mut a: u64, mut b: u64) -> u64 {
     }
     a
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_the_least_common_denominator() {
+        let units = Units::of([3, 5, 1, 3]);
+        assert_eq!((units.per_one, units.slack), (15, 0));
+        assert_eq!(
+            [units.share(2, 3), units.share(1, 5), units.share(1, 1)],
+            [10, 3, 15]
+        );
+    }
+
+    #[test]
+    fn without_a_small_one_shares_are_rounded_and_a_sum_may_be_off() {
+        let primes = [41, 43, 47, 53, 59, 61, 67, 71];
+        let units = Units::of(primes);
+        assert_eq!(units.slack, 8);
+        assert_eq!(units.share(41, 41), 1 << 40);
+        let third = units.share(1, 3);
+        assert_eq!(third, (1 << 40) / 3);
+    }
+}

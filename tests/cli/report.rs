@@ -160,7 +160,7 @@ fn junit_tells_failures_from_errors() {
 fn a_report_goes_whole_into_a_file() {
     let place = tree();
     report(&place, &["--format", "json", "-o", "out.json"]);
-    assert_eq!(place.json("out.json")["format"], 1);
+    assert_eq!(place.json("out.json")["format"], 2);
     place
         .run(&[
             "report",
@@ -282,20 +282,26 @@ fn a_p_value_that_is_not_zero_does_not_look_like_it() {
     }
     let text = report(&place, &[]);
     assert!(
-        text.contains("McNemar p < 0.001  16 passed in the first only"),
+        text.contains("95% interval +61.3 to +100.0  p < 0.001  16 passed in the first only"),
         "{text}"
     );
     let markdown = report(&place, &["--format", "markdown"]);
     assert!(
-        markdown.contains("| +100.0 | < 0.001 | 16 | 0 | 16 |"),
+        markdown.contains("| +100.0 (+61.3 to +100.0) | < 0.001 | 16 | 0 | 16 |"),
         "{markdown}"
     );
     let json: serde_json::Value =
         serde_json::from_str(&report(&place, &["--format", "json"])).unwrap();
-    let p = json["comparisons"][0]["difference"]["mcnemar_p"]
-        .as_f64()
-        .unwrap();
-    assert!((p - 2.0_f64.powi(-15)).abs() < 1e-12, "{p}");
+    let comparison = &json["comparisons"][0];
+    for p in [
+        &comparison["difference"]["p"],
+        &comparison["p_holm"],
+        &comparison["difference"]["mcnemar_p"],
+    ] {
+        let p = p.as_f64().unwrap();
+        assert!((p - 2.0_f64.powi(-15)).abs() < 1e-12, "{p}");
+    }
+    assert_eq!(comparison["difference"]["p_by"], "exact");
 }
 
 #[test]

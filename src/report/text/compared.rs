@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::words::p_value;
+use super::super::words::{footnotes, tested};
 use super::table::aligned;
 use crate::report::{Comparison, Contrasted, Summary, contrasts};
 use crate::text::paint::broken;
@@ -32,47 +32,17 @@ pub(super) fn compared(summaries: &[Summary], width: Option<usize>) -> String {
     }
     let mut out =
         String::from("\ndifferences on the pairs judged in both, in percentage points:\n");
-    let (mut rows, mut unshared) = (Vec::new(), String::new());
+    let (mut rows, mut shown, mut unshared) = (Vec::new(), Vec::new(), String::new());
     for contrast in &found {
-        let Comparison {
-            first,
-            second,
-            difference,
-            same_rules,
-            same_tasks,
-        } = match contrast {
-            Contrasted::Shown(comparison) => comparison,
+        match contrast {
+            Contrasted::Shown(comparison) => {
+                rows.push(row(comparison));
+                shown.push(comparison);
+            }
             Contrasted::Unshared(nothing) => {
                 let _ = writeln!(unshared, "  {nothing}");
-                continue;
             }
-        };
-        let points = |share: f64| format!("{:+.1}", 100.0 * share);
-        let interval = difference.interval.map_or_else(
-            || match difference.tasks {
-                1 => "no interval: one task".to_owned(),
-                _ => "no interval: tasks don't vary".to_owned(),
-            },
-            |it| format!("95% interval {} to {}", points(it.low), points(it.high)),
-        );
-        rows.push(vec![
-            format!("  {first} less {second}"),
-            points(difference.share),
-            interval,
-            format!("McNemar p {}", p_value(difference.mcnemar_p)),
-            format!(
-                "{} passed in the first only, {} in the second, of {}",
-                difference.only_first,
-                difference.only_second,
-                plural(difference.pairs, "pair")
-            ),
-            match (same_rules, same_tasks) {
-                (true, true) => String::new(),
-                (false, true) => warning("different rules"),
-                (true, false) => warning("different datasets or images"),
-                (false, false) => warning("different rules, and datasets or images"),
-            },
-        ]);
+        }
     }
     let table = aligned(&rows);
     let widest = table.lines().map(fit::width).max().unwrap_or(0);
@@ -81,6 +51,37 @@ pub(super) fn compared(summaries: &[Summary], width: Option<usize>) -> String {
     } else {
         out.push_str(&table);
     }
+    for note in footnotes(&shown) {
+        let _ = writeln!(out, "  {note}");
+    }
     out.push_str(&unshared);
     out
+}
+
+/// A row of the table.
+fn row(comparison: &Comparison) -> Vec<String> {
+    let difference = &comparison.difference;
+    let points = |share: f64| format!("{:+.1}", 100.0 * share);
+    let interval = difference.tested.interval.map_or_else(
+        || "no interval: one task".to_owned(),
+        |it| format!("95% interval {} to {}", points(it.low), points(it.high)),
+    );
+    vec![
+        format!("  {} less {}", comparison.first, comparison.second),
+        points(difference.share),
+        interval,
+        tested(comparison),
+        format!(
+            "{} passed in the first only, {} in the second, of {}",
+            difference.only_first,
+            difference.only_second,
+            plural(difference.pairs, "pair")
+        ),
+        match (comparison.same_rules, comparison.same_tasks) {
+            (true, true) => String::new(),
+            (false, true) => warning("different rules"),
+            (true, false) => warning("different datasets or images"),
+            (false, false) => warning("different rules, and datasets or images"),
+        },
+    ]
 }

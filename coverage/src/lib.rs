@@ -1,0 +1,4 @@
+//! Regatta's room `statistics`, compiled alone.
+
+#[path = "../../src/statistics/mod.rs"]
+pub mod statistics;
