@@ -324,10 +324,9 @@ fn each_agent_alone_is_judged_as_upstream_judges_a_solo_submission() {
             .place
             .json(&format!("ours/cases{run}/coop/{pair}/eval.json"));
         let ours = &file[format!("feature{}_independent", agent + 1)];
-        for key in ["passed", "tests_passed", "tests_failed"] {
-            let at = format!("{name} ({pair}), agent {}: {key}", agent + 1);
-            same(&ours[key], &theirs[key], &at, &mut differences);
-        }
+        // Of a solo submission upstream writes no counts.
+        let at = format!("{name} ({pair}), agent {}", agent + 1);
+        same(&ours["passed"], &theirs["passed"], &at, &mut differences);
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
