@@ -63,11 +63,18 @@ impl ModelAccess {
         let text = files::read_text(path).map_err(|error| error.to_string())?;
         let yaml: Value = serde_saphyr::from_str(&text)
             .map_err(|error| format!("{shown} is not YAML: {error}"))?;
-        let root = yaml.get("config").unwrap_or(&yaml);
-        let kwargs = root
-            .pointer("/model/model_kwargs")
-            .and_then(Value::as_object);
-        Ok(kwargs.map(Self::of_kwargs).unwrap_or_default())
+        // Upstream lays what stands at the top over what stands below `config`.
+        let places = [yaml.get("config"), Some(&yaml)].into_iter().flatten();
+        let found = places.filter_map(|place| place.pointer("/model/model_kwargs")?.as_object());
+        let mut kwargs = Map::new();
+        for found in found {
+            kwargs.extend(found.clone());
+        }
+        // litellm's other name for it, which it takes first.
+        if let Some(url) = kwargs.get("base_url").filter(|url| url.is_string()) {
+            kwargs.insert("api_base".to_owned(), url.clone());
+        }
+        Ok(Self::of_kwargs(&kwargs))
     }
 
     fn of_kwargs(kwargs: &Map<String, Value>) -> Self {

@@ -65,7 +65,7 @@ impl ArmSelection {
             each_alone: self.no_pool,
             is_mixed,
             groups: config.groups.clone(),
-            order: config.arms().into_iter().map(|arm| arm.name).collect(),
+            order: config.arm_names().into_iter().map(str::to_owned).collect(),
             asked: self.arms.clone(),
         };
         study(runs, &pooling)

@@ -52,6 +52,8 @@ pub fn run(args: &ConfigArgs, ui: &Ui) -> Result<u8> {
     let mut layers = args.source.layers()?;
     args.places.apply(&mut layers)?;
     let config = layers.config()?;
+    // All of the file is looked at here.
+    config.arms(&[])?;
     let rows: Vec<(String, &str)> = layers
         .list()
         .map(|(key, value, origin)| {

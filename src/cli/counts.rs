@@ -96,6 +96,10 @@ impl Counts {
                 for pair in pairs {
                     now.ended.remove(pair);
                 }
+                // The first attempt is of all that the run has left.
+                if now.ended.is_empty() {
+                    now.begun.to_run.clone_from(pairs);
+                }
             }
             Event::TrialEnded {
                 pair,
@@ -107,7 +111,8 @@ impl Counts {
             } => {
                 now.ended.insert(pair.clone(), How::of(status, *finished));
                 if let Some(usd) = cost.filter(|_| *finished && !usage_unknown) {
-                    self.means.add(&now.begun, usd);
+                    let (arm, kind) = (&now.begun.arm, &now.begun.kind);
+                    self.means.add(Some(arm), kind, pair, usd);
                 }
                 now.begun.spent.add(Cost {
                     usd: *cost,
@@ -190,9 +195,9 @@ impl Counts {
             spent += run.begun.spent;
         }
         let left = self.runs.iter().map(|run| {
-            let begun = &run.begun;
-            let done = begun.submitted + begun.at_limit + begun.errors + run.ended.len();
-            self.means.expected(begun, begun.pairs.saturating_sub(done))
+            let left = run.begun.to_run.iter();
+            let left = left.filter(|pair| !run.ended.contains_key(pair));
+            self.means.expected(&run.begun, left)
         });
         // What runs now is a part of what it may cost.
         let all = left.sum::<Option<f64>>().filter(|left| *left > 0.0);
@@ -222,7 +227,7 @@ mod tests {
             submitted,
             at_limit: 0,
             errors: 0,
-            to_run: 9 - submitted,
+            to_run: (1..=9).skip(submitted).map(pair).collect(),
             spent: Total::default(),
             arm: run.to_owned(),
             kind: "m".to_owned(),
@@ -284,7 +289,7 @@ mod tests {
         assert_eq!((counts.done(), counts.total()), (2, 18));
         counts.take_in(&run_started("a-solo", 3, 2));
         assert_eq!(counts.in_words(), "2 submitted, 1 at a limit");
-        counts.take_in(&attempt(&[1, 2, 3]));
+        counts.take_in(&attempt(&[1, 2, 3, 4, 5, 6]));
         counts.take_in(&ended(1, "Submitted", true));
         counts.take_in(&ended(2, "LimitsExceeded+Submitted", true));
         counts.take_in(&ended(3, "Error", false));

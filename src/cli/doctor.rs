@@ -89,7 +89,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     args.upstream.apply(&mut layers)?;
     args.native.apply(&mut layers)?;
     set_settings(&mut layers, &args.setting)?;
-    let checks = all(&layers.config()?, args).await;
+    let checks = all(&layers.config()?, args).await?;
     match args.format {
         DoctorFormat::Json => {
             ui.data(&format!("{}\n", json::pretty(&checks)))?;
@@ -107,21 +107,19 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
 }
 
 /// The checks of every arm, each once where it is the same for all.
-async fn all(config: &Config, args: &DoctorArgs) -> Vec<Check> {
-    let arms = config.arms();
+async fn all(config: &Config, args: &DoctorArgs) -> Result<Vec<Check>> {
     // The settings of one configuration are checked together.
-    let arms = if config.own_arms.is_empty() {
-        &arms[..1]
-    } else {
-        &arms[..]
-    };
+    if config.own_arms.is_empty() {
+        return Ok(of_arm(config, args, &mut HashMap::new()).await);
+    }
+    let arms = config.arms(&[])?;
     let mut asked = HashMap::new();
     let mut checks = Vec::new();
-    for arm in arms {
+    for arm in &arms {
         let found = of_arm(&arm.config, args, &mut asked).await;
         checks.push((arm.name.as_str(), found));
     }
-    preflight::of_all(checks)
+    Ok(preflight::of_all(checks))
 }
 
 /// The checks of one arm. A model is called once at each endpoint by each engine; `asked` has what

@@ -163,11 +163,11 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         .map(|run| Summary::read(run, &verdicts.rules, &verdicts.prices))
         .collect::<Result<_>>()?;
     if has_worked {
-        width::report(&summaries, ui)?;
+        width::at_the_end(&summaries, ui)?;
     } else {
         ui.say(format!(
             "nothing to judge: every finished pair has its verdict; `{}` shows the report",
-            report::command("report", &summaries)
+            report::command_in(&setup::log_tree(&verdicts.config), "report", &summaries)?
         ));
     }
     Ok(code)

@@ -14,6 +14,7 @@ use crate::experiment::setup::{log_tree, prices, rules};
 use crate::model::price::PriceTable;
 use crate::report::setting::setting_of_run;
 use crate::store::{Manifest, RunDir};
+use crate::study::Pooling;
 use crate::triage::Rules;
 
 /// Where the configuration comes from.
@@ -64,6 +65,21 @@ pub struct SelectedRuns {
 }
 
 impl SelectedRuns {
+    /// How these runs become arms.
+    pub fn pooling(&self) -> Pooling {
+        Pooling {
+            groups: self.config.groups.clone(),
+            order: self
+                .config
+                .arm_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            is_mixed: true,
+            ..Pooling::default()
+        }
+    }
+
     /// Says which directories are not read for their names.
     pub fn say_misnamed(&self, ui: &Ui) {
         for name in &self.misnamed {

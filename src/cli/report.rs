@@ -11,11 +11,11 @@ use super::ui::Ui;
 use super::width;
 use crate::error::{Error, Result, exit};
 use crate::experiment::setup;
-use crate::files::OutputFile;
+use crate::files::{self, OutputFile};
 use crate::hint;
 use crate::report::{Document, Format, Summary, Table, rows};
 use crate::store::LogTree;
-use crate::study::{ArmRun, Beside, Pooling, study};
+use crate::study::{ArmRun, Beside, study};
 use crate::survey::Stand;
 use crate::view::page::{Page, PageOf, Shown};
 
@@ -24,6 +24,7 @@ Examples:
   regatta report                            # every run, and what sets them apart
   regatta report command-a-solo
   regatta report --format markdown -o report.md
+  regatta report --format html -o page.html # everything, for a browser
   regatta report --format csv -o rows.csv   # one row for each pair of each run";
 
 /// Report what came out and what it cost
@@ -38,6 +39,9 @@ pub struct ReportArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the page into a directory, each trial in a file of its own, for a web server
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    bundle: Option<PathBuf>,
     /// Count a pass as a failure where hidden tests did not run, or where it fails without what
     /// steers its tests
     #[arg(long)]
@@ -47,6 +51,10 @@ pub struct ReportArgs {
 }
 
 pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8> {
+    if args.bundle.is_some() && args.format != Format::Html {
+        return Err(Error::usage("--bundle is of --format html only")
+            .hint("`regatta report --format html --bundle DIR`"));
+    }
     let found = args.selection.open(ui)?;
     found.say_misnamed(ui);
     match args.format {
@@ -94,19 +102,53 @@ fn write_table(table: Table, found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -
     to.finish()
 }
 
-/// Writes the page, trial by trial.
+/// Writes the page, trial by trial: into one file, or into a directory.
 fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
+    if let Some(dir) = &args.bundle {
+        let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        refuse_taken(dir)?;
+        files::create_tree(dir, |inside| {
+            let mut file = OutputFile::begin(&inside.join("index.html"))?;
+            fill_page(found, args, Some(inside), |text| {
+                file.write(text.as_bytes())
+            })?;
+            file.finish()
+        })
+        .map_err(Error::into_usage)?;
+        ui.say(format!("wrote {}", dir.join("index.html").display()));
+        return Ok(());
+    }
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Error::usage("a page is no text for a terminal")
             .hint("name the file: `regatta report --format html -o report.html`"));
     }
     let mut to = Destination::of(args, ui)?;
+    fill_page(found, args, None, |text| to.write(text).map(drop))?;
+    to.finish()
+}
+
+/// Refuses a directory in which there is something: a page would be mixed with it.
+fn refuse_taken(dir: &Path) -> Result<()> {
+    if dir.is_dir() && files::list(dir)?.is_empty() || !dir.exists() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{} is there already", dir.display()))
+        .hint("name a directory that is not there, or remove it first"))
+}
+
+fn fill_page(
+    found: &SelectedRuns,
+    args: &ReportArgs,
+    bundle: Option<&Path>,
+    to: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
     let of = PageOf {
         title: title(&setup::log_tree(&found.config)),
         dataset: setup::dataset_alone(&found.config).ok(),
         masks: Vec::new(),
+        bundle: bundle.map(Path::to_owned),
     };
-    let mut page = Page::begin(of, |text| to.write(text).map(drop))?;
+    let mut page = Page::begin(of, to)?;
     let mut runs = Vec::new();
     for run in &found.runs {
         let stand = Stand::read(run, &found.rules, &found.prices)?;
@@ -119,8 +161,7 @@ fn write_page(found: &SelectedRuns, args: &ReportArgs, ui: &Ui) -> Result<()> {
             beside: Beside::default(),
         });
     }
-    page.finish(Shown::of(&study(runs, &Pooling::default())?))?;
-    to.finish()
+    page.finish(Shown::of(&study(runs, &found.pooling())?))
 }
 
 /// What a page is called: the directory of the runs, and the one above it.
@@ -167,6 +208,20 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 }
+
+/// A command on these runs, for a hint: where they are many and all that the log tree has, without
+/// their names.
+pub fn command_in(tree: &LogTree, words: &str, summaries: &[Summary]) -> Result<String> {
+    let is_all = summaries.len() > NAMED && tree.runs()?.len() == summaries.len();
+    Ok(if is_all {
+        hint::command(words)
+    } else {
+        command(words, summaries)
+    })
+}
+
+/// The most runs that a hint names where it need not.
+const NAMED: usize = 6;
 
 /// A command on these runs by their names, for a hint.
 pub fn command(words: &str, summaries: &[Summary]) -> String {

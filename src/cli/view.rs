@@ -11,7 +11,6 @@ use crate::error::{Error, Result, exit};
 use crate::experiment::setup;
 use crate::files;
 use crate::runner::Interrupt;
-use crate::study::Pooling;
 use crate::text::hex;
 use crate::view::live::{LiveOf, LiveTree, serve};
 
@@ -46,21 +45,12 @@ pub async fn run(args: &ViewArgs, ui: &Ui) -> Result<u8> {
     found.say_misnamed(ui);
     let tree = setup::log_tree(&found.config);
     let of = LiveOf {
+        pooling: found.pooling(),
         title: super::report::title(&tree),
         runs: args.selection.named().to_vec(),
         dataset: setup::dataset_alone(&found.config).ok(),
         rules: found.rules,
         prices: found.prices,
-        pooling: Pooling {
-            groups: found.config.groups.clone(),
-            order: found
-                .config
-                .arms()
-                .into_iter()
-                .map(|arm| arm.name)
-                .collect(),
-            ..Pooling::default()
-        },
         masks: Vec::new(),
         tree,
     };

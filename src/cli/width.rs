@@ -19,6 +19,11 @@ pub fn report(summaries: &[Summary], ui: &Ui) -> Result<()> {
     ui.data(&text::render(summaries, columns()))
 }
 
+/// Prints the report that ends a command on these runs: in short, if they are many.
+pub fn at_the_end(summaries: &[Summary], ui: &Ui) -> Result<()> {
+    ui.data(&text::at_the_end(summaries, columns()))
+}
+
 /// Prints lines of two parts, of which the second goes on below its beginning. A command stays a line,
 /// to be copied: a terminal breaks it without a line end.
 pub fn list(text: &str, is_command: impl Fn(&str) -> bool, ui: &Ui) -> Result<()> {

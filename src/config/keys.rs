@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::own_arms::OwnArm;
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
@@ -39,41 +40,7 @@ pub struct Config {
     pub groups: BTreeMap<String, Vec<String>>,
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
-    pub own_arms: Vec<ArmConfig>,
-}
-
-/// One arm: a name, a setting, and the configuration that it runs with.
-#[derive(Clone, Debug)]
-pub struct ArmConfig {
-    /// Its name, which its runs' names have after the experiment's.
-    pub name: String,
-    /// The setting of all its trials.
-    pub setting: Setting,
-    /// The whole configuration, with what the arm has of its own.
-    pub config: Config,
-    /// Flags of the command line that say something else than the arm: the arm's own counts.
-    pub hidden_flags: Vec<String>,
-}
-
-impl Config {
-    /// The arms: those of the file, or the settings where it has none, in the order in which they run.
-    #[must_use]
-    pub fn arms(&self) -> Vec<ArmConfig> {
-        if !self.own_arms.is_empty() {
-            return self.own_arms.clone();
-        }
-        let settings = self.experiment.settings.iter().copied();
-        let mut settings: Vec<Setting> = settings.collect();
-        settings.sort();
-        settings.dedup();
-        let of = |setting: Setting| ArmConfig {
-            name: setting.name().to_owned(),
-            setting,
-            config: self.clone(),
-            hidden_flags: Vec::new(),
-        };
-        settings.into_iter().map(of).collect()
-    }
+    pub own_arms: Vec<OwnArm>,
 }
 
 /// `[experiment]`: what is run, by whom, and how much at a time.
@@ -258,6 +225,7 @@ impl Config {
             }
         }
         mistakes.extend(self.wrong_addresses());
+        mistakes.extend(self.wrong_builtins());
         let args = super::args::mistakes(&self.upstream.args).into_iter();
         mistakes.extend(args.map(|why| ("upstream.args", why)));
         if let Some(name) = &self.upstream.api_key_env
@@ -278,6 +246,40 @@ impl Config {
             mistakes.push(("limits.budget", why));
         }
         mistakes
+    }
+
+    /// Words such as `builtin:demo` where they stand for nothing: they would be taken for a path.
+    fn wrong_builtins(&self) -> Vec<Mistake> {
+        let upstream = &self.upstream;
+        let native = &self.native;
+        let some = |path: &Option<PathBuf>| path.clone();
+        let paths = [
+            ("upstream.dataset_dir", some(&upstream.dataset_dir)),
+            (
+                "upstream.cooperbench_dir",
+                Some(upstream.cooperbench_dir.clone()),
+            ),
+            ("upstream.cooperbench_bin", some(&upstream.cooperbench_bin)),
+            ("upstream.logs_dir", some(&upstream.logs_dir)),
+            ("upstream.agent_config", some(&upstream.agent_config)),
+            ("native.workspaces", some(&native.workspaces)),
+            ("native.rootfs", Some(native.rootfs.clone())),
+            ("native.record", some(&native.record)),
+            ("native.replay", some(&native.replay)),
+            ("prices.price_file", some(&self.prices.price_file)),
+            ("triage.rules_file", some(&self.triage.rules_file)),
+        ];
+        let is_wrong = |key: &str, path: &PathBuf| {
+            let is_demos = key == "upstream.dataset_dir" && path.as_os_str() == BUILTIN;
+            path.to_string_lossy().starts_with("builtin:") && !is_demos
+        };
+        let wrong = paths
+            .into_iter()
+            .filter(|(key, path)| path.as_ref().is_some_and(|path| is_wrong(key, path)));
+        let why = format!(
+            "begins with `builtin:`, and only a dataset and a model are built in: dataset_dir = \"{BUILTIN}\", api_base = \"{BUILTIN}\"; a path that begins so is written with ./ before it"
+        );
+        wrong.map(|(key, _)| (key, why.clone())).collect()
     }
 
     fn wrong_addresses(&self) -> Vec<Mistake> {

@@ -7,9 +7,11 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::arms::{self, ArmTable};
-use super::keys::{ArmConfig, Mistake};
+use super::keys::Mistake;
 use super::mistakes::{Wrong, refuse};
+use super::own_arms::{ArmConfig, OwnArm};
 use super::{Config, known, words};
+use crate::bench::EngineKind;
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
 
@@ -219,12 +221,29 @@ impl Layers {
             );
         }
         for arm in &self.arms {
-            config.own_arms.push(self.arm(arm)?);
+            config.own_arms.push(OwnArm {
+                name: arm.name.clone(),
+                meant: self.arm(arm),
+            });
+        }
+        let is_upstreams = |arm: &ArmConfig| arm.config.experiment.engine == EngineKind::Upstream;
+        let mut meant = config
+            .own_arms
+            .iter()
+            .filter_map(|arm| arm.meant.as_ref().ok());
+        if meant.any(is_upstreams) {
+            // They are for those arms; where there is none, they are a mistake, which is told later.
+            let meant = config
+                .own_arms
+                .iter_mut()
+                .filter_map(|arm| arm.meant.as_mut().ok());
+            let others = meant.filter(|arm| !is_upstreams(arm));
+            others.for_each(|arm| arm.config.upstream.args.clear());
         }
         Ok(config)
     }
 
-    /// One arm, over all that the layers have.
+    /// One arm, over all that the layers have, or what is wrong with its values.
     fn arm(&self, arm: &ArmTable) -> Result<ArmConfig> {
         let mut layers = self.clone();
         let mut hidden_flags = Vec::new();

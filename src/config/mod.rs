@@ -6,13 +6,15 @@ mod keys;
 mod known;
 mod layers;
 mod mistakes;
+mod own_arms;
 mod words;
 
 pub use keys::{
-    ArmConfig, AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig,
-    LimitsConfig, NativeConfig, Order, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
+    AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig, LimitsConfig,
+    NativeConfig, Order, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
 };
 
 pub use arms::ARMS;
 pub use known::DEFAULT;
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};
+pub use own_arms::{ArmConfig, OwnArm};

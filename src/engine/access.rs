@@ -217,8 +217,11 @@ impl Access {
             by: named.by,
         };
         let of_variables = || own().or_else(of_provider).map(secret);
-        if agent.api_base.is_some() {
-            return if by == AGENT_CONFIG {
+        if let Some(agents_base) = &agent.api_base {
+            let url = self.endpoint.as_ref().map_or("", |it| it.value.as_str());
+            let is_same = matches!(asker, Asker::Litellm { .. })
+                && url.trim_end_matches('/') == agents_base.trim_end_matches('/');
+            return if by == AGENT_CONFIG || is_same {
                 agents().or_else(of_variables)
             } else {
                 of_variables()

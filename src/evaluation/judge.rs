@@ -374,6 +374,7 @@ impl Judge {
         let tests = self.dataset_file(task, feature, "tests.patch")?;
         let ground = self.venue.ground(task).await;
         let mut key = Key::of("suite", ground.as_deref(), &task.to_string());
+        key.add(self.venue.terms().as_bytes());
         key.add(&tests);
         key.add(patch.unwrap_or(b"the base"));
         key.add(&[u8::from(patch.is_some())]);

@@ -11,6 +11,7 @@ use super::Trouble;
 use crate::bench::image::image_name;
 use crate::bench::{TaskKey, World};
 use crate::files;
+use crate::json;
 use crate::sandbox::{
     Backend, CommandEnd, Output, Repository, Sandbox, SandboxError, SandboxLimits, Source, Spec,
 };
@@ -70,6 +71,13 @@ impl Venue {
         let workspace = dataset::workspace(&self.dataset, self.workspaces.as_deref(), task);
         let digest = tokio::task::spawn_blocking(move || world_of(&workspace));
         digest.await.ok()?
+    }
+
+    /// What a suite may use, for the key of its outcome: arms may differ in it.
+    #[must_use]
+    pub fn terms(&self) -> String {
+        let rootfs = self.backend.rootfs().unwrap_or(Path::new(""));
+        format!("{} {}", rootfs.display(), json::pretty(&*self.limits))
     }
 
     /// What names a world for what is kept of it. What else is on this machine is not in it.

@@ -1,14 +1,15 @@
 //! The arms of an experiment, and the runs that they make: each arm, so many times.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::setup;
 use crate::bench::{Pair, RunName, Setting};
 use crate::config::{ArmConfig, Config, Order};
 use crate::engine::EngineOptions;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 use crate::model::price::PriceTable;
-use crate::store::{LogTree, RunDir};
+use crate::store::{LogTree, Manifest, RunDir};
 use crate::text::{by_number, plural};
 
 /// One arm as planned: a setting, and all that its pairs are run with.
@@ -45,29 +46,38 @@ impl PlannedRun {
     }
 }
 
+/// A run of the experiment that is there and not asked for. Only what it has cost matters.
+#[derive(Clone, Debug)]
+pub struct OtherRun {
+    /// The arm that it is a run of, by its name.
+    pub arm: String,
+    /// Its place in the log tree.
+    pub run: RunDir,
+}
+
 /// The runs of an experiment.
 pub struct Runs {
     /// Those that are asked for, in the order in which they run.
     pub asked: Vec<PlannedRun>,
-    /// Those of the same experiment that are not, where they exist: arms that `--arm` leaves out, and
-    /// repeats beyond those that are asked for.
-    pub others: Vec<PlannedRun>,
+    /// Those of the same experiment that are not, where they exist: arms that `--arm` leaves out,
+    /// settings that `--setting` leaves out, and repeats beyond those that are asked for.
+    pub others: Vec<OtherRun>,
     /// What there is to say of them.
     pub notes: Vec<String>,
 }
 
-/// Readies the arms of a configuration with their engines; what there is to say of each goes to `notes`.
+/// Readies the arms that are asked for with their engines; what there is to say of each goes to `notes`.
 pub fn arms(
     config: &Config,
+    arms: &[ArmConfig],
     prices: &PriceTable,
     pairs: &[Pair],
     dry_run: bool,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Arc<Arm>>> {
-    let arms = config.arms();
     let mut told: Vec<(String, Vec<String>)> = Vec::new();
     let mut ready = Vec::new();
-    for arm in &arms {
+    for arm in arms {
         let (planned, notes) = of_config(arm, prices, pairs, dry_run)
             .map_err(|error| of_arm(error, arm, config.own_arms.is_empty()))?;
         for note in notes {
@@ -123,25 +133,14 @@ fn of_config(
     Ok((arm, notes))
 }
 
-/// The runs of these arms in a log tree, in their order; `only` names the arms that are asked for,
-/// and none means all.
-pub fn runs(
-    tree: &LogTree,
-    prefix: &str,
-    arms: &[Arc<Arm>],
-    config: &Config,
-    only: &[String],
-) -> Result<Runs> {
-    for name in only {
-        if !arms.iter().any(|arm| arm.name == *name) {
-            return Err(no_arm(name, arms));
-        }
-    }
+/// The runs of the arms that are asked for, in their order, and what else a log tree has of the
+/// experiment.
+pub fn runs(tree: &LogTree, prefix: &str, arms: &[Arc<Arm>], config: &Config) -> Result<Runs> {
     let repeats = config.experiment.repeats;
-    let mut planned = Vec::new();
+    let mut asked = Vec::new();
     for repeat in 1..=repeats {
         for arm in arms {
-            planned.push(PlannedRun {
+            asked.push(PlannedRun {
                 arm: Arc::clone(arm),
                 repeat,
                 run: place(tree, prefix, &arm.name, repeat, repeats)?,
@@ -151,41 +150,27 @@ pub fn runs(
     if config.experiment.order == Order::Arms {
         let at = |one: &PlannedRun| arms.iter().position(|arm| Arc::ptr_eq(arm, &one.arm));
         // It is stable: the repeats of an arm keep their order.
-        planned.sort_by_key(at);
+        asked.sort_by_key(at);
     }
-    let is_asked = |one: &PlannedRun| only.is_empty() || only.contains(&one.arm.name);
-    let (asked, mut others): (Vec<_>, Vec<_>) = planned.into_iter().partition(&is_asked);
-    others.retain(|one| one.run.path().exists());
+    let others = others(tree, prefix, config, &asked)?;
+    let is_asked = |one: &&OtherRun| arms.iter().any(|arm| arm.name == one.arm);
+    let beyond = others.iter().filter(is_asked);
+    let beyond: Vec<&str> = beyond.map(|one| one.run.name().as_str()).collect();
     let mut notes = Vec::new();
-    let beyond = beyond(tree, prefix, arms, repeats)?;
-    let named = beyond.iter().filter(|one| is_asked(one));
-    let named: Vec<&str> = named.map(|one| one.run.name().as_str()).collect();
-    if !named.is_empty() {
+    if !beyond.is_empty() {
         notes.push(format!(
             "{} of more repeats than are asked for {} as {}: {}",
-            plural(named.len(), "run"),
-            by_number(named.len(), "stays", "stay"),
-            by_number(named.len(), "it is", "they are"),
-            named.join(", ")
+            plural(beyond.len(), "run"),
+            by_number(beyond.len(), "stays", "stay"),
+            by_number(beyond.len(), "it is", "they are"),
+            beyond.join(", ")
         ));
     }
-    others.extend(beyond);
     Ok(Runs {
         asked,
         others,
         notes,
     })
-}
-
-fn no_arm(name: &str, arms: &[Arc<Arm>]) -> Error {
-    let names = || arms.iter().map(|arm| arm.name.as_str());
-    let there: Vec<&str> = names().collect();
-    let shown = name.escape_debug();
-    let error = Error::usage(format!("--arm {shown}: there is no such arm"));
-    match nearest(name, names()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("the arms are {}", there.join(", "))),
-    }
 }
 
 /// Where one repeat of an arm is. The first has no suffix where it is the only one, or was when it
@@ -210,36 +195,79 @@ fn place(tree: &LogTree, prefix: &str, arm: &str, repeat: u32, repeats: u32) -> 
     }
 }
 
-/// Runs of these arms that are there from a time of more repeats.
-fn beyond(
+/// The runs of the experiment that are there and not asked for.
+fn others(
     tree: &LogTree,
     prefix: &str,
-    arms: &[Arc<Arm>],
-    repeats: u32,
-) -> Result<Vec<PlannedRun>> {
-    let mut found = Vec::new();
+    config: &Config,
+    asked: &[PlannedRun],
+) -> Result<Vec<OtherRun>> {
     // What else may stand in its place is told where it is written.
     let there = if tree.path().is_dir() {
         tree.runs()?
     } else {
         Vec::new()
     };
-    for arm in arms {
-        let bare = RunName::of(prefix, &arm.name, None)?;
-        for run in &there {
-            let rest = run.name().as_str().strip_prefix(bare.as_str());
-            let number = rest.and_then(|rest| rest.strip_prefix("-r"));
-            let repeat: Option<u32> = number.and_then(|number| number.parse().ok());
-            // Written as a run of ours is: `-r04` is somebody else's.
-            let is_ours = |repeat: &u32| number == Some(repeat.to_string().as_str());
-            if let Some(repeat) = repeat.filter(is_ours).filter(|repeat| *repeat > repeats) {
-                found.push(PlannedRun {
-                    arm: Arc::clone(arm),
-                    repeat,
+    let asked: HashSet<&RunName> = asked.iter().map(|one| one.run.name()).collect();
+    let mut found = Vec::new();
+    for arm in config.arm_names() {
+        // An arm whose name is too long for one has no run.
+        let Ok(bare) = RunName::of(prefix, arm, None) else {
+            continue;
+        };
+        for run in there.iter().filter(|run| !asked.contains(run.name())) {
+            if is_of_arm(run.name(), &bare) && is_of_experiment(run, prefix, arm)? {
+                found.push(OtherRun {
+                    arm: arm.to_owned(),
                     run: run.clone(),
                 });
             }
         }
     }
     Ok(found)
+}
+
+/// Whether a run has the name of an arm's, of whichever repeat.
+fn is_of_arm(run: &RunName, bare: &RunName) -> bool {
+    let rest = run.as_str().strip_prefix(bare.as_str());
+    rest.is_some_and(|rest| {
+        let number = rest.strip_prefix("-r");
+        let repeat: Option<u32> = number.and_then(|number| number.parse().ok());
+        // Written as a run of ours is: `-r04` is somebody else's.
+        let is_ours = |repeat: u32| repeat > 0 && number == Some(repeat.to_string().as_str());
+        rest.is_empty() || repeat.is_some_and(is_ours)
+    })
+}
+
+/// Whether a run that has such a name is of this experiment, as far as it says so: `a-b-solo` may be
+/// the arm `solo` of `a-b`, or the arm `b-solo` of `a`.
+fn is_of_experiment(run: &RunDir, prefix: &str, arm: &str) -> Result<bool> {
+    let Some(manifest) = Manifest::read(run)? else {
+        return Ok(true);
+    };
+    let is = |known: Option<String>, ours: &str| known.is_none_or(|known| known == ours);
+    Ok(is(manifest.experiment, prefix) && is(manifest.arm, arm))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_an_arm_is_named_after_it_and_perhaps_numbered() {
+        let bare: RunName = "x-talk".parse().unwrap();
+        for (run, is_one) in [
+            ("x-talk", true),
+            ("x-talk-r1", true),
+            ("x-talk-r12", true),
+            ("x-talk-r04", false),
+            ("x-talk-r0", false),
+            ("x-talk-r", false),
+            ("x-talk-trust", false),
+            ("x-talky", false),
+            ("y-talk", false),
+        ] {
+            assert_eq!(is_of_arm(&run.parse().unwrap(), &bare), is_one, "{run}");
+        }
+    }
 }

@@ -176,9 +176,10 @@ impl Verdicts {
         interrupt: &mut Interrupt,
         news: &NewsSender,
     ) -> Result<JudgingResult> {
-        let mut judge = judge(&self.config, backend_of(run)?, &self.rules, cache).await?;
+        let config = self.config_of(run)?;
+        let mut judge = judge(&config, backend_of(run)?, &self.rules, cache).await?;
         if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
-            judge.clones = clones(&judge.venue.backend, &self.config.native).await?;
+            judge.clones = clones(&judge.venue.backend, &config.native).await?;
         }
         let judge = Arc::new(judge);
         note_rules(run, self.config.evaluation.rules)?;

@@ -24,7 +24,7 @@ pub mod setup;
 mod smoke;
 mod verdicts;
 
-pub use arms::{Arm, PlannedRun};
+pub use arms::{Arm, OtherRun, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
 pub use filter::{Among, PairFilter};
 pub use judging::JudgingEnd;

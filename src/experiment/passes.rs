@@ -84,17 +84,19 @@ impl Experiment {
 
     /// What is known of what a run has cost so far, in USD.
     pub fn spent_on(&self, one: &PlannedRun) -> Result<f64> {
-        Ok(self.total_on(one)?.usd)
+        Ok(self.stock(one)?.1.usd)
     }
 
-    /// What a run has cost so far, with what of it is unknown.
-    pub(super) fn total_on(&self, one: &PlannedRun) -> Result<Total> {
+    /// What stands for every pair of a run, and what the run has cost so far, with what of it is
+    /// unknown.
+    pub(super) fn stock(&self, one: &PlannedRun) -> Result<(Vec<Surveyed>, Total)> {
         let run = &one.run;
         let books = Books::read(run)?;
-        let surveyed = self.survey_all(one)?;
+        let surveyed = self.surveyed(&self.all, one, &books);
         let unbooked = unbooked(run, Manifest::read(run)?.as_ref(), &books.ledger, &surveyed)?;
         let trials = books.ledger.entries().iter().chain(&unbooked);
-        Ok(spent(trials, &surveyed).total)
+        let total = spent(trials, &surveyed).total;
+        Ok((surveyed, total))
     }
 
     /// What stands for each pair of a run that is asked for.
@@ -108,9 +110,12 @@ impl Experiment {
     }
 
     fn survey_of(&self, pairs: &[Pair], one: &PlannedRun) -> Result<Vec<Surveyed>> {
-        let books = Books::read(&one.run)?;
+        Ok(self.surveyed(pairs, one, &Books::read(&one.run)?))
+    }
+
+    fn surveyed(&self, pairs: &[Pair], one: &PlannedRun, books: &Books) -> Vec<Surveyed> {
         let survey = books.survey(&one.run, &self.rules, &one.arm.prices);
         let tree = one.setting().tree();
-        Ok(pairs.iter().map(|pair| survey.pair(tree, pair)).collect())
+        pairs.iter().map(|pair| survey.pair(tree, pair)).collect()
     }
 }

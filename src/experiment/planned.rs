@@ -1,11 +1,11 @@
 //! The runs asked for together: planned together, opened together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::arms::{self, Arm, PlannedRun};
+use super::arms::{self, Arm, OtherRun, PlannedRun};
 use super::filter::{Among, PairFilter};
 use super::news::{News, NewsSender};
 use super::pins::{Pinned, begin_anew, changes, take_over};
@@ -53,7 +53,7 @@ pub struct Experiment {
     /// The runs, in the order in which they run.
     pub runs: Vec<PlannedRun>,
     /// Runs of this experiment that are there and not asked for: they count for the budget.
-    pub others: Vec<PlannedRun>,
+    pub others: Vec<OtherRun>,
     /// The rules of triage: the shipped ones, and the user's if the configuration names a file.
     pub rules: Rules,
     /// Prices in USD per token, wherever a model is asked.
@@ -100,8 +100,8 @@ impl Experiment {
     ///
     /// A dry run does without an installed CLI: it says so, and plans for the experiment's version.
     pub fn plan(config: &Config, scope: &Scope, dry_run: bool) -> Result<Self> {
-        let dataset = setup::dataset(config)?;
-        let dataset = DatasetDir::open(dataset)?;
+        let arms = config.arms(&scope.arms)?;
+        let dataset = DatasetDir::open(setup::dataset_alone(config)?)?;
         let all = dataset.pairs(&config.experiment.subset)?;
         let subset = SubsetRef::of(&config.experiment.subset).name();
         let pairs = scope.pairs.of(&all, Among::Subset(&subset, &dataset))?;
@@ -113,9 +113,9 @@ impl Experiment {
         name.parse::<RunName>()?;
         let mut notes = Vec::new();
         let (prices, price_source) = setup::prices(config)?;
-        let mut arms = arms::arms(config, &prices, &pairs, dry_run, &mut notes)?;
+        let arms = arms::arms(config, &arms, &prices, &pairs, dry_run, &mut notes)?;
         let tree = setup::log_tree(config);
-        let runs = arms::runs(&tree, &name, &arms, config, &scope.arms)?;
+        let runs = arms::runs(&tree, &name, &arms, config)?;
         notes.extend(runs.notes);
         if let Some(gold) = Gold::read(tree.path())? {
             let spoiled = pairs.iter().filter(|pair| gold.spoils(pair)).count();
@@ -127,7 +127,6 @@ impl Experiment {
                 ));
             }
         }
-        arms.retain(|arm| scope.arms.is_empty() || scope.arms.contains(&arm.name));
         Ok(Self {
             config: config.clone(),
             name,
@@ -306,23 +305,27 @@ impl Experiment {
         })
     }
 
-    /// Checks the world for every arm, cheaply; refuses when a check fails. An endpoint is looked at
-    /// once, and only if something is left to ask there.
+    /// Checks the world, cheaply, for every arm of which something is left to run; refuses when a
+    /// check fails. An endpoint is looked at once.
     pub async fn preflight(&self, force: bool, news: &NewsSender) -> Result<()> {
         let outlook = self.outlook(&self.passes_in_force(force)?)?;
         let mut of_arms = Vec::new();
         let mut looked_at = HashMap::new();
         for arm in &self.arms {
-            let mut checks = preflight::cheap(&arm.config, &arm.options, &self.pairs).await;
-            let mut runs = self.runs.iter().zip(&outlook.runs);
-            if runs.any(|(one, stand)| one.arm.name == arm.name && stand.to_run > 0) {
-                let endpoint = (arm.options.engine(), arm.options.access().shown_endpoint());
-                if !looked_at.contains_key(&endpoint) {
-                    let found = preflight::connection(&arm.config, &arm.options).await;
-                    looked_at.insert(endpoint.clone(), found);
-                }
-                checks.extend(looked_at[&endpoint].clone());
+            let of_arm = outlook.runs.iter().filter(|run| run.arm == arm.name);
+            let left: HashSet<&Pair> = of_arm.flat_map(|run| &run.to_run).collect();
+            if left.is_empty() {
+                continue;
             }
+            let left = self.pairs.iter().filter(|pair| left.contains(pair));
+            let left: Vec<Pair> = left.cloned().collect();
+            let mut checks = preflight::cheap(&arm.config, &arm.options, &left).await;
+            let endpoint = (arm.options.engine(), arm.options.access().shown_endpoint());
+            if !looked_at.contains_key(&endpoint) {
+                let found = preflight::connection(&arm.config, &arm.options).await;
+                looked_at.insert(endpoint.clone(), found);
+            }
+            checks.extend(looked_at[&endpoint].clone());
             of_arms.push((arm.name.as_str(), checks));
         }
         let mut failed = Vec::new();
@@ -370,6 +373,7 @@ impl Experiment {
 /// What trials may use, by name: with other limits it is another experiment.
 fn pinned_limits(arm: &Arm) -> BTreeMap<String, Value> {
     let mut limits = match &arm.options {
+        // What a stall ends leaves no result: `stall_timeout` is none of these.
         EngineOptions::Upstream(_) => BTreeMap::new(),
         EngineOptions::Native(options) => options.pinned(),
     };

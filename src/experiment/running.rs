@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{OnceCell, watch};
 
 use super::arms::Arm;
 use super::news::{News, NewsSender};
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
-use crate::engine::Stop;
+use crate::engine::{Batch, EndedAttempt, Reporter, Stop};
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
-use crate::runner::{Event, Interrupt, Policy, RunEnd, Runner, Sink};
+use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
 use crate::store::{Ledger, Pass, restore};
 use crate::text::plural;
 
@@ -181,16 +182,20 @@ impl Experiment {
         interrupt: &Interrupt,
     ) -> Result<RunEnd> {
         let (arm, run) = (open.arm(), open.run());
-        let executor = match executors.ready(self, open, &sink).await {
-            Ok(executor) => executor,
-            Err(error) if error.kind() == Kind::World => {
-                return Ok(RunEnd::World(format!(
-                    "{error}; {}",
-                    error.hints().join("; ")
-                )));
+        let executor = WhenNeeded::new(|| executors.ready(self, open, &sink));
+        let plan = Plan::of(&self.survey(&open.planned)?, true, &pass);
+        if !plan.to_run.is_empty() {
+            match executor.get().await {
+                Ok(_) => {}
+                Err(error) if error.kind() == Kind::World => {
+                    return Ok(RunEnd::World(format!(
+                        "{error}; {}",
+                        error.hints().join("; ")
+                    )));
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-        };
+        }
         let mut runner = Runner {
             run: run.clone(),
             setting: arm.setting,
@@ -222,6 +227,36 @@ impl Experiment {
                 self.subset
             ));
         }
+    }
+}
+
+/// An executor that is readied when it is first needed: a run with nothing left to do needs none.
+struct WhenNeeded<R, E> {
+    ready: R,
+    executor: OnceCell<E>,
+}
+
+impl<R: Fn() -> F, F: Future<Output = Result<E>>, E> WhenNeeded<R, E> {
+    fn new(ready: R) -> Self {
+        Self {
+            ready,
+            executor: OnceCell::new(),
+        }
+    }
+
+    async fn get(&self) -> Result<&E> {
+        self.executor.get_or_try_init(&self.ready).await
+    }
+}
+
+impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for WhenNeeded<R, E> {
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        stop: watch::Receiver<Stop>,
+        events: &Reporter,
+    ) -> Result<EndedAttempt> {
+        self.get().await?.attempt(batch, stop, events).await
     }
 }
 

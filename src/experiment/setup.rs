@@ -103,6 +103,9 @@ fn check_engine(config: &Config) -> Result<()> {
                 .hint(format!("or ask for its own settings: {}", names.join(", "))),
         );
     }
+    if engine == EngineKind::Upstream {
+        check_builtin(config)?;
+    }
     if engine == EngineKind::Native && !config.upstream.args.is_empty() {
         return Err(Error::usage(format!(
             "upstream.args is `{}`, and the native engine passes nothing to cooperbench",
@@ -111,6 +114,24 @@ fn check_engine(config: &Config) -> Result<()> {
         .hint("take the key away, or run with --engine upstream"));
     }
     Ok(())
+}
+
+/// Refuses what stands for the demo's: upstream would take these words for a path and a URL.
+fn check_builtin(config: &Config) -> Result<()> {
+    let upstream = &config.upstream;
+    let is_demos = |dir: &PathBuf| dir.as_os_str() == demo::BUILTIN;
+    let told = if upstream.dataset_dir.as_ref().is_some_and(is_demos) {
+        "upstream.dataset_dir is the demo's, whose tasks have no images: cooperbench cannot run them"
+    } else if upstream.api_base.as_deref() == Some(demo::BUILTIN) {
+        "upstream.api_base is the demo's model, which only the native engine can ask: cooperbench asks a URL"
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(told)
+        .hint(
+            "run it with --engine native --backend namespace, as `regatta run --profile demo` does",
+        )
+        .hint("or name a dataset and an endpoint of yours: --dataset-dir, --api-base"))
 }
 
 /// How the model is reached, for what needs nothing else of an engine.

@@ -9,14 +9,14 @@ use super::news::NewsSender;
 use super::present::Present;
 use crate::bench::setting::Tree;
 use crate::bench::{Pair, RunName};
-use crate::config::Config;
+use crate::config::{Config, OwnArm};
 use crate::error::Result;
 use crate::model::price::PriceTable;
 use crate::runner::judging::Finished;
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
-use crate::store::{PairDir, Pass, RunDir};
+use crate::store::{Manifest, PairDir, Pass, RunDir};
 use crate::survey::{Stand, Standing};
 use crate::text::plural;
 use crate::triage::{Finding, Rules};
@@ -84,6 +84,25 @@ impl ToJudge {
 }
 
 impl Verdicts {
+    /// The configuration that a run is judged with: its suites have the root file system and the limits
+    /// that its agents had, where its arm has some of its own.
+    pub(super) fn config_of(&self, run: &RunDir) -> Result<Config> {
+        let mut config = self.config.clone();
+        let Some(manifest) = Manifest::read(run)? else {
+            return Ok(config);
+        };
+        let ours = config.experiment.name.as_ref();
+        let is_of_another = ours
+            .zip(manifest.experiment.as_ref())
+            .is_some_and(|(ours, its)| ours != its);
+        let is_its = |arm: &&OwnArm| Some(&arm.name) == manifest.arm.as_ref();
+        let arm = self.config.own_arms.iter().find(is_its);
+        if let Some(arm) = arm.filter(|_| !is_of_another) {
+            config.native = arm.meant.clone()?.config.native;
+        }
+        Ok(config)
+    }
+
     /// What there is to judge in a run, with a forced pass over it.
     pub fn plan(&self, run: &RunDir, pass: &Pass) -> Result<ToJudge> {
         self.plan_of(run, pass, self.only.as_deref())

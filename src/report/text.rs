@@ -5,6 +5,7 @@ mod costs;
 mod failures;
 mod hue;
 mod places;
+mod short;
 mod table;
 
 use std::fmt::Write as _;
@@ -20,6 +21,7 @@ use crate::text::{NAME, one_line, plural, some};
 use compared::compared;
 use costs::costs;
 use failures::{errors, failures, flaky};
+pub use short::at_the_end;
 use table::table;
 
 /// The most of what is said of a run that mixes datasets.

@@ -127,6 +127,26 @@ impl Interrupt {
         }
     }
 
+    /// One that comes when the first Ctrl-C is sent to it.
+    #[cfg(test)]
+    pub(super) fn by_hand() -> (impl Fn(), Self) {
+        let (sender, state) = watch::channel(Came {
+            stop: Stop::No,
+            signal: "",
+        });
+        let interrupt = move || {
+            let _ = sender.send(Came {
+                stop: Stop::Gently,
+                signal: "Ctrl-C",
+            });
+        };
+        let it = Self {
+            state,
+            beat: Arc::default(),
+        };
+        (interrupt, it)
+    }
+
     /// The state so far, without waiting.
     #[must_use]
     pub fn came(&self) -> Came {

@@ -5,6 +5,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -128,19 +129,19 @@ impl Judging {
     ) -> Result<JudgingResult> {
         let gate = Arc::new(Semaphore::new(self.concurrency));
         let mut running = JoinSet::new();
-        let mut waiting = finished.into_iter();
-        let mut next = waiting.next();
+        let mut open = finished.into_iter();
+        let mut next = open.next();
         let mut ended = JudgingResult::default();
         let mut is_told = false;
+        let waits = Arc::new(AtomicUsize::new(0));
         loop {
             let came = interrupt.came().stop;
             if came == Stop::Gently && !is_told && !running.is_empty() {
                 is_told = true;
                 let signal = interrupt.came().signal;
-                tell(Told::Stopping {
-                    signal,
-                    running: running.len(),
-                });
+                // What waits for another try ends at once.
+                let running = running.len().saturating_sub(waits.load(Ordering::Relaxed));
+                tell(Told::Stopping { signal, running });
             }
             if came > Stop::No || ended.daemon_gone.is_some() {
                 ended.stopped |= came > Stop::No && next.is_some();
@@ -159,16 +160,21 @@ impl Judging {
                 permit = Arc::clone(&gate).acquire_owned(), if next.is_some() => {
                     if let (Ok(permit), Some(one)) = (permit, next.take()) {
                         let (this, tell) = (Arc::clone(self), Arc::clone(&tell));
+                        let waiting = Waiting { interrupt: interrupt.clone(), waits: Arc::clone(&waits) };
                         running.spawn(async move {
-                            let outcome = this.one(&one, &tell).await;
+                            let outcome = this.one(&one, waiting, &tell).await;
                             drop(permit);
                             outcome
                         });
-                        next = waiting.next();
+                        next = open.next();
                     }
                 }
                 Some(done) = running.join_next() => {
                     let outcome = done.map_err(|error| Error::world(format!("an evaluation broke: {error}")))??;
+                    let Some(outcome) = outcome else {
+                        ended.stopped = true;
+                        continue;
+                    };
                     match &outcome.verdict {
                         Verdict::Pass => ended.passed += 1,
                         Verdict::Fail => ended.failed += 1,
@@ -184,7 +190,14 @@ impl Judging {
         Ok(ended)
     }
 
-    async fn one(&self, one: &Finished, tell: &Arc<dyn Fn(Told) + Send + Sync>) -> Result<Ended> {
+    /// Judges a pair; `None` where an interrupt came while it waited for another try. Then nothing is
+    /// written, and the next evaluation judges it.
+    async fn one(
+        &self,
+        one: &Finished,
+        waiting: Waiting,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Result<Option<Ended>> {
         let begun = Instant::now();
         tell(Told::Begun {
             pair: one.pair.clone(),
@@ -192,7 +205,9 @@ impl Judging {
         // Before the suites read them: what changes meanwhile is seen by the next evaluation.
         let files = TaskFiles::of(self.judge.venue.dataset.clone());
         let mut judged_with = files.of_verdict(&one.pair);
-        let (judged, tries) = self.until_settled(one, tell).await;
+        let Some((judged, tries)) = self.until_settled(one, waiting, tell).await else {
+            return Ok(None);
+        };
         let took = begun.elapsed();
         judged_with.world = self.judge.world(&one.pair.task).await.ok().flatten();
         let record = Evaluation {
@@ -248,21 +263,22 @@ impl Judging {
             Err(trouble) if self.cause(&trouble.rule) != Cause::Infra => Some(one.pair.clone()),
             _ => None,
         };
-        Ok(Ended {
+        Ok(Some(Ended {
             settled,
             verdict,
             is_trouble: judged.is_err(),
             daemon_gone,
-        })
+        }))
     }
 
     /// Tries until there is a verdict, or trouble that another try does not mend; with how many tries
-    /// it took.
+    /// it took. `None` where an interrupt came between two tries.
     async fn until_settled(
         &self,
         one: &Finished,
+        mut waiting: Waiting,
         tell: &Arc<dyn Fn(Told) + Send + Sync>,
-    ) -> (std::result::Result<Judgement, Trouble>, u32) {
+    ) -> Option<(std::result::Result<Judgement, Trouble>, u32)> {
         let mut tries = 1;
         loop {
             let judged = self.attempt(one, tell).await;
@@ -274,10 +290,12 @@ impl Judging {
                     });
                     let (base, max) = self.backoff;
                     let wait = backoff::wait(base, max, tries, fastrand::f64());
-                    tokio::time::sleep(wait).await;
+                    if !waiting.wait(wait).await {
+                        return None;
+                    }
                     tries += 1;
                 }
-                _ => return (judged, tries),
+                _ => return Some((judged, tries)),
             }
         }
     }
@@ -353,6 +371,28 @@ fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble>
     match judged {
         Ok(judgement) => judgement.worth_trouble(),
         Err(trouble) => Some(trouble),
+    }
+}
+
+/// The waits between tries of one pair.
+struct Waiting {
+    interrupt: Interrupt,
+    /// How many pairs wait now.
+    waits: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    /// Waits so long, or until an interrupt comes; whether none came.
+    async fn wait(&mut self, time: Duration) -> bool {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        if self.interrupt.came().stop == Stop::No {
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = self.interrupt.changed() => {}
+            }
+        }
+        self.waits.fetch_sub(1, Ordering::Relaxed);
+        self.interrupt.came().stop == Stop::No
     }
 }
 

@@ -272,6 +272,17 @@ fn an_agent_configurations_endpoint_gets_its_own_key() {
             asks(&set, &own, "/v1/chat/completions", Some("sk-agent"), &[]);
         }
     }
+    // Also where the same endpoint is named once more: litellm takes that key first.
+    let own = Listener::new();
+    let base = v1(&own);
+    let agent = format!("model: {{model_kwargs: {{base_url: '{base}', api_key: sk-agent}}}}\n");
+    let set = Set {
+        args: &["--api-base", &base],
+        env: &[("OPENAI_API_KEY", "sk-public")],
+        config: upstream,
+        agent: Some(&agent),
+    };
+    asks(&set, &own, "/v1/chat/completions", Some("sk-agent"), &[]);
     // The first agent does not read that block, and neither does its check.
     let (own, other) = (Listener::new(), Listener::new());
     let agent = format!(

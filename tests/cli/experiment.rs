@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use regatta::bench::Setting;
 use regatta::config::{Config, Layers};
@@ -29,8 +30,9 @@ const RATE: &str = "litellm.RateLimitError: RateLimitError: OpenAIException - sl
 /// Tells the test, started once more by itself, where to work.
 const CHILD: &str = "EXPERIMENT_PLACE";
 
-/// Has every attempt executed by the scripted engine.
-struct Scripted;
+/// Has every attempt executed by the scripted engine, and knows for which runs it was readied.
+#[derive(Default)]
+struct Scripted(Mutex<Vec<String>>);
 
 /// The script of one run.
 struct Script(Engine);
@@ -44,6 +46,7 @@ impl Executors for Scripted {
         run: &OpenRun,
         _: &Sink,
     ) -> regatta::error::Result<Script> {
+        self.0.lock().unwrap().push(run.run().name().to_string());
         Ok(Script(Engine::Fake(script(run.arm().setting))))
     }
 }
@@ -119,7 +122,7 @@ after_run = true
 }
 
 /// Plans and executes; gives what came of it, and what was told.
-fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
+fn execute(config: &Config, scripted: &Scripted) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
     let first_two = PairFilter {
         first: Some(2),
         ..PairFilter::default()
@@ -141,7 +144,7 @@ fn execute(config: &Config) -> (Vec<Summary>, JudgingEnd, Vec<News>) {
             without_preflight: true,
             ..ExecutionOptions::default()
         };
-        let executed = experiment.execute(&Scripted, asked, &mut interrupt, &sender);
+        let executed = experiment.execute(scripted, asked, &mut interrupt, &sender);
         executed.await.unwrap()
     });
     let Executed { end, judged } = executed;
@@ -187,7 +190,10 @@ fn verdicts(heard: &[News]) -> Vec<(String, String, Verdict)> {
 fn do_it(place: &Path) {
     regatta::process::set_program(PathBuf::from(REGATTA));
     let config = config(place);
-    let (summaries, judged, heard) = execute(&config);
+    let scripted = Scripted::default();
+    let (summaries, judged, heard) = execute(&config, &scripted);
+    let readied = || scripted.0.lock().unwrap().clone();
+    assert_eq!(readied(), ["sea-solo", "sea-coop-nocomm"]);
     assert_eq!(
         judged,
         JudgingEnd {
@@ -231,8 +237,9 @@ fn do_it(place: &Path) {
     for rate in ["passed 2 of 2", "passed 1 of 2"] {
         assert!(text.contains(rate), "no {rate:?} in\n{text}");
     }
-    // Planned and executed again, there is nothing to do.
-    let (again, _, heard) = execute(&config);
+    // Planned and executed again, there is nothing to do, and nothing is readied.
+    let (again, _, heard) = execute(&config, &scripted);
+    assert_eq!(readied().len(), 2);
     assert_eq!(Document::Text.render(&again), text);
     assert_eq!(verdicts(&heard), []);
     assert!(

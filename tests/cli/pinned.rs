@@ -134,6 +134,40 @@ fn a_resume_over_a_changed_dataset_is_refused_with_what_differs() {
     world.run(&[]).code(0);
 }
 
+/// What a trial's results follow from is another experiment; how long is waited before a trial is
+/// given up, and runs again, is none.
+#[test]
+fn a_resume_with_other_limits_of_calls_or_tools_is_refused_and_with_other_waits_goes_on() {
+    let world = World::new();
+    world.run(&[]).code(0);
+    let pinned = world.place.json(MANIFEST)["limits"].clone();
+    assert_eq!(pinned["call_timeout_seconds"], 300.0);
+    assert_eq!(pinned["rootfs"], "/");
+    let with = |key: &str| {
+        let config = CONFIG.replace("[native]", &format!("[native]\n{key}"));
+        world.place.write("regatta.toml", config);
+        world.reopen(TIDE);
+        world.run(&[])
+    };
+    for (key, said) in [
+        (
+            "call_timeout = '1m'",
+            "limit call_timeout_seconds: 300.0 → 60.0",
+        ),
+        ("rootfs = '/opt/old'", "limit rootfs: \"/\" → \"/opt/old\""),
+    ] {
+        with(key).code(2).says(said);
+        world.place.write("regatta.toml", CONFIG);
+        world.run(&[]).code(0);
+    }
+    let waits = "setup_timeout = '3m'";
+    with(waits).code(0);
+    let config = CONFIG.replace("call_tries = 1", "call_tries = 2");
+    world.place.write("regatta.toml", config);
+    world.reopen(TIDE);
+    world.run(&[]).code(0);
+}
+
 #[test]
 fn a_workspace_that_changed_is_another_world() {
     let world = World::new();

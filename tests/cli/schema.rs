@@ -97,6 +97,8 @@ fn what_the_demo_writes_and_prints_is_valid() {
     assert_valid_lines("row.json", &rows);
     // Trials that no longer stand are in them.
     assert_sums(&rows, &report);
+    let audit = demo(&place, &["audit", "--format", "json"]);
+    assert_valid("audit.json", &serde_json::from_str(&audit).unwrap());
     let checks = demo(&place, &["doctor", "--no-model-call", "--format", "json"]);
     assert_valid("doctor.json", &serde_json::from_str(&checks).unwrap());
 }

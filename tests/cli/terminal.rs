@@ -4,6 +4,7 @@ use std::process::Command;
 
 use regex::Regex;
 
+use crate::masks::without_leftovers;
 use crate::support::terminal::Terminal;
 use crate::support::{Model, Place, Ran};
 
@@ -28,7 +29,8 @@ fn demo(place: &Place, model: &Model, more: &str) -> Command {
 pub fn timeless(screen: &str) -> String {
     let clock = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap();
     let time = Regex::new(r" +(\d+h \d\dm|\d+m \d\ds|\d+s)").unwrap();
-    let screen = clock.replace_all(screen, "<clock>");
+    let screen = without_leftovers(screen);
+    let screen = clock.replace_all(&screen, "<clock>");
     let sum = Regex::new(r"\$[0-9.]+ of ").unwrap();
     let screen = time.replace_all(&screen, " <time>");
     sum.replace_all(&screen, "<sum> of ").into_owned()

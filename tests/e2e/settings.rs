@@ -155,6 +155,22 @@ fn upstream_resumes_over_our_tree() {
     );
 }
 
+/// The agent reads its own limit and the endpoint that all arms share from one file.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn an_agent_configuration_counts_beside_the_endpoint() {
+    let lab = Lab::new(Version::V29);
+    lab.place.write("short.yaml", "agent:\n  step_limit: 1\n");
+    let args = ["run", "--setting", "solo", "--smoke", "1"];
+    lab.run(&[&args[..], &["--agent-config", "short.yaml"]].concat())
+        .code(0);
+    let agent = &lab.result("t-solo", "solo", "lighthouse_task/7/f1_f2")["agent"];
+    assert_eq!(agent["status"], "LimitsExceeded", "{agent:#}");
+    assert_eq!(agent["steps"], 1, "{agent:#}");
+    let written = lab.place.read("cb/logs/t-solo/regatta/agent-config.yaml");
+    assert!(written.ends_with("agent:\n  step_limit: 1\n"), "{written}");
+}
+
 /// A subset of ours is one of upstream's: `run` hands it over, and upstream's own CLI takes it too.
 #[test]
 #[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]

@@ -4,6 +4,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{report, width};
 use crate::error::{Error, Result, exit};
 use crate::experiment::Experiment;
+use crate::experiment::setup::log_tree;
 use crate::report::{Outcome, Summary};
 use crate::runner::RunEnd;
 use crate::text::{by_number, plural};
@@ -17,8 +18,9 @@ pub fn conclude(
     has_worked: bool,
     ui: &Ui,
 ) -> Result<u8> {
+    let tree = log_tree(&experiment.config);
     if has_worked {
-        width::report(summaries, ui)?;
+        width::at_the_end(summaries, ui)?;
     } else if matches!(end, RunEnd::Complete | RunEnd::Errors) {
         let asked = experiment.summaries_of_asked()?;
         let pairs: usize = asked.iter().map(|one| one.pairs).sum();
@@ -26,7 +28,7 @@ pub fn conclude(
         ui.say(format!(
             "nothing to do: {finished} of {} have finished; `{}` shows the report",
             plural(pairs, "pair"),
-            report::command("report", summaries)
+            report::command_in(&tree, "report", summaries)?
         ));
     }
     Ok(match end {
@@ -46,7 +48,7 @@ pub fn conclude(
             } else {
                 "says why, and the same command tries again"
             };
-            let why = report::command("triage --explain", summaries);
+            let why = report::command_in(&tree, "triage --explain", summaries)?;
             ui.warn(format!(
                 "{} did not finish ({infra} for infrastructure); `{why}` {what_next}",
                 plural(open, "pair")

@@ -1,5 +1,7 @@
 //! The runs of several arms and repeats as a matrix: what is left in each, and what that may cost.
 
+use std::collections::HashMap;
+
 use crate::bench::cost::dollars;
 use crate::cli::width;
 use crate::config::Order;
@@ -42,16 +44,18 @@ pub fn render(experiment: &Experiment, passes: &[Pass]) -> Result<String> {
 
 /// The matrix, in several parts where all repeats do not fit beside each other.
 fn table(experiment: &Experiment, outlook: &Outlook, columns: Option<usize>) -> String {
-    let runs = || experiment.runs.iter().zip(&outlook.runs);
+    let runs = experiment.runs.iter().zip(&outlook.runs);
+    let runs: HashMap<(&str, u32), &RunOutlook> = runs
+        .map(|(one, run)| ((one.arm.name.as_str(), one.repeat), run))
+        .collect();
     let repeats: Vec<u32> = (1..=experiment.config.experiment.repeats).collect();
     let cells: Vec<Vec<String>> = experiment
         .arms
         .iter()
         .map(|arm| {
             let of = |repeat: u32| {
-                let mut found = runs();
-                let found = found.find(|(one, _)| one.arm.name == arm.name && one.repeat == repeat);
-                found.map_or_else(String::new, |(_, run)| cell(run, outlook.expected(run)))
+                let found = runs.get(&(arm.name.as_str(), repeat));
+                found.map_or_else(String::new, |run| cell(run, outlook.expected(run)))
             };
             repeats.iter().map(|repeat| of(*repeat)).collect()
         })
@@ -87,7 +91,7 @@ fn table(experiment: &Experiment, outlook: &Outlook, columns: Option<usize>) -> 
 
 /// One run: how many pairs are left, and what they may cost.
 fn cell(run: &RunOutlook, expected: Option<f64>) -> String {
-    match (run.to_run, expected) {
+    match (run.to_run.len(), expected) {
         (0, _) => "done".to_owned(),
         (left, Some(expected)) => format!("{left} ~{}", dollars(expected)),
         (left, None) => left.to_string(),
@@ -96,11 +100,11 @@ fn cell(run: &RunOutlook, expected: Option<f64>) -> String {
 
 /// What all of it comes to.
 fn sum(outlook: &Outlook) -> String {
-    let left: usize = outlook.runs.iter().map(|run| run.to_run).sum();
+    let left: usize = outlook.runs.iter().map(|run| run.to_run.len()).sum();
     let known = || outlook.runs.iter().filter_map(|run| outlook.expected(run));
     let unknown = outlook.runs.iter();
     let unknown = unknown.filter(|run| outlook.expected(run).is_none());
-    let unknown: usize = unknown.map(|run| run.to_run).sum();
+    let unknown: usize = unknown.map(|run| run.to_run.len()).sum();
     let what = "what they may cost is not known before the first has finished";
     let cost = match (unknown, dollars(known().sum())) {
         (0, cost) if left > 0 => format!(", about {cost} by what finished pairs have cost"),

@@ -7,10 +7,10 @@ use crate::cli::ui::{Ui, mark};
 use crate::cli::width;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
-use crate::experiment::{Arm, Experiment};
+use crate::experiment::{Arm, Experiment, SmokeCheck};
 use crate::hint;
 use crate::runner::RunEnd;
-use crate::text::by_number;
+use crate::text::{by_number, plural};
 
 /// What to look at when a check fails, as far as this experiment has it. Where something ended the run
 /// that is known, it is that.
@@ -64,15 +64,29 @@ fn rest(experiment: &Experiment, end: &RunEnd) -> Result<String> {
     })
 }
 
+/// The most checks that passed and are told one by one.
+const LISTED: usize = 24;
+
 /// Checks what a smoke left; the exit code is the run's, or 1 when a check fails.
 pub async fn check(experiment: &Experiment, end: &RunEnd, code: u8, ui: &Ui) -> Result<u8> {
     let findings = experiment.check_smoke().await?;
     let mut text = String::from("\nsmoke:\n");
-    for found in &findings {
+    let (passed, others): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found.is_good);
+    let failed = !others.is_empty();
+    if passed.len() > LISTED {
+        let runs = plural(experiment.runs.len(), "run");
+        let _ = writeln!(
+            text,
+            "  {}  {} checks of {runs}",
+            mark("pass"),
+            passed.len()
+        );
+    }
+    let is_listed = |found: &&SmokeCheck| !found.is_good || passed.len() <= LISTED;
+    for found in findings.iter().filter(is_listed) {
         let word = mark(if found.is_good { "pass" } else { "FAIL" });
         let _ = writeln!(text, "  {word}  {}", found.what);
     }
-    let failed = findings.iter().any(|found| !found.is_good);
     if failed {
         let _ = writeln!(text, "{}", look_at(experiment, end));
     } else {

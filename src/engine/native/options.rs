@@ -59,6 +59,10 @@ pub struct NativeOptions {
 
 impl NativeOptions {
     /// What an agent and its sandbox may use, by name: with other limits it is another experiment.
+    ///
+    /// `call_timeout` is one: an answer that takes longer never comes, and its time is the trial's.
+    /// `call_tries` and `setup_timeout` are none: they say when a trial is given up that then runs
+    /// again, and who resumes after a bad night may wait longer.
     #[must_use]
     pub fn pinned(&self) -> BTreeMap<String, Value> {
         let SandboxLimits {
@@ -72,13 +76,26 @@ impl NativeOptions {
             ("steps", json!(self.agent.step_limit)),
             ("cost", json!(self.agent.cost_limit)),
             ("command_seconds", json!(self.times.command.as_secs_f64())),
+            (
+                "call_timeout_seconds",
+                json!(self.client.timeout.as_secs_f64()),
+            ),
             ("rate_limits_count", json!(self.times.rate_limits_count)),
             ("memory_bytes", json!(memory_bytes)),
             ("cpus", json!(cpus)),
             ("pids", json!(pids)),
             ("network", json!(network)),
         ];
-        limits.map(|(name, limit)| (name.to_owned(), limit)).into()
+        // Its programs are the agents' tools.
+        let rootfs = self.backend.needs_namespaces().then(|| {
+            let path = std::path::absolute(&self.rootfs);
+            let path = path.unwrap_or_else(|_| self.rootfs.clone());
+            ("rootfs", json!(path.to_string_lossy()))
+        });
+        let limits = limits.into_iter().chain(rootfs);
+        limits
+            .map(|(name, limit)| (name.to_owned(), limit))
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::agent_file::AgentFile;
 use super::installed::{Installed, Version};
 use super::invocation::Invocation;
 use crate::agent::bash_tool;
@@ -46,8 +47,8 @@ pub struct UpstreamOptions {
     pub api_base: Option<String>,
     /// How the agent reaches the model, by that and by everything else that it reads.
     pub access: Access,
-    /// The user's configuration for the agent.
-    pub agent_config: Option<PathBuf>,
+    /// The configuration that the agent is given.
+    pub agent_config: Option<AgentFile>,
     /// Whether the agents of a pair share a git remote.
     pub git: bool,
     /// The Redis that the configuration names.
@@ -86,30 +87,7 @@ impl UpstreamOptions {
             for setting in &config.experiment.settings {
                 installed.check_setting(*setting)?;
             }
-            let mut needed = vec!["--backend", "--no-auto-eval"];
-            needed.extend(
-                config
-                    .upstream
-                    .dataset_dir
-                    .is_some()
-                    .then_some("--dataset-dir"),
-            );
-            needed.extend(config.upstream.logs_dir.is_some().then_some("--log-dir"));
-            needed.extend(
-                config
-                    .upstream
-                    .agent_config
-                    .is_some()
-                    .then_some("--agent-config"),
-            );
-            let args = config
-                .upstream
-                .args
-                .iter()
-                .filter_map(|arg| long_option(arg));
-            for option in needed.into_iter().chain(args) {
-                installed.check_option(option)?;
-            }
+            check_options(config, installed)?;
         }
         let version = installed.map_or(PLANNED_VERSION, |found| found.version);
         let bin = installed.map(|found| found.bin.as_path());
@@ -117,6 +95,11 @@ impl UpstreamOptions {
         notes.extend(access.notes.iter().cloned());
         let absolute =
             |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let agent_config = config.upstream.agent_config.as_deref().map(absolute);
+        // The first version of mini-swe-agent takes its endpoint from the environment.
+        let endpoint = config.upstream.api_base.as_deref();
+        let endpoint = endpoint.filter(|_| !is_first_agent(&agent));
+        let agent_config = AgentFile::of(agent_config, endpoint)?;
         let options = Self {
             bin: installed.map_or_else(|| PathBuf::from("cooperbench"), |found| found.bin.clone()),
             version: installed.map(|found| found.version),
@@ -130,13 +113,12 @@ impl UpstreamOptions {
             logs_dir: config.upstream.logs_dir.as_deref().map(absolute),
             api_base: config.upstream.api_base.clone(),
             access,
-            agent_config: config.upstream.agent_config.as_deref().map(absolute),
+            agent_config,
             git: config.experiment.git,
             redis_url: config.upstream.redis_url.clone(),
             env: config.upstream.env.clone(),
             args: config.upstream.args.clone(),
         };
-        options.check_agent_config()?;
         options.check_key_variable()?;
         Ok((options, notes))
     }
@@ -156,30 +138,6 @@ impl UpstreamOptions {
         ))
     }
 
-    fn check_agent_config(&self) -> Result<()> {
-        let Some(path) = &self.agent_config else {
-            return Ok(());
-        };
-        if !path.is_file() {
-            return Err(Error::usage(format!(
-                "no agent configuration at {}",
-                path.display()
-            ))
-            .hint("name a file with --agent-config (YAML, in mini-swe-agent's form), or leave it out"));
-        }
-        if self.api_base.is_some() && !self.reads_api_base_from_environment() {
-            return Err(Error::usage(format!(
-                "--api-base and --agent-config together: {} takes its endpoint from the agent configuration only",
-                self.agent
-            ))
-            .hint(format!(
-                "put it into {}: model: {{model_kwargs: {{api_base: URL}}}}",
-                path.display()
-            )));
-        }
-        Ok(())
-    }
-
     /// The tools that its agent offers to the model: the first version's reads commands from text.
     #[must_use]
     pub fn tools(&self) -> Vec<Tool> {
@@ -188,10 +146,6 @@ impl UpstreamOptions {
         } else {
             vec![bash_tool()]
         }
-    }
-
-    fn reads_api_base_from_environment(&self) -> bool {
-        is_first_agent(&self.agent)
     }
 
     /// The command for one attempt.
@@ -251,15 +205,14 @@ impl UpstreamOptions {
         }
         let mut env = self.env.clone();
         if let Some(config) = &self.agent_config {
-            add(&["--agent-config", &config.display().to_string()]);
-        } else if let Some(base) = &self.api_base
-            && !self.reads_api_base_from_environment()
-        {
-            let path = run.agent_config();
+            let path = match config {
+                AgentFile::Users(path) => path.clone(),
+                AgentFile::Written(text) => {
+                    files.push((run.agent_config(), text.clone()));
+                    run.agent_config()
+                }
+            };
             add(&["--agent-config", &path.display().to_string()]);
-            // JSON is YAML, and quotes whatever the URL holds.
-            let config = serde_json::json!({"model": {"model_kwargs": {"api_base": base}}});
-            files.push((path, format!("{config:#}\n")));
         }
         args.extend(self.args.iter().cloned());
         if let Some(base) = &self.api_base {
@@ -276,10 +229,22 @@ impl UpstreamOptions {
     }
 }
 
-/// The long option that an argument names in full; upstream also takes beginnings of them.
-fn long_option(arg: &str) -> Option<&str> {
-    let option = arg.split('=').next().unwrap_or(arg);
-    option.starts_with("--team-no-").then_some(option)
+/// Refuses what the installed version's command line does not take: options that we need, and arguments
+/// of the user's.
+fn check_options(config: &Config, installed: &Installed) -> Result<()> {
+    let upstream = &config.upstream;
+    let mut ours = vec!["--backend", "--no-auto-eval"];
+    ours.extend(upstream.dataset_dir.is_some().then_some("--dataset-dir"));
+    ours.extend(upstream.logs_dir.is_some().then_some("--log-dir"));
+    ours.extend(upstream.agent_config.is_some().then_some("--agent-config"));
+    for option in &ours {
+        installed.check_option(option)?;
+    }
+    let mut settings = config.experiment.settings.iter();
+    let is_silent = settings.any(|setting| setting.agents() > 1 && !setting.messaging());
+    ours.extend(is_silent.then_some("--no-messaging"));
+    ours.extend(config.experiment.git.then_some("--git"));
+    installed.check_args(&upstream.args, &ours)
 }
 
 /// v1 (up to 0.0.11) reads `MSWEA_MODEL_API_BASE`; v2 ignores it.

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::run_options::RunOptions;
 use crate::bench::{BackendKind, Setting};
 use crate::config::UpstreamConfig;
 use crate::error::{Error, Result, nearest};
@@ -25,8 +26,8 @@ pub struct Installed {
     pub version: Version,
     /// The names in the `@register("…")` of its agents.
     pub agents: BTreeSet<String>,
-    /// The long options of its `run`.
-    pub run_options: BTreeSet<String>,
+    /// The options of its `run`.
+    pub run_options: RunOptions,
     /// The words that its `--setting` takes: `solo`, `coop`, from 0.0.15 on `team`.
     pub settings: BTreeSet<String>,
 }
@@ -146,7 +147,7 @@ impl Installed {
             bin: bin.to_path_buf(),
             version,
             agents: agents(&package),
-            run_options: run_options(&cli),
+            run_options: RunOptions::read(&cli),
             settings: settings(&cli),
         })
     }
@@ -205,7 +206,7 @@ impl Installed {
 
     /// Refuses an option that this version does not have, naming the version that does.
     pub fn check_option(&self, option: &str) -> Result<()> {
-        if self.run_options.contains(option) {
+        if self.run_options.is_empty() || self.run_options.has(option) {
             return Ok(());
         }
         let first = FIRST_VERSION.iter().find(|(name, _)| *name == option);
@@ -217,6 +218,31 @@ impl Installed {
             self.version
         ))
         .hint("install a newer version, or leave the option out"))
+    }
+
+    /// Refuses arguments that its `run` would refuse, which ends the program before any pair; `ours`
+    /// are the options that stand before them.
+    pub fn check_args(&self, args: &[String], ours: &[&str]) -> Result<()> {
+        for arg in args {
+            let name = arg.split('=').next().unwrap_or(arg);
+            if FIRST_VERSION.iter().any(|(known, _)| *known == name) {
+                self.check_option(name)?;
+            }
+        }
+        let mistakes = self.run_options.mistakes(args, ours);
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        let bin = self.bin.to_string_lossy();
+        let bin = shlex::try_quote(&bin).unwrap_or_default();
+        Err(Error::usage(format!(
+            "cooperbench {} would refuse `args`: {}",
+            self.version,
+            mistakes.join("; ")
+        ))
+        .hint(format!(
+            "correct `args`; `{bin} run --help` shows what it takes"
+        )))
     }
 }
 
@@ -280,16 +306,6 @@ fn agents(package: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-fn run_options(cli: &str) -> BTreeSet<String> {
-    static OPTION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"run_parser\.add_argument\(\s*(?:"-\w",\s*)?"(--[\w-]+)""#).expect("tested")
-    });
-    OPTION
-        .captures_iter(cli)
-        .map(|found| found[1].to_owned())
-        .collect()
-}
-
 /// The words that the `--setting` of `run` takes; none where its parser says that in another form.
 fn settings(cli: &str) -> BTreeSet<String> {
     static CHOICES: LazyLock<Regex> =
@@ -321,7 +337,7 @@ mod tests {
             bin: "cooperbench".into(),
             version,
             agents: agents.iter().map(|agent| (*agent).to_owned()).collect(),
-            run_options: BTreeSet::from(["--backend".to_owned()]),
+            run_options: RunOptions::read("run_parser.add_argument(\"--backend\")"),
             settings: settings(OLD),
         }
     }
@@ -382,12 +398,5 @@ mod tests {
             found.settings = settings(&parser);
             assert!(found.check_setting(Setting::Team).is_ok(), "{parser}");
         }
-    }
-
-    #[test]
-    fn options_are_those_of_run_only() {
-        let cli = "run_parser.add_argument(\n        \"-n\",\n        \"--name\",\n)\nrun_parser.add_argument(\"--redis\")\neval_parser.add_argument(\"--force\")";
-        let options: Vec<String> = run_options(cli).into_iter().collect();
-        assert_eq!(options, ["--name", "--redis"]);
     }
 }

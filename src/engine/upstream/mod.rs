@@ -4,19 +4,23 @@
 //! writes. From outside we see its process, its containers (through the relay) and its files; we
 //! do not see its model calls, and cannot end one of its tasks but by ending that task's container.
 
+mod agent_file;
 mod attempt;
 pub mod command;
 pub mod installed;
 mod invocation;
 pub mod relay;
+mod run_options;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use agent_file::AgentFile;
 pub use command::UpstreamOptions;
 pub use installed::Installed;
 pub use invocation::Invocation;
 pub use relay::Relay;
+pub use run_options::RunOptions;
 
 use crate::sandbox::docker::DockerEndpoint;
 

@@ -74,6 +74,15 @@ impl Court {
         finished: Finished,
         came: Stop,
     ) -> JudgingResult {
+        let told = Arc::clone(&self.told);
+        let tell = Arc::new(move |it| told.lock().unwrap().push(it));
+        let mut interrupt = Interrupt::after(came);
+        let judging = Arc::new(self.judging(suites_print, Duration::ZERO));
+        let judged = judging.all(vec![finished], &mut interrupt, tell).await;
+        judged.unwrap()
+    }
+
+    fn judging(&self, suites_print: Option<&str>, backoff: Duration) -> Judging {
         let prints = suites_print.map(|text| ("tests.patch".to_owned(), text.to_owned()));
         let script = FakeScript {
             dies_at: suites_print.is_none().then_some(1),
@@ -86,7 +95,7 @@ impl Court {
             dataset: self.dataset(),
             workspaces: None,
         };
-        let judging = Judging {
+        Judging {
             judge: Arc::new(Judge {
                 venue,
                 rules: RuleSet::default(),
@@ -99,14 +108,8 @@ impl Court {
             rules: Arc::new(Rules::shipped()),
             concurrency: 2,
             tries: 3,
-            backoff: (Duration::ZERO, Duration::ZERO),
-        };
-        let told = Arc::clone(&self.told);
-        let tell = Arc::new(move |it| told.lock().unwrap().push(it));
-        let mut interrupt = Interrupt::after(came);
-        let judging = Arc::new(judging);
-        let judged = judging.all(vec![finished], &mut interrupt, tell).await;
-        judged.unwrap()
+            backoff: (backoff, backoff),
+        }
     }
 
     fn eval(&self) -> Value {
@@ -231,6 +234,34 @@ async fn after_an_interrupt_nothing_is_judged_any_more() {
         assert_eq!(judged, stopped);
         assert!(court.lines().is_empty());
     }
+}
+
+/// The wait is longer than any test.
+#[tokio::test]
+async fn an_interrupt_ends_the_wait_for_another_try() {
+    let court = Court::new();
+    let (interrupts, mut interrupt) = Interrupt::by_hand();
+    let told = Arc::clone(&court.told);
+    let tell = Arc::new(move |it| {
+        if matches!(it, Told::Again { .. }) {
+            interrupts();
+        }
+        told.lock().unwrap().push(it);
+    });
+    let judging = Arc::new(court.judging(None, Duration::from_hours(24)));
+    let judged = judging
+        .all(vec![court.finished()], &mut interrupt, tell)
+        .await
+        .unwrap();
+    let stopped = JudgingResult {
+        stopped: true,
+        ..JudgingResult::default()
+    };
+    assert_eq!(judged, stopped);
+    assert_eq!(court.tried_again(), 1);
+    // The next evaluation judges it.
+    assert!(court.lines().is_empty());
+    assert!(!court.pair_dir().eval().exists());
 }
 
 #[test]

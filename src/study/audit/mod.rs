@@ -283,3 +283,6 @@ fn other_pairs(study: &Study, baseline: usize) -> Vec<OtherPairs> {
     arms.filter(|it| !it.lacks.is_empty() || !it.has_more.is_empty())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

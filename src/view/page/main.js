@@ -43,6 +43,7 @@ async function go() {
     finding.begin();
   }
   if (name === "trial" && place.rest.length > 4) reveal(place.rest.slice(4));
+  main.dataset.place = location.hash;
 }
 
 /** Brings a turn, a message or a line of an output into sight. */

@@ -14,6 +14,7 @@ use super::pack::{Shared, packed, plain};
 use super::study::Shown;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::report::{Row, rows};
 use crate::secret::Mask;
 use crate::store::{LedgerEntry, RunDir};
@@ -21,6 +22,9 @@ use crate::survey::{Stand, Surveyed};
 
 /// The block with the texts that others share.
 const SHARED: &str = "shared";
+
+/// The directory of a bundle's blocks.
+const BLOCKS: &str = "blocks";
 
 /// What a page is of, and how it is made.
 #[derive(Debug)]
@@ -31,6 +35,9 @@ pub struct PageOf {
     pub dataset: Option<PathBuf>,
     /// What must not stand in it.
     pub masks: Vec<Mask>,
+    /// The directory that gets each trial as a file of its own, for a page on a web server; none for
+    /// a page that is one file.
+    pub bundle: Option<PathBuf>,
 }
 
 /// A page that is being written.
@@ -44,7 +51,11 @@ pub struct Page<W> {
 impl<W: FnMut(&str) -> Result<()>> Page<W> {
     /// Begins a page; `to` takes its text piece by piece.
     pub fn begin(of: PageOf, mut to: W) -> Result<Self> {
-        let frame = frame(&of.title, None);
+        if let Some(bundle) = &of.bundle {
+            files::create_dir(&bundle.join(BLOCKS))?;
+        }
+        let connect = of.bundle.as_ref().map(|_| "'self'");
+        let frame = frame(&of.title, connect);
         to(&frame.head)?;
         Ok(Self {
             gathered: Gathered::new(&of.title),
@@ -81,6 +92,9 @@ impl<W: FnMut(&str) -> Result<()>> Page<W> {
         if let Some(texts) = std::mem::take(&mut self.packed.shared).texts() {
             self.packed.write(SHARED, &texts)?;
             index.shared = Some(SHARED.to_owned());
+        }
+        if self.packed.of.bundle.is_some() {
+            index.blocks = Some(format!("{BLOCKS}/"));
         }
         let index = plain(&self.packed.masked(&index)?)?;
         (self.packed.to)(&format!(
@@ -122,6 +136,10 @@ impl<W: FnMut(&str) -> Result<()>> Packed<W> {
     }
 
     fn write(&mut self, id: &str, value: &Value) -> Result<()> {
+        if let Some(bundle) = &self.of.bundle {
+            let path = bundle.join(BLOCKS).join(id);
+            return files::write_atomic(&path, packed(value).as_bytes());
+        }
         (self.to)(&format!(
             "<script type=\"text/plain\" id=\"{id}\">{}</script>\n",
             packed(value)

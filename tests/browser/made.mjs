@@ -1,0 +1,110 @@
+// The trees that the pages are of: the demo's, made by the program, and one of a hostile stranger.
+
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+/** The program under test. */
+export const REGATTA = process.env.PROGRAM_UNDER_TEST;
+if (!REGATTA) throw new Error("PROGRAM_UNDER_TEST names no program: run scripts/browser-tests");
+
+/** Runs the program in a directory, and gives what it printed. */
+export function regatta(dir, ...args) {
+  return execFileSync(REGATTA, args, { cwd: dir, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** A directory that goes at the end, which `after` tells: a test's or a suite's. */
+export function scratch({ after }) {
+  const dir = mkdtempSync(join(tmpdir(), "regatta-browser-"));
+  after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** The demo's three settings, run and judged, and the page of them. */
+export function demo(dir) {
+  regatta(dir, "run", "--profile", "demo", "-q");
+  return page(dir, "--profile", "demo");
+}
+
+/** Writes the page of a directory's runs, and gives its address. */
+export function page(dir, ...args) {
+  regatta(dir, "report", "--format", "html", "-o", "report.html", ...args);
+  return pathToFileURL(join(dir, "report.html")).href;
+}
+
+export const HOSTILE = '</script><script>document.title="pwned"</script><img src=x onerror="document.title=1"> https://evil.invalid/a \u202egnp.exe\u202c zero\u200bwidth \u001b[31mred\u001b[0m javascript:alert(1)';
+
+/** A run in upstream's form whose every text is hostile. */
+export function hostile(dir) {
+  const pair = join(dir, "logs", "evil-solo", "solo", "a_task", "1", "f1_f2");
+  mkdirSync(pair, { recursive: true });
+  const result = {
+    repo: "a_task", task_id: 1, features: [1, 2], setting: "solo", run_id: "t1", run_name: "evil-solo",
+    agent_framework: "mini_swe_agent", model: HOSTILE, started_at: "2026-01-01T10:00:00", ended_at: "2026-01-01T10:10:00",
+    duration_seconds: 600, total_cost: 0.5, total_steps: 2,
+    agent: { status: "Submitted", cost: 0.5, steps: 2, patch_lines: 3, error: null },
+    log_dir: "x",
+  };
+  writeFileSync(join(pair, "result.json"), JSON.stringify(result));
+  const messages = [
+    { role: "system", content: HOSTILE },
+    { role: "user", content: HOSTILE },
+    { role: "assistant", content: `${HOSTILE}\n\n\`\`\`bash\necho '${HOSTILE}'\n\`\`\``, extra: { timestamp: 1767261600 } },
+    { role: "user", content: `<returncode>1</returncode>\n<output>\n${HOSTILE}\n${"x".repeat(5_000_000)}\n</output>` },
+  ];
+  writeFileSync(join(pair, "solo_traj.json"), JSON.stringify({ messages }));
+  writeFileSync(join(pair, "solo.patch"), Buffer.concat([
+    Buffer.from(`diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+${HOSTILE}\n`), Buffer.from([0xff, 0xfe, 0x0a]),
+  ]));
+  const feature = (id) => ({ feature_id: id, passed: false, exit_code: 1, tests_passed: 0, tests_failed: 1, test_output: HOSTILE });
+  writeFileSync(join(pair, "eval.json"), JSON.stringify({
+    repo: "a_task", task_id: 1, features: [1, 2], setting: "solo", merge: null, feature1: feature(1), feature2: feature(2),
+    both_passed: false, error: null, evaluated_at: "2026-01-01T10:20:00",
+  }));
+}
+
+/** A browser for a suite. Debian's Chromium, unless CHROMIUM names another. */
+export async function browser({ after }) {
+  const started = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
+  after(() => started.close());
+  return started;
+}
+
+/** A page that is watched: what it asks for, says on its console, and shows as a dialog. */
+export async function opened(browser, address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const seen = { requests: [], said: [] };
+  page.on("request", (request) => { if (!request.url().startsWith("data:")) seen.requests.push(request.url()); });
+  page.on("console", (message) => seen.said.push(message.text()));
+  page.on("pageerror", (error) => seen.said.push(String(error)));
+  page.on("dialog", (dialog) => { seen.said.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
+  await page.goto(address);
+  await page.waitForSelector("main h1");
+  return { page, seen, close: () => context.close() };
+}
+
+/** Goes to a place of the page, and waits until it is shown. */
+export async function go(page, hash) {
+  await page.evaluate((to) => { location.hash = to; }, hash);
+  await page.waitForFunction((to) => document.querySelector("main").dataset.place === to, hash);
+}
+
+/** The live view of a directory's runs, and its address. */
+export async function view({ after }, dir, ...args) {
+  const child = spawn(REGATTA, ["view", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args], { cwd: dir, stdio: ["ignore", "ignore", "pipe"] });
+  after(() => child.kill("SIGKILL"));
+  let said = "";
+  for await (const piece of child.stderr) {
+    said += piece;
+    const found = /http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\//.exec(said);
+    if (found) return { child, address: found[0] };
+  }
+  throw new Error(`regatta view ended: ${said}`);
+}
