@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -244,6 +244,22 @@ pub fn child(program: impl AsRef<OsStr>) -> Result<Command> {
         .kill_on_drop(true);
     keep_out_of_our_group(&mut command);
     Ok(command)
+}
+
+/// Hands a text to a program that has our terminal, and waits until its reader has seen enough.
+pub fn hand_over(words: &[String], text: &str) -> io::Result<()> {
+    let (program, args) = words.split_first().ok_or(io::ErrorKind::NotFound)?;
+    let mut command = std::process::Command::new(program);
+    if std::env::var_os("LESS").is_none() {
+        // Colours, where a `PAGER` without flags is `less`.
+        command.env("LESS", "-R");
+    }
+    let mut reader = command.args(args).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = reader.stdin.take() {
+        // One who leaves before the end has seen enough.
+        let _ = io::Write::write_all(&mut stdin, text.as_bytes());
+    }
+    reader.wait().map(drop)
 }
 
 /// The other half of [`child`]: never returns when the program could be started.

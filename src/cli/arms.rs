@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::options::{ConfigSource, Places};
+use super::options::{ConfigSource, Places, SelectedRuns};
 use super::tree;
 use super::ui::Ui;
-use crate::error::Result;
+use crate::bench::RunName;
+use crate::error::{Error, Result};
 use crate::experiment::setup::{log_tree, prices, rules};
 use crate::report::rows;
 use crate::study::{ArmRun, Beside, Pooling, Study, study};
@@ -26,7 +27,7 @@ pub struct ArmSelection {
     /// Count a pass as a failure where hidden tests did not run, or where it fails without what
     /// steers its tests
     #[arg(long)]
-    strict_verdicts: bool,
+    pub(super) strict_verdicts: bool,
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
@@ -34,6 +35,24 @@ pub struct ArmSelection {
 }
 
 impl ArmSelection {
+    /// The runs that the words name, each by itself.
+    pub fn runs(&self, ui: &Ui) -> Result<SelectedRuns> {
+        for (flag, is_given) in [("--no-pool", self.no_pool), ("--mixed", self.mixed)] {
+            if is_given {
+                return Err(Error::usage(format!("{flag} is about arms"))
+                    .hint("`regatta report --by arm` pools runs into arms"));
+            }
+        }
+        let names: Vec<RunName> = self
+            .arms
+            .iter()
+            .map(|it| it.parse())
+            .collect::<Result<_>>()?;
+        let mut layers = self.source.layers()?;
+        self.places.apply(&mut layers)?;
+        SelectedRuns::named(&names, tree::config(&layers, ui)?)
+    }
+
     /// Reads the runs and pools them, the arms in the order in which they were named: without names
     /// the experiment's in its order, then the others by name.
     pub fn open(&self, ui: &Ui) -> Result<Study> {

@@ -22,12 +22,14 @@ use crate::report::setting::setting_of_run;
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::{Manifest, RunDir};
+use crate::text::plural;
 
 const EXAMPLES: &str = "\
 Examples:
   regatta eval                                # every run that has results
   regatta eval command-a-solo --rules 0.0.11  # one run, by the other rule set
   regatta eval --pair dspy/8394/f3_f5         # one pair, in every run
+  regatta eval --alone                        # and where pairs failed: with an agent, or together
   regatta eval --gold --subset lite           # which features can be judged at all";
 
 /// Judge finished pairs by the hidden tests
@@ -37,6 +39,7 @@ Examples:
 /// its evaluation.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct EvalArgs {
     /// Only runs of this setting
     #[arg(long, value_name = "SETTING", value_parser = one_of::<Setting>())]
@@ -64,12 +67,17 @@ pub struct EvalArgs {
     /// all again
     #[arg(long)]
     force: bool,
+    /// Judge each agent's patch by itself too, against its own feature. This adds to verdicts that
+    /// stand, and replaces none: a pair without one is judged first. Reports then tell where pairs
+    /// failed. A pair of one agent has nothing to add
+    #[arg(long)]
+    alone: bool,
     /// Print what would be judged, judge nothing
     #[arg(long)]
     dry_run: bool,
     /// Instead of runs, judge the dataset: list the features whose tests pass on the untouched base,
     /// or fail with the dataset's own patch
-    #[arg(long, conflicts_with_all = ["runs", "setting", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["runs", "setting", "dry_run", "alone"])]
     gold: bool,
     #[command(flatten)]
     picked: PairArgs,
@@ -144,13 +152,14 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         prices: found.prices,
         force: args.force,
         without_cache: args.force,
+        alone: args.alone,
         only,
     };
     if args.dry_run {
         for (run, pass) in runs.iter().zip(verdicts.passes(&runs, args.force)?) {
             let plan = verdicts.plan(run, &pass)?;
             let told = verdicts.says_of_pass(run, &pass, &plan)?;
-            width::page(&describe(&plan, told, run), ui)?;
+            width::page(&describe(&plan, told, run, args.alone), ui)?;
         }
         return Ok(exit::OK);
     }
@@ -166,7 +175,12 @@ pub async fn run(args: &EvalArgs, ui: &Ui) -> Result<u8> {
         width::at_the_end(&summaries, ui)?;
     } else {
         ui.say(format!(
-            "nothing to judge: every finished pair has its verdict; `{}` shows the report",
+            "nothing to judge: every finished pair has its verdict{}; `{}` shows the report",
+            if args.alone {
+                ", and so has each agent alone"
+            } else {
+                ""
+            },
             report::command_in(&setup::log_tree(&verdicts.config), "report", &summaries)?
         ));
     }
@@ -212,7 +226,7 @@ pub fn code(end: JudgingEnd, ui: &Ui) -> u8 {
 }
 
 /// What a dry run says of one run: the counts, then each pair that would be judged.
-fn describe(plan: &ToJudge, of_pass: Option<String>, run: &RunDir) -> String {
+fn describe(plan: &ToJudge, of_pass: Option<String>, run: &RunDir, alone: bool) -> String {
     let mut text = format!(
         "{}: {} to judge, {} judged, {} not finished\n",
         run.name(),
@@ -225,6 +239,22 @@ fn describe(plan: &ToJudge, of_pass: Option<String>, run: &RunDir) -> String {
     }
     for one in &plan.open {
         let _ = writeln!(text, "  {}", one.pair);
+    }
+    if alone {
+        // The agents of a pair that is judged now follow, if it gets a verdict.
+        let follow = plan.open.iter().filter(|one| !one.tree.is_solo()).count();
+        let _ = writeln!(
+            text,
+            "  each agent alone: {} to judge, {} judged",
+            plural(plan.alone.open.len() + follow, "pair"),
+            plan.alone.judged
+        );
+        if let Some(again) = plan.alone.says_outdated() {
+            let _ = writeln!(text, "  {again}");
+        }
+        for one in &plan.alone.open {
+            let _ = writeln!(text, "  {} alone", one.pair);
+        }
     }
     text
 }

@@ -19,7 +19,7 @@ const PLACES: [&str; 5] = [
 const ALIKE: [&str; 2] = ["run", "doctor"];
 
 /// Flags that are of one command only, also of the same command another time.
-const ONCE: [&str; 5] = ["smoke", "trial", "format", "output", "color"];
+const ONCE: [&str; 6] = ["smoke", "trial", "format", "output", "by", "color"];
 
 /// The flags to repeat, for each command that can be hinted at.
 pub fn of(program: &Command, matches: &ArgMatches) -> Given {

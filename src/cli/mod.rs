@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod config;
 mod counts;
+mod destination;
 mod doctor;
 mod engine_flags;
 mod eval;
@@ -17,12 +18,15 @@ mod internal;
 mod listing;
 mod news;
 mod options;
+mod page;
 mod picking;
+mod power;
 mod progress;
 mod report;
 mod restore;
 mod run;
 mod running;
+mod show;
 mod slips;
 mod status;
 mod subset;
@@ -74,6 +78,8 @@ enum Command {
     Report(report::ReportArgs),
     Compare(compare::CompareArgs),
     Audit(audit::AuditArgs),
+    Power(Box<power::PowerArgs>),
+    Show(show::ShowArgs),
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
@@ -143,6 +149,8 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Report(args) => report::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
         Command::Audit(args) => audit::run(&args, ui),
+        Command::Power(args) => power::run(&args, ui),
+        Command::Show(args) => block_on(async { show::run(&args, ui) }),
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),

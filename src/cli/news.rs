@@ -97,19 +97,24 @@ impl Shown {
                 again,
                 judged,
                 rules,
+                alone,
             } => {
                 let again = match again {
                     0 => String::new(),
                     again => format!(" ({again} again)"),
                 };
+                let (pairs, each) = if alone {
+                    (format!("each agent of {}", plural(pairs, "pair")), " alone")
+                } else {
+                    (plural(pairs, "pair"), "")
+                };
                 bar.line(format!(
-                    "{run}: {} to judge by the rules of {rules}{again}, {judged} judged already",
-                    plural(pairs, "pair"),
+                    "{run}: {pairs} to judge{each} by the rules of {rules}{again}, {judged} judged already"
                 ));
             }
-            News::JudgingBegun { pairs } => {
+            News::JudgingBegun { pairs, alone } => {
                 self.has_worked = true;
-                self.tally = Tally::begin(pairs, bar);
+                self.tally = Tally::begin(pairs, alone, bar);
             }
             News::Judging { told, .. } => self.tally.take_in(told, bar),
             News::JudgingEnded { .. } => {}

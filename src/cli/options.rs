@@ -14,7 +14,6 @@ use crate::experiment::setup::{log_tree, prices, rules};
 use crate::model::price::PriceTable;
 use crate::report::setting::setting_of_run;
 use crate::store::{Manifest, RunDir};
-use crate::study::Pooling;
 use crate::triage::Rules;
 
 /// Where the configuration comes from.
@@ -65,19 +64,24 @@ pub struct SelectedRuns {
 }
 
 impl SelectedRuns {
-    /// How these runs become arms.
-    pub fn pooling(&self) -> Pooling {
-        Pooling {
-            groups: self.config.groups.clone(),
-            order: self
-                .config
-                .arm_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-            is_mixed: true,
-            ..Pooling::default()
-        }
+    /// The runs of these names, of every name where none is given.
+    pub fn named(names: &[RunName], config: Config) -> Result<Self> {
+        let runs = log_tree(&config).select(names)?;
+        Self::of(runs, names.is_empty(), config)
+    }
+
+    fn of(runs: Vec<RunDir>, are_all: bool, config: Config) -> Result<Self> {
+        Ok(Self {
+            rules: rules(&config)?,
+            prices: prices(&config)?.0,
+            runs: in_order(runs),
+            misnamed: if are_all {
+                log_tree(&config).misnamed()?
+            } else {
+                Vec::new()
+            },
+            config,
+        })
     }
 
     /// Says which directories are not read for their names.
@@ -103,13 +107,18 @@ fn in_order(mut runs: Vec<RunDir>) -> Vec<RunDir> {
 }
 
 impl RunSelection {
+    /// Whether runs are named, and not all asked for.
+    pub const fn names_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// Finds the runs, in the tree that has some, and reads rules and prices.
     pub fn open(&self, ui: &Ui) -> Result<SelectedRuns> {
         self.read(tree::config(&self.layers()?, ui)?)
     }
 
     /// The runs that were named.
-    pub fn named(&self) -> &[RunName] {
+    pub fn names(&self) -> &[RunName] {
         &self.runs
     }
 
@@ -122,8 +131,7 @@ impl RunSelection {
 
     /// Finds the runs for a configuration.
     pub fn read(&self, config: Config) -> Result<SelectedRuns> {
-        let runs = log_tree(&config).select(&self.runs)?;
-        self.selected(config, runs)
+        SelectedRuns::named(&self.runs, config)
     }
 
     /// Finds those of the runs that are there, and why others are not.
@@ -132,21 +140,8 @@ impl RunSelection {
         let mut runs = tree.runs()?;
         let missing = tree.select(&self.runs).err();
         runs.retain(|run| self.runs.is_empty() || self.runs.contains(run.name()));
-        Ok((self.selected(config, runs)?, missing))
-    }
-
-    fn selected(&self, config: Config, runs: Vec<RunDir>) -> Result<SelectedRuns> {
-        Ok(SelectedRuns {
-            rules: rules(&config)?,
-            prices: prices(&config)?.0,
-            runs: in_order(runs),
-            misnamed: if self.runs.is_empty() {
-                log_tree(&config).misnamed()?
-            } else {
-                Vec::new()
-            },
-            config,
-        })
+        let found = SelectedRuns::of(runs, self.runs.is_empty(), config)?;
+        Ok((found, missing))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The only code that prints. Stdout is data, stderr is talk.
 
+mod pager;
 mod panel;
 pub mod screen;
 

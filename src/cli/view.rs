@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::options::RunSelection;
+use super::page;
 use super::ui::Ui;
 use crate::demo::cache_dir;
 use crate::error::{Error, Result, exit};
@@ -12,6 +13,7 @@ use crate::experiment::setup;
 use crate::files;
 use crate::runner::Interrupt;
 use crate::text::hex;
+use crate::view::PageMask;
 use crate::view::live::{LiveOf, LiveTree, serve};
 
 const EXAMPLES: &str = "\
@@ -45,13 +47,13 @@ pub async fn run(args: &ViewArgs, ui: &Ui) -> Result<u8> {
     found.say_misnamed(ui);
     let tree = setup::log_tree(&found.config);
     let of = LiveOf {
-        pooling: found.pooling(),
-        title: super::report::title(&tree),
-        runs: args.selection.named().to_vec(),
+        pooling: page::pooling(&found),
+        title: page::title(&tree),
+        runs: args.selection.names().to_vec(),
         dataset: setup::dataset_alone(&found.config).ok(),
         rules: found.rules,
         prices: found.prices,
-        masks: Vec::new(),
+        mask: PageMask::of_environment(),
         tree,
     };
     let served = serve(LiveTree::new(of), args.port, token()?).await?;

@@ -114,14 +114,9 @@ impl Judge {
         let raw: Vec<&[u8]> = work.patches.iter().map(Vec::as_slice).collect();
         let (mut patches, mut mended) = (Vec::new(), Vec::new());
         for patch in &raw {
-            match work.reading {
-                PatchReading::Upstreams => patches.push(Prepared::of(patch, self.rules)),
-                PatchReading::AsItIs => {
-                    let told = self.as_submitted(&pair.task, patch, asking).await?;
-                    patches.push(told.patch);
-                    mended.extend(told.mended);
-                }
-            }
+            let taken = self.taken(&pair.task, patch, work.reading, asking).await?;
+            patches.push(taken.patch);
+            mended.extend(taken.mended);
         }
         let mut judgement = self.verdict(pair, &patches, work.reading, asking).await?;
         judgement.mended = mended;
@@ -306,7 +301,7 @@ impl Judge {
     ///
     /// Where no test is known to have run, the dataset's own patch is the control: if the suite
     /// runs with that, it is the patch's doing; if not, there is no verdict.
-    async fn feature(
+    pub(super) async fn feature(
         &self,
         task: &TaskKey,
         feature: u64,

@@ -4,6 +4,7 @@
 //! that died, a download that failed or a suite that never ran is trouble with a cause, and worth
 //! another try.
 
+pub mod alone;
 mod bytes;
 pub mod cache;
 pub mod census;

@@ -83,6 +83,7 @@ impl Experiment {
             rules: self.rules.clone(),
             prices: self.prices.clone(),
             force: false,
+            alone: false,
             without_cache: force,
             only: self.is_filtered().then(|| self.pairs.clone()),
         };

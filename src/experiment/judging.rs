@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::alone::AlonePlan;
 use super::judge::{cache, check, clones, judge};
 use super::leftovers::reap;
 use super::news::{News, NewsSender};
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
 use crate::hint;
 use crate::runner::Interrupt;
-use crate::runner::judging::{Judging, JudgingResult};
+use crate::runner::judging::{Finished, Judging, JudgingResult};
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
@@ -30,9 +31,100 @@ pub struct JudgingEnd {
     pub is_over: bool,
 }
 
+/// The pairs of one run that are judged now.
+struct Batch {
+    open: Vec<Finished>,
+    /// Those of them that replace something.
+    again: usize,
+    /// Pairs of the run that stay as they are.
+    judged: usize,
+    alone: bool,
+}
+
 impl Verdicts {
-    /// Judges runs one after the other.
+    /// Judges runs one after the other; and then, if that is asked for, each agent alone, of every pair
+    /// with a verdict that stands.
     pub async fn judge(
+        &self,
+        runs: &[RunDir],
+        interrupt: &mut Interrupt,
+        news: &NewsSender,
+    ) -> Result<JudgingEnd> {
+        let end = self.judge_pairs(runs, interrupt, news).await?;
+        if !self.alone || end.is_interrupted {
+            return Ok(end);
+        }
+        self.judge_agents(runs, end, interrupt, news).await
+    }
+
+    /// Judges each agent alone, run by run.
+    async fn judge_agents(
+        &self,
+        runs: &[RunDir],
+        mut end: JudgingEnd,
+        interrupt: &mut Interrupt,
+        news: &NewsSender,
+    ) -> Result<JudgingEnd> {
+        let mut plans = Vec::new();
+        for (run, pass) in runs.iter().zip(self.passes(runs, false)?) {
+            let plan = self.plan(run, &pass)?.alone;
+            self.tell_of_agents(run, &plan, news);
+            plans.push((run, plan));
+        }
+        let pairs = plans.iter().map(|(_, plan)| plan.open.len()).sum();
+        if pairs == 0 {
+            return Ok(end);
+        }
+        news.tell(News::JudgingBegun { pairs, alone: true });
+        let cache = cache(!self.force && !self.without_cache);
+        for (run, plan) in plans {
+            if plan.open.is_empty() {
+                continue;
+            }
+            if interrupt.came().stop > Stop::No {
+                end.is_interrupted = true;
+                break;
+            }
+            let _lock = RunLock::take(run)?;
+            let batch = Batch {
+                open: plan.open,
+                again: plan.outdated,
+                judged: plan.judged,
+                alone: true,
+            };
+            let ended = self.one(run, batch, &cache, interrupt, news).await?;
+            end.troubles += ended.troubles;
+            if ended.stopped {
+                end.is_interrupted = true;
+                break;
+            }
+        }
+        Ok(end)
+    }
+
+    /// Says what there is to say of a run's agents before they are judged alone.
+    fn tell_of_agents(&self, run: &RunDir, plan: &AlonePlan, news: &NewsSender) {
+        let name = run.name();
+        if plan.one_agent > 0 {
+            let pairs = plural(plan.one_agent, "pair");
+            news.note(format!(
+                "{name}: one agent worked on {pairs}: --alone has nothing to add"
+            ));
+        }
+        if let Some(again) = plan.says_outdated() {
+            news.warn(format!("{name}: {again}"));
+        }
+        if plan.others > 0 {
+            let rules = self.config.evaluation.rules;
+            let again = hint::command(&format!("eval {name} --alone --rules"));
+            news.warn(format!(
+                "{name}: {} judged by other rules than {rules}: the agents are not judged alone by these; `{again} VERSION` takes theirs",
+                plural(plan.others, "pair"),
+            ));
+        }
+    }
+
+    async fn judge_pairs(
         &self,
         runs: &[RunDir],
         interrupt: &mut Interrupt,
@@ -66,6 +158,7 @@ impl Verdicts {
         }
         news.tell(News::JudgingBegun {
             pairs: plans.iter().map(|plan| plan.open.len()).sum(),
+            alone: false,
         });
         let cache = cache(!is_forced && !self.without_cache);
         let mut settled = HashMap::new();
@@ -84,7 +177,13 @@ impl Verdicts {
                 Some(lock) => lock,
                 None => RunLock::take(run)?,
             };
-            let ended = self.one(run, plan, &cache, interrupt, news).await?;
+            let batch = Batch {
+                again: plan.again + plan.outdated.len(),
+                open: plan.open,
+                judged: plan.judged,
+                alone: false,
+            };
+            let ended = self.one(run, batch, &cache, interrupt, news).await?;
             if ended.stopped {
                 end.is_interrupted = true;
                 end.is_over = false;
@@ -171,24 +270,26 @@ impl Verdicts {
     async fn one(
         &self,
         run: &RunDir,
-        plan: ToJudge,
+        batch: Batch,
         cache: &Arc<Cache>,
         interrupt: &mut Interrupt,
         news: &NewsSender,
     ) -> Result<JudgingResult> {
         let config = self.config_of(run)?;
         let mut judge = judge(&config, backend_of(run)?, &self.rules, cache).await?;
-        if !plan.open.iter().all(|finished| finished.tree.is_solo()) {
+        let is_solo = |finished: &Finished| finished.tree.is_solo();
+        if !batch.alone && !batch.open.iter().all(is_solo) {
             judge.clones = clones(&judge.venue.backend, &config.native).await?;
         }
         let judge = Arc::new(judge);
         note_rules(run, self.config.evaluation.rules)?;
         news.tell(News::JudgingStarted {
             run: run.name().clone(),
-            pairs: plan.open.len(),
-            again: plan.again + plan.outdated.len(),
-            judged: plan.judged,
+            pairs: batch.open.len(),
+            again: batch.again,
+            judged: batch.judged,
             rules: self.config.evaluation.rules,
+            alone: batch.alone,
         });
         let attempts = &self.config.attempts;
         let judging = Arc::new(Judging {
@@ -206,7 +307,7 @@ impl Verdicts {
                 told: what,
             });
         };
-        let ended = judging.all(plan.open, interrupt, Arc::new(tell)).await;
+        let ended = judging.all(batch.open, interrupt, Arc::new(tell)).await;
         news.tell(News::JudgingEnded {
             run: run.name().clone(),
         });

@@ -1,6 +1,7 @@
 //! The runs asked for together: planned, opened, run, judged. Nothing here prints: what happens is
 //! told as [`News`].
 
+pub mod alone;
 mod arms;
 pub mod choice;
 mod execution;

@@ -26,6 +26,8 @@ pub enum News {
     JudgingBegun {
         /// How many pairs of all runs will be judged.
         pairs: usize,
+        /// Whether it is each of their agents alone.
+        alone: bool,
     },
     /// The judging of a run begins.
     JudgingStarted {
@@ -39,6 +41,8 @@ pub enum News {
         judged: usize,
         /// Whose rules decide what passes.
         rules: RuleSet,
+        /// Whether it is each of their agents alone.
+        alone: bool,
     },
     /// The judging of a run tells of a pair.
     Judging {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::alone::AlonePlan;
 use super::news::NewsSender;
 use super::present::Present;
 use crate::bench::setting::Tree;
@@ -12,7 +13,7 @@ use crate::bench::{Pair, RunName};
 use crate::config::{Config, OwnArm};
 use crate::error::Result;
 use crate::model::price::PriceTable;
-use crate::runner::judging::Finished;
+use crate::runner::judging::{Asked, Finished};
 use crate::store::eval::{self, EvalFile};
 use crate::store::lock::RunLock;
 use crate::store::pass::{self, Covered};
@@ -37,6 +38,8 @@ pub struct Verdicts {
     pub force: bool,
     /// Whether what earlier evaluations have kept in the cache is left unread.
     pub without_cache: bool,
+    /// Whether each agent's patch is judged alone too.
+    pub alone: bool,
     /// The pairs that are looked at; all of them without.
     pub only: Option<Vec<Pair>>,
 }
@@ -57,6 +60,8 @@ pub struct ToJudge {
     pub again: usize,
     /// Pairs whose verdict was made with another dataset or image, with what differs.
     pub outdated: Vec<(Pair, Vec<String>)>,
+    /// What is known, and what not, of each agent alone, of the pairs with a verdict that stays.
+    pub alone: AlonePlan,
 }
 
 impl ToJudge {
@@ -117,6 +122,7 @@ impl Verdicts {
             others: 0,
             again: 0,
             outdated: Vec::new(),
+            alone: AlonePlan::default(),
             pairs_judged: Vec::new(),
         };
         for surveyed in stand.surveyed {
@@ -151,8 +157,18 @@ impl Verdicts {
             let is_half =
                 own.is_some_and(|own| own.worth_broken_by.is_some() && own.rules == rules);
             let worth_only = is_half && !is_replaced;
-            if file.is_some() && !is_replaced && !worth_only {
+            if let Some(file) = &file
+                && !is_replaced
+                && !worth_only
+            {
                 plan.judged += 1;
+                self.plan_alone(
+                    &mut plan.alone,
+                    surveyed.tree,
+                    &surveyed.pair,
+                    finished,
+                    file,
+                );
                 plan.pairs_judged.push((surveyed.tree, surveyed.pair));
                 plan.others += usize::from(own.is_some_and(|own| own.rules != rules));
                 continue;
@@ -162,7 +178,11 @@ impl Verdicts {
                 tree: surveyed.tree,
                 record: finished,
                 has_verdict: is_replaced || worth_only,
-                worth_only,
+                asked: if worth_only {
+                    Asked::Worth
+                } else {
+                    Asked::Verdict
+                },
             });
         }
         Ok(plan)
@@ -254,8 +274,10 @@ impl Verdicts {
         for (run, pass) in runs.iter().zip(&passes) {
             // Also of pairs that nobody asked for now: the pass is not done before them.
             let plan = self.plan_of(run, pass, None)?;
-            let (half, open): (Vec<_>, Vec<_>) =
-                plan.open.into_iter().partition(|one| one.worth_only);
+            let (half, open): (Vec<_>, Vec<_>) = plan
+                .open
+                .into_iter()
+                .partition(|one| one.asked == Asked::Worth);
             let settled = settled.get(run.name()).map_or(&[][..], Vec::as_slice);
             let is_left = |one: &Finished| pass.covers(&one.pair) && !settled.contains(&one.pair);
             if open.iter().any(is_left) {
@@ -280,7 +302,7 @@ impl Verdicts {
 
 /// What tells one `eval.json` from the next.
 fn identity(dir: &PairDir) -> Result<Option<String>> {
-    eval::digest(&dir.eval())
+    eval::independent::identity(&dir.eval())
 }
 
 /// Whether what an `eval.json` says needs not be asked again.

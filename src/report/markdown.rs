@@ -339,7 +339,8 @@ fn damaged(summaries: &[Summary]) -> String {
 }
 
 /// Text that cannot break out of a table's cell or start markup: errors are untrusted.
-fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
     escaped(&one_line(text, NAME))
 }
 

@@ -1,5 +1,6 @@
 //! Judging finished pairs: as many at a time as asked, each again when infrastructure broke it.
 
+mod alone;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,14 @@ use crate::evaluation::record::{self, Evaluation};
 use crate::evaluation::{Asking, Judge, Judgement, Trouble, Verdict, Work};
 use crate::files;
 use crate::hint;
-use crate::store::eval::{self, EvalRecord, write};
+use crate::store::eval::{self, EvalRecord, Kept};
 use crate::store::pins::TaskFiles;
 use crate::store::result::FRAMEWORK;
 use crate::store::{RunDir, TrialRecord, aside};
 use crate::text::one_line;
 use crate::triage::{Cause, Rules};
+
+pub use alone::Need;
 
 /// The largest patch that is judged, in bytes.
 const MAX_PATCH: u64 = 128 << 20;
@@ -42,8 +45,19 @@ pub struct Finished {
     pub record: TrialRecord,
     /// Whether a verdict stands, which this one replaces.
     pub has_verdict: bool,
-    /// Whether only what its pass is worth is asked for: the verdict stands otherwise.
-    pub worth_only: bool,
+    /// What is asked for.
+    pub asked: Asked,
+}
+
+/// What is asked about a finished pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Its verdict.
+    Verdict,
+    /// Only what its pass is worth: the verdict stands otherwise.
+    Worth,
+    /// What each agent's patch does alone: the verdict stands, and this is added to it.
+    Alone([Need; 2]),
 }
 
 /// Judges the finished pairs of one run.
@@ -78,6 +92,17 @@ pub enum Told {
         /// Pass, fail, or the error in place of a verdict.
         verdict: Verdict,
         /// The reason, where it did not pass; of a pass, what is flagged.
+        why: String,
+        /// Wall-clock time of all tries, with the waits between them.
+        took: Duration,
+    },
+    /// The agents of a pair were judged alone, or given up on.
+    JudgedAlone {
+        /// The pair, whose verdict stands.
+        pair: Pair,
+        /// Whether each agent's patch passes its own feature; `None` where that is not known.
+        passed: [Option<bool>; 2],
+        /// The reason, where one did not pass, or is not known.
         why: String,
         /// Wall-clock time of all tries, with the waits between them.
         took: Duration,
@@ -190,9 +215,21 @@ impl Judging {
         Ok(ended)
     }
 
-    /// Judges a pair; `None` where an interrupt came while it waited for another try. Then nothing is
-    /// written, and the next evaluation judges it.
+    /// Judges a pair, or its agents; `None` where an interrupt came while it waited for another try.
+    /// Then nothing is written, and the next evaluation judges it.
     async fn one(
+        &self,
+        one: &Finished,
+        waiting: Waiting,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Result<Option<Ended>> {
+        match &one.asked {
+            Asked::Verdict | Asked::Worth => self.pair(one, waiting, tell).await,
+            Asked::Alone(needs) => Box::pin(self.agents(one, needs, waiting, tell)).await,
+        }
+    }
+
+    async fn pair(
         &self,
         one: &Finished,
         waiting: Waiting,
@@ -228,13 +265,15 @@ impl Judging {
         };
         let dir = self.run.pair(one.tree, &one.pair);
         // Trouble is no verdict, and does not take the place of one; nor does one that says no more.
-        let says_more = judged.is_ok() && !(one.worth_only && trouble(&judged).is_some());
+        let is_worth = one.asked == Asked::Worth;
+        let says_more = judged.is_ok() && !(is_worth && trouble(&judged).is_some());
         if says_more || !one.has_verdict {
             // Also one of another trial, which upstream left there.
             if eval::read(&dir.eval()).is_some_and(|file| file.is_ok_and(|it| it.is_verdict())) {
                 aside::verdict(&dir)?;
             }
-            write(&dir.eval(), &record)?;
+            let kept = is_worth.then(|| Kept::of(&dir.eval())).flatten();
+            eval::write_with(&dir.eval(), &record, kept.as_ref())?;
         }
         // Every evaluation is noted, also one whose outcome took no verdict's place.
         self.append(&one.pair, &record, &verdict, took)?;
@@ -253,21 +292,13 @@ impl Judging {
             why: one_line(&why, 300),
             took,
         });
-        let daemon_gone = match trouble(&judged) {
-            Some(trouble) if trouble.rule == RuleId::DAEMON_UNREACHABLE => {
-                Some(trouble.text.clone())
-            }
-            _ => None,
-        };
-        let settled = match &judged {
-            Err(trouble) if self.cause(&trouble.rule) != Cause::Infra => Some(one.pair.clone()),
-            _ => None,
-        };
+        let gone = trouble(&judged).and_then(daemon_gone);
+        let ended = Ended::of(&one.pair, verdict, judged.as_ref().err(), |rule| {
+            self.cause(rule)
+        });
         Ok(Some(Ended {
-            settled,
-            verdict,
-            is_trouble: judged.is_err(),
-            daemon_gone,
+            daemon_gone: gone,
+            ..ended
         }))
     }
 
@@ -282,21 +313,38 @@ impl Judging {
         let mut tries = 1;
         loop {
             let judged = self.attempt(one, tell).await;
-            match trouble(&judged) {
-                Some(trouble) if self.is_worth_another(trouble) && tries < self.tries => {
-                    tell(Told::Again {
-                        pair: one.pair.clone(),
-                        why: one_line(&trouble.text, 300),
-                    });
-                    let (base, max) = self.backoff;
-                    let wait = backoff::wait(base, max, tries, fastrand::f64());
-                    if !waiting.wait(wait).await {
-                        return None;
-                    }
-                    tries += 1;
-                }
-                _ => return Some((judged, tries)),
+            let broke = trouble(&judged);
+            match self.next(&one.pair, broke, tries, &mut waiting, tell).await {
+                Next::Again => tries += 1,
+                Next::Settled => return Some((judged, tries)),
+                Next::Stopped => return None,
             }
+        }
+    }
+
+    /// What follows a try, with the wait before another one.
+    async fn next(
+        &self,
+        pair: &Pair,
+        trouble: Option<&Trouble>,
+        tries: u32,
+        waiting: &mut Waiting,
+        tell: &Arc<dyn Fn(Told) + Send + Sync>,
+    ) -> Next {
+        let mends = |trouble: &&Trouble| self.is_worth_another(trouble) && tries < self.tries;
+        let Some(trouble) = trouble.filter(mends) else {
+            return Next::Settled;
+        };
+        tell(Told::Again {
+            pair: pair.clone(),
+            why: one_line(&trouble.text, 300),
+        });
+        let (base, max) = self.backoff;
+        let wait = backoff::wait(base, max, tries, fastrand::f64());
+        if waiting.wait(wait).await {
+            Next::Again
+        } else {
+            Next::Stopped
         }
     }
 
@@ -374,6 +422,21 @@ fn trouble(judged: &std::result::Result<Judgement, Trouble>) -> Option<&Trouble>
     }
 }
 
+/// The daemon's end, where that is what broke.
+fn daemon_gone(trouble: &Trouble) -> Option<String> {
+    (trouble.rule == RuleId::DAEMON_UNREACHABLE).then(|| trouble.text.clone())
+}
+
+/// What follows a try.
+enum Next {
+    /// Another one.
+    Again,
+    /// Nothing: there is a verdict, or trouble that another try does not mend.
+    Settled,
+    /// Nothing: an interrupt came.
+    Stopped,
+}
+
 /// The waits between tries of one pair.
 struct Waiting {
     interrupt: Interrupt,
@@ -401,4 +464,22 @@ struct Ended {
     verdict: Verdict,
     is_trouble: bool,
     daemon_gone: Option<String>,
+}
+
+impl Ended {
+    /// The end of a pair, and what left it without a verdict.
+    fn of(
+        pair: &Pair,
+        verdict: Verdict,
+        trouble: Option<&Trouble>,
+        cause: impl Fn(&str) -> Cause,
+    ) -> Self {
+        let settled = trouble.filter(|trouble| cause(&trouble.rule) != Cause::Infra);
+        Self {
+            settled: settled.map(|_| pair.clone()),
+            verdict,
+            is_trouble: trouble.is_some(),
+            daemon_gone: trouble.and_then(daemon_gone),
+        }
+    }
 }

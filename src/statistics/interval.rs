@@ -4,7 +4,7 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// The normal distribution's 97.5% quantile.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// A 95% interval, as shares of 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -49,6 +49,6 @@ pub(super) fn shrunk(freedom: f64) -> f64 {
 }
 
 /// The 97.5% quantile of Student's t.
-fn quantile(freedom: f64) -> f64 {
+pub(super) fn quantile(freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |student| student.inverse_cdf(0.975))
 }

@@ -7,12 +7,14 @@
 //! their sources, and how often they keep what they promise.
 
 mod contrast;
+mod design;
 mod flips;
 mod holm;
 mod interval;
 mod labels;
 mod mcnemar;
 mod mean;
+mod moments;
 mod pairs;
 mod passk;
 mod random;
@@ -21,8 +23,10 @@ mod sum;
 mod tasks;
 mod tested;
 mod units;
+mod variance;
 
 pub use contrast::{Contrast, contrast};
+pub use design::{Design, Precision};
 pub use holm::holm;
 pub use interval::Interval;
 pub use mcnemar::mcnemar;
@@ -31,3 +35,4 @@ pub use pairs::{Both, Passes, Repeated};
 pub use passk::{pass_at, pass_hat};
 pub use random::Random;
 pub use tested::{Method, NoP, P, Tested};
+pub use variance::{Component, Components};

@@ -36,6 +36,16 @@ impl Tasks {
         })
     }
 
+    /// Of tasks with so many pairs each, of which nothing else is known.
+    pub(super) fn of_sizes(sizes: impl Iterator<Item = f64>) -> Self {
+        let each: Vec<_> = sizes.map(|of| (0.0, of)).collect();
+        Self {
+            pairs: each.iter().map(|(_, of)| of).sum(),
+            each,
+            mean: 0.0,
+        }
+    }
+
     /// How many tasks there are.
     pub(super) const fn len(&self) -> usize {
         self.each.len()
@@ -51,18 +61,29 @@ impl Tasks {
     /// Wilson's with an effective sample size. Where all pass or none does there is nothing to see the
     /// variance by: then tasks are counted.
     pub(super) fn of_share(&self) -> Option<Interval> {
+        let counts = [self.each.len() as f64, self.pairs];
         let freedom = self.freedom()?;
-        let variance = self.variance();
-        let all_alike = self.mean <= 0.0 || self.mean >= 1.0;
+        let interval = Self::interval_of_share(self.mean, self.variance(), freedom, counts);
+        Some(interval)
+    }
+
+    /// That of a share with this variance, whose estimate has so many degrees of freedom, over so many
+    /// tasks and pairs.
+    pub(super) fn interval_of_share(
+        share: f64,
+        variance: f64,
+        freedom: f64,
+        [tasks, pairs]: [f64; 2],
+    ) -> Interval {
+        let all_alike = share <= 0.0 || share >= 1.0;
         let effective = if all_alike {
-            self.each.len() as f64
+            tasks
         } else if variance < NOTHING {
-            self.pairs * interval::shrunk(freedom)
+            pairs * interval::shrunk(freedom)
         } else {
-            interval::effective(self.mean, variance, freedom)
-                .min(self.pairs * interval::shrunk(freedom))
+            interval::effective(share, variance, freedom).min(pairs * interval::shrunk(freedom))
         };
-        Some(Interval::wilson(self.mean, effective))
+        Interval::wilson(share, effective)
     }
 
     /// The interval of a difference from -1 to 1; none for a single task.
@@ -94,7 +115,7 @@ impl Tasks {
 
     /// The degrees of freedom of that variance, Satterthwaite's with independent pairs as the working
     /// model: tr(B)²/tr(B²), where B has n/N² on its diagonal.
-    fn freedom(&self) -> Option<f64> {
+    pub(super) fn freedom(&self) -> Option<f64> {
         if self.each.len() < 2 {
             return None;
         }

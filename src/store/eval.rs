@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod decided;
-mod independent;
+pub mod independent;
 mod lenient;
 mod told;
 mod whole;
 
 pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
-pub use independent::{IndependentSeen, NO_PATCH};
+pub use independent::{IndependentNoteSeen, IndependentSeen, Kept};
 pub use told::{flags, some, why_not};
 pub use whole::{Printed, printed};
 
@@ -49,6 +49,9 @@ pub struct EvalFile {
     /// The same of the second agent's.
     #[serde(default, deserialize_with = "lenient::independent")]
     pub feature2_independent: Option<IndependentSeen>,
+    /// What only we write of these two.
+    #[serde(default, deserialize_with = "lenient::note")]
+    pub regatta_independent: Option<IndependentNoteSeen>,
     /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
     #[serde(default, deserialize_with = "text_or_number")]
     pub evaluated_at: Option<String>,
@@ -180,7 +183,21 @@ pub struct AloneSeen {
     /// The agent whose patch it is.
     pub agent: String,
     /// The suites that ran on it. None where both passed: then they are the features' own.
-    pub suites: Vec<SuiteNote>,
+    pub suites: Vec<AloneSuiteSeen>,
+}
+
+/// The part of [`AloneSuite`] that is read again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AloneSuiteSeen {
+    /// Outcome and reason, and the tests by name.
+    #[serde(flatten)]
+    pub note: SuiteNote,
+    /// How many tests passed, as upstream counts them.
+    #[serde(default)]
+    pub tests_passed: u64,
+    /// How many tests failed, as upstream counts them.
+    #[serde(default)]
+    pub tests_failed: u64,
 }
 
 /// A whole `eval.json`, as we write it: upstream's fields, and `regatta`.
@@ -466,8 +483,17 @@ pub fn digest(path: &Path) -> Result<Option<String>> {
 
 /// Writes a whole `eval.json`, so that a reader sees the old one or the new one.
 pub fn write(path: &Path, record: &EvalRecord) -> Result<()> {
-    let bytes = serde_json::to_vec_pretty(record)
-        .map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
+    write_with(path, record, None)
+}
+
+/// The same, with what the one that it replaces says of the agents alone.
+pub fn write_with(path: &Path, record: &EvalRecord, kept: Option<&Kept>) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(record).and_then(|bytes| match kept {
+        Some(kept) => kept.beside(&bytes),
+        None => Ok(bytes),
+    });
+    let bytes =
+        bytes.map_err(|error| Error::world(format!("cannot write {}: {error}", path.display())))?;
     files::write_atomic(path, &bytes)
 }
 

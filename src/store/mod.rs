@@ -10,6 +10,7 @@ pub mod event;
 pub mod events;
 pub mod framework;
 pub mod gold;
+mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod live;

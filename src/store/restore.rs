@@ -79,7 +79,10 @@ fn spare_verdicts(run: &RunDir, wanted: &[Wanted]) -> Result<()> {
     for one in wanted {
         let dir = run.pair(one.tree, &one.pair).aside().join(&one.name);
         if dir.join("result.json").is_file() {
-            pass.begin_at(&one.pair, eval::digest(&dir.join("eval.json"))?);
+            pass.begin_at(
+                &one.pair,
+                eval::independent::identity(&dir.join("eval.json"))?,
+            );
         }
     }
     if pass == before {

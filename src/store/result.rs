@@ -94,6 +94,9 @@ pub struct AgentRecord {
     /// Whether it made calls of unknown usage, beside those that its cost and tokens tell of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub usage_unknown: bool,
+    /// How long it waited for rate limits and overloads, in seconds; only our own engine tells.
+    #[serde(skip)]
+    pub waited_seconds: Option<f64>,
     /// Its tokens, where the result tells them. mini-swe-agent's does not, nor one that knows them in
     /// part: of these the trajectory tells.
     #[serde(skip)]

@@ -77,6 +77,12 @@ fn tail(dir: &PairDir, path: &Path) -> Option<String> {
     Some(whole.to_owned())
 }
 
+/// Whether a file of an agent's program is of a trial that was set aside.
+#[must_use]
+pub fn is_of_another_trial(dir: &PairDir, path: &Path) -> bool {
+    files::read_last(path, MOST).is_ok_and(|tail| !tail.is_empty() && is_anothers(dir, path, &tail))
+}
+
 /// Whether a file is of a trial that was set aside: one that runs again writes its own late, and not
 /// at all where it breaks before its program runs.
 fn is_anothers(dir: &PairDir, path: &Path, tail: &[u8]) -> bool {
@@ -300,7 +306,8 @@ fn error_of(event: &Value) -> Option<String> {
 }
 
 /// The text blocks of a message's content.
-pub(super) fn blocks(content: &Value) -> String {
+#[must_use]
+pub fn blocks(content: &Value) -> String {
     if let Some(text) = content.as_str() {
         return text.trim().to_owned();
     }

@@ -1,11 +1,8 @@
-//! From runs to arms. Pure.
+//! How runs become arms. Pure.
 
 use std::collections::BTreeMap;
 
-use super::repeats::Repeats;
-use super::selection::Selection;
-use super::{Arm, ArmRun, mixed};
-use crate::error::{Error, Result};
+use serde::Serialize;
 
 /// How runs become arms.
 #[derive(Clone, Debug, Default)]
@@ -22,45 +19,27 @@ pub struct Pooling {
     pub asked: Vec<String>,
 }
 
-/// Runs, pooled.
-#[derive(Clone, Debug, Default)]
-pub struct Study {
-    /// The arms, in the order in which they were asked for.
-    pub arms: Vec<Arm>,
-    /// What is to be said of how runs were pooled, a sentence each.
-    pub notes: Vec<String>,
+/// Why an arm is the first, which others are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstBy {
+    /// It was named first.
+    #[default]
+    Named,
+    /// It is the experiment's first arm.
+    Experiment,
+    /// It is the first by name.
+    Name,
 }
 
-/// Pools runs into arms. Runs whose verdicts are not comparable are not pooled unless that is asked
-/// for.
-pub fn study(runs: Vec<ArmRun>, pooling: &Pooling) -> Result<Study> {
-    let Repeats { arms, mut notes } = Repeats::of(runs, pooling)?;
-    let chosen = Selection::of(arms, pooling)?;
-    notes.extend(chosen.notes);
-    let mut refused = Vec::new();
-    for arm in chosen.arms.iter().filter(|arm| arm.runs.len() > 1) {
-        let differences = mixed::within(arm);
-        if !differences.is_empty() {
-            refused.push(format!(
-                "`{}` has runs of different {}",
-                arm.name,
-                differences.join(" and ")
-            ));
+impl FirstBy {
+    /// Why, in words.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Named => "named first",
+            Self::Experiment => "the experiment's first arm",
+            Self::Name => "the first by name",
         }
     }
-    if refused.is_empty() || pooling.is_mixed {
-        notes.extend(refused);
-        return Ok(Study {
-            arms: chosen.arms,
-            notes,
-        });
-    }
-    Err(Error::usage(format!(
-        "not pooled, since the verdicts are not comparable: {}",
-        refused.join("; ")
-    ))
-    .hint("judge all by one: `regatta eval --force`; or take each run by itself: --no-pool; or pool them all the same: --mixed"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::pooling::FirstBy;
 use super::repeats::{By, Found};
 use super::{Arm, ArmRun, Pooling};
 use crate::bench::RunName;
@@ -17,6 +18,7 @@ const TOLD: usize = 12;
 pub(super) struct Selection {
     pub arms: Vec<Arm>,
     pub notes: Vec<String>,
+    pub first_by: FirstBy,
     taken: BTreeSet<RunName>,
 }
 
@@ -31,10 +33,12 @@ impl Selection {
                     return Err(empty_group(group, pooling, &found));
                 }
             }
-            chosen.arms = in_order(found, &pooling.order)
-                .into_iter()
-                .map(Arm::from)
-                .collect();
+            let ordered = in_order(found, &pooling.order);
+            chosen.first_by = match ordered.first().map(|arm| place(arm, &pooling.order)) {
+                Some(Some(_)) => FirstBy::Experiment,
+                _ => FirstBy::Name,
+            };
+            chosen.arms = ordered.into_iter().map(Arm::from).collect();
         } else {
             for word in &pooling.asked {
                 chosen.take(word, &found, pooling)?;
@@ -163,16 +167,20 @@ fn exact(word: &str, found: &[Found]) -> Result<Option<Arm>> {
 
 /// Every arm: those of the configuration in its order, then the others by name.
 fn in_order(mut found: Vec<Found>, order: &[String]) -> Vec<Found> {
-    let place = |arm: &Found| match &arm.by {
-        By::Manifest { arm, .. } => order.iter().position(|it| it == arm),
-        _ => None,
-    };
     found.sort_by(|a, b| {
-        let places = [a, b].map(|it| place(it).unwrap_or(usize::MAX));
+        let places = [a, b].map(|it| place(it, order).unwrap_or(usize::MAX));
         let [one, other] = places;
         one.cmp(&other).then_with(|| natural(&a.name, &b.name))
     });
     found
+}
+
+/// The place of an arm in its experiment's order, as far as the configuration has it.
+fn place(arm: &Found, order: &[String]) -> Option<usize> {
+    match &arm.by {
+        By::Manifest { arm, .. } => order.iter().position(|it| it == arm),
+        By::Group(_) | By::Itself | By::Name { .. } => None,
+    }
 }
 
 fn unknown(word: &str, found: &[Found]) -> Error {

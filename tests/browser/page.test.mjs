@@ -109,6 +109,7 @@ describe("a page from a file", () => {
     await shared.page.waitForFunction(() => /^(2|1) of/.test(document.getElementById("hits").textContent));
     assert.ok(await shared.page.locator("mark").count() > 0);
     await shared.page.fill("#words", "");
+    await shared.page.keyboard.press("Escape");
   });
 
   test("says its keys, and the numbers are tabs", async () => {

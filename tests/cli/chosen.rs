@@ -114,7 +114,7 @@ const WRONG_VALUES: [(&str, &str); 6] = [
     ),
     (
         "name = 'b'\nsetting = 'solo'\nengine = 'upstream'\nbackend = 'docker'",
-        "arm `b`: no cooperbench CLI",
+        "arm `b`: upstream.dataset_dir is the demo's",
     ),
 ];
 

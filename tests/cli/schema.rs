@@ -68,6 +68,7 @@ fn demo(place: &Place, args: &[&str]) -> String {
 fn what_the_demo_writes_and_prints_is_valid() {
     let place = Place::new();
     demo(&place, &["run", "--no-progress"]);
+    demo(&place, &["eval", "--alone", "--no-progress"]);
     let logs = place.join("logs");
     for (name, schema) in [
         ("manifest.json", "manifest.json"),
@@ -99,6 +100,14 @@ fn what_the_demo_writes_and_prints_is_valid() {
     assert_sums(&rows, &report);
     let audit = demo(&place, &["audit", "--format", "json"]);
     assert_valid("audit.json", &serde_json::from_str(&audit).unwrap());
+    for (args, schema) in [
+        (&["compare", "--format", "json"][..], "compare.json"),
+        (&["report", "--by", "arm", "--format", "json"], "arms.json"),
+    ] {
+        assert_valid(schema, &serde_json::from_str(&demo(&place, args)).unwrap());
+    }
+    let power = demo(&place, &["power", "--format", "json"]);
+    assert_valid("power.json", &serde_json::from_str(&power).unwrap());
     let checks = demo(&place, &["doctor", "--no-model-call", "--format", "json"]);
     assert_valid("doctor.json", &serde_json::from_str(&checks).unwrap());
 }

@@ -290,6 +290,48 @@ fn verdicts_are_upstreams_on_v11() {
     agrees_with_upstream(Version::V11, "0.0.11");
 }
 
+/// What one agent's patch does alone is what upstream says of it as a solo submission.
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn each_agent_alone_is_judged_as_upstream_judges_a_solo_submission() {
+    let lab = Lab::new(Version::V29);
+    let mut cases = Vec::new();
+    for (index, (name, make)) in COOP.iter().enumerate() {
+        let (run, pair) = (index / PAIRS.len(), PAIRS[index % PAIRS.len()]);
+        let bench = Bench::new(pair);
+        let files = bench
+            .features
+            .map(|feature| format!("agent{feature}.patch"));
+        let patches: Vec<_> = files.into_iter().zip(make(&bench)).collect();
+        for (agent, (_, patch)) in patches.iter().enumerate() {
+            let solo = format!("cb/logs/alone{run}-{agent}/solo/{pair}");
+            let patch = ("solo.patch".to_owned(), patch.clone());
+            finished(&lab.place, &solo, &[patch]);
+            cases.push((name, run, pair, agent));
+        }
+        let dir = format!("ours/cases{run}/coop/{pair}");
+        finished(&lab.place, &dir, &patches);
+    }
+    for run in ["alone0-0", "alone0-1", "alone1-0", "alone1-1"] {
+        lab.upstream(&["eval", "-n", run, "--backend", "docker", "-c", "7"]);
+    }
+    lab.run(&["eval", "--alone", "--logs-dir", "ours", "-c", "3"]);
+    let mut differences = Vec::new();
+    for (name, run, pair, agent) in &cases {
+        let solo = format!("cb/logs/alone{run}-{agent}/solo/{pair}/eval.json");
+        let theirs = &lab.place.json(&solo)[format!("feature{}", agent + 1)];
+        let file = lab
+            .place
+            .json(&format!("ours/cases{run}/coop/{pair}/eval.json"));
+        let ours = &file[format!("feature{}_independent", agent + 1)];
+        for key in ["passed", "tests_passed", "tests_failed"] {
+            let at = format!("{name} ({pair}), agent {}: {key}", agent + 1);
+            same(&ours[key], &theirs[key], &at, &mut differences);
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 /// The pair whose suites wait.
 pub const HELD: &str = PAIRS[0];
 

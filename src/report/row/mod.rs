@@ -201,6 +201,9 @@ columns! {
     spent_unknown_trials: u64,
     /// Wall-clock time of the trial that stands, in seconds.
     duration_s: Option<f64>,
+    /// The seconds of it that the agent who waited longest spent waiting for rate limits and overloads.
+    /// Only the native engine tells.
+    waited_s: Option<f64>,
     /// When the trial began: local time of its machine, without a zone.
     started_at: Option<LocalTime>,
     /// When the trial ended.

@@ -136,6 +136,10 @@ impl Row {
         self.cost_usd = judged.cost.usd;
         self.has_unknown_cost = Some(judged.cost.has_unknown());
         self.duration_s = record.duration_seconds;
+        let waited = record.agents.iter().map(|agent| agent.waited_seconds);
+        self.waited_s = waited
+            .collect::<Option<Vec<f64>>>()
+            .and_then(|waited| waited.into_iter().reduce(f64::max));
         self.started_at = record.started_at.as_deref().and_then(LocalTime::of);
         self.ended_at = record.ended_at.as_deref().and_then(LocalTime::of);
     }

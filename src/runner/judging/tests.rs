@@ -63,7 +63,7 @@ impl Court {
             tree: Tree::Solo,
             record: *record,
             has_verdict: false,
-            worth_only: false,
+            asked: Asked::Verdict,
         }
     }
 
@@ -279,4 +279,56 @@ fn a_patch_that_is_not_there_is_empty_and_our_own_engines_are_taken_as_they_are(
         (taken.patches, taken.reading),
         (vec![Vec::new()], PatchReading::Upstreams)
     );
+}
+
+#[tokio::test]
+async fn what_breaks_while_agents_are_judged_alone_is_tried_again_and_leaves_the_verdict() {
+    let court = Court::new();
+    let dir = court.run.pair(Tree::Coop, &court.pair);
+    for feature in [1, 2] {
+        write_all(&dir.patch(Some(feature)), "diff --git a/x b/x\n");
+    }
+    write_all(&dir.eval(), r#"{"both_passed": false}"#);
+    let alone = |needs| Finished {
+        tree: Tree::Coop,
+        has_verdict: true,
+        asked: Asked::Alone(needs),
+        ..court.finished()
+    };
+    let read = || -> Value { serde_json::from_slice(&files::read(&dir.eval()).unwrap()).unwrap() };
+    let both = || alone([Need::Suite, Need::Suite]);
+    let judged = court.judge(None, both(), Stop::No).await;
+    assert_eq!((judged.errors, judged.troubles), (1, 1));
+    assert_eq!(court.tried_again(), 2);
+    let file = read();
+    assert_eq!(file["both_passed"], false);
+    assert_eq!(file.get("feature1_independent"), None);
+    let broken = json!({"cause": "infra", "rule": "container_lost"});
+    assert_eq!(file["regatta_independent"]["broken_by"], broken);
+
+    // What is known is not judged, and what the verdict tells is written down.
+    let told = crate::store::eval::independent::Independent {
+        passed: false,
+        tests_passed: 3,
+        tests_failed: 1,
+        reason: None,
+    };
+    let finished = alone([Need::Told(told), Need::Suite]);
+    let judged = court.judge(Some("1 passed"), finished, Stop::No).await;
+    assert_eq!((judged.failed, judged.troubles), (1, 0));
+    let file = read();
+    assert_eq!(file["feature1_independent"]["tests_passed"], 3);
+    assert_eq!(file["feature2_independent"]["passed"], true);
+    assert_eq!(file["regatta_independent"].get("broken_by"), None);
+    let finished = alone([Need::Suite, Need::Known(true)]);
+    let judged = court.judge(Some("1 passed"), finished, Stop::No).await;
+    assert_eq!(judged.passed, 1);
+    let alone: Vec<_> = court.lines().iter().map(|it| it["alone"].clone()).collect();
+    let verdicts = |one, two| json!({"agent1": one, "agent2": two});
+    let wanted = [
+        verdicts(None, None),
+        verdicts(Some(false), Some(true)),
+        verdicts(Some(true), Some(true)),
+    ];
+    assert_eq!(alone, wanted);
 }

@@ -53,7 +53,7 @@ pub struct Alone {
 }
 
 /// One feature's suite on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AloneSuite {
     /// Outcome and reason, and the tests by name.
     #[serde(flatten)]

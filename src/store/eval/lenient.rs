@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::decided::Conflict;
-use super::{ApplyStatus, IndependentSeen};
+use super::{ApplyStatus, IndependentNoteSeen, IndependentSeen};
 use crate::store::result::error_text;
 
 /// What became of the patches; of another shape it is not known, like a [`text`] that is none.
@@ -18,6 +18,11 @@ pub fn independent<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<IndependentSeen>, D::Error> {
     Ok(IndependentSeen::deserialize(Value::deserialize(from)?).ok())
+}
+
+/// What we write of two patches alone; of another shape it is not known, like a [`text`] that is none.
+pub fn note<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IndependentNoteSeen>, D::Error> {
+    Ok(IndependentNoteSeen::deserialize(Value::deserialize(from)?).ok())
 }
 
 /// Where git could not merge; of another shape it is not known.
@@ -145,7 +150,10 @@ mod tests {
         let read = |value: Value| independent(value).unwrap();
         let told = read(json!({"passed": false, "tests_failed": 2, "reason": "no_patch"})).unwrap();
         assert_eq!((told.passed, told.tests_failed), (Some(false), Some(2)));
-        assert_eq!(told.reason.as_deref(), Some(super::super::NO_PATCH));
+        assert_eq!(
+            told.reason.as_deref(),
+            Some(super::super::independent::NO_PATCH)
+        );
         for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
             assert_eq!(read(other.clone()), None, "{other}");
         }

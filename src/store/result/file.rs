@@ -58,6 +58,7 @@ pub(super) struct FileAgent {
     steps: Option<Value>,
     error: Option<String>,
     usage_unknown: Option<bool>,
+    waited_seconds: Option<f64>,
     tokens: AgentTokens,
 }
 
@@ -100,6 +101,7 @@ impl FileAgent {
             steps: field("steps").cloned(),
             error: field("error").and_then(lenient::to_error),
             usage_unknown: field("usage_unknown").and_then(Value::as_bool),
+            waited_seconds: field("rate_limited_seconds").and_then(Value::as_f64),
             tokens: AgentTokens::of(fields),
         })
     }
@@ -133,6 +135,7 @@ impl FileAgent {
             steps,
             error,
             usage_unknown: self.usage_unknown == Some(true),
+            waited_seconds: self.waited_seconds.and_then(believable_seconds),
             usage,
         })
     }

@@ -35,6 +35,7 @@ pub fn agent(id: &str, status: &str, cost: f64, steps: u64) -> AgentRecord {
         steps: Some(steps),
         error: None,
         usage_unknown: false,
+        waited_seconds: None,
         usage: None,
     }
 }

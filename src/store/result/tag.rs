@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use indexmap::IndexMap;
-use serde::de::Error as _;
-use serde_json::value::RawValue;
-
 use super::{MAX_BYTES, Tag};
 use crate::error::Result;
-use crate::{files, json};
+use crate::files;
+use crate::store::keys::{Keys, indented};
 
 /// Writes, replaces or (with `None`) removes our tag; false when it already stood so.
 ///
@@ -31,45 +28,23 @@ pub fn write_tag(path: &Path, tag: Option<&Tag>) -> Result<bool> {
 pub(super) const OURS: [&str; 2] = ["infra_error", "regatta"];
 
 fn tagged(bytes: &[u8], tag: Option<&Tag>) -> serde_json::Result<Vec<u8>> {
-    let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
-    // What JSON has no number for stays as it is written.
-    let numbered = json::with_numbers(text);
-    let raw: IndexMap<String, &RawValue> = serde_json::from_str(&numbered)?;
-    let written_at = |part: &str| {
-        let begin = part.as_ptr().addr() - numbered.as_ptr().addr();
-        &text[begin..begin + part.len()]
-    };
-    let values = raw.into_iter();
-    let mut keys: IndexMap<String, &str> = values
-        .map(|(key, value)| (key, written_at(value.get())))
-        .collect();
-    let untagged = !OURS.iter().any(|key| keys.contains_key(*key));
+    let mut keys = Keys::of(bytes)?;
     let Some(tag) = tag else {
-        if untagged {
+        if OURS.iter().all(|key| keys.get(key).is_none()) {
             return Ok(bytes.to_vec());
         }
         for key in OURS {
-            keys.shift_remove(key);
+            keys.take(key);
         }
-        return written(&keys);
+        return keys.written();
     };
     if tag.cause.passes() {
-        keys.insert("infra_error".to_owned(), "true");
+        keys.put("infra_error", "true");
     } else {
-        keys.shift_remove("infra_error");
+        keys.take("infra_error");
     }
-    // Two levels of indentation, as upstream's `json.dump(indent=2)` would write it.
-    let pretty = serde_json::to_string_pretty(tag)?.replace('\n', "\n  ");
-    keys.insert("regatta".to_owned(), &pretty);
-    written(&keys)
-}
-
-fn written(keys: &IndexMap<String, &str>) -> serde_json::Result<Vec<u8>> {
-    let lines = keys
-        .iter()
-        .map(|(key, value)| Ok(format!("  {}: {value}", serde_json::to_string(key)?)))
-        .collect::<serde_json::Result<Vec<_>>>()?;
-    Ok(format!("{{\n{}\n}}", lines.join(",\n")).into_bytes())
+    keys.put("regatta", indented(tag)?);
+    keys.written()
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn arm(name: &str, runs: Vec<ArmRun>) -> Arm {
 fn looked_at(arms: Vec<Arm>) -> Audit {
     let study = Study {
         arms,
-        notes: Vec::new(),
+        ..Study::default()
     };
     audit(&study, None).unwrap()
 }

@@ -10,13 +10,15 @@ use crate::bench::{Pair, RunName};
 use crate::error::{Error, Result};
 use crate::model::price::PriceTable;
 use crate::report::{Row, rows};
-use crate::secret::Mask;
 use crate::store::events::RunEvents;
 use crate::store::{LogTree, RunDir};
-use crate::study::{ArmRun, Beside, Pooling, study};
+use crate::study::{ArmRun, ArmsCompared, Beside, Family, Pooling, study};
 use crate::survey::Stand;
 use crate::triage::Rules;
-use crate::view::page::{Blocks, Gathered, Happened, PairBlock, Shown, TrialBlock, happened};
+use crate::view::PageMask;
+use crate::view::page::{
+    Blocks, Gathered, Happened, PairBlock, Shown, TrialBlock, happened, hide_in,
+};
 
 /// What a live page is of, and how it is read.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub struct LiveOf {
     /// How runs are pooled.
     pub pooling: Pooling,
     /// What must not be shown.
-    pub masks: Vec<Mask>,
+    pub mask: PageMask,
 }
 
 /// The runs, with what was read of them last.
@@ -114,7 +116,10 @@ impl LiveTree {
             });
         }
         let pooled = study(arms, &self.of.pooling)?;
-        let mut index = gathered.finish(Shown::of(&pooled));
+        let mut index = gathered.finish(Shown::of(
+            &pooled,
+            &ArmsCompared::of(&pooled, Family::LessFirst),
+        ));
         index.blocks = Some(String::new());
         index.is_live = true;
         self.masked(&index)
@@ -155,6 +160,7 @@ impl LiveTree {
                     &run,
                     surveyed,
                     stand.books.ledger.entries(),
+                    &self.of.mask,
                 ))
             })
             .transpose()
@@ -171,9 +177,7 @@ impl LiveTree {
         let mut value = serde_json::to_value(value).map_err(|error| {
             Error::world(format!("a part of the page cannot be written: {error}"))
         })?;
-        for mask in &self.of.masks {
-            mask.hide_in(&mut value);
-        }
+        hide_in(&mut value, &self.of.mask);
         Ok(value)
     }
 }

@@ -10,7 +10,8 @@ use crate::store::dataset::task_dir;
 use crate::store::eval::{self, Conflict, EvalFile, FeatureSeen, Printed};
 use crate::store::{Cause, LedgerEntry, PairDir, RunDir};
 use crate::survey::{Standing, Surveyed};
-use crate::view::trial::Trial;
+use crate::view::PageMask;
+use crate::view::trial::{self, Trial};
 
 /// The most of a patch that goes into a page, in bytes.
 const MOST_OF_PATCH: u64 = 400_000;
@@ -23,7 +24,7 @@ const MOST_OF_DATASET: u64 = 400_000;
 #[derive(Debug, Serialize)]
 pub struct TrialBlock {
     /// What its agents did.
-    pub trial: Option<Trial>,
+    pub trial: Trial,
     /// What was submitted.
     pub patches: Vec<PatchPart>,
     /// The verdict, where there is one.
@@ -159,11 +160,16 @@ pub struct ReferencePart {
 
 impl TrialBlock {
     /// Of what stands at a pair of a run with this ledger.
-    pub(in crate::view) fn of(run: &RunDir, surveyed: &Surveyed, ledger: &[LedgerEntry]) -> Self {
+    pub(in crate::view) fn of(
+        run: &RunDir,
+        surveyed: &Surveyed,
+        ledger: &[LedgerEntry],
+        mask: &PageMask,
+    ) -> Self {
         let dir = run.pair(surveyed.tree, &surveyed.pair);
         let booked = ledger.iter().filter(|it| it.pair == surveyed.pair);
         Self {
-            trial: None,
+            trial: trial::read(run, surveyed.tree, &surveyed.pair, mask),
             patches: patches(&dir, surveyed),
             verdict: surveyed
                 .evaluation
@@ -301,10 +307,12 @@ impl PairBlock {
             .map(|id| {
                 let text = text(id, "feature.md");
                 let lines = text.iter().flat_map(|text| text.lines());
-                let mut titles = lines.map(|line| line.trim_start_matches('#').trim());
+                let mut titles = lines.map(|line| line.trim_matches(['#', '*', ' ']));
                 FeaturePart {
                     id,
-                    title: titles.find(|line| !line.is_empty()).map(str::to_owned),
+                    title: titles
+                        .find(|line| !line.is_empty())
+                        .map(|line| line.replace("**", "")),
                     text,
                 }
             })

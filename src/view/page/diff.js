@@ -90,7 +90,7 @@ function patchesSideBySide(patches, conflict) {
   const met = (conflict?.files ?? []).filter((file) => file.hunks.length > 0);
   return [
     met.length > 0 ? [el("h3", {}, "Where git could not merge"), met.map((file) => [el("p", {}, el("code", {}, visible(file.path)), ": ", visible(file.how)), file.hunks.map((hunk) => longText(hunk, { label: `Conflict in ${file.path}` }))])] : null,
-    names.length > 0 ? table("Who touched which file", ["File", ...patches.map((patch) => `>${patch.agent}`), ""], names.map((name) => [
+    names.length > 0 ? table("Who touched which file", ["File", ...patches.map((patch) => `>${patch.agent}`), "Note"], names.map((name) => [
       el("code", {}, visible(name)), ...parsed.map((files) => of(files, name)),
       said.get(name) ?? (both(name) && parsed.length === 2 ? "touched by both" : ""),
     ])) : null,

@@ -174,7 +174,7 @@ pub struct ContrastPart {
     /// The same, adjusted for all that the page shows.
     pub p_adjusted: Option<f64>,
     /// Why there is no p-value.
-    pub no_p: Option<&'static str>,
+    pub no_p: Option<String>,
     /// Pairs that were judged in both.
     pub pairs: usize,
     /// The tasks that they are from.

@@ -123,12 +123,12 @@ function contrastChart(contrasts) {
 }
 
 function contrastTable(contrasts) {
-  return table("Differences", ["Difference", ">Points (95%)", ">p, adjusted", ">p", ">Pairs", ">Tasks", ""], contrasts.map((it) => [
+  return table("Differences", ["Difference", ">Points (95%)", ">p, adjusted", ">p", ">Pairs", ">Tasks", "Flips"], contrasts.map((it) => [
     contrastName(it),
     it.low === null || it.low === undefined ? points(it.share) : `${points(it.share)} (${points(it.low)} to ${points(it.high)})`,
     it.p === null || it.p === undefined ? it.no_p ?? "–" : probability(it.p_adjusted),
     probability(it.p), count(it.pairs), count(it.tasks),
-    el("a", { href: `#/matrix?flips=${encodeURIComponent(data.index.arms[it.first].name)}~${encodeURIComponent(data.index.arms[it.second].name)}` }, "pairs that flip"),
+    el("a", { href: `#/matrix?flips=${encodeURIComponent(data.index.arms[it.first].name)}~${encodeURIComponent(data.index.arms[it.second].name)}` }, "show"),
   ]));
 }
 

@@ -49,7 +49,7 @@ async function verdictOf(trial, about) {
 
 function suiteView(suite) {
   const said = suite.passed ? "passes" : "does not pass";
-  const counts = suite.tests_passed === null || suite.tests_passed === undefined ? "" : ` (${suite.tests_passed} passed, ${suite.tests_failed} failed)`;
+  const counts = !suite.tests_passed && !suite.tests_failed ? "" : ` (${suite.tests_passed} passed, ${suite.tests_failed} failed)`;
   return el("section", { "aria-label": `Feature ${suite.feature}` },
     el("h3", {}, el("span", { class: suite.passed ? "pass" : "fail" }, el("span", { class: "sign", "aria-hidden": "true" }, suite.passed ? "✓" : "✗"), ` Feature ${suite.feature} ${said}`), counts),
     suite.reason ? el("p", {}, visible(suite.reason)) : null,
@@ -70,7 +70,7 @@ function attemptsView(attempts) {
 function filesView(files) {
   if (files.length === 0) return null;
   return el("details", {}, el("summary", {}, plural(files.length, "file")),
-    table("Files", ["File", ">Size", ""], files.map((file) => [el("code", {}, visible(file.path)), bytes(file.size), copied(file.path)])));
+    table("Files", ["File", ">Size", "Path"], files.map((file) => [el("code", {}, visible(file.path)), bytes(file.size), copied(file.path)])));
 }
 
 function missing(what) {

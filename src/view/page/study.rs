@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::index::{ArmPart, ContrastPart, Index, MeanPart};
 use crate::report::{Outcome, Row};
 use crate::statistics::{Mean, Repeated, mean};
-use crate::study::{Arm, Study};
+use crate::study::{Arm, ArmsCompared, Study};
 
 /// What the runs of a page say together.
 #[derive(Debug, Default)]
@@ -16,16 +16,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Of the runs, pooled into arms.
+    /// Of the runs, pooled into arms, and of what is compared.
     #[must_use]
-    pub fn of(study: &Study) -> Self {
+    pub fn of(study: &Study, compared: &ArmsCompared) -> Self {
         let arms = study.arms.iter().map(|arm| {
             let runs = arm.runs.iter().map(|run| run.name.to_string());
             (part(arm), runs.collect())
         });
         Self {
             arms: arms.collect(),
-            contrasts: Vec::new(),
+            contrasts: contrasts(study, compared),
             notes: study.notes.clone(),
         }
     }
@@ -61,6 +61,28 @@ impl Shown {
         index.contrasts = self.contrasts;
         index.notes = self.notes;
     }
+}
+
+/// The differences over tasks, of arms that have a pair in common.
+fn contrasts(study: &Study, compared: &ArmsCompared) -> Vec<ContrastPart> {
+    let place = |name: &str| study.arms.iter().position(|arm| arm.name == name);
+    let shown = compared.contrasts.iter().filter_map(|it| {
+        let difference = it.difference?;
+        let tested = difference.tasks_like_these;
+        Some(ContrastPart {
+            first: place(&it.first)?,
+            second: place(&it.second)?,
+            share: difference.share,
+            low: tested.interval.map(|it| it.low),
+            high: tested.interval.map(|it| it.high),
+            p: tested.p.ok().map(|p| p.value),
+            p_adjusted: it.adjusted.tasks_like_these,
+            no_p: tested.p.err().map(|why| why.to_string()),
+            pairs: difference.pairs,
+            tasks: difference.tasks,
+        })
+    });
+    shown.collect()
 }
 
 fn part(arm: &Arm) -> ArmPart {

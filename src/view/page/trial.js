@@ -1,6 +1,6 @@
 // A trial: a lane for each agent on one axis of time, and the messages between them.
 
-const CHUNK = 40;
+const CHUNK = 10;
 
 async function trialView(place) {
   const [runName, ...rest] = place.rest;
@@ -75,10 +75,12 @@ function trajectory(trial, address) {
     chunk?.fill();
     return box.querySelector(`[data-name="${name}"]`);
   };
+  const heads = el("div", { class: "lanes" }, trial.agents.map((agent, at) => laneHead(agent, at)));
+  heads.style.setProperty("--lanes", Math.max(1, trial.agents.length));
   return [
-    el("div", { class: "lanes" , "data-heads": "" }, trial.agents.map((agent, at) => laneHead(agent, at))),
+    heads,
     minimap(trial, address),
-    el("p", {}, el("button", { type: "button", onclick: () => { for (const chunk of chunks) { chunk.isOpen = true; chunk.refill(); } } }, "Unfold all"), " ", el("span", { class: "faint" }, `${plural(box.order.length, "turn and message")} in order of time`)),
+    el("p", {}, el("button", { type: "button", onclick: () => { for (const chunk of chunks) { chunk.isOpen = true; chunk.refill(); } } }, "Unfold all"), " ", el("span", { class: "faint" }, `${plural(box.order.length - trial.messages.length, "turn")} and ${plural(trial.messages.length, "message")}, in order of time`)),
     box,
   ];
 }

@@ -10,15 +10,16 @@ use super::assets::frame;
 use super::block::{PairBlock, TrialBlock};
 use super::gather::{Blocks, Gathered};
 use super::happened::happened;
+use super::hidden::hide_in;
 use super::pack::{Shared, packed, plain};
 use super::study::Shown;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::report::{Row, rows};
-use crate::secret::Mask;
 use crate::store::{LedgerEntry, RunDir};
 use crate::survey::{Stand, Surveyed};
+use crate::view::PageMask;
 
 /// The block with the texts that others share.
 const SHARED: &str = "shared";
@@ -34,7 +35,7 @@ pub struct PageOf {
     /// The dataset, for the features' texts; none where none is at hand.
     pub dataset: Option<PathBuf>,
     /// What must not stand in it.
-    pub masks: Vec<Mask>,
+    pub mask: PageMask,
     /// The directory that gets each trial as a file of its own, for a page on a web server; none for
     /// a page that is one file.
     pub bundle: Option<PathBuf>,
@@ -118,9 +119,7 @@ impl<W: FnMut(&str) -> Result<()>> Packed<W> {
         let mut value = serde_json::to_value(value).map_err(|error| {
             Error::world(format!("a part of the page cannot be written: {error}"))
         })?;
-        for mask in &self.of.masks {
-            mask.hide_in(&mut value);
-        }
+        hide_in(&mut value, &self.of.mask);
         Ok(value)
     }
 
@@ -163,7 +162,12 @@ impl<W: FnMut(&str) -> Result<()>> Blocks for OfRun<'_, W> {
     }
 
     fn of_trial(&mut self, nth: usize, _: &Row) -> Result<String> {
-        let block = TrialBlock::of(self.run, &self.surveyed[nth], self.ledger);
+        let block = TrialBlock::of(
+            self.run,
+            &self.surveyed[nth],
+            self.ledger,
+            &self.packed.of.mask,
+        );
         self.packed.block(&block)
     }
 }

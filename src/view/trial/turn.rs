@@ -30,6 +30,15 @@ pub struct Turn {
     pub raw: Option<String>,
 }
 
+impl Turn {
+    /// Whether there is a reply, and not only what the agent was told at its end.
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        let is_silent = self.thought.is_empty() && self.actions.is_empty() && self.raw.is_none();
+        !is_silent || self.at.is_some() || self.tokens_in.is_some()
+    }
+}
+
 /// What an agent was told, or what became of its conversation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mark {

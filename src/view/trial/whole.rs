@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::{AgentLane, NamedFile, TrialMessage};
+use super::{AgentLane, NamedFile, TrialMessage, Turn};
 use crate::bench::{Pair, RunName};
+use crate::view::mask::PageMask;
 
 /// A trial, as far as its files tell of it. As JSON it has every field in each version from now on; a
 /// field that is not known is `null`. Times are seconds since 1970.
@@ -31,4 +32,31 @@ pub struct Trial {
     pub files: Vec<NamedFile>,
     /// What could not be understood of the trial's own files, a sentence each.
     pub untold: Vec<String>,
+}
+
+impl Trial {
+    /// Takes the secrets out of all its texts.
+    pub(super) fn hide(&mut self, mask: &PageMask) {
+        for lane in &mut self.agents {
+            lane.turns.iter_mut().for_each(|turn| hide_in(turn, mask));
+            lane.end.iter_mut().for_each(|text| mask.hide_in(text));
+            lane.untold.iter_mut().for_each(|text| mask.hide_in(text));
+        }
+        for message in &mut self.messages {
+            mask.hide_in(&mut message.text);
+        }
+        self.untold.iter_mut().for_each(|text| mask.hide_in(text));
+    }
+}
+
+fn hide_in(turn: &mut Turn, mask: &PageMask) {
+    mask.hide_in(&mut turn.thought);
+    turn.raw.iter_mut().for_each(|text| mask.hide_in(text));
+    for mark in &mut turn.marks {
+        mask.hide_in(&mut mark.text);
+    }
+    for action in &mut turn.actions {
+        mask.hide_in(&mut action.text);
+        action.output.iter_mut().for_each(|text| mask.hide_in(text));
+    }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::bench::setting::RunSetting;
 use crate::report::{Outcome, Row};
@@ -5,7 +7,7 @@ use crate::study::made::{of_arm, plain, row, run};
 
 /// The arms with their runs, and the notes.
 fn pooled(runs: Vec<ArmRun>, pooling: &Pooling) -> (Vec<String>, Vec<String>) {
-    let Study { arms, notes } = study(runs, pooling).unwrap();
+    let Study { arms, notes, .. } = study(runs, pooling).unwrap();
     let arms = arms.iter().map(|arm| {
         let runs: Vec<&str> = arm.runs.iter().map(|run| run.name.as_str()).collect();
         format!("{}: {}", arm.name, runs.join(" "))
