@@ -257,7 +257,7 @@ fn damage_that_is_planted_in_the_demo_is_found() {
     });
     fs::remove_file(gone(result(1))).unwrap();
     edit(&place, &eval(2), |it| {
-        it["regatta"]["trial"] = json!("another")
+        it["regatta"]["trial"] = json!("another");
     });
     fs::remove_file(gone(eval(3))).unwrap();
     fs::remove_file(gone(result(4))).unwrap();
@@ -266,7 +266,7 @@ fn damage_that_is_planted_in_the_demo_is_found() {
         it["agents"]["agent1"]["status"] = json!("TimeLimitExceeded");
     });
     edit(&place, &eval(6), |it| {
-        it["regatta"]["rules"] = json!("0.0.11")
+        it["regatta"]["rules"] = json!("0.0.11");
     });
     for file in fs::read_dir(gone(pairs[7].clone())).unwrap() {
         let path = file.unwrap().path();
