@@ -32,7 +32,7 @@ impl Kind {
 pub mod exit {
     /// Every pair of the plan has a finished result.
     pub const OK: u8 = 0;
-    /// Finished, but some pairs still end in an error.
+    /// Finished, but some pairs still end in an error, or what was looked at does not hold.
     pub const ERRORS: u8 = 1;
     /// The command line or the configuration is wrong; nothing ran.
     pub const USAGE: u8 = 2;
@@ -48,7 +48,7 @@ pub mod exit {
         (OK, "every pair of the plan has a finished result"),
         (
             ERRORS,
-            "some pairs still end in an error or have no result, or a smoke check failed",
+            "some pairs still end in an error or have no result, a smoke check failed, or a contrast turns in an audit",
         ),
         (
             USAGE,

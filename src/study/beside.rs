@@ -61,7 +61,7 @@ impl Published {
     /// Of a pair as the survey found it; none where no evaluation came to a verdict.
     #[must_use]
     pub fn of(surveyed: &Surveyed) -> Option<Self> {
-        let outdated = surveyed.outdated.as_ref();
+        let outdated = surveyed.outdated.as_deref();
         let file = surveyed.evaluation.as_ref().or(outdated)?;
         file.is_verdict().then(|| Self {
             passed: file.both_passed == Some(true),

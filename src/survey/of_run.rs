@@ -67,7 +67,10 @@ impl Survey<'_> {
         };
         let (evaluation, outdated) = match of_trial {
             OfTrial::Yes | OfTrial::Unclear => (evaluation, None),
-            OfTrial::No => (None, evaluation.and_then(std::result::Result::ok)),
+            OfTrial::No => (
+                None,
+                evaluation.and_then(std::result::Result::ok).map(Box::new),
+            ),
         };
         let told = evaluation
             .is_none()

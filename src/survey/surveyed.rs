@@ -24,7 +24,7 @@ pub struct Surveyed {
     /// What the evaluation wrote, when it can be read.
     pub evaluation: Option<EvalFile>,
     /// What stands beside the result and is of an earlier one: for us no verdict, for upstream one.
-    pub outdated: Option<EvalFile>,
+    pub outdated: Option<Box<EvalFile>>,
     /// Whether its time contradicts the result's, by so little that it stands all the same.
     pub is_time_unclear: bool,
     /// Why it did not pass, where it was judged.

@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod alone;
 mod arms;
+mod audit;
 mod bad_input;
 mod book;
 mod bytes;

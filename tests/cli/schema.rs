@@ -98,6 +98,8 @@ fn what_the_demo_writes_and_prints_is_valid() {
     assert_valid_lines("row.json", &rows);
     // Trials that no longer stand are in them.
     assert_sums(&rows, &report);
+    let audit = demo(&place, &["audit", "--format", "json"]);
+    assert_valid("audit.json", &serde_json::from_str(&audit).unwrap());
     for (args, schema) in [
         (&["compare", "--format", "json"][..], "compare.json"),
         (&["report", "--by", "arm", "--format", "json"], "arms.json"),

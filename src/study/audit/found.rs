@@ -97,13 +97,13 @@ impl Shift {
     }
 
     /// Of verdicts of an arm, of which some are left out.
-    pub(super) fn of<'a, 's: 'a>(
-        seen: impl Iterator<Item = &'a Seen<'s>> + Clone,
+    pub(super) fn of<'s>(
+        seen: &[&Seen<'s>],
         measure: Measure,
         is_out: impl Fn(&Seen<'s>) -> bool,
     ) -> Self {
         let share = |value: &dyn Fn(&Seen<'s>) -> Option<bool>| {
-            Some(rate(&tally(seen.clone(), value))?.share)
+            Some(rate(&tally(seen.iter().copied(), value))?.share)
         };
         Self {
             with: share(&|one| one.published(measure)),
@@ -114,8 +114,8 @@ impl Shift {
     }
 
     /// Of verdicts that are missing.
-    fn of_gap<'a, 's: 'a>(
-        seen: impl Iterator<Item = &'a Seen<'s>> + Clone,
+    fn of_gap<'s>(
+        seen: &[&Seen<'s>],
         measure: Measure,
         is_missing: impl Fn(&Seen<'s>) -> bool,
     ) -> Self {
@@ -124,7 +124,7 @@ impl Shift {
                 let missing = missing.filter(|_| is_missing(one));
                 one.published(measure).or(missing)
             };
-            Some(rate(&tally(seen.clone(), value))?.share)
+            Some(rate(&tally(seen.iter().copied(), value))?.share)
         };
         let with = share(None);
         Self {
@@ -165,7 +165,7 @@ impl Found {
     fn of(concern: Concern, study: &Study, seen: &[Seen<'_>]) -> Option<Self> {
         let arms = study.arms.iter().enumerate();
         let arms = arms.filter_map(|(at, arm)| {
-            let in_arm = FoundInArm::of(concern, &arm.name, of_arm(seen, at))?;
+            let in_arm = FoundInArm::of(concern, &arm.name, &of_arm(seen, at).collect::<Vec<_>>())?;
             Some(if concern == Concern::TimeLimit {
                 let limits = arm.runs.iter().map(|run| run.beside.time_limit);
                 in_arm.counted(sum(limits))
@@ -194,14 +194,10 @@ impl Found {
 }
 
 impl FoundInArm {
-    fn of<'a, 's: 'a>(
-        concern: Concern,
-        arm: &str,
-        seen: impl Iterator<Item = &'a Seen<'s>> + Clone,
-    ) -> Option<Self> {
-        let is_so = |one: &Seen<'s>| one.concerns.contains(&concern);
+    fn of(concern: Concern, arm: &str, seen: &[&Seen<'_>]) -> Option<Self> {
+        let is_so = |one: &Seen<'_>| one.concerns.contains(&concern);
         let mut runs: Vec<FoundInRun> = Vec::new();
-        for one in seen.clone().filter(|one| is_so(one)) {
+        for one in seen.iter().filter(|one| is_so(one)) {
             let run = one.run.name.as_str();
             let known = runs.iter().position(|it| it.run == run);
             let at = known.unwrap_or_else(|| {
@@ -217,20 +213,20 @@ impl FoundInArm {
         }
         runs.sort_by_key(|run| std::cmp::Reverse(run.trials));
         let shift = |measure| match concern.grade() {
-            Grade::Gap => Shift::of_gap(seen.clone(), measure, is_so),
-            _ => Shift::of(seen.clone(), measure, is_so),
+            Grade::Gap => Shift::of_gap(seen, measure, is_so),
+            _ => Shift::of(seen, measure, is_so),
         };
         let trials = runs.iter().map(|run| run.trials).sum();
         if trials == 0 && concern != Concern::TimeLimit {
             return None;
         }
         let has_merges = seen
-            .clone()
+            .iter()
             .any(|one| one.published(Measure::Merge).is_some());
         Some(Self {
             arm: arm.to_owned(),
             trials,
-            of: seen.clone().filter(|one| is_counted(concern, one)).count(),
+            of: seen.iter().filter(|one| is_counted(concern, one)).count(),
             runs,
             pass: shift(Measure::Pass),
             merge: has_merges.then(|| shift(Measure::Merge)),

@@ -177,7 +177,11 @@ fn mixture(thing: &Thing, names: &[&str], seen: &[Seen<'_>]) -> Option<Mixture> 
             arm: (*name).to_owned(),
             trials: known.clone().filter(|one| is_rare(one)).count(),
             of: known.count(),
-            pass: Shift::of(of_arm(seen, *at), Measure::Pass, is_rare),
+            pass: Shift::of(
+                &of_arm(seen, *at).collect::<Vec<_>>(),
+                Measure::Pass,
+                is_rare,
+            ),
         }
     });
     let mut mixture = Mixture {

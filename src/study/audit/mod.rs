@@ -150,7 +150,7 @@ pub fn audit(study: &Study, baseline: Option<&str>) -> Result<Audit> {
         baseline_by: by,
         notes: study.notes.clone(),
         arms: arms
-            .map(|(at, arm)| AuditedArm::of(arm, of_arm(&all, at)))
+            .map(|(at, arm)| AuditedArm::of(arm, &of_arm(&all, at).collect::<Vec<_>>()))
             .collect(),
         not_found: not_found.collect(),
         incidents: Incidents::of(&names, &all, &contrasts),
@@ -182,16 +182,16 @@ impl Audit {
 }
 
 impl AuditedArm {
-    fn of<'a, 's: 'a>(arm: &Arm, seen: impl Iterator<Item = &'a Seen<'s>> + Clone) -> Self {
-        let counted = || seen.clone().filter(|one| one.published.is_some());
+    fn of<'s>(arm: &Arm, seen: &[&Seen<'s>]) -> Self {
+        let counted = || seen.iter().filter(|one| one.published.is_some());
         let readings = |measure: Measure| {
             let by = |reading: Reading| {
                 let value = |one: &Seen<'s>| one.published(measure).filter(|_| reading.counts(one));
-                rate(&tally(seen.clone(), value))
+                rate(&tally(seen.iter().copied(), value))
             };
             Readings {
                 published: by(Reading::Published),
-                judged: rate(&tally(seen.clone(), |one| one.judged(measure))),
+                judged: rate(&tally(seen.iter().copied(), |one| one.judged(measure))),
                 undamaged: by(Reading::Undamaged),
                 unflagged: by(Reading::Unflagged),
             }
@@ -202,7 +202,7 @@ impl AuditedArm {
             arm: arm.name.clone(),
             runs: arm.runs.iter().map(|run| run.name.to_string()).collect(),
             pairs: arm.pairs().len(),
-            trials: seen.clone().count(),
+            trials: seen.len(),
             verdicts: counted().count(),
             damaged: counted()
                 .filter(|one| !Reading::Undamaged.counts(one))
@@ -283,3 +283,6 @@ fn other_pairs(study: &Study, baseline: usize) -> Vec<OtherPairs> {
     arms.filter(|it| !it.lacks.is_empty() || !it.has_more.is_empty())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

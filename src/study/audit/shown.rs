@@ -56,14 +56,14 @@ pub fn text(audit: &Audit, columns: Option<usize>) -> String {
     let mut out = String::new();
     for block in page(audit) {
         match block {
-            Block::Verdict(text) => out.push_str(&lines(&strong(text), "", columns)),
+            Block::Verdict(text) | Block::Item(text) => {
+                out.push_str(&lines(&strong(text), "", columns));
+            }
             Block::Section(text) => {
                 out.push('\n');
                 out.push_str(&lines(&strong(text), "", columns));
             }
-            Block::Item(text) => out.push_str(&lines(&strong(text), "", columns)),
-            Block::Text(text) => out.push_str(&lines(&text, "  ", columns)),
-            Block::Point(text) => out.push_str(&lines(&text, "  ", columns)),
+            Block::Text(text) | Block::Point(text) => out.push_str(&lines(&text, "  ", columns)),
             Block::Table(rows) => {
                 let table = table(rows, columns);
                 for line in table.lines() {

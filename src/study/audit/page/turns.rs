@@ -181,7 +181,7 @@ pub(super) fn contrasts(audit: &Audit) -> Vec<Block> {
     all.insert(
         1,
         Block::Text(
-            "As published → without what is damaged, in percentage points, with p by Holm over the arms. `!` marks what turns: its sign or its side of 5%; `?` what turns only without what is doubtful too."
+            "As published → without what is damaged, in percentage points, with p by Holm over the arms. ! marks what turns: its sign or its side of 5%; ? what turns only without what is doubtful too."
                 .to_owned(),
         ),
     );
