@@ -50,7 +50,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Whether a file is there that nobody but its user can read.
 #[must_use]
 pub fn is_private(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0)
+    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode().trailing_zeros() >= 6)
 }
 
 /// Writes files of one directory, each as [`write_atomic`] does, and the last one last: where it

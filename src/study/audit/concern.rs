@@ -45,7 +45,7 @@ pub enum Concern {
 /// What a concern means for the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Grade {
+pub enum Gravity {
     /// The verdict says nothing of the agents.
     Damage,
     /// The verdict may say something else than it seems to.
@@ -56,7 +56,7 @@ pub enum Grade {
     Note,
 }
 
-impl Grade {
+impl Gravity {
     /// What it means, in words for people.
     #[must_use]
     pub const fn about(self) -> &'static str {
@@ -90,20 +90,20 @@ impl Concern {
 
     /// What it means for the numbers.
     #[must_use]
-    pub const fn grade(self) -> Grade {
+    pub const fn grade(self) -> Gravity {
         match self {
             Self::JudgedError
             | Self::VerdictWithoutResult
             | Self::OutdatedVerdict
             | Self::SuiteTimeout
-            | Self::EndedByError => Grade::Damage,
+            | Self::EndedByError => Gravity::Damage,
             Self::AgentError
             | Self::EmptySubmission
             | Self::FlaggedPass
             | Self::UnclearTime
-            | Self::OtherByBytes => Grade::Doubt,
-            Self::NoVerdict | Self::NoResult => Grade::Gap,
-            Self::TimeLimit | Self::UnknownCost => Grade::Note,
+            | Self::OtherByBytes => Gravity::Doubt,
+            Self::NoVerdict | Self::NoResult => Gravity::Gap,
+            Self::TimeLimit | Self::UnknownCost => Gravity::Note,
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Audited {
     /// Without damage and doubt.
     pub unflagged: Option<Stated>,
     /// What changes when something is left out.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<TurnKind>,
 }
 
 /// What a contrast says.
@@ -57,7 +57,7 @@ pub struct Side {
 
 /// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Turn {
+pub struct TurnKind {
     /// By what is left out.
     pub by: Reading,
     /// What of the contrast.
@@ -104,13 +104,13 @@ impl Audited {
         self.turns.iter().any(|turn| turn.by == reading)
     }
 
-    fn turns(&self) -> Vec<Turn> {
+    fn turns(&self) -> Vec<TurnKind> {
         let Some(before) = &self.published else {
             return Vec::new();
         };
         let of = |by: Reading| {
             let what = before.turned(self.by(by));
-            what.into_iter().map(move |what| Turn { by, what })
+            what.into_iter().map(move |what| TurnKind { by, what })
         };
         Reading::STRICTER.into_iter().flat_map(of).collect()
     }

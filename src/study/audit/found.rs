@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::concern::{Concern, Grade};
+use super::concern::{Concern, Gravity};
 use super::contrasts::{Contrasts, TurnedAlone};
 use super::seen::{Measure, Seen, of_arm, rate, tally};
 use crate::report::time_limit::TimeLimit;
@@ -12,11 +12,11 @@ use crate::study::Study;
 
 /// What was found of one concern.
 #[derive(Clone, Debug, Serialize)]
-pub struct Found {
+pub struct AuditFinding {
     /// The concern.
     pub concern: Concern,
     /// What it means for the numbers.
-    pub grade: Grade,
+    pub grade: Gravity,
     /// How many trials it is about.
     pub trials: usize,
     /// Of how many: verdicts as upstream counts them, of a gap or a note pairs of runs.
@@ -137,11 +137,17 @@ impl Shift {
 }
 
 /// What is found, the gravest first: damage before doubt, and of these what moves a rate the most.
-pub(super) fn found(study: &Study, seen: &[Seen<'_>], contrasts: &Contrasts<'_, '_>) -> Vec<Found> {
+pub(super) fn found(
+    study: &Study,
+    seen: &[Seen<'_>],
+    contrasts: &Contrasts<'_, '_>,
+) -> Vec<AuditFinding> {
     let all = Concern::ALL.into_iter();
-    let mut found: Vec<Found> = all.filter_map(|it| Found::of(it, study, seen)).collect();
+    let mut found: Vec<AuditFinding> = all
+        .filter_map(|it| AuditFinding::of(it, study, seen))
+        .collect();
     for found in &mut found {
-        if matches!(found.grade, Grade::Damage | Grade::Doubt) {
+        if matches!(found.grade, Gravity::Damage | Gravity::Doubt) {
             found.turns = contrasts.turned_without(|one| one.concerns.contains(&found.concern));
         }
     }
@@ -155,7 +161,7 @@ pub(super) fn found(study: &Study, seen: &[Seen<'_>], contrasts: &Contrasts<'_, 
     found
 }
 
-impl Found {
+impl AuditFinding {
     /// How far it moves a rate of some arm at most.
     fn size(&self) -> f64 {
         let shifts = self.arms.iter().flat_map(|arm| [Some(arm.pass), arm.merge]);
@@ -213,7 +219,7 @@ impl FoundInArm {
         }
         runs.sort_by_key(|run| std::cmp::Reverse(run.trials));
         let shift = |measure| match concern.grade() {
-            Grade::Gap => Shift::of_gap(seen, measure, is_so),
+            Gravity::Gap => Shift::of_gap(seen, measure, is_so),
             _ => Shift::of(seen, measure, is_so),
         };
         let trials = runs.iter().map(|run| run.trials).sum();
@@ -243,8 +249,8 @@ impl FoundInArm {
 /// Whether a pair of a run is one of those of which a concern is about some.
 fn is_counted(concern: Concern, seen: &Seen<'_>) -> bool {
     match concern.grade() {
-        Grade::Damage | Grade::Doubt => seen.published.is_some(),
-        Grade::Gap | Grade::Note => true,
+        Gravity::Damage | Gravity::Doubt => seen.published.is_some(),
+        Gravity::Gap | Gravity::Note => true,
     }
 }
 

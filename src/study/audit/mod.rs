@@ -20,9 +20,9 @@ use crate::report::time_limit::TimeLimit;
 use crate::statistics::Mean;
 use crate::text::some;
 
-pub use concern::{Concern, Grade};
-pub use contrasts::{Audited, Side, Stated, Turn, Turned, TurnedAlone};
-pub use found::{CauseCount, Found, FoundInArm, FoundInRun, Shift};
+pub use concern::{Concern, Gravity};
+pub use contrasts::{Audited, Side, Stated, TurnKind, Turned, TurnedAlone};
+pub use found::{AuditFinding, CauseCount, FoundInArm, FoundInRun, Shift};
 pub use incident::{HitArm, Incident, Incidents, OfCause};
 pub use mixture::{MixedArm, MixedValue, Mixture};
 pub use seen::{Measure, Reading};
@@ -52,7 +52,7 @@ pub struct Audit {
     /// The arms with their rates.
     pub arms: Vec<AuditedArm>,
     /// What was found, the gravest first.
-    pub found: Vec<Found>,
+    pub found: Vec<AuditFinding>,
     /// What was looked for and not found.
     pub not_found: Vec<Concern>,
     /// Errors that came together in time.

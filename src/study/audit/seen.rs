@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::concern::{Concern, Grade};
+use super::concern::{Concern, Gravity};
 use crate::report::Row;
 use crate::statistics::{Mean, Passes, Repeated, mean};
 use crate::study::beside::{Published, is_merged};
@@ -71,15 +71,15 @@ impl Reading {
     pub(super) fn counts(self, seen: &Seen<'_>) -> bool {
         match self {
             Self::Published => true,
-            Self::Undamaged => !seen.is(Grade::Damage),
-            Self::Unflagged => !seen.is(Grade::Damage) && !seen.is(Grade::Doubt),
+            Self::Undamaged => !seen.is(Gravity::Damage),
+            Self::Unflagged => !seen.is(Gravity::Damage) && !seen.is(Gravity::Doubt),
         }
     }
 }
 
 impl<'a> Seen<'a> {
     /// Whether a concern of this grade is about it.
-    pub fn is(&self, grade: Grade) -> bool {
+    pub fn is(&self, grade: Gravity) -> bool {
         self.concerns.iter().any(|it| it.grade() == grade)
     }
 

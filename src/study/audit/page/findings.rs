@@ -1,8 +1,8 @@
 //! What was found, and what was looked for and not found.
 
 use super::super::Audit;
-use super::super::concern::{Concern, Grade};
-use super::super::found::{Found, FoundInArm, FoundInRun, Shift};
+use super::super::concern::{Concern, Gravity};
+use super::super::found::{AuditFinding, FoundInArm, FoundInRun, Shift};
 use super::turns::alone;
 use super::{Block, below, from_to, name, percent, points};
 use crate::text::{plural, some};
@@ -29,10 +29,10 @@ pub(super) fn findings(audit: &Audit) -> Vec<Block> {
     page
 }
 
-fn finding(number: usize, found: &Found) -> Vec<Block> {
+fn finding(number: usize, found: &AuditFinding) -> Vec<Block> {
     let counted = match found.grade {
-        Grade::Damage | Grade::Doubt => "verdict",
-        Grade::Gap | Grade::Note => "trial",
+        Gravity::Damage | Gravity::Doubt => "verdict",
+        Gravity::Gap | Gravity::Note => "trial",
     };
     let mut page = vec![
         Block::Item(format!(
@@ -58,7 +58,7 @@ fn finding(number: usize, found: &Found) -> Vec<Block> {
             "Leaving out these alone turns {turned}."
         )));
     }
-    if found.grade == Grade::Gap {
+    if found.grade == Gravity::Gap {
         page.push(Block::Text(OF_ALL.to_owned()));
     }
     page.push(table(found));
@@ -68,10 +68,10 @@ fn finding(number: usize, found: &Found) -> Vec<Block> {
     page
 }
 
-fn table(found: &Found) -> Block {
+fn table(found: &AuditFinding) -> Block {
     let has_merges = found.arms.iter().any(|arm| arm.merge.is_some());
     let is_cost = found.concern == Concern::UnknownCost;
-    let of_gap = found.grade == Grade::Gap;
+    let of_gap = found.grade == Gravity::Gap;
     let mut head = vec![
         "arm".to_owned(),
         if of_gap { "missing" } else { "flagged" }.to_owned(),
