@@ -194,10 +194,10 @@ fn on_a_terminal_lines_fit_and_a_pager_shows_what_is_longer_than_it() {
         written.replace('\r', "")
     };
     let named = format!("{} me", pager.display());
-    let paged = on(24, &named);
+    let shown = on(24, &named);
     assert!(
-        paged.contains("paged by me") && paged.contains("\u{1b}["),
-        "{paged}"
+        shown.contains("paged by me") && shown.contains("\u{1b}["),
+        "{shown}"
     );
     assert!(!on(500, &named).contains("paged by me"));
     // A pager that leaves early, one that is not there, and none.
@@ -211,7 +211,7 @@ fn on_a_terminal_lines_fit_and_a_pager_shows_what_is_longer_than_it() {
     }
     let plain = Regex::new("\u{1b}\\[[0-9;]*m")
         .unwrap()
-        .replace_all(&paged, "")
+        .replace_all(&shown, "")
         .into_owned();
     for line in plain.lines().filter(|line| !line.contains("/logs/")) {
         assert!(line.chars().count() <= 80, "{line}");
