@@ -48,7 +48,7 @@ pub mod exit {
         (OK, "every pair of the plan has a finished result"),
         (
             ERRORS,
-            "some pairs still end in an error or have no result, a smoke check failed, or a contrast turns in an audit",
+            "some pairs have an error or no result, a smoke check failed, or a contrast turns in an audit",
         ),
         (
             USAGE,

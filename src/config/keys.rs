@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::own_arms::OwnArm;
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
@@ -41,6 +40,28 @@ pub struct Config {
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
     pub own_arms: Vec<OwnArm>,
+}
+
+/// One arm: a name, a setting, and the configuration that it runs with.
+#[derive(Clone, Debug)]
+pub struct ArmConfig {
+    /// Its name, which its runs' names have after the experiment's.
+    pub name: String,
+    /// The setting of all its trials.
+    pub setting: Setting,
+    /// The whole configuration, with what the arm has of its own. Its only setting is the arm's.
+    pub config: Config,
+    /// Flags of the command line that say something else than the arm: the arm's own counts.
+    pub hidden_flags: Vec<String>,
+}
+
+/// One `[[arm]]` table.
+#[derive(Clone, Debug)]
+pub struct OwnArm {
+    /// Its name, which no other table has.
+    pub name: String,
+    /// The arm, or what is wrong with its values. Only a command that asks for it is refused.
+    pub meant: crate::error::Result<ArmConfig>,
 }
 
 /// `[experiment]`: what is run, by whom, and how much at a time.

@@ -8,8 +8,8 @@ use toml::{Table, Value};
 
 use super::arms::{self, ArmTable};
 use super::keys::Mistake;
+use super::keys::{ArmConfig, OwnArm};
 use super::mistakes::{Wrong, refuse};
-use super::own_arms::{ArmConfig, OwnArm};
 use super::{Config, known, words};
 use crate::bench::EngineKind;
 use crate::error::{Error, Result, nearest};

@@ -15,6 +15,6 @@ pub use keys::{
 };
 
 pub use arms::ARMS;
+pub use keys::{ArmConfig, OwnArm};
 pub use known::DEFAULT;
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};
-pub use own_arms::{ArmConfig, OwnArm};

@@ -1,30 +1,8 @@
 //! The arms that a configuration means, and those of them that a command asks for.
 
-use super::keys::Config;
+use super::keys::{ArmConfig, Config, OwnArm};
 use crate::bench::Setting;
 use crate::error::{Error, Result, nearest};
-
-/// One arm: a name, a setting, and the configuration that it runs with.
-#[derive(Clone, Debug)]
-pub struct ArmConfig {
-    /// Its name, which its runs' names have after the experiment's.
-    pub name: String,
-    /// The setting of all its trials.
-    pub setting: Setting,
-    /// The whole configuration, with what the arm has of its own. Its only setting is the arm's.
-    pub config: Config,
-    /// Flags of the command line that say something else than the arm: the arm's own counts.
-    pub hidden_flags: Vec<String>,
-}
-
-/// One `[[arm]]` table.
-#[derive(Clone, Debug)]
-pub struct OwnArm {
-    /// Its name, which no other table has.
-    pub name: String,
-    /// The arm, or what is wrong with its values. Only a command that asks for it is refused.
-    pub meant: Result<ArmConfig>,
-}
 
 impl Config {
     /// The arms of these names, or all where none is named, in the order in which they run: those of

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::alone::AlonePlan;
+use super::alone_plan::AlonePlan;
 use super::judge::{cache, check, clones, judge};
 use super::leftovers::reap;
 use super::news::{News, NewsSender};

@@ -2,6 +2,7 @@
 //! told as [`News`].
 
 pub mod alone;
+mod alone_plan;
 mod arms;
 pub mod choice;
 mod execution;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::alone::AlonePlan;
+use super::alone_plan::AlonePlan;
 use super::news::NewsSender;
 use super::present::Present;
 use crate::bench::setting::Tree;

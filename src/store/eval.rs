@@ -14,7 +14,7 @@ mod whole;
 pub use decided::{Alone, AloneSuite, ByBytes, Conflict, ConflictFile, Refused};
 pub use independent::{IndependentNoteSeen, IndependentSeen, Kept};
 pub use told::{flags, some, why_not};
-pub use whole::{Printed, printed};
+pub use whole::{Printed, outputs, printed};
 
 use super::diagnosis::Cause;
 use super::result::text_or_number;
@@ -34,7 +34,7 @@ pub struct EvalFile {
     /// What broke the evaluation, when something did.
     pub error: Option<String>,
     /// What became of each agent's patch.
-    #[serde(default, deserialize_with = "lenient::apply_status")]
+    #[serde(default, deserialize_with = "lenient::understood")]
     pub apply_status: Option<ApplyStatus>,
     /// The merge of two patches, of which the status is read.
     pub merge: Option<MergeSeen>,
@@ -44,13 +44,13 @@ pub struct EvalFile {
     pub feature2: Option<FeatureSeen>,
     /// What `eval --alone`, or a fork of upstream, says of the first agent's patch alone, on its own
     /// feature.
-    #[serde(default, deserialize_with = "lenient::independent")]
+    #[serde(default, deserialize_with = "lenient::understood")]
     pub feature1_independent: Option<IndependentSeen>,
     /// The same of the second agent's.
-    #[serde(default, deserialize_with = "lenient::independent")]
+    #[serde(default, deserialize_with = "lenient::understood")]
     pub feature2_independent: Option<IndependentSeen>,
     /// What only we write of these two.
-    #[serde(default, deserialize_with = "lenient::note")]
+    #[serde(default, deserialize_with = "lenient::understood")]
     pub regatta_independent: Option<IndependentNoteSeen>,
     /// When it was written: local time without a zone, or as [`super::Moment`] reads it.
     #[serde(default, deserialize_with = "text_or_number")]
@@ -454,25 +454,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
         let file = lenient::shaped(json::of_bytes(bytes)?);
         serde_json::from_value(file).map_err(|_| error)
     })
-}
-
-/// What the two suites printed, as the file at `path` has it.
-#[must_use]
-pub fn outputs(path: &Path) -> [Option<String>; 2] {
-    #[derive(Default, Deserialize)]
-    struct Outputs {
-        feature1: Option<Printed>,
-        feature2: Option<Printed>,
-    }
-    #[derive(Deserialize)]
-    struct Printed {
-        #[serde(default, alias = "output", deserialize_with = "lenient::text")]
-        test_output: Option<String>,
-    }
-    let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
-    let read = bytes.and_then(|bytes| parse::<Outputs>(&bytes).ok());
-    let read = read.unwrap_or_default();
-    [read.feature1, read.feature2].map(|feature| feature?.test_output)
 }
 
 /// The SHA-256 of the file at `path`; `None` when there is none.

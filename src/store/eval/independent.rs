@@ -405,4 +405,15 @@ mod tests {
         let both = file("").told_alone(0, [1, 2]).unwrap();
         assert_eq!((both.passed, both.tests_passed), (true, 3));
     }
+
+    #[test]
+    fn a_patch_alone_of_another_shape_is_not_known() {
+        let read = |value: Value| lenient::understood::<IndependentSeen, _>(value).unwrap();
+        let told = read(json!({"passed": false, "tests_failed": 2, "reason": "no_patch"})).unwrap();
+        assert_eq!((told.passed, told.tests_failed), (Some(false), Some(2)));
+        assert_eq!(told.reason.as_deref(), Some(NO_PATCH));
+        for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+    }
 }

@@ -1,28 +1,20 @@
 //! Fields of an `eval.json` in shapes of other programs and hands: one that only helps to tell of a
 //! verdict is not there where it is not understood, and of none is the verdict unreadable.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::decided::Conflict;
-use super::{ApplyStatus, IndependentNoteSeen, IndependentSeen};
 use crate::store::result::error_text;
 
-/// What became of the patches; of another shape it is not known, like a [`text`] that is none.
-pub fn apply_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ApplyStatus>, D::Error> {
-    Ok(ApplyStatus::deserialize(Value::deserialize(from)?).ok())
-}
-
-/// An agent's patch alone; of another shape it is not known, like a [`text`] that is none.
-pub fn independent<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<IndependentSeen>, D::Error> {
-    Ok(IndependentSeen::deserialize(Value::deserialize(from)?).ok())
-}
-
-/// What we write of two patches alone; of another shape it is not known, like a [`text`] that is none.
-pub fn note<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IndependentNoteSeen>, D::Error> {
-    Ok(IndependentNoteSeen::deserialize(Value::deserialize(from)?).ok())
+/// What is understood; of another shape it is not known, like a [`text`] that is none.
+pub fn understood<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    Ok(T::deserialize(Value::deserialize(from)?).ok())
 }
 
 /// Where git could not merge; of another shape it is not known.
@@ -92,6 +84,7 @@ fn answer(told: &Value) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::eval::ApplyStatus;
 
     #[test]
     fn yes_and_no_are_read_as_people_and_other_languages_write_them() {
@@ -146,20 +139,6 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_alone_of_another_shape_is_not_known() {
-        let read = |value: Value| independent(value).unwrap();
-        let told = read(json!({"passed": false, "tests_failed": 2, "reason": "no_patch"})).unwrap();
-        assert_eq!((told.passed, told.tests_failed), (Some(false), Some(2)));
-        assert_eq!(
-            told.reason.as_deref(),
-            Some(super::super::independent::NO_PATCH)
-        );
-        for other in [json!("passed"), json!({"passed": "maybe"}), json!(null)] {
-            assert_eq!(read(other.clone()), None, "{other}");
-        }
-    }
-
-    #[test]
     fn a_number_of_another_shape_is_not_known() {
         let read = |value: Value| number(value).unwrap();
         assert_eq!(read(json!(137)), Some(137));
@@ -171,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_became_of_two_patches_is_known_where_both_are_told_in_words() {
-        let read = |value: Value| apply_status(value).unwrap();
+        let read = |value: Value| understood::<ApplyStatus, _>(value).unwrap();
         let told = read(json!({"agent1": "applied", "agent2": "failed"})).unwrap();
         assert_eq!((&*told.agent1, &*told.agent2), ("applied", "failed"));
         for other in [json!("applied"), json!({"agent1": "applied"}), json!(null)] {

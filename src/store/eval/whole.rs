@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::decided::Conflict;
-use super::{MAX_BYTES, lenient};
+use super::{MAX_BYTES, lenient, parse};
 use crate::files;
 use crate::json;
 
@@ -44,6 +45,25 @@ pub fn printed(path: &Path) -> Printed {
             .pointer("/regatta/conflict")
             .and_then(lenient::conflict),
     }
+}
+
+/// What the two suites printed, as the file at `path` has it.
+#[must_use]
+pub fn outputs(path: &Path) -> [Option<String>; 2] {
+    #[derive(Default, Deserialize)]
+    struct Outputs {
+        feature1: Option<Suite>,
+        feature2: Option<Suite>,
+    }
+    #[derive(Deserialize)]
+    struct Suite {
+        #[serde(default, alias = "output", deserialize_with = "lenient::text")]
+        test_output: Option<String>,
+    }
+    let bytes = files::read_up_to(path, MAX_BYTES).ok().flatten();
+    let read = bytes.and_then(|bytes| parse::<Outputs>(&bytes).ok());
+    let read = read.unwrap_or_default();
+    [read.feature1, read.feature2].map(|feature| feature?.test_output)
 }
 
 #[cfg(test)]

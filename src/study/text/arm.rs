@@ -9,7 +9,7 @@ use super::contrasts::over;
 use super::details::named;
 use crate::bench::cost::dollars;
 use crate::report::PlaceCounts;
-use crate::report::place::PlaceLine;
+use crate::report::place_counts::PlaceLine;
 use crate::text::paint::strong;
 use crate::text::{duration, exact, plural};
 

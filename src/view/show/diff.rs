@@ -2,24 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::fold::Fold;
+use super::fold::{Fold, coloured};
 use super::head::size;
 use super::lanes::label;
-use crate::text::paint::{bad, good, strong};
 use crate::view::trial::Trial;
-
-/// A line of a diff in its colour. Its sign says the same.
-pub fn coloured(line: &str) -> String {
-    let is_head = ["diff ", "--- ", "+++ ", "@@"]
-        .iter()
-        .any(|with| line.starts_with(with));
-    match line.chars().next() {
-        _ if is_head => strong(line),
-        Some('+') => good(line),
-        Some('-') => bad(line),
-        _ => line.to_owned(),
-    }
-}
 
 /// Each agent's patch, whole: `read` gives its text, or why there is none.
 #[must_use]

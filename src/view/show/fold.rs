@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::text::fit::cut;
-use crate::text::paint::{faint, plain};
+use crate::text::paint::{bad, faint, good, plain, strong};
 use crate::text::{plural, shown};
 
 /// The longest line where there is no terminal, in columns: a parser's error may be a megabyte.
@@ -71,5 +71,18 @@ impl Fold {
         let is_cut = begin.len() < line.len();
         let clean = shown(&plain(&begin)).replace('\t', "    ");
         cut(&if is_cut { clean + "…" } else { clean }, room)
+    }
+}
+
+/// A line of a diff in its colour. Its sign says the same.
+pub fn coloured(line: &str) -> String {
+    let is_head = ["diff ", "--- ", "+++ ", "@@"]
+        .iter()
+        .any(|with| line.starts_with(with));
+    match line.chars().next() {
+        _ if is_head => strong(line),
+        Some('+') => good(line),
+        Some('-') => bad(line),
+        _ => line.to_owned(),
     }
 }

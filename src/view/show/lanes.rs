@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::diff::coloured;
-use super::fold::Fold;
+use super::fold::{Fold, coloured};
 use crate::bench::cost::dollars;
 use crate::text::exact;
 use crate::text::fit::{cut, width};
