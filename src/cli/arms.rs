@@ -15,7 +15,7 @@ use crate::survey::Stand;
 /// Runs and arms, and how runs are pooled.
 #[derive(Debug, Args)]
 pub struct ArmSelection {
-    /// Arms, runs, [groups], or patterns of them such as 'talk-*' [default: every arm of the log tree]
+    /// Arms, runs, groups, or patterns of them such as 'talk-*' [default: every arm of the log tree]
     #[arg(value_name = "ARM")]
     arms: Vec<String>,
     /// Take every run for an arm by itself

@@ -22,7 +22,7 @@ Examples:
 /// Hold arms and runs against each other
 ///
 /// Repeats are pooled into arms: by their manifests, else by a number at the end of their names (_2,
-/// -r2), else by [groups] in the configuration. The first arm is the baseline. Differences are of the
+/// -r2), else by the groups of the configuration. The first arm is the baseline. Differences are of the
 /// pairs that were judged in both. Reads the log tree only, also one that upstream's own CLI wrote.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
