@@ -19,7 +19,7 @@ async function trialView(place) {
   const block = await data.block(trial.block);
   if (!block.trial) return [...head, el("p", {}, "Its trajectory cannot be read: ", visible(block.why_not ?? "no reason given"))];
   const address = trialAddress(run, pair);
-  return [...head, trajectory(block.trial, address), await verdictOf(trial, null)];
+  return [...head, el("h2", {}, "Turns"), trajectory(block.trial, address), el("h2", {}, "Verdict"), await verdictOf(trial, null)];
 }
 
 function otherRuns(run, pair) {
