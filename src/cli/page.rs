@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::experiment::setup;
 use crate::files::{self, OutputFile};
 use crate::store::LogTree;
-use crate::study::{ArmRun, ArmsCompared, Beside, Family, Pooling, study};
+use crate::study::{ArmRun, Beside, Pooling};
 use crate::survey::Stand;
 use crate::view::PageMask;
 use crate::view::page::{Page, PageOf, Shown};
@@ -83,11 +83,7 @@ fn fill(
             beside: Beside::default(),
         });
     }
-    let study = study(runs, &pooling(found))?;
-    page.finish(Shown::of(
-        &study,
-        &ArmsCompared::of(&study, Family::LessFirst),
-    ))
+    page.finish(Shown::of(runs, &pooling(found)))
 }
 
 /// How the runs of a page become arms: comparable or not, it shows what there is.

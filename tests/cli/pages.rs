@@ -210,6 +210,17 @@ fn what_cannot_be_written_is_refused_and_leaves_what_was_there() {
 }
 
 #[test]
+fn a_page_shows_runs_that_cannot_be_pooled_and_says_why() {
+    let place = tree();
+    place.write("regatta.toml", "[groups]\nowls = [\"owl-*\"]\n");
+    let index = index(&page(&place, &[]).code(0).stdout);
+    let notes = index["notes"].to_string();
+    assert!(notes.contains("[groups] owls: no run fits"), "{notes}");
+    assert!(!index["trials"].as_array().unwrap().is_empty());
+    assert!(!index["arms"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn a_page_is_not_written_to_a_terminal() {
     let place = tree();
     let command = place.regatta(&["report", "--cooperbench-dir", "cb", "--format", "html"]);

@@ -12,7 +12,7 @@ use crate::model::price::PriceTable;
 use crate::report::{Row, rows};
 use crate::store::events::RunEvents;
 use crate::store::{LogTree, RunDir};
-use crate::study::{ArmRun, ArmsCompared, Beside, Family, Pooling, study};
+use crate::study::{ArmRun, Beside, Pooling};
 use crate::survey::Stand;
 use crate::triage::Rules;
 use crate::view::PageMask;
@@ -115,11 +115,7 @@ impl LiveTree {
                 beside: Beside::default(),
             });
         }
-        let pooled = study(arms, &self.of.pooling)?;
-        let mut index = gathered.finish(Shown::of(
-            &pooled,
-            &ArmsCompared::of(&pooled, Family::LessFirst),
-        ));
+        let mut index = gathered.finish(Shown::of(arms, &self.of.pooling));
         index.blocks = Some(String::new());
         index.is_live = true;
         self.masked(&index)

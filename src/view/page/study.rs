@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::index::{ArmPart, ContrastPart, Index, MeanPart};
+use crate::error::Error;
 use crate::report::{Outcome, Row};
 use crate::statistics::{Mean, Repeated, mean};
-use crate::study::{Arm, ArmsCompared, Study};
+use crate::study::{Arm, ArmRun, ArmsCompared, Family, Pooling, Study, study};
 
 /// What the runs of a page say together.
 #[derive(Debug, Default)]
@@ -16,9 +17,28 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Of the runs, pooled into arms, and of what is compared.
+    /// Of runs, pooled into arms as far as that can be done: a page shows what there is, and says why
+    /// it is not pooled otherwise.
     #[must_use]
-    pub fn of(study: &Study, compared: &ArmsCompared) -> Self {
+    pub fn of(runs: Vec<ArmRun>, pooling: &Pooling) -> Self {
+        let alone = Pooling {
+            each_alone: true,
+            ..Pooling::default()
+        };
+        let pooled = study(runs.clone(), pooling).or_else(|why| {
+            let mut each = study(runs, &alone)?;
+            each.notes
+                .push(format!("runs are not pooled into arms: {why}"));
+            Ok::<_, Error>(each)
+        });
+        let study = pooled.unwrap_or_else(|why| Study {
+            notes: vec![why.to_string()],
+            ..Study::default()
+        });
+        Self::of_study(&study, &ArmsCompared::of(&study, Family::LessFirst))
+    }
+
+    fn of_study(study: &Study, compared: &ArmsCompared) -> Self {
         let arms = study.arms.iter().map(|arm| {
             let runs = arm.runs.iter().map(|run| run.name.to_string());
             (part(arm), runs.collect())
