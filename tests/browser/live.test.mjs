@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
-import { browser, demo, opened, REGATTA, regatta, scratch, view } from "./made.mjs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { browser, demo, model, opened, REGATTA, regatta, scratch, view } from "./made.mjs";
 
 test("the live page follows a run to its end", async (t) => {
   const own = { after: (end) => t.after(end) };
@@ -23,6 +25,28 @@ test("the live page follows a run to its end", async (t) => {
     return rows.length === 3 && [...rows].every((row) => row.children[4].textContent === "9");
   }, null, { timeout: 120_000 });
   assert.deepEqual(seen.said, []);
+});
+
+test("a trial that runs shows its turns, and its outcome when it has ended", async (t) => {
+  const own = { after: (end) => t.after(end) };
+  const dir = scratch(own);
+  // The third request of an agent is held, so that it is at work with two turns.
+  const base = await model(own, dir, "hold when=Step 2 of\n");
+  const args = ["run", "--profile", "demo", "-q", "--setting", "solo", "--smoke", "1", "--api-base", base];
+  const run = spawn(REGATTA, args, { cwd: dir, stdio: "ignore", env: { ...process.env, OPENAI_API_KEY: "x" } });
+  own.after(() => run.kill("SIGKILL"));
+  const met = join(dir, "faults.met");
+  while (!existsSync(met)) {
+    assert.equal(run.exitCode, null, "the run ended before its agent was held");
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  const { address } = await view(own, dir, "--profile", "demo");
+  const { page } = await opened(await browser(own), address);
+  await page.locator("main p:has-text('1 trial running') a").click();
+  await page.waitForFunction(() => /Step 1 of/.test(document.querySelector("main").innerText));
+  writeFileSync(join(dir, "faults"), "");
+  await once(run, "exit");
+  await page.waitForFunction(() => /Step 4 of 4[^]*Submitted|Submitted[^]*Step 4 of 4/.test(document.querySelector("main").innerText), null, { timeout: 60_000 });
 });
 
 test("nobody but this page is answered, and nothing but reading", async (t) => {

@@ -1,7 +1,8 @@
 // The trees that the pages are of: the demo's, made by the program, and one of a hostile stranger.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -94,6 +95,18 @@ export async function opened(browser, address, options = {}) {
 export async function go(page, hash) {
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForFunction((to) => document.querySelector("main").dataset.place === to, hash);
+}
+
+/** A scripted model for the demo's dataset that follows the lines of a file `faults`, and its address. */
+export async function model({ after }, dir, faults) {
+  const dataset = join(dir, "served");
+  cpSync(new URL("../../demo/dataset", import.meta.url), dataset, { recursive: true });
+  rmSync(join(dataset, "script.toml"));
+  writeFileSync(join(dir, "faults"), faults);
+  const child = spawn(REGATTA, ["__model", "--dataset", dataset, "--fault-file", join(dir, "faults")], { stdio: ["ignore", "pipe", "ignore"] });
+  after(() => child.kill("SIGKILL"));
+  const [first] = await once(child.stdout, "data");
+  return `${String(first).trim()}/v1`;
 }
 
 /** The live view of a directory's runs, and its address. */

@@ -245,12 +245,13 @@ function follow() {
   const refresh = async () => {
     const answer = await fetch("index.json", { cache: "no-store" });
     if (!answer.ok) return;
+    // Of a trial that has ended nothing changes: whoever reads it is left alone.
+    const isAtRest = placeOf(location.hash).view === "trial" && !isRunningHere();
     data.take(await answer.json());
     const [y, box] = [scrollY, document.querySelector("[data-keys=rows]")];
     const inner = box?.scrollTop;
     const focused = document.activeElement?.getAttribute?.("href");
-    const openTrial = placeOf(location.hash).view === "trial" && !isRunningHere();
-    if (openTrial || document.activeElement?.matches?.("input, select")) return;
+    if (isAtRest || document.activeElement?.matches?.("input, select")) return;
     here.key = null;
     await go();
     scrollTo(0, y);
