@@ -163,7 +163,8 @@ function step(by, isWanted) {
   const turns = document.querySelector("[data-keys=turns]");
   const rows = document.querySelector("[data-keys=rows]");
   if (turns) {
-    const now = turns.querySelector(".turn.at, .message.at")?.dataset.name;
+    // By the address, which is ahead of what is shown when keys are pressed fast.
+    const now = placeOf(location.hash).rest[4];
     for (let at = turns.order.indexOf(now) + by; at >= 0 && at < turns.order.length; at += by) {
       if (isWanted && !isFailedTurn(turns, turns.order[at])) continue;
       location.hash = `${location.hash.split("/").slice(0, 6).join("/")}/${turns.order[at]}`;
