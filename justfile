@@ -39,6 +39,10 @@ bench:
     scripts/bench
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'
 
+# The figures of pages, over a log tree of yours: `just bench-pages LOGS RUN…`.
+bench-pages logs *runs:
+    scripts/bench-pages {{logs}} {{runs}}
+
 # How often intervals and p-values hold, into docs/concepts/statistics.md; `--tenth` only checks.
 coverage *args:
     cargo run --release --package coverage -- {{args}}

@@ -63,7 +63,8 @@ function trajectory(trial, address) {
   const chunks = [];
   for (let from = 0; from < rows.length; from += CHUNK) chunks.push(chunkOf(trial, rows.slice(from, from + CHUNK), address));
   const watched = new IntersectionObserver((seen) => {
-    for (const { target, isIntersecting } of seen) isIntersecting ? target.fill() : target.empty();
+    // The height is the observer's: to ask the page for it would lay out what was just filled.
+    for (const { target, isIntersecting, boundingClientRect } of seen) isIntersecting ? target.fill() : target.empty(boundingClientRect.height);
   }, { rootMargin: "1500px 0px" });
   box.append(...chunks);
   chunks.forEach((chunk, at) => (at === 0 ? chunk.fill() : null, watched.observe(chunk)));
@@ -105,9 +106,9 @@ function chunkOf(trial, rows, address) {
     chunk.append(...rows.map((row) => el("div", { class: "lanes" }, row.message ? messageView(trial, row.message, address) : trial.agents.map((_, lane) => (row.turns[lane] ? turnView(trial, row.turns[lane], address, chunk.isOpen) : el("div", {}))))));
     finding.mark(chunk);
   };
-  chunk.empty = () => {
+  chunk.empty = (height) => {
     if (!isFilled || chunk.contains(document.activeElement) || chunk.querySelector(".at")) return;
-    chunk.style.minHeight = `${chunk.offsetHeight}px`;
+    chunk.style.minHeight = `${height}px`;
     chunk.replaceChildren();
     isFilled = false;
   };
