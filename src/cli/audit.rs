@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::arms::ArmSelection;
+use super::destination::Destination;
 use super::listing::one_of;
 use super::ui::Ui;
 use super::width;
-use crate::error::{Error, Result, exit};
-use crate::files::OutputFile;
-use crate::study::audit::{self, AuditFormat, audit};
+use crate::error::{Result, exit};
+use crate::study::StudyFormat;
+use crate::study::audit::{self, audit};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,8 +32,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "ARM")]
     baseline: Option<String>,
     /// The format
-    #[arg(long, default_value = "text", value_parser = one_of::<AuditFormat>())]
-    format: AuditFormat,
+    #[arg(long, default_value = "text", value_parser = one_of::<StudyFormat>())]
+    format: StudyFormat,
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -44,16 +45,14 @@ pub fn run(args: &AuditArgs, ui: &Ui) -> Result<u8> {
     let study = args.selection.open_mixed(ui)?;
     let audit = audit(&study, args.baseline.as_deref())?;
     match &args.output {
-        None if args.format == AuditFormat::Text => {
+        None if args.format == StudyFormat::Text => {
             ui.data(&audit::text(&audit, width::columns()))?;
         }
-        None => ui.data(&args.format.render(&audit))?,
+        None => ui.data(&audit::render(&audit, args.format))?,
         Some(path) => {
-            let mut file = OutputFile::begin(path).map_err(Error::into_usage)?;
-            let text = args.format.render(&audit);
-            file.write(text.as_bytes()).map_err(Error::into_usage)?;
-            file.finish().map_err(Error::into_usage)?;
-            ui.say(format!("wrote {}", path.display()));
+            let mut to = Destination::of(Some(path), ui)?;
+            to.write(&audit::render(&audit, args.format))?;
+            to.finish()?;
         }
     }
     Ok(if audit.turned().next().is_some() {

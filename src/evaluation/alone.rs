@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::bytes::AsSubmitted;
 use super::patch::{PatchReading, Prepared};
+use super::record::note;
 use super::suite::Suite;
 use super::{Asking, Judge, Trouble, Work};
 use crate::bench::{Pair, TaskKey};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::eval::independent::{
     AGENTS, Independent, IndependentNote, IndependentSuite, NO_PATCH,
 };
-use crate::store::eval::{AloneSuite, BrokenBy, SuiteNote};
+use crate::store::eval::{AloneSuite, BrokenBy};
 
 /// What one agent's patch does alone.
 #[derive(Clone, Debug)]
@@ -100,14 +101,7 @@ impl AgentAlone {
         IndependentSuite {
             agent: AGENTS[of].to_owned(),
             suite: AloneSuite {
-                note: SuiteNote {
-                    feature,
-                    outcome: suite.outcome.name().to_owned(),
-                    reason: suite.reason.clone(),
-                    failed_tests: suite.failed_tests(),
-                    named_tests: suite.tests.len(),
-                    worth: None,
-                },
+                note: note(feature, suite),
                 exit_code: suite.exit_code,
                 tests_passed: suite.counts.passed,
                 tests_failed: suite.counts.failed,

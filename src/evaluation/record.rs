@@ -183,7 +183,7 @@ pub fn line(pair: &Pair, record: &EvalRecord, verdict: &Verdict, took: Duration)
 const AGENTS: [&str; 2] = ["agent1", "agent2"];
 
 /// One feature's suite as an `eval.json` has it beside upstream's fields.
-fn note(feature: u64, suite: &Suite) -> SuiteNote {
+pub(super) fn note(feature: u64, suite: &Suite) -> SuiteNote {
     SuiteNote {
         feature,
         outcome: suite.outcome.name().to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::summary::columns;
 use super::words::{self, doubts, footnotes, not_looked_at, tested, time, time_limits};
-use super::{Contrasted, Outcome, Place, Summary, Totals, beyond, contrasts};
+use super::{Contrasted, Outcome, Place, PlaceCounts, Summary, Totals, beyond, contrasts};
 use crate::statistics::Rate;
 use crate::text::{NAME, ends_in_one_line, one_line};
 
@@ -192,9 +192,18 @@ fn rates(summaries: &[Summary]) -> String {
 
 /// Where the work of two agents fails, of the runs in which they were judged alone.
 fn places(summaries: &[Summary]) -> String {
+    let named = summaries.iter();
+    let named = named.map(|summary| (summary.run.as_str(), summary.rates.places.as_ref()));
+    place_table("pairs", named)
+}
+
+/// A table of places, of those of which somebody was judged alone; nothing without one.
+pub fn place_table<'a>(
+    what: &str,
+    named: impl Iterator<Item = (&'a str, Option<&'a PlaceCounts>)>,
+) -> String {
     let mut rows = String::new();
-    for summary in summaries {
-        let places = summary.rates.places.as_ref();
+    for (name, places) in named {
         let Some(places) = places.filter(|places| places.judged_alone > 0) else {
             continue;
         };
@@ -202,7 +211,7 @@ fn places(summaries: &[Summary]) -> String {
         let _ = writeln!(
             rows,
             "| {} | {} | {} | {} |",
-            cell(summary.run.as_str()),
+            cell(name),
             places.all(),
             counts.join(" | "),
             places.empty_submissions
@@ -212,7 +221,7 @@ fn places(summaries: &[Summary]) -> String {
         return rows;
     }
     format!(
-        "\n| where pairs fail, by each agent's patch alone | judged | pass | agent 1 could not | agent 2 could not | neither could | both could, no merge | both could, merged, tests fail | not known | an agent's patch empty |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
+        "\n| where {what} fail, by each agent's patch alone | judged | pass | agent 1 could not | agent 2 could not | neither could | both could, no merge | both could, merged, tests fail | not known | an agent's patch empty |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
     )
 }
 

@@ -7,8 +7,7 @@ use super::versus::{Bounds, Flip};
 use super::words::{self, interval, interval_of_points, p_value, percent, points};
 use super::{ArmsCompared, Figures};
 use crate::bench::cost::dollars;
-use crate::report::Place;
-use crate::report::markdown::cell;
+use crate::report::markdown::{cell, place_table};
 use crate::statistics::{Interval, Tested};
 use crate::text::duration;
 
@@ -112,27 +111,10 @@ fn details(arms: &[Figures]) -> String {
 
 /// Where trials of two agents fail, of the arms in which they were judged alone.
 fn places(arms: &[Figures]) -> String {
-    let mut rows = String::new();
-    for arm in arms {
-        let places = arm.places.as_ref();
-        let Some(places) = places.filter(|places| places.judged_alone > 0) else {
-            continue;
-        };
-        let counts = Place::ALL.map(|place| places.count_of(place).to_string());
-        let _ = writeln!(
-            rows,
-            "| {} | {} | {} | {} |",
-            cell(&arm.arm),
-            places.all(),
-            counts.join(" | "),
-            places.empty_submissions
-        );
-    }
-    if rows.is_empty() {
-        return rows;
-    }
-    format!(
-        "\n| where trials fail, by each agent's patch alone | judged | pass | agent 1 could not | agent 2 could not | neither could | both could, no merge | both could, merged, tests fail | not known | an agent's patch empty |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
+    let named = arms.iter();
+    place_table(
+        "trials",
+        named.map(|arm| (arm.arm.as_str(), arm.places.as_ref())),
     )
 }
 

@@ -26,7 +26,7 @@ pub use found::{AuditFinding, CauseCount, FoundInArm, FoundInRun, Shift};
 pub use incident::{HitArm, Incident, Incidents, OfCause};
 pub use mixture::{MixedArm, MixedValue, Mixture};
 pub use seen::{Measure, Reading};
-pub use shown::{AuditFormat, text};
+pub use shown::{render, text};
 
 use contrasts::Contrasts;
 use found::found;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Audit;
 use super::page::{Block, page};
-use crate::bench::word::Listed;
 use crate::json::pretty;
 use crate::report::markdown::escaped;
+use crate::study::StudyFormat;
 use crate::text::fit::{spaced, width, without_middle, wrapped};
 use crate::text::paint::{plain, strong};
 use crate::text::shown_json;
@@ -14,38 +14,13 @@ use crate::text::shown_json;
 /// The shortest that an arm's name becomes in a table, in columns.
 const NAME: usize = 10;
 
-/// The formats of an audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditFormat {
-    /// For a terminal.
-    Text,
-    /// For programs: every number, every run and every pair.
-    Json,
-    /// For an issue or a paper's notes.
-    Markdown,
-}
-
-impl Listed for AuditFormat {
-    const LIST: &'static [Self] = &[Self::Text, Self::Json, Self::Markdown];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-            Self::Markdown => "markdown",
-        }
-    }
-}
-
-impl AuditFormat {
-    /// The audit in this format, ending in a newline.
-    #[must_use]
-    pub fn render(self, audit: &Audit) -> String {
-        match self {
-            Self::Text => plain(&text(audit, None)),
-            Self::Json => shown_json(&pretty(audit)) + "\n",
-            Self::Markdown => markdown(audit),
-        }
+/// The audit in a format, ending in a newline.
+#[must_use]
+pub fn render(audit: &Audit, format: StudyFormat) -> String {
+    match format {
+        StudyFormat::Text => plain(&text(audit, None)),
+        StudyFormat::Json => shown_json(&pretty(audit)) + "\n",
+        StudyFormat::Markdown => markdown(audit),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::words::{about, assumed, between, cost, of_pairs, points, signed, steps};
 use super::{Forecast, Power};
 use crate::bench::cost::dollars;
+use crate::report::markdown::escaped;
 
 /// A table of what varies, and one of designs for each figure.
 pub(super) fn render(power: &Power) -> String {
@@ -36,7 +37,7 @@ pub(super) fn render(power: &Power) -> String {
         }
     }
     for note in &power.notes {
-        let _ = writeln!(out, "\n{}.", cell(note));
+        let _ = writeln!(out, "\n{}.", escaped(note));
     }
     out
 }
@@ -45,7 +46,7 @@ fn row(name: &str, points_of: &str, forecast: &Forecast) -> String {
     let price = forecast.cost_of_one.map_or_else(|| "—".to_owned(), dollars);
     format!(
         "| {} | {points_of} | {} | {} | {} | {price} |\n",
-        cell(name),
+        escaped(name),
         forecast.half_width.map_or_else(|| "—".to_owned(), points),
         of_pairs(forecast),
         forecast
@@ -59,7 +60,7 @@ fn designs(name: &str, forecast: &Forecast, effect: Option<f64>) -> String {
     if forecast.designs.is_empty() {
         return String::new();
     }
-    let mut out = format!("\n### {}\n\n", cell(name));
+    let mut out = format!("\n### {}\n\n", escaped(name));
     let more = effect.map_or_else(String::new, |effect| {
         format!(" found in 80% | chance of {} |", about(effect))
     });
@@ -88,24 +89,6 @@ fn designs(name: &str, forecast: &Forecast, effect: Option<f64>) -> String {
     }
     if let Some(told) = steps(forecast) {
         let _ = writeln!(out, "\n{told}.");
-    }
-    out
-}
-
-/// Text that cannot break out of a table's cell or start markup: names may be anybody's.
-fn cell(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '|' | '\\' | '`' | '*' | '[' | ']' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            c => out.push(c),
-        }
     }
     out
 }
