@@ -194,10 +194,9 @@ fn jackknife(whole: Square, others: &[Square], most: f64) -> Option<Interval> {
     // No component is more than all that was seen, whatever is below it.
     let all = half(|it| it.seen.ln()).exp() * whole.seen / whole.times;
     let end = |at: f64| whole.at(at.exp()).clamp(0.0, most.min(all));
-    Some(Interval {
-        low: end(centre - of_ratio),
-        high: end(centre + of_ratio),
-    })
+    let (low, high) = (end(centre - of_ratio), end(centre + of_ratio));
+    // Where no task differs from the others, nothing is seen that an interval could be told by.
+    (low < high).then_some(Interval { low, high })
 }
 
 /// The variance between the repeats of a pair in each arm; none where no pair of an arm has two. Pairs
