@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 /** The program under test. */
 export const REGATTA = process.env.PROGRAM_UNDER_TEST;
@@ -67,22 +67,35 @@ export function hostile(dir) {
   }));
 }
 
-/** A browser for a suite. Debian's Chromium, unless CHROMIUM names another. */
-export async function browser({ after }) {
-  const started = await chromium.launch({
+/** How each browser is started: Debian's, unless CHROMIUM or FIREFOX names another. */
+const BROWSERS = {
+  chromium: () => chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
+  }),
+  // Over WebDriver BiDi, which an ordinary Firefox speaks. It takes the system's colours from a setting.
+  firefox: (colorScheme) => firefox.launch({
+    channel: "moz-firefox",
+    executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+    firefoxUserPrefs: { "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1 },
+  }),
+};
+
+/** A browser for a suite, on a system that is light or dark. */
+export async function browser({ after }, name = "chromium", colorScheme = "light") {
+  const started = await BROWSERS[name](colorScheme);
   after(() => started.close());
-  return started;
+  return { started, colorScheme };
 }
 
-/** A page that is watched: what it asks for, says on its console, and shows as a dialog. */
-export async function opened(browser, address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+/** A page that is watched: what it asks for beyond itself, says on its console, has forbidden by its
+ * policy, and shows as a dialog. */
+export async function opened({ started, colorScheme }, address, options = {}) {
+  const context = await started.newContext({ viewport: { width: 1280, height: 900 }, colorScheme, ...options });
+  await context.addInitScript(() => addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
   const page = await context.newPage();
   const seen = { requests: [], said: [] };
-  page.on("request", (request) => { if (!request.url().startsWith("data:")) seen.requests.push(request.url()); });
+  page.on("request", (request) => { if (request.url() !== address && !request.url().startsWith("data:")) seen.requests.push(request.url()); });
   page.on("console", (message) => seen.said.push(message.text()));
   page.on("pageerror", (error) => seen.said.push(String(error)));
   page.on("dialog", (dialog) => { seen.said.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
@@ -91,8 +104,9 @@ export async function opened(browser, address, options = {}) {
   return { page, seen, close: () => context.close() };
 }
 
-/** Goes to a place of the page, and waits until it is shown. */
+/** Goes to a place of the page, and waits until it is shown. Only a page in front has the keys. */
 export async function go(page, hash) {
+  await page.bringToFront();
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForFunction((to) => document.querySelector("main").dataset.place === to, hash);
 }
