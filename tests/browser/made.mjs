@@ -67,6 +67,28 @@ export function hostile(dir) {
   }));
 }
 
+/** A run in upstream's form with a trial of so many turns, each of which says `Step N.`, and with so many
+ * pairs, of which the others have a result only. */
+export function long(dir, turns, pairs = 1) {
+  const task = join(dir, "logs", "long-solo", "solo", "a_task", "1");
+  for (let n = 1; n <= pairs; n += 1) {
+    mkdirSync(join(task, `f1_f${n + 1}`), { recursive: true });
+    writeFileSync(join(task, `f1_f${n + 1}`, "result.json"), JSON.stringify({
+      repo: "a_task", task_id: 1, features: [1, n + 1], setting: "solo", run_id: "t1", run_name: "long-solo", agent_framework: "mini_swe_agent",
+      model: "m", started_at: "2026-01-01T10:00:00", ended_at: "2026-01-01T15:00:00", duration_seconds: 18000, total_cost: 1, total_steps: turns,
+      agent: { status: "Submitted", cost: 1, steps: turns, patch_lines: 0, error: null },
+    }));
+  }
+  const pair = join(task, "f1_f2");
+  const messages = [];
+  for (let n = 0; n < turns; n += 1) {
+    messages.push({ role: "assistant", content: `Step ${n}.\n\n\`\`\`bash\nls ${n}\n\`\`\``, extra: { timestamp: 1767261600 + n } });
+    messages.push({ role: "user", content: `<returncode>0</returncode>\n<output>\n${"a line of output\n".repeat(1 + (n % 30))}</output>` });
+  }
+  writeFileSync(join(pair, "solo_traj.json"), JSON.stringify({ messages }));
+  writeFileSync(join(pair, "solo.patch"), "");
+}
+
 /** How each browser is started: Debian's, unless CHROMIUM or FIREFOX names another. */
 const BROWSERS = {
   chromium: () => chromium.launch({
@@ -109,6 +131,7 @@ export async function go(page, hash) {
   await page.bringToFront();
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForFunction((to) => document.querySelector("main").dataset.place === to, hash);
+  if (await page.locator("main h1").innerText() === "Not in this page") throw new Error(`${hash} is not in this page`);
 }
 
 /** A scripted model for the demo's dataset that follows the lines of a file `faults`, and its address. */

@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { browser, demo, go, hostile, HOSTILE, opened, page as written, scratch } from "./made.mjs";
+import { browser, demo, go, hostile, HOSTILE, long, opened, page as written, scratch } from "./made.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -29,7 +30,7 @@ export function pages(name) {
 
     test("asks for nothing and says nothing", async () => {
       const { page, seen, close } = await opened(light, address);
-      for (const hash of ["#/matrix", "#/overview", "#/pair/gull_task/1/f1_f2"]) await go(page, hash);
+      for (const hash of ["#/matrix", "#/overview", "#/pair/ferry_task/2/f1_f2"]) await go(page, hash);
       assert.deepEqual(seen.said, []);
       assert.deepEqual(seen.requests, []);
       await close();
@@ -41,6 +42,12 @@ export function pages(name) {
       assert.equal(rows.length, 3);
       assert.match(rows.join("\n"), /solo/);
       assert.match(rows.join("\n"), /coop-nocomm/);
+      const kind = main().locator(".kinds a:has-text('patches conflict')").first();
+      const many = Number((await kind.innerText()).match(/\d+$/)[0]);
+      assert.equal(await main().locator("svg title:has-text('patches conflict')").first().textContent(), `${many} fail: patches conflict`);
+      await kind.click();
+      await shared.page.waitForSelector(".matrix");
+      assert.match(await main().locator("[role=status]").innerText(), new RegExp(`^${many} pairs of 9: ${many} fail`));
     });
 
     test("filters the matrix, and the counts follow", async () => {
@@ -155,7 +162,7 @@ export function pages(name) {
         const trial = await page.evaluate(() => { location.hash = "#/matrix?arm=coop-comm"; return true; });
         assert.ok(trial);
         await page.waitForSelector(".row:not(.task) .cell a");
-        const places = ["#/overview", "#/matrix", "#/pair/gull_task/1/f1_f2", await page.locator(".row:not(.task) .cell a").first().getAttribute("href")];
+        const places = ["#/overview", "#/matrix", "#/pair/ferry_task/2/f1_f2", await page.locator(".row:not(.task) .cell a").first().getAttribute("href")];
         for (const hash of places) {
           await go(page, hash);
           const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
@@ -165,6 +172,30 @@ export function pages(name) {
         await close();
       });
     }
+  });
+
+  test(`paper has all turns of a trial and all rows of the matrix in ${name}`, async (t) => {
+    const own = { after: (end) => t.after(end) };
+    const dir = scratch(own);
+    long(dir, 100, 80);
+    const { page } = await opened(await browser(own, name, "dark"), written(dir, "--logs-dir", "logs"));
+    const pdf = join(dir, "printed.pdf");
+    const printed = async () => {
+      await page.pdf({ path: pdf, width: "21in", height: "29in" });
+      return execFileSync("pdftotext", [pdf, "-"], { encoding: "utf8" });
+    };
+    await go(page, "#/trial/long-solo/a_task/1/f1_f2");
+    await page.waitForSelector(".turn");
+    assert.ok(await page.locator(".turn").count() < 100, "on the screen only those in sight are made");
+    const trial = await printed();
+    for (let n = 0; n < 100; n += 1) assert.ok(trial.includes(`Step ${n}.`), `Step ${n}`);
+    const grey = execFileSync("pdftoppm", ["-gray", "-r", "40", "-l", "1", pdf]).subarray(20);
+    assert.ok(grey.some((one) => one < 80) && grey.reduce((sum, one) => sum + one, 0) / grey.length > 200, "dark on light");
+    await go(page, "#/matrix");
+    assert.ok(await page.locator(".row").count() < 80);
+    const matrix = await printed();
+    for (let n = 2; n <= 81; n += 1) assert.ok(matrix.includes(`a_task/1/f1_f${n}\n`), `f1_f${n}`);
+    await page.waitForFunction(() => document.querySelectorAll(".row").length < 80);
   });
 
   test(`a page that asks and says something is caught in ${name}`, async (t) => {

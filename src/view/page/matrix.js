@@ -100,7 +100,9 @@ function grid(rows, columns) {
   body.style.height = `${rows.length * ROW}px`;
   const box = el("div", { class: "matrix", role: "table", tabindex: "0", "aria-label": "Pairs by runs", "aria-rowcount": rows.length + 1, "data-keys": "rows" }, el("div", { role: "rowgroup" }, head), body);
   const made = new Map();
+  let isWhole = false;
   const fill = () => {
+    if (isWhole) return;
     const top = Math.max(0, box.scrollTop - head.offsetHeight);
     const from = Math.max(0, Math.floor(top / ROW) - 12);
     const to = Math.min(rows.length, Math.ceil((top + (box.clientHeight || 900)) / ROW) + 12);
@@ -123,6 +125,12 @@ function grid(rows, columns) {
     row?.querySelector("a")?.focus({ preventScroll: true });
   };
   box.rows = rows;
+  box.whole = (wanted) => {
+    isWhole = wanted;
+    made.clear();
+    body.replaceChildren(...(isWhole ? rows.map((row, at) => rowOf(row, at, columns, isFirst)) : []));
+    fill();
+  };
   fill();
   new ResizeObserver(fill).observe(box);
   return box;

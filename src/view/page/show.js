@@ -80,6 +80,19 @@ function longText(text, options = {}) {
   return box;
 }
 
+/** A button that unfolds what is folded: `more` first, then what is made. On paper it says so. */
+function unfolding(more) {
+  const unfold = () => {
+    more?.();
+    for (const box of document.querySelectorAll("main details")) box.open = true;
+    for (const text of document.querySelectorAll("main pre")) text.unfold?.();
+  };
+  return [
+    el("button", { type: "button", onclick: unfold }, "Unfold all"),
+    el("span", { class: "paper faint" }, "What is folded on the screen is folded on paper: “Unfold all” before printing prints it."),
+  ];
+}
+
 function lineOf(text, at, options, style) {
   const kind = options.diff ? diffClass(text) : "";
   const line = el("span", { class: `line ${kind}`, "data-line": at + 1 });
@@ -91,7 +104,7 @@ function lineOf(text, at, options, style) {
     return line;
   }
   const more = el("button", {
-    type: "button",
+    type: "button", class: "more",
     onclick: () => more.replaceWith(...terminal(text.slice(WIDE), style).flat()),
   }, `… ${count(text.length - WIDE)} characters more`);
   line.append(...terminal(text.slice(0, WIDE), style).flat(), more);
