@@ -146,7 +146,7 @@ export function pages(name) {
     for (const width of [360, 2560]) {
       test(`fits ${width} px`, async () => {
         const narrow = await opened(light, address, { viewport: { width, height: 800 } });
-        for (const hash of ["#/overview", "#/matrix", "#/pair/gull_task/1/f1_f2"]) {
+        for (const hash of ["#/overview", "#/matrix", "#/pair/ferry_task/2/f1_f2", "#/trial/demo-coop-comm/ferry_task/2/f1_f2"]) {
           await go(narrow.page, hash);
           const over = await narrow.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(over <= 0, `${hash} is ${over} px too wide`);

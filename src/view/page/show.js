@@ -18,6 +18,15 @@ const outcomeClass = (outcome) => (OUTCOMES[outcome] ?? OUTCOMES.missing)[0];
 const outcomeSign = (outcome) => (OUTCOMES[outcome] ?? OUTCOMES.missing)[1];
 const outcomeName = (outcome) => (OUTCOMES[outcome] ?? [0, 0, outcome])[2];
 
+const MERGES = { conflicts: "patches conflict", missing_input: "a patch is missing", error: "merge broke" };
+
+/** What a fail is by, or an error, in a few words; none of what is neither. */
+function kindOf(trial) {
+  if (trial.outcome === "fail") return MERGES[trial.merge] ?? ["no feature passes", "one feature passes"][trial.features_passed] ?? "features not told";
+  if (!/_error$/.test(trial.outcome)) return null;
+  return (trial.rule ?? trial.cause ?? "cause not known").replaceAll("_", " ");
+}
+
 /** An outcome with its colour and its sign. */
 function outcomeMark(outcome) {
   return el("span", { class: outcomeClass(outcome) }, el("span", { class: "sign", "aria-hidden": "true" }, outcomeSign(outcome)), " ", outcomeName(outcome));
