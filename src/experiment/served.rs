@@ -4,12 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::news::NewsSender;
 use super::planned::OpenRun;
 use crate::json;
+use crate::process::about;
 use crate::runner::Wheel;
 use crate::store::RunDir;
 use crate::store::wheel::{self, MAX_BYTES, WheelRequest};
@@ -97,16 +99,13 @@ async fn listen(listener: UnixListener, wheel: Wheel) {
 
 /// Reads what is asked, and answers it.
 async fn answer(mut stream: UnixStream, wheel: Wheel) -> io::Result<()> {
-    // Root's word is taken too: it could do all of it by itself.
-    let uid = stream.peer_cred()?.uid();
-    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-        return Ok(());
-    }
+    let may_ask = may_ask(&stream.peer_cred()?);
     let mut line = Vec::new();
     let (read, mut write) = stream.split();
     let mut read = BufReader::new(read.take(MAX_BYTES));
     read.read_until(b'\n', &mut line).await?;
     let answer = match serde_json::from_slice::<WheelRequest>(&line) {
+        Ok(_) if !may_ask => wheel.refused_to_a_stranger(),
         Ok(request) => wheel.ask(&request),
         Err(error) => wheel.not_understood(&error.to_string()),
     };
@@ -114,4 +113,16 @@ async fn answer(mut stream: UnixStream, wheel: Wheel) -> io::Result<()> {
     text.push('\n');
     write.write_all(text.as_bytes()).await?;
     write.shutdown().await
+}
+
+/// Whether a process may ask: one of ours that is in no sandbox, where a model's commands run, or one
+/// of root's, which could do all of it by itself.
+fn may_ask(peer: &UCred) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    if peer.uid() != own {
+        return peer.uid() == 0;
+    }
+    let namespace = |process: String| std::fs::read_link(about(process, "ns/user")).ok();
+    let of_peer = peer.pid().and_then(|pid| namespace(pid.to_string()));
+    of_peer.is_some() && of_peer == namespace("self".to_owned())
 }

@@ -52,6 +52,13 @@ impl Wheel {
         self.answer(false, vec![said], Some(hint))
     }
 
+    /// What is answered to who may not ask.
+    #[must_use]
+    pub fn refused_to_a_stranger(&self) -> Answer {
+        let said = "only a process of the user who began the run may ask, and none in a sandbox";
+        self.answer(false, vec![said.to_owned()], None)
+    }
+
     fn answer(&self, done: bool, said: Vec<String>, hint: Option<String>) -> Answer {
         let turns = self.state();
         let state = if self.interrupt().came().stop > Stop::No {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::schema::assert_valid;
 use crate::support::terminal::Terminal;
-use crate::support::{Ended, Model, Place, Ran, interrupt, own_lines, wait_until};
+use crate::support::{Ended, Model, Place, REGATTA, Ran, interrupt, own_lines, wait_until};
 use crate::terminal::timeless;
 
 const RUN: &str = "demo-solo";
@@ -337,6 +337,17 @@ fn what_makes_no_sense_is_refused_with_the_reason_and_changes_nothing() {
     );
     assert!(wheel.manifest().get("set").is_none());
     assert!(wheel.events("set").is_empty() && wheel.events("cancelled").is_empty());
+
+    // A model's command that sees the socket is in another user namespace.
+    let mut unshare = Command::new("unshare");
+    let inside = unshare
+        .args(["--user", REGATTA, "pause", "--profile", "demo"])
+        .current_dir(wheel.place.path())
+        .output()
+        .unwrap();
+    let inside = Ran::of(&inside);
+    assert!(inside.code != Some(0), "{inside:?}");
+    assert!(wheel.events("paused").is_empty());
 
     // Who writes something else at the socket is told so, and who writes nothing holds up nobody.
     let socket = wheel.own("wheel.sock");
