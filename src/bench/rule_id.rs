@@ -66,6 +66,7 @@ named! {
     BAD_BASE_URL = "bad_base_url",
     BAD_REQUEST = "bad_request",
     BAD_REQUEST_TEXT = "bad_request_text",
+    CANCELLED = "cancelled",
     CONNECTION = "connection",
     CONTAINER_LOST = "container_lost",
     CONTAINER_OOM = "container_oom",

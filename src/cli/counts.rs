@@ -72,6 +72,10 @@ impl Counts {
         if let Event::RunStarted { run, .. } = event {
             self.at = Some(self.place_of(run));
         }
+        if let Event::Set { changes, .. } = event {
+            let of_budget = changes.iter().filter(|it| it.setting == "budget");
+            of_budget.for_each(|it| self.budget = it.new.as_f64());
+        }
         // What a dead command left is booked before its run starts, and was known by then.
         let Some(now) = self.at.and_then(|at| self.runs.get_mut(at)) else {
             return;

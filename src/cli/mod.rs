@@ -37,6 +37,7 @@ mod tree;
 mod triage;
 pub mod ui;
 mod view;
+mod wheel;
 mod width;
 
 use std::process::ExitCode;
@@ -83,6 +84,10 @@ enum Command {
     Restore(restore::RestoreArgs),
     Triage(triage::TriageArgs),
     Status(status::StatusArgs),
+    Pause(wheel::pause::PauseArgs),
+    Resume(wheel::resume::ResumeArgs),
+    Cancel(wheel::cancel::CancelArgs),
+    Set(wheel::set::SetArgs),
     View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
@@ -154,6 +159,10 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Restore(args) => restore::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),
         Command::Status(args) => block_on(status::run(&args, ui)),
+        Command::Pause(args) => wheel::pause::run(&args, ui),
+        Command::Resume(args) => wheel::resume::run(&args, ui),
+        Command::Cancel(args) => wheel::cancel::run(&args, ui),
+        Command::Set(args) => wheel::set::run(&args, ui),
         Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),

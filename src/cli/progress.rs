@@ -9,10 +9,12 @@ use super::ui::{Ui, ended, warning};
 use crate::bench::Cost;
 use crate::bench::cost::dollars;
 use crate::experiment::Outlook;
+use crate::hint;
 use crate::runner::Event;
 use crate::runner::limit::local;
+use crate::store::wheel::Hand;
 use crate::text::paint::strong;
-use crate::text::{duration, ends_in_one_line, exact, one_line, plural};
+use crate::text::{NAME, duration, ends_in_one_line, exact, one_line, plural};
 
 /// What is known of the runs that are shown.
 pub struct View {
@@ -72,7 +74,7 @@ impl View {
             // What they cost is told when they end.
             Event::Spent { .. } => {}
             Event::BackOff { seconds, why } => {
-                self.bar.state = Some("waiting");
+                self.wait("waiting");
                 self.line(&format!(
                     "waiting {} before the next attempt ({why})",
                     exact(*seconds)
@@ -95,6 +97,10 @@ impl View {
                 ));
             }
             Event::StoppingNow => self.always("stopping now"),
+            Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Cancelled { .. }
+            | Event::Set { .. } => self.by_hand(event),
             Event::Note { text } => self.line(text),
             Event::RunEnded { .. } => self.bar.rest(),
             Event::BreakerTripped { .. }
@@ -162,6 +168,48 @@ impl View {
         }
     }
 
+    /// It begins nothing for a while; that it is paused is said first.
+    fn wait(&mut self, state: &'static str) {
+        if self.bar.state != Some(PAUSED) {
+            self.bar.state = Some(state);
+        }
+    }
+
+    /// What somebody asked of the command.
+    fn by_hand(&mut self, event: &Event) {
+        match event {
+            Event::Paused { by } => {
+                self.bar.state = Some(PAUSED);
+                self.bar.rest();
+                let by = who(by);
+                let resume = hint::command("resume");
+                self.always(&format!(
+                    "{} {by} paused it: nothing new begins, what runs goes on; `{resume}` begins again",
+                    clock()
+                ));
+            }
+            Event::Resumed { by } => {
+                self.bar.state = None;
+                self.bar.go();
+                self.always(&format!("{} {} resumed it", clock(), who(by)));
+            }
+            Event::Cancelled { by, pairs } => {
+                let pairs: Vec<String> = pairs.iter().map(ToString::to_string).collect();
+                let what = match pairs.as_slice() {
+                    [] => "the run".to_owned(),
+                    pairs => pairs.join(", "),
+                };
+                self.always(&format!("{} {} cancelled {what}", clock(), who(by)));
+            }
+            Event::Set { by, changes } => {
+                let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                let changes = one_line(&changes.join(", "), 400);
+                self.always(&format!("{} {} set {changes}", clock(), who(by)));
+            }
+            _ => {}
+        }
+    }
+
     /// A limit of the account, and the wait for its reset.
     fn limit(&mut self, event: &Event) {
         match event {
@@ -173,7 +221,7 @@ impl View {
                 one_line(text, 160)
             ))),
             Event::WaitingForReset { until, seconds, .. } => {
-                self.bar.state = Some("waiting for the limit to reset");
+                self.wait("waiting for the limit to reset");
                 self.always(&format!(
                     "{} waiting until {} ({}) for the limit to reset; Ctrl-C ends the wait",
                     clock(),
@@ -294,6 +342,13 @@ impl View {
     fn always(&mut self, text: &str) {
         self.bar.always(text);
     }
+}
+
+/// What the bar says of a command that is paused.
+const PAUSED: &str = "paused";
+
+fn who(by: &Hand) -> String {
+    one_line(&by.to_string(), NAME)
 }
 
 /// The local time, as a log's lines begin.

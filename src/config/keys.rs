@@ -343,7 +343,8 @@ pub fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
 }
 
 /// A duration as one writes it: `10m`, `1h 30m`.
-pub(super) fn written(duration: Duration) -> String {
+#[must_use]
+pub fn written(duration: Duration) -> String {
     // What `parse_duration` reads from a number of seconds may be longer than jiff counts.
     jiff::SignedDuration::try_from(duration).map_or_else(
         |_| format!("{}s", duration.as_secs()),

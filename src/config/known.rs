@@ -78,6 +78,13 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     KEYS.keys().map(String::as_str)
 }
 
+/// A key by its place, or by its last word, which is its own.
+#[must_use]
+pub fn key_of(word: &str) -> Option<&'static str> {
+    let is_it = |key: &&str| *key == word || key.rsplit('.').next() == Some(word);
+    keys().find(is_it)
+}
+
 /// What a key's value is; the user's own keys hold text.
 pub(super) fn kind(key: &str) -> Kind {
     KEYS.get(key).copied().unwrap_or(Kind::Text)

@@ -11,10 +11,10 @@ mod words;
 
 pub use keys::{
     AttemptsConfig, BreakerConfig, Config, EvaluationConfig, ExperimentConfig, LimitsConfig,
-    NativeConfig, Order, PricesConfig, TriageConfig, UpstreamConfig, parse_duration,
+    NativeConfig, Order, PricesConfig, TriageConfig, UpstreamConfig, parse_duration, written,
 };
 
 pub use arms::ARMS;
 pub use keys::{ArmConfig, OwnArm};
-pub use known::DEFAULT;
+pub use known::{DEFAULT, key_of};
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
+use super::{AttemptEnd, Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::bench::Pair;
 use crate::bench::image::image_name;
 use crate::error::Result;
@@ -49,15 +49,21 @@ impl FakeEngine {
     pub async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        mut orders: watch::Receiver<Orders>,
         report: &Reporter,
     ) -> Result<EndedAttempt> {
         let mut names = Vec::new();
         let mut stopped = false;
         for pair in &batch.pairs {
-            if *stop.borrow() > Stop::No {
+            // Whoever gives orders is there as long as the attempt.
+            let may_go_on = |now: &Orders| !now.paused || now.stop > Stop::No;
+            let _ = orders.wait_for(may_go_on).await;
+            if orders.borrow().stop > Stop::No {
                 stopped = true;
                 break;
+            }
+            if orders.borrow().cancelled.contains(pair) {
+                continue;
             }
             names.push(pair.to_string());
             for agent in 0..batch.setting.agents() {

@@ -4,6 +4,7 @@ pub mod access;
 pub mod dotenv;
 pub mod fake;
 pub mod native;
+mod orders;
 pub mod upstream;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::store::result::FRAMEWORK;
 use crate::store::{Event, RunDir};
 
 pub use access::Access;
+pub use orders::{Orders, Stop};
 
 /// An engine: the expensive boundary below the runner, closed.
 #[derive(Debug)]
@@ -154,34 +156,31 @@ pub enum AttemptEnd {
     Stopped,
 }
 
-/// Whether an engine should go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Go on, and begin new trials.
-    No,
-    /// Begin nothing new; what runs may finish, however long it takes.
-    Drain,
-    /// Begin nothing new; what runs may finish within the grace.
-    Gently,
-    /// End everything at once, running trials too.
-    Now,
-}
-
 /// Where an engine's events go; called before the engine acts on what it tells.
 pub type Reporter = std::sync::Arc<dyn Fn(Event) + Send + Sync>;
 
 impl Engine {
+    /// Whether it obeys all orders while an attempt goes on; see [`Orders`].
+    #[must_use]
+    pub const fn obeys_within(&self) -> bool {
+        match self {
+            // It gets its pairs at the beginning, and tells of no trial which container is its own.
+            Self::Upstream(_) => false,
+            Self::Native(_) | Self::Fake(_) => true,
+        }
+    }
+
     /// Runs one attempt to its end. Results appear in the store as they come.
     pub async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         report: &Reporter,
     ) -> Result<EndedAttempt> {
         match self {
-            Self::Upstream(upstream) => upstream.attempt(batch, stop, report).await,
-            Self::Native(native) => native.attempt(batch, stop, report).await,
-            Self::Fake(fake) => fake.attempt(batch, stop, report).await,
+            Self::Upstream(upstream) => upstream.attempt(batch, orders, report).await,
+            Self::Native(native) => native.attempt(batch, orders, report).await,
+            Self::Fake(fake) => fake.attempt(batch, orders, report).await,
         }
     }
 }

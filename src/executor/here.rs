@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::demo::BUILTIN;
 use crate::engine::native::{self, Native};
 use crate::engine::upstream::{self, Upstream};
-use crate::engine::{Batch, EndedAttempt, Engine, EngineOptions, Reporter, Stop};
+use crate::engine::{Batch, EndedAttempt, Engine, EngineOptions, Orders, Reporter};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::host::reaper::{dir_prefix, runtime_dir};
@@ -60,10 +60,14 @@ impl Executor for Here {
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> Result<EndedAttempt> {
-        self.engine.attempt(batch, stop, events).await
+        self.engine.attempt(batch, orders, events).await
+    }
+
+    fn obeys_within(&self) -> bool {
+        self.engine.obeys_within()
     }
 }
 

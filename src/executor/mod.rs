@@ -4,7 +4,7 @@ mod here;
 
 use tokio::sync::watch;
 
-use crate::engine::{Batch, EndedAttempt, Reporter, Stop};
+use crate::engine::{Batch, EndedAttempt, Orders, Reporter};
 use crate::error::Result;
 
 pub use here::Here;
@@ -14,13 +14,19 @@ pub use here::Here;
 /// A [`Batch`] holds all that the runner knows of an attempt, and can be written to a file and read
 /// back. So an executor may run it in another process, wherever the run's directory is seen too.
 pub trait Executor {
-    /// Executes one batch to its end, or until `stop` ends it. Results appear in the run's
+    /// Executes one batch to its end, or until `orders` end it. Results appear in the run's
     /// directory as they come. `events` is called before anything is done that follows from what it
     /// is told.
     fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> impl Future<Output = Result<EndedAttempt>>;
+
+    /// Whether all orders are obeyed while an attempt goes on. If not, one that is paused ends its
+    /// attempt, no single trial can be ended, and another concurrency is the next attempt's.
+    fn obeys_within(&self) -> bool {
+        true
+    }
 }

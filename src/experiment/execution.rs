@@ -6,9 +6,10 @@ use super::news::NewsSender;
 use super::planned::Experiment;
 use super::present::Present;
 use super::running::Executors;
+use super::served::ServedWheel;
 use super::verdicts::Verdicts;
 use crate::error::Result;
-use crate::runner::{Interrupt, RunEnd};
+use crate::runner::{Interrupt, RunEnd, Wheel};
 use crate::store::RunDir;
 
 /// What is asked for beside the configuration.
@@ -42,11 +43,14 @@ impl Experiment {
         news: &NewsSender,
     ) -> Result<Executed> {
         let runs = self.open(asked.accept_changes, asked.force).await?;
+        let names = runs.iter().map(|open| open.run().name().clone());
+        let wheel = Wheel::of(interrupt.clone(), names.collect());
+        let served = ServedWheel::begin(&runs, wheel, news);
         if !asked.without_preflight {
             self.preflight(asked.force, news).await?;
         }
         reap(&self.config, self.runs.iter().map(|one| &one.run), news).await?;
-        let run = self.run(executors, runs, asked.force, interrupt, news);
+        let run = self.run(executors, runs, asked.force, served, news);
         let end = run.await?;
         let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);
         let judged = if is_over && self.config.evaluation.after_run {

@@ -22,6 +22,7 @@ mod planned;
 mod present;
 mod refusal;
 mod running;
+mod served;
 pub mod setup;
 mod smoke;
 mod verdicts;

@@ -91,6 +91,7 @@ pub fn take_over(
     manifest.accepted = old.accepted;
     manifest.begun_anew = old.begun_anew;
     manifest.judged_by = old.judged_by;
+    manifest.set = old.set;
     if !changes.is_empty() {
         let at = Timestamp::now();
         manifest.accepted.push(Changed { at, changes });
@@ -121,6 +122,7 @@ pub fn begin_anew(
     manifest.created_at = old.created_at;
     manifest.accepted = old.accepted;
     manifest.judged_by = old.judged_by;
+    manifest.set = old.set;
     manifest.begun_anew = old.begun_anew;
     let at = Timestamp::now();
     manifest.begun_anew.push(Changed { at, changes });

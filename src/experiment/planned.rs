@@ -24,7 +24,7 @@ use crate::runner::preflight::{self, Level};
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::Gold;
 use crate::store::lock::RunLock;
-use crate::store::manifest::{digest, digest_of_pairs};
+use crate::store::manifest::{GivenCommand, digest, digest_of_pairs};
 use crate::store::{LedgerEntry, LogTree, Manifest, Pass, RunDir, SubsetRef};
 use crate::survey::{Stand, Surveyed};
 use crate::text::plural;
@@ -58,6 +58,8 @@ pub struct Experiment {
     pub rules: Rules,
     /// Prices in USD per token, wherever a model is asked.
     pub prices: PriceTable,
+    /// The command that asks for it, to be kept in the manifests.
+    pub command: Option<GivenCommand>,
     price_source: String,
     tree: LogTree,
 }
@@ -140,6 +142,7 @@ impl Experiment {
             others: runs.others,
             rules: setup::rules(config)?,
             prices,
+            command: None,
             price_source,
             tree,
         })
@@ -301,6 +304,8 @@ impl Experiment {
             judged_by: Vec::new(),
             accepted: Vec::new(),
             begun_anew: Vec::new(),
+            set: Vec::new(),
+            command: self.command.clone(),
             args: arm.options.args().to_vec(),
         })
     }

@@ -10,10 +10,11 @@ use super::news::{News, NewsSender};
 use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
-use crate::engine::{Batch, EndedAttempt, Reporter, Stop};
+use super::served::ServedWheel;
+use crate::engine::{Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
-use crate::runner::{Event, Interrupt, Plan, Policy, RunEnd, Runner, Sink};
+use crate::runner::{Event, Plan, Policy, RunEnd, Runner, Sink, Wheel};
 use crate::store::{Ledger, Pass, restore};
 use crate::text::plural;
 
@@ -59,9 +60,10 @@ impl Experiment {
         executors: &impl Executors,
         runs: Vec<OpenRun>,
         force: bool,
-        interrupt: &Interrupt,
+        served: ServedWheel,
         news: &NewsSender,
     ) -> Result<RunEnd> {
+        let (wheel, interrupt) = (served.wheel(), served.wheel().interrupt());
         for note in &self.notes {
             news.warn(note);
         }
@@ -100,7 +102,7 @@ impl Experiment {
             // The runs of an experiment share one budget.
             let others = spent.iter().filter(|(name, _)| *name != open.run().name());
             let elsewhere = beside + others.map(|(_, usd)| usd).sum::<f64>();
-            let work = self.watched(executors, open, (pass, elsewhere), &observer, interrupt);
+            let work = self.watched(executors, open, (pass, elsewhere), &observer, wheel);
             let ended = work.await;
             let now = self.spent_on(&open.planned).map(|usd| {
                 spent.insert(open.run().name().clone(), usd);
@@ -119,6 +121,8 @@ impl Experiment {
                 }
             }
         }
+        // Nobody listens there when the locks are let go of.
+        drop(served);
         drop(observer);
         // It ends with the channel.
         let _ = passed_on.await;
@@ -156,7 +160,7 @@ impl Experiment {
         open: &OpenRun,
         pass: (Pass, f64),
         observer: &UnboundedSender<Event>,
-        interrupt: &Interrupt,
+        wheel: &Wheel,
     ) -> Result<RunEnd> {
         let (arm, run) = (open.arm(), open.run());
         let refusal = FirstRefusal::new(self.rules.clone(), &arm.options);
@@ -168,7 +172,7 @@ impl Experiment {
             observer.clone(),
         );
         let sink = Sink::new(run, keeper.observer());
-        let ended = self.run_one(executors, open, pass, sink, interrupt).await;
+        let ended = self.run_one(executors, open, pass, sink, wheel).await;
         keeper.end().await;
         ended
     }
@@ -179,7 +183,7 @@ impl Experiment {
         open: &OpenRun,
         (pass, elsewhere): (Pass, f64),
         sink: Sink,
-        interrupt: &Interrupt,
+        wheel: &Wheel,
     ) -> Result<RunEnd> {
         let (arm, run) = (open.arm(), open.run());
         let executor = WhenNeeded::new(|| executors.ready(self, open, &sink));
@@ -206,9 +210,10 @@ impl Experiment {
             prices: arm.prices.clone(),
             ledger: Ledger::open(run)?,
             sink: sink.clone(),
-            interrupt: interrupt.clone(),
+            interrupt: wheel.interrupt().clone(),
             pass,
             facts: std::cell::RefCell::default(),
+            wheel: wheel.clone(),
         };
         let end = runner.run(&executor).await?;
         sink.emit(Event::RunEnded {
@@ -253,10 +258,15 @@ impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for When
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> Result<EndedAttempt> {
-        self.get().await?.attempt(batch, stop, events).await
+        self.get().await?.attempt(batch, orders, events).await
+    }
+
+    fn obeys_within(&self) -> bool {
+        // One that nothing is left for is asked nothing.
+        self.executor.get().is_none_or(Executor::obeys_within)
     }
 }
 
@@ -276,7 +286,8 @@ fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
         backoff_max: config.attempts.backoff_max,
         max_wait: config.attempts.max_wait,
         breaker_trials: config.breaker.breaker_trials,
-        budget: config.limits.budget.map(|budget| (budget, elsewhere)),
+        budget: config.limits.budget,
+        elsewhere,
         min_free_bytes,
         grace: config.limits.grace,
     }

@@ -33,13 +33,12 @@ pub struct Pace(Arc<Shared>);
 impl std::fmt::Debug for Pace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pace")
-            .field("bound", &self.0.bound)
+            .field("bound", &self.0.state().bound)
             .finish_non_exhaustive()
     }
 }
 
 struct Shared {
-    bound: usize,
     observer: Option<Observer>,
     /// As many as the limit; it serves those who wait in their order.
     slots: Arc<Semaphore>,
@@ -47,6 +46,8 @@ struct Shared {
 }
 
 struct State {
+    /// The most that the limit can be.
+    bound: usize,
     limit: usize,
     /// Successes since the limit last changed; at `limit` of them it grows by one.
     successes: usize,
@@ -69,10 +70,10 @@ impl Pace {
         let bound = limit.clamp(1, Semaphore::MAX_PERMITS);
         let now = Instant::now();
         Self(Arc::new(Shared {
-            bound,
             observer,
             slots: Arc::new(Semaphore::new(bound)),
             state: Mutex::new(State {
+                bound,
                 limit: bound,
                 successes: 0,
                 surplus: 0,
@@ -94,7 +95,7 @@ impl Pace {
     /// Whether there can be fewer calls at once: only then changes are told.
     #[must_use]
     pub fn can_slow_down(&self) -> bool {
-        self.0.bound > 1
+        self.0.state().bound > 1
     }
 
     /// Whether the endpoint answered any call so far.
@@ -107,6 +108,38 @@ impl Pace {
     #[must_use]
     pub fn slowed(&self) -> Duration {
         self.0.state().slowed.until(Instant::now())
+    }
+
+    /// From now on at most so many calls may run at once. A pace that its endpoint has slowed down
+    /// grows to it as to the bound that it had.
+    pub fn bound_by(&self, limit: usize) {
+        let mut state = self.0.state();
+        let bound = limit.clamp(1, Semaphore::MAX_PERMITS);
+        if bound == state.bound {
+            return;
+        }
+        let is_slowed = state.limit < state.bound;
+        state.bound = bound;
+        let limit = if is_slowed {
+            state.limit.min(bound)
+        } else {
+            bound
+        };
+        if limit > state.limit {
+            let more = limit - state.limit;
+            let kept = more.min(state.surplus);
+            state.surplus -= kept;
+            self.0.slots.add_permits(more - kept);
+        } else {
+            let less = state.limit - limit;
+            state.surplus += less - self.0.slots.forget_permits(less);
+        }
+        state.limit = limit;
+        state.successes = 0;
+        if is_slowed && limit == bound {
+            let end = state.hold_until.max(Instant::now());
+            state.slowed.end(end);
+        }
     }
 
     /// Waits until a call may begin; also how much of the wait the endpoint's rate limits caused.
@@ -182,17 +215,18 @@ impl Shared {
     }
 
     fn succeeded(&self, window: u64) {
-        let back = {
+        let (back, bound) = {
             let mut state = self.state();
             state.was_answered = true;
             // One that began before the last refusal says nothing of the endpoint since.
             if window == state.window {
                 state.refusals = 0;
             }
-            state.limit < self.bound && self.grow(&mut state)
+            let back = state.limit < state.bound && self.grow(&mut state);
+            (back, state.bound)
         };
         if back {
-            self.tell(self.bound, "the endpoint keeps up again".to_owned());
+            self.tell(bound, "the endpoint keeps up again".to_owned());
         }
     }
 
@@ -209,7 +243,7 @@ impl Shared {
         } else {
             self.slots.add_permits(1);
         }
-        let back = state.limit == self.bound;
+        let back = state.limit == state.bound;
         if back {
             let end = state.hold_until.max(Instant::now());
             state.slowed.end(end);
@@ -235,7 +269,7 @@ impl Shared {
             };
             state.hold_until = state.hold_until.max(now + hold);
             state.slowed.begin(now);
-            if state.limit == self.bound {
+            if state.limit == state.bound {
                 let end = state.hold_until;
                 state.slowed.end(end);
             }

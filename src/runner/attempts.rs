@@ -39,14 +39,27 @@ impl Runner {
         let history = History::of_run(&self.run)?;
         self.take_stock(&history)?;
         self.announce()?;
+        self.take_the_wheel(executor.obeys_within());
+        let end = self.make_attempts(executor, &history).await;
+        self.wheel.leave();
+        end
+    }
+
+    async fn make_attempts(
+        &mut self,
+        executor: &impl Executor,
+        history: &History,
+    ) -> Result<RunEnd> {
         let (mut made, mut nth) = (0, 1);
         while nth <= self.policy.max_attempts {
+            self.while_paused().await;
             if self.interrupt.came().stop > Stop::No {
                 return Ok(RunEnd::Interrupted);
             }
             let surveyed = self.survey()?;
             let is_first = made == 0;
-            let plan = Plan::of(&surveyed, is_first, &self.pass);
+            let mut plan = Plan::of(&surveyed, is_first, &self.pass);
+            self.leave_out_cancelled(&mut plan);
             if is_first {
                 self.tell_of_pass(&surveyed, &plan);
             }
@@ -76,6 +89,10 @@ impl Runner {
                 if let Some(end) = self.wait_for_reset(limit, is_last).await? {
                     return Ok(end);
                 }
+                continue;
+            }
+            if end == AttemptEnd::Stopped && running.trip.is_none() {
+                // It was paused, or its budget was spent and is larger now: no try of the pairs.
                 continue;
             }
             if self.has_only_refused_images()? {
@@ -134,6 +151,7 @@ impl Runner {
         };
         // What only mending the set-up changes is not done, though this command leaves it.
         let now = Plan::of(&self.survey()?, true, &self.pass);
+        self.wheel.begin_attempt(&plan.to_run);
         self.sink.emit(Event::AttemptStarted {
             attempt,
             nth,
@@ -145,7 +163,10 @@ impl Runner {
         });
         let mut running = RunningAttempt::begin(self, attempt, &plan.to_run);
         let ended = self.execute(executor, &batch, &mut running).await?;
+        // What was asked last may be why it goes on.
+        self.obey();
         running.killed_at = ended.killed_at;
+        running.has_cancelled = self.wheel.has_cancelled(self.run.name(), &plan.to_run);
         let end = ended.how;
         self.look(&mut running, &plan.to_run)?;
         self.settle(&end)?;
@@ -163,35 +184,52 @@ impl Runner {
         let sink = self.sink.clone();
         let underway = Arc::clone(&running.underway);
         let booked = Arc::clone(&underway);
+        let (wheel, mut turned) = (self.wheel.clone(), self.wheel.turned());
         let reporter: Reporter = Arc::new(move |event| {
             booked.note(&event);
+            wheel.note(&event);
             sink.emit(event);
         });
-        let (stop, stopped) = watch::channel(Stop::No);
-        let executed = executor.attempt(batch, stopped, &reporter);
+        let (orders, obeyed) = watch::channel(self.orders(Stop::No));
+        let executed = executor.attempt(batch, obeyed, &reporter);
         tokio::pin!(executed);
         let mut interrupt = self.interrupt.clone();
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failed = None;
         let ask = |wanted: Stop| {
-            stop.send_if_modified(|stop| {
-                let more = wanted > *stop;
-                *stop = wanted.max(*stop);
+            orders.send_if_modified(|orders| {
+                let more = wanted > orders.stop;
+                orders.stop = wanted.max(orders.stop);
                 more
             })
         };
         let ended = loop {
-            tokio::select! {
+            let looked = tokio::select! {
                 ended = &mut executed => break ended?,
-                () = interrupt.changed() => self.pass_on_interrupt(&interrupt, &ask),
-                () = underway.changed.notified() => { ask(self.count(running)); }
-                _ = tick.tick(), if failed.is_none() => {
-                    match self.look(running, &batch.pairs) {
-                        Ok(wanted) => { ask(wanted); }
-                        // The store cannot be written: what runs would be lost or paid twice.
-                        Err(error) => { failed = Some(error); ask(Stop::Now); }
-                    }
+                () = interrupt.changed() => {
+                    self.pass_on_interrupt(&interrupt, &ask);
+                    continue;
+                }
+                Ok(()) = turned.changed() => {
+                    self.obey();
+                    running.breaker.take(self.policy.breaker_trials, self.policy.concurrency);
+                    orders.send_modify(|orders| *orders = self.orders(orders.stop));
+                    Ok(self.count(running))
+                }
+                () = underway.changed.notified() => {
+                    self.book_cancelled(running).map(|()| self.count(running))
+                }
+                _ = tick.tick(), if failed.is_none() => self.look(running, &batch.pairs),
+            };
+            match looked {
+                Ok(wanted) => {
+                    ask(wanted);
+                }
+                // The store cannot be written: what runs would be lost or paid twice.
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    ask(Stop::Now);
                 }
             }
         };
@@ -256,6 +294,8 @@ impl Runner {
             words.push_str(": a limit is reached");
         } else if running.budget_spent {
             words.push_str(": the budget is spent");
+        } else {
+            words.push_str(": paused");
         }
         words
     }
@@ -284,7 +324,8 @@ impl Runner {
         if self.interrupt.came().stop > Stop::No {
             return Some(RunEnd::Interrupted);
         }
-        if running.budget_spent {
+        // It may be larger by now.
+        if running.budget_spent && self.is_budget_spent() {
             return Some(RunEnd::Budget);
         }
         match end {
@@ -308,10 +349,12 @@ impl Runner {
                     log.display()
                 )))
             }
-            AttemptEnd::Done if running.new_results == 0 => Some(RunEnd::World(format!(
-                "the engine ended without a single result in attempt {attempt}; what it printed is in {}",
-                self.run.attempt_log(attempt).display()
-            ))),
+            AttemptEnd::Done if running.new_results == 0 && !running.has_cancelled => {
+                Some(RunEnd::World(format!(
+                    "the engine ended without a single result in attempt {attempt}; what it printed is in {}",
+                    self.run.attempt_log(attempt).display()
+                )))
+            }
             _ => None,
         }
     }
@@ -320,7 +363,7 @@ impl Runner {
     /// none either, so that there is nothing to wait for. Says so.
     fn has_only_refused_images(&self) -> Result<bool> {
         let surveyed = self.survey()?;
-        let left = Plan::of(&surveyed, false, &self.pass).to_run;
+        let left = self.left(&surveyed);
         let is_refused = |one: &Surveyed| match &one.standing {
             Standing::Result(judged) => {
                 let diagnosis = judged.finding.diagnosis();
@@ -347,7 +390,7 @@ impl Runner {
         infra: usize,
         at_least_until: Option<Timestamp>,
     ) -> Result<()> {
-        let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
+        let left = self.left(&self.survey()?).len();
         if nth == self.policy.max_attempts || left == 0 {
             return Ok(());
         }
@@ -404,13 +447,13 @@ impl Runner {
     }
 
     pub(super) fn spent(&self) -> f64 {
-        self.total_here().usd + self.policy.budget.map_or(0.0, |(_, elsewhere)| elsewhere)
+        self.total_here().usd + self.policy.elsewhere
     }
 
     pub(super) fn is_budget_spent(&self) -> bool {
         self.policy
             .budget
-            .is_some_and(|(budget, _)| self.spent() >= budget)
+            .is_some_and(|budget| self.spent() >= budget)
     }
 
     pub(super) fn advice(&self, rule: &str) -> String {

@@ -65,6 +65,11 @@ impl Breaker {
         }
     }
 
+    /// It takes `trials` equal errors from now on, and never fewer than run at once.
+    pub fn take(&mut self, trials: usize, concurrency: usize) {
+        self.threshold = trials.max(concurrency);
+    }
+
     /// Looks at a trial that ended.
     ///
     /// It trips when the first trials of the attempt all end in the same error; at the first

@@ -14,6 +14,8 @@ use crate::error::{Error, Result, exit};
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     state: watch::Receiver<Came>,
+    /// It stays open: waiting on a channel that is closed would end at once.
+    sender: Arc<watch::Sender<Came>>,
     /// Grows while the thread that everything runs on is not held up.
     beat: Arc<AtomicUsize>,
 }
@@ -23,7 +25,7 @@ pub struct Interrupt {
 pub struct Came {
     /// How the engine should stop.
     pub stop: Stop,
-    /// The first signal's name: `Ctrl-C`, `SIGTERM` or `SIGHUP`. Empty before one came.
+    /// The first signal's name: `Ctrl-C`, `SIGTERM`, `SIGHUP` or `regatta cancel`. Empty before one came.
     pub signal: &'static str,
 }
 
@@ -36,13 +38,9 @@ const STEPS: u32 = 20;
 impl Interrupt {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
     pub fn listen() -> Result<Self> {
-        let (sender, state) = watch::channel(Came {
-            stop: Stop::No,
-            signal: "",
-        });
+        let it = Self::with(Stop::No, "");
         let mut signals = Signals::listen()?;
-        let beat = Arc::new(AtomicUsize::new(0));
-        let beating = Arc::clone(&beat);
+        let (sender, beating) = (Arc::clone(&it.sender), Arc::clone(&it.beat));
         tokio::spawn(async move {
             loop {
                 beating.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +58,31 @@ impl Interrupt {
                 });
             }
         });
-        Ok(Self { state, beat })
+        Ok(it)
+    }
+
+    fn with(stop: Stop, signal: &'static str) -> Self {
+        let (sender, state) = watch::channel(Came { stop, signal });
+        Self {
+            state,
+            sender: Arc::new(sender),
+            beat: Arc::default(),
+        }
+    }
+
+    /// Asks for a stop as the first signal does, under this name. Where one came already, this is none
+    /// that ends what runs.
+    pub fn ask(&self, name: &'static str) {
+        self.sender.send_if_modified(|came| {
+            let first = came.stop == Stop::No;
+            if first {
+                *came = Came {
+                    stop: Stop::Gently,
+                    signal: name,
+                };
+            }
+            first
+        });
     }
 
     /// Ends the process with [`exit::INTERRUPTED`] where a signal finds it held up for so long
@@ -103,48 +125,21 @@ impl Interrupt {
     /// One that never comes, for tests and for commands that end by themselves.
     #[must_use]
     pub fn never() -> Self {
-        let (sender, state) = watch::channel(Came {
-            stop: Stop::No,
-            signal: "",
-        });
-        // The channel has to stay open, or waiting on it would end at once.
-        std::mem::forget(sender);
-        Self {
-            state,
-            beat: Arc::default(),
-        }
+        Self::with(Stop::No, "")
     }
 
     /// One that came already, and never again.
     #[cfg(test)]
     pub(super) fn after(stop: Stop) -> Self {
-        let signal = "Ctrl-C";
-        let (sender, state) = watch::channel(Came { stop, signal });
-        std::mem::forget(sender);
-        Self {
-            state,
-            beat: Arc::default(),
-        }
+        Self::with(stop, "Ctrl-C")
     }
 
     /// One that comes when the first Ctrl-C is sent to it.
     #[cfg(test)]
     pub(super) fn by_hand() -> (impl Fn(), Self) {
-        let (sender, state) = watch::channel(Came {
-            stop: Stop::No,
-            signal: "",
-        });
-        let interrupt = move || {
-            let _ = sender.send(Came {
-                stop: Stop::Gently,
-                signal: "Ctrl-C",
-            });
-        };
-        let it = Self {
-            state,
-            beat: Arc::default(),
-        };
-        (interrupt, it)
+        let it = Self::never();
+        let sent = it.clone();
+        (move || sent.ask("Ctrl-C"), it)
     }
 
     /// The state so far, without waiting.

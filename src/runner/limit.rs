@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::one_run::Runner;
 use super::policy::RunEnd;
-use super::{Event, Plan, backoff};
+use super::{Event, backoff};
 use crate::error::Result;
 use crate::text::{exact, one_line};
 use crate::triage::{Cause, Diagnosis};
@@ -68,7 +68,7 @@ impl Runner {
         limit: &Limit,
         is_last: bool,
     ) -> Result<Option<RunEnd>> {
-        let left = Plan::of(&self.survey()?, false, &self.pass).to_run.len();
+        let left = self.left(&self.survey()?).len();
         let now = Timestamp::now();
         if left == 0 || self.is_budget_spent() {
             return Ok(None);

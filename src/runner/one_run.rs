@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Interrupt, Policy, Sink};
+use super::{Interrupt, Policy, Sink, Wheel};
 use crate::bench::{Pair, Setting};
 use crate::model::price::PriceTable;
 use crate::store::events::ContainerFacts;
@@ -36,4 +36,6 @@ pub struct Runner {
     pub pass: Pass,
     /// What the events tell of containers, as far as it was read.
     pub facts: RefCell<ContainerFacts>,
+    /// What is asked of it while it goes on.
+    pub wheel: Wheel,
 }

@@ -18,8 +18,10 @@ pub struct Policy {
     pub max_wait: Duration,
     /// Equal errors that trip the breaker.
     pub breaker_trials: usize,
-    /// The budget in USD, and what other runs of the experiment have spent of it.
-    pub budget: Option<(f64, f64)>,
+    /// The budget of all runs of the experiment, in USD.
+    pub budget: Option<f64>,
+    /// What its other runs have spent, in USD.
+    pub elsewhere: f64,
     /// Free bytes where the logs are, below which nothing new is begun.
     pub min_free_bytes: u64,
     /// The grace after a first Ctrl-C, to be shown.

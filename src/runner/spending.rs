@@ -1,6 +1,6 @@
 //! What trials that run have spent so far: the budget counts it before they end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -15,6 +15,8 @@ type Spender = (Pair, String, String);
 #[derive(Debug, Default)]
 pub(super) struct Underway {
     spent: Mutex<HashMap<Spender, Spending>>,
+    /// The agents whose trial was ended.
+    ended: Mutex<HashSet<Spender>>,
     /// Woken when an agent's spending is noted, so that the budget is counted at once.
     pub changed: Notify,
 }
@@ -27,14 +29,32 @@ impl Underway {
             trial,
             agent,
             spending,
-            ..
+            ended,
         } = event
         {
             let spender = (pair.clone(), trial.clone(), agent.clone());
+            if *ended {
+                let mut of_ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                of_ended.insert(spender.clone());
+            }
             let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
             spent.insert(spender, *spending);
             self.changed.notify_one();
         }
+    }
+
+    /// Whether a trial of a pair was ended, with so many agents.
+    pub fn has_ended(&self, pair: &Pair, agents: usize) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.iter().filter(|(of, _, _)| of == pair).count() >= agents
+    }
+
+    /// Leaves out a pair's trials: the ledger has them by another name.
+    pub fn forget(&self, pair: &Pair) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.retain(|(of, _, _), _| of != pair);
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.retain(|(of, _, _)| of != pair);
     }
 
     /// The sum of what is known, in USD, of trials that the ledger does not have.

@@ -2,13 +2,13 @@
 //! was cut off is counted.
 
 use super::{Event, Plan, Runner, forced, record};
-use crate::bench::Pair;
+use crate::bench::{Pair, RuleId};
 use crate::error::Result;
 use crate::store::begun::DIED;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::{Begun, aside};
 use crate::survey::{Standing, Surveyed};
-use crate::triage::Finding;
+use crate::triage::{Cause, Diagnosis, Finding};
 
 impl Runner {
     /// Brings the ledger up to what stands: results that were there before us, or that were
@@ -103,29 +103,56 @@ impl Runner {
     /// Records the trials that were running when an attempt was ended: paid, and of a cost that is
     /// known as far as the engine told it.
     pub(super) fn cut_off(&mut self, open: &OpenAttempt, why: &str) -> Result<()> {
+        self.cut_off_but(open, why, |_| false)
+    }
+
+    /// Records the trial of one pair that was ended.
+    pub(super) fn cut_off_one(&mut self, open: &OpenAttempt, pair: &Pair) -> Result<()> {
+        self.cut_off_but(open, CANCELLED, |other| other != pair)
+    }
+
+    /// Records the trials that were ended, but for those of pairs whose trials go on.
+    fn cut_off_but(
+        &mut self,
+        open: &OpenAttempt,
+        why: &str,
+        goes_on: impl Fn(&Pair) -> bool,
+    ) -> Result<()> {
         let begun = Begun {
             pairs: &self.plan,
             setting: self.setting,
             concurrency: self.policy.concurrency,
         };
         // What stands is in the ledger by now.
-        let has_ended = |_: &Pair| false;
-        for entry in begun.lines(open, &self.ledger, has_ended, Some(why)) {
+        let lines = begun.lines(open, &self.ledger, goes_on, Some(why));
+        let cancelled = self.wheel.cancelled(self.run.name());
+        for mut entry in lines {
             let pair = entry.pair.clone();
+            let mut why = why.to_owned();
+            if let Some(by) = cancelled.get(&pair) {
+                why = format!("{CANCELLED} by {by}");
+                let rule = RuleId::CANCELLED;
+                entry.diagnosis = Some(Diagnosis::new(Cause::Infra, rule, "regatta", &why));
+            }
             let (cost, usage_unknown) = (entry.cost, entry.usage_unknown);
             if self.ledger.record(entry)? {
-                self.sink.emit(Event::TrialCutOff {
+                let event = Event::TrialCutOff {
                     attempt: open.attempt,
                     pair,
-                    why: why.to_owned(),
+                    why,
                     cost,
                     usage_unknown,
-                });
+                };
+                self.wheel.note(&event);
+                self.sink.emit(event);
             }
         }
         Ok(())
     }
 }
+
+/// Why a trial has no result that somebody cancelled.
+const CANCELLED: &str = "cancelled";
 
 fn is_submitted(surveyed: &Surveyed) -> bool {
     match &surveyed.standing {

@@ -38,6 +38,8 @@ pub(super) struct RunningAttempt {
     pub infra: usize,
     /// What its trials have spent so far.
     pub underway: Arc<Underway>,
+    /// Whether pairs of it were cancelled.
+    pub has_cancelled: bool,
 }
 
 impl RunningAttempt {
@@ -60,6 +62,7 @@ impl RunningAttempt {
             errors: 0,
             infra: 0,
             underway: Arc::default(),
+            has_cancelled: false,
         }
     }
 
@@ -143,7 +146,8 @@ impl Runner {
     /// Counts what is spent, by trials that run too; says whether the engine should stop.
     pub(super) fn count(&self, running: &mut RunningAttempt) -> Stop {
         let spent = self.spent() + running.underway.known_cost(&self.ledger);
-        if let Some((budget, _)) = self.policy.budget
+        self.wheel.spent(spent);
+        if let Some(budget) = self.policy.budget
             && !running.budget_spent
             && spent >= budget
         {
@@ -174,7 +178,7 @@ impl Runner {
             usage_unknown: entry.usage_unknown,
             duration_seconds: entry.duration_seconds,
         };
-        if let (Some((budget, _)), None, false) = (self.policy.budget, entry.cost, running.warned) {
+        if let (Some(budget), None, false) = (self.policy.budget, entry.cost, running.warned) {
             running.warned = true;
             self.sink.emit(Event::Note {
                 text: format!("the cost of {pair} is unknown: the budget of ${budget} cannot count it; give prices ([prices])"),
@@ -197,6 +201,7 @@ impl Runner {
         let trip = running
             .breaker
             .look(&judged.finding, judged.error_text().unwrap_or_default());
+        self.wheel.note(&event);
         self.sink.emit(event);
         if let Some(limit) = diagnosis.and_then(|it| Limit::of(it, Timestamp::now())) {
             if running.limit.is_none() {

@@ -9,6 +9,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Diagnosis;
+use super::wheel::{Hand, TurnedSetting};
 use crate::bench::{Pair, RunName, Setting, Spending, Total};
 
 /// A line of `events.jsonl`.
@@ -177,6 +178,29 @@ pub enum Event {
         grace_seconds: f64,
     },
     StoppingNow,
+    /// Somebody had nothing new begun for now.
+    Paused {
+        #[serde(flatten)]
+        by: Hand,
+    },
+    /// Somebody had pairs begun again.
+    Resumed {
+        #[serde(flatten)]
+        by: Hand,
+    },
+    /// Somebody had the trials of these pairs ended; without any, the whole run.
+    Cancelled {
+        #[serde(flatten)]
+        by: Hand,
+        #[serde(with = "as_texts")]
+        pairs: Vec<Pair>,
+    },
+    /// Somebody changed settings.
+    Set {
+        #[serde(flatten)]
+        by: Hand,
+        changes: Vec<TurnedSetting>,
+    },
     /// Something the user should know.
     Note {
         text: String,

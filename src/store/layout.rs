@@ -229,6 +229,12 @@ impl RunDir {
         self.own().join("lock")
     }
 
+    /// `regatta/wheel.sock`: where the regatta that runs it is asked to pause and the like.
+    #[must_use]
+    pub fn wheel(&self) -> PathBuf {
+        self.own().join("wheel.sock")
+    }
+
     /// `regatta/attempt-<n>.log`: what the engine printed.
     #[must_use]
     pub fn attempt_log(&self, attempt: u32) -> PathBuf {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::event::Event;
+use super::wheel::Hand;
 use crate::bench::{Pair, Spending};
 pub use hold::Hold;
 
@@ -28,6 +29,8 @@ pub struct Live {
     pub trials: BTreeMap<Pair, LiveTrial>,
     /// Why nothing new is begun.
     pub hold: Option<Hold>,
+    /// Since when it is paused, and by whom.
+    pub paused: Option<(Timestamp, Hand)>,
     /// The pace of calls to the model, while it is lowered.
     pub pace: Option<Slowed>,
     /// What it said last, with the time, where no trial began or ended since.
@@ -143,6 +146,7 @@ impl Live {
             Event::AttemptEnded { .. } => self.rest(),
             Event::RunEnded { end, .. } => {
                 self.rest();
+                self.paused = None;
                 self.end = Some(end.clone());
             }
             Event::Pace { limit, why } => {
@@ -159,6 +163,8 @@ impl Live {
                 };
                 self.pace = (!is_back).then_some(slowed);
             }
+            Event::Paused { by } => self.paused = Some((at, by.clone())),
+            Event::Resumed { .. } => self.paused = None,
             Event::Note { text } => self.note = Some((at, text.clone())),
             Event::BackOff { .. }
             | Event::WaitingForReset { .. }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::RunDir;
+use super::wheel::{Hand, TurnedSetting};
 use crate::bench::{BackendKind, EngineKind, Pair, Pin, RuleSet, RunName, Setting, Word};
 use crate::error::{Error, Result};
 use crate::files;
@@ -90,6 +91,33 @@ pub struct Manifest {
     /// What was changed while no trial of it had finished: it began anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begun_anew: Vec<Changed>,
+    /// What was set while it ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<SetByHand>,
+    /// The last command that ran it; `None` in manifests from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<GivenCommand>,
+}
+
+/// What somebody set while a run went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetByHand {
+    /// When.
+    pub at: jiff::Timestamp,
+    /// Who.
+    #[serde(flatten)]
+    pub by: Hand,
+    /// What changed.
+    pub changes: Vec<TurnedSetting>,
+}
+
+/// A command as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenCommand {
+    /// The directory that it was typed in.
+    pub directory: String,
+    /// What was typed behind the program's name, without the passwords of URLs.
+    pub args: Vec<String>,
 }
 
 /// What a run went on with as something else.

@@ -29,6 +29,7 @@ pub mod stream;
 pub mod subset_ref;
 mod tokens;
 pub mod trajectory;
+pub mod wheel;
 pub mod words;
 pub mod workspace;
 

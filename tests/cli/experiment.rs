@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use regatta::bench::Setting;
 use regatta::config::{Config, Layers};
 use regatta::engine::fake::{FakeEngine, FakeOutcome};
-use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
+use regatta::engine::{Batch, EndedAttempt, Engine, Orders, Reporter};
 use regatta::evaluation::Verdict;
 use regatta::executor::Executor;
 use regatta::experiment::{
@@ -55,7 +55,7 @@ impl Executor for Script {
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        stop: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> regatta::error::Result<EndedAttempt> {
         self.0.attempt(batch, stop, events).await

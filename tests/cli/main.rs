@@ -66,6 +66,7 @@ mod triage;
 mod upstream;
 mod verdicts;
 mod watched;
+mod wheel;
 mod widths;
 mod worth;
 mod zeros;

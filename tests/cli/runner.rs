@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use regatta::bench::{Pair, Setting, TaskKey};
 use regatta::engine::fake::{FakeEngine, FakeOutcome};
-use regatta::engine::{AttemptEnd, Batch, EndedAttempt, Engine, Reporter, Stop};
+use regatta::engine::{AttemptEnd, Batch, EndedAttempt, Engine, Orders, Reporter};
 use regatta::executor::Executor;
 use regatta::model::price::PriceTable;
-use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink};
+use regatta::runner::{Interrupt, Policy, RunEnd, Runner, Sink, Wheel};
 use regatta::store::pass::{self, Covered};
 use regatta::store::{Ledger, LogTree, Pass, RunDir, result};
 use regatta::survey::spent::spent;
@@ -26,7 +26,7 @@ impl Executor for Elsewhere {
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        stop: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> regatta::error::Result<EndedAttempt> {
         let file = batch.run.own().join("batch.json");
@@ -63,6 +63,7 @@ impl Bench {
             max_wait: Duration::from_hours(6),
             breaker_trials: 3,
             budget: None,
+            elsewhere: 0.0,
             min_free_bytes: 0,
             grace: Duration::ZERO,
         };
@@ -95,6 +96,7 @@ impl Bench {
             interrupt: Interrupt::never(),
             pass: Pass::read_open(&self.run.pass()).unwrap(),
             facts: std::cell::RefCell::default(),
+            wheel: Wheel::default(),
         };
         let elsewhere = Elsewhere(Engine::Fake(fake));
         let end = runtime.block_on(runner.run(&elsewhere)).unwrap();
@@ -256,7 +258,7 @@ fn the_same_error_from_the_first_trials_stops_the_attempt() {
 #[test]
 fn a_budget_ends_it() {
     let mut bench = Bench::new(9);
-    bench.policy.budget = Some((10.0, 9.0));
+    (bench.policy.budget, bench.policy.elsewhere) = (Some(10.0), 9.0);
     let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!(end, RunEnd::Budget);
     assert!(ran[0].len() <= 3, "{ran:?}");
@@ -409,7 +411,7 @@ fn a_spent_budget_sets_nothing_aside() {
     bench.run(FakeEngine::default());
     let old = bench.trials();
     bench.force();
-    bench.policy.budget = Some((1.0, 0.0));
+    bench.policy.budget = Some(1.0);
     let (end, ran) = bench.run(FakeEngine::default());
     assert_eq!((end, ran.len()), (RunEnd::Budget, 0));
     assert_eq!(bench.trials(), old);

@@ -24,6 +24,8 @@ use crate::experiment::{
     Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PlannedArm, Scope,
 };
 use crate::runner::Interrupt;
+use crate::secret::masked_url;
+use crate::store::manifest::GivenCommand;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -188,6 +190,20 @@ impl RunArgs {
     }
 }
 
+/// The command as it was typed, for whoever resumes it.
+fn given() -> GivenCommand {
+    let words = std::env::args_os().skip(1);
+    GivenCommand {
+        directory: std::env::current_dir()
+            .unwrap_or_default()
+            .display()
+            .to_string(),
+        args: words
+            .map(|word| masked_url(&word.to_string_lossy()))
+            .collect(),
+    }
+}
+
 pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
     let config = args.config()?;
     let mut experiment = Experiment::plan(&config, &args.scope(), args.dry_run)?;
@@ -207,6 +223,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         width::list(&text, plan::is_command, ui)?;
         return Ok(exit::OK);
     }
+    experiment.command = Some(given());
     let mut interrupt = Interrupt::listen()?;
     ui.guard(&interrupt);
     let asked = ExecutionOptions {

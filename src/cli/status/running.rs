@@ -10,7 +10,7 @@ use crate::bench::cost::dollars;
 use crate::runner::limit::local;
 use crate::store::live::{Hold, LiveTrial};
 use crate::text::paint::broken;
-use crate::text::{duration, fit, one_line, plural};
+use crate::text::{NAME, duration, fit, one_line, plural};
 
 /// The longest text that is told of what it waits for.
 const WORDS: usize = 200;
@@ -32,6 +32,11 @@ pub fn told(state: &RunState, at_once: usize, now: Timestamp) -> String {
         };
         let (begun, last) = (since(begun), since(last));
         let _ = writeln!(out, "  for {begun}, last heard of {last} ago{eta}");
+    }
+    if let Some((at, by)) = &live.paused {
+        let by = one_line(&by.to_string(), NAME);
+        let paused = format!("paused {} ago by {by}: nothing new begins", since(*at));
+        let _ = writeln!(out, "  {}", broken(paused));
     }
     if let Some(hold) = &live.hold {
         let _ = writeln!(out, "  {}", broken(of_hold(hold)));

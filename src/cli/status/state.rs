@@ -109,7 +109,8 @@ impl RunState {
     pub fn eta(&self, at_once: usize, now: Timestamp) -> Option<Eta> {
         let attempt = self.live.attempt.as_ref()?;
         let left = attempt.left();
-        if left == 0 || !self.is_running() || self.live.hold.is_some() {
+        let is_held = self.live.hold.is_some() || self.live.paused.is_some();
+        if left == 0 || !self.is_running() || is_held {
             return None;
         }
         // Before each of the pairs that began together could end, those that did are the short ones.
@@ -135,6 +136,10 @@ impl RunState {
     }
 
     fn held(&self, holder: &str, now: Timestamp) -> String {
+        if self.is_running() && self.live.paused.is_some() {
+            let attempt = self.last_attempt.max(1);
+            return format!("paused, by {holder}, attempt {attempt}");
+        }
         if self.is_running() {
             let (until, what) = match &self.live.hold {
                 Some(Hold::Reset { until, .. }) if *until > now => (until, "a limit to reset"),

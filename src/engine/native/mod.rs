@@ -1,6 +1,8 @@
 //! Our own engine: agents, sandboxes, mailbox and model client in this process.
 
 mod crew;
+mod gate;
+mod halts;
 mod journal;
 pub mod options;
 mod record;
@@ -10,15 +12,17 @@ mod tapes;
 mod tests;
 mod trial;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 
+use self::gate::Gate;
+use self::halts::Halts;
 use self::journal::Journals;
-use super::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
+use super::{AttemptEnd, Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::agent::Halt;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
@@ -97,40 +101,43 @@ async fn run_and_close(
 }
 
 impl Native {
-    /// Runs the batch's pairs, as many at once as the options say; see [`super::Engine::attempt`].
+    /// Runs the batch's pairs, as many at once as the orders or else the options say; see
+    /// [`super::Engine::attempt`].
     pub async fn attempt(
         &self,
         batch: &Batch,
-        mut stop: watch::Receiver<Stop>,
+        mut orders: watch::Receiver<Orders>,
         report: &Reporter,
     ) -> Result<EndedAttempt> {
         let shared = Arc::new(self.shared(batch, report)?);
         record::begin(&shared)?;
         self.backend.forget_failed_pulls();
-        let gate = Arc::new(Semaphore::new(self.options.concurrency));
-        let (halt, halted) = watch::channel(Halt::No);
+        let mut gate = Gate::of(self.options.concurrency);
+        let mut halts = Halts::default();
         let mut trials = JoinSet::new();
-        let mut waiting = batch.pairs.iter();
-        let mut next = waiting.next();
+        let mut waiting: VecDeque<&Pair> = batch.pairs.iter().collect();
         let mut failed: Option<Error> = None;
         let mut daemon_gone = None;
         // When what still runs is ended after a gentle stop.
         let mut deadline = None;
         loop {
-            let asked = *stop.borrow_and_update();
-            let broken = failed.is_some() || daemon_gone.is_some();
-            if asked > Stop::No || broken {
-                next = None;
+            let asked = orders.borrow_and_update().clone();
+            if asked.stop > Stop::No || failed.is_some() || daemon_gone.is_some() {
+                waiting.clear();
             }
-            if asked == Stop::Gently && deadline.is_none() {
+            waiting.retain(|pair| !asked.cancelled.contains(*pair));
+            self.resize(&mut gate, &asked, &shared);
+            if asked.stop == Stop::Gently && deadline.is_none() {
                 deadline = Some(tokio::time::Instant::now() + self.grace);
             }
-            if asked == Stop::Now || failed.is_some() {
-                halt.send_replace(Halt::Abort);
+            if asked.stop == Stop::Now || failed.is_some() {
+                halts.all();
             }
-            if next.is_none() && trials.is_empty() {
+            halts.of(&asked.cancelled);
+            if waiting.is_empty() && trials.is_empty() {
                 break;
             }
+            let may_begin = !waiting.is_empty() && !asked.paused && !gate.is_too_wide();
             let over = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -138,12 +145,10 @@ impl Native {
                 }
             };
             tokio::select! {
-                permit = Arc::clone(&gate).acquire_owned(), if next.is_some() => {
-                    if let (Ok(permit), Some(pair)) = (permit, next.take()) {
-                        let (shared, pair) = (Arc::clone(&shared), pair.clone());
-                        let halted = halted.clone();
-                        trials.spawn(run_and_close(shared, pair, permit, halted));
-                        next = waiting.next();
+                permit = gate.enter(), if may_begin => {
+                    if let (Some(permit), Some(pair)) = (permit, waiting.pop_front()) {
+                        let halted = halts.begin(pair);
+                        trials.spawn(run_and_close(Arc::clone(&shared), pair.clone(), permit, halted));
                     }
                 }
                 Some(ended) = trials.join_next() => match ended {
@@ -152,10 +157,10 @@ impl Native {
                     Err(error) => failed = failed.or(Some(Error::world(format!("a trial broke: {error}")))),
                 },
                 () = over => {
-                    halt.send_replace(Halt::Abort);
+                    halts.all();
                     deadline = None;
                 }
-                Ok(()) = stop.changed() => {}
+                Ok(()) = orders.changed() => {}
             }
         }
         self.backend.close().await;
@@ -165,12 +170,20 @@ impl Native {
         }
         let how = match daemon_gone {
             Some(why) => AttemptEnd::DaemonGone(why),
-            None if *stop.borrow() > Stop::No => AttemptEnd::Stopped,
+            None if orders.borrow().stop > Stop::No => AttemptEnd::Stopped,
             None => AttemptEnd::Done,
         };
         // A trial that is ended writes no result: there is none to be void.
         let killed_at = None;
         Ok(EndedAttempt { how, killed_at })
+    }
+
+    /// Lets as many trials in as are ordered, with the calls that they make.
+    fn resize(&self, gate: &mut Gate, orders: &Orders, shared: &Shared) {
+        let at_once = orders.concurrency.unwrap_or(self.options.concurrency);
+        gate.resize(at_once);
+        let calls = at_once.saturating_mul(shared.batch.setting.agents());
+        shared.client.pace.bound_by(calls);
     }
 
     fn shared(&self, batch: &Batch, report: &Reporter) -> Result<Shared> {

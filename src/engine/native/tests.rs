@@ -83,7 +83,7 @@ impl Rig {
     }
 
     async fn attempt(&self, setting: Setting) -> Result<EndedAttempt> {
-        let (_stop, stopped) = watch::channel(Stop::No);
+        let (_stop, stopped) = watch::channel(Orders::default());
         let reporter: Reporter = Arc::new(|_| {});
         let batch = self.batch(setting);
         self.native.attempt(&batch, stopped, &reporter).await
@@ -183,10 +183,10 @@ async fn a_lost_sandbox_is_an_error_with_its_rule_and_halts_the_peer() {
 #[tokio::test]
 async fn a_trial_that_is_ended_leaves_no_result() {
     let rig = Rig::new(None).await;
-    let (stop, stopped) = watch::channel(Stop::No);
+    let (stop, stopped) = watch::channel(Orders::default());
     // As soon as the first begins.
     let reporter: Reporter = Arc::new(move |_| {
-        stop.send_replace(Stop::Now);
+        stop.send_replace(Stop::Now.into());
     });
     let batch = rig.batch(Setting::Solo);
     let ended = rig.native.attempt(&batch, stopped, &reporter).await;
@@ -202,9 +202,9 @@ async fn a_trial_that_is_ended_leaves_no_result() {
 async fn after_a_gentle_stop_no_pair_begins_and_what_runs_may_finish() {
     let mut rig = Rig::new(None).await;
     rig.native.options.concurrency = 1;
-    let (stop, stopped) = watch::channel(Stop::No);
+    let (stop, stopped) = watch::channel(Orders::default());
     let reporter: Reporter = Arc::new(move |_| {
-        stop.send_replace(Stop::Gently);
+        stop.send_replace(Stop::Gently.into());
     });
     let batch = rig.batch(Setting::Solo);
     let ended = rig.native.attempt(&batch, stopped, &reporter).await;

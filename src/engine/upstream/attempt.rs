@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use super::command::{Cover, upstream_would_run};
 use super::invocation::Invocation;
-use super::{Relay, Upstream};
+use super::{Relay, Upstream, UpstreamOptions};
 use crate::bench::Setting;
-use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
+use crate::engine::{AttemptEnd, Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
@@ -36,10 +36,10 @@ impl Upstream {
     pub async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         report: &Reporter,
     ) -> Result<EndedAttempt> {
-        let invocation = self.prepare(batch)?;
+        let invocation = self.prepare(batch, orders.borrow().concurrency)?;
         let Tapped { dir, docker, relay } = self.tap(batch, report)?;
         let log = batch.run.attempt_log(batch.attempt);
         let child = start(&invocation, &dir.path().join(SOCKET), &log)?;
@@ -49,7 +49,8 @@ impl Upstream {
             relay,
             docker,
             report,
-            stop,
+            orders,
+            is_draining: false,
             gentle_since: None,
             daemon_lost_since: None,
         };
@@ -63,7 +64,7 @@ impl Upstream {
     }
 
     /// What is to be run, with the files that it reads written.
-    fn prepare(&self, batch: &Batch) -> Result<Invocation> {
+    fn prepare(&self, batch: &Batch, concurrency: Option<usize>) -> Result<Invocation> {
         let Batch {
             run,
             setting,
@@ -76,9 +77,11 @@ impl Upstream {
             pairs,
             is_whole_subset: upstream_would_run(run, *setting, plan, pairs),
         };
-        let invocation = self
-            .options
-            .invocation(run, *setting, *attempt, cover, &self.redis_url);
+        let options = UpstreamOptions {
+            concurrency: concurrency.unwrap_or(self.options.concurrency),
+            ..self.options.clone()
+        };
+        let invocation = options.invocation(run, *setting, *attempt, cover, &self.redis_url);
         invocation.write_files()?;
         Ok(invocation)
     }
@@ -162,7 +165,10 @@ struct Watched<'a> {
     relay: Relay,
     docker: Docker,
     report: &'a Reporter,
-    stop: watch::Receiver<Stop>,
+    orders: watch::Receiver<Orders>,
+    /// Whether it was paused: the CLI gives up on a container that is held back for two minutes, so
+    /// that what runs comes to its end, and the rest is another attempt's.
+    is_draining: bool,
     gentle_since: Option<Instant>,
     daemon_lost_since: Option<Instant>,
 }
@@ -215,7 +221,15 @@ impl Watched<'_> {
 
     /// Looks at everything that can end an attempt from outside.
     async fn look(&mut self) -> Option<AttemptEnd> {
-        let stop = *self.stop.borrow();
+        let stop = {
+            let orders = self.orders.borrow();
+            self.is_draining |= orders.paused;
+            if self.is_draining {
+                orders.stop.max(Stop::Drain)
+            } else {
+                orders.stop
+            }
+        };
         if stop > Stop::No {
             self.relay.hold_new_containers();
             let nothing_runs =

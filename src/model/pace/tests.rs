@@ -261,3 +261,37 @@ fn only_a_pace_of_more_than_one_call_at_once_can_slow_down() {
         assert_eq!(Pace::new(bound, None).can_slow_down(), can, "{bound}");
     }
 }
+
+#[tokio::test]
+async fn another_bound_holds_at_once_and_what_is_in_use_stays() {
+    let (pace, limits) = told(2);
+    let both = enter(&pace, 2).await;
+    pace.bound_by(3);
+    assert_eq!(pace.limit(), 3);
+    let third = enter(&pace, 1).await;
+    pace.bound_by(1);
+    assert_eq!(pace.limit(), 1);
+    // Two of the three go when they come free; the last is the one that may be used.
+    drop(both);
+    drop(third);
+    assert_eq!(pace.0.slots.available_permits(), 1);
+    assert!(limits.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_pace_that_is_slowed_down_grows_to_its_new_bound() {
+    let (pace, _) = told(4);
+    for permit in enter(&pace, 4).await {
+        permit.rate_limited(SHORT);
+    }
+    pace.bound_by(8);
+    assert_eq!(pace.limit(), 2);
+    for _ in 0..40 {
+        for permit in enter(&pace, 1).await {
+            permit.succeeded();
+        }
+    }
+    assert_eq!(pace.limit(), 8);
+    pace.bound_by(1);
+    assert_eq!((pace.limit(), pace.can_slow_down()), (1, false));
+}

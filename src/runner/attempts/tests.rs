@@ -3,14 +3,16 @@ use std::path::PathBuf;
 use super::super::breaker::Trip;
 use std::cell::RefCell;
 
-use super::super::{Interrupt, Policy, Sink};
+use super::super::{Interrupt, Policy, Sink, Wheel};
 use super::*;
 use crate::bench::Setting;
 use crate::bench::TaskKey;
+use crate::engine::Orders;
 use crate::engine::fake::{FakeEngine, FakeOutcome};
 use crate::model::price::PriceTable;
 use crate::store::LogTree;
 use crate::store::result::harness_error;
+use crate::store::wheel::{Ask, Hand, WheelRequest};
 use crate::store::{Ledger, Pass};
 use crate::triage::Rules;
 
@@ -25,11 +27,11 @@ impl Executor for Kept {
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        orders: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> Result<EndedAttempt> {
         self.batches.borrow_mut().push(batch.clone());
-        self.fake.attempt(batch, stop, events).await
+        self.fake.attempt(batch, orders, events).await
     }
 }
 
@@ -68,6 +70,7 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
             max_wait: Duration::ZERO,
             breaker_trials: 9,
             budget: None,
+            elsewhere: 0.0,
             min_free_bytes: 0,
             grace: Duration::ZERO,
         },
@@ -78,6 +81,7 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
         interrupt: Interrupt::never(),
         pass: Pass::read_open(&run.pass()).unwrap(),
         facts: RefCell::default(),
+        wheel: Wheel::default(),
         run,
     };
     (dir, runner)
@@ -147,14 +151,14 @@ async fn an_attempt_knows_whose_sandbox_ended_before() {
 async fn a_budget_that_is_spent_to_the_cent_begins_nothing() {
     for (budget, end, attempts) in [(0.5, RunEnd::Budget, 1), (0.75, RunEnd::Complete, 2)] {
         let (_dir, mut runner) = runner(1);
-        runner.policy.budget = Some((budget, 0.25));
+        (runner.policy.budget, runner.policy.elsewhere) = (Some(budget), 0.25);
         let kept = Kept::with(&[&[infra(0.25), FakeOutcome::Submitted(0.125)]]);
         assert_eq!(runner.run(&kept).await.unwrap(), end);
         assert_eq!(kept.batches.borrow().len(), attempts);
     }
     // What other runs have spent counts before anything ran.
     let (_dir, mut runner) = runner(1);
-    runner.policy.budget = Some((0.5, 0.5));
+    (runner.policy.budget, runner.policy.elsewhere) = (Some(0.5), 0.5);
     let kept = Kept::default();
     assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Budget);
     assert!(kept.batches.borrow().is_empty());
@@ -241,4 +245,144 @@ fn a_row_of_limits_ends_the_run_only_in_the_last_attempt() {
         let end = runner.after(&AttemptEnd::Stopped, &running, 1, is_last);
         assert_eq!(end.is_some(), ends, "{passes} {is_last}");
     }
+}
+
+/// Asks the wheel of a run, which does it.
+fn ask(wheel: &Wheel, ask: Ask) {
+    let by = Hand {
+        user: "ana".to_owned(),
+        host: "node3".to_owned(),
+    };
+    let answer = wheel.ask(&WheelRequest { ask, run: None, by });
+    assert!(answer.done, "{answer:?}");
+}
+
+/// A scripted engine that asks something of the wheel before its first attempt begins, and something
+/// after it has ended.
+struct Asking {
+    kept: Kept,
+    wheel: Wheel,
+    before: RefCell<Option<Ask>>,
+    after: RefCell<Option<Ask>>,
+}
+
+impl Executor for Asking {
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        orders: watch::Receiver<Orders>,
+        events: &Reporter,
+    ) -> Result<EndedAttempt> {
+        let before = self.before.take();
+        if let Some(asked) = before {
+            ask(&self.wheel, asked);
+            // The runner passes it on when it is its turn.
+            let mut obeyed = orders.clone();
+            obeyed.changed().await.unwrap();
+        }
+        let ended = self.kept.attempt(batch, orders, events).await;
+        let after = self.after.take();
+        if let Some(asked) = after {
+            ask(&self.wheel, asked);
+        }
+        ended
+    }
+}
+
+fn asking(runner: &Runner, before: Option<Ask>, after: Option<Ask>) -> Asking {
+    Asking {
+        kept: Kept::with(&[]),
+        wheel: runner.wheel.clone(),
+        before: RefCell::new(before),
+        after: RefCell::new(after),
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_paused_begins_no_attempt_until_it_is_resumed() {
+    let (_dir, mut runner) = runner(2);
+    let (wheel, events) = (runner.wheel.clone(), runner.run.events());
+    ask(&wheel, Ask::Pause);
+    let kept = Kept::with(&[]);
+    let told = |what: &str| files::read_text(&events).unwrap_or_default().contains(what);
+    let resumed = async {
+        until(|| told(r#""event":"paused""#)).await;
+        assert!(kept.batches.borrow().is_empty());
+        ask(&wheel, Ask::Resume);
+    };
+    let (end, ()) = tokio::join!(runner.run(&kept), resumed);
+    assert_eq!(end.unwrap(), RunEnd::Complete);
+    assert!(told(r#""event":"resumed""#));
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_paused_goes_on_when_it_is_resumed() {
+    let (_dir, mut runner) = runner(2);
+    let asking = asking(&runner, Some(Ask::Pause), None);
+    let (wheel, batches) = (runner.wheel.clone(), &asking.kept.batches);
+    let resumed = async {
+        // The engine has it, and waits.
+        until(|| !batches.borrow().is_empty()).await;
+        ask(&wheel, Ask::Resume);
+    };
+    let (end, ()) = tokio::join!(runner.run(&asking), resumed);
+    assert_eq!(end.unwrap(), RunEnd::Complete);
+    assert_eq!(batches.borrow().len(), 1);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_run_that_is_paused() {
+    let (_dir, mut runner) = runner(2);
+    let (interrupt, came) = Interrupt::by_hand();
+    runner.interrupt = came;
+    ask(&runner.wheel, Ask::Pause);
+    let kept = Kept::with(&[]);
+    let (wheel, interrupted) = (runner.wheel.clone(), async { interrupt() });
+    let (end, ()) = tokio::join!(runner.run(&kept), interrupted);
+    assert_eq!(end.unwrap(), RunEnd::Interrupted);
+    assert!(wheel.is_paused() && kept.batches.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_pair_that_is_cancelled_before_it_runs_is_left_to_the_next_command() {
+    let (_dir, mut runner) = runner(3);
+    let pairs = vec![pair(2).to_string()];
+    let asking = asking(&runner, Some(Ask::Cancel { pairs }), None);
+    assert_eq!(runner.run(&asking).await.unwrap(), RunEnd::Errors);
+    assert_eq!(asking.kept.batches.borrow().len(), 1);
+    runner.wheel = Wheel::default();
+    let kept = Kept::with(&[]);
+    assert_eq!(runner.run(&kept).await.unwrap(), RunEnd::Complete);
+    assert_eq!(kept.batches.borrow()[0].pairs, [pair(2)]);
+}
+
+#[tokio::test]
+async fn a_command_whose_every_pair_is_cancelled_does_not_blame_the_engine() {
+    let (_dir, mut runner) = runner(1);
+    let pairs = vec![pair(1).to_string()];
+    let asking = asking(&runner, Some(Ask::Cancel { pairs }), None);
+    assert_eq!(runner.run(&asking).await.unwrap(), RunEnd::Errors);
+}
+
+#[tokio::test]
+async fn a_budget_that_is_raised_when_it_is_spent_lets_the_run_go_on() {
+    let (_dir, mut runner) = runner(3);
+    runner.policy.budget = Some(0.75);
+    let settings = [("budget".to_owned(), "9".to_owned())].into();
+    let mut asking = asking(&runner, None, Some(Ask::Set { settings }));
+    // The runner looks between the trials.
+    asking.kept.fake.at_once = false;
+    assert_eq!(runner.run(&asking).await.unwrap(), RunEnd::Complete);
+    let batches = asking.kept.batches.borrow();
+    let pairs: Vec<usize> = batches.iter().map(|batch| batch.pairs.len()).collect();
+    assert_eq!(pairs, [3, 1]);
+    // What stopped it was no try of the pairs.
+    let events = files::read_text(&runner.run.events()).unwrap();
+    assert_eq!(events.matches(r#""nth":1"#).count(), 2, "{events}");
 }

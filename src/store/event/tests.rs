@@ -1,7 +1,9 @@
+use serde_json::json;
+
 use super::*;
 use crate::bench::RuleId;
 use crate::bench::{TaskKey, Usage};
-use crate::json;
+use crate::json as text;
 use crate::store::Cause;
 
 /// What a version wrote for [`one_of_each`] that had a type to write with and others to read with.
@@ -211,8 +213,42 @@ fn of_ends() -> Vec<Event> {
     ]
 }
 
+fn by_hand() -> Vec<Event> {
+    let by = || Hand {
+        user: "ana".to_owned(),
+        host: "node3".to_owned(),
+    };
+    let turned = |setting: &str, old, new| TurnedSetting {
+        setting: setting.to_owned(),
+        old,
+        new,
+    };
+    vec![
+        Event::Paused { by: by() },
+        Event::Resumed { by: by() },
+        Event::Cancelled {
+            by: by(),
+            pairs: vec![pair()],
+        },
+        Event::Set {
+            by: by(),
+            changes: vec![
+                turned("concurrency", json!(4), json!(8)),
+                turned("budget", json!(null), json!(50.0)),
+            ],
+        },
+    ]
+}
+
 fn one_of_each() -> Vec<Event> {
-    [of_beginnings(), of_containers(), of_trials(), of_ends()].concat()
+    [
+        of_beginnings(),
+        of_containers(),
+        of_trials(),
+        of_ends(),
+        by_hand(),
+    ]
+    .concat()
 }
 
 /// The names are the file's: another name here would be another one there.
@@ -223,7 +259,7 @@ fn every_event_is_written_as_it_always_was_and_read_back() {
     for (recorded, event) in RECORDED.lines().zip(events) {
         let at = "2026-11-28T12:00:00Z".parse().unwrap();
         let line = Line { at, event: &event };
-        assert_eq!(json::line(&line), recorded);
+        assert_eq!(text::line(&line), recorded);
         assert_eq!(serde_json::from_str::<Event>(recorded).unwrap(), event);
         let line = Line { at, event };
         assert_eq!(serde_json::from_str::<Line>(recorded).unwrap(), line);

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::price::PriceTable;
 use crate::report::{Row, rows};
 use crate::store::events::RunEvents;
+use crate::store::lock::RunLock;
 use crate::store::{LogTree, RunDir};
 use crate::study::{ArmRun, Beside, Pooling};
 use crate::survey::Stand;
@@ -57,6 +58,8 @@ struct ReadRun {
     happened: Vec<Happened>,
     /// Pairs whose trials run.
     running: BTreeSet<String>,
+    /// Whether its last command was paused, as far as its events tell.
+    is_paused: bool,
 }
 
 impl LiveTree {
@@ -108,6 +111,10 @@ impl LiveTree {
             let mut blocks = Named(run.name());
             let happened = read.happened.clone();
             gathered.add(run.name(), &read.rows, happened, &read.running, &mut blocks)?;
+            // A command that died tells nothing.
+            if read.is_paused && RunLock::holder(&run).is_some() {
+                gathered.pause();
+            }
             arms.push(ArmRun {
                 name: run.name().clone(),
                 repeat: read.repeat,
@@ -124,6 +131,7 @@ impl LiveTree {
     fn read(&self, run: &RunDir, state: u64) -> Result<ReadRun> {
         let told = RunEvents::of_run(run)?;
         let running = told.live.trials.keys().map(ToString::to_string).collect();
+        let is_paused = told.live.paused.is_some();
         let stand = Stand::with(run, &self.of.rules, &self.of.prices, told)?;
         let repeat = stand.manifest.as_ref().and_then(|it| it.repeat);
         let rows = rows(run, stand, false)?;
@@ -133,6 +141,7 @@ impl LiveTree {
             happened: happened(run, &rows)?,
             rows,
             running,
+            is_paused,
         })
     }
 

@@ -62,6 +62,7 @@ impl Gathered {
             name: run.to_string(),
             arm: 0,
             repeat: rows.first().and_then(|row| row.repeat),
+            is_paused: false,
         });
         for (nth, row) in rows.iter().enumerate() {
             let Some(name) = &row.pair else { continue };
@@ -76,6 +77,13 @@ impl Gathered {
         }
         self.index.timeline.extend(happened);
         Ok(())
+    }
+
+    /// The run that was added last is paused.
+    pub fn pause(&mut self) {
+        if let Some(run) = self.index.runs.last_mut() {
+            run.is_paused = true;
+        }
     }
 
     /// A pair's place in the index.

@@ -98,6 +98,9 @@ pub struct RunPart {
     pub arm: usize,
     /// Which repeat of the arm it is.
     pub repeat: Option<u64>,
+    /// Whether it goes on, and begins nothing new for now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_paused: bool,
 }
 
 /// A pair of the page.

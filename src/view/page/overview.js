@@ -5,6 +5,7 @@ function overview() {
   return [
     el("h1", {}, data.index.title),
     el("p", { class: "faint" }, `${plural(arms.length, "arm")}, ${plural(data.index.runs.length, "run")}, ${plural(data.index.pairs.length, "pair")}, ${plural(data.index.trials.length, "trial")}. Made ${data.index.made_at} by Regatta ${data.index.regatta}.`),
+    pausedNow(),
     runningNow(),
     (data.index.notes ?? []).map((note) => el("p", { class: "note" }, note)),
     el("h2", {}, "What came out"),
@@ -18,6 +19,12 @@ function overview() {
     el("h2", {}, "What happened when"),
     timeline(),
   ];
+}
+
+/** The runs that are paused, of a page that is served. */
+function pausedNow() {
+  const paused = data.index.runs.filter((run) => run.is_paused).map((run) => run.name);
+  return paused.length === 0 ? null : el("p", { class: "note" }, `Paused, so that nothing new begins: ${paused.join(", ")}.`);
 }
 
 /** The trials that run now, of a page that is served. */

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use regatta::config::Layers;
 use regatta::engine::fake::{FakeEngine, FakeOutcome};
-use regatta::engine::{Batch, EndedAttempt, Engine, Reporter, Stop};
+use regatta::engine::{Batch, EndedAttempt, Engine, Orders, Reporter};
 use regatta::executor::Executor;
 use regatta::experiment::{
     Executed, ExecutionOptions, Executors, Experiment, OpenRun, PairFilter, Scope, news,
@@ -59,7 +59,7 @@ impl Executor for Script {
     async fn attempt(
         &self,
         batch: &Batch,
-        stop: watch::Receiver<Stop>,
+        stop: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> regatta::error::Result<EndedAttempt> {
         self.0.attempt(batch, stop, events).await
