@@ -8,7 +8,7 @@ test:
 e2e:
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/proxy-venv && scripts/tables-venv && scripts/js-runners && cargo test --test sandbox -- --ignored && cargo test --test e2e -- --ignored --test-threads 3'
 
-# The pages of `report --format html` and `view` in Chromium; needs npm.
+# The pages of `report --format html` and `view` in Chromium and Firefox; needs npm.
 browser:
     scripts/browser-tests
 

@@ -4,26 +4,79 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser as _, Subcommand as _};
 use tokio::net::TcpListener;
 
 use super::ui::Ui;
 use crate::error::{Error, Result, exit};
-use crate::guest;
 use crate::guest::call::Door;
 use crate::model::script::ModelScript;
+use crate::sandbox::namespace;
+use crate::{guest, process};
+
+/// The hidden commands. They have a command line of their own: a sandbox starts several of them, and
+/// to describe all the others first takes most of the time of each.
+#[derive(Debug, clap::Parser)]
+#[command(name = "regatta")]
+pub struct Hidden {
+    #[command(subcommand)]
+    command: HiddenCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum HiddenCommand {
+    #[command(name = process::EXEC_COMMAND)]
+    Exec(ExecArgs),
+    #[command(name = "__model")]
+    Model(ModelArgs),
+    #[command(name = crate::sandbox::tools::GUEST_COMMAND)]
+    Guest(GuestArgs),
+    #[command(name = crate::sandbox::tools::CALL_COMMAND, disable_help_flag = true)]
+    Call(CallArgs),
+    #[command(name = namespace::COMMAND)]
+    Namespace(PlanArgs),
+    #[command(name = namespace::ENTER_COMMAND)]
+    Enter(PlanArgs),
+    #[command(name = namespace::INIT_COMMAND)]
+    Init(InitArgs),
+}
+
+impl Hidden {
+    /// The hidden command of a line; `None` where its first word is none of them.
+    pub fn of(line: &[OsString]) -> Option<std::result::Result<Self, clap::Error>> {
+        let word = line.get(1)?.to_str()?;
+        // As cheap as this, since every start of the program asks it.
+        (word.starts_with("__") && HiddenCommand::has_subcommand(word))
+            .then(|| Self::try_parse_from(line))
+    }
+
+    /// Becomes what the command says.
+    pub fn run(self, ui: &Ui) -> Result<u8> {
+        match self.command {
+            HiddenCommand::Exec(args) => Err(process::exec_as_child(&args.command)),
+            HiddenCommand::Model(args) => super::block_on(serve_model(&args, ui)),
+            HiddenCommand::Guest(args) => serve_guest(args),
+            HiddenCommand::Call(args) => Ok(guest::call::make(args.args)),
+            HiddenCommand::Namespace(args) => namespace::become_namespace(&args.plan),
+            HiddenCommand::Init(args) => namespace::be_init(args.pids)
+                .map(|()| exit::OK)
+                .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
+            HiddenCommand::Enter(args) => Err(namespace::enter(&args.plan)),
+        }
+    }
+}
 
 /// Become a child that dies with its parent
 #[derive(Debug, Args)]
-pub struct ExecArgs {
+struct ExecArgs {
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 /// Serve the sandbox that this is the first process of
 #[derive(Debug, Args)]
-pub struct GuestArgs {
+struct GuestArgs {
     /// The secret and the socket for calls of the harness
     #[arg(long)]
     socket: Option<Door>,
@@ -43,28 +96,28 @@ pub struct GuestArgs {
 
 /// Be the first process of a sandbox's commands
 #[derive(Debug, Args)]
-pub struct InitArgs {
+struct InitArgs {
     /// How many processes there may be
     #[arg(long)]
-    pub pids: u32,
+    pids: u32,
 }
 
 /// Call the harness from inside a sandbox
 #[derive(Debug, Args)]
-pub struct CallArgs {
+struct CallArgs {
     /// The program's name and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub args: Vec<String>,
+    args: Vec<String>,
 }
 
 /// Make a namespace, or enter it
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+struct PlanArgs {
     /// What it is made of, as JSON
-    pub plan: String,
+    plan: String,
 }
 
-pub fn serve_guest(args: GuestArgs) -> Result<u8> {
+fn serve_guest(args: GuestArgs) -> Result<u8> {
     let options = guest::GuestOptions {
         socket: args.socket,
         pids: args.pids as usize,
@@ -79,7 +132,7 @@ pub fn serve_guest(args: GuestArgs) -> Result<u8> {
 
 /// Serve a scripted model on loopback that solves a dataset's features from their gold patches
 #[derive(Debug, Args)]
-pub struct ModelArgs {
+struct ModelArgs {
     /// The dataset
     #[arg(long, value_name = "DIR")]
     dataset: PathBuf,
@@ -96,7 +149,7 @@ pub struct ModelArgs {
     steps: usize,
 }
 
-pub async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
+async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
     let script =
         ModelScript::for_dataset(&args.dataset, args.fault_file.clone())?.with_steps(args.steps);
     let failed = |error| Error::world(format!("cannot listen on port {}: {error}", args.port));

@@ -40,12 +40,14 @@ mod view;
 mod wheel;
 mod width;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 use crate::version::VERSION;
+use internal::Hidden;
 use ui::{Ui, UiArgs};
 
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
@@ -94,35 +96,31 @@ enum Command {
     Clean(clean::CleanArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
-    #[command(name = crate::process::EXEC_COMMAND, hide = true)]
-    Exec(internal::ExecArgs),
-    #[command(name = "__model", hide = true)]
-    Model(internal::ModelArgs),
-    #[command(name = crate::sandbox::tools::GUEST_COMMAND, hide = true)]
-    Guest(internal::GuestArgs),
-    #[command(name = crate::sandbox::tools::CALL_COMMAND, hide = true, disable_help_flag = true)]
-    Call(internal::CallArgs),
-    #[command(name = crate::sandbox::namespace::COMMAND, hide = true)]
-    Namespace(internal::PlanArgs),
-    #[command(name = crate::sandbox::namespace::ENTER_COMMAND, hide = true)]
-    Enter(internal::PlanArgs),
-    #[command(name = crate::sandbox::namespace::INIT_COMMAND, hide = true)]
-    Init(internal::InitArgs),
 }
 
 /// The program: parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (ui, ended) = match parse() {
-        Ok(cli) => {
-            let ui = Ui::new(&cli.ui);
-            let ended = dispatch(cli.command, &ui);
-            (ui, ended)
-        }
-        Err(said) => {
-            let ui = Ui::default();
-            let ended = ui.parsed(&said);
-            (ui, ended)
+    let line: Vec<_> = std::env::args_os().collect();
+    let (ui, ended) = if let Some(hidden) = Hidden::of(&line) {
+        let ui = Ui::default();
+        let ended = match hidden {
+            Ok(hidden) => hidden.run(&ui),
+            Err(said) => ui.parsed(&said),
+        };
+        (ui, ended)
+    } else {
+        match parse(&line) {
+            Ok(cli) => {
+                let ui = Ui::new(&cli.ui);
+                let ended = dispatch(cli.command, &ui);
+                (ui, ended)
+            }
+            Err(said) => {
+                let ui = Ui::default();
+                let ended = ui.parsed(&said);
+                (ui, ended)
+            }
         }
     };
     let code = ended.unwrap_or_else(|error| {
@@ -133,10 +131,9 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads the command line, and keeps what of it is repeated in hints.
-fn parse() -> std::result::Result<Cli, clap::Error> {
+fn parse(line: &[OsString]) -> std::result::Result<Cli, clap::Error> {
     let mut program = Cli::command();
-    let line: Vec<_> = std::env::args_os().collect();
-    let matches = program.try_get_matches_from_mut(&line).map_err(|error| {
+    let matches = program.try_get_matches_from_mut(line).map_err(|error| {
         let words: Vec<_> = line
             .iter()
             .map(|word| word.to_string_lossy().into())
@@ -169,15 +166,6 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Clean(args) => block_on(clean::run(&args, ui)),
         Command::Config(args) => config::run(&args, ui),
         Command::Completions(args) => completions::run(&args, &mut Cli::command(), ui),
-        Command::Exec(args) => Err(crate::process::exec_as_child(&args.command)),
-        Command::Model(args) => block_on(internal::serve_model(&args, ui)),
-        Command::Guest(args) => internal::serve_guest(args),
-        Command::Call(args) => Ok(crate::guest::call::make(args.args)),
-        Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
-        Command::Init(args) => crate::sandbox::namespace::be_init(args.pids)
-            .map(|()| exit::OK)
-            .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
-        Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
     }
 }
 

@@ -182,7 +182,8 @@ fn list(pair: &Pair, places: &[&Place<'_>], found: &SelectedRuns, ui: &Ui) -> Re
 /// A trial as text.
 fn told(place: &Place<'_>, found: &SelectedRuns, args: &ShowArgs) -> Result<String> {
     let mask = PageMask::of_environment();
-    let trial = trial::read(place.run, place.tree, &place.pair, &mask);
+    let mut trial = trial::read(place.run, place.tree, &place.pair);
+    trial.hide(&mask);
     let (setting, line) = line_of(place, found)?;
     let known = line.map(|line| Known {
         outcome: line.outcome,

@@ -138,7 +138,8 @@ pub async fn in_clone(
     manner: Manner,
 ) -> Result<Option<Merge>, Trouble> {
     let script = format!(
-        "identical={} union={}\ndifference() {{ {} \"$@\"; }}\n{IN_CLONE}",
+        "base={} identical={} union={}\ndifference() {{ {} \"$@\"; }}\n{IN_CLONE}",
+        room.base(),
         u8::from(manner.are_one(patches)),
         u8::from(manner.rules == RuleSet::V0_0_11),
         manner.difference()
@@ -234,9 +235,12 @@ async fn read(
     })
 }
 
-/// Who the commits are by; they are seen by nobody.
-const AUTHOR: &str =
-    "git config user.name evaluation && git config user.email evaluation@localhost";
+/// Who the commits are by; they are seen by nobody. Git's maintenance is nothing for a repository that
+/// is gone in a moment, and each commit would start it.
+const AUTHOR: &str = "\
+export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
+export GIT_COMMITTER_NAME=evaluation GIT_COMMITTER_EMAIL=evaluation@localhost
+git() { command git -c maintenance.auto=false -c gc.auto=0 \"$@\"; }";
 
 /// Each patch on a branch of its own from the base, then the first merged into the second.
 ///
@@ -269,7 +273,7 @@ branch() {{
   git add -A
   git commit -q -m "agent $1" --allow-empty
 }}
-rm -f "$P/status"
+: > "$P/status"
 branch 1
 branch 2
 if git merge agent1 --no-commit --no-ff; then
@@ -290,7 +294,6 @@ exit 0
 fn identical(base: &str) -> String {
     format!(
         r#"{AUTHOR}
-rm -f "$P/status"
 echo 'patch1 applied
 patch2 applied' > "$P/status"
 git checkout -q {base} && git checkout -q -b identical || exit 97
@@ -318,13 +321,18 @@ export GIT_AUTHOR_NAME=evaluation GIT_AUTHOR_EMAIL=evaluation@localhost
 export GIT_COMMITTER_NAME=evaluation GIT_COMMITTER_EMAIL=evaluation@localhost
 say() { echo "$1" >> "$P/status"; }
 leave() { say "left: ${1:0:300}"; exit 0; }
+# Git fails at a merge: is it too old for it?
+refuse() {
+  IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
+  [ $((major * 1000 + minor)) -ge 2038 ] || { say "old: $major.$minor"; exit 0; }
+  leave 'git cannot merge in here'
+}
 merged() { difference "$base" "$1" > "$P/merged.patch" || exit 97; }
-rm -f "$P/status"
-IFS=' .' read -r _ _ major minor _ <<< "$(git --version)"
-[ $((major * 1000 + minor)) -ge 2038 ] || { say "old: $major.$minor"; exit 0; }
-base=$(git rev-parse HEAD) && git read-tree "$base" || exit 97
+: > "$P/status"
+git read-tree "$base" || exit 97
+index=$base
 git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' > "$P/settings" || exit 97
-git checkout-index -q -z --stdin < "$P/settings" || exit 97
+[ ! -s "$P/settings" ] || git checkout-index -q -z --stdin < "$P/settings" || exit 97
 # What the image has beside the base's files, and the directories that are above it.
 declare -A others above
 while IFS= read -r -d '' path; do
@@ -334,10 +342,11 @@ while IFS= read -r -d '' path; do
 done < .git/others || exit 97
 # What a patch makes of the base, as $commit.
 commit() {
-  git read-tree "$base" || exit 97
+  [ "$index" = "$base" ] || git read-tree "$base" || exit 97
+  index=
   if [ -s "$P/patch$1.patch" ]; then
-    ! grep -aE '^((new|deleted) file mode|(old|new) mode|index [^ ]+) ' "$P/patch$1.patch" |
-      grep -avqE ' (100644|100755)$' || leave "patch $1 has more than files"
+    sed -nE '/^((new|deleted) file mode|(old|new) mode|index [^ ]+) /{/ (100644|100755)$/!q1}' \
+      "$P/patch$1.patch" || leave "patch $1 has more than files"
     git apply --cached "$P/patch$1.patch" || leave "patch $1 does not simply apply"
   fi
   git diff --cached --raw --no-renames --no-abbrev -z "$base" > "$P/raw" || exit 97
@@ -378,7 +387,8 @@ if [ "$identical" = 1 ]; then
 fi
 for n in 1 2; do
   commit $n
-  git update-ref "refs/heads/agent$n" "$commit" || exit 97
+  # A clone is made with its refs as files.
+  echo "$commit" > ".git/refs/heads/agent$n" || exit 97
   if [ -s "$P/patch$n.patch" ]; then say "patch$n applied"; else say "patch$n skipped"; fi
 done
 # Merges into $tree; git's own exit codes are 0 (clean) and 1 (conflicts).
@@ -386,7 +396,7 @@ join() {
   git merge-tree --write-tree -z --no-messages agent2 agent1 > "$P/tree"
   local code=$?
   IFS= read -r -d '' tree < "$P/tree"
-  [ $code -le 1 ] || leave 'git cannot merge in here'
+  [ $code -le 1 ] || refuse
   return $code
 }
 if join; then

@@ -84,8 +84,8 @@ echo \"$said\"; exit 1";
 async fn asked(room: &mut Room, script: &str) -> Result<Option<String>, Trouble> {
     let base = room.base().to_owned();
     let script = format!(
-        "rm -f .git/index.lock
-git checkout -q -f {base} && git reset -q --hard {base} && git clean -q -fd || exit 97
+        "[ ! -e .git/index.lock ] || rm -f .git/index.lock
+git checkout -q -f {base} && git clean -q -fd || exit 97
 {script}"
     );
     let output = room.git(&script).await?;

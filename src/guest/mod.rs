@@ -8,6 +8,7 @@ mod callers;
 mod command;
 pub mod frame;
 mod kept;
+mod known;
 mod memory;
 pub mod order;
 pub mod powers;

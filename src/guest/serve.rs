@@ -13,6 +13,7 @@ use super::call::Door;
 use super::callers::{Callers, Complete};
 use super::command::RunningCommand;
 use super::frame::{self, CommandEnd, GuestReply, Request};
+use super::known::KnownShell;
 use super::memory::MemoryWatch;
 use super::order::GuestOrder;
 use super::tree::ProcessTree;
@@ -46,6 +47,8 @@ struct Guest {
     abandoned: Vec<OwnedFd>,
     callers: Option<Callers>,
     memory: Option<MemoryWatch>,
+    /// The shell that was last seen to run.
+    shell: Option<KnownShell>,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
@@ -75,6 +78,7 @@ pub fn serve(options: &GuestOptions) -> io::Result<()> {
         abandoned: Vec::new(),
         callers: options.socket.as_ref().map(Callers::listen).transpose()?,
         memory: options.memory.map(MemoryWatch::new),
+        shell: None,
     };
     let path = std::env::var("PATH").unwrap_or_default();
     say(&GuestReply::Ready { path }, &[])?;
@@ -315,7 +319,7 @@ impl Guest {
         } else {
             return Ok(());
         };
-        if running.looks_broken(end) && !self.has_a_shell() {
+        if running.looks_broken(end) && !self.has_a_shell(end) {
             let id = self
                 .running
                 .take()
@@ -343,15 +347,24 @@ impl Guest {
         Ok(())
     }
 
-    /// Whether there is a shell for the next command. What earlier ones left behind may keep it from
-    /// starting: then it goes first.
-    fn has_a_shell(&mut self) -> bool {
-        if shell::may_run() {
+    /// Whether there is a shell for the next command, after one that ended so. What earlier ones left
+    /// behind may keep it from starting: then it goes first.
+    fn has_a_shell(&mut self, end: CommandEnd) -> bool {
+        // One that lacks processes or memory fails. Where it only did nothing, it was another one, or
+        // there was nothing to do.
+        let known = self.shell.take().filter(shell::is_still);
+        if end == CommandEnd::Exited(0) && known.is_some() {
+            self.shell = known;
             return true;
         }
-        self.tree.kill(None);
-        self.reap();
-        shell::may_run()
+        let (mut may_run, mut known) = shell::may_run();
+        if !may_run {
+            self.tree.kill(None);
+            self.reap();
+            (may_run, known) = shell::may_run();
+        }
+        self.shell = known;
+        may_run
     }
 
     /// In a namespace the kernel does this when process 1 ends; without one, it is ours to do.

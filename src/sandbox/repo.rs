@@ -64,23 +64,24 @@ fn path_prefix(image: &str, login: &str, bin: Option<&str>) -> String {
     }
 }
 
-/// Makes a plain tree a repository of one commit, with dates that make its hash the same everywhere.
-const MAKE_ONE: &str = r"  (
-    export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
-    # Filters that are set for this machine have no say in the base.
-    export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-    git init -q -b main
-    git add -A
-    # A repository of one commit has nothing to maintain.
-    git -c maintenance.auto=false -c user.name=base -c user.email=base@localhost \
-      commit -q --allow-empty -m 'The base'
-  )";
+/// Makes a plain tree a repository of one commit, `$base`, with dates that make its hash the same
+/// everywhere. HEAD is at no commit yet.
+const MAKE_ONE: &str = r#"  # Filters that are set for this machine have no say in the base.
+  base_git() {
+    GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z' \
+      GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_DEFAULT_REF_FORMAT=files \
+      git -c user.name=base -c user.email=base@localhost "$@"
+  }
+  base_git init -q -b main
+  base_git add -A
+  base=$(base_git write-tree)
+  base=$(base_git commit-tree -m 'The base' "$base")"#;
 
 /// Takes filters out of the twin's configuration, and files that it includes: where their programs
 /// are missing no file could be compared, and what they would make of one is not what was done.
 fn without_filters(twin: &str) -> String {
     format!(
-        r#"case $(< '{twin}/config') in *[Ff][Ii][Ll][Tt][Ee][Rr]*|*[Ii][Nn][Cc][Ll][Uu][Dd][Ee]*)
+        r#"case $config in *[Ff][Ii][Ll][Tt][Ee][Rr]*|*[Ii][Nn][Cc][Ll][Uu][Dd][Ee]*)
   git config --file '{twin}/config' --name-only --get-regexp '^(filter|include|includeif)\.' | sed 's/\.[^.]*$//' | sort -u |
     while IFS= read -r section; do git config --file '{twin}/config' --remove-section "$section" || true; done ;;
 esac
@@ -97,12 +98,14 @@ pub fn open_script(repo: &Repo, may_make_one: bool) -> String {
     format!(
         r#"set -e
 cd '{dir}'
-{follow}[ -e .git ] || {{
+{follow}base=
+[ -e .git ] || {{
   {make} || unusable "there is no git repository in {dir}"
 {MAKE_ONE}
-  git checkout -q --detach
+  echo "$base" > .git/refs/heads/main
+  echo "$base" > .git/HEAD
 }}
-echo "regatta-base=$(git rev-parse HEAD)"
+echo "regatta-base=${{base:-$(git rev-parse HEAD)}}"
 "#
     )
 }
@@ -126,34 +129,48 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
 cd '{dir}'
 {login_path}
 export GIT_CONFIG_NOSYSTEM=1
-{follow}{OWN_GIT}[ -e .git ] || {{
+{follow}{OWN_GIT}made=
+[ -e .git ] || {{
   {make} || unusable "there is no git repository in {dir}"
 {MAKE_ONE}
+  made=1
 }}
-found=$(git rev-parse --absolute-git-dir HEAD) || unusable "no commit can be read in {dir}: $found"
-{{ read -r dir; read -r base; }} <<< "$found"
-case $(< "$dir/config") in
+dir=$PWD/.git
+if [ -z "$made" ]; then
+  # The base is the first of what it reaches.
+  {{ read -r base || true; others=$(wc -l); }} < <(GIT_NO_REPLACE_OBJECTS=1 git rev-list --objects HEAD)
+  [[ $base =~ ^[0-9a-f]{{40,}}$ ]] || unusable "no commit can be read in {dir}: $(git rev-parse HEAD 2>&1)"
+fi
+# Without a process, unlike `$(< FILE)`.
+IFS= read -r -d '' config < "$dir/config" || true
+case $config in
   *'[remote'*) for remote in $(git remote); do git remote remove "$remote"; done ;;
 esac
-if [ -d "$dir/reftable" ]; then
+if [ -n "$made" ]; then
+  mkdir -p '{twin}'
+elif [ -d "$dir/reftable" ]; then
   git checkout -q --detach "$base"
   git for-each-ref --format='delete %(refname)' | git update-ref --stdin
   git reflog expire --expire=now --expire-unreachable=now --all
   git checkout -q -b '{agent}'
+  mkdir -p '{twin}'
 else
   rm -rf "$dir/refs" "$dir/packed-refs" "$dir/logs" "$dir"/*_HEAD "$dir"/rebase-* "$dir"/sequencer '{twin}'
-  mkdir -p "$dir/refs/heads" "$dir/refs/tags"
+  mkdir -p "$dir/refs/heads" "$dir/refs/tags" '{twin}'
+fi
+if [ ! -d "$dir/reftable" ]; then
   echo "$base" > "$dir/refs/heads/{agent}"
   echo 'ref: refs/heads/{agent}' > "$dir/HEAD"
 fi
 printf '[user]\n\tname = {agent}\n\temail = {agent}@localhost\n' >> "$dir/config"
-present=0
-while read -r name count; do
-  case $name in count:|in-pack:) present=$((present + count));; esac
-done <<< "$(git count-objects -v)"
-reachable=$(git rev-list --objects HEAD | wc -l)
-[ "$present" -eq "$reachable" ] || git gc -q --prune=now
-mkdir -p '{twin}'
+# What was just made holds nothing else.
+if [ -z "$made" ]; then
+  present=0
+  while read -r name count; do
+    case $name in count:|in-pack:) present=$((present + count));; esac
+  done <<< "$(git count-objects -v)"
+  [ "$present" -eq $((others + 1)) ] || git gc -q --prune=now
+fi
 # Objects never change in place; everything else is the twin's own.
 cp -al "$dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$dir/objects" '{twin}/objects'; }}
 own=()
@@ -166,7 +183,7 @@ fallocate -l {BALLAST} '{twin}/ballast' 2>/dev/null || head -c {BALLAST} /dev/ze
 {environment}
 listed=$(git "$@" ls-files -v -s | grep -aE '^([a-zS]|. 160000) ') || true
 # Paths that the image's index is told not to look at would be missing from a submission.
-if grep -q '^[a-zS]' <<< "$listed"; then
+if [[ $'\n'$listed == *$'\n'[[:lower:]S]* ]]; then
   rm -f '{twin}/index'
   git "$@" read-tree "$base"
 fi
@@ -242,7 +259,11 @@ pub fn diff_script(repo: &Repo) -> String {
     format!(
         r#"cd '{dir}' || exit
 {environment}
-rm -f '{twin}/index.lock' '{twin}/ballast'
+[ ! -e '{twin}/index.lock' ] && [ ! -L '{twin}/index.lock' ] || rm -f '{twin}/index.lock'
+# Emptied, which takes no process.
+if [ ! -f '{twin}/ballast' ] || [ -L '{twin}/ballast' ] || ! : > '{twin}/ballast'; then
+  rm -f '{twin}/ballast'
+fi 2> /dev/null
 [ -e '{twin}/index' ] || git "$@" read-tree {base} || exit
 inner=$(find . -mindepth 2 -name .git -prune -print 2>/dev/null)
 if [ -n "$inner" ]; then

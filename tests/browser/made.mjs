@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 /** The program under test. */
 export const REGATTA = process.env.PROGRAM_UNDER_TEST;
@@ -67,22 +67,57 @@ export function hostile(dir) {
   }));
 }
 
-/** A browser for a suite. Debian's Chromium, unless CHROMIUM names another. */
-export async function browser({ after }) {
-  const started = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
-  after(() => started.close());
-  return started;
+/** A run in upstream's form with a trial of so many turns, each of which says `Step N.`, and with so many
+ * pairs, of which the others have a result only. */
+export function long(dir, turns, pairs = 1) {
+  const task = join(dir, "logs", "long-solo", "solo", "a_task", "1");
+  for (let n = 1; n <= pairs; n += 1) {
+    mkdirSync(join(task, `f1_f${n + 1}`), { recursive: true });
+    writeFileSync(join(task, `f1_f${n + 1}`, "result.json"), JSON.stringify({
+      repo: "a_task", task_id: 1, features: [1, n + 1], setting: "solo", run_id: "t1", run_name: "long-solo", agent_framework: "mini_swe_agent",
+      model: "m", started_at: "2026-01-01T10:00:00", ended_at: "2026-01-01T15:00:00", duration_seconds: 18000, total_cost: 1, total_steps: turns,
+      agent: { status: "Submitted", cost: 1, steps: turns, patch_lines: 0, error: null },
+    }));
+  }
+  const pair = join(task, "f1_f2");
+  const messages = [];
+  for (let n = 0; n < turns; n += 1) {
+    messages.push({ role: "assistant", content: `Step ${n}.\n\n\`\`\`bash\nls ${n}\n\`\`\``, extra: { timestamp: 1767261600 + n } });
+    messages.push({ role: "user", content: `<returncode>0</returncode>\n<output>\n${"a line of output\n".repeat(1 + (n % 30))}</output>` });
+  }
+  writeFileSync(join(pair, "solo_traj.json"), JSON.stringify({ messages }));
+  writeFileSync(join(pair, "solo.patch"), "");
 }
 
-/** A page that is watched: what it asks for, says on its console, and shows as a dialog. */
-export async function opened(browser, address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+/** How each browser is started: Debian's, unless CHROMIUM or FIREFOX names another. */
+const BROWSERS = {
+  chromium: () => chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  }),
+  // Over WebDriver BiDi, which an ordinary Firefox speaks. It takes the system's colours from a setting.
+  firefox: (colorScheme) => firefox.launch({
+    channel: "moz-firefox",
+    executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+    firefoxUserPrefs: { "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1 },
+  }),
+};
+
+/** A browser for a suite, on a system that is light or dark. */
+export async function browser({ after }, name = "chromium", colorScheme = "light") {
+  const started = await BROWSERS[name](colorScheme);
+  after(() => started.close());
+  return { started, colorScheme };
+}
+
+/** A page that is watched: what it asks for beyond itself, says on its console, has forbidden by its
+ * policy, and shows as a dialog. */
+export async function opened({ started, colorScheme }, address, options = {}) {
+  const context = await started.newContext({ viewport: { width: 1280, height: 900 }, colorScheme, ...options });
+  await context.addInitScript(() => addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
   const page = await context.newPage();
   const seen = { requests: [], said: [] };
-  page.on("request", (request) => { if (!request.url().startsWith("data:")) seen.requests.push(request.url()); });
+  page.on("request", (request) => { if (request.url() !== address && !request.url().startsWith("data:")) seen.requests.push(request.url()); });
   page.on("console", (message) => seen.said.push(message.text()));
   page.on("pageerror", (error) => seen.said.push(String(error)));
   page.on("dialog", (dialog) => { seen.said.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
@@ -91,10 +126,12 @@ export async function opened(browser, address, options = {}) {
   return { page, seen, close: () => context.close() };
 }
 
-/** Goes to a place of the page, and waits until it is shown. */
+/** Goes to a place of the page, and waits until it is shown. Only a page in front has the keys. */
 export async function go(page, hash) {
+  await page.bringToFront();
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForFunction((to) => document.querySelector("main").dataset.place === to, hash);
+  if (await page.locator("main h1").innerText() === "Not in this page") throw new Error(`${hash} is not in this page`);
 }
 
 /** A scripted model for the demo's dataset that follows the lines of a file `faults`, and its address. */

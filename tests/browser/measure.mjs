@@ -1,11 +1,10 @@
 // Measures a page in Chromium: `node measure.mjs FILE`. And how a trial of 10,000 turns scrolls.
 // Times are of this machine: the figures are in docs/benchmarks.md.
 
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { browser, opened, page as written } from "./made.mjs";
+import { browser, long, opened, page as written, scratch } from "./made.mjs";
 
 const ended = [];
 const own = { after: (end) => ended.unshift(end) };
@@ -37,22 +36,8 @@ async function opening(file) {
 
 /** The longest frames while a trial of so many turns is scrolled from its beginning to its end. */
 async function scrolling(turns) {
-  const dir = mkdtempSync(join(tmpdir(), "regatta-measure-"));
-  own.after(() => rmSync(dir, { recursive: true, force: true }));
-  const pair = join(dir, "logs", "long-solo", "solo", "a_task", "1", "f1_f2");
-  mkdirSync(pair, { recursive: true });
-  const messages = [];
-  for (let n = 0; n < turns; n += 1) {
-    messages.push({ role: "assistant", content: `Step ${n}.\n\n\`\`\`bash\nls ${n}\n\`\`\``, extra: { timestamp: 1767261600 + n } });
-    messages.push({ role: "user", content: `<returncode>0</returncode>\n<output>\n${"a line of output\n".repeat(1 + (n % 30))}</output>` });
-  }
-  writeFileSync(join(pair, "solo_traj.json"), JSON.stringify({ messages }));
-  writeFileSync(join(pair, "solo.patch"), "");
-  writeFileSync(join(pair, "result.json"), JSON.stringify({
-    repo: "a_task", task_id: 1, features: [1, 2], setting: "solo", run_id: "t1", run_name: "long-solo", agent_framework: "mini_swe_agent",
-    model: "m", started_at: "2026-01-01T10:00:00", ended_at: "2026-01-01T15:00:00", duration_seconds: 18000, total_cost: 1, total_steps: turns,
-    agent: { status: "Submitted", cost: 1, steps: turns, patch_lines: 0, error: null },
-  }));
+  const dir = scratch(own);
+  long(dir, turns);
   const { page } = await opened(chromium, written(dir, "--logs-dir", "logs"));
   await page.evaluate(() => { location.hash = "#/trial/long-solo/a_task/1/f1_f2"; });
   await page.waitForSelector(".turn");

@@ -165,7 +165,6 @@ impl LiveTree {
                     &run,
                     surveyed,
                     stand.books.ledger.entries(),
-                    &self.of.mask,
                 ))
             })
             .transpose()

@@ -10,7 +10,6 @@ use crate::store::dataset::task_dir;
 use crate::store::eval::{self, Conflict, EvalFile, FeatureSeen, Printed};
 use crate::store::{Cause, LedgerEntry, PairDir, RunDir};
 use crate::survey::{Standing, Surveyed};
-use crate::view::PageMask;
 use crate::view::trial::{self, Trial};
 
 /// The most of a patch that goes into a page, in bytes.
@@ -159,17 +158,13 @@ pub struct ReferencePart {
 }
 
 impl TrialBlock {
-    /// Of what stands at a pair of a run with this ledger.
-    pub(in crate::view) fn of(
-        run: &RunDir,
-        surveyed: &Surveyed,
-        ledger: &[LedgerEntry],
-        mask: &PageMask,
-    ) -> Self {
+    /// Of what stands at a pair of a run with this ledger, with its secrets: the page's mask takes
+    /// them out of the whole block.
+    pub(in crate::view) fn of(run: &RunDir, surveyed: &Surveyed, ledger: &[LedgerEntry]) -> Self {
         let dir = run.pair(surveyed.tree, &surveyed.pair);
         let booked = ledger.iter().filter(|it| it.pair == surveyed.pair);
         Self {
-            trial: trial::read(run, surveyed.tree, &surveyed.pair, mask),
+            trial: trial::read(run, surveyed.tree, &surveyed.pair),
             patches: patches(&dir, surveyed),
             verdict: surveyed
                 .evaluation

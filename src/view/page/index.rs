@@ -126,6 +126,9 @@ pub struct TrialPart {
     /// Whose doing it was that it did not finish.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// The triage rule that decided that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Why it did not finish or not pass, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -210,6 +213,7 @@ impl TrialPart {
             pair,
             outcome: row.outcome,
             cause: row.cause,
+            rule: row.rule.clone(),
             why: row
                 .evidence
                 .as_deref()

@@ -300,6 +300,10 @@ function begin() {
   });
   addEventListener("hashchange", go);
   addEventListener("keydown", onKey);
+  // Paper has what is out of sight too.
+  for (const [event, isWhole] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => { for (const box of document.querySelectorAll("[data-keys]")) box.whole(isWhole); });
+  }
   go();
   if (data.index.is_live) follow();
 }

@@ -25,8 +25,9 @@ function chosen(wanted, columns) {
   const isWanted = (trial) => trial
     && (!wanted.get("outcome") || trial.outcome === wanted.get("outcome"))
     && (!wanted.get("cause") || trial.cause === wanted.get("cause"))
+    && (!wanted.get("kind") || kindOf(trial) === wanted.get("kind"))
     && (!wanted.get("merge") || trial.merge === wanted.get("merge"));
-  const hasFilter = wanted.get("outcome") || wanted.get("cause") || wanted.get("merge");
+  const hasFilter = wanted.get("outcome") || wanted.get("cause") || wanted.get("kind") || wanted.get("merge");
   const rows = data.index.pairs.map((pair, at) => ({ at, pair, trials: columns.map((run) => data.trial(run, at)) }))
     .filter(({ pair }) => !wanted.get("repo") || pair.task.split("/")[0] === wanted.get("repo"))
     .filter(({ pair, trials }) => !text || pair.name.toLowerCase().includes(text) || trials.some((trial) => (trial?.why ?? "").toLowerCase().includes(text)))
@@ -62,7 +63,7 @@ function rowsOf(found, wanted) {
 }
 
 function filters(wanted) {
-  const values = (key) => [...new Set(data.index.trials.map((trial) => trial[key]).filter(Boolean))].sort();
+  const values = (key) => [...new Set(data.index.trials.map((trial) => (key === "kind" ? kindOf(trial) : trial[key])).filter(Boolean))].sort();
   const repos = [...new Set(data.index.pairs.map((pair) => pair.task.split("/")[0]))].sort();
   const names = data.index.arms.map((arm) => arm.name);
   const flips = names.flatMap((one, at) => names.slice(at + 1).map((two) => [`${encodeURIComponent(one)}~${encodeURIComponent(two)}`, `${one} and ${two}`])).slice(0, 300);
@@ -82,6 +83,7 @@ function filters(wanted) {
     select("arm", "Arm", names),
     select("outcome", "Outcome", Object.keys(OUTCOMES).filter((it) => values("outcome").includes(it)).map((it) => [it, outcomeName(it)])),
     select("cause", "Cause", values("cause")),
+    select("kind", "Kind of fail or error", values("kind")),
     select("merge", "Merge", values("merge")),
     select("repo", "Repository", repos),
     select("flips", "Flips between", flips),
@@ -100,7 +102,9 @@ function grid(rows, columns) {
   body.style.height = `${rows.length * ROW}px`;
   const box = el("div", { class: "matrix", role: "table", tabindex: "0", "aria-label": "Pairs by runs", "aria-rowcount": rows.length + 1, "data-keys": "rows" }, el("div", { role: "rowgroup" }, head), body);
   const made = new Map();
+  let isWhole = false;
   const fill = () => {
+    if (isWhole) return;
     const top = Math.max(0, box.scrollTop - head.offsetHeight);
     const from = Math.max(0, Math.floor(top / ROW) - 12);
     const to = Math.min(rows.length, Math.ceil((top + (box.clientHeight || 900)) / ROW) + 12);
@@ -123,6 +127,12 @@ function grid(rows, columns) {
     row?.querySelector("a")?.focus({ preventScroll: true });
   };
   box.rows = rows;
+  box.whole = (wanted) => {
+    isWhole = wanted;
+    made.clear();
+    body.replaceChildren(...(isWhole ? rows.map((row, at) => rowOf(row, at, columns, isFirst)) : []));
+    fill();
+  };
   fill();
   new ResizeObserver(fill).observe(box);
   return box;

@@ -59,23 +59,41 @@ function interval(mean) {
   return percent(mean.share) + within;
 }
 
-/** A bar of an arm's outcomes; each part has its sign, and its count in its title. */
+/** How many trials of an arm with this outcome are of each kind, most first. */
+function kindsOf(arm, outcome) {
+  const counted = new Map();
+  for (const trial of data.index.trials) {
+    const kind = trial.outcome === outcome && armOf(trial.run) === arm ? kindOf(trial) : null;
+    if (kind) counted.set(kind, (counted.get(kind) ?? 0) + 1);
+  }
+  return [...counted].sort((one, two) => two[1] - one[1]);
+}
+
+/** A bar of an arm's outcomes, fails and errors by their kinds, and the kinds in words. */
 function outcomeBar(arm) {
   const all = Object.values(arm.outcomes).reduce((sum, n) => sum + n, 0);
   const width = 260;
+  const there = Object.keys(OUTCOMES).filter((outcome) => arm.outcomes[outcome]).map((outcome) => [outcome, arm.outcomes[outcome], kindsOf(arm, outcome)]);
   let x = 0;
-  const parts = Object.keys(OUTCOMES).filter((outcome) => arm.outcomes[outcome]).map((outcome) => {
-    const n = arm.outcomes[outcome];
-    const wide = (width * n) / all;
-    const part = svg("g", {},
-      svg("title", {}, `${n} ${outcomeName(outcome)}`),
-      svg("rect", { x, y: 0, width: Math.max(wide - 1, 0.5), height: 18, class: outcomeClass(outcome) }),
-      wide > 24 + 7 * String(n).length ? svg("text", { x: x + 4, y: 13, class: "on" }, `${outcomeSign(outcome)} ${n}`) : null);
-    x += wide;
-    return part;
+  const parts = there.map(([outcome, n, kinds]) => {
+    const begun = x;
+    const rest = n - kinds.reduce((sum, [, of]) => sum + of, 0);
+    const pieces = [...kinds, [null, rest]].filter(([, of]) => of > 0).map(([kind, of], at) => {
+      const wide = (width * of) / all;
+      x += wide;
+      return svg("rect", { x: x - wide, y: 0, width: Math.max(wide - 1, 0.5), height: 18, class: outcomeClass(outcome), "fill-opacity": at % 2 ? 0.7 : 1 },
+        svg("title", {}, `${of} ${outcomeName(outcome)}${kind ? `: ${kind}` : ""}`));
+    });
+    // Its first piece is its widest, or the one that is of no kind.
+    const isShown = Number(pieces[0].getAttribute("width")) > 24 + 7 * String(n).length;
+    return [pieces, isShown ? svg("text", { x: begun + 4, y: 13, class: "on" }, `${outcomeSign(outcome)} ${n}`) : null];
   });
-  const said = Object.entries(arm.outcomes).map(([outcome, n]) => `${n} ${outcomeName(outcome)}`).join(", ");
-  return svg("svg", { width, height: 18, viewBox: `0 0 ${width} 18`, role: "img", "aria-label": said }, parts);
+  const said = there.map(([outcome, n]) => `${n} ${outcomeName(outcome)}`).join(", ");
+  return el("div", {},
+    svg("svg", { width, height: 18, viewBox: `0 0 ${width} 18`, role: "img", "aria-label": said }, parts),
+    there.filter(([, , kinds]) => kinds.length > 0).map(([outcome, n, kinds]) => el("p", { class: "kinds" },
+      outcomeMark(outcome), ` ${n}: `,
+      kinds.map(([kind, of], at) => [at > 0 ? ", " : "", el("a", { href: `#/matrix?${new URLSearchParams({ arm: arm.name, outcome, kind })}` }, visible(kind), ` ${of}`)]))));
 }
 
 const CHART = { left: 190, right: 60, width: 720, step: 26 };

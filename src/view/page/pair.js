@@ -10,6 +10,7 @@ async function pairView(place) {
   const shown = trials.find(([run]) => data.index.runs[run].name === wanted) ?? trials.find(([, trial]) => trial.outcome === "fail" && trial.block) ?? trials.find(([, trial]) => trial.block);
   return [
     el("h1", {}, pair.name, " ", copied(pair.name)),
+    el("p", {}, unfolding()),
     about ? featuresView(about) : el("p", { class: "faint" }, "The dataset was not at hand, so the features' texts are not in this page."),
     el("h2", {}, "What stands in each run"),
     table("Trials of this pair", ["Run", "Outcome", "Merge", "Features", ">Cost", ">Time", ">Attempts", "Why"], trials.map(([run, trial]) => [

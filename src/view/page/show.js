@@ -18,6 +18,15 @@ const outcomeClass = (outcome) => (OUTCOMES[outcome] ?? OUTCOMES.missing)[0];
 const outcomeSign = (outcome) => (OUTCOMES[outcome] ?? OUTCOMES.missing)[1];
 const outcomeName = (outcome) => (OUTCOMES[outcome] ?? [0, 0, outcome])[2];
 
+const MERGES = { conflicts: "patches conflict", missing_input: "a patch is missing", error: "merge broke" };
+
+/** What a fail is by, or an error, in a few words; none of what is neither. */
+function kindOf(trial) {
+  if (trial.outcome === "fail") return MERGES[trial.merge] ?? ["no feature passes", "one feature passes"][trial.features_passed] ?? "features not told";
+  if (!/_error$/.test(trial.outcome)) return null;
+  return (trial.rule ?? trial.cause ?? "cause not known").replaceAll("_", " ");
+}
+
 /** An outcome with its colour and its sign. */
 function outcomeMark(outcome) {
   return el("span", { class: outcomeClass(outcome) }, el("span", { class: "sign", "aria-hidden": "true" }, outcomeSign(outcome)), " ", outcomeName(outcome));
@@ -80,6 +89,19 @@ function longText(text, options = {}) {
   return box;
 }
 
+/** A button that unfolds what is folded: `more` first, then what is made. On paper it says so. */
+function unfolding(more) {
+  const unfold = () => {
+    more?.();
+    for (const box of document.querySelectorAll("main details")) box.open = true;
+    for (const text of document.querySelectorAll("main pre")) text.unfold?.();
+  };
+  return [
+    el("button", { type: "button", onclick: unfold }, "Unfold all"),
+    el("span", { class: "paper faint" }, "What is folded on the screen is folded on paper: “Unfold all” before printing prints it."),
+  ];
+}
+
 function lineOf(text, at, options, style) {
   const kind = options.diff ? diffClass(text) : "";
   const line = el("span", { class: `line ${kind}`, "data-line": at + 1 });
@@ -91,7 +113,7 @@ function lineOf(text, at, options, style) {
     return line;
   }
   const more = el("button", {
-    type: "button",
+    type: "button", class: "more",
     onclick: () => more.replaceWith(...terminal(text.slice(WIDE), style).flat()),
   }, `… ${count(text.length - WIDE)} characters more`);
   line.append(...terminal(text.slice(0, WIDE), style).flat(), more);

@@ -71,6 +71,18 @@ function trajectory(trial, address) {
   box.chunkOf = (test) => chunks.find((chunk) => chunk.rows.some(test));
   box.order = rows.flatMap((row) => (row.message ? [`m${row.message.n + 1}`] : Object.values(row.turns).map((item) => `${item.lane + 1}.${item.n + 1}`)));
   box.chunks = chunks;
+  box.whole = (isWhole) => {
+    for (const chunk of chunks) {
+      chunk.isKept = isWhole;
+      if (isWhole) {
+        chunk.fill();
+      } else {
+        // Watched anew, it is told whether it is in sight.
+        watched.unobserve(chunk);
+        watched.observe(chunk);
+      }
+    }
+  };
   box.reveal = (name) => {
     const chunk = box.chunkOf((row) => (row.message ? `m${row.message.n + 1}` === name : Object.values(row.turns).some((item) => `${item.lane + 1}.${item.n + 1}` === name)));
     chunk?.fill();
@@ -81,7 +93,7 @@ function trajectory(trial, address) {
   return [
     heads,
     minimap(trial, address),
-    el("p", {}, el("button", { type: "button", onclick: () => { for (const chunk of chunks) { chunk.isOpen = true; chunk.refill(); } } }, "Unfold all"), " ", el("span", { class: "faint" }, `${plural(box.order.length - trial.messages.length, "turn")} and ${plural(trial.messages.length, "message")}, in order of time`)),
+    el("p", {}, unfolding(() => { for (const chunk of chunks) { chunk.isOpen = true; chunk.refill(); } }), " ", el("span", { class: "faint" }, `${plural(box.order.length - trial.messages.length, "turn")} and ${plural(trial.messages.length, "message")}, in order of time`)),
     box,
   ];
 }
@@ -107,7 +119,7 @@ function chunkOf(trial, rows, address) {
     finding.mark(chunk);
   };
   chunk.empty = (height) => {
-    if (!isFilled || chunk.contains(document.activeElement) || chunk.querySelector(".at")) return;
+    if (!isFilled || chunk.isKept || chunk.contains(document.activeElement) || chunk.querySelector(".at")) return;
     chunk.style.minHeight = `${height}px`;
     chunk.replaceChildren();
     isFilled = false;

@@ -162,12 +162,7 @@ impl<W: FnMut(&str) -> Result<()>> Blocks for OfRun<'_, W> {
     }
 
     fn of_trial(&mut self, nth: usize, _: &Row) -> Result<String> {
-        let block = TrialBlock::of(
-            self.run,
-            &self.surveyed[nth],
-            self.ledger,
-            &self.packed.of.mask,
-        );
+        let block = TrialBlock::of(self.run, &self.surveyed[nth], self.ledger);
         self.packed.block(&block)
     }
 }

@@ -13,7 +13,6 @@ use crate::files;
 use crate::json;
 use crate::store::{AgentRecord, Moment, PairDir, ResultFile, RunDir, TrialRecord, result, stream};
 use crate::text::natural;
-use crate::view::PageMask;
 
 /// The most of a conversation that is read.
 const MOST: u64 = 64_000_000;
@@ -24,9 +23,10 @@ const SLACK: f64 = 60.0;
 /// Zones differ by multiples of this, in seconds.
 const QUARTER: f64 = 900.0;
 
-/// Reads a trial. Whatever is wrong with its files is said in it, and nothing of them is dropped.
+/// Reads a trial. Whatever is wrong with its files is said in it, and nothing of them is dropped. Whoever
+/// gives it out takes the secrets out: [`Trial::hide`], or the whole page's mask.
 #[must_use]
-pub fn read(run: &RunDir, tree: Tree, pair: &Pair, mask: &PageMask) -> Trial {
+pub fn read(run: &RunDir, tree: Tree, pair: &Pair) -> Trial {
     let dir = run.pair(tree, pair);
     let mut untold = Vec::new();
     let record = match result::read(&dir.result()) {
@@ -50,7 +50,6 @@ pub fn read(run: &RunDir, tree: Tree, pair: &Pair, mask: &PageMask) -> Trial {
     if let Some(record) = &record {
         trial.take_times(record);
     }
-    trial.hide(mask);
     trial
 }
 

@@ -36,7 +36,7 @@ pub struct Trial {
 
 impl Trial {
     /// Takes the secrets out of all its texts.
-    pub(super) fn hide(&mut self, mask: &PageMask) {
+    pub fn hide(&mut self, mask: &PageMask) {
         for lane in &mut self.agents {
             lane.turns.iter_mut().for_each(|turn| hide_in(turn, mask));
             lane.end.iter_mut().for_each(|text| mask.hide_in(text));

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::bench::TaskKey;
 use crate::store::LogTree;
+use crate::view::PageMask;
 use crate::view::trial::{ActionKind, Producer, TurnPlace};
 
 /// A pair's directory with files in it, read as a trial.
@@ -32,7 +33,9 @@ impl Nest {
 
     fn read(&self) -> Trial {
         let key = ("OWL_API_KEY".to_owned(), "sk-owl-123456".to_owned());
-        read(&self.run(), self.tree, &pair(), &PageMask::of([key]))
+        let mut trial = read(&self.run(), self.tree, &pair());
+        trial.hide(&PageMask::of([key]));
+        trial
     }
 }
 

@@ -1,0 +1,3 @@
+import { pages } from "./page.mjs";
+
+pages("firefox");
