@@ -52,7 +52,7 @@ impl Runner {
     ) -> Result<RunEnd> {
         let (mut made, mut nth) = (0, 1);
         while nth <= self.policy.max_attempts {
-            self.while_paused().await;
+            self.obey();
             if self.interrupt.came().stop > Stop::No {
                 return Ok(RunEnd::Interrupted);
             }
@@ -60,6 +60,10 @@ impl Runner {
             let is_first = made == 0;
             let mut plan = Plan::of(&surveyed, is_first, &self.pass);
             self.leave_out_cancelled(&mut plan);
+            if !plan.to_run.is_empty() && self.wheel.is_paused() {
+                self.while_paused().await;
+                continue;
+            }
             if is_first {
                 self.tell_of_pass(&surveyed, &plan);
             }

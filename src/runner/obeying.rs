@@ -35,8 +35,8 @@ impl Runner {
         }
     }
 
-    /// Waits until nothing is paused, or the user interrupts; takes over what was set.
-    pub(super) async fn while_paused(&mut self) {
+    /// Waits until nothing is paused, or the user interrupts.
+    pub(super) async fn while_paused(&self) {
         let (mut turned, mut interrupt) = (self.wheel.turned(), self.interrupt.clone());
         while self.wheel.is_paused() && interrupt.came().stop == Stop::No {
             tokio::select! {
@@ -44,7 +44,6 @@ impl Runner {
                 () = interrupt.changed() => {}
             }
         }
-        self.obey();
     }
 
     /// What the engine obeys now.

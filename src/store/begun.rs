@@ -14,7 +14,7 @@ use crate::bench::{Pair, RuleId, Setting, Spending};
 pub const DIED: &str = "regatta itself ended in this attempt";
 
 /// The rule of a trial that was ended before it had a result.
-pub const RULE: RuleId = RuleId::CUT_OFF;
+const RULE: RuleId = RuleId::CUT_OFF;
 
 /// What the trials of a run are told by.
 #[derive(Clone, Copy, Debug)]

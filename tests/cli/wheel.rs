@@ -207,6 +207,10 @@ fn a_run_is_paused_changed_in_part_cancelled_and_resumed_while_it_goes_on() {
         .prints(": cancelled by ")
         .prints("(cancelled)");
 
+    wheel
+        .regatta("report demo-solo")
+        .code(0)
+        .prints("missing · cancelled · 1 pair, to run again");
     resumes_by_what_is_printed(&wheel);
     assert_eq!(wheel.manifest()["set"][0]["changes"][0], of_concurrency);
 }
@@ -450,4 +454,35 @@ fn the_terminal_says_that_it_is_paused_and_by_whom() {
     let screen = timeless(&screen);
     let screen = hand.replace_all(&screen, "<clock> <hand> ");
     insta::assert_snapshot!("80_columns_while_it_is_paused", screen);
+}
+
+#[test]
+fn a_command_that_cannot_be_asked_is_named_with_what_to_do() {
+    let wheel = Wheel::new();
+    wheel.release();
+    ended(wheel.start("--smoke 1")).code(0);
+    let lock = std::fs::OpenOptions::new()
+        .write(true)
+        .open(wheel.own("lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    // It has no socket, and then one at which nobody listens.
+    for has_socket in [false, true] {
+        if has_socket {
+            drop(std::os::unix::net::UnixListener::bind(wheel.own("wheel.sock")).unwrap());
+        }
+        for line in ["pause demo-solo", "pause", "resume", "set budget=5"] {
+            wheel
+                .regatta(line)
+                .code(3)
+                .says("`demo-solo` is in use by process ")
+                .says("which cannot be asked for anything");
+        }
+    }
+    std::fs::write(wheel.own("lock"), "process 7 on far-away").unwrap();
+    wheel
+        .regatta("cancel demo-solo")
+        .code(3)
+        .says("`demo-solo` goes on on another host: process 7 on far-away")
+        .says("type the same command on far-away");
 }

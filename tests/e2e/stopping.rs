@@ -161,3 +161,40 @@ fn a_killed_run_resumes_on_native() {
 fn ctrl_c_stops_it_on_native() {
     interrupted(Version::Native);
 }
+
+/// Paused, its attempt ends with what runs; resumed, the next one runs the rest, and is no other try.
+fn paused(version: Version) {
+    let lab = Lab::new(version);
+    lab.hold();
+    let run = lab.start(&SOLO);
+    lab.wait_for_requests("", 2);
+    lab.run(&["set", "concurrency=1"])
+        .code(0)
+        .prints("concurrency: 2 → 1, from the next attempt on: upstream's CLI has read it");
+    lab.run(&["cancel", RUN, "lighthouse_task/7/f1_f2"])
+        .code(2)
+        .says("a pair cannot be ended alone");
+    lab.run(&["pause", RUN])
+        .code(0)
+        .prints("the attempt ends with it: upstream's CLI cannot wait");
+    lab.fault("");
+    lab.wait_for_events(RUN, "attempt_ended", 1);
+    let ended = &lab.place.events(RUN, "attempt_ended")[0];
+    assert_eq!(ended["end"], "stopped: paused");
+    let finished = lab.place.events(RUN, "trial_ended").len();
+    assert!((2..6).contains(&finished), "{finished}");
+    lab.run(&["resume"]).code(0);
+    run.wait().code(0);
+    let begun = lab.place.events(RUN, "attempt_started");
+    let tries: Vec<_> = begun.iter().map(|it| it["nth"].clone()).collect();
+    assert_eq!(tries, [1, 1]);
+    let ledger = lab.place.lines(RUN, "ledger");
+    assert_eq!(ledger.len(), 6, "{ledger:#?}");
+    assert!(lab.left_over(RUN).is_empty());
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_paused_run_goes_on_in_another_attempt_on_v29() {
+    paused(Version::V29);
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{TOLD, hue};
+use crate::bench::RuleId;
 use crate::report::{Outcome, PairLine, Summary};
-use crate::store::begun::RULE;
 use crate::text::paint::{bad, broken};
 use crate::text::{NAME, ends_in_one_line, one_line, plural, some};
 
@@ -78,20 +78,24 @@ pub(super) fn errors(summary: &Summary) -> String {
     out
 }
 
-/// The pairs without a result whose last trial was cut off.
+/// The rules of trials that were ended before they had a result.
+const ENDED: [RuleId; 2] = [RuleId::CUT_OFF, RuleId::CANCELLED];
+
+/// The pairs without a result whose last trial was cut off or cancelled.
 fn cut_off(summary: &Summary) -> String {
     let mut out = String::new();
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(&RuleId, &str), Vec<&str>> = BTreeMap::new();
     for line in &summary.lines {
-        let is_cut = line.outcome == Outcome::Missing && line.rule == Some(RULE);
-        if let Some(why) = line.why.as_deref().filter(|_| is_cut) {
-            reasons.entry(why).or_default().push(&line.pair);
+        let rule = line.rule.as_ref().filter(|rule| ENDED.contains(rule));
+        let rule = rule.filter(|_| line.outcome == Outcome::Missing);
+        if let (Some(rule), Some(why)) = (rule, line.why.as_deref()) {
+            reasons.entry((rule, why)).or_default().push(&line.pair);
         }
     }
-    for (why, pairs) in reasons {
+    for ((rule, why), pairs) in reasons {
         let count = plural(pairs.len(), "pair");
         let missing = broken("missing");
-        let _ = writeln!(out, "  {missing} · {RULE} · {count}, to run again");
+        let _ = writeln!(out, "  {missing} · {rule} · {count}, to run again");
         let _ = writeln!(out, "    {}", ends_in_one_line(why, 200));
         let _ = writeln!(out, "    {}", some(&pairs, 6));
     }
