@@ -94,6 +94,7 @@ fn of_containers() -> Vec<Event> {
         Event::ContainerCreated {
             container: "c0ffee".to_owned(),
             image: "akhatua/cooperbench-gull:task7".to_owned(),
+            name: None,
         },
         Event::ContainerRefused {
             name: String::new(),
@@ -211,8 +212,36 @@ fn of_ends() -> Vec<Event> {
     ]
 }
 
+fn of_commands() -> Vec<Event> {
+    let seen = |commands, last: Option<&str>| Event::CommandsSeen {
+        container: "beef".to_owned(),
+        commands,
+        last: last.map(str::to_owned),
+    };
+    vec![
+        Event::ContainerCreated {
+            container: "beef".to_owned(),
+            image: "akhatua/cooperbench-gull:task7".to_owned(),
+            name: Some("minisweagent-1a2b3c4d".to_owned()),
+        },
+        seen(1, Some("git status")),
+        seen(30, None),
+        Event::ContainerEnded {
+            container: "beef".to_owned(),
+            commands: 31,
+        },
+    ]
+}
+
 fn one_of_each() -> Vec<Event> {
-    [of_beginnings(), of_containers(), of_trials(), of_ends()].concat()
+    [
+        of_beginnings(),
+        of_containers(),
+        of_trials(),
+        of_ends(),
+        of_commands(),
+    ]
+    .concat()
 }
 
 /// The names are the file's: another name here would be another one there.
