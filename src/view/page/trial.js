@@ -13,7 +13,10 @@ async function trialView(place) {
     facts(["Outcome", outcomeMark(trial.outcome)], ["Why", trial.why ? visible(trial.why) : null],
       ["Cost", dollars(trial.cost)], ["Time", duration(trial.seconds)],
       ["Pair", el("a", { href: `${pairAddress(pair)}?run=${encodeURIComponent(data.index.runs[run].name)}` }, "features, verdict, patches")],
+      ["Runs for", trial.since ? sinceThen(trial.since) : null],
       ["In other runs", otherRuns(run, pair)]),
+    trial.is_gone ? el("p", { class: "note" }, "Its result is gone since this page was opened: it was removed, or set aside to run again.") : null,
+    trial.is_running ? containersOf((data.index.containers ?? []).filter((it) => it.run === data.index.runs[run].name && (it.pair ? it.pair === data.index.pairs[pair].name : it.task === data.index.pairs[pair].task))) : null,
   ];
   if (!trial.block) return [...head, el("p", {}, "There is no result whose trajectory could be shown.")];
   const block = await data.block(trial.block);
