@@ -26,7 +26,7 @@ async function go() {
   const place = placeOf(location.hash);
   const main = document.getElementById("main");
   const [name, title, view] = VIEWS.find(([it]) => it === place.view) ?? VIEWS[0];
-  here.last[name] = location.hash;
+  here.last[name] = location.hash || "#/overview";
   tabs(name);
   if (here.key !== keyOf(place)) {
     const key = (here.key = keyOf(place));

@@ -34,18 +34,20 @@ function runningNow() {
   ];
 }
 
-/** Containers in use, with what is seen of them until there is a result. */
-function containersOf(containers) {
+/** Containers in use, with what is seen of them until there is a result; of one trial without its name. */
+function containersOf(containers, isOne) {
   if (containers.length === 0) return null;
   const what = (it) => {
     const [run, pair] = [data.runAt.get(it.run), data.pairAt.get(it.pair)];
     if (run !== undefined && pair !== undefined) return el("a", { href: trialAddress(run, pair) }, `${it.run} ${it.pair}`);
-    return [it.run, " ", it.task ? `${it.task} (one of its pairs)` : "–"];
+    return [it.run, " ", it.task ? `${it.task}, one of its pairs` : "–"];
   };
-  return table("Containers", ["Trial", "Container", "Image", ">Runs for", ">Commands", "Last command"], containers.map((it) => [
+  const rows = containers.map((it) => [
     what(it), el("code", { title: it.id }, visible(it.name ?? it.id)), el("code", {}, visible(it.image)),
     sinceThen(it.since), count(it.commands), it.last ? el("code", {}, visible(it.last)) : "–",
-  ]));
+  ]);
+  const from = isOne ? 1 : 0;
+  return table("Containers", ["Trial", "Container", "Image", ">Runs for", ">Commands", "Last command"].slice(from), rows.map((row) => row.slice(from)));
 }
 
 function legend() {
