@@ -20,6 +20,7 @@ pub mod files;
 pub mod guest;
 pub mod hint;
 pub mod host;
+pub mod images;
 pub mod json;
 pub mod model;
 pub mod process;
