@@ -1,11 +1,14 @@
 //! Values that must not be shown.
 
+mod seen;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::text::hex;
+pub use seen::{PageMask, environment};
 
 /// A secret: kept in memory, masked in every `Debug` and `Display`.
 #[derive(Clone, PartialEq, Eq)]

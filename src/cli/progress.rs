@@ -71,8 +71,8 @@ impl View {
                 self.bar
                     .row(format_args!("  {pair}  cut off ({why}), {cost}"));
             }
-            // What they cost is told when they end.
-            Event::Spent { .. } => {}
+            // What they cost and did is told when they end.
+            Event::Spent { .. } | Event::CommandsSeen { .. } | Event::ContainerEnded { .. } => {}
             Event::BackOff { seconds, why } => {
                 self.wait("waiting");
                 self.line(&format!(
@@ -238,7 +238,9 @@ impl View {
         match event {
             _ if !self.is_talkative => {}
             Event::TrialStarted { pair } => self.line(&format!("  {pair}  begun")),
-            Event::ContainerCreated { container, image } => self.line(&format!(
+            Event::ContainerCreated {
+                container, image, ..
+            } => self.line(&format!(
                 "container {} of {image}",
                 &container[..12.min(container.len())]
             )),

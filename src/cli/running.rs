@@ -287,6 +287,7 @@ mod tests {
         Event::ContainerCreated {
             container: "c".to_owned(),
             image: image_name(&TaskKey::new("gull_task", task)),
+            name: None,
         }
     }
 

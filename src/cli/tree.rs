@@ -1,6 +1,8 @@
 //! Which log tree a command reads: the configured one, or `./logs` where only that has runs. The
 //! demo's runs are there, and whoever looks at them next has typed no flag.
 
+use std::path::Path;
+
 use super::ui::Ui;
 use crate::config::{Config, Layers};
 use crate::demo;
@@ -85,6 +87,26 @@ pub fn mend(error: Error, command: &str, config: &Config, runs: &[RunDir]) -> Er
     ))
 }
 
+/// The trees in which the first run may come: the configured one, and `./logs` where a command without
+/// a flag would take that. Where none of them can be made, that is an error.
+pub fn awaited(layers: &Layers, config: &Config) -> Result<Vec<LogTree>> {
+    let configured = log_tree(config);
+    let here = beside(layers, config);
+    let can_come = |tree: &LogTree| tree.path().parent().is_none_or(Path::is_dir);
+    let mut trees = vec![configured.clone()];
+    trees.extend(here);
+    trees.retain(|tree| tree.path().is_dir() || can_come(tree));
+    if trees.is_empty() {
+        let root = files::from_here(configured.path());
+        return Err(Error::usage(format!(
+            "no runs under {}, and the directory above it is not there",
+            root.display()
+        ))
+        .hint("make it, or name another tree by --logs-dir"));
+    }
+    Ok(trees)
+}
+
 /// A tree that is not the configured one, with its runs: at least one.
 struct Other {
     tree: LogTree,
@@ -94,15 +116,18 @@ struct Other {
 /// `./logs`, where it has runs and neither is the configured tree nor was passed over by a flag or a
 /// key that names one.
 fn other(layers: &Layers, config: &Config) -> Option<Other> {
+    let tree = beside(layers, config)?;
+    // Nobody asked for it: where it cannot be read, nothing is said of it.
+    let runs = tree.runs().ok()?;
+    (!runs.is_empty()).then_some(Other { tree, runs })
+}
+
+/// The same, with runs or without.
+fn beside(layers: &Layers, config: &Config) -> Option<LogTree> {
     let is_named = layers.list().any(|(key, _, origin)| {
         key == "upstream.logs_dir"
             || key == "upstream.cooperbench_dir" && origin == "--cooperbench-dir"
     });
     let tree = LogTree::at(std::path::absolute(HERE).ok()?);
-    if is_named || log_tree(config).path() == tree.path() {
-        return None;
-    }
-    // Nobody asked for it: where it cannot be read, nothing is said of it.
-    let runs = tree.runs().ok()?;
-    (!runs.is_empty()).then_some(Other { tree, runs })
+    (!is_named && log_tree(config).path() != tree.path()).then_some(tree)
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::options::RunSelection;
 use super::page;
+use super::tree;
 use super::ui::Ui;
 use crate::demo::cache_dir;
 use crate::error::{Error, Result, exit};
@@ -43,26 +44,33 @@ pub struct ViewArgs {
 }
 
 pub async fn run(args: &ViewArgs, ui: &Ui) -> Result<u8> {
-    let found = args.selection.open(ui)?;
+    let layers = args.selection.layers()?;
+    let config = tree::config(&layers, ui)?;
+    let (found, missing) = args.selection.read_begun(config)?;
     found.say_misnamed(ui);
-    let tree = setup::log_tree(&found.config);
+    let mut trees = vec![setup::log_tree(&found.config)];
+    if found.runs.is_empty() {
+        trees = tree::awaited(&layers, &found.config)?;
+    }
     let of = LiveOf {
         pooling: page::pooling(&found),
-        title: page::title(&tree),
+        title: page::title(&trees[0]),
         runs: args.selection.names().to_vec(),
         dataset: setup::dataset_alone(&found.config).ok(),
         rules: found.rules,
         prices: found.prices,
         mask: PageMask::of_environment(),
-        tree,
+        trees,
     };
     let served = serve(LiveTree::new(of), args.port, token()?).await?;
-    ui.say(format!(
-        "{}\nCtrl-C ends it; runs go on without it.",
-        served.address
-    ));
-    if args.open && !open(&served.address) {
-        ui.warn("no browser could be started: open the address yourself");
+    // Also with -q: without its address there is no page.
+    ui.talk(&served.address);
+    if let Some(why) = missing {
+        say_missing(&why, ui);
+    }
+    ui.say("Ctrl-C ends it; runs go on without it.");
+    if args.open {
+        open(&served.address, ui);
     }
     if !has_display() {
         let port = served.port();
@@ -89,21 +97,40 @@ fn has_display() -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Starts the user's browser; says whether there is one.
-fn open(address: &str) -> bool {
-    let browsers = ["xdg-open", "open"].map(str::to_owned);
-    std::env::var("BROWSER")
-        .into_iter()
-        .chain(browsers)
-        .any(|browser| {
-            std::process::Command::new(browser)
-                .arg(address)
-                .stdin(std::process::Stdio::null())
-                .stdout(std::process::Stdio::null())
-                .stderr(std::process::Stdio::null())
-                .spawn()
-                .is_ok()
-        })
+/// Says what is not there yet. A name may be mistyped, so what is like it is said too.
+fn say_missing(why: &Error, ui: &Ui) {
+    ui.talk(format!("{why}: a run is shown when it begins"));
+    for hint in why.hints() {
+        ui.talk(format!("  {hint}"));
+    }
+}
+
+/// Starts the user's browser, or says that there is none.
+fn open(address: &str, ui: &Ui) {
+    let named = std::env::var("BROWSER").ok();
+    let named = named.filter(|browser| !browser.is_empty());
+    let usual = has_display().then_some(["xdg-open", "open"].map(str::to_owned));
+    let browsers = named.into_iter().chain(usual.into_iter().flatten());
+    for browser in browsers {
+        let started = std::process::Command::new(&browser)
+            .arg(address)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let Ok(mut started) = started else { continue };
+        let ui = ui.clone();
+        // Whoever starts a browser that runs already ends at once.
+        std::thread::spawn(move || {
+            if started.wait().is_ok_and(|status| !status.success()) {
+                ui.warn(format!(
+                    "`{browser}` could not open the page: open the address yourself"
+                ));
+            }
+        });
+        return;
+    }
+    ui.warn("no browser could be started: open the address yourself");
 }
 
 /// What the address has beside the port: the same from one start to the next, so that a page that is

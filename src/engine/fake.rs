@@ -70,6 +70,7 @@ impl FakeEngine {
                 report(Event::ContainerCreated {
                     container: format!("{pair}#{agent}"),
                     image: image_name(&pair.task),
+                    name: None,
                 });
             }
             self.run(batch, pair)?;

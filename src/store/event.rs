@@ -93,6 +93,28 @@ pub enum Event {
         #[serde(default, deserialize_with = "anything")]
         container: String,
         image: String,
+        /// Not of every container, and not in lines of earlier versions.
+        #[serde(
+            default,
+            deserialize_with = "anything",
+            skip_serializing_if = "Option::is_none"
+        )]
+        name: Option<String>,
+    },
+    /// What ran in a container since its last such event.
+    CommandsSeen {
+        container: String,
+        /// All that began in it so far.
+        commands: u64,
+        /// How the last of them begins, where that is known.
+        #[serde(default, deserialize_with = "anything")]
+        last: Option<String>,
+    },
+    /// The engine ended a container.
+    ContainerEnded {
+        container: String,
+        #[serde(default, deserialize_with = "anything")]
+        commands: u64,
     },
     /// A container could not be made.
     ContainerRefused {

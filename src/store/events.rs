@@ -79,7 +79,9 @@ impl ContainerFacts {
 
     fn take_in(&mut self, line: &[u8]) {
         match serde_json::from_slice(line) {
-            Ok(Event::ContainerCreated { container, image }) => {
+            Ok(Event::ContainerCreated {
+                container, image, ..
+            }) => {
                 self.images.insert(container, image);
             }
             Ok(Event::ContainerLost {
@@ -338,6 +340,8 @@ mod tests {
             Event::ContainerCreated { .. },
             Event::ContainerRefused { .. },
             Event::ContainerLost { .. },
+            Event::ContainerCreated { .. },
+            Event::ContainerEnded { .. },
         ] = events.as_slice()
         else {
             panic!("{events:?}");

@@ -1,6 +1,7 @@
 //! What the events tell of a run's last command: when it began and ended, what its trials do, and
 //! what it waits for.
 
+mod container;
 mod hold;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::event::Event;
 use super::wheel::Hand;
 use crate::bench::{Pair, Spending};
+pub use container::{LiveContainer, LiveContainers};
 pub use hold::Hold;
 
 /// The last command of a run, by its events.
@@ -27,6 +29,9 @@ pub struct Live {
     pub attempt: Option<Progress>,
     /// The trials that it began and that have not ended, where the engine tells.
     pub trials: BTreeMap<Pair, LiveTrial>,
+    /// The containers that it made and that have not ended, where the engine does not tell of
+    /// trials.
+    pub containers: LiveContainers,
     /// Why nothing new is begun.
     pub hold: Option<Hold>,
     /// Since when it is paused, and by whom.
@@ -180,6 +185,7 @@ impl Live {
     /// No trial runs any more.
     fn rest(&mut self) {
         self.trials.clear();
+        self.containers = LiveContainers::default();
         (self.attempt, self.hold, self.pace, self.note) = (None, None, None, None);
     }
 
@@ -216,6 +222,8 @@ impl Live {
                 self.ended(at, pair, is_done);
             }
             Event::TrialCutOff { pair, .. } => self.ended(at, pair, false),
+            // Of an engine that names its trials these are the trials' own.
+            event if self.trials.is_empty() => self.containers.take_in(at, event),
             _ => {}
         }
     }

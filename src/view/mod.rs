@@ -2,9 +2,8 @@
 
 pub mod hidden_tests;
 pub mod live;
-pub mod mask;
 pub mod page;
 pub mod show;
 pub mod trial;
 
-pub use mask::PageMask;
+pub use crate::secret::PageMask;

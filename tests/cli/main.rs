@@ -34,6 +34,7 @@ mod layers;
 mod layouts;
 mod limits;
 mod listener;
+mod live;
 mod masks;
 mod native;
 mod older;

@@ -9,7 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::report::tree;
+use regatta::model::price::PriceTable;
+use regatta::secret::PageMask;
+use regatta::store::LogTree;
+use regatta::survey::Stand;
+use regatta::triage::Rules;
+use regatta::view::page::{Page, PageOf};
+
+use crate::report::{judged_at, tree};
 use crate::support::terminal::Terminal;
 use crate::support::{Place, Ran};
 
@@ -124,6 +131,40 @@ fn half_written_trials_and_unknown_programs_are_in_it() {
         trial(&index, "a_task/1/f1_f3")["block"].as_str().unwrap(),
     );
     assert!(torn["patches"][0]["missing"].as_bool().unwrap(), "{torn}");
+}
+
+/// Somebody removes a run, a trial or a file while the page is written.
+#[test]
+fn what_is_removed_while_a_page_is_written_leaves_a_page_without_it() {
+    for removed in ["", "solo/a_task/1/f1_f2", "solo/a_task/1/f1_f2/eval.json"] {
+        let place = Place::new();
+        let pairs = [("a_task/1/f1_f2", true), ("a_task/1/f1_f3", true)];
+        judged_at(&place, "cb/logs/x-solo", "solo", &pairs);
+        let run = LogTree::at(place.join("cb/logs")).run(&"x-solo".parse().unwrap());
+        let stand = Stand::read(&run, &Rules::shipped(), &PriceTable::embedded()).unwrap();
+        let gone = run.path().join(removed);
+        if gone.is_dir() {
+            std::fs::remove_dir_all(gone).unwrap();
+        } else {
+            std::fs::remove_file(gone).unwrap();
+        }
+        let mut written = String::new();
+        let of = PageOf {
+            title: "t".to_owned(),
+            dataset: None,
+            mask: PageMask::default(),
+            bundle: None,
+        };
+        let mut page = Page::begin(of, |text| {
+            written.push_str(text);
+            Ok(())
+        })
+        .unwrap();
+        let rows = page.add(&run, stand, false).unwrap();
+        assert_eq!(rows.len(), 2, "{removed}");
+        drop(page);
+        assert!(written.contains("id=\"b1\""), "{removed}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output};
 
 use regatta::engine::upstream::Relay;
 use regatta::sandbox::docker::{Docker, DockerEndpoint};
+use regatta::secret::PageMask;
 
 use crate::support::{Model, Place, Ran, wait_until};
 
@@ -294,6 +295,7 @@ pub fn through_the_relay(command: &mut Command) -> String {
             daemon,
             Vec::new(),
             std::sync::Arc::new(|_| {}),
+            PageMask::default(),
         )
         .unwrap();
         let output = tokio::task::spawn_blocking(move || command.output().unwrap())

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use regatta::sandbox::docker::DockerEndpoint;
 
-use crate::lab::{Version, through_the_relay};
+use crate::lab::{Lab, Version, through_the_relay};
+use crate::support::live::Live;
 
 /// v1's way: Docker's Python library reads an exec's output from the raw connection. What arrives
 /// together with the response's head is lost in its buffer.
@@ -81,4 +82,70 @@ fn a_container_that_goes_under_a_command_is_named() {
             .env("BESIDE", beside),
     );
     assert_eq!(said.trim(), "named");
+}
+
+/// What a live page shows of a trial of upstream's before it has a result.
+fn viewed(version: Version) {
+    let lab = Lab::new(version);
+    // Its first command ends, and it waits for what to do next.
+    lab.hold();
+    let run = lab.start(&["run", "--setting", "solo", "--smoke", "1", "--no-progress"]);
+    lab.wait_for_requests("head -3; ls", 1);
+    lab.wait_for_events("t-solo", "commands_seen", 1);
+    let args = ["view", "--cooperbench-dir", "cb", "--port", "0"];
+    let live = Live::of(lab.place.regatta(&args));
+    let commands = |index: &serde_json::Value| index["containers"][0]["commands"].as_u64();
+    let index = live.wait_for("a command in a container", |index| {
+        commands(index) > Some(0)
+    });
+    let container = &index["containers"][0];
+    let pair = container["pair"].as_str().unwrap();
+    let image = container["image"].as_str().unwrap();
+    assert!(image.starts_with("akhatua/cooperbench-"), "{container}");
+    assert!(
+        !container["last"].as_str().unwrap().is_empty(),
+        "{container}"
+    );
+    // Docker's library leaves it to the daemon to name a container.
+    assert_eq!(
+        container["name"].is_null(),
+        version == Version::V11,
+        "{container}"
+    );
+    let trials = index["trials"].as_array().unwrap();
+    let running: Vec<_> = trials
+        .iter()
+        .filter(|it| it["is_running"] == true)
+        .collect();
+    let [trial] = running[..] else {
+        panic!("{index}");
+    };
+    let place = usize::try_from(trial["pair"].as_u64().unwrap()).unwrap();
+    assert_eq!(index["pairs"][place]["name"], pair);
+
+    lab.fault("");
+    run.wait().code(0);
+    let index = live.wait_for("its result", |index| index["containers"].is_null());
+    let trials = index["trials"].as_array().unwrap();
+    assert!(
+        trials.iter().all(|it| it["is_running"].is_null()),
+        "{index}"
+    );
+    let ended = lab.place.events("t-solo", "container_ended");
+    let [ended] = &ended[..] else {
+        panic!("{ended:?}");
+    };
+    assert!(ended["commands"].as_u64() > Some(1), "{ended}");
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.11: just e2e"]
+fn a_running_trial_is_viewed_on_v11() {
+    viewed(Version::V11);
+}
+
+#[test]
+#[ignore = "needs Docker and cooperbench 0.0.29: just e2e"]
+fn a_running_trial_is_viewed_on_v29() {
+    viewed(Version::V29);
 }

@@ -6,6 +6,7 @@
 )]
 
 pub mod http;
+pub mod live;
 pub mod quay;
 pub mod strict;
 pub mod terminal;

@@ -167,6 +167,7 @@ fn agent(
             report(Event::ContainerCreated {
                 container: sandbox.to_owned(),
                 image: image.clone(),
+                name: None,
             });
         }),
         on_spent: spent,

@@ -19,6 +19,7 @@ use crate::hint;
 use crate::process;
 use crate::sandbox::docker::Docker;
 use crate::sandbox::docker::client::{OWNER_LABEL, RUN_LABEL};
+use crate::secret::PageMask;
 use crate::store::event::{Event, Lost};
 
 /// How often deadlines, stop requests and the daemon are looked at.
@@ -40,7 +41,7 @@ impl Upstream {
         report: &Reporter,
     ) -> Result<EndedAttempt> {
         let invocation = self.prepare(batch, orders.borrow().concurrency)?;
-        let Tapped { dir, docker, relay } = self.tap(batch, report)?;
+        let Tapped { dir, docker, relay } = self.tap(batch, report, invocation.mask())?;
         let log = batch.run.attempt_log(batch.attempt);
         let child = start(&invocation, &dir.path().join(SOCKET), &log)?;
         let leader = child.id().unwrap_or_default();
@@ -87,7 +88,7 @@ impl Upstream {
     }
 
     /// Puts the relay before the daemon.
-    fn tap(&self, batch: &Batch, report: &Reporter) -> Result<Tapped> {
+    fn tap(&self, batch: &Batch, report: &Reporter, mask: PageMask) -> Result<Tapped> {
         let docker = Docker::at(self.daemon.clone())?;
         let dir = tempfile::Builder::new()
             .prefix(&self.dir_prefix)
@@ -107,6 +108,7 @@ impl Upstream {
                 (OWNER_LABEL.to_owned(), process::Owner::this().label()),
             ],
             report.clone(),
+            mask,
         )?;
         Ok(Tapped { dir, docker, relay })
     }
@@ -221,6 +223,7 @@ impl Watched<'_> {
 
     /// Looks at everything that can end an attempt from outside.
     async fn look(&mut self) -> Option<AttemptEnd> {
+        self.relay.tell_commands();
         let stop = {
             let orders = self.orders.borrow();
             self.is_draining |= orders.paused;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::engine::access::Named;
 use crate::error::Result;
 use crate::files;
-use crate::secret::{Secret, masked, masked_url};
+use crate::secret::{PageMask, Secret, environment, masked, masked_url};
 
 /// A command as it will be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,17 @@ impl Invocation {
             None => format!("{name}="),
         });
         env.chain(keys).collect()
+    }
+
+    /// What hides the keys that the command has: those of its own environment and of this process's.
+    #[must_use]
+    pub fn mask(&self) -> PageMask {
+        let of_env = |(name, value): (&String, &String)| (name.clone(), value.clone());
+        let keys = self.keys.iter().filter_map(|(name, key)| {
+            let value = key.as_ref()?.value.expose();
+            Some(((*name).to_owned(), value.to_owned()))
+        });
+        PageMask::of(environment().chain(self.env.iter().map(of_env)).chain(keys))
     }
 
     /// Writes the files that the command reads.

@@ -96,6 +96,7 @@ fn of_containers() -> Vec<Event> {
         Event::ContainerCreated {
             container: "c0ffee".to_owned(),
             image: "akhatua/cooperbench-gull:task7".to_owned(),
+            name: None,
         },
         Event::ContainerRefused {
             name: String::new(),
@@ -240,6 +241,27 @@ fn by_hand() -> Vec<Event> {
     ]
 }
 
+fn of_commands() -> Vec<Event> {
+    let seen = |commands, last: Option<&str>| Event::CommandsSeen {
+        container: "beef".to_owned(),
+        commands,
+        last: last.map(str::to_owned),
+    };
+    vec![
+        Event::ContainerCreated {
+            container: "beef".to_owned(),
+            image: "akhatua/cooperbench-gull:task7".to_owned(),
+            name: Some("minisweagent-1a2b3c4d".to_owned()),
+        },
+        seen(1, Some("git status")),
+        seen(30, None),
+        Event::ContainerEnded {
+            container: "beef".to_owned(),
+            commands: 31,
+        },
+    ]
+}
+
 fn one_of_each() -> Vec<Event> {
     [
         of_beginnings(),
@@ -247,6 +269,7 @@ fn one_of_each() -> Vec<Event> {
         of_trials(),
         of_ends(),
         by_hand(),
+        of_commands(),
     ]
     .concat()
 }

@@ -201,3 +201,39 @@ fn a_pace_is_told_while_it_is_lowered_and_a_note_until_a_trial_begins() {
     events.push(of_pair("trial_started", ""));
     assert_eq!(live(&events).note, None);
 }
+
+#[test]
+fn of_an_engine_that_names_no_trial_its_containers_are_told_until_they_end() {
+    let made = |id: &str| {
+        format!(r#""event":"container_created","container":"{id}","image":"i","name":"n-{id}""#)
+    };
+    let ran = |id: &str, n: u64, last: &str| {
+        format!(r#""event":"commands_seen","container":"{id}","commands":{n},"last":"{last}""#)
+    };
+    let mut events = vec![STARTED.to_owned(), ATTEMPT.to_owned()];
+    events.extend(["b", "a", "c", "d"].map(made));
+    events.extend([ran("a", 1, "ls"), ran("a", 7, "make"), ran("z", 1, "x")]);
+    events.push(r#""event":"container_ended","container":"c","commands":0"#.to_owned());
+    events
+        .push(r#""event":"container_lost","container":"d","reason":"oom","detail":"x""#.to_owned());
+    let told = live(&events);
+    let [(first, made), (second, busy)] = told.containers.by_age()[..] else {
+        panic!("{:?}", told.containers);
+    };
+    assert_eq!((first, made.commands, made.last_at), ("b", 0, None));
+    assert_eq!((second, busy.commands, busy.begun_at), ("a", 7, at(3)));
+    assert_eq!(busy.name.as_deref(), Some("n-a"));
+    assert_eq!(
+        (busy.last.as_deref(), busy.last_at),
+        (Some("make"), Some(at(7)))
+    );
+    events.push(r#""event":"attempt_ended","attempt":1"#.to_owned());
+    assert_eq!(live(&events).containers, LiveContainers::default());
+}
+
+#[test]
+fn containers_of_trials_that_are_named_are_not_told_beside_them() {
+    let made = r#""event":"container_created","container":"process 7","image":"namespace""#;
+    let events = [STARTED, ATTEMPT, &of_pair("trial_started", ""), made].map(str::to_owned);
+    assert_eq!(live(&events).containers, LiveContainers::default());
+}

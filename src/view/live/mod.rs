@@ -1,5 +1,7 @@
 //! The page, served on loopback while runs go on. Read only.
 
+mod missed;
+mod read_run;
 mod serve;
 mod tree;
 mod watch;

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Looks without a change after which an open page is told that the server is still there, so that
 /// one whose browser is gone is noticed.
 const QUIET: u32 = 15;
+
+/// How long a browser may take for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -49,8 +52,12 @@ pub async fn serve(tree: LiveTree, port: u16, token: String) -> Result<Served> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(|error| {
-            Error::usage(format!("cannot serve on port {port}: {error}"))
-                .hint("`--port 0` takes any free port")
+            let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
+                "another `regatta view` may have it: its page is still there; `--port 0` takes any free port"
+            } else {
+                "`--port 0` takes any free port"
+            };
+            Error::usage(format!("cannot serve on port {port}: {error}")).hint(hint)
         })?;
     let at = listener
         .local_addr()
@@ -77,6 +84,8 @@ impl Served {
     pub async fn run(self) {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
+                // Out of descriptors, which pages that are closed give back.
+                tokio::time::sleep(LOOK).await;
                 continue;
             };
             let site = Arc::clone(&self.site);
@@ -87,6 +96,8 @@ impl Served {
                 });
                 // A browser that hangs up is no error.
                 let _ = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(PATIENCE)
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
             });
@@ -155,7 +166,7 @@ impl Site {
             }
             let site = Arc::clone(self);
             let looked = tokio::task::spawn_blocking(move || {
-                let tree = site.tree.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut tree = site.tree.lock().unwrap_or_else(PoisonError::into_inner);
                 tree.state()
             });
             let state = looked.await.ok()?;

@@ -1,10 +1,11 @@
 //! Puts an index together, run by run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::index::{Happened, Index, PairPart, RunPart, TrialPart};
+use super::index::{ContainerPart, Happened, Index, PairPart, RunPart, TrialPart};
+use super::running::RunningNow;
 use super::study::Shown;
 use crate::bench::RunName;
 use crate::error::Result;
@@ -47,14 +48,14 @@ impl Gathered {
         }
     }
 
-    /// Adds a run by its rows, and the pairs whose trials run. Of rows that name no pair there is
-    /// nothing to look at.
+    /// Adds a run by its rows, and what of it runs. Of rows that name no pair there is nothing to
+    /// look at.
     pub fn add(
         &mut self,
         run: &RunName,
         rows: &[Row],
         happened: Vec<Happened>,
-        running: &BTreeSet<String>,
+        running: &RunningNow,
         blocks: &mut impl Blocks,
     ) -> Result<()> {
         let at = self.index.runs.len();
@@ -67,15 +68,24 @@ impl Gathered {
         for (nth, row) in rows.iter().enumerate() {
             let Some(name) = &row.pair else { continue };
             let pair = self.pair(name, row, blocks)?;
-            let is_running = running.contains(name);
+            let since = running.trials.get(name);
+            let is_running = since.is_some();
             let is_there = is_running || row.outcome != Outcome::Missing;
             let block = is_there.then(|| blocks.of_trial(nth, row)).transpose()?;
             self.index.trials.push(TrialPart {
                 is_running,
+                since: since.copied().flatten(),
+                is_gone: running.gone.contains(name),
                 ..TrialPart::of(row, at, pair, block)
             });
         }
         self.index.timeline.extend(happened);
+        let containers = running.containers.iter().cloned();
+        let containers = containers.map(|container| ContainerPart {
+            run: run.to_string(),
+            container,
+        });
+        self.index.containers.extend(containers);
         Ok(())
     }
 
@@ -84,6 +94,11 @@ impl Gathered {
         if let Some(run) = self.index.runs.last_mut() {
             run.is_paused = true;
         }
+    }
+
+    /// Says something of the page, before what its runs say together.
+    pub fn note(&mut self, said: String) {
+        self.index.notes.push(said);
     }
 
     /// A pair's place in the index.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::running::RunningContainer;
 use crate::report::{Outcome, Row};
 use crate::store::Cause;
 
@@ -41,6 +42,19 @@ pub struct Index {
     pub contrasts: Vec<ContrastPart>,
     /// Trials that ended and incidents, by time.
     pub timeline: Vec<Happened>,
+    /// The containers in use, of a page that is served.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerPart>,
+}
+
+/// A container in use.
+#[derive(Debug, Serialize)]
+pub struct ContainerPart {
+    /// The run.
+    pub run: String,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub container: RunningContainer,
 }
 
 /// An arm of the page.
@@ -157,6 +171,12 @@ pub struct TrialPart {
     /// Whether a trial of it runs now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_running: bool,
+    /// When that began: seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+    /// Whether it had a result while the page was served, and has none any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_gone: bool,
     /// The block with its trajectory, verdict and patches; none where there is no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
@@ -227,6 +247,8 @@ impl TrialPart {
             seconds: row.duration_s,
             attempts: row.trials,
             is_running: false,
+            since: None,
+            is_gone: false,
             block,
         }
     }

@@ -26,7 +26,7 @@ async function go() {
   const place = placeOf(location.hash);
   const main = document.getElementById("main");
   const [name, title, view] = VIEWS.find(([it]) => it === place.view) ?? VIEWS[0];
-  here.last[name] = location.hash;
+  here.last[name] = location.hash || "#/overview";
   tabs(name);
   if (here.key !== keyOf(place)) {
     const key = (here.key = keyOf(place));
@@ -240,19 +240,22 @@ function toggleTheme(theme) {
 
 /** Takes what is new from the server that gave the page, and shows it where the reader is. */
 function follow() {
-  const events = new EventSource("events");
-  let isFirst = true;
+  let events = null;
   let polling = 0;
   const refresh = async () => {
     const answer = await fetch("index.json", { cache: "no-store" });
-    if (!answer.ok) return;
-    // Of a trial that has ended nothing changes: whoever reads it is left alone.
+    if (!answer.ok) {
+      live((await answer.text()).trim());
+      return;
+    }
+    // Of a trial that has ended nothing changes: whoever reads it is left alone, unless it is gone.
     const isAtRest = placeOf(location.hash).view === "trial" && !isRunningHere();
     data.take(await answer.json());
+    live("live");
     const [y, box] = [scrollY, document.querySelector("[data-keys=rows]")];
     const inner = box?.scrollTop;
     const focused = document.activeElement?.getAttribute?.("href");
-    if (isAtRest || document.activeElement?.matches?.("input, select")) return;
+    if ((isAtRest && !isGoneHere()) || document.activeElement?.matches?.("input, select")) return;
     here.key = null;
     await go();
     scrollTo(0, y);
@@ -260,26 +263,52 @@ function follow() {
     if (now && inner) now.scrollTop = inner;
     if (focused) document.querySelector(`#main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   };
-  events.onmessage = () => {
-    clearInterval(polling);
-    polling = 0;
-    live("live");
-    if (!isFirst) refresh();
-    isFirst = false;
+  const listen = () => {
+    events = new EventSource("events");
+    events.onmessage = (event) => {
+      clearInterval(polling);
+      polling = 0;
+      if (event.data === data.index.state) live("live");
+      else refresh().catch(() => {});
+    };
+    // The server may be gone for good, or come again: the browser tries the stream, and this the index.
+    events.onerror = () => {
+      live("the server does not answer; trying again");
+      if (!polling) polling = setInterval(() => refresh().catch(() => {}), 5000);
+    };
   };
-  // The server may be gone for good, or come again: the browser tries the stream, and this the index.
-  events.onerror = () => {
-    live("the server does not answer; trying again");
-    isFirst = false;
-    if (!polling) polling = setInterval(() => refresh().then(() => live("live"), () => {}), 5000);
+  // A browser has six connections to a server: a page that nobody sees gives its own back.
+  const onSight = () => {
+    if (document.hidden) {
+      events?.close();
+      clearInterval(polling);
+      [events, polling] = [null, 0];
+    } else if (!events) {
+      listen();
+    }
   };
+  document.addEventListener("visibilitychange", onSight);
+  onSight();
+  setInterval(() => {
+    for (const shown of document.querySelectorAll("[data-since]")) shown.textContent = sinceThen(Number(shown.dataset.since)).textContent;
+  }, 1000);
+}
+
+/** Whether the trial that is shown had a result and has none any more. */
+function isGoneHere() {
+  const trial = trialHere();
+  return trial === null || Boolean(trial.is_gone);
+}
+
+function trialHere() {
+  const { rest } = placeOf(location.hash);
+  const [run, pair] = [data.runAt.get(decodeURIComponent(rest[0] ?? "")), data.pairAt.get(rest.slice(1, 4).join("/"))];
+  return run === undefined || pair === undefined ? null : data.trial(run, pair);
 }
 
 /** Whether the trial that is shown runs: only such a one is shown anew. */
 function isRunningHere() {
-  const { rest } = placeOf(location.hash);
-  const [run, pair] = [data.runAt.get(decodeURIComponent(rest[0] ?? "")), data.pairAt.get(rest.slice(1, 4).join("/"))];
-  return data.trial(run, pair)?.is_running ?? false;
+  return trialHere()?.is_running ?? false;
 }
 
 function live(text) {

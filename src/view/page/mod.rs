@@ -7,6 +7,7 @@ mod happened;
 mod hidden;
 mod index;
 mod pack;
+mod running;
 mod study;
 mod writer;
 
@@ -17,5 +18,6 @@ pub use happened::happened;
 pub use hidden::hide_in;
 pub use index::{Happened, Index};
 pub use pack::plain;
+pub use running::RunningNow;
 pub use study::Shown;
 pub use writer::{Page, PageOf};

@@ -2,12 +2,14 @@
 
 function overview() {
   const { arms, contrasts } = data.index;
+  const notes = (data.index.notes ?? []).map((note) => el("p", { class: "note" }, visible(note)));
+  if (data.index.runs.length === 0) return [el("h1", {}, data.index.title), notes.length > 0 ? notes : el("p", {}, "No runs.")];
   return [
     el("h1", {}, data.index.title),
     el("p", { class: "faint" }, `${plural(arms.length, "arm")}, ${plural(data.index.runs.length, "run")}, ${plural(data.index.pairs.length, "pair")}, ${plural(data.index.trials.length, "trial")}. Made ${data.index.made_at} by Regatta ${data.index.regatta}.`),
     pausedNow(),
     runningNow(),
-    (data.index.notes ?? []).map((note) => el("p", { class: "note" }, note)),
+    notes,
     el("h2", {}, "What came out"),
     legend(),
     outcomeTable(arms),
@@ -27,12 +29,32 @@ function pausedNow() {
   return paused.length === 0 ? null : el("p", { class: "note" }, `Paused, so that nothing new begins: ${paused.join(", ")}.`);
 }
 
-/** The trials that run now, of a page that is served. */
+/** The trials that run now, of a page that is served, and the containers of those that tell no more. */
 function runningNow() {
   const running = data.index.trials.filter((trial) => trial.is_running);
-  if (running.length === 0) return null;
-  return el("p", {}, `${plural(running.length, "trial")} running: `,
-    running.slice(0, 40).map((trial) => [el("a", { href: trialAddress(trial.run, trial.pair) }, `${data.index.runs[trial.run].name} ${data.index.pairs[trial.pair].name}`), " "]));
+  const containers = data.index.containers ?? [];
+  if (running.length === 0 && containers.length === 0) return null;
+  return [
+    el("p", {}, `${plural(running.length, "trial")} running: `,
+      running.slice(0, 40).map((trial) => [el("a", { href: trialAddress(trial.run, trial.pair) }, `${data.index.runs[trial.run].name} ${data.index.pairs[trial.pair].name}`), trial.since ? [" ", sinceThen(trial.since)] : null, " "])),
+    containersOf(containers),
+  ];
+}
+
+/** Containers in use, with what is seen of them until there is a result; of one trial without its name. */
+function containersOf(containers, isOne) {
+  if (containers.length === 0) return null;
+  const what = (it) => {
+    const [run, pair] = [data.runAt.get(it.run), data.pairAt.get(it.pair)];
+    if (run !== undefined && pair !== undefined) return el("a", { href: trialAddress(run, pair) }, `${it.run} ${it.pair}`);
+    return [it.run, " ", it.task ? `${it.task}, one of its pairs` : "–"];
+  };
+  const rows = containers.map((it) => [
+    what(it), el("code", { title: it.id }, visible(it.name ?? it.id)), el("code", {}, visible(it.image)),
+    sinceThen(it.since), count(it.commands), it.last ? el("code", {}, visible(it.last)) : "–",
+  ]);
+  const from = isOne ? 1 : 0;
+  return table("Containers", ["Trial", "Container", "Image", ">Runs for", ">Commands", "Last command"].slice(from), rows.map((row) => row.slice(from)));
 }
 
 function legend() {

@@ -75,5 +75,6 @@ function filesView(files) {
 }
 
 function missing(what) {
-  return [el("h1", {}, "Not in this page"), el("p", {}, visible(what), ". ", el("a", { href: "#/matrix" }, "All pairs"))];
+  return [el("h1", {}, "Not in this page"), el("p", {}, visible(what), ". ", el("a", { href: "#/matrix" }, "All pairs")),
+    (data.index.notes ?? []).map((note) => el("p", { class: "note" }, visible(note)))];
 }

@@ -55,6 +55,11 @@ function bytes(n) {
   return n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 }
 
+/** How long ago something began; `follow` lets it go on. */
+function sinceThen(since) {
+  return el("span", { "data-since": since }, duration(Math.max(0, Math.round(Date.now() / 1000 - since))));
+}
+
 const clock = (seconds) => (seconds === null || seconds === undefined ? "" : new Date(seconds * 1000).toISOString().slice(11, 19));
 
 // Lines of a folded text at its head and at its tail, and characters of a line.

@@ -79,7 +79,7 @@ impl Shown {
             })
         });
         index.contrasts = self.contrasts;
-        index.notes = self.notes;
+        index.notes.extend(self.notes);
     }
 }
 

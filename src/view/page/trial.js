@@ -10,16 +10,32 @@ async function trialView(place) {
   if (!trial) return missing(`no trial ${place.rest.join("/")}`);
   const head = [
     el("h1", {}, data.index.pairs[pair].name, " in ", data.index.runs[run].name),
-    facts(["Outcome", outcomeMark(trial.outcome)], ["Why", trial.why ? visible(trial.why) : null],
+    facts(["Outcome", trial.is_running ? el("span", { class: "running" }, "▶ running") : outcomeMark(trial.outcome)], ["Why", trial.why ? visible(trial.why) : null],
       ["Cost", dollars(trial.cost)], ["Time", duration(trial.seconds)],
       ["Pair", el("a", { href: `${pairAddress(pair)}?run=${encodeURIComponent(data.index.runs[run].name)}` }, "features, verdict, patches")],
+      ["Runs for", trial.since ? sinceThen(trial.since) : null],
       ["In other runs", otherRuns(run, pair)]),
+    trial.is_gone ? el("p", { class: "note" }, "Its result is gone since this page was opened: it was removed, or set aside to run again.") : null,
   ];
   if (!trial.block) return [...head, el("p", {}, "There is no result whose trajectory could be shown.")];
   const block = await data.block(trial.block);
   if (!block.trial) return [...head, el("p", {}, "Its trajectory cannot be read: ", visible(block.why_not ?? "no reason given"))];
+  if (trial.is_running && block.trial.agents.every((agent) => agent.turns.length === 0)) return [...head, untilItEnds(run, pair)];
   const address = trialAddress(run, pair);
   return [...head, el("h2", {}, "Turns"), trajectory(block.trial, address), el("h2", {}, "Verdict"), await verdictOf(trial, null)];
+}
+
+/** What is seen of a trial whose engine writes its turns at the end. */
+function untilItEnds(run, pair) {
+  const { name, task } = data.index.pairs[pair];
+  const ofRun = (data.index.containers ?? []).filter((it) => it.run === data.index.runs[run].name);
+  const own = ofRun.filter((it) => it.pair === name);
+  const shared = ofRun.filter((it) => !it.pair && it.task === task);
+  return [
+    el("p", {}, "No turn of it is written yet. Upstream writes them when the trial has ended."),
+    own.length > 0 ? containersOf(own, true) : null,
+    shared.length > 0 ? [el("p", {}, `Several pairs of ${task} run, and upstream does not say which container is whose. These are all of them.`), containersOf(shared, true)] : null,
+  ];
 }
 
 function otherRuns(run, pair) {

@@ -1,6 +1,5 @@
 //! Writes a page run by run, so that no more than one trial's texts are in memory.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -12,6 +11,7 @@ use super::gather::{Blocks, Gathered};
 use super::happened::happened;
 use super::hidden::hide_in;
 use super::pack::{SharedTexts, packed, plain};
+use super::running::RunningNow;
 use super::study::Shown;
 use crate::bench::Pair;
 use crate::error::{Error, Result};
@@ -82,8 +82,9 @@ impl<W: FnMut(&str) -> Result<()>> Page<W> {
             ledger: &ledger,
         };
         let happened = happened(run, &rows)?;
+        let now = RunningNow::default();
         self.gathered
-            .add(run.name(), &rows, happened, &BTreeSet::new(), &mut blocks)?;
+            .add(run.name(), &rows, happened, &now, &mut blocks)?;
         Ok(rows)
     }
 

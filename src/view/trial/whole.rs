@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{AgentLane, NamedFile, TrialMessage, Turn};
 use crate::bench::{Pair, RunName};
-use crate::view::mask::PageMask;
+use crate::view::PageMask;
 
 /// A trial, as far as its files tell of it. As JSON it has every field in each version from now on; a
 /// field that is not known is `null`. Times are seconds since 1970.

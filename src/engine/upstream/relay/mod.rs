@@ -6,11 +6,13 @@
 //!
 //! - adds our labels to each container that is made, and to the volume of a team,
 //! - remembers when a container was made and when anything last happened,
+//! - counts the commands of each container, and tells how the last of them begins,
 //! - keeps the daemon's words when it refuses to make one,
 //! - holds back new containers once it is told that no more may start,
 //! - answers for containers that are gone (see `dead_exec`), also when the whole daemon is.
 
 mod answer;
+mod commands;
 mod dead_exec;
 mod hijack;
 mod meaning;
@@ -33,6 +35,7 @@ use self::shared::{Shared, State};
 use crate::engine::Reporter;
 use crate::error::{Error, Result};
 use crate::sandbox::docker::{Docker, DockerEndpoint};
+use crate::secret::PageMask;
 use crate::store::event::Lost;
 
 /// A running relay; dropping it closes its socket.
@@ -46,13 +49,14 @@ impl Relay {
     /// Listens at `socket` and relays to the daemon.
     ///
     /// `report` is called before the engine gets its answer, so that what it writes is on disk
-    /// when a result that follows from it appears.
+    /// when a result that follows from it appears. `mask` hides keys in what it tells of commands.
     pub fn start(
         socket: &Path,
         docker: Docker,
         daemon: DockerEndpoint,
         labels: Vec<(String, String)>,
         report: Reporter,
+        mask: PageMask,
     ) -> Result<Self> {
         let listener = UnixListener::bind(socket).map_err(|error| {
             Error::world(format!("cannot listen at {}: {error}", socket.display()))
@@ -70,6 +74,7 @@ impl Relay {
             docker,
             labels,
             report,
+            mask,
             state: Mutex::new(state),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -79,6 +84,11 @@ impl Relay {
     /// From now on a request for a new container gets no answer.
     pub fn hold_new_containers(&self) {
         self.shared.state().holding = true;
+    }
+
+    /// Tells of the commands that ran since they were told of last, where it is time to.
+    pub fn tell_commands(&self) {
+        self.shared.tell_commands(Instant::now());
     }
 
     /// When anything last came through.

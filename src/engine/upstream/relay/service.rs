@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use http_body_util::BodyExt as _;
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{Body, is_gone, read, refusal, whole};
+use super::commands::{Commands, of_exec};
 use super::dead_exec;
 use super::hijack::ClientSocket;
 use super::meaning::{Meaning, meaning};
@@ -17,6 +18,9 @@ use crate::store::Event;
 
 /// How upstream calls the volume that the agents of a team share.
 const TEAM_VOLUME: &str = "cb-team-";
+
+/// The longest request for an exec that is looked at, in bytes. A program takes no longer command.
+const LOOKED_AT: u64 = 1_000_000;
 
 impl Shared {
     /// Answers one request: the daemon's answer, or ours in its place.
@@ -39,26 +43,25 @@ impl Shared {
                     .await
                     .unwrap_or_else(|refusal| refusal);
                 // Only now: v1 writes its result after its container was stopped.
-                if let Some(id) = self.full_id(id)
-                    && let Some(known) = self.state().containers.get_mut(&id)
-                {
-                    known.ended = true;
-                }
+                self.end(id);
                 self.state().last_activity = Instant::now();
                 response
             }
-            Meaning::CreateExec(id) | Meaning::InspectContainer(id) => {
-                let is_exec = request.method() == Method::POST;
+            Meaning::CreateExec(id) => {
+                let Ok((request, command)) = with_command(request).await else {
+                    return refusal(StatusCode::BAD_REQUEST, "the request broke off");
+                };
                 match self.pass(request, client).await {
-                    Ok(response) if !is_exec && response.status() != StatusCode::NOT_FOUND => {
-                        response
-                    }
                     Ok(response) if response.status().is_success() => {
-                        self.exec_created(id, response).await
+                        self.exec_created(id, command, response).await
                     }
-                    outcome => self.gone(id, is_exec, outcome).await,
+                    outcome => self.gone(id, true, outcome).await,
                 }
             }
+            Meaning::InspectContainer(id) => match self.pass(request, client).await {
+                Ok(response) if response.status() != StatusCode::NOT_FOUND => response,
+                outcome => self.gone(id, false, outcome).await,
+            },
             Meaning::StartExec(id) if let Some(container) = dead_exec::container_of(id) => {
                 let reason = self
                     .state()
@@ -153,16 +156,18 @@ impl Shared {
         let (head, bytes, answer) = read(response).await;
         if let (true, Some(id)) = (head.status.is_success(), answer["Id"].as_str()) {
             let known = KnownContainer {
-                name,
+                name: name.clone(),
                 created: Instant::now(),
                 lost: None,
                 reported: false,
                 ended: false,
+                commands: Commands::default(),
             };
             self.state().containers.insert(id.to_owned(), known);
             (self.report)(Event::ContainerCreated {
                 container: id.to_owned(),
                 image,
+                name: Some(name).filter(|name| !name.is_empty()),
             });
         } else {
             self.refused(name, &answer);
@@ -239,10 +244,19 @@ impl Shared {
         }
     }
 
-    async fn exec_created(&self, container: &str, response: Response<Body>) -> Response<Body> {
+    async fn exec_created(
+        &self,
+        container: &str,
+        command: Option<String>,
+        response: Response<Body>,
+    ) -> Response<Body> {
         let (head, bytes, answer) = read(response).await;
         if let (Some(container), Some(exec)) = (self.full_id(container), answer["Id"].as_str()) {
-            self.state().execs.insert(exec.to_owned(), container);
+            let mut state = self.state();
+            if let Some(known) = state.containers.get_mut(&container) {
+                known.commands.took(command);
+            }
+            state.execs.insert(exec.to_owned(), container);
         }
         Response::from_parts(head, whole(bytes))
     }
@@ -259,6 +273,21 @@ impl Shared {
         let message = format!("container {container} is not running: {message}");
         refusal(StatusCode::CONFLICT, &message)
     }
+}
+
+/// A request for an exec, and what it runs, unless it is too long to be looked at.
+async fn with_command(
+    request: Request<Incoming>,
+) -> std::result::Result<(Request<Body>, Option<String>), hyper::Error> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_none_or(|length: u64| length > LOOKED_AT) {
+        return Ok((request.map(BodyExt::boxed), None));
+    }
+    let (head, body) = request.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    let command = of_exec(&bytes);
+    Ok((Request::from_parts(head, whole(bytes)), command))
 }
 
 /// A value of a query string; Docker's names need no decoding.

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use hyper::header::HeaderMap;
 
+use super::commands::Commands;
 use crate::engine::Reporter;
 use crate::sandbox::docker::{Docker, DockerEndpoint};
+use crate::secret::PageMask;
 use crate::store::event::{Event, Lost};
 
 /// A container that the engine made.
@@ -19,6 +21,8 @@ pub struct KnownContainer {
     pub reported: bool,
     /// The engine itself stopped or removed it: its trial is over.
     pub ended: bool,
+    /// What ran in it.
+    pub commands: Commands,
 }
 
 /// What every connection of one relay shares.
@@ -27,6 +31,8 @@ pub struct Shared {
     pub docker: Docker,
     pub labels: Vec<(String, String)>,
     pub report: Reporter,
+    /// What must not be told of commands.
+    pub mask: PageMask,
     pub state: Mutex<State>,
 }
 
@@ -63,6 +69,43 @@ impl Shared {
     /// The state, locked: never held over an await.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of the commands that ran since they were told of last, where it is time to.
+    pub fn tell_commands(&self, now: Instant) {
+        let mut due = Vec::new();
+        for (id, known) in &mut self.state().containers {
+            if known.ended || known.lost.is_some() {
+                continue;
+            }
+            if let Some((commands, last)) = known.commands.take_due(now, &self.mask) {
+                due.push(Event::CommandsSeen {
+                    container: id.clone(),
+                    commands,
+                    last,
+                });
+            }
+        }
+        for event in due {
+            (self.report)(event);
+        }
+    }
+
+    /// Notes that the engine itself has ended a container, and reports it once.
+    pub fn end(&self, id: &str) {
+        let Some(id) = self.full_id(id) else {
+            return;
+        };
+        let ended = self.state().containers.get_mut(&id).and_then(|known| {
+            let is_new = !std::mem::replace(&mut known.ended, true);
+            is_new.then(|| known.commands.seen())
+        });
+        if let Some(commands) = ended {
+            (self.report)(Event::ContainerEnded {
+                container: id,
+                commands,
+            });
+        }
     }
 
     /// Notes that a container is lost, and reports it once.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::secret::{Mask, Secret, is_secret_name};
+use super::{Mask, Secret, is_secret_name};
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "****";
@@ -44,9 +44,7 @@ impl PageMask {
     /// For this process's environment.
     #[must_use]
     pub fn of_environment() -> Self {
-        Self::of(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        Self::of(environment())
     }
 
     /// A text without secrets.
@@ -81,6 +79,12 @@ impl PageMask {
             *text = hidden;
         }
     }
+}
+
+/// The variables of this process's environment, those that are text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 #[cfg(test)]
