@@ -12,7 +12,7 @@ use crate::experiment::Outlook;
 use crate::hint;
 use crate::runner::Event;
 use crate::runner::limit::local;
-use crate::store::wheel::Hand;
+use crate::store::wheel::{CANCEL_SIGNAL, Hand};
 use crate::text::paint::strong;
 use crate::text::{NAME, duration, ends_in_one_line, exact, one_line, plural};
 
@@ -91,8 +91,12 @@ impl View {
                 grace_seconds,
             } => {
                 self.bar.state = Some("stopping");
+                let again = match signal.as_str() {
+                    CANCEL_SIGNAL => "Ctrl-C",
+                    _ => "again",
+                };
                 self.always(&format!(
-                    "{signal}: nothing new is begun; what runs has {} to finish, again to stop now",
+                    "{signal}: nothing new is begun; what runs has {} to finish, {again} to stop now",
                     exact(*grace_seconds)
                 ));
             }

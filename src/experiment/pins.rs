@@ -257,10 +257,10 @@ impl Listening {
     /// Notes what a task's world is, where its run's manifest does not know; says so where that is
     /// another one than it was: an image that was not here at the start was pulled since.
     async fn note(&self, task: &TaskKey) -> Result<Option<String>> {
-        let Some(mut manifest) = Manifest::read(&self.run)? else {
+        let Some(manifest) = Manifest::read(&self.run)? else {
             return Ok(None);
         };
-        let Some(pin) = manifest.tasks.get_mut(&task.to_string()) else {
+        let Some(pin) = manifest.tasks.get(&task.to_string()) else {
             return Ok(None);
         };
         // Workspaces were all looked at before anything ran.
@@ -278,7 +278,12 @@ impl Listening {
                 changes.join(", ")
             )));
         }
-        if pin.world.is_none() && now.world.is_some() {
+        if pin.world.is_none()
+            && now.world.is_some()
+            // While the daemon was asked, something may have been set.
+            && let Some(mut manifest) = Manifest::read(&self.run)?
+            && let Some(pin) = manifest.tasks.get_mut(&task.to_string())
+        {
             pin.world = now.world;
             manifest.write(&self.run)?;
         }

@@ -17,11 +17,8 @@ use crate::bench::{Pair, RunName};
 use crate::engine::Stop;
 use crate::error::{Error, Result, nearest};
 use crate::store::manifest::SetByHand;
-use crate::store::wheel::{Answer, Ask, Hand, WheelRequest, WheelState};
+use crate::store::wheel::{Answer, Ask, CANCEL_SIGNAL, Hand, WheelRequest, WheelState};
 use crate::text::{NAME, by_number, exact, one_line, plural};
-
-/// What interrupts a command that is cancelled, as its events name it.
-const CANCEL: &str = "regatta cancel";
 
 impl Wheel {
     /// Does what is asked, or nothing of it, and answers.
@@ -121,17 +118,17 @@ impl Wheel {
             return vec![format!("it is being stopped already, by {}", came.signal)];
         }
         let turns = self.state();
-        let mut said = "the run stops as after the first Ctrl-C: nothing new begins".to_owned();
+        let mut said = "it stops as after the first Ctrl-C".to_owned();
         if let Some(now) = &turns.now {
             now.sink.emit(Event::Cancelled {
                 by: by.clone(),
                 pairs: Vec::new(),
             });
             let grace = exact(now.policy.grace.as_secs_f64());
-            let _ = write!(said, ", and what runs has {grace} to finish");
+            let _ = write!(said, "; what runs has {grace} to finish");
         }
         drop(turns);
-        self.interrupt().ask(CANCEL);
+        self.interrupt().ask(CANCEL_SIGNAL);
         vec![said]
     }
 
@@ -175,9 +172,6 @@ impl Wheel {
                 by: by.clone(),
                 pairs: fresh.iter().cloned().collect(),
             });
-            said.push(
-                "what was spent is booked; the next `run` takes what was cancelled".to_owned(),
-            );
             of_run.extend(fresh.into_iter().map(|pair| (pair, by.clone())));
         }
         drop(turns);

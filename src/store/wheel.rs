@@ -17,6 +17,9 @@ pub use socket::{bind, connect, remove};
 /// The longest request or answer. All pairs of the dataset by name take a tenth of it.
 pub const MAX_BYTES: u64 = 1_000_000;
 
+/// What stops a command that is cancelled, as its events name it in the place of a signal.
+pub const CANCEL_SIGNAL: &str = "regatta cancel";
+
 /// What is asked of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WheelRequest {

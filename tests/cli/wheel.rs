@@ -152,7 +152,7 @@ fn a_run_is_paused_changed_in_part_cancelled_and_resumed_while_it_goes_on() {
         .regatta(&format!("cancel {}", pairs[0]))
         .code(0)
         .prints(&format!("demo-solo: {}: its trial is ended\n", pairs[0]))
-        .prints("what was spent is booked; the next `run");
+        .says("what was spent is booked; the next `run` takes what was cancelled");
     wait_until("the trial's line", || wheel.ledger().len() == 1);
     let line = &wheel.ledger()[0];
     assert_eq!(line["status"], "CutOff");
@@ -248,10 +248,10 @@ fn the_whole_run_is_cancelled_and_its_exit_code_says_so() {
     wheel
         .regatta("cancel demo-solo")
         .code(0)
-        .prints("demo-solo: the run stops as after the first Ctrl-C: nothing new begins");
-    ended(started)
-        .code(130)
-        .says("regatta cancel: nothing new is begun");
+        .prints("demo-solo: it stops as after the first Ctrl-C; what runs has 0s to finish");
+    ended(started).code(130).says(
+        "regatta cancel: nothing new is begun; what runs has 0s to finish, Ctrl-C to stop now",
+    );
     assert_eq!(wheel.events("stopping")[0]["signal"], "regatta cancel");
     let cancelled = &wheel.events("cancelled")[0];
     assert_eq!(cancelled["pairs"], json!([]));

@@ -74,6 +74,7 @@ pub fn ask_target(
     ask: Ask,
     ui: &Ui,
 ) -> Result<Answer> {
+    let is_of_pairs = matches!(&ask, Ask::Cancel { pairs } if !pairs.is_empty());
     let request = WheelRequest {
         ask,
         run: run.cloned(),
@@ -97,17 +98,18 @@ pub fn ask_target(
         });
     }
     if !args.json {
-        let whose = whose(&answer);
+        let whose = whose(&answer, is_of_pairs);
         let lines = said.iter().map(|text| format!("{whose}{text}\n"));
         ui.data(&lines.collect::<String>())?;
     }
     Ok(answer)
 }
 
-/// The beginning of a line, which says whose it is: the run that goes on, or all of them.
-fn whose(answer: &Answer) -> String {
+/// The beginning of a line, which says whose it is: the run that goes on alone, or all of them.
+fn whose(answer: &Answer, is_alone: bool) -> String {
     let run = answer.run.as_ref().or(answer.runs.first());
     let others = answer.runs.len().saturating_sub(1);
+    let others = if is_alone { 0 } else { others };
     match (run, others) {
         (None, _) => String::new(),
         (Some(run), 0) => format!("{run}: "),

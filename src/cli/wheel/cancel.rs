@@ -44,6 +44,10 @@ pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8> {
         return Err(Error::usage(format!("`{wrong}` is no pair"))
             .hint("a pair is a repository, a task and two features: repo_task/7/f1_f2"));
     }
+    let are_pairs = !pairs.is_empty();
     ask(&args.wheel, run.as_ref(), Ask::Cancel { pairs }, ui)?;
+    if are_pairs && !args.wheel.json {
+        ui.say("what was spent is booked; the next `run` takes what was cancelled");
+    }
     Ok(exit::OK)
 }

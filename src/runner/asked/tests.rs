@@ -228,7 +228,7 @@ fn only_what_is_left_can_be_cancelled_and_all_of_it_or_nothing() {
     assert!(rig.wheel.cancelled(rig.going.run.name()).is_empty());
     rig.does(
         cancel(&[2, 3]),
-        "gull_task/2/f1_f2: its trial is ended; gull_task/3/f1_f2: no trial of it runs, and none begins; what was spent is booked; the next `run` takes what was cancelled",
+        "gull_task/2/f1_f2: its trial is ended; gull_task/3/f1_f2: no trial of it runs, and none begins",
     );
     rig.does(cancel(&[3]), "gull_task/3/f1_f2: it was cancelled before");
     let cancelled = rig.wheel.cancelled(rig.going.run.name());
@@ -250,7 +250,7 @@ fn the_whole_run_is_cancelled_as_by_the_first_interrupt_and_never_as_by_the_seco
     let whole = || Ask::Cancel { pairs: Vec::new() };
     rig.does(
         whole(),
-        "the run stops as after the first Ctrl-C: nothing new begins, and what runs has 20s to finish",
+        "it stops as after the first Ctrl-C; what runs has 20s to finish",
     );
     rig.does(whole(), "it is being stopped already, by regatta cancel");
     let came = rig.wheel.interrupt().came();
