@@ -19,6 +19,8 @@ mod meaning;
 mod pass;
 mod service;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
