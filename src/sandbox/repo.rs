@@ -122,8 +122,8 @@ pub fn setup_script(repo: &Repo, agent: &str, may_make_one: bool, image_path: &s
     let without_filters = without_filters(twin);
     let note_submodules = submodules::note_script(repo);
     let login_path = login_path_script(image_path);
-    // Few processes: each costs milliseconds, and every sandbox runs this. Refs are removed as
-    // files, and by git where it keeps them otherwise.
+    let forget = forget_script(twin, agent);
+    // Few processes: each costs milliseconds, and every sandbox runs this.
     format!(
         r#"set -e
 cd '{dir}'
@@ -143,7 +143,41 @@ if [ -z "$made" ]; then
 fi
 # Without a process, unlike `$(< FILE)`.
 IFS= read -r -d '' config < "$dir/config" || true
-case $config in
+{forget}# Objects never change in place; everything else is the twin's own.
+cp -al "$dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$dir/objects" '{twin}/objects'; }}
+own=()
+for name in HEAD config index info packed-refs refs reftable shallow; do
+  [ ! -e "$dir/$name" ] || own+=("$dir/$name")
+done
+cp -a "${{own[@]}}" '{twin}/'
+{without_filters}# Room for the submission, should the agent fill the disk.
+fallocate -l {BALLAST} '{twin}/ballast' 2>/dev/null || head -c {BALLAST} /dev/zero > '{twin}/ballast'
+{environment}
+listed=$(git "$@" ls-files -v -s | grep -aE '^([a-zS]|. 160000) ') || true
+# Paths that the image's index is told not to look at would be missing from a submission.
+if [[ $'\n'$listed == *$'\n'[[:lower:]S]* ]]; then
+  rm -f '{twin}/index'
+  git "$@" read-tree "$base"
+fi
+found=
+if [ -n "$(git "$@" status --porcelain 2>&1)" ]; then
+  git "$@" add -A -- . > /dev/null 2>&1 || true
+  found=$(git "$@" write-tree)
+fi
+case $listed in *' 160000 '*)
+{note_submodules};;
+esac
+echo "regatta-found=$found"
+echo "regatta-base=$base"
+"#
+    )
+}
+
+/// Takes remotes, other refs and what only they held away, and puts HEAD on the agent's branch; makes
+/// the twin's directory. Refs are removed as files, and by git where it keeps them otherwise.
+fn forget_script(twin: &str, agent: &str) -> String {
+    format!(
+        r#"case $config in
   *'[remote'*) for remote in $(git remote); do git remote remove "$remote"; done ;;
 esac
 if [ -n "$made" ]; then
@@ -171,32 +205,6 @@ if [ -z "$made" ]; then
   done <<< "$(git count-objects -v)"
   [ "$present" -eq $((others + 1)) ] || git gc -q --prune=now
 fi
-# Objects never change in place; everything else is the twin's own.
-cp -al "$dir/objects" '{twin}/objects' 2>/dev/null || {{ rm -rf '{twin}/objects'; cp -a "$dir/objects" '{twin}/objects'; }}
-own=()
-for name in HEAD config index info packed-refs refs reftable shallow; do
-  [ ! -e "$dir/$name" ] || own+=("$dir/$name")
-done
-cp -a "${{own[@]}}" '{twin}/'
-{without_filters}# Room for the submission, should the agent fill the disk.
-fallocate -l {BALLAST} '{twin}/ballast' 2>/dev/null || head -c {BALLAST} /dev/zero > '{twin}/ballast'
-{environment}
-listed=$(git "$@" ls-files -v -s | grep -aE '^([a-zS]|. 160000) ') || true
-# Paths that the image's index is told not to look at would be missing from a submission.
-if [[ $'\n'$listed == *$'\n'[[:lower:]S]* ]]; then
-  rm -f '{twin}/index'
-  git "$@" read-tree "$base"
-fi
-found=
-if [ -n "$(git "$@" status --porcelain 2>&1)" ]; then
-  git "$@" add -A -- . > /dev/null 2>&1 || true
-  found=$(git "$@" write-tree)
-fi
-case $listed in *' 160000 '*)
-{note_submodules};;
-esac
-echo "regatta-found=$found"
-echo "regatta-base=$base"
 "#
     )
 }

@@ -91,6 +91,10 @@ impl TurnedSetting {
             Value::Number(usd) if self.setting == "budget" => {
                 usd.as_f64().map_or_else(|| usd.to_string(), dollars)
             }
+            // A whole number of GB without a point.
+            Value::Number(number) => number
+                .as_f64()
+                .map_or_else(|| number.to_string(), |number| number.to_string()),
             value => value.to_string(),
         }
     }
