@@ -17,6 +17,7 @@ mod host_place;
 pub mod namespace;
 mod place;
 pub mod process;
+mod pulled;
 mod repo;
 pub mod spec;
 mod submodules;

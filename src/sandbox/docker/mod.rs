@@ -5,9 +5,9 @@ pub mod client;
 mod container;
 pub mod endpoint;
 pub mod identity;
-mod images;
 mod network;
 mod pull;
+mod refusal;
 mod volumes;
 
 pub use client::Docker;
