@@ -1,0 +1,91 @@
+//! Suites that need the network, and what is said where their sandboxes have none. Pure.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Trouble;
+use super::judge::SUITE_BROKEN;
+use crate::bench::RuleId;
+
+/// What gives sandboxes a network, for the end of a sentence.
+pub const SETTING: &str = "`network = true` in [native] gives sandboxes one";
+
+/// The calls by which runners install packages. `uv run` and build tools take what is there first.
+static INSTALLS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?m)^[^#\n]*\b(?:",
+        r"pip[0-9.]* install|uv sync|poetry install|conda install",
+        r"|(?:npm|pnpm|yarn) (?:install|ci|add)|yarn --frozen-lockfile",
+        r"|go (?:get|install|mod download)|cargo (?:install|fetch)|bundle install",
+        r"|apt(?:-get)? (?:-\S+ )*install|apk (?:-\S+ )*add",
+        r")\b"
+    ))
+    .ok()
+});
+
+/// Whether a task's runner installs packages before its tests run.
+#[must_use]
+pub fn installs(runner: &str) -> bool {
+    INSTALLS.as_ref().is_some_and(|it| it.is_match(runner))
+}
+
+/// Trouble of a suite whose sandbox had no network, with what to set where that may be why.
+pub(super) fn explained(mut trouble: Trouble) -> Trouble {
+    let is_why = trouble.rule == RuleId::DEPENDENCY_DOWNLOAD;
+    let may_be_why = trouble.rule == SUITE_BROKEN || trouble.rule == RuleId::SUITE_TIMEOUT;
+    if trouble.text.ends_with(SETTING) {
+        return trouble;
+    }
+    let if_so = if is_why { "" } else { "if this one needs it, " };
+    if is_why || may_be_why {
+        trouble.text = format!("{}; suites have no network: {if_so}{SETTING}", trouble.text);
+    }
+    trouble
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runners_install_packages_by_these_calls() {
+        for runner in [
+            "set -e\npip install -e '.[test]' || pip install -e .",
+            "python3 -m pip install pytest",
+            "if uv pip install --system -e .; then",
+            "    uv sync",
+            "npm ci",
+            "go mod download",
+            "apt-get -qq install -y make",
+        ] {
+            assert!(installs(runner), "{runner}");
+        }
+        for runner in [
+            "# pip install pytest\npython -m pytest tests",
+            "go test ./... -v",
+            "npx pnpm@8 test src",
+            "cargo test -p typst-tests",
+            "echo no snippet install",
+            "",
+        ] {
+            assert!(!installs(runner), "{runner}");
+        }
+    }
+
+    #[test]
+    fn trouble_that_a_network_may_mend_names_the_setting_once() {
+        let of = |rule| explained(explained(Trouble::new(rule, "it broke"))).text;
+        assert_eq!(
+            of(SUITE_BROKEN),
+            "it broke; suites have no network: if this one needs it, `network = true` in [native] gives sandboxes one"
+        );
+        assert_eq!(of(RuleId::SUITE_TIMEOUT), of(SUITE_BROKEN));
+        let certain = explained(Trouble::new(RuleId::DEPENDENCY_DOWNLOAD, "curl: (6) x"));
+        assert_eq!(
+            certain.text,
+            "curl: (6) x; suites have no network: `network = true` in [native] gives sandboxes one"
+        );
+        assert_eq!(of(RuleId::CONTAINER_LOST), "it broke");
+    }
+}
