@@ -11,6 +11,8 @@ use super::word::Listed;
 pub enum BackendKind {
     /// Containers.
     Docker,
+    /// Linux namespaces over an image's files, made by this program without a daemon.
+    Oci,
     /// Linux namespaces.
     Namespace,
     /// Plain processes.
@@ -21,23 +23,30 @@ pub enum BackendKind {
 
 impl BackendKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Docker, Self::Namespace, Self::Process, Self::Fake];
+    pub const ALL: [Self; 5] = [
+        Self::Docker,
+        Self::Oci,
+        Self::Namespace,
+        Self::Process,
+        Self::Fake,
+    ];
 
     /// Its name in flags and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
+            Self::Oci => "oci",
             Self::Namespace => "namespace",
             Self::Process => "process",
             Self::Fake => "fake",
         }
     }
 
-    /// Whether a sandbox is made from the task's image, by a daemon that has or pulls it.
+    /// Whether a sandbox is made from the task's image, which a daemon or our own store has.
     #[must_use]
     pub const fn has_images(self) -> bool {
-        matches!(self, Self::Docker)
+        matches!(self, Self::Docker | Self::Oci)
     }
 
     /// Whether a sandbox gets a copy of the task's workspace, a directory of this machine.
@@ -49,7 +58,7 @@ impl BackendKind {
     /// Whether this user must be allowed to make namespaces.
     #[must_use]
     pub const fn needs_namespaces(self) -> bool {
-        matches!(self, Self::Namespace)
+        matches!(self, Self::Namespace | Self::Oci)
     }
 
     /// Whether commands are kept from the rest of this machine.
@@ -100,6 +109,7 @@ mod tests {
         // Images, a copy of the workspace, namespaces of this user, isolation, commands that run.
         for (kind, has) in [
             (BackendKind::Docker, [true, false, false, true, true]),
+            (BackendKind::Oci, [true, false, true, true, true]),
             (BackendKind::Namespace, [false, true, true, true, true]),
             (BackendKind::Process, [false, true, false, false, true]),
             (BackendKind::Fake, [false, false, false, true, false]),

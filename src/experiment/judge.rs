@@ -59,7 +59,7 @@ pub async fn check(
     let Some(kind) = asked.known().filter(|kind| kind.runs_commands()) else {
         return Err(
             Error::usage(format!("no suite runs with --backend {asked}"))
-                .hint("docker, namespace and process are there"),
+                .hint("docker, oci, namespace and process are there"),
         );
     };
     let dataset = setup::dataset_alone(config)?;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
+use crate::sandbox::oci::{self, OciPlace};
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake, namespace};
 
@@ -21,6 +22,7 @@ pub async fn check(kind: BackendKind) -> Result<()> {
                 .await?;
             Ok(())
         }
+        BackendKind::Oci => oci::check().await,
         BackendKind::Namespace => namespace::check().await,
         BackendKind::Process | BackendKind::Fake => Ok(()),
     }
@@ -39,6 +41,11 @@ pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
         }))
     };
     Ok(match kind {
+        BackendKind::Oci => Backend::Oci(Arc::new(OciPlace {
+            tools: tools()?,
+            groups: Groups::ours().ok(),
+            scratch: None,
+        })),
         BackendKind::Namespace => Backend::Namespace(host()?),
         BackendKind::Process => {
             // Its commands are our user's: our environment, keys and all, is none of theirs.

@@ -7,6 +7,7 @@ use super::docker::DockerPlace;
 use super::error::SandboxError;
 use super::fake::FakeScript;
 use super::host_place::HostPlace;
+use super::oci::OciPlace;
 use super::spec::Source;
 use crate::bench::{BackendKind, World};
 
@@ -15,6 +16,8 @@ use crate::bench::{BackendKind, World};
 pub enum Backend {
     /// Containers of a Docker or Podman daemon.
     Docker(Arc<DockerPlace>),
+    /// Linux namespaces over images of our own store, without a daemon.
+    Oci(Arc<OciPlace>),
     /// Linux namespaces, made by this program without a daemon.
     Namespace(Arc<HostPlace>),
     /// Plain processes, without isolation.
@@ -36,6 +39,7 @@ impl Backend {
     pub const fn kind(&self) -> BackendKind {
         match self {
             Self::Docker(_) => BackendKind::Docker,
+            Self::Oci(_) => BackendKind::Oci,
             Self::Namespace(_) => BackendKind::Namespace,
             Self::Process(_) => BackendKind::Process,
             Self::Fake(_) => BackendKind::Fake,
@@ -72,6 +76,7 @@ impl Backend {
     ) -> Result<(), SandboxError> {
         match self {
             Self::Docker(place) => place.pull(image, note).await,
+            Self::Oci(place) => place.ready(image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => Ok(()),
         }
     }
@@ -87,6 +92,7 @@ impl Backend {
     pub async fn image_id(&self, image: &str) -> Option<String> {
         match self {
             Self::Docker(place) => place.image_id(image).await,
+            Self::Oci(place) => place.image_id(image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
@@ -95,6 +101,7 @@ impl Backend {
     pub async fn image_world(&self, image: &str) -> Option<World> {
         match self {
             Self::Docker(place) => place.world(image).await,
+            Self::Oci(place) => place.world(image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
@@ -105,7 +112,7 @@ impl Backend {
     pub fn rootfs(&self) -> Option<&Path> {
         match self {
             Self::Namespace(place) => Some(&place.rootfs),
-            Self::Docker(_) | Self::Process(_) | Self::Fake(_) => None,
+            Self::Docker(_) | Self::Oci(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
 }

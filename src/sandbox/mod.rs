@@ -15,6 +15,7 @@ pub mod group;
 mod handle;
 mod host_place;
 pub mod namespace;
+pub mod oci;
 mod place;
 pub mod process;
 mod pulled;
