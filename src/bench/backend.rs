@@ -49,6 +49,12 @@ impl BackendKind {
         matches!(self, Self::Docker | Self::Oci)
     }
 
+    /// Whether a daemon makes the sandboxes, has their images and must answer.
+    #[must_use]
+    pub const fn needs_daemon(self) -> bool {
+        matches!(self, Self::Docker)
+    }
+
     /// Whether a sandbox gets a copy of the task's workspace, a directory of this machine.
     #[must_use]
     pub const fn copies_workspace(self) -> bool {
@@ -106,16 +112,24 @@ mod tests {
 
     #[test]
     fn each_kind_says_what_it_has_and_does() {
-        // Images, a copy of the workspace, namespaces of this user, isolation, commands that run.
+        // Images, a daemon, a copy of the workspace, namespaces of this user, isolation, commands
+        // that run.
         for (kind, has) in [
-            (BackendKind::Docker, [true, false, false, true, true]),
-            (BackendKind::Oci, [true, false, true, true, true]),
-            (BackendKind::Namespace, [false, true, true, true, true]),
-            (BackendKind::Process, [false, true, false, false, true]),
-            (BackendKind::Fake, [false, false, false, true, false]),
+            (BackendKind::Docker, [true, true, false, false, true, true]),
+            (BackendKind::Oci, [true, false, false, true, true, true]),
+            (
+                BackendKind::Namespace,
+                [false, false, true, true, true, true],
+            ),
+            (
+                BackendKind::Process,
+                [false, false, true, false, false, true],
+            ),
+            (BackendKind::Fake, [false, false, false, false, true, false]),
         ] {
             let is = [
                 kind.has_images(),
+                kind.needs_daemon(),
                 kind.copies_workspace(),
                 kind.needs_namespaces(),
                 kind.isolates(),

@@ -279,7 +279,7 @@ impl Verdicts {
         let mut judge = judge(&config, backend_of(run)?, &self.rules, cache).await?;
         let is_solo = |finished: &Finished| finished.tree.is_solo();
         if !batch.alone && !batch.open.iter().all(is_solo) {
-            judge.clones = clones(&judge.venue.backend, &config.native).await?;
+            judge.clones = clones(&judge.venue.backend, &config).await?;
         }
         let judge = Arc::new(judge);
         note_rules(run, self.config.evaluation.rules)?;

@@ -1,10 +1,10 @@
 //! What makes sandboxes on this machine.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
@@ -29,11 +29,11 @@ pub async fn check(kind: BackendKind) -> Result<()> {
 }
 
 /// Where sandboxes are made on this machine, with the guest's program ready.
-pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
+pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
     let tools = || Tools::prepare(&runtime_dir(), &dir_prefix()).map(Arc::new);
     let host = || -> Result<Arc<HostPlace>> {
         Ok(Arc::new(HostPlace {
-            rootfs: rootfs.to_owned(),
+            rootfs: config.native.rootfs.clone(),
             tools: tools()?,
             groups: (kind == BackendKind::Namespace)
                 .then(|| Groups::ours().ok())
@@ -44,7 +44,7 @@ pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
         BackendKind::Oci => Backend::Oci(Arc::new(OciPlace {
             tools: tools()?,
             groups: Groups::ours().ok(),
-            scratch: None,
+            scratch: config.native.scratch.clone(),
         })),
         BackendKind::Namespace => Backend::Namespace(host()?),
         BackendKind::Process => {
