@@ -1,12 +1,18 @@
-//! Suites that need the network, and what is said where their sandboxes have none. Pure.
+//! Suites that need the network, and what is said where their sandboxes have none.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::Trouble;
 use super::judge::SUITE_BROKEN;
-use crate::bench::RuleId;
+use crate::bench::{RuleId, TaskKey};
+use crate::files;
+use crate::sandbox::SandboxLimits;
+use crate::store::dataset::task_dir;
+use crate::text::{by_number, plural};
 
 /// What gives sandboxes a network, for the end of a sentence.
 pub const SETTING: &str = "`network = true` in [native] gives sandboxes one";
@@ -28,6 +34,33 @@ static INSTALLS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 #[must_use]
 pub fn installs(runner: &str) -> bool {
     INSTALLS.as_ref().is_some_and(|it| it.is_match(runner))
+}
+
+/// What is said before suites run without a network, where some of them install packages: what is
+/// so, and what to do.
+#[must_use]
+pub fn lack<'a>(
+    dataset: &Path,
+    limits: &SandboxLimits,
+    tasks: impl IntoIterator<Item = &'a TaskKey>,
+) -> Option<(String, &'static str)> {
+    if limits.network {
+        return None;
+    }
+    let tasks: BTreeSet<&TaskKey> = tasks.into_iter().collect();
+    let does_install = |task: &&&TaskKey| {
+        let runner = files::read(&task_dir(dataset, task).join("runner.sh"));
+        runner.is_ok_and(|runner| installs(&String::from_utf8_lossy(&runner)))
+    };
+    let some = tasks.iter().filter(does_install).count();
+    (some > 0).then(|| {
+        let verb = by_number(some, "installs", "install");
+        let what = format!(
+            "sandboxes have no network, and {some} of {} {verb} packages before the tests run",
+            plural(tasks.len(), "task")
+        );
+        (what, "set network = true in [native]")
+    })
 }
 
 /// Trouble of a suite whose sandbox had no network, with what to set where that may be why.

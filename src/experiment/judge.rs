@@ -48,15 +48,20 @@ pub async fn clones(suites: &Backend, config: &Config) -> Result<Option<Clones>>
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
-/// The backend and the dataset that a judge would use, if both are there. The backend is the one that
-/// is asked for, the run's, or the configuration's.
+/// Where suites run: on the backend that is asked for, the run's, or the configuration's.
+#[must_use]
+pub fn suites_on(config: &Config, of_run: Option<Word<BackendKind>>) -> Word<BackendKind> {
+    let asked = config.evaluation.suite_backend.map(Word::Known);
+    let asked = asked.or(of_run);
+    asked.unwrap_or(Word::Known(config.experiment.backend))
+}
+
+/// The backend and the dataset that a judge would use, if both are there.
 pub async fn check(
     config: &Config,
     of_run: Option<Word<BackendKind>>,
 ) -> Result<(BackendKind, PathBuf)> {
-    let asked = config.evaluation.suite_backend.map(Word::Known);
-    let asked = asked.or(of_run);
-    let asked = asked.unwrap_or(Word::Known(config.experiment.backend));
+    let asked = suites_on(config, of_run);
     let Some(kind) = asked.known().filter(|kind| kind.runs_commands()) else {
         return Err(
             Error::usage(format!("no suite runs with --backend {asked}"))
