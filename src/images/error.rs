@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Digest;
+use super::source::SourceError;
 use crate::error::Error;
 
 /// What went wrong with an image or with the store of images.
@@ -82,6 +83,9 @@ pub enum ImageError {
         /// Why it stopped.
         error: io::Error,
     },
+    /// The image cannot be had from where it was asked for.
+    #[error(transparent)]
+    Fetch(#[from] SourceError),
     /// The store has no such image, or not all of it.
     #[error("the image {name} is not in the store{}", lacking(*missing))]
     Absent {
@@ -124,6 +128,7 @@ impl ImageError {
         let hint = match self {
             Self::Unusable { hint, .. } => hint.as_str(),
             Self::File(error) => return error.hints().to_vec(),
+            Self::Fetch(error) => return error.hints(),
             Self::System { .. } => return Vec::new(),
             Self::Entry { .. } => {
                 "the store's file system may be unfit: name a store on a local disk (`[images] store`)"
@@ -157,7 +162,11 @@ impl From<Error> for ImageError {
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
         let hints = error.hints();
-        let is_usage = matches!(error, ImageError::Unusable { .. });
+        let is_usage = match &error {
+            ImageError::Unusable { .. } => true,
+            ImageError::Fetch(error) => error.is_of_usage(),
+            _ => false,
+        };
         let plain = match error {
             ImageError::File(error) => return error,
             _ if is_usage => Self::usage(error.to_string()),

@@ -12,7 +12,10 @@ mod flat;
 mod image;
 mod layer;
 mod name;
+mod pull;
 mod removal;
+mod several;
+mod source;
 mod store;
 
 pub use compression::Compression;
@@ -21,4 +24,9 @@ pub use error::ImageError;
 pub use image::{ImageConfig, StoredImage};
 pub use layer::{Layer, LeftOut};
 pub use name::ImageName;
+pub use pull::{From, names_in, pull};
+pub use several::{Pulled, pull_several};
+pub use source::{
+    Archive, Logins, Patience, PullNews, RegistryOptions, SourceError, Spool, architecture,
+};
 pub use store::{Held, HeldLayer, ListedImage, Pruned, Store, StoreLock, Unpacked, VerifiedLayer};

@@ -16,6 +16,7 @@ mod cheats;
 mod daemon;
 mod evaluation;
 mod faults;
+mod images;
 mod lab;
 mod native;
 mod proxy;

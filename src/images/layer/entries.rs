@@ -92,6 +92,11 @@ impl<R: BufRead> TarEntries<R> {
         }
     }
 
+    /// What they are read from.
+    pub const fn source(&self) -> &R {
+        &self.from
+    }
+
     /// The next entry; what is left of the last one is passed over.
     pub fn next(&mut self) -> Result<Option<TarEntry>, Snag> {
         let mut before = Before::default();

@@ -8,7 +8,9 @@ mod snag;
 mod tree;
 mod unpack;
 
+pub(super) use entries::{TarEntries, TarKind};
 pub use names::split;
+pub(super) use snag::Snag;
 pub use tree::{OwnedBy, open_dir};
 pub use unpack::unpack;
 

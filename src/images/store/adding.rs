@@ -80,6 +80,11 @@ impl Store {
         StoreLock::exclusive(&self.places.lock(Drawer::Partial, blob))
     }
 
+    /// The same without waiting; `None` while somebody else fetches it.
+    pub fn try_lock_partial(&self, blob: &Digest) -> Result<Option<StoreLock>, ImageError> {
+        StoreLock::try_exclusive(&self.places.lock(Drawer::Partial, blob))
+    }
+
     /// Unpacks a layer, whose bytes, not compressed, must have this digest. `told` hears how many more
     /// bytes were read of `from`, which is read to its end. Where the layer is there already, or another
     /// process is faster, nothing is read.

@@ -4,6 +4,7 @@ mod bare;
 pub mod client;
 mod container;
 pub mod endpoint;
+mod export;
 pub mod identity;
 mod network;
 mod pull;
