@@ -22,7 +22,7 @@ static INSTALLS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?m)^[^#\n]*\b(?:",
         r"pip[0-9.]* install|uv sync|poetry install|conda install",
-        r"|(?:npm|pnpm|yarn) (?:install|ci|add)|yarn --frozen-lockfile",
+        r"|(?:npm|pnpm|yarn) (?:install|ci|add)|yarn --frozen-lockfile|npx (?:-\S+ )*\w+@\w+",
         r"|go (?:get|install|mod download)|cargo (?:install|fetch)|bundle install",
         r"|apt(?:-get)? (?:-\S+ )*install|apk (?:-\S+ )*add",
         r")\b"
@@ -89,6 +89,7 @@ mod tests {
             "if uv pip install --system -e .; then",
             "    uv sync",
             "npm ci",
+            "npx pnpm@8 test src",
             "go mod download",
             "apt-get -qq install -y make",
         ] {
@@ -97,7 +98,7 @@ mod tests {
         for runner in [
             "# pip install pytest\npython -m pytest tests",
             "go test ./... -v",
-            "npx pnpm@8 test src",
+            "pnpm test src",
             "cargo test -p typst-tests",
             "echo no snippet install",
             "",

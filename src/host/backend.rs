@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::images;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
 use crate::config::Config;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
-use crate::sandbox::oci::{self, OciPlace};
+use crate::sandbox::oci::{self, OciPlace, OciPulls};
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake, namespace};
 
@@ -41,11 +42,17 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
         }))
     };
     Ok(match kind {
-        BackendKind::Oci => Backend::Oci(Arc::new(OciPlace {
-            tools: tools()?,
-            groups: Groups::ours().ok(),
-            scratch: config.native.scratch.clone(),
-        })),
+        BackendKind::Oci => {
+            let store = images::store(config)?;
+            let registries = images::registries(config);
+            Backend::Oci(Arc::new(OciPlace {
+                pulls: OciPulls::into(&store, registries, config.images.pull),
+                store,
+                tools: tools()?,
+                groups: Groups::ours().ok(),
+                scratch: config.native.scratch.clone(),
+            }))
+        }
         BackendKind::Namespace => Backend::Namespace(host()?),
         BackendKind::Process => {
             // Its commands are our user's: our environment, keys and all, is none of theirs.

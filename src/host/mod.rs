@@ -6,4 +6,4 @@ pub mod reaper;
 pub mod redis;
 
 pub use backend::{backend, check};
-pub use images::{image, images};
+pub use images::{existing_store, image, images, registries, store};

@@ -7,7 +7,7 @@ use super::docker::DockerPlace;
 use super::error::SandboxError;
 use super::fake::FakeScript;
 use super::host_place::HostPlace;
-use super::oci::OciPlace;
+use super::oci::{self, OciPlace};
 use super::spec::Source;
 use crate::bench::{BackendKind, World};
 
@@ -76,15 +76,17 @@ impl Backend {
     ) -> Result<(), SandboxError> {
         match self {
             Self::Docker(place) => place.pull(image, note).await,
-            Self::Oci(place) => place.ready(image),
+            Self::Oci(place) => place.ready(image, note).await,
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => Ok(()),
         }
     }
 
     /// Pulls once more what could not be pulled and may have come by now: for a new attempt.
     pub fn forget_failed_pulls(&self) {
-        if let Self::Docker(place) = self {
-            place.forget_failed_pulls();
+        match self {
+            Self::Docker(place) => place.forget_failed_pulls(),
+            Self::Oci(place) => place.pulls.forget_failed_pulls(),
+            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => {}
         }
     }
 
@@ -101,7 +103,7 @@ impl Backend {
     pub async fn image_world(&self, image: &str) -> Option<World> {
         match self {
             Self::Docker(place) => place.world(image).await,
-            Self::Oci(place) => place.world(image),
+            Self::Oci(place) => oci::world(&place.store, image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }

@@ -64,6 +64,7 @@ mod subset;
 mod terminal;
 mod tree;
 mod triage;
+mod unpulled;
 mod upstream;
 mod verdicts;
 mod watched;

@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::images::Store;
 
+pub use bars::Bars;
+
 const EXAMPLES: &str = "\
 Examples:
   regatta images pull                         # what the subset's tasks need, from their registry

@@ -62,6 +62,29 @@ impl Store {
         Ok(pruned)
     }
 
+    /// Removes what dead processes left of layers that they unpacked, merged or removed; dry, only
+    /// finds it. What somebody works at is left alone.
+    pub fn clear_leftovers(&self, is_dry: bool) -> Result<Vec<PathBuf>, ImageError> {
+        let mut cleared = Vec::new();
+        for drawer in Drawer::TREES {
+            for path in files::list(&self.places.drawer(drawer))? {
+                let is_leftover = path.extension().is_some_and(|it| it == NEW || it == OLD);
+                let Some(digest) = digest_of(&path).filter(|_| is_leftover) else {
+                    continue;
+                };
+                let lock = StoreLock::try_exclusive(&self.places.lock(drawer, &digest))?;
+                if lock.is_none() {
+                    continue;
+                }
+                if !is_dry {
+                    take_away(&path)?;
+                }
+                cleared.push(path);
+            }
+        }
+        Ok(cleared)
+    }
+
     fn alone(&self, doing: &'static str) -> Result<StoreLock, ImageError> {
         let lock = StoreLock::try_exclusive(&self.places.lock_of_removal())?;
         lock.ok_or_else(|| ImageError::Busy {

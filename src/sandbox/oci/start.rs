@@ -12,7 +12,7 @@ pub async fn start(
     _spec: &Spec,
     image: &str,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
-    place.ready(image)?;
+    place.hold(image)?;
     Err(SandboxError::start("it is not made yet"))
 }
 
