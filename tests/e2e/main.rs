@@ -19,6 +19,7 @@ mod faults;
 mod images;
 mod lab;
 mod native;
+mod oci;
 mod proxy;
 mod relay;
 mod settings;
