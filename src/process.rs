@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
@@ -339,6 +340,34 @@ pub fn group_exists(leader: u32) -> bool {
         .ok()
         .and_then(Pid::from_raw)
         .is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+}
+
+/// Runs a short command that reads a text and answers, with a deadline. What it says is not shown by
+/// the error: it may be a secret.
+pub async fn answer(
+    program: &Path,
+    args: &[&str],
+    asked: &[u8],
+    deadline: Duration,
+) -> io::Result<Output> {
+    let run = async {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that answers without having read has done so all the same.
+            let _ = stdin.write_all(asked).await;
+        }
+        child.wait_with_output().await
+    };
+    match tokio::time::timeout(deadline, run).await {
+        Ok(ended) => ended,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 /// Runs a short command to its end, with a deadline.

@@ -11,6 +11,8 @@ use super::word::Listed;
 pub enum BackendKind {
     /// Containers.
     Docker,
+    /// Linux namespaces over an image's files, made by this program without a daemon.
+    Oci,
     /// Linux namespaces.
     Namespace,
     /// Plain processes.
@@ -21,22 +23,35 @@ pub enum BackendKind {
 
 impl BackendKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Docker, Self::Namespace, Self::Process, Self::Fake];
+    pub const ALL: [Self; 5] = [
+        Self::Docker,
+        Self::Oci,
+        Self::Namespace,
+        Self::Process,
+        Self::Fake,
+    ];
 
     /// Its name in flags and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
+            Self::Oci => "oci",
             Self::Namespace => "namespace",
             Self::Process => "process",
             Self::Fake => "fake",
         }
     }
 
-    /// Whether a sandbox is made from the task's image, by a daemon that has or pulls it.
+    /// Whether a sandbox is made from the task's image, which a daemon or our own store has.
     #[must_use]
     pub const fn has_images(self) -> bool {
+        matches!(self, Self::Docker | Self::Oci)
+    }
+
+    /// Whether a daemon makes the sandboxes, has their images and must answer.
+    #[must_use]
+    pub const fn needs_daemon(self) -> bool {
         matches!(self, Self::Docker)
     }
 
@@ -49,7 +64,7 @@ impl BackendKind {
     /// Whether this user must be allowed to make namespaces.
     #[must_use]
     pub const fn needs_namespaces(self) -> bool {
-        matches!(self, Self::Namespace)
+        matches!(self, Self::Namespace | Self::Oci)
     }
 
     /// Whether commands are kept from the rest of this machine.
@@ -97,15 +112,24 @@ mod tests {
 
     #[test]
     fn each_kind_says_what_it_has_and_does() {
-        // Images, a copy of the workspace, namespaces of this user, isolation, commands that run.
+        // Images, a daemon, a copy of the workspace, namespaces of this user, isolation, commands
+        // that run.
         for (kind, has) in [
-            (BackendKind::Docker, [true, false, false, true, true]),
-            (BackendKind::Namespace, [false, true, true, true, true]),
-            (BackendKind::Process, [false, true, false, false, true]),
-            (BackendKind::Fake, [false, false, false, true, false]),
+            (BackendKind::Docker, [true, true, false, false, true, true]),
+            (BackendKind::Oci, [true, false, false, true, true, true]),
+            (
+                BackendKind::Namespace,
+                [false, false, true, true, true, true],
+            ),
+            (
+                BackendKind::Process,
+                [false, false, true, false, false, true],
+            ),
+            (BackendKind::Fake, [false, false, false, false, true, false]),
         ] {
             let is = [
                 kind.has_images(),
+                kind.needs_daemon(),
                 kind.copies_workspace(),
                 kind.needs_namespaces(),
                 kind.isolates(),

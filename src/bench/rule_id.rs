@@ -78,6 +78,7 @@ named! {
     CUT_OFF = "cut_off",
     DAEMON_UNREACHABLE = "daemon_unreachable",
     DATASET_FILE = "dataset_file",
+    DEPENDENCY_DOWNLOAD = "dependency_download",
     FAILED_TOOL_CALL = "failed_tool_call",
     FIRST_PROMPT_FILTERED = "first_prompt_filtered",
     FIRST_PROMPT_TOO_LONG = "first_prompt_too_long",

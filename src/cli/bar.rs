@@ -180,7 +180,7 @@ impl Bar {
 }
 
 /// A bar between two texts that stay, as long as there is room for it.
-fn head(before: &str, after: &str, done: usize, total: usize, width: usize) -> String {
+pub(super) fn head(before: &str, after: &str, done: usize, total: usize, width: usize) -> String {
     let texts = fit::width(before) + fit::width(after) + 2;
     let inner = width.saturating_sub(texts + 2).min(LONGEST);
     if inner < 4 {

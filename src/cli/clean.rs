@@ -8,17 +8,18 @@ use super::ui::Ui;
 use crate::config::Layers;
 use crate::error::{Result, exit};
 use crate::experiment::judge::{KEPT, kept};
-use crate::experiment::leftovers::{places, reach};
+use crate::experiment::leftovers::{places, reach, store};
 use crate::experiment::setup::log_tree;
 use crate::files;
 use crate::host::reaper::Leftovers;
+use crate::sandbox::docker::DockerEndpoint;
 
 const EXAMPLES: &str = "\
 Examples:
   regatta clean --dry-run     # what would go
   regatta clean --cache";
 
-/// Remove the containers, volumes, processes and directories of dead runs of ours
+/// Remove the containers, volumes, processes, directories and half-unpacked layers of dead runs of ours
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.
@@ -46,18 +47,14 @@ impl CleanArgs {
 }
 
 pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
-    let docker = match reach().await {
-        Ok(docker) => Some(docker),
+    let (docker, code) = match reach().await {
+        Ok(docker) => (Some(docker), exit::OK),
+        Err(_) if !DockerEndpoint::is_anywhere() => (None, exit::OK),
         Err(error) => {
             ui.warn(format!("containers and volumes are not looked at: {error}"));
-            None
+            // Half a look is no clean bill.
+            (None, exit::WORLD)
         }
-    };
-    // Half a look is no clean bill.
-    let code = if docker.is_some() {
-        exit::OK
-    } else {
-        exit::WORLD
     };
     let verb = if args.dry_run {
         "would remove"
@@ -72,9 +69,10 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     tree::say_untouched(&layers, &config, ui);
     let mut places = places(&config);
     places.push((log_tree(&config).path().to_owned(), files::OF_A_TREE));
-    let found = Leftovers::find(docker.as_ref(), &places).await?;
+    let store = store(&config);
+    let found = Leftovers::find(docker.as_ref(), store.as_ref(), &places).await?;
     if found.is_empty() {
-        ui.say(if docker.is_some() {
+        ui.say(if code == exit::OK {
             "nothing is left behind"
         } else {
             "no process and no directory is left behind"
@@ -82,7 +80,7 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         return Ok(code);
     }
     if !args.dry_run {
-        found.remove(docker.as_ref()).await?;
+        found.remove(docker.as_ref(), store.as_ref()).await?;
     }
     for line in found.describe() {
         ui.data(&format!("{verb} {line}\n"))?;

@@ -72,6 +72,10 @@ pub struct EvalArgs {
     /// failed. A pair of one agent has nothing to add
     #[arg(long)]
     alone: bool,
+    /// Pull no image: with --backend oci, images that are missing are otherwise pulled when they are
+    /// wanted
+    #[arg(long)]
+    no_pull: bool,
     /// Print what would be judged, judge nothing
     #[arg(long)]
     dry_run: bool,
@@ -116,6 +120,9 @@ impl EvalArgs {
         ];
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
+        }
+        if self.no_pull {
+            layers.set("images.pull", "false", "--no-pull")?;
         }
         if let Some(backend) = &self.backend {
             layers.set("evaluation.suite_backend", backend.as_str(), "--backend")?;

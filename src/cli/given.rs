@@ -26,9 +26,16 @@ pub fn of(program: &Command, matches: &ArgMatches) -> Given {
     let Some((name, matches)) = matches.subcommand() else {
         return Given::new();
     };
-    let Some(ran) = program.find_subcommand(name) else {
+    let Some(mut ran) = program.find_subcommand(name) else {
         return Given::new();
     };
+    let mut matches = matches;
+    // A command of a command, as `images pull` is.
+    while let Some((inner, of_inner)) = matches.subcommand()
+        && let Some(found) = ran.find_subcommand(inner)
+    {
+        (ran, matches) = (found, of_inner);
+    }
     let typed: Vec<(&Arg, Vec<Flag>)> = ran
         .get_arguments()
         .filter(|arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine))
@@ -39,7 +46,12 @@ pub fn of(program: &Command, matches: &ArgMatches) -> Given {
     for target in commands {
         let is_alike = target.get_name() == name
             || ALIKE.contains(&target.get_name()) && ALIKE.contains(&name);
-        let known = |id: &str| target.get_arguments().any(|arg| arg.get_id() == id);
+        let has = |one: &Command, id: &str| one.get_arguments().any(|arg| arg.get_id() == id);
+        // Of several commands, what all of them know.
+        let known = |id: &str| {
+            let mut inner = target.get_subcommands();
+            has(target, id) || target.has_subcommands() && inner.all(|one| has(one, id))
+        };
         let repeated = typed.iter().filter(|(arg, _)| {
             let id = arg.get_id().as_str();
             known(id) && (PLACES.contains(&id) || is_alike && !ONCE.contains(&id))

@@ -14,6 +14,7 @@ mod engine_flags;
 mod eval;
 mod given;
 mod gold;
+mod images;
 mod internal;
 mod listing;
 mod news;
@@ -93,6 +94,7 @@ enum Command {
     View(view::ViewArgs),
     Subset(Box<subset::SubsetArgs>),
     Doctor(Box<doctor::DoctorArgs>),
+    Images(images::ImagesArgs),
     Clean(clean::CleanArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
@@ -163,6 +165,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::View(args) => block_on(view::run(&args, ui)),
         Command::Subset(args) => subset::run(&args, ui),
         Command::Doctor(args) => block_on(doctor::run(&args, ui)),
+        Command::Images(args) => block_on(images::run(&args, ui)),
         Command::Clean(args) => block_on(clean::run(&args, ui)),
         Command::Config(args) => config::run(&args, ui),
         Command::Completions(args) => completions::run(&args, &mut Cli::command(), ui),

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
 use super::gold::GradeCounts;
+use super::images::Bars;
 use super::progress::View;
 use super::suspend;
 use super::tally::Tally;
@@ -39,6 +40,7 @@ async fn show(ui: Ui, mut told: UnboundedReceiver<News>) -> bool {
         ui,
         tally: Tally::default(),
         grades: GradeCounts::default(),
+        pulls: None,
         has_worked: false,
     };
     let mut tick = tokio::time::interval(TICK);
@@ -55,7 +57,10 @@ async fn show(ui: Ui, mut told: UnboundedReceiver<News>) -> bool {
                 Some(news) => shown.take_in(news),
                 None => break,
             },
-            _ = tick.tick() => shown.view.bar.tick(),
+            _ = tick.tick() => match &mut shown.pulls {
+                Some(pulls) => pulls.tick(),
+                None => shown.view.bar.tick(),
+            },
             _ = resized() => shown.view.bar.draw(),
         }
     }
@@ -69,6 +74,8 @@ struct Shown {
     view: View,
     tally: Tally,
     grades: GradeCounts,
+    /// Images that are pulled now.
+    pulls: Option<Bars>,
     has_worked: bool,
 }
 
@@ -90,6 +97,24 @@ impl Shown {
                 check.evidence,
                 check.remedy()
             ))),
+            News::PullingBegun { images, store } => {
+                bar.line(format!(
+                    "pulling {} into {}",
+                    plural(images, "image"),
+                    store.display()
+                ));
+                self.pulls = Some(Bars::new(self.ui.clone(), images));
+            }
+            News::Pulling { image, told } => {
+                if let Some(pulls) = &mut self.pulls {
+                    pulls.take_in(&image, told);
+                }
+            }
+            News::PullingEnded => {
+                if let Some(pulls) = self.pulls.take() {
+                    pulls.finish();
+                }
+            }
             News::Removed(what) => bar.line(format!("removed, left by a dead run: {what}")),
             News::JudgingStarted {
                 run,

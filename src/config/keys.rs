@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::images::{ImagesConfig, of_home};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
@@ -26,6 +27,8 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     /// What the native engine's agents, sandboxes and model calls may use.
     pub native: NativeConfig,
+    /// Where images are kept and come from, for backends that have them without a daemon.
+    pub images: ImagesConfig,
     /// By which rules, where and how long suites run.
     pub evaluation: EvaluationConfig,
     /// Prices of models that upstream has none for.
@@ -170,6 +173,8 @@ pub struct NativeConfig {
     pub network: Option<bool>,
     pub workspaces: Option<PathBuf>,
     pub rootfs: PathBuf,
+    #[serde(default, deserialize_with = "of_home")]
+    pub scratch: Option<PathBuf>,
     #[serde(deserialize_with = "duration")]
     pub call_timeout: Duration,
     pub call_tries: u32,
@@ -247,6 +252,19 @@ impl Config {
         }
         mistakes.extend(self.wrong_addresses());
         mistakes.extend(self.wrong_builtins());
+        mistakes.extend(self.images.mistakes());
+        let of_home = [
+            ("images.store", &self.images.store),
+            ("native.scratch", &self.native.scratch),
+        ];
+        mistakes.extend(of_home.into_iter().filter_map(|(key, path)| {
+            let path = path.as_ref()?.to_string_lossy();
+            let why = format!(
+                "`{}` begins with `~`, and only ~/ with HOME set is the user's directory: write the whole path",
+                path.escape_debug()
+            );
+            path.starts_with('~').then_some((key, why))
+        }));
         let args = super::args::mistakes(&self.upstream.args).into_iter();
         mistakes.extend(args.map(|why| ("upstream.args", why)));
         if let Some(name) = &self.upstream.api_key_env
@@ -285,6 +303,8 @@ impl Config {
             ("upstream.agent_config", some(&upstream.agent_config)),
             ("native.workspaces", some(&native.workspaces)),
             ("native.rootfs", Some(native.rootfs.clone())),
+            ("native.scratch", some(&native.scratch)),
+            ("images.store", some(&self.images.store)),
             ("native.record", some(&native.record)),
             ("native.replay", some(&native.replay)),
             ("prices.price_file", some(&self.prices.price_file)),

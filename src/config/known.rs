@@ -14,7 +14,7 @@ use crate::text::one_line;
 pub const DEFAULT: &str = include_str!("default-config.toml");
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [(&str, Kind); 19] = [
+const OPTIONAL: [(&str, Kind); 21] = [
     ("experiment.name", Kind::Text),
     ("limits.budget", Kind::Number),
     ("upstream.cooperbench_bin", Kind::Text),
@@ -29,15 +29,17 @@ const OPTIONAL: [(&str, Kind); 19] = [
     ("native.cpus", Kind::Number),
     ("native.network", Kind::Switch),
     ("native.workspaces", Kind::Text),
+    ("native.scratch", Kind::Text),
     ("native.record", Kind::Text),
     ("native.replay", Kind::Text),
+    ("images.store", Kind::Text),
     ("evaluation.suite_backend", Kind::Text),
     ("prices.price_file", Kind::Text),
     ("triage.rules_file", Kind::Text),
 ];
 
 /// Tables whose keys are the user's own.
-const OPEN: [&str; 2] = ["upstream.env", "prices.models"];
+const OPEN: [&str; 3] = ["upstream.env", "images.mirrors", "prices.models"];
 
 /// The table of arms by patterns of their runs, whose names are the user's own.
 const GROUPS: &str = "groups";

@@ -2,6 +2,7 @@
 
 mod args;
 mod arms;
+mod images;
 mod keys;
 mod known;
 mod layers;
@@ -15,6 +16,7 @@ pub use keys::{
 };
 
 pub use arms::ARMS;
+pub use images::ImagesConfig;
 pub use keys::{ArmConfig, OwnArm};
 pub use known::{DEFAULT, key_of};
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};

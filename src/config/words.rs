@@ -112,11 +112,11 @@ mod tests {
             ),
             (
                 &[native, ("experiment.backend", "namspace")],
-                "experiment.backend is `namspace`, but it must be one of docker, namespace, process, fake; did you mean `namespace`? (--flag)",
+                "experiment.backend is `namspace`, but it must be one of docker, oci, namespace, process, fake; did you mean `namespace`? (--flag)",
             ),
             (
                 &[("evaluation.suite_backend", "fake")],
-                "evaluation.suite_backend is `fake`, but it must be one of docker, namespace, process (--flag)",
+                "evaluation.suite_backend is `fake`, but it must be one of docker, oci, namespace, process (--flag)",
             ),
         ] {
             assert_eq!(config(words).unwrap_err().to_string(), why);

@@ -11,7 +11,7 @@ use super::merging::{self, Merging};
 use super::patch::{PatchReading, Prepared};
 use super::suite::{Seen, Suite, SuiteOutcome};
 use super::venue::Room;
-use super::{RuleSet, Trouble, Venue, running};
+use super::{RuleSet, Trouble, Venue, network, running};
 use crate::bench::{Pair, RuleId, TaskKey, World};
 use crate::files;
 use crate::store::eval::PassWorth;
@@ -346,8 +346,17 @@ impl Judge {
                     "{}; nor does the suite of feature {feature} run with the dataset's own patch: {}",
                     suite.reason, control.reason
                 );
-                Err(Trouble::new(SUITE_BROKEN, text))
+                Err(self.explained(Trouble::new(SUITE_BROKEN, text)))
             }
+        }
+    }
+
+    /// Trouble of a suite, with what to set where it had no network.
+    fn explained(&self, trouble: Trouble) -> Trouble {
+        if self.venue.limits.network {
+            trouble
+        } else {
+            network::explained(trouble)
         }
     }
 
@@ -375,12 +384,14 @@ impl Judge {
         key.add(&[u8::from(patch.is_some())]);
         let work = async {
             let run = async |room: &mut Room| running::run(room, &tests, patch, self.timeout).await;
-            let seen = self.venue.within(task, asking.run, run).await?;
+            let seen = self.venue.within(task, asking.run, run).await;
+            let seen = seen.map_err(|trouble| self.explained(trouble))?;
             // Asked here, so that what a download broke is not kept as if the suite had shown it.
             if let Seen::Unclear(suite) = &seen
                 && let Some(rule) = self.infrastructure(&suite.output)
             {
-                return Err(Trouble::new(rule, suite.reason.clone()));
+                let trouble = Trouble::new(rule, suite.reason.clone());
+                return Err(self.explained(trouble));
             }
             Ok(seen)
         };
@@ -425,10 +436,13 @@ impl Judge {
         let gold = self.seen(task, feature, Some(&own), asking).await?;
         let (Seen::Judged(suite) | Seen::Unclear(suite)) = &gold;
         if !suite.passed() {
-            return Ok(Some(format!(
-                "its own patch does not pass: {}",
-                suite.reason
-            )));
+            let why = format!("its own patch does not pass: {}", suite.reason);
+            let has_run = matches!(gold, Seen::Judged(_));
+            return Ok(Some(if has_run || self.venue.limits.network {
+                why
+            } else {
+                format!("{why}; suites have no network: {}", network::SETTING)
+            }));
         }
         // Kept for the pairs that pass.
         self.gold(task, feature, asking).await?;

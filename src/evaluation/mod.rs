@@ -13,6 +13,7 @@ mod conflict;
 pub mod judge;
 pub mod merge;
 pub mod merging;
+pub mod network;
 pub mod of_trial;
 pub mod output;
 pub mod patch;

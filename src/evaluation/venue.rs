@@ -236,3 +236,70 @@ pub const fn exit_code(output: &Output) -> Option<i32> {
         CommandEnd::TimedOut => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+    use crate::images::{Digest, ImageConfig, RegistryOptions, Store, StoredImage};
+    use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
+    use crate::sandbox::oci::{OciPlace, OciPulls};
+    use crate::sandbox::tools::Tools;
+
+    fn venue(backend: Backend) -> Venue {
+        Venue {
+            backend,
+            limits: Arc::new(SandboxLimits::of_a_script()),
+            dataset: PathBuf::new(),
+            workspaces: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_of_our_store_is_the_ground_that_the_same_is_with_docker() {
+        let dir = files::temporary_dir().unwrap();
+        let tools = Arc::new(Tools::prepare(dir.path(), "tools-").unwrap());
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let task = TaskKey::new("gull_task", 7);
+        let config_digest = Digest::of(b"its configuration");
+        let image = StoredImage {
+            name: format!("docker.io/{}", image_name(&task)),
+            manifest: Some(Digest::of(b"its manifest")),
+            config_digest: config_digest.clone(),
+            config: ImageConfig::default(),
+            layers: Vec::new(),
+        };
+        store.add(image, "a test").unwrap();
+        let registries = RegistryOptions::of_user(std::collections::BTreeMap::new());
+        let oci = venue(Backend::Oci(Arc::new(OciPlace {
+            pulls: OciPulls::into(&store, registries, false),
+            store,
+            tools: Arc::clone(&tools),
+            groups: None,
+            scratch: None,
+        })));
+        // What Docker's classic store calls the image's id.
+        let id = config_digest.to_string();
+        assert_eq!(oci.ground(&task).await, Some(id.clone()));
+        let world = oci.world(&task).await.unwrap();
+        assert_eq!(world, World::ImageConfig(id.clone()));
+        assert_eq!(oci.name_of(&world), id);
+        // With the same limits, the rest of the key is the same too.
+        let endpoint = DockerEndpoint::Unix("/nonexistent".into());
+        let daemon = Docker::at(endpoint.clone()).unwrap();
+        let docker = DockerPlace::new(daemon, endpoint, tools);
+        assert_eq!(
+            oci.terms(),
+            venue(Backend::Docker(Arc::new(docker))).terms()
+        );
+        let other = TaskKey::new("gull_task", 8);
+        assert_eq!(oci.ground(&other).await, None);
+        let error = oci.ready(&other, &|_| {}).await.unwrap_err();
+        assert_eq!(error.rule, crate::bench::RuleId::IMAGE_PULL);
+        assert!(
+            error.text.contains("`regatta images pull"),
+            "{}",
+            error.text
+        );
+    }
+}

@@ -72,7 +72,7 @@ impl Executor for Here {
 }
 
 async fn native(config: &Config, options: &native::NativeOptions, rules: &Rules) -> Result<Native> {
-    let backend = host::backend(options.backend, &options.rootfs)?;
+    let backend = host::backend(options.backend, config)?;
     let base = if options.client.base == BUILTIN {
         serve_demo(options).await?
     } else {

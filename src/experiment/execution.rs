@@ -50,6 +50,11 @@ impl Experiment {
             self.preflight(asked.force, news).await?;
         }
         reap(&self.config, self.runs.iter().map(|one| &one.run), news).await?;
+        if !self.pull(asked.force, interrupt, news).await? {
+            let end = RunEnd::Interrupted;
+            let judged = Ok(None);
+            return Ok(Executed { end, judged });
+        }
         let run = self.run(executors, runs, asked.force, served, news);
         let end = run.await?;
         let is_over = matches!(end, RunEnd::Complete | RunEnd::Errors);

@@ -11,7 +11,7 @@ use super::setup;
 use crate::bench::TaskKey;
 use crate::config::Config;
 use crate::error::Result;
-use crate::evaluation::{Asking, Judge};
+use crate::evaluation::{Asking, Judge, network};
 use crate::runner::Interrupt;
 use crate::store::dataset::DatasetDir;
 use crate::store::gold::{Gold, Ungradeable};
@@ -73,6 +73,11 @@ impl Grading<'_> {
             subset: self.subset.to_owned(),
             features: self.total(),
         });
+        let venue = &self.judge.venue;
+        let lack = network::lack(&venue.dataset, &venue.limits, self.features.keys());
+        if let Some((what, remedy)) = lack {
+            news.warn(format!("{what}; {remedy}"));
+        }
         let Some(found) = self.look(interrupt, news).await else {
             return Ok(None);
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::setup;
 use crate::bench::{BackendKind, Word};
-use crate::config::{Config, NativeConfig};
+use crate::config::Config;
 use crate::demo;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
@@ -34,32 +34,38 @@ pub fn cache(reads: bool) -> Arc<Cache> {
 }
 
 /// Where patches are merged without a container, if suites have one and this machine has such a
-/// place.
-pub async fn clones(suites: &Backend, native: &NativeConfig) -> Result<Option<Clones>> {
-    let Some(dir) = kept(CLONES).filter(|_| suites.has_images()) else {
+/// place. A sandbox that no daemon makes is there as soon as a clone would be copied.
+pub async fn clones(suites: &Backend, config: &Config) -> Result<Option<Clones>> {
+    let needs_daemon = suites.kind().needs_daemon();
+    let Some(dir) = kept(CLONES).filter(|_| needs_daemon) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {
         return Ok(None);
     }
-    let backend = host::backend(BackendKind::Namespace, &native.rootfs)?;
-    let limits = SandboxLimits::of_config(native, backend.kind());
+    let backend = host::backend(BackendKind::Namespace, config)?;
+    let limits = SandboxLimits::of_config(&config.native, backend.kind());
     Ok(Some(Clones::new(dir, backend, &limits)))
 }
 
-/// The backend and the dataset that a judge would use, if both are there. The backend is the one that
-/// is asked for, the run's, or the configuration's.
+/// Where suites run: on the backend that is asked for, the run's, or the configuration's.
+#[must_use]
+pub fn suites_on(config: &Config, of_run: Option<Word<BackendKind>>) -> Word<BackendKind> {
+    let asked = config.evaluation.suite_backend.map(Word::Known);
+    let asked = asked.or(of_run);
+    asked.unwrap_or(Word::Known(config.experiment.backend))
+}
+
+/// The backend and the dataset that a judge would use, if both are there.
 pub async fn check(
     config: &Config,
     of_run: Option<Word<BackendKind>>,
 ) -> Result<(BackendKind, PathBuf)> {
-    let asked = config.evaluation.suite_backend.map(Word::Known);
-    let asked = asked.or(of_run);
-    let asked = asked.unwrap_or(Word::Known(config.experiment.backend));
+    let asked = suites_on(config, of_run);
     let Some(kind) = asked.known().filter(|kind| kind.runs_commands()) else {
         return Err(
             Error::usage(format!("no suite runs with --backend {asked}"))
-                .hint("docker, namespace and process are there"),
+                .hint("docker, oci, namespace and process are there"),
         );
     };
     let dataset = setup::dataset_alone(config)?;
@@ -84,7 +90,7 @@ pub async fn judge(
     let rules = rules.clone();
     Ok(Judge {
         venue: Venue {
-            backend: host::backend(kind, &native.rootfs)?,
+            backend: host::backend(kind, config)?,
             limits: Arc::new(SandboxLimits::of_config(native, kind)),
             dataset: std::path::absolute(&dataset).unwrap_or(dataset),
             workspaces: native.workspaces.clone(),

@@ -1,20 +1,23 @@
 //! Judging what is asked for, run by run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::alone_plan::AlonePlan;
-use super::judge::{cache, check, clones, judge};
+use super::judge::{cache, check, clones, judge, suites_on};
 use super::leftovers::reap;
 use super::news::{News, NewsSender};
+use super::setup;
 use super::verdicts::{ToJudge, Verdicts};
 use crate::bench::{BackendKind, RuleSet, RunName, Word};
 use crate::engine::Stop;
 use crate::error::{Error, Result};
 use crate::evaluation::cache::Cache;
+use crate::evaluation::network;
 use crate::hint;
 use crate::runner::Interrupt;
 use crate::runner::judging::{Finished, Judging, JudgingResult};
+use crate::sandbox::SandboxLimits;
 use crate::store::lock::RunLock;
 use crate::store::{Manifest, Pass, RunDir};
 use crate::text::one_line;
@@ -156,6 +159,7 @@ impl Verdicts {
                 check(&self.config, backend_of(run)?).await?;
             }
         }
+        self.warn_of_network(runs, &plans, news)?;
         news.tell(News::JudgingBegun {
             pairs: plans.iter().map(|plan| plan.open.len()).sum(),
             alone: false,
@@ -223,6 +227,28 @@ impl Verdicts {
         Ok(plans)
     }
 
+    /// Says once where suites have no network and want one.
+    fn warn_of_network(&self, runs: &[RunDir], plans: &[ToJudge], news: &NewsSender) -> Result<()> {
+        let mut told = BTreeSet::new();
+        for (run, plan) in runs.iter().zip(plans) {
+            let config = self.config_of(run)?;
+            let kind = suites_on(&config, backend_of(run)?);
+            let (Some(kind), false) = (kind.known(), plan.open.is_empty()) else {
+                continue;
+            };
+            let limits = SandboxLimits::of_config(&config.native, kind);
+            let tasks = plan.open.iter().map(|one| &one.pair.task);
+            // Where there is no dataset, judging says so.
+            if let Ok(dataset) = setup::dataset_alone(&config) {
+                told.extend(network::lack(&dataset, &limits, tasks));
+            }
+        }
+        for (what, remedy) in told {
+            news.warn(format!("{what}; {remedy}"));
+        }
+        Ok(())
+    }
+
     /// Writes the passes that are forced, under the locks of their runs.
     ///
     /// All of the passes are written before any verdict is replaced: killed at any moment, the same
@@ -279,7 +305,7 @@ impl Verdicts {
         let mut judge = judge(&config, backend_of(run)?, &self.rules, cache).await?;
         let is_solo = |finished: &Finished| finished.tree.is_solo();
         if !batch.alone && !batch.open.iter().all(is_solo) {
-            judge.clones = clones(&judge.venue.backend, &config.native).await?;
+            judge.clones = clones(&judge.venue.backend, &config).await?;
         }
         let judge = Arc::new(judge);
         note_rules(run, self.config.evaluation.rules)?;

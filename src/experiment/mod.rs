@@ -20,6 +20,7 @@ mod passes;
 mod pins;
 mod planned;
 mod present;
+mod pulling;
 mod refusal;
 mod running;
 mod served;

@@ -1,12 +1,14 @@
 //! What an experiment tells while it is opened, run and judged, in the order in which it happens.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::graded::Graded;
 use super::outlook::Outlook;
 use crate::bench::{RuleSet, RunName};
+use crate::images::PullNews;
 use crate::runner::Event;
 use crate::runner::judging::Told;
 use crate::runner::preflight::Check;
@@ -18,6 +20,22 @@ pub enum News {
     Checked(Check),
     /// Something that a dead run had left was removed; what it was.
     Removed(String),
+    /// Images are pulled before the runs begin.
+    PullingBegun {
+        /// How many.
+        images: usize,
+        /// Where they are kept.
+        store: PathBuf,
+    },
+    /// A pull of these tells something.
+    Pulling {
+        /// The image, by its whole name.
+        image: String,
+        /// What its pull tells.
+        told: PullNews,
+    },
+    /// They are pulled, or could not be.
+    PullingEnded,
     /// The runs begin, one after the other; what stands before.
     Begun(Outlook),
     /// An event of a run, as its `events.jsonl` has it.

@@ -12,11 +12,11 @@ use super::present::Present;
 use super::refusal::FirstRefusal;
 use super::setup;
 use crate::bench::image::image_name;
-use crate::bench::{Pair, Pin, TaskKey, World};
+use crate::bench::{BackendKind, Pair, Pin, TaskKey, World};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::host;
 use crate::runner::{Event, Sink};
-use crate::sandbox::docker::{Docker, DockerEndpoint};
 use crate::store::dataset::workspace;
 use crate::store::manifest::{Changed, task_changes};
 use crate::store::workspace::world_of;
@@ -31,11 +31,16 @@ pub struct Pinned {
 
 impl Pinned {
     /// Looks at the dataset, and at the images and workspaces that `old` names.
-    pub async fn now(config: &Config, pairs: &[Pair], old: impl Iterator<Item = &Pin>) -> Self {
+    pub async fn now(
+        config: &Config,
+        kinds: impl Iterator<Item = BackendKind>,
+        pairs: &[Pair],
+        old: impl Iterator<Item = &Pin>,
+    ) -> Self {
         let mut present = Present::of(config);
         let is_image = |pin: &Pin| pin.world.as_ref().is_some_and(World::is_image);
         if old.into_iter().any(is_image) {
-            present.ask_for_images().await;
+            present.ask_for_images(kinds).await;
         }
         let keys = pairs.iter().map(|pair| &pair.task);
         Self {
@@ -291,9 +296,9 @@ impl Listening {
     }
 
     async fn world(&self, task: &TaskKey) -> Result<Option<World>> {
-        if !self.config.experiment.backend.copies_workspace() {
-            let docker = Docker::at(DockerEndpoint::from_environment()?)?;
-            return Ok(docker.world(&image_name(task)).await);
+        let kind = self.config.experiment.backend;
+        if !kind.copies_workspace() {
+            return host::image(kind, &self.config, &image_name(task)).await;
         }
         let dataset = setup::dataset_alone(&self.config)?;
         let dir = workspace(&dataset, self.config.native.workspaces.as_deref(), task);

@@ -158,7 +158,7 @@ impl Experiment {
     #[must_use]
     pub fn uses_docker(&self) -> bool {
         let mut arms = self.arms.iter();
-        arms.any(|arm| arm.options.backend().has_images())
+        arms.any(|arm| arm.options.backend().needs_daemon())
     }
 
     /// Locks every run and checks that each is what it was begun as; refuses before anything runs.
@@ -261,7 +261,8 @@ impl Experiment {
     /// What the tasks are made of now.
     async fn pinned(&self, began: &[Option<Manifest>]) -> Pinned {
         let old = began.iter().flatten().flat_map(|old| old.tasks.values());
-        Pinned::now(&self.config, &self.all, old).await
+        let kinds = self.arms.iter().map(|arm| arm.options.backend());
+        Pinned::now(&self.config, kinds, &self.all, old).await
     }
 
     fn manifest(&self, one: &PlannedRun) -> Result<Manifest> {

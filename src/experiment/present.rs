@@ -1,14 +1,14 @@
 //! What a dataset and its images are now, to be held against what runs and verdicts were made with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::setup;
 use crate::bench::image::image_name;
 use crate::bench::{BackendKind, Pair, Pin, TaskKey, Word, World};
 use crate::config::Config;
-use crate::sandbox::docker::identity::ImageIds;
-use crate::sandbox::docker::{Docker, DockerEndpoint};
+use crate::host;
+use crate::sandbox::ImageIds;
 use crate::store::dataset::workspace;
 use crate::store::pins::TaskFiles;
 use crate::store::workspace::{older_world_of, world_of};
@@ -36,29 +36,27 @@ impl Present {
         }
     }
 
-    /// The same with the daemon's images, where a verdict on these runs may name one.
+    /// The same with the images, where a verdict on these runs may name one.
     pub async fn for_verdicts(config: &Config, runs: &[RunDir]) -> Self {
         let asked = config.evaluation.suite_backend;
         let was_judged = |run: &RunDir| run.own().join("evaluations.jsonl").is_file();
-        let on_docker = |run: &RunDir| {
+        let of = |run: &RunDir| {
             let of_run = || Some(Manifest::read(run).ok()??.backend);
             let backend = asked.map(Word::Known).or_else(of_run);
-            let kind = backend.map_or(Some(config.experiment.backend), |word| word.known());
-            kind.is_some_and(BackendKind::has_images)
+            backend.map_or(Some(config.experiment.backend), |word| word.known())
         };
         let mut present = Self::of(config);
-        if runs.iter().any(|run| was_judged(run) && on_docker(run)) {
-            present.ask_for_images().await;
-        }
+        let judged = runs.iter().filter(|run| was_judged(run));
+        present.ask_for_images(judged.filter_map(of)).await;
         present
     }
 
-    /// Asks the daemon for its images; where none answers, none is known, and that is no change.
-    pub async fn ask_for_images(&mut self) {
-        if let Ok(docker) = DockerEndpoint::from_environment().and_then(Docker::at)
-            && docker.version().await.is_ok()
-        {
-            self.images = docker.worlds().await;
+    /// Asks what these backends have for their images; where nothing answers, none is known, and that
+    /// is no change.
+    pub async fn ask_for_images(&mut self, kinds: impl Iterator<Item = BackendKind>) {
+        let kinds: HashSet<BackendKind> = kinds.collect();
+        for kind in BackendKind::ALL.into_iter().filter(|it| kinds.contains(it)) {
+            self.images.extend(host::images(kind, &self.config).await);
         }
     }
 
@@ -83,8 +81,8 @@ impl Present {
     /// What a task's world is now, of the kind that it was.
     pub fn world(&self, task: &TaskKey, was: Option<&World>) -> Option<World> {
         match was? {
-            World::ImageConfig(_) | World::ImageManifest(_) => {
-                self.images.world(&image_name(task)).cloned()
+            was @ (World::ImageConfig(_) | World::ImageManifest(_)) => {
+                self.images.world(&image_name(task), Some(was)).cloned()
             }
             World::WorkTree(_) => self.workspace(task, false),
             was @ World::Workspace(_) => {

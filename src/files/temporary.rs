@@ -3,6 +3,8 @@
 //! Who is killed leaves them behind; a later start finds them, and knows that their owner is dead.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -65,9 +67,31 @@ fn look(dir: &Path, deeper: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Removes a file, or a directory with everything in it. Another may have been faster.
+/// Removes a file, or a directory with everything in it, whatever the modes of what is in there: an
+/// overlay leaves a directory that nobody may read. Another may have been faster.
 pub fn remove_all(path: &Path) {
-    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+    let removed = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+    if removed.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+        open_dirs(path);
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
+/// Lets the owner of a directory and of those below it change them. Links are not followed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what cannot be listed is left, and the removal that follows says nothing either"
+)]
+fn open_dirs(dir: &Path) {
+    let is_dir = |path: &Path| path.symlink_metadata().is_ok_and(|it| it.is_dir());
+    if !is_dir(dir) {
+        return;
+    }
+    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    for entry in entries {
+        open_dirs(&entry.path());
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +137,21 @@ mod tests {
         }
         assert_eq!(left_behind(dir.path(), OF_A_TREE), Vec::<PathBuf>::new());
         assert!(pair.join("result.json").exists());
+    }
+
+    #[test]
+    fn what_nobody_may_read_or_change_is_removed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("tree");
+        let closed = tree.join("work/work");
+        create_dir(&closed).unwrap();
+        create_dir(&tree.join("kept")).unwrap();
+        write_atomic(&tree.join("kept/file"), b"x").unwrap();
+        for (path, mode) in [(closed, 0o000), (tree.join("kept"), 0o555)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        remove_all(&tree);
+        assert!(!tree.exists());
     }
 
     #[test]

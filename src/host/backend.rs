@@ -1,14 +1,16 @@
 //! What makes sandboxes on this machine.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use super::images;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
+use crate::sandbox::oci::{self, OciPlace, OciPulls};
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake, namespace};
 
@@ -21,17 +23,18 @@ pub async fn check(kind: BackendKind) -> Result<()> {
                 .await?;
             Ok(())
         }
+        BackendKind::Oci => oci::check().await,
         BackendKind::Namespace => namespace::check().await,
         BackendKind::Process | BackendKind::Fake => Ok(()),
     }
 }
 
 /// Where sandboxes are made on this machine, with the guest's program ready.
-pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
+pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
     let tools = || Tools::prepare(&runtime_dir(), &dir_prefix()).map(Arc::new);
     let host = || -> Result<Arc<HostPlace>> {
         Ok(Arc::new(HostPlace {
-            rootfs: rootfs.to_owned(),
+            rootfs: config.native.rootfs.clone(),
             tools: tools()?,
             groups: (kind == BackendKind::Namespace)
                 .then(|| Groups::ours().ok())
@@ -39,6 +42,17 @@ pub fn backend(kind: BackendKind, rootfs: &Path) -> Result<Backend> {
         }))
     };
     Ok(match kind {
+        BackendKind::Oci => {
+            let store = images::store(config)?;
+            let registries = images::registries(config);
+            Backend::Oci(Arc::new(OciPlace {
+                pulls: OciPulls::into(&store, registries, config.images.pull),
+                store,
+                tools: tools()?,
+                groups: Groups::ours().ok(),
+                scratch: config.native.scratch.clone(),
+            }))
+        }
         BackendKind::Namespace => Backend::Namespace(host()?),
         BackendKind::Process => {
             // Its commands are our user's: our environment, keys and all, is none of theirs.

@@ -1,7 +1,9 @@
 //! This machine: what makes sandboxes on it, the services it has, and what dead runs left there.
 
 mod backend;
+mod images;
 pub mod reaper;
 pub mod redis;
 
 pub use backend::{backend, check};
+pub use images::{existing_store, image, images, registries, store};

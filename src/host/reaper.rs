@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files;
+use crate::images::Store;
 use crate::process::{self, Orphan, Owner};
 use crate::sandbox::docker::client::OurContainer;
 use crate::sandbox::docker::{Docker, OurVolume};
@@ -21,12 +22,18 @@ pub struct Leftovers {
     pub dirs: Vec<PathBuf>,
     /// Files that were being written, and directories that were being made or removed.
     pub temporary: Vec<PathBuf>,
+    /// Layers of images that were being unpacked or removed.
+    pub layers: Vec<PathBuf>,
 }
 
 impl Leftovers {
     /// Looks for leftovers, also in these places and so many levels below each; without a daemon
-    /// there are no containers to be found.
-    pub async fn find(docker: Option<&Docker>, places: &[(PathBuf, usize)]) -> Result<Self> {
+    /// there are no containers to be found, and without a store no layers.
+    pub async fn find(
+        docker: Option<&Docker>,
+        store: Option<&Store>,
+        places: &[(PathBuf, usize)],
+    ) -> Result<Self> {
         let mut temporary = files::left_behind(&std::env::temp_dir(), 0);
         let below = places
             .iter()
@@ -48,6 +55,10 @@ impl Leftovers {
             processes: process::orphans(),
             dirs: temp_dirs().iter().flat_map(|dir| dead_dirs(dir)).collect(),
             temporary,
+            layers: match store {
+                Some(store) => store.clear_leftovers(true)?,
+                None => Vec::new(),
+            },
         })
     }
 
@@ -59,6 +70,7 @@ impl Leftovers {
             && self.processes.is_empty()
             && self.dirs.is_empty()
             && self.temporary.is_empty()
+            && self.layers.is_empty()
     }
 
     /// What is left, for people: one line for each, without a line end.
@@ -88,13 +100,17 @@ impl Leftovers {
             .temporary
             .iter()
             .map(|path| format!("half-written {}", path.display()));
+        let layers = self
+            .layers
+            .iter()
+            .map(|path| format!("half-unpacked layer {}", path.display()));
         let all = processes.chain(containers).chain(volumes);
-        let all = all.chain(dirs).chain(temporary);
+        let all = all.chain(dirs).chain(temporary).chain(layers);
         all.collect()
     }
 
     /// Removes them: processes first, as they could make more.
-    pub async fn remove(&self, docker: Option<&Docker>) -> Result<()> {
+    pub async fn remove(&self, docker: Option<&Docker>, store: Option<&Store>) -> Result<()> {
         for orphan in &self.processes {
             process::kill(orphan)?;
         }
@@ -109,6 +125,9 @@ impl Leftovers {
         }
         for path in self.dirs.iter().chain(&self.temporary) {
             files::remove_all(path);
+        }
+        if let Some(store) = store.filter(|_| !self.layers.is_empty()) {
+            store.clear_leftovers(false)?;
         }
         Ok(())
     }

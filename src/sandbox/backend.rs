@@ -7,6 +7,7 @@ use super::docker::DockerPlace;
 use super::error::SandboxError;
 use super::fake::FakeScript;
 use super::host_place::HostPlace;
+use super::oci::{self, OciPlace};
 use super::spec::Source;
 use crate::bench::{BackendKind, World};
 
@@ -15,6 +16,8 @@ use crate::bench::{BackendKind, World};
 pub enum Backend {
     /// Containers of a Docker or Podman daemon.
     Docker(Arc<DockerPlace>),
+    /// Linux namespaces over images of our own store, without a daemon.
+    Oci(Arc<OciPlace>),
     /// Linux namespaces, made by this program without a daemon.
     Namespace(Arc<HostPlace>),
     /// Plain processes, without isolation.
@@ -36,6 +39,7 @@ impl Backend {
     pub const fn kind(&self) -> BackendKind {
         match self {
             Self::Docker(_) => BackendKind::Docker,
+            Self::Oci(_) => BackendKind::Oci,
             Self::Namespace(_) => BackendKind::Namespace,
             Self::Process(_) => BackendKind::Process,
             Self::Fake(_) => BackendKind::Fake,
@@ -72,14 +76,17 @@ impl Backend {
     ) -> Result<(), SandboxError> {
         match self {
             Self::Docker(place) => place.pull(image, note).await,
+            Self::Oci(place) => place.ready(image, note).await,
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => Ok(()),
         }
     }
 
     /// Pulls once more what could not be pulled and may have come by now: for a new attempt.
     pub fn forget_failed_pulls(&self) {
-        if let Self::Docker(place) = self {
-            place.forget_failed_pulls();
+        match self {
+            Self::Docker(place) => place.forget_failed_pulls(),
+            Self::Oci(place) => place.pulls.forget_failed_pulls(),
+            Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => {}
         }
     }
 
@@ -87,6 +94,7 @@ impl Backend {
     pub async fn image_id(&self, image: &str) -> Option<String> {
         match self {
             Self::Docker(place) => place.image_id(image).await,
+            Self::Oci(place) => place.image_id(image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
@@ -95,6 +103,7 @@ impl Backend {
     pub async fn image_world(&self, image: &str) -> Option<World> {
         match self {
             Self::Docker(place) => place.world(image).await,
+            Self::Oci(place) => oci::world(&place.store, image),
             Self::Namespace(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
@@ -105,7 +114,7 @@ impl Backend {
     pub fn rootfs(&self) -> Option<&Path> {
         match self {
             Self::Namespace(place) => Some(&place.rootfs),
-            Self::Docker(_) | Self::Process(_) | Self::Fake(_) => None,
+            Self::Docker(_) | Self::Oci(_) | Self::Process(_) | Self::Fake(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::channel::{BrokenChannel, Channel, Output};
 use super::command::Command;
 use super::error::{SandboxError, StartFailure};
 use super::spec::{Repository, Source, Spec};
-use super::{docker, fake, namespace, process, repo, tools};
+use super::{docker, fake, namespace, oci, process, repo, tools};
 use crate::guest::call::Callee;
 use crate::guest::frame::CommandEnd;
 use crate::guest::order::GuestOrder;
@@ -61,13 +61,19 @@ impl Sandbox {
                 let body = Body::Container(Box::new(container));
                 (body, channel, WORKSPACE.to_owned())
             }
+            (Backend::Oci(place), Source::Image(image)) => {
+                of_guest(oci::start(place, spec, image).await?)
+            }
             (Backend::Namespace(place), Source::Tree(tree)) => {
                 of_guest(namespace::start(place, spec, tree).await?)
             }
             (Backend::Process(place), Source::Tree(tree)) => {
                 of_guest(process::start(place, spec, tree).await?)
             }
-            (Backend::Docker(_) | Backend::Namespace(_) | Backend::Process(_), other) => {
+            (
+                Backend::Docker(_) | Backend::Oci(_) | Backend::Namespace(_) | Backend::Process(_),
+                other,
+            ) => {
                 let name = backend.name();
                 return Err(SandboxError::start(format!(
                     "{name} starts nothing from {other:?}"

@@ -88,11 +88,11 @@ pub struct SandboxLimits {
 }
 
 impl SandboxLimits {
-    /// The limits that a configuration means; a namespace has a limit of memory and no network where
-    /// nothing is said.
+    /// The limits that a configuration means; where nothing is said, what is made of namespaces has a limit
+    /// of memory and no network.
     #[must_use]
     pub fn of_config(native: &config::NativeConfig, kind: BackendKind) -> Self {
-        let is_namespace = kind == BackendKind::Namespace;
+        let is_namespace = kind.needs_namespaces();
         Self {
             memory_bytes: native
                 .memory_gb

@@ -147,13 +147,14 @@ fn is_generated(page: &str, wanted: &str) {
 fn the_command_line_is_described_as_it_is() {
     let place = Place::new();
     let help = place.run(&["--help"]).code(0).stdout;
-    let commands = help
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|command| *command != "help");
+    let commands_of = |help: &str| -> Vec<String> {
+        let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let names = lines
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.split_whitespace().next());
+        let names = names.filter(|command| *command != "help");
+        names.map(str::to_owned).collect()
+    };
     let mut page = "# Command line\n\nThis page is what `regatta --help` and `regatta COMMAND --help` print.\n".to_owned();
     let mut section = |title: &str, help: &str| {
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
@@ -165,9 +166,13 @@ fn the_command_line_is_described_as_it_is() {
         .unwrap();
     };
     section("regatta", &help);
-    for command in commands {
-        let help = place.run(&[command, "--help"]).code(0).stdout;
+    for command in commands_of(&help) {
+        let help = place.run(&[&command, "--help"]).code(0).stdout;
         section(&format!("regatta {command}"), &help);
+        for inner in commands_of(&help) {
+            let help = place.run(&[&command, &inner, "--help"]).code(0).stdout;
+            section(&format!("regatta {command} {inner}"), &help);
+        }
     }
     is_generated("docs/reference/command-line.md", &page);
 }

@@ -135,7 +135,7 @@ fn completions_know_the_words_of_flags() {
     for words in [
         "solo coop-comm coop-nocomm team all",
         "upstream native",
-        "docker namespace process",
+        "docker oci namespace process",
         "0.0.11 0.0.29",
         "text json markdown junit csv jsonl html",
         "demo",

@@ -349,7 +349,7 @@ fn bad_asks_are_refused_with_what_there_is() {
     eval(&place, &["--rules", "0.0.12"]).code(2).says("0.0.29");
     eval(&place, &["--backend", "modal"])
         .code(2)
-        .says("docker, namespace, process");
+        .says("docker, oci, namespace, process");
     let gone = place
         .regatta(&["eval", "--backend", "docker"])
         .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")

@@ -101,6 +101,10 @@ pub struct RunArgs {
     /// Start even when a preflight check fails
     #[arg(long)]
     no_preflight: bool,
+    /// Pull no image: with --backend oci, images that are missing are otherwise pulled before the first
+    /// trial
+    #[arg(long)]
+    no_pull: bool,
     #[command(flatten)]
     picked: PairArgs,
     #[command(flatten)]
@@ -176,6 +180,9 @@ impl RunArgs {
             ("limits.grace", "--grace", &self.limits.grace),
             ("limits.budget", "--budget", &self.limits.budget),
         ];
+        if self.no_pull {
+            layers.set("images.pull", "false", "--no-pull")?;
+        }
         if self.eval {
             layers.set("evaluation.after_run", "true", "--eval")?;
         }

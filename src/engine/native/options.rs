@@ -86,8 +86,9 @@ impl NativeOptions {
             ("pids", json!(pids)),
             ("network", json!(network)),
         ];
-        // Its programs are the agents' tools.
-        let rootfs = self.backend.needs_namespaces().then(|| {
+        // Its programs are the agents' tools, where an image's are not.
+        let shows_host = self.backend.needs_namespaces() && !self.backend.has_images();
+        let rootfs = shows_host.then(|| {
             let path = std::path::absolute(&self.rootfs);
             let path = path.unwrap_or_else(|_| self.rootfs.clone());
             ("rootfs", json!(path.to_string_lossy()))

@@ -83,7 +83,7 @@ columns! {
     engine: Option<String>,
     /// The version of the engine's tool, for example `cooperbench 0.0.29`.
     engine_version: Option<String>,
-    /// Where the agents' commands ran: `docker`, `namespace`, `process`.
+    /// Where the agents' commands ran: `docker`, `oci`, `namespace`, `process`.
     backend: Option<String>,
     /// The id of the trial whose result stands.
     trial: Option<String>,

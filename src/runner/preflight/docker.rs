@@ -29,7 +29,7 @@ pub async fn docker(pairs: &[Pair], needs_client: bool) -> Vec<Check> {
         ));
     }
     checks.push(images(&docker, pairs, needs_client).await);
-    checks.push(match Leftovers::find(Some(&docker), &[]).await {
+    checks.push(match Leftovers::find(Some(&docker), None, &[]).await {
         Ok(found) if found.is_empty() => Check::pass("leftovers", "none"),
         Ok(found) => Check::new(
             "leftovers",

@@ -3,6 +3,7 @@
 mod connection;
 mod docker;
 mod model;
+mod sandboxes;
 mod upstream;
 
 use std::path::Path;
@@ -13,10 +14,7 @@ use serde::{Serialize, Serializer};
 use crate::bench::Pair;
 use crate::config::Config;
 use crate::engine::EngineOptions;
-use crate::engine::native::NativeOptions;
 use crate::error::Error;
-use crate::sandbox::group::Groups;
-use crate::sandbox::namespace;
 use crate::text::by_number;
 
 pub use connection::connection;
@@ -111,7 +109,9 @@ pub async fn cheap(config: &Config, options: &EngineOptions, pairs: &[Pair]) -> 
             }
             checks.extend(docker::docker(pairs, true).await);
         }
-        EngineOptions::Native(options) => checks.extend(native(options, pairs).await),
+        EngineOptions::Native(options) => {
+            checks.extend(sandboxes::sandboxes(config, options, pairs).await);
+        }
     }
     checks
 }
@@ -141,63 +141,41 @@ pub fn of_all(arms: Vec<(&str, Vec<Check>)>) -> Vec<Check> {
     found.into_iter().map(about).collect()
 }
 
-/// What the native engine needs.
-async fn native(options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
-    if options.backend.has_images() {
-        return docker::docker(pairs, false).await;
-    }
-    if !options.backend.needs_namespaces() {
-        return Vec::new();
-    }
-    vec![match namespace::check().await {
-        Ok(()) => Check::pass(
-            "namespaces",
-            format!("this user may make them; {}", memory()),
-        ),
-        Err(error) => Check::failed("namespaces", &error),
-    }]
-}
-
-/// What holds a namespace to its memory.
-fn memory() -> String {
-    match Groups::ours() {
-        Ok(groups) => format!("cgroups in {} limit memory", groups.dir().display()),
-        Err(why) => format!("the guest watches memory, as no cgroup is delegated: {why}"),
-    }
-}
-
 fn free_disk(config: &Config) -> Check {
     let logs = config
         .upstream
         .logs_dir
         .clone()
         .unwrap_or_else(|| config.upstream.cooperbench_dir.join("logs"));
-    // The log tree may not be there yet: then it will be on the disk of its nearest ancestor.
-    let existing = logs
-        .ancestors()
-        .find(|dir| dir.exists())
-        .unwrap_or(Path::new("."));
-    let existing = if existing.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        existing
-    };
-    let Ok(stat) = rustix::fs::statvfs(existing) else {
+    disk("free disk", &logs, config.limits.min_free_disk_gb)
+}
+
+/// How many bytes are free where something is or will be: it may not be there yet, and then it will
+/// be on the disk of its nearest ancestor.
+fn free_at(place: &Path) -> Option<u64> {
+    let existing = place.ancestors().find(|dir| dir.exists());
+    let existing = existing.filter(|dir| !dir.as_os_str().is_empty());
+    let stat = rustix::fs::statvfs(existing.unwrap_or(Path::new("."))).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
+
+/// Whether there is room where something is or will be; `wanted` in GB.
+fn disk(name: &'static str, place: &Path, wanted: f64) -> Check {
+    let Some(free) = free_at(place) else {
         return Check::new(
-            "free disk",
+            name,
             Level::Warn,
-            format!("{} cannot be asked", existing.display()),
+            format!("{} cannot be asked", place.display()),
             "check it by hand",
         );
     };
-    let free = (stat.f_bavail * stat.f_frsize) as f64 / 1e9;
-    let wanted = config.limits.min_free_disk_gb;
-    let evidence = format!("{free:.1} GB where {} is", logs.display());
+    let free = free as f64 / 1e9;
+    let evidence = format!("{free:.1} GB where {} is", place.display());
     if free < wanted {
         let remedy = format!("free some: at least {wanted} GB are wanted (min_free_disk_gb)");
-        return Check::new("free disk", Level::Fail, evidence, remedy);
+        return Check::new(name, Level::Fail, evidence, remedy);
     }
-    Check::pass("free disk", evidence)
+    Check::pass(name, evidence)
 }
 
 fn open_files() -> Check {

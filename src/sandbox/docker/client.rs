@@ -189,13 +189,19 @@ pub(super) fn labelled(run: Option<&RunName>) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![label])])
 }
 
+/// What there is where no daemon can be had.
+const WITHOUT_DAEMON: &str =
+    "without a daemon: `--engine native --backend oci` runs the same images, as an ordinary user";
+
 fn unreachable(endpoint: &DockerEndpoint, why: &str) -> Error {
     let error = Error::world(format!(
         "no Docker daemon answers at {}: {why}",
         endpoint.url()
     ));
-    if why.contains("ermission denied") {
-        return error.hint("you may not use its socket: join its group (`sudo usermod -aG docker $USER`, then log in again), or point DOCKER_HOST at a daemon of your own");
-    }
-    error.hint("start it (`systemctl start docker`), or point DOCKER_HOST at the one to use")
+    let error = if why.contains("ermission denied") {
+        error.hint("you may not use its socket: join its group (`sudo usermod -aG docker $USER`, then log in again), or point DOCKER_HOST at a daemon of your own")
+    } else {
+        error.hint("start it (`systemctl start docker`), or point DOCKER_HOST at the one to use")
+    };
+    error.hint(WITHOUT_DAEMON)
 }

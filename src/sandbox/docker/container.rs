@@ -12,13 +12,13 @@ use tokio::sync::Semaphore;
 
 use super::bare::{Bare, reach};
 use super::client::{OWNER_LABEL, RUN_LABEL, TRIAL_LABEL};
-use super::images::PulledImages;
 use super::network::{Holder, Lease, Networks};
 use super::pull::Daemon;
 use super::{Docker, DockerEndpoint};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::process::{Owner, processors};
 use crate::sandbox::channel::{BrokenChannel, Channel};
+use crate::sandbox::pulled::PulledImages;
 use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, Tools, guest_options};
 use crate::sandbox::{SandboxError, Spec, StartFailure};
 
@@ -60,7 +60,7 @@ impl DockerPlace {
     #[must_use]
     pub fn new(docker: Docker, endpoint: DockerEndpoint, tools: Arc<Tools>) -> Self {
         Self {
-            images: PulledImages::of(&endpoint),
+            images: PulledImages::of(&endpoint.url()),
             docker,
             endpoint,
             tools,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Result};
+use crate::process;
 
 /// Where a Docker daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,19 @@ impl DockerEndpoint {
             .filter(|_| !docker.exists())
             .find(|path| path.exists());
         Self::Unix(only_podman.unwrap_or(docker))
+    }
+
+    /// Whether this machine has any of Docker or Podman: an address, a socket, a program. Without, no
+    /// container can be left of an earlier day.
+    #[must_use]
+    pub fn is_anywhere() -> bool {
+        let is_named = std::env::var_os("DOCKER_HOST").is_some_and(|host| !host.is_empty());
+        let Self::Unix(socket) = Self::usual() else {
+            return true;
+        };
+        let programs = ["docker", "dockerd", "podman"];
+        let has_program = || programs.iter().any(|it| process::on_path(it).is_some());
+        is_named || socket.exists() || has_program()
     }
 
     /// Reads a `DOCKER_HOST`; of its forms `unix://`, `tcp://` and `http://` are known.

@@ -1,13 +1,13 @@
 //! What names the content of an image: its configuration's digest, or where the local store keeps
 //! images by their manifests, the manifest's.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::query_parameters as query;
 
 use super::{Docker, DockerPlace};
 use crate::bench::World;
+use crate::sandbox::ImageIds;
 
 /// How long the daemon may take to list its images, where nothing depends on them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,23 +39,7 @@ impl Docker {
             let tags = image.repo_tags.into_iter();
             tags.map(move |tag| (tag, world.clone()))
         });
-        ImageIds(named.collect())
-    }
-}
-
-/// The images of a daemon, by name and tag.
-#[derive(Clone, Debug, Default)]
-pub struct ImageIds(HashMap<String, World>);
-
-impl ImageIds {
-    /// What names this one; Podman names images with their registry.
-    #[must_use]
-    pub fn world(&self, image: &str) -> Option<&World> {
-        self.0.get(image).or_else(|| {
-            let ending = format!("/{image}");
-            let found = self.0.iter().find(|(tag, _)| tag.ends_with(&ending));
-            found.map(|(_, world)| world)
-        })
+        named.collect()
     }
 }
 
@@ -88,20 +72,5 @@ mod tests {
         assert_eq!(world("aa".to_owned(), &[], false), config);
         assert_eq!(world(id(), &["loom@sha256:aa".to_owned()], false), manifest);
         assert_eq!(world(id(), &[], true), manifest);
-    }
-
-    #[test]
-    fn an_image_is_found_by_its_name_also_behind_a_registry() {
-        let aa = World::ImageConfig("aa".to_owned());
-        let named = |tag: &str| ImageIds(HashMap::from([(tag.to_owned(), aa.clone())]));
-        for (tag, is_it) in [
-            ("me/loom:task1", true),
-            ("docker.io/me/loom:task1", true),
-            ("me/loom:task10", false),
-            ("notme/loom:task1", false),
-        ] {
-            let images = named(tag);
-            assert_eq!(images.world("me/loom:task1"), is_it.then_some(&aa), "{tag}");
-        }
     }
 }

@@ -4,10 +4,11 @@ mod bare;
 pub mod client;
 mod container;
 pub mod endpoint;
+mod export;
 pub mod identity;
-mod images;
 mod network;
 mod pull;
+mod refusal;
 mod volumes;
 
 pub use client::Docker;

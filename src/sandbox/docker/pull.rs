@@ -9,9 +9,10 @@ use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 
 use super::bare::reach;
-use super::images::ImageSource;
+use super::refusal::refusal;
 use super::{Docker, DockerEndpoint};
 use crate::sandbox::SandboxError;
+use crate::sandbox::pulled::{ImageSource, PullFailure};
 
 /// How long a pull may make no progress.
 const STALL: Duration = Duration::from_mins(3);
@@ -31,13 +32,17 @@ impl ImageSource for Daemon<'_> {
         self.docker.api.inspect_image(image).await.is_ok()
     }
 
-    async fn pull(&self, image: &str) -> Result<(), String> {
+    async fn pull(&self, image: &str) -> Result<(), PullFailure> {
         let pulled = pull_once(self.docker, image, self.note).await;
-        pulled.map_err(|error| match error {
-            // The daemon's own words, without ours around them.
-            Error::DockerResponseServerError { message, .. } => message,
-            Error::DockerStreamError { error } => error,
-            other => other.to_string(),
+        pulled.map_err(|error| {
+            let why = match error {
+                // The daemon's own words, without ours around them.
+                Error::DockerResponseServerError { message, .. } => message,
+                Error::DockerStreamError { error } => error,
+                other => other.to_string(),
+            };
+            let refusal = refusal(&why);
+            PullFailure { why, refusal }
         })
     }
 

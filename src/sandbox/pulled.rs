@@ -1,14 +1,12 @@
-//! What is known of a daemon's images: one that cannot be had is asked for once.
+//! What is known of the images of a daemon or a store: one that cannot be had is asked for once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use regex::Regex;
 use tokio::time::Instant;
 
-use super::DockerEndpoint;
-use crate::sandbox::{SandboxError, StartFailure};
+use super::{SandboxError, StartFailure};
 
 /// The pauses between the tries of a pull.
 const PAUSES: &[Duration] = &[Duration::from_secs(4), Duration::from_secs(8)];
@@ -28,8 +26,8 @@ const REMEMBERED: Duration = Duration::from_mins(5);
 /// The same of an image that the registry does not have or give.
 const REMEMBERED_LONG: Duration = Duration::from_hours(1);
 
-/// What is known of a daemon's images. An image that cannot be had is asked for once, and not again
-/// for each pair that wants it.
+/// What is known of the images of one place. An image that cannot be had is asked for once, and not
+/// again for each pair that wants it.
 #[derive(Debug)]
 pub struct PulledImages {
     images: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
@@ -50,17 +48,25 @@ enum Known {
     FailedBefore,
 }
 
-/// Why an image could not be pulled, in the daemon's words.
+/// Why an image could not be pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PullFailure {
+    /// In the words of who should have it.
+    pub why: String,
+    /// What it says of the next try.
+    pub refusal: Refusal,
+}
+
+/// A failure that is remembered.
 #[derive(Debug)]
 struct Failed {
-    why: String,
-    refusal: Refusal,
+    failure: PullFailure,
     at: Instant,
 }
 
 /// What a failed pull says of the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     /// The registry does not have the image, or does not give it to us.
     ForGood,
     /// The registry's limit of pulls is reached.
@@ -73,50 +79,15 @@ enum Refusal {
 pub(super) trait ImageSource: Sync {
     /// Whether it is there already.
     fn has(&self, image: &str) -> impl Future<Output = bool> + Send;
-    /// Pulls it once; the error is the daemon's words.
-    fn pull(&self, image: &str) -> impl Future<Output = Result<(), String>> + Send;
+    /// Pulls it once.
+    fn pull(&self, image: &str) -> impl Future<Output = Result<(), PullFailure>> + Send;
     /// Whether anybody answers at all.
     fn reach(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;
 }
 
-/// What a registry says of its limit. A client's own "rate limiter" is another thing.
-static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\btoomanyrequests\b|\btoo many requests\b|\brate limits?\b").expect("tested")
-});
-
-/// What a registry or a daemon says of an image that is not there or not for us: the messages of the
-/// OCI Distribution Specification 1.1 ("Error Codes"), each at the beginning of what is passed on, and
-/// Docker's, containerd's and Podman's own. A local "permission denied: " is none of them, nor is
-/// something that the daemon lost on its own disk ("content digest sha256:…: not found").
-static FOR_GOOD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"(?im)(?:^|: )(?:manifest unknown|name unknown|denied: |unauthorized: )",
-        r"|\bpull access denied\b",
-        r"|\baccess to the resource is denied\b",
-        r"|\brepository does not exist or may require\b",
-        r"|\bno matching manifest for\b",
-        r"|\binvalid reference format\b",
-        r"|\bfailed to resolve reference .*: not found\s*$",
-    ))
-    .expect("tested")
-});
-
-impl Refusal {
-    /// By the words of daemons and registries.
-    fn of(why: &str) -> Self {
-        if LIMIT.is_match(why) {
-            Self::Limit
-        } else if FOR_GOOD.is_match(why) {
-            Self::ForGood
-        } else {
-            Self::MayPass
-        }
-    }
-}
-
 impl Failed {
     fn is_remembered(&self) -> bool {
-        let time = match self.refusal {
+        let time = match self.failure.refusal {
             Refusal::ForGood => REMEMBERED_LONG,
             Refusal::Limit | Refusal::MayPass => REMEMBERED,
         };
@@ -125,8 +96,8 @@ impl Failed {
 
     fn error(&self, image: &str) -> SandboxError {
         SandboxError::Start {
-            why: format!("cannot pull {image}: {}", self.why),
-            cause: match self.refusal {
+            why: format!("cannot pull {image}: {}", self.failure.why),
+            cause: match self.failure.refusal {
                 Refusal::ForGood => StartFailure::NoImage,
                 Refusal::Limit | Refusal::MayPass => StartFailure::Image,
             },
@@ -146,12 +117,13 @@ impl Default for PulledImages {
 }
 
 impl PulledImages {
-    /// What this process knows of a daemon's images, in all its runs and evaluations.
-    pub fn of(endpoint: &DockerEndpoint) -> Arc<Self> {
-        static BY_DAEMON: LazyLock<Mutex<HashMap<String, Arc<PulledImages>>>> =
+    /// What this process knows of the images of a daemon (by its URL) or a store (by its directory),
+    /// in all its runs and evaluations.
+    pub fn of(place: &str) -> Arc<Self> {
+        static BY_PLACE: LazyLock<Mutex<HashMap<String, Arc<PulledImages>>>> =
             LazyLock::new(Mutex::default);
-        let mut all = BY_DAEMON.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(endpoint.url()).or_default())
+        let mut all = BY_PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(place.to_owned()).or_default())
     }
 
     /// Forgets the failures that may have passed by now: a new attempt tries once more.
@@ -161,7 +133,7 @@ impl PulledImages {
             // One that is being pulled has no failure yet.
             if let Ok(mut known) = image.try_lock()
                 && let Known::Failed(failed) = &*known
-                && failed.refusal != Refusal::ForGood
+                && failed.failure.refusal != Refusal::ForGood
             {
                 *known = Known::FailedBefore;
             }
@@ -215,11 +187,11 @@ impl PulledImages {
         loop {
             let line = self.line.lock().await;
             note(format!("pulling {image} ({nth} of {of})"));
-            let Err(why) = from.pull(image).await else {
+            let Err(failure) = from.pull(image).await else {
                 return Ok(());
             };
             drop(line);
-            let refusal = Refusal::of(&why);
+            let refusal = failure.refusal;
             let pause = match refusal {
                 Refusal::ForGood => None,
                 Refusal::Limit => limit_pauses.next(),
@@ -227,7 +199,7 @@ impl PulledImages {
             };
             let Some(pause) = pause else {
                 let at = Instant::now();
-                return Err(Failed { why, refusal, at });
+                return Err(Failed { failure, at });
             };
             if refusal == Refusal::Limit {
                 let seconds = pause.as_secs();
@@ -249,9 +221,9 @@ mod tests {
     use super::*;
 
     const ZERO: [Duration; 2] = [Duration::ZERO; 2];
-    const NO_ROUTE: &str = "dial tcp: lookup x: no such host";
-    const UNKNOWN: &str = "manifest for x/y:task1 not found: manifest unknown: manifest unknown";
-    const LIMITED: &str = "toomanyrequests: You have reached your pull rate limit.";
+    const NO_ROUTE: &str = "no such host";
+    const UNKNOWN: &str = "manifest unknown";
+    const LIMITED: &str = "too many requests";
 
     /// Answers each pull by its number, and counts them.
     struct Script {
@@ -279,9 +251,16 @@ mod tests {
             false
         }
 
-        async fn pull(&self, _: &str) -> Result<(), String> {
+        async fn pull(&self, _: &str) -> Result<(), PullFailure> {
             let nth = self.pulls.fetch_add(1, Ordering::Relaxed) + 1;
-            (self.answer)(nth).map_err(str::to_owned)
+            (self.answer)(nth).map_err(|why| PullFailure {
+                why: why.to_owned(),
+                refusal: match why {
+                    UNKNOWN => Refusal::ForGood,
+                    LIMITED => Refusal::Limit,
+                    _ => Refusal::MayPass,
+                },
+            })
         }
 
         async fn reach(&self) -> Result<(), SandboxError> {
@@ -395,55 +374,5 @@ mod tests {
             assert_eq!(error, "the daemon is unreachable: gone");
             ask(&images, &Script::new(|_| Ok(())), "a").await.unwrap();
         });
-    }
-
-    #[test]
-    fn daemons_say_in_their_words_that_an_image_is_not_to_be_had() {
-        for why in [
-            UNKNOWN,
-            "pull access denied for x/y, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
-            "failed to resolve reference \"docker.io/x/y:task1\": docker.io/x/y:task1: not found",
-            "failed to resolve reference \"docker.io/x/y:task1\": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
-            "no matching manifest for linux/arm64/v8 in the manifest list entries",
-            "initializing source docker://x/y:task1: reading manifest task1 in docker.io/x/y: manifest unknown",
-            "initializing source docker://x/y:task1: reading manifest task1 in docker.io/x/y: errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required",
-            "Head \"https://ghcr.io/v2/x/y/manifests/task1\": denied: denied",
-            "Get \"https://quay.io/v2/x/y/manifests/task1\": unauthorized: access to the requested resource is not authorized",
-            "name unknown: The repository with name 'x/y' does not exist in the registry",
-            "invalid reference format: repository name must be lowercase",
-        ] {
-            assert_eq!(Refusal::of(why), Refusal::ForGood, "{why}");
-        }
-    }
-
-    #[test]
-    fn daemons_say_in_their_words_that_a_limit_of_pulls_is_reached() {
-        for why in [
-            LIMITED,
-            "received unexpected HTTP status: 429 Too Many Requests",
-            "toomanyrequests: Rate exceeded",
-            "denied: You have reached your pull rate limit",
-        ] {
-            assert_eq!(Refusal::of(why), Refusal::Limit, "{why}");
-        }
-    }
-
-    #[test]
-    fn what_sounds_like_a_registrys_refusal_and_is_none_may_pass() {
-        for why in [
-            NO_ROUTE,
-            "write /var/lib/docker/tmp/x: no space left on device",
-            "mkdir /var/lib/docker/tmp: permission denied",
-            "open /var/lib/docker/tmp/x: permission denied: unknown",
-            "dial tcp 192.0.2.1:443: connect: permission denied: a firewall",
-            "received unexpected HTTP status: 503 Service Unavailable",
-            "unexpected status from HEAD request: 401 Unauthorized",
-            "error parsing HTTP 403 response body: <html>Access denied by the proxy</html>",
-            "lookup registry.example: hostname unknown",
-            "failed to extract layer sha256:0123: content digest sha256:4567: not found",
-            "client rate limiter Wait returned an error: context deadline exceeded",
-        ] {
-            assert_eq!(Refusal::of(why), Refusal::MayPass, "{why}");
-        }
     }
 }

@@ -1,0 +1,128 @@
+//! Opening a store: whether a directory can be one.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::StatVfsMountFlags;
+use rustix::process::{Gid, Uid, getegid, geteuid};
+
+use super::Store;
+use super::places::{Drawer, StorePaths};
+use crate::files;
+use crate::images::ImageError;
+
+/// The form of the store that this program writes.
+const VERSION: &str = "1\n";
+
+/// Root's sandboxes become this user, `nobody`, and change what images have: it must be theirs.
+const NOBODY: u32 = 65534;
+
+const ANOTHER: &str = "name another directory: `[images] store` in the configuration";
+
+impl Store {
+    /// Opens the store in a directory, which is made when it is not there.
+    pub fn open(dir: &Path) -> Result<Self, ImageError> {
+        let places = StorePaths::of(dir);
+        let unusable = |why: String, hint: &str| ImageError::Unusable {
+            dir: dir.to_owned(),
+            why,
+            hint: hint.to_owned(),
+        };
+        files::create_dir(dir)?;
+        let owner = dir
+            .metadata()
+            .map_err(|error| ImageError::system("read", dir, error))?
+            .uid();
+        let us = geteuid().as_raw();
+        if owner != us {
+            let why = format!(
+                "it belongs to the user {owner}, and you are {us}: what is unpacked must be yours to change in a sandbox"
+            );
+            return Err(unusable(why, ANOTHER));
+        }
+        let flags = rustix::fs::statvfs(dir)
+            .map_err(|error| ImageError::system("read", dir, error))?
+            .f_flag;
+        if flags.contains(StatVfsMountFlags::RDONLY) {
+            return Err(unusable("its file system is read-only".to_owned(), ANOTHER));
+        }
+        if flags.contains(StatVfsMountFlags::NOEXEC) {
+            let why = "its file system is mounted with `noexec`, so that no program of an image could start".to_owned();
+            return Err(unusable(why, ANOTHER));
+        }
+        check_version(&places, &unusable)?;
+        for made in [
+            places.images(),
+            places.locks(),
+            places.drawer(Drawer::Partial),
+        ] {
+            files::create_dir(&made)?;
+        }
+        let owner = Uid::from_raw(us)
+            .is_root()
+            .then(|| (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)));
+        for drawer in Drawer::TREES {
+            make_private(&places.drawer(drawer), owner)?;
+        }
+        Ok(Self { places, owner })
+    }
+}
+
+fn check_version(
+    places: &StorePaths,
+    unusable: &dyn Fn(String, &str) -> ImageError,
+) -> Result<(), ImageError> {
+    let path = places.version();
+    let known = if path.exists() {
+        files::read_text(&path)?
+    } else {
+        let there = files::list(places.dir())?;
+        // Another process may be making it at this moment.
+        let is_ours = |path: &std::path::PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(".regatta-") || name == "version"
+        };
+        if let Some(other) = there.iter().find(|path| !is_ours(path)) {
+            let why = format!("it is no store and has other files, as {}", other.display());
+            return Err(unusable(
+                why,
+                "name an empty directory, or one that is not there: `[images] store` in the configuration",
+            ));
+        }
+        files::write_atomic(&path, VERSION.as_bytes())?;
+        VERSION.to_owned()
+    };
+    if known == VERSION {
+        return Ok(());
+    }
+    let known: String = known.trim().chars().take(20).collect();
+    let why = format!(
+        "it is a store of version {}, and this program knows version 1",
+        known.escape_debug()
+    );
+    Err(unusable(
+        why,
+        "use the program that made it, or name another directory (`[images] store`)",
+    ))
+}
+
+/// Images have directories that all may write to (`/tmp`): none but the owner comes near them. And
+/// what is made in it has the owner's group, whatever the directory above says: a sandbox knows no
+/// other.
+fn make_private(dir: &Path, owner: Option<(Uid, Gid)>) -> Result<(), ImageError> {
+    files::create_dir(dir)?;
+    let meta = dir
+        .metadata()
+        .map_err(|error| ImageError::system("read", dir, error))?;
+    let (user, group) = owner.unwrap_or_else(|| (geteuid(), getegid()));
+    if (meta.uid(), meta.gid()) != (user.as_raw(), group.as_raw()) {
+        std::os::unix::fs::chown(dir, Some(user.as_raw()), Some(group.as_raw()))
+            .map_err(|error| ImageError::system("change the owner of", dir, error))?;
+    }
+    if meta.mode() & 0o7777 != 0o700 {
+        std::fs::set_permissions(dir, Permissions::from_mode(0o700))
+            .map_err(|error| ImageError::system("close", dir, error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Images without a daemon: a sandbox of namespaces over an image's layers.
+
+mod place;
+mod pulls;
+mod start;
+
+pub use place::OciPlace;
+pub use pulls::{OciPulls, known, world, worlds};
+pub use start::{check, start};

@@ -1,0 +1,76 @@
+//! Our own store of images as a place for sandboxes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::OciPulls;
+use crate::bench::World;
+use crate::images::{Held, ImageError, ImageName, Store, StoredImage};
+use crate::sandbox::group::Groups;
+use crate::sandbox::tools::Tools;
+use crate::sandbox::{SandboxError, StartFailure};
+
+/// Our own store of images as a place for sandboxes.
+#[derive(Debug)]
+pub struct OciPlace {
+    /// The images.
+    pub store: Store,
+    /// How one that is missing comes into it.
+    pub pulls: OciPulls,
+    /// The guest's program, in a directory that sandboxes see.
+    pub tools: Arc<Tools>,
+    /// The control group that was delegated to us.
+    pub groups: Option<&'static Groups>,
+    /// Where sandboxes keep what they write, instead of in memory.
+    pub scratch: Option<PathBuf>,
+}
+
+impl OciPlace {
+    /// Pulls an image that is not there; `note` is told how it goes on.
+    pub async fn ready(
+        &self,
+        image: &str,
+        note: &(dyn Fn(String) + Sync),
+    ) -> Result<(), SandboxError> {
+        self.pulls.ready(&self.store, image, note).await
+    }
+
+    /// Holds an image, so that it does not go away.
+    pub fn hold(&self, image: &str) -> Result<Held, SandboxError> {
+        let refused = |why: String| SandboxError::Start {
+            why,
+            cause: StartFailure::NoImage,
+        };
+        let name: ImageName = image.parse().map_err(refused)?;
+        let stored = self.store.image(&name).map_err(|error| failed(&error))?;
+        let stored = stored.ok_or_else(|| {
+            refused(format!(
+                "{image} is not in the store of images: `regatta images pull {image}` gets it"
+            ))
+        })?;
+        self.store.hold(&stored).map_err(|error| failed(&error))
+    }
+
+    /// The digest of an image's configuration, which names its very content.
+    #[must_use]
+    pub fn image_id(&self, image: &str) -> Option<String> {
+        Some(self.stored(image)?.config_digest.to_string())
+    }
+
+    /// What names an image that is there, for those who look at it later.
+    #[must_use]
+    pub fn world(&self, image: &str) -> Option<World> {
+        Some(World::ImageConfig(self.image_id(image)?))
+    }
+
+    fn stored(&self, image: &str) -> Option<StoredImage> {
+        self.store.image(&image.parse().ok()?).ok()?
+    }
+}
+
+fn failed(error: &ImageError) -> SandboxError {
+    SandboxError::Start {
+        why: error.to_string(),
+        cause: StartFailure::Image,
+    }
+}
