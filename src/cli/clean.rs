@@ -19,7 +19,7 @@ Examples:
   regatta clean --dry-run     # what would go
   regatta clean --cache";
 
-/// Remove the containers, volumes, processes, directories and half-unpacked layers of dead runs of ours
+/// Remove what dead runs of ours left: containers, processes, directories, half layers
 ///
 /// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.

@@ -1,4 +1,4 @@
-//! Hidden commands: what a child begins as, and the scripted model for trying things out.
+//! HiddenCli commands: what a child begins as, and the scripted model for trying things out.
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use crate::{guest, process};
 /// to describe all the others first takes most of the time of each.
 #[derive(Debug, clap::Parser)]
 #[command(name = "regatta")]
-pub struct Hidden {
+pub struct HiddenCli {
     #[command(subcommand)]
     command: HiddenCommand,
 }
@@ -41,7 +41,7 @@ enum HiddenCommand {
     Init(InitArgs),
 }
 
-impl Hidden {
+impl HiddenCli {
     /// The hidden command of a line; `None` where its first word is none of them.
     pub fn of(line: &[OsString]) -> Option<std::result::Result<Self, clap::Error>> {
         let word = line.get(1)?.to_str()?;

@@ -48,7 +48,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 use crate::version::VERSION;
-use internal::Hidden;
+use internal::HiddenCli;
 use ui::{Ui, UiArgs};
 
 /// Runs `CooperBench` experiments: plans, retries, triages, counts every dollar, and reports what
@@ -104,7 +104,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
-    let (ui, ended) = if let Some(hidden) = Hidden::of(&line) {
+    let (ui, ended) = if let Some(hidden) = HiddenCli::of(&line) {
         let ui = Ui::default();
         let ended = match hidden {
             Ok(hidden) => hidden.run(&ui),
