@@ -39,6 +39,10 @@ bench:
     scripts/bench
     scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'
 
+# Unpacking an image against `tar -x` of its layers: of this machine's files, or `just bench-unpack LAYER.tar…`.
+bench-unpack *layers:
+    scripts/bench-unpack {{layers}}
+
 # The figures of pages, over a log tree of yours: `just bench-pages LOGS RUN…`.
 bench-pages logs *runs:
     scripts/bench-pages {{logs}} {{runs}}

@@ -122,7 +122,7 @@ impl Merge<'_> {
         let to = open_at(&self.into, &level.path).map_err(here)?;
         let mut found: BTreeMap<Vec<u8>, Found> = BTreeMap::new();
         let mut dirs: HashMap<usize, OwnedFd> = HashMap::new();
-        let mut stat = None;
+        let (mut stat, mut is_opaque) = (None, false);
         for (place, (layer, has)) in level.layers.iter().enumerate() {
             if *has {
                 let (dir, its_stat) = self.open(*layer, &level.path).map_err(here)?;
@@ -130,15 +130,19 @@ impl Merge<'_> {
                     copy_attributes(&dir, &to).map_err(here)?;
                     stat = Some(its_stat);
                 }
-                add(&mut found, &dir, place).map_err(here)?;
-                dirs.insert(place, dir);
+                if !is_opaque {
+                    add(&mut found, &dir, place).map_err(here)?;
+                    dirs.insert(place, dir);
+                }
             }
             let stack = &self.layers[*layer];
             for name in stack.gone.get(&level.path).into_iter().flatten() {
                 let hidden = found.entry(name.clone()).or_insert_with(Found::nothing);
                 hidden.closed.get_or_insert(place);
             }
-            if stack.opaque.contains(&level.path) {
+            is_opaque |= stack.opaque.contains(&level.path);
+            // Who hides what is in a directory may not have the directory itself.
+            if is_opaque && stat.is_some() {
                 break;
             }
         }

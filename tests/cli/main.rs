@@ -27,6 +27,7 @@ mod experiment;
 mod foreign;
 mod hints;
 mod hostile;
+mod image_store;
 mod images;
 mod in_force;
 mod killed;

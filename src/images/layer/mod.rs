@@ -1,5 +1,6 @@
 //! One layer: from a stream of tar to a directory.
 
+mod contents;
 mod entries;
 mod header;
 mod names;
@@ -8,6 +9,7 @@ mod snag;
 mod tree;
 mod unpack;
 
+pub use contents::LayerContents;
 pub(super) use entries::{TarEntries, TarKind};
 pub use names::split;
 pub(super) use snag::Snag;

@@ -38,13 +38,17 @@ pub struct LayerTree {
     owner: OwnedBy,
     /// The bits of a mode that a new file gets at once, whatever hides others (umask, ACL).
     granted: u32,
-    /// Directories get their mode and time at the end: until then, things are made in them.
-    dirs: BTreeMap<Vec<u8>, TarGiven>,
+    /// Directories get their mode and time at the end: until then, things are made in them. With each,
+    /// whether a link is on the way to it.
+    dirs: BTreeMap<Vec<u8>, (TarGiven, bool)>,
     /// The directory of the last entry.
     last: Option<(Vec<u8>, Rc<OwnedFd>)>,
     has_attributes: bool,
     pub left_out: LeftOut,
 }
+
+/// No link is followed on the way.
+const NO_LINKS: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_SYMLINKS);
 
 /// What is kept of a mode: the rest an ordinary user cannot have, or a sandbox may not.
 const PERMISSIONS: u32 = 0o777;
@@ -75,7 +79,7 @@ impl LayerTree {
             return Ok((Rc::clone(open), last));
         }
         let open = match self.open(dir) {
-            Err(Errno::NOENT) => self.make_dirs(dir)?,
+            Err(Errno::NOENT) => self.make_dirs(dir, path)?,
             opened => opened.map_err(|error| no_dir(error, path, dir))?,
         };
         let open = Rc::new(open);
@@ -84,14 +88,21 @@ impl LayerTree {
     }
 
     fn open(&self, dir: &[u8]) -> Result<OwnedFd, Errno> {
+        self.open_by(dir, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+    }
+
+    fn open_by(&self, dir: &[u8], resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
         let dir = if dir.is_empty() { b"." } else { dir };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&self.root, dir, flags, Mode::empty(), resolve)
     }
 
+    fn is_behind_link(&self, dir: &[u8]) -> bool {
+        matches!(self.open_by(dir, NO_LINKS), Err(Errno::LOOP))
+    }
+
     /// Makes the directories that the layer itself does not name.
-    fn make_dirs(&mut self, path: &[u8]) -> Result<OwnedFd, Snag> {
+    fn make_dirs(&mut self, path: &[u8], entry: &[u8]) -> Result<OwnedFd, Snag> {
         let ends = path.iter().enumerate().filter(|it| *it.1 == b'/');
         let ends: Vec<usize> = ends.map(|it| it.0).chain([path.len()]).collect();
         for end in ends {
@@ -102,19 +113,21 @@ impl LayerTree {
                     let (parent, last) = split(dir);
                     let parent = self
                         .open(parent)
-                        .map_err(|error| no_dir(error, path, parent))?;
-                    mkdirat(&parent, last, Mode::RWXU).map_err(|error| no_dir(error, path, dir))?;
+                        .map_err(|error| no_dir(error, entry, parent))?;
+                    mkdirat(&parent, last, Mode::RWXU)
+                        .map_err(|error| no_dir(error, entry, dir))?;
                     let given = TarGiven {
                         mode: 0o755,
                         mtime: (0, 0),
                         attributes: Vec::new(),
                     };
-                    self.dirs.insert(dir.to_vec(), given);
+                    self.dirs
+                        .insert(dir.to_vec(), (given, self.is_behind_link(dir)));
                 }
-                Err(error) => return Err(no_dir(error, path, dir)),
+                Err(error) => return Err(no_dir(error, entry, dir)),
             }
         }
-        self.open(path).map_err(|error| no_dir(error, path, path))
+        self.open(path).map_err(|error| no_dir(error, entry, path))
     }
 
     /// Removes what is in the place of an entry.
@@ -151,6 +164,15 @@ impl LayerTree {
         mode & kept
     }
 
+    /// What a file or a pipe has of a mode in the end, and a directory.
+    pub const fn kept(mode: u32, is_dir: bool) -> u32 {
+        mode & if is_dir {
+            PERMISSIONS | STICKY
+        } else {
+            PERMISSIONS
+        }
+    }
+
     pub fn file(&mut self, path: &[u8], given: &TarGiven) -> Result<Writing, Snag> {
         let mode = self.mode(given.mode, PERMISSIONS);
         let flags =
@@ -168,7 +190,6 @@ impl LayerTree {
             file,
             needs_mode: (first != mode || mode & !self.granted != 0).then_some(mode),
             owner: self.owner,
-            at: 0,
         })
     }
 
@@ -199,7 +220,9 @@ impl LayerTree {
                 done => done.map_err(Snag::of("make", path))?,
             }
         }
-        self.dirs.insert(path.to_vec(), TarGiven { mode, ..given });
+        let is_behind_link = self.is_behind_link(path);
+        let given = TarGiven { mode, ..given };
+        self.dirs.insert(path.to_vec(), (given, is_behind_link));
         Ok(())
     }
 
@@ -310,11 +333,16 @@ impl LayerTree {
             mtime: (0, 0),
             attributes: Vec::new(),
         };
-        self.dirs.entry(Vec::new()).or_insert(unnamed);
-        while let Some((path, given)) = self.dirs.pop_last() {
-            let dir = match self.open(&path) {
-                // Something else took its place later.
-                Err(Errno::NOENT | Errno::NOTDIR) => continue,
+        self.dirs.entry(Vec::new()).or_insert((unnamed, false));
+        while let Some((path, (given, is_behind_link))) = self.dirs.pop_last() {
+            let opened = if is_behind_link {
+                self.open(&path)
+            } else {
+                self.open_by(&path, NO_LINKS)
+            };
+            let dir = match opened {
+                // Something else took its place later: a link there leads to another directory.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
                 opened => opened.map_err(Snag::of("finish", &path))?,
             };
             let set = |error: Errno| Snag::of("finish", &path)(error);
@@ -335,13 +363,11 @@ pub struct Writing {
     file: OwnedFd,
     needs_mode: Option<u32>,
     owner: OwnedBy,
-    at: u64,
 }
 
 impl Writing {
     /// Writes the next bytes; with a place, there.
-    pub fn write(&mut self, mut bytes: &[u8], at: Option<u64>) -> Result<(), Errno> {
-        let mut at = at;
+    pub fn write(&self, mut bytes: &[u8], mut at: Option<u64>) -> Result<(), Errno> {
         while !bytes.is_empty() {
             let written = match at {
                 Some(at) => rustix::io::pwrite(&self.file, bytes, at),
@@ -354,7 +380,6 @@ impl Writing {
             };
             bytes = &bytes[written..];
             at = at.map(|at| at + written as u64);
-            self.at += written as u64;
         }
         Ok(())
     }

@@ -5,9 +5,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use flate2::Crc;
 use sha2::{Digest as _, Sha256};
 
-use super::entries::{TarEntries, TarEntry, TarKind};
+use super::contents::LayerContents;
+use super::entries::{Sparse, TarEntries, TarEntry, TarKind};
 use super::names::{TarMeaning, meaning, normal};
 use super::pieces::{Giver, Taker, pieces};
 use super::snag::{Snag, shown};
@@ -24,7 +26,7 @@ pub fn unpack(
     compression: Compression,
     from: impl Read,
     told: &dyn Fn(u64),
-) -> Result<(Layer, Hidden), ImageError> {
+) -> Result<UnpackedTree, ImageError> {
     let root = open_dir(into).map_err(|error| ImageError::system("open", into, error))?;
     let written = AtomicU64::new(0);
     let (mut giver, taker) = pieces();
@@ -71,7 +73,7 @@ pub fn unpack(
         }),
         (Ok(_), Err(Snag::Content(why))) => Err(bad(why)),
         (Ok(_), Err(_)) => Err(bad("its end was not seen".to_owned())),
-        (Ok(_), Ok(known)) => Ok(known),
+        (Ok(_), Ok(made)) => Ok(made),
     }
 }
 
@@ -147,6 +149,14 @@ fn read<R: Read>(
     Ok((Digest::of_hash(&hash.finalize()), bytes))
 }
 
+/// What became of a layer.
+#[derive(Debug, Default)]
+pub struct UnpackedTree {
+    pub layer: Layer,
+    pub hidden: Hidden,
+    pub contents: LayerContents,
+}
+
 /// Makes what a stream of tar says. Where its content is wrong, the rest is read all the same: the
 /// digest says whether the layer is so, or came so.
 fn make(
@@ -154,108 +164,144 @@ fn make(
     owner: OwnedBy,
     taker: Taker,
     written: &AtomicU64,
-) -> Result<(Layer, Hidden), Snag> {
-    let mut entries = TarEntries::of(taker);
-    let mut layer = Layer::default();
-    let mut hidden = Hidden::default();
-    let mut tree = LayerTree::in_dir(root, owner)?;
-    let mut all = || -> Result<(), Snag> {
-        while let Some(entry) = entries.next()? {
-            one(&mut tree, &mut entries, entry, &mut layer, &mut hidden)?;
-            written.store(layer.bytes, Ordering::Relaxed);
+) -> Result<UnpackedTree, Snag> {
+    let mut making = Making {
+        tree: LayerTree::in_dir(root, owner)?,
+        entries: TarEntries::of(taker),
+        made: UnpackedTree::default(),
+        written,
+    };
+    let all = making.all();
+    if matches!(all, Ok(()) | Err(Snag::Content(_))) {
+        making.entries.drain()?;
+    }
+    all?;
+    let UnpackedTree {
+        mut layer,
+        hidden,
+        contents,
+    } = making.made;
+    layer.hides = (hidden.gone.len() + hidden.opaque.len()) as u64;
+    layer.left_out += making.tree.end()?;
+    Ok(UnpackedTree {
+        layer,
+        hidden,
+        contents,
+    })
+}
+
+struct Making<'a> {
+    tree: LayerTree,
+    entries: TarEntries<Taker>,
+    made: UnpackedTree,
+    written: &'a AtomicU64,
+}
+
+impl Making<'_> {
+    fn all(&mut self) -> Result<(), Snag> {
+        while let Some(entry) = self.entries.next()? {
+            let path = normal(&entry.name)?;
+            match meaning(&path)? {
+                TarMeaning::File => self.one(&path, entry)?,
+                TarMeaning::Gone(path) => self.made.hidden.gone.push(path),
+                TarMeaning::Opaque(dir) => self.made.hidden.opaque.push(dir.to_vec()),
+                TarMeaning::Nothing => {}
+            }
         }
         Ok(())
-    };
-    match all() {
-        Err(content @ Snag::Content(_)) => {
-            entries.drain()?;
-            return Err(content);
-        }
-        done => done?,
     }
-    entries.drain()?;
-    layer.hides = (hidden.gone.len() + hidden.opaque.len()) as u64;
-    let others = layer.left_out;
-    layer.left_out = tree.end()?;
-    layer.left_out += others;
-    Ok((layer, hidden))
-}
 
-fn one(
-    tree: &mut LayerTree,
-    entries: &mut TarEntries<Taker>,
-    entry: TarEntry,
-    layer: &mut Layer,
-    hidden: &mut Hidden,
-) -> Result<(), Snag> {
-    let path = normal(&entry.name)?;
-    match meaning(&path)? {
-        TarMeaning::File => {}
-        TarMeaning::Gone(path) => {
-            hidden.gone.push(path);
+    fn one(&mut self, path: &[u8], entry: TarEntry) -> Result<(), Snag> {
+        let layer = &mut self.made.layer;
+        layer.left_out.owners += u64::from(entry.is_others);
+        if entry.kind == TarKind::Device {
+            layer.left_out.devices += 1;
             return Ok(());
         }
-        TarMeaning::Opaque(dir) => {
-            hidden.opaque.push(dir.to_vec());
-            return Ok(());
-        }
-        TarMeaning::Nothing => return Ok(()),
-    }
-    layer.left_out.owners += u64::from(entry.is_others);
-    if entry.kind == TarKind::Device {
-        layer.left_out.devices += 1;
-        return Ok(());
-    }
-    layer.files += 1;
-    let given = TarGiven {
-        mode: entry.mode,
-        mtime: entry.mtime,
-        attributes: entry.attributes,
-    };
-    match entry.kind {
-        TarKind::Directory => tree.directory(&path, given),
-        TarKind::Symlink => tree.symlink(&path, &entry.link, &given),
-        TarKind::HardLink => tree.hard_link(&path, &normal(&entry.link)?),
-        TarKind::Fifo => tree.fifo(&path, &given),
-        TarKind::File | TarKind::Device => {
-            let mut file = tree.file(&path, &given)?;
-            layer.bytes += entries.left();
-            let full = |error| Snag::of("write", &path)(error);
-            match entry.sparse {
-                None => fill(&mut file, entries, u64::MAX, None, &path)?,
-                Some(sparse) => {
-                    for (offset, length) in sparse.pieces {
-                        fill(&mut file, entries, length, Some(offset), &path)?;
-                    }
-                    file.set_length(sparse.size).map_err(full)?;
-                }
+        layer.files += 1;
+        let given = TarGiven {
+            mode: entry.mode,
+            mtime: entry.mtime,
+            attributes: entry.attributes,
+        };
+        let mode = LayerTree::kept(entry.mode, entry.kind == TarKind::Directory);
+        let contents = &mut self.made.contents;
+        match entry.kind {
+            TarKind::Directory => {
+                contents.directory(path, mode);
+                self.tree.directory(path, given)
             }
-            tree.finish(&path, &file, &given)
+            TarKind::Symlink => {
+                contents.symlink(path, &entry.link);
+                self.tree.symlink(path, &entry.link, &given)
+            }
+            TarKind::Fifo => {
+                contents.fifo(path, mode);
+                self.tree.fifo(path, &given)
+            }
+            TarKind::HardLink => {
+                let to = normal(&entry.link)?;
+                contents.hard_link(path, &to);
+                self.tree.hard_link(path, &to)
+            }
+            TarKind::File | TarKind::Device => {
+                layer.bytes += self.entries.left();
+                let (size, sum) = self.file(path, &given, entry.sparse)?;
+                self.made.contents.file(path, mode, size, sum);
+                Ok(())
+            }
         }
     }
-}
 
-/// Writes so many bytes of an entry, or all that are left.
-fn fill(
-    file: &mut Writing,
-    entries: &mut TarEntries<Taker>,
-    mut length: u64,
-    mut at: Option<u64>,
-    path: &[u8],
-) -> Result<(), Snag> {
-    while length > 0 {
-        let data = entries.data()?;
-        let data = &data[..data
-            .len()
-            .min(usize::try_from(length).unwrap_or(usize::MAX))];
-        if data.is_empty() {
-            break;
-        }
-        file.write(data, at).map_err(Snag::of("write", path))?;
-        let used = data.len();
-        entries.used(used);
-        length -= used as u64;
-        at = at.map(|at| at + used as u64);
+    /// Makes a file; gives its size and, where it has no holes, the sum of its bytes.
+    fn file(
+        &mut self,
+        path: &[u8],
+        given: &TarGiven,
+        sparse: Option<Sparse>,
+    ) -> Result<(u64, Option<u32>), Snag> {
+        let file = self.tree.file(path, given)?;
+        let mut crc = Crc::new();
+        let known = if let Some(Sparse { size, pieces }) = sparse {
+            for (offset, length) in pieces {
+                self.fill(path, &file, length, Some(offset), &mut crc)?;
+            }
+            file.set_length(size).map_err(Snag::of("write", path))?;
+            (size, None)
+        } else {
+            let size = self.entries.left();
+            self.fill(path, &file, u64::MAX, None, &mut crc)?;
+            (size, Some(crc.sum()))
+        };
+        self.tree.finish(path, &file, given)?;
+        Ok(known)
     }
-    Ok(())
+
+    /// Writes so many bytes of an entry, or all that are left.
+    fn fill(
+        &mut self,
+        path: &[u8],
+        file: &Writing,
+        mut length: u64,
+        mut at: Option<u64>,
+        crc: &mut Crc,
+    ) -> Result<(), Snag> {
+        while length > 0 {
+            let data = self.entries.data()?;
+            let data = &data[..data
+                .len()
+                .min(usize::try_from(length).unwrap_or(usize::MAX))];
+            if data.is_empty() {
+                break;
+            }
+            file.write(data, at).map_err(Snag::of("write", path))?;
+            crc.update(data);
+            let used = data.len();
+            self.entries.used(used);
+            self.written.fetch_add(used as u64, Ordering::Relaxed);
+            length -= used as u64;
+            at = at.map(|at| at + used as u64);
+        }
+        Ok(())
+    }
 }

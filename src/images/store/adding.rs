@@ -56,6 +56,8 @@ impl Held {
 pub(super) const TREE: &str = "tree";
 /// What a layer hides of those below it.
 const HIDDEN: &str = "hidden";
+/// What a layer was when it was unpacked.
+pub(super) const CONTENTS: &str = "contents";
 
 impl Store {
     /// Holds a layer, when it is there.
@@ -105,11 +107,13 @@ impl Store {
         let path = self.places.lock(Drawer::Layers, diff_id);
         let lock = StoreLock::exclusive(&path)?;
         if !self.has_layer(diff_id) {
-            self.make(Drawer::Layers, diff_id, |dir, tree| {
-                let (layer, hidden) = layer::unpack(tree, self.owner, diff_id, media, from, told)?;
-                files::write_in_place(&dir.join(HIDDEN), &hidden.to_bytes())?;
-                write_json(&dir.join(LAYER), &layer)
-            })?;
+            let made = self.make(Drawer::Layers, diff_id, |dir, tree| {
+                let made = layer::unpack(tree, self.owner, diff_id, media, from, told)?;
+                files::write_in_place(&dir.join(HIDDEN), &made.hidden.to_bytes())?;
+                files::write_in_place(&dir.join(CONTENTS), &made.contents.to_bytes())?;
+                write_json(&dir.join(LAYER), &made.layer)
+            });
+            made.map_err(|error| self.with_our_dir(error))?;
         }
         lock.share(&path)?;
         let layer = self.known(diff_id).ok_or_else(|| self.damaged(diff_id))?;
@@ -123,6 +127,14 @@ impl Store {
         };
         let layer = self.known(diff_id).ok_or_else(|| self.damaged(diff_id))?;
         Ok(Some(Unpacked { layer, held }))
+    }
+
+    /// An error of a full disk names the store, and not what in it is gone again.
+    fn with_our_dir(&self, mut error: ImageError) -> ImageError {
+        if let ImageError::Full { dir, .. } = &mut error {
+            self.dir().clone_into(dir);
+        }
+        error
     }
 
     fn damaged(&self, diff_id: &Digest) -> ImageError {

@@ -5,12 +5,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::StatVfsMountFlags;
+use rustix::io::Errno;
 use rustix::process::{Gid, Uid, getegid, geteuid};
 
 use super::Store;
 use super::places::{Drawer, StorePaths};
 use crate::files;
 use crate::images::ImageError;
+use crate::images::layer::OwnedBy;
 
 /// The form of the store that this program writes.
 const VERSION: &str = "1\n";
@@ -59,9 +61,9 @@ impl Store {
         ] {
             files::create_dir(&made)?;
         }
-        let owner = Uid::from_raw(us)
-            .is_root()
-            .then(|| (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)));
+        let layers = places.drawer(Drawer::Layers);
+        files::create_dir(&layers)?;
+        let owner = nobody(&layers)?;
         for drawer in Drawer::TREES {
             make_private(&places.drawer(drawer), owner)?;
         }
@@ -107,10 +109,23 @@ fn check_version(
     ))
 }
 
+/// Who owns what root unpacks; `None` for an ordinary user, whose own it is. So it is for the root of
+/// a user namespace that has no such user: its sandboxes stay who they are.
+fn nobody(dir: &Path) -> Result<OwnedBy, ImageError> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    match std::os::unix::fs::chown(dir, Some(NOBODY), Some(NOBODY)) {
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(None),
+        Err(error) => Err(ImageError::system("change the owner of", dir, error)),
+        Ok(()) => Ok(Some((Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)))),
+    }
+}
+
 /// Images have directories that all may write to (`/tmp`): none but the owner comes near them. And
 /// what is made in it has the owner's group, whatever the directory above says: a sandbox knows no
 /// other.
-fn make_private(dir: &Path, owner: Option<(Uid, Gid)>) -> Result<(), ImageError> {
+fn make_private(dir: &Path, owner: OwnedBy) -> Result<(), ImageError> {
     files::create_dir(dir)?;
     let meta = dir
         .metadata()

@@ -1,7 +1,14 @@
 //! Whether the store still has what was put into it.
 
 use super::Store;
+use super::adding::{CONTENTS, TREE};
+use super::places::Drawer;
+use crate::files;
+use crate::images::layer::LayerContents;
 use crate::images::{Digest, ImageError};
+
+/// The most bytes that the list of a layer's files may have: a million of them.
+const MOST: u64 = 256 << 20;
 
 /// A layer that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +31,7 @@ impl Store {
         let mut verified = Vec::new();
         for (n, layer) in layers.iter().enumerate() {
             let images = entries.iter().filter(|it| it.image.layers.contains(layer));
-            let wrong = if self.known(layer).is_none() {
-                vec!["it is missing".to_owned()]
-            } else {
-                Vec::new()
-            };
+            let wrong = self.differences(layer)?;
             verified.push(VerifiedLayer {
                 layer: (*layer).clone(),
                 images: images.map(|it| it.image.name.clone()).collect(),
@@ -37,5 +40,20 @@ impl Store {
             told(n + 1, layers.len());
         }
         Ok(verified)
+    }
+
+    /// What of a layer is not as it was unpacked.
+    fn differences(&self, layer: &Digest) -> Result<Vec<String>, ImageError> {
+        let Some(_held) = self.hold_layer(layer)? else {
+            return Ok(vec!["it is missing".to_owned()]);
+        };
+        let dir = self.places.at(Drawer::Layers, layer);
+        let path = dir.join(CONTENTS);
+        let known = files::read_up_to(&path, MOST).ok().flatten();
+        let known = known.and_then(|bytes| LayerContents::of_bytes(&bytes));
+        let Some(contents) = known.filter(|_| self.known(layer).is_some()) else {
+            return Ok(vec!["what it was is not known".to_owned()]);
+        };
+        contents.differences(&dir.join(TREE))
     }
 }
