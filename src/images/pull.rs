@@ -191,8 +191,15 @@ impl Put<'_> {
         layer: &SourceLayer,
         digest: &Digest,
     ) -> Result<HeldLayer, ImageError> {
-        let waits = || (self.news)(PullNews::Waits);
+        let has_waited = AtomicBool::new(false);
+        let waits = || {
+            has_waited.store(true, Ordering::Relaxed);
+            (self.news)(PullNews::Waits);
+        };
         let mut partial = Partial::hold(self.store, digest, layer.bytes, waits).await?;
+        if has_waited.into_inner() {
+            (self.news)(PullNews::Waited);
+        }
         // Another process may have brought it meanwhile.
         if let Some(held) = self.store.hold_layer(&layer.diff_id)? {
             (self.news)(PullNews::Resumed(layer.bytes));

@@ -90,7 +90,7 @@ fn docker(args: &[&str]) -> String {
 /// An image of musl's kind: one program without libraries, and layers that remove and replace.
 fn little(name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let script = r#"set -e
+    let script = r"set -e
 mkdir -p root/bin root/data/gone root/data/dir root/data/closed root/etc
 cp /bin/busybox root/bin/busybox
 ln -s busybox root/bin/sh
@@ -106,7 +106,7 @@ RUN busybox head -c 6000000 /dev/urandom > /data/big
 ENV LITTLE=yes
 WORKDIR /data
 END
-"#;
+";
     let made = Command::new("sh")
         .args(["-c", script])
         .current_dir(dir.path())
@@ -212,10 +212,15 @@ struct Images {
 impl Images {
     fn new(mirrors: &[(&str, &str)]) -> Self {
         let place = Place::new();
-        let mut config = "[images]\nstore = 'the store'\n[images.mirrors]\n".to_owned();
-        for (registry, url) in mirrors {
-            config.push_str(&format!("'{registry}' = '{url}'\n"));
-        }
+        let lines = mirrors.iter();
+        let lines: String = lines
+            .map(|(of, url)| ["'", of, "' = '", url, "'\n"].concat())
+            .collect();
+        let config = [
+            "[images]\nstore = 'the store'\n[images.mirrors]\n",
+            lines.as_str(),
+        ]
+        .concat();
         place.write("regatta.toml", config);
         let store = Store::open(&place.join("the store")).unwrap();
         Self { place, store }

@@ -39,7 +39,9 @@ struct Pull {
     fetched: u64,
     missing: usize,
     unpacked: usize,
-    state: Option<String>,
+    /// How many of them another pull fetches.
+    waits: usize,
+    is_refused: bool,
 }
 
 impl Bars {
@@ -76,14 +78,15 @@ impl Bars {
             PullNews::Bytes(bytes) => {
                 pull.done += bytes;
                 pull.fetched += bytes;
-                pull.state = None;
+                pull.is_refused = false;
                 self.fetched += bytes;
             }
             PullNews::Lost(bytes) => pull.done = pull.done.saturating_sub(bytes),
             PullNews::Layer => pull.unpacked += 1,
-            PullNews::Waits => pull.state = Some("another process pulls a layer of it".to_owned()),
+            PullNews::Waits => pull.waits += 1,
+            PullNews::Waited => pull.waits = pull.waits.saturating_sub(1),
             PullNews::Retry { why, pause, .. } => {
-                pull.state = Some("waits for the next try".to_owned());
+                pull.is_refused = true;
                 let pause = exact(pause.as_secs_f64());
                 self.line(format!("{}: {why}; next try in {pause}", short(name)));
             }
@@ -156,20 +159,24 @@ impl Pull {
             fetched: 0,
             missing: 0,
             unpacked: 0,
-            state: None,
+            waits: 0,
+            is_refused: false,
         }
     }
 
     fn line(&self, name: &str, width: usize, now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.at).as_secs_f64();
         let speed = self.fetched as f64 / seconds.max(1.0) / 1e6;
-        let state = match &self.state {
-            Some(state) => state.clone(),
-            None if self.total == 0 => "asking".to_owned(),
-            None if self.done >= self.total => {
-                format!("unpacking, {}/{} layers", self.unpacked, self.missing)
-            }
-            None => format!("{speed:.1} MB/s"),
+        let state = if self.is_refused {
+            "waits for the next try".to_owned()
+        } else if self.waits > 0 && self.waits + self.unpacked >= self.missing {
+            "another pull fetches the rest".to_owned()
+        } else if self.total == 0 {
+            "asking".to_owned()
+        } else if self.done >= self.total {
+            format!("unpacking, {}/{} layers", self.unpacked, self.missing)
+        } else {
+            format!("{speed:.1} MB/s")
         };
         let megabytes = |bytes: u64| bytes / 1_000_000;
         let after = format!(
@@ -211,7 +218,7 @@ mod tests {
             lines[1].ends_with("] 206/412 MB · 106.0 MB/s"),
             "{lines:#?}"
         );
-        assert!(lines[2].contains("another process"), "{lines:#?}");
+        assert!(lines[2].contains("another pull fetches"), "{lines:#?}");
         for width in 20..120 {
             for line in bars.lines(width, 8, bars.begun) {
                 assert!(fit::width(&line) <= width, "{width}: {line}");

@@ -132,7 +132,8 @@ async fn of_daemon(
     let mut spool = Spool::new(beside)?;
     docker
         .export(tag, &mut |chunk| {
-            news(PullNews::Bytes(chunk.len() as u64));
+            // They are counted as fetched when the layers are read.
+            news(PullNews::Resumed(chunk.len() as u64));
             spool
                 .write(chunk)
                 .map_err(|error| Error::from(ImageError::from(error)))

@@ -275,7 +275,6 @@ impl SourceError {
             Self::OtherProcessor { .. } => {
                 &["use a machine of that processor, or images that were built for this one"]
             }
-            Self::Unsupported { .. } => &[],
             Self::NotInside { .. } => {
                 &["name an image as it is listed, or save the one that is missing too"]
             }
@@ -285,7 +284,7 @@ impl SourceError {
             Self::Disk { is_full: true, .. } => &[
                 "free some space (`regatta images prune`), or keep images elsewhere: [images] store in regatta.toml; the same command goes on",
             ],
-            Self::Disk { .. } | Self::Stopped => &[],
+            Self::Unsupported { .. } | Self::Disk { .. } | Self::Stopped => &[],
         };
         hints.iter().map(|hint| (*hint).to_owned()).collect()
     }

@@ -31,8 +31,10 @@ pub enum PullNews {
         /// After which pause.
         pause: Duration,
     },
-    /// Another process fetches a layer, which is waited for.
+    /// Another pull, of this process or of another, fetches a layer, which is waited for.
     Waits,
+    /// It is waited for no more.
+    Waited,
     /// Something that one should know.
     Note(String),
     /// The image is there.

@@ -151,7 +151,7 @@ fn answer(
         said.body.len()
     );
     for (name, value) in &said.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head += &[name, ": ", value, "\r\n"].concat();
     }
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;

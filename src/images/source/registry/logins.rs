@@ -236,12 +236,12 @@ mod tests {
         (dir, Logins::in_file(Some(path)))
     }
 
-    fn login(user: &str, secret: &str, is_token: bool) -> Option<Login> {
-        Some(Login {
+    fn who(user: &str, secret: &str, is_token: bool) -> Login {
+        Login {
             user: user.to_owned(),
             secret: Secret::new(secret),
             is_token,
-        })
+        }
     }
 
     #[tokio::test]
@@ -255,9 +255,9 @@ mod tests {
                 "h:5000": {{}}, "broken": {{"auth": "%%"}}}}}}"#
         ));
         for (key, found) in [
-            (HUB_KEY, login("ada", "pass:word", false)),
-            ("ghcr.io", login("bo", "p", false)),
-            ("x.azurecr.io", login("ada", "tok", true)),
+            (HUB_KEY, Some(who("ada", "pass:word", false))),
+            ("ghcr.io", Some(who("bo", "p", false))),
+            ("x.azurecr.io", Some(who("ada", "tok", true))),
             ("h:5000", None),
             ("h:5001", None),
             ("broken", None),
@@ -301,9 +301,9 @@ mod tests {
     #[tokio::test]
     async fn a_helper_is_asked_for_the_registry_and_nothing_it_says_is_shown() {
         let echo = r#"test "$1" = get && printf '{"ServerURL": "", "Username": "%s", "Secret": "s"}' "$(cat)""#;
-        assert_eq!(helper(echo).await, Ok(login("h:1", "s", false)));
+        assert_eq!(helper(echo).await, Ok(Some(who("h:1", "s", false))));
         let token = r#"echo '{"Username": "<token>", "Secret": "s"}'"#;
-        assert_eq!(helper(token).await, Ok(login("<token>", "s", true)));
+        assert_eq!(helper(token).await, Ok(Some(who("<token>", "s", true))));
         let none = "echo credentials not found in native keychain; exit 1";
         assert_eq!(helper(none).await, Ok(None));
         for script in [
@@ -315,11 +315,16 @@ mod tests {
             assert!(why.starts_with("docker-credential-x "), "{why}");
             assert!(!why.contains("hush"), "{why}");
         }
-        let (_dir, logins) = config(r#"{"credsStore": "../evil"}"#);
-        let note = logins.of("h").await.note.clone().unwrap();
-        assert!(note.contains("is none"), "{note}");
-        let (_dir, logins) = config(r#"{"credHelpers": {"h": "not-there-at-all"}}"#);
-        let note = logins.of("h").await.note.clone().unwrap();
-        assert!(note.contains("not on PATH"), "{note}");
+        for (config, why) in [
+            (r#"{"credsStore": "../evil"}"#, "is none"),
+            (
+                r#"{"credHelpers": {"h": "not-there-at-all"}}"#,
+                "not on PATH",
+            ),
+        ] {
+            let (_dir, kept) = self::config(config);
+            let said = kept.of("h").await.note.clone().unwrap();
+            assert!(said.contains(why), "{said}");
+        }
     }
 }
