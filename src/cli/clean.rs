@@ -19,9 +19,10 @@ Examples:
   regatta clean --dry-run     # what would go
   regatta clean --cache";
 
-/// Remove what dead runs of ours left: containers, processes, directories, half layers
+/// Remove what dead runs of ours left: containers, processes, directories and the like
 ///
-/// Only what carries our mark, and whose owner is dead, is touched; and with --cache what `eval`
+/// Also volumes, and layers of images that were being unpacked. Only what carries our mark, and whose
+/// owner is dead, is touched; and with --cache what `eval`
 /// keeps for later. Half-written files are looked for in the log tree.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use super::keys::Mistake;
 use crate::error::{Error, Result};
 use crate::secret::masked_url;
 
@@ -46,7 +45,7 @@ impl ImagesConfig {
     }
 
     /// What is wrong with the mirrors.
-    pub(super) fn mistakes(&self) -> Vec<Mistake> {
+    pub(super) fn mistakes(&self) -> Vec<(&'static str, String)> {
         let wrong = self.mirrors.iter().filter_map(|(registry, url)| {
             let why = wrong_mirror(registry, url)?;
             Some(("images.mirrors", why))

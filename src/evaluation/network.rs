@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Trouble;
-use super::judge::SUITE_BROKEN;
 use crate::bench::{RuleId, TaskKey};
 use crate::files;
 use crate::sandbox::SandboxLimits;
@@ -66,7 +65,7 @@ pub fn lack<'a>(
 /// Trouble of a suite whose sandbox had no network, with what to set where that may be why.
 pub(super) fn explained(mut trouble: Trouble) -> Trouble {
     let is_why = trouble.rule == RuleId::DEPENDENCY_DOWNLOAD;
-    let may_be_why = trouble.rule == SUITE_BROKEN || trouble.rule == RuleId::SUITE_TIMEOUT;
+    let may_be_why = trouble.rule == RuleId::SUITE_BROKEN || trouble.rule == RuleId::SUITE_TIMEOUT;
     if trouble.text.ends_with(SETTING) {
         return trouble;
     }
@@ -111,10 +110,10 @@ mod tests {
     fn trouble_that_a_network_may_mend_names_the_setting_once() {
         let of = |rule| explained(explained(Trouble::new(rule, "it broke"))).text;
         assert_eq!(
-            of(SUITE_BROKEN),
+            of(RuleId::SUITE_BROKEN),
             "it broke; suites have no network: if this one needs it, `network = true` in [native] gives sandboxes one"
         );
-        assert_eq!(of(RuleId::SUITE_TIMEOUT), of(SUITE_BROKEN));
+        assert_eq!(of(RuleId::SUITE_TIMEOUT), of(RuleId::SUITE_BROKEN));
         let certain = explained(Trouble::new(RuleId::DEPENDENCY_DOWNLOAD, "curl: (6) x"));
         assert_eq!(
             certain.text,
