@@ -22,8 +22,7 @@ Examples:
 /// Remove what dead runs of ours left: containers, processes, directories and the like
 ///
 /// Also volumes, and layers of images that were being unpacked. Only what carries our mark, and whose
-/// owner is dead, is touched; and with --cache what `eval`
-/// keeps for later. Half-written files are looked for in the log tree.
+/// owner is dead, is touched; and with --cache what `eval` keeps for later. Half-written files are looked for in the log tree.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CleanArgs {

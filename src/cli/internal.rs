@@ -1,4 +1,4 @@
-//! HiddenCli commands: what a child begins as, and the scripted model for trying things out.
+//! Hidden commands: what a child begins as, and the scripted model for trying things out.
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;

@@ -154,9 +154,10 @@ fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
 
 /// The command that pulls what is missing: a few by their names, or the subset's.
 fn pull(config: &Config, missing: &[String]) -> String {
-    match missing {
-        [few @ ..] if few.len() <= FEW => format!("images pull {}", few.join(" ")),
-        _ => format!("images pull -s {}", config.experiment.subset),
+    if missing.len() <= FEW {
+        format!("images pull {}", missing.join(" "))
+    } else {
+        format!("images pull -s {}", config.experiment.subset)
     }
 }
 

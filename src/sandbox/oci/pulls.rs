@@ -181,7 +181,7 @@ impl Progress {
             }
             PullNews::Waits => return Some("another process fetches it".to_owned()),
             PullNews::Note(text) => return Some(text.clone()),
-            PullNews::Layer | PullNews::Done | PullNews::Failed => {}
+            PullNews::Waited | PullNews::Layer | PullNews::Done | PullNews::Failed => {}
         }
         let percent = (bytes.come * 100).checked_div(bytes.all)?.min(100);
         if percent < bytes.told + STEP {
