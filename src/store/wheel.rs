@@ -91,11 +91,10 @@ impl TurnedSetting {
             Value::Number(usd) if self.setting == "budget" => {
                 usd.as_f64().map_or_else(|| usd.to_string(), dollars)
             }
-            // A whole number of GB without a point.
-            Value::Number(number) => number
+            // 2.0 is 2.
+            value => value
                 .as_f64()
-                .map_or_else(|| number.to_string(), |number| number.to_string()),
-            value => value.to_string(),
+                .map_or_else(|| value.to_string(), |number| number.to_string()),
         }
     }
 }
