@@ -36,17 +36,6 @@ pub struct GuestArgs {
     /// How many CPUs they may run on
     #[arg(long)]
     cpus: Option<usize>,
-    /// The first process of the commands' own process namespace
-    #[arg(long)]
-    init: Option<u32>,
-}
-
-/// Be the first process of a sandbox's commands
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    /// How many processes there may be
-    #[arg(long)]
-    pub pids: u32,
 }
 
 /// Call the harness from inside a sandbox
@@ -57,12 +46,9 @@ pub struct CallArgs {
     pub args: Vec<String>,
 }
 
-/// Make a namespace, or enter it
+/// Be a namespace, and the guest in it
 #[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// What it is made of, as JSON
-    pub plan: String,
-}
+pub struct NamespaceArgs {}
 
 pub fn serve_guest(args: GuestArgs) -> Result<u8> {
     let options = guest::GuestOptions {
@@ -70,7 +56,7 @@ pub fn serve_guest(args: GuestArgs) -> Result<u8> {
         pids: args.pids as usize,
         memory: args.memory,
         cpus: args.cpus,
-        init: args.init,
+        ..guest::GuestOptions::default()
     };
     guest::serve(&options)
         .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;

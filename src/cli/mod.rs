@@ -98,11 +98,7 @@ enum Command {
     #[command(name = crate::sandbox::tools::CALL_COMMAND, hide = true, disable_help_flag = true)]
     Call(internal::CallArgs),
     #[command(name = crate::sandbox::namespace::COMMAND, hide = true)]
-    Namespace(internal::PlanArgs),
-    #[command(name = crate::sandbox::namespace::ENTER_COMMAND, hide = true)]
-    Enter(internal::PlanArgs),
-    #[command(name = crate::sandbox::namespace::INIT_COMMAND, hide = true)]
-    Init(internal::InitArgs),
+    Namespace(internal::NamespaceArgs),
 }
 
 /// The program: parses, runs, and turns the outcome into an exit code.
@@ -164,11 +160,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<u8> {
         Command::Model(args) => block_on(internal::serve_model(&args, ui)),
         Command::Guest(args) => internal::serve_guest(args),
         Command::Call(args) => Ok(crate::guest::call::make(args.args)),
-        Command::Namespace(args) => crate::sandbox::namespace::become_namespace(&args.plan),
-        Command::Init(args) => crate::sandbox::namespace::be_init(args.pids)
-            .map(|()| exit::OK)
-            .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
-        Command::Enter(args) => Err(crate::sandbox::namespace::enter(&args.plan)),
+        Command::Namespace(_) => crate::sandbox::namespace::become_namespace(),
     }
 }
 

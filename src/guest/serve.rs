@@ -15,8 +15,9 @@ use super::command::RunningCommand;
 use super::frame::{self, CommandEnd, GuestReply, Request};
 use super::memory::MemoryWatch;
 use super::order::GuestOrder;
+use super::shell::Shell;
 use super::tree::ProcessTree;
-use super::{powers, shell, signals};
+use super::{powers, signals};
 use crate::files;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
@@ -37,6 +38,8 @@ pub struct GuestOptions {
     /// The first process of the process namespace that commands have to themselves. They cannot
     /// name us then, and the process table that we are in is our working directory.
     pub init: Option<u32>,
+    /// All variables that commands see; without it those of our own environment.
+    pub env: Option<Vec<(String, String)>>,
 }
 
 struct Guest {
@@ -46,6 +49,7 @@ struct Guest {
     abandoned: Vec<OwnedFd>,
     callers: Option<Callers>,
     memory: Option<MemoryWatch>,
+    shell: Shell,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
@@ -75,8 +79,11 @@ pub fn serve(options: &GuestOptions) -> io::Result<()> {
         abandoned: Vec::new(),
         callers: options.socket.as_ref().map(Callers::listen).transpose()?,
         memory: options.memory.map(MemoryWatch::new),
+        shell: Shell {
+            env: options.env.clone(),
+        },
     };
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = guest.shell.path();
     say(&GuestReply::Ready { path }, &[])?;
     let mut input = io::stdin().lock();
     let mut buffer = Vec::new();
@@ -220,7 +227,7 @@ impl Guest {
                 };
                 match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
-                    Err(error) if !matches!(shell::runs(), Ok(true)) => {
+                    Err(error) if !matches!(self.shell.runs(), Ok(true)) => {
                         let why = format!("bash cannot be started: {error}");
                         return say(&GuestReply::Crippled { id, why }, &[]);
                     }
@@ -280,11 +287,11 @@ impl Guest {
             self.tree.kill(None);
             self.reap();
         }
-        match RunningCommand::start(id, order) {
+        match RunningCommand::start(id, order, &self.shell) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.tree.kill(None);
                 self.reap();
-                RunningCommand::start(id, order)
+                RunningCommand::start(id, order, &self.shell)
             }
             started => started,
         }
@@ -346,12 +353,12 @@ impl Guest {
     /// Whether there is a shell for the next command. What earlier ones left behind may keep it from
     /// starting: then it goes first.
     fn has_a_shell(&mut self) -> bool {
-        if shell::may_run() {
+        if self.shell.may_run() {
             return true;
         }
         self.tree.kill(None);
         self.reap();
-        shell::may_run()
+        self.shell.may_run()
     }
 
     /// In a namespace the kernel does this when process 1 ends; without one, it is ours to do.

@@ -6,6 +6,7 @@ use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::images::Store;
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
@@ -42,6 +43,7 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
     };
     Ok(match kind {
         BackendKind::Oci => Backend::Oci(Arc::new(OciPlace {
+            store: Store::open(&config.images.store_dir()?)?,
             tools: tools()?,
             groups: Groups::ours().ok(),
             scratch: config.native.scratch.clone(),

@@ -21,4 +21,5 @@ pub use error::ImageError;
 pub use image::{ImageConfig, StoredImage};
 pub use layer::{Layer, LeftOut};
 pub use name::ImageName;
+pub use removal::remove_path;
 pub use store::{Held, HeldLayer, ListedImage, Pruned, Store, StoreLock, Unpacked, VerifiedLayer};

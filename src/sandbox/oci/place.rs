@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bench::World;
+use crate::images::{Held, ImageError, ImageName, Store, StoredImage};
 use crate::sandbox::group::Groups;
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{SandboxError, StartFailure};
@@ -11,6 +12,8 @@ use crate::sandbox::{SandboxError, StartFailure};
 /// Our own store of images as a place for sandboxes.
 #[derive(Debug)]
 pub struct OciPlace {
+    /// The images.
+    pub store: Store,
     /// The guest's program, in a directory that sandboxes see.
     pub tools: Arc<Tools>,
     /// The control group that was delegated to us.
@@ -22,21 +25,45 @@ pub struct OciPlace {
 impl OciPlace {
     /// Whether the store has an image whole; the error says what to do where it does not.
     pub fn ready(&self, image: &str) -> Result<(), SandboxError> {
-        Err(SandboxError::Start {
-            why: format!("{image} is not in the store"),
+        self.hold(image).map(drop)
+    }
+
+    /// Holds an image, so that it does not go away.
+    pub fn hold(&self, image: &str) -> Result<Held, SandboxError> {
+        let refused = |why: String| SandboxError::Start {
+            why,
             cause: StartFailure::NoImage,
-        })
+        };
+        let name: ImageName = image.parse().map_err(refused)?;
+        let stored = self.store.image(&name).map_err(|error| failed(&error))?;
+        let stored = stored.ok_or_else(|| {
+            refused(format!(
+                "{image} is not in the store of images: `regatta images pull {image}` gets it"
+            ))
+        })?;
+        self.store.hold(&stored).map_err(|error| failed(&error))
     }
 
     /// The digest of an image's configuration, which names its very content.
     #[must_use]
-    pub fn image_id(&self, _image: &str) -> Option<String> {
-        None
+    pub fn image_id(&self, image: &str) -> Option<String> {
+        Some(self.stored(image)?.config_digest.to_string())
     }
 
     /// What names an image that is there, for those who look at it later.
     #[must_use]
-    pub fn world(&self, _image: &str) -> Option<World> {
-        None
+    pub fn world(&self, image: &str) -> Option<World> {
+        Some(World::ImageConfig(self.image_id(image)?))
+    }
+
+    fn stored(&self, image: &str) -> Option<StoredImage> {
+        self.store.image(&image.parse().ok()?).ok()?
+    }
+}
+
+fn failed(error: &ImageError) -> SandboxError {
+    SandboxError::Start {
+        why: error.to_string(),
+        cause: StartFailure::Image,
     }
 }
