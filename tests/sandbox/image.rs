@@ -92,7 +92,7 @@ pub fn store() -> &'static Store {
             (NO_REPOSITORY, vec![programs.clone()], "PATH=/usr/bin:/bin"),
             (NO_SHELL, vec![repository.clone()], "PATH=/usr/bin:/bin"),
             (LINKS, vec![programs, odd, repository], "A=b"),
-            (DEEP, deep, "PATH=/opt/own/bin:/usr/bin:/bin"),
+            (DEEP, deep, "PATH=/opt/own/bin:/usr/local/bin:/usr/bin:/bin"),
         ] {
             let config = ImageConfig {
                 env: vec![env.to_owned()],

@@ -28,7 +28,8 @@ impl Inside {
     /// Holds a directory, which is made where there is none; what is no directory makes way for it.
     pub fn dir(&self, path: &str) -> io::Result<OwnedFd> {
         match self.find(path) {
-            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            // A link in a circle leads nowhere either.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
             found => return Ok(found?),
         }
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
