@@ -158,6 +158,11 @@ pub fn temporary_dir() -> Result<tempfile::TempDir> {
         .map_err(|error| failed("make a directory in", &parent, &error))
 }
 
+/// A directory of ours for a moment, in this one; it goes with its value, or with a later start.
+pub fn temporary_dir_in(dir: &Path) -> io::Result<tempfile::TempDir> {
+    temporary::ours().tempdir_in(dir)
+}
+
 /// Makes a file for a while, as [`temporary_dir`] does a directory.
 pub fn temporary_file() -> io::Result<tempfile::NamedTempFile> {
     temporary::ours().tempfile()

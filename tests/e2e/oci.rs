@@ -285,6 +285,6 @@ fn nothing_is_left_of_eight_sandboxes_whose_regatta_was_killed() {
         .filter(|name| name.starts_with(&own))
         .collect();
     assert_eq!(left, [""; 0]);
-    let clean = rootless.run(&["clean", "--dry-run"]);
-    assert_eq!(clean.stdout, "", "{}", clean.stdout);
+    let clean = rootless.run(&["clean", "--dry-run"]).stdout;
+    assert!(!clean.contains(&own) && !clean.contains(&place), "{clean}");
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::images::remove_path;
-use crate::process::Owner;
 use crate::sandbox::SandboxError;
 
 /// A directory on a disk for what one sandbox writes; it goes with this value.
@@ -21,9 +21,8 @@ impl Scratch {
                 parent.display()
             ))
         };
-        let prefix = Owner::this().dir_prefix();
-        let mut builder = tempfile::Builder::new();
-        let dir = builder.prefix(&prefix).tempdir_in(parent).map_err(failed)?;
+        // Its name has this host's too: the disk may be another's as well.
+        let dir = files::temporary_dir_in(parent).map_err(failed)?;
         // Who starts a sandbox as root is nobody in it.
         if rustix::process::getuid().is_root() {
             let nobody = Some(crate::sandbox::namespace::NOBODY);
