@@ -1,7 +1,10 @@
 //! What a step costs over the bare `bash -lc` that it runs: the same command many times through the
 //! channel, against the same many shells started by a loop inside the same sandbox.
 //!
-//! `cargo bench --bench step -- docker` measures on Docker as well.
+//! Also how long a warm start takes to its first command, and what sandboxes at rest hold of memory.
+//!
+//! `cargo bench --bench step -- docker` measures on Docker as well, and `-- oci STORE` on a store of
+//! images that has the fixture's (`regatta images pull --from docker`).
 #![allow(clippy::print_stdout, reason = "its output is its result")]
 
 use std::path::{Path, PathBuf};
@@ -9,9 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
+use regatta::images::Store;
 use regatta::sandbox::HostPlace;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
+use regatta::sandbox::oci::OciPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, Repository, Sandbox, SandboxLimits, Spec};
 
@@ -36,17 +41,102 @@ fn main() {
         let place = DockerPlace::new(docker, endpoint, Arc::clone(&tools));
         backends.push(Backend::Docker(Arc::new(place)));
     }
+    if let Some(store) = std::env::args().skip_while(|arg| arg != "oci").nth(1) {
+        let store = Store::open(Path::new(&store)).expect("a store");
+        let place = OciPlace::of_store(store, Arc::clone(&tools), Groups::ours().ok());
+        backends.push(Backend::Oci(Arc::new(place)));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     for backend in backends {
-        runtime.block_on(measure(&backend));
+        runtime.block_on(async {
+            measure(&backend).await;
+            starts(&backend).await;
+            if !matches!(backend, Backend::Docker(_)) {
+                idle(&backend).await;
+            }
+        });
     }
 }
 
-async fn measure(backend: &Backend) {
-    let spec = Spec {
+/// How long a start takes to the answer of its first command, when others were before.
+async fn starts(backend: &Backend) {
+    let spec = spec(backend);
+    let mut times = Vec::new();
+    for _ in 0..30 {
+        let begun = Instant::now();
+        let mut sandbox = Sandbox::start(&spec, backend).await.expect("a sandbox");
+        let command = Command {
+            script: "true",
+            timeout: TIMEOUT,
+        };
+        sandbox.run(command, None).await.expect("a command");
+        times.push(begun.elapsed());
+        sandbox.close().await;
+    }
+    times.sort_unstable();
+    println!(
+        "{:<10} warm start to the first command: least {:.1?}, median {:.1?}",
+        backend.name(),
+        times[0],
+        times[times.len() / 2]
+    );
+}
+
+/// What a hundred sandboxes at rest hold, each process's share of what it shares with others.
+async fn idle(backend: &Backend) {
+    const COUNT: usize = 100;
+    let own = std::process::id();
+    let before = held(&[own]);
+    let others = children(own);
+    let mut sandboxes = Vec::new();
+    for _ in 0..COUNT {
+        let started = Sandbox::start(&spec(backend), backend).await;
+        sandboxes.push(started.expect("a sandbox"));
+    }
+    let processes: Vec<u32> = children(own)
+        .into_iter()
+        .filter(|pid| !others.contains(pid))
+        .collect();
+    println!(
+        "{:<10} {COUNT} at rest: {} KB each in {} processes; ours {} KB, {before} KB before",
+        backend.name(),
+        held(&processes) / COUNT,
+        processes.len() / COUNT,
+        held(&[own]),
+    );
+    for sandbox in sandboxes {
+        sandbox.close().await;
+    }
+}
+
+/// The descendants of a process.
+fn children(of: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for pid in regatta::process::pids() {
+        if regatta::process::stat(pid).is_some_and(|stat| stat.parent == of) {
+            found.push(pid);
+            found.extend(children(pid));
+        }
+    }
+    found
+}
+
+/// What processes hold together, in KB (`Pss` of `smaps_rollup`).
+fn held(processes: &[u32]) -> usize {
+    let of = |pid: &u32| {
+        let path = regatta::process::about(pid, "smaps_rollup");
+        let text = regatta::files::read_text(&path).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.split_whitespace().next()?.parse::<usize>().ok()
+    };
+    processes.iter().filter_map(of).sum()
+}
+
+fn spec(backend: &Backend) -> Spec {
+    Spec {
         source: backend.source(
             "akhatua/cooperbench-harbor:task1".to_owned(),
             Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repos/harbor_task"),
@@ -65,7 +155,11 @@ async fn measure(backend: &Backend) {
             setup_timeout: TIMEOUT,
         }),
         repository: Repository::ForAgent,
-    };
+    }
+}
+
+async fn measure(backend: &Backend) {
+    let spec = spec(backend);
     let begun = Instant::now();
     let mut sandbox = Sandbox::start(&spec, backend).await.expect("a sandbox");
     let start = begun.elapsed();

@@ -269,22 +269,28 @@ pub fn exec_as_child(command: &[OsString]) -> Error {
     let Some((program, args)) = command.split_first() else {
         return Error::usage("nothing to execute");
     };
-    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return Error::world(format!("cannot set the parent-death signal: {error}"));
+    if let Err(error) = become_child() {
+        return error;
     }
+    let error = std::process::Command::new(program).args(args).exec();
+    Error::world(format!("cannot start {}: {error}", program.display()))
+}
+
+/// Makes us a child as [`child`] means it: we are killed when our owner, which started us, dies, and
+/// have no terminal.
+pub fn become_child() -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| Error::world(format!("cannot set the parent-death signal: {error}")))?;
     // The parent may have died before the line above: then nobody would end us.
     let owner = std::env::var(OWNER_VAR)
         .ok()
         .and_then(|label| Owner::parse(&label));
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
     if owner.is_some_and(|owner| Some(owner.pid) != parent) {
-        return Error::world("the owner of this child is gone");
+        return Err(Error::world("the owner of this child is gone"));
     }
-    if let Err(error) = leave_session() {
-        return Error::world(format!("cannot leave the terminal's session: {error}"));
-    }
-    let error = std::process::Command::new(program).args(args).exec();
-    Error::world(format!("cannot start {}: {error}", program.display()))
+    leave_session()
+        .map_err(|error| Error::world(format!("cannot leave the terminal's session: {error}")))
 }
 
 /// Begins a session of our own, which has no terminal: nothing in it can open `/dev/tty`, and so
@@ -372,18 +378,27 @@ pub async fn answer(
 
 /// Runs a short command to its end, with a deadline.
 pub async fn capture(program: &Path, args: &[&str], deadline: Duration) -> Result<Output> {
-    let shown = || format!("`{} {}`", program.display(), args.join(" "));
-    let output = Command::new(program)
-        .args(args)
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    match tokio::time::timeout(deadline, output).await {
+    let mut command = Command::new(program);
+    command.args(args).kill_on_drop(true);
+    output_of(command, deadline).await
+}
+
+/// The output of a command that is to end within `deadline`.
+pub async fn output_of(mut command: Command, deadline: Duration) -> Result<Output> {
+    command.stdin(std::process::Stdio::null());
+    let shown = {
+        let command = command.as_std();
+        let words = [command.get_program()]
+            .into_iter()
+            .chain(command.get_args());
+        let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+        format!("`{}`", words.join(" "))
+    };
+    match tokio::time::timeout(deadline, command.output()).await {
         Ok(Ok(output)) => Ok(output),
-        Ok(Err(error)) => Err(Error::world(format!("cannot run {}: {error}", shown()))),
+        Ok(Err(error)) => Err(Error::world(format!("cannot run {shown}: {error}"))),
         Err(_) => Err(Error::world(format!(
-            "{} did not end within {} s",
-            shown(),
+            "{shown} did not end within {} s",
             deadline.as_secs()
         ))),
     }

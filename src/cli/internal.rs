@@ -34,11 +34,7 @@ enum HiddenCommand {
     #[command(name = crate::sandbox::tools::CALL_COMMAND, disable_help_flag = true)]
     Call(CallArgs),
     #[command(name = namespace::COMMAND)]
-    Namespace(PlanArgs),
-    #[command(name = namespace::ENTER_COMMAND)]
-    Enter(PlanArgs),
-    #[command(name = namespace::INIT_COMMAND)]
-    Init(InitArgs),
+    Namespace(NamespaceArgs),
 }
 
 impl HiddenCli {
@@ -57,11 +53,7 @@ impl HiddenCli {
             HiddenCommand::Model(args) => super::block_on(serve_model(&args, ui)),
             HiddenCommand::Guest(args) => serve_guest(args),
             HiddenCommand::Call(args) => Ok(guest::call::make(args.args)),
-            HiddenCommand::Namespace(args) => namespace::become_namespace(&args.plan),
-            HiddenCommand::Init(args) => namespace::be_init(args.pids)
-                .map(|()| exit::OK)
-                .map_err(|error| Error::world(format!("the processes of the namespace: {error}"))),
-            HiddenCommand::Enter(args) => Err(namespace::enter(&args.plan)),
+            HiddenCommand::Namespace(_) => namespace::become_namespace(),
         }
     }
 }
@@ -89,17 +81,6 @@ struct GuestArgs {
     /// How many CPUs they may run on
     #[arg(long)]
     cpus: Option<usize>,
-    /// The first process of the commands' own process namespace
-    #[arg(long)]
-    init: Option<u32>,
-}
-
-/// Be the first process of a sandbox's commands
-#[derive(Debug, Args)]
-struct InitArgs {
-    /// How many processes there may be
-    #[arg(long)]
-    pids: u32,
 }
 
 /// Call the harness from inside a sandbox
@@ -110,12 +91,9 @@ struct CallArgs {
     args: Vec<String>,
 }
 
-/// Make a namespace, or enter it
+/// Be a namespace, and the guest in it
 #[derive(Debug, Args)]
-struct PlanArgs {
-    /// What it is made of, as JSON
-    plan: String,
-}
+struct NamespaceArgs {}
 
 fn serve_guest(args: GuestArgs) -> Result<u8> {
     let options = guest::GuestOptions {
@@ -123,7 +101,7 @@ fn serve_guest(args: GuestArgs) -> Result<u8> {
         pids: args.pids as usize,
         memory: args.memory,
         cpus: args.cpus,
-        init: args.init,
+        ..guest::GuestOptions::default()
     };
     guest::serve(&options)
         .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;

@@ -241,9 +241,9 @@ pub const fn exit_code(output: &Output) -> Option<i32> {
 mod tests {
     use super::*;
     use crate::files;
-    use crate::images::{Digest, ImageConfig, RegistryOptions, Store, StoredImage};
+    use crate::images::{Digest, ImageConfig, Store, StoredImage};
     use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
-    use crate::sandbox::oci::{OciPlace, OciPulls};
+    use crate::sandbox::oci::OciPlace;
     use crate::sandbox::tools::Tools;
 
     fn venue(backend: Backend) -> Venue {
@@ -270,14 +270,8 @@ mod tests {
             layers: Vec::new(),
         };
         store.add(image, "a test").unwrap();
-        let registries = RegistryOptions::of_user(std::collections::BTreeMap::new());
-        let oci = venue(Backend::Oci(Arc::new(OciPlace {
-            pulls: OciPulls::into(&store, registries, false),
-            store,
-            tools: Arc::clone(&tools),
-            groups: None,
-            scratch: None,
-        })));
+        let place = OciPlace::of_store(store, Arc::clone(&tools), None);
+        let oci = venue(Backend::Oci(Arc::new(place)));
         // What Docker's classic store calls the image's id.
         let id = config_digest.to_string();
         assert_eq!(oci.ground(&task).await, Some(id.clone()));

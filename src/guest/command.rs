@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, WaitStatus, pidfd_open};
 use super::frame::CommandEnd;
 use super::kept::KeptOutput;
 use super::order::GuestOrder;
+use super::shell::Shell;
 use crate::files;
 use crate::process::{self, OWNER_VAR};
 
@@ -42,7 +43,7 @@ pub struct RunningCommand {
 impl RunningCommand {
     /// Starts `bash -lc`, as upstream does: in a fresh login shell, without input, and with both
     /// outputs in one pipe so that they stay in order.
-    pub fn start(id: u64, order: &GuestOrder<'_>) -> io::Result<Self> {
+    pub fn start(id: u64, order: &GuestOrder<'_>, shell: &Shell) -> io::Result<Self> {
         let mut file = None;
         let mut argument = order.script.to_owned();
         if argument.len() > MAX_ARGUMENT {
@@ -53,7 +54,7 @@ impl RunningCommand {
         }
         let (pipe, output) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
-        let mut command = Command::new("bash");
+        let mut command = shell.command();
         if order.login {
             command.arg("-lc");
         } else {

@@ -35,12 +35,14 @@ pub fn seal_descriptors() -> io::Result<()> {
 /// What the guest keeps until it is there: the second is to give up the first for its children.
 pub const OF_GUEST: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::SETPCAP);
 
-/// The guest's own part: from here on no program that it starts can have any capability.
+/// The guest's own part: from here on no program that it starts can have what is the guest's alone.
+/// What else is left, commands have as well.
 pub fn keep_for_ourselves() -> io::Result<()> {
     for capability in OF_GUEST.iter() {
         rustix::thread::remove_capability_from_bounding_set(capability)?;
     }
-    keep_only(CapabilitySet::SYS_PTRACE)
+    let now = rustix::thread::capabilities(None)?;
+    keep_only(now.permitted.difference(CapabilitySet::SETPCAP))
 }
 
 /// Keeps these capabilities of the present ones, and hands none on to other programs.

@@ -16,8 +16,9 @@ use super::frame::{self, CommandEnd, GuestReply, Request};
 use super::known::KnownShell;
 use super::memory::MemoryWatch;
 use super::order::GuestOrder;
+use super::shell::Shell;
 use super::tree::ProcessTree;
-use super::{powers, shell, signals};
+use super::{powers, signals};
 use crate::files;
 
 /// Output pipes that background processes of earlier commands still hold are read and thrown
@@ -38,6 +39,8 @@ pub struct GuestOptions {
     /// The first process of the process namespace that commands have to themselves. They cannot
     /// name us then, and the process table that we are in is our working directory.
     pub init: Option<u32>,
+    /// All variables that commands see; without it those of our own environment.
+    pub env: Option<Vec<(String, String)>>,
 }
 
 struct Guest {
@@ -47,8 +50,10 @@ struct Guest {
     abandoned: Vec<OwnedFd>,
     callers: Option<Callers>,
     memory: Option<MemoryWatch>,
+    /// The shell and its variables.
+    shell: Shell,
     /// The shell that was last seen to run.
-    shell: Option<KnownShell>,
+    known: Option<KnownShell>,
 }
 
 /// Serves until the harness goes away. Errors are those of its own channel.
@@ -78,9 +83,12 @@ pub fn serve(options: &GuestOptions) -> io::Result<()> {
         abandoned: Vec::new(),
         callers: options.socket.as_ref().map(Callers::listen).transpose()?,
         memory: options.memory.map(MemoryWatch::new),
-        shell: None,
+        shell: Shell {
+            env: options.env.clone(),
+        },
+        known: None,
     };
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = guest.shell.path();
     say(&GuestReply::Ready { path }, &[])?;
     let mut input = io::stdin().lock();
     let mut buffer = Vec::new();
@@ -224,7 +232,7 @@ impl Guest {
                 };
                 match self.start(id, &order) {
                     Ok(running) => self.running = Some(running),
-                    Err(error) if !matches!(shell::runs(), Ok(true)) => {
+                    Err(error) if !matches!(self.shell.runs(), Ok(true)) => {
                         let why = format!("bash cannot be started: {error}");
                         return say(&GuestReply::Crippled { id, why }, &[]);
                     }
@@ -284,11 +292,11 @@ impl Guest {
             self.tree.kill(None);
             self.reap();
         }
-        match RunningCommand::start(id, order) {
+        match RunningCommand::start(id, order, &self.shell) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.tree.kill(None);
                 self.reap();
-                RunningCommand::start(id, order)
+                RunningCommand::start(id, order, &self.shell)
             }
             started => started,
         }
@@ -352,18 +360,18 @@ impl Guest {
     fn has_a_shell(&mut self, end: CommandEnd) -> bool {
         // One that lacks processes or memory fails. Where it only did nothing, it was another one, or
         // there was nothing to do.
-        let known = self.shell.take().filter(shell::is_still);
+        let known = self.known.take().filter(|known| self.shell.is_still(known));
         if end == CommandEnd::Exited(0) && known.is_some() {
-            self.shell = known;
+            self.known = known;
             return true;
         }
-        let (mut may_run, mut known) = shell::may_run();
+        let (mut may_run, mut known) = self.shell.may_run();
         if !may_run {
             self.tree.kill(None);
             self.reap();
-            (may_run, known) = shell::may_run();
+            (may_run, known) = self.shell.may_run();
         }
-        self.shell = known;
+        self.known = known;
         may_run
     }
 

@@ -25,6 +25,7 @@ pub use image::{ImageConfig, StoredImage};
 pub use layer::{Layer, LeftOut};
 pub use name::ImageName;
 pub use pull::{From, names_in, pull};
+pub use removal::remove_path;
 pub use several::{Pulled, pull_several};
 pub use source::{
     Archive, Logins, Patience, PullNews, RegistryOptions, SourceError, Spool, architecture,

@@ -1,5 +1,6 @@
 //! A guest as a child process of ours: of a namespace, or with no isolation at all.
 
+use std::any::Any;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Guest {
     dir: Option<tempfile::TempDir>,
     /// The control group that it is in, where it has one of its own; goes after it.
     group: Option<Group>,
+    /// What must not go away while it lives, and may when it is gone.
+    held: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Starts a guest without isolation, over a copy of a tree.
@@ -98,6 +101,7 @@ impl Guest {
             tools,
             dir,
             group: None,
+            held: None,
         };
         match channel.ready(PATIENCE).await {
             Ok(()) => Ok((guest, channel)),
@@ -117,6 +121,11 @@ impl Guest {
     /// Keeps its control group for as long as it lives.
     pub fn keep(&mut self, group: Option<Group>) {
         self.group = group;
+    }
+
+    /// Holds something for as long as it lives.
+    pub fn hold(&mut self, held: impl Any + Send + Sync) {
+        self.held = Some(Box::new(held));
     }
 
     /// Its process number on this machine.

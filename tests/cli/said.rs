@@ -131,14 +131,7 @@ fn the_short_help_of_every_command() {
 }
 
 /// What Regatta calls itself with, inside sandboxes and for tests; `__call` has no flags of its own.
-const HIDDEN: [&str; 6] = [
-    "__exec",
-    "__model",
-    "__guest",
-    "__namespace",
-    "__enter",
-    "__init",
-];
+const HIDDEN: [&str; 4] = ["__exec", "__model", "__guest", "__namespace"];
 
 #[test]
 fn the_help_of_every_hidden_command() {

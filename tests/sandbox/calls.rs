@@ -82,6 +82,11 @@ fn namespace_calls() {
 }
 
 #[test]
+fn oci_calls() {
+    calls(Kind::Oci);
+}
+
+#[test]
 fn process_calls() {
     calls(Kind::Process);
 }
@@ -94,38 +99,42 @@ fn docker_calls() {
 
 #[test]
 fn without_messaging_there_is_no_such_command() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    let output = sandbox.try_run("send_message agent2 hello").unwrap();
-    assert_eq!(output.end, CommandEnd::Exited(127));
-    sandbox.close();
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        let output = sandbox.try_run("send_message agent2 hello").unwrap();
+        assert_eq!(output.end, CommandEnd::Exited(127));
+        sandbox.close();
+    }
 }
 
 /// Callers who never hang up take neither the mail nor the processor from the others for good.
 #[test]
 fn callers_that_wait_for_ever_are_not_the_end_of_messages() {
-    struct Never;
-    impl Callee for Never {
-        fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
-            Box::pin(async move {
-                if call.args.iter().any(|arg| arg == "--wait") {
-                    std::future::pending::<()>().await;
-                }
-                CallAnswer::text(0, "answered\n")
-            })
+    for kind in [Kind::Namespace, Kind::Oci] {
+        struct Never;
+        impl Callee for Never {
+            fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = CallAnswer> + Send + '_>> {
+                Box::pin(async move {
+                    if call.args.iter().any(|arg| arg == "--wait") {
+                        std::future::pending::<()>().await;
+                    }
+                    CallAnswer::text(0, "answered\n")
+                })
+            }
         }
+        let mut sandbox = Box_::with(kind, |spec| spec.messaging = true).unwrap();
+        let script = "for i in $(seq 40); do send_message --wait agent2 \"$i\" & done; sleep 1; kill $(jobs -p); wait; send_message agent2 last";
+        let Box_ {
+            runtime,
+            sandbox: inner,
+            ..
+        } = &mut sandbox;
+        let timeout = Duration::from_mins(1);
+        let command = Command { script, timeout };
+        let output = runtime.block_on(inner.run(command, Some(&Never))).unwrap();
+        assert!(text(&output).contains("answered"), "{}", text(&output));
+        sandbox.close();
     }
-    let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.messaging = true).unwrap();
-    let script = "for i in $(seq 40); do send_message --wait agent2 \"$i\" & done; sleep 1; kill $(jobs -p); wait; send_message agent2 last";
-    let Box_ {
-        runtime,
-        sandbox: inner,
-        ..
-    } = &mut sandbox;
-    let timeout = Duration::from_mins(1);
-    let command = Command { script, timeout };
-    let output = runtime.block_on(inner.run(command, Some(&Never))).unwrap();
-    assert!(text(&output).contains("answered"), "{}", text(&output));
-    sandbox.close();
 }
 
 /// Where two sandboxes share a network, neither may speak as the other.
@@ -149,7 +158,7 @@ fn only_who_is_in_the_sandbox_may_call(kind: Kind) {
         assert_eq!((end, calls), (CommandEnd::Exited(1), 0), "{secret}: {said}");
     }
     assert_eq!(run("send_message agent2 x").2, 1);
-    if kind == Kind::Namespace {
+    if matches!(kind, Kind::Namespace | Kind::Oci) {
         // Its socket is in its own file system: another sandbox, or the host, has no name for it.
         let (_, path, _) = run("echo ${REGATTA_HARNESS#*@}");
         assert!(path.starts_with("/run/"), "{path}");
@@ -161,6 +170,11 @@ fn only_who_is_in_the_sandbox_may_call(kind: Kind) {
 #[test]
 fn in_a_namespace_only_who_is_in_the_sandbox_may_call() {
     only_who_is_in_the_sandbox_may_call(Kind::Namespace);
+}
+
+#[test]
+fn in_an_image_only_who_is_in_the_sandbox_may_call() {
+    only_who_is_in_the_sandbox_may_call(Kind::Oci);
 }
 
 #[test]

@@ -198,6 +198,9 @@ macro_rules! on_every_backend {
         mod namespace {
             $(#[test] fn $name() { super::$name(super::Kind::Namespace); })*
         }
+        mod oci {
+            $(#[test] fn $name() { super::$name(super::Kind::Oci); })*
+        }
         mod process {
             $(#[test] fn $name() { super::$name(super::Kind::Process); })*
         }
@@ -262,6 +265,18 @@ mod isolated {
         a_fork_bomb_is_survived(Kind::Namespace);
     }
     #[test]
+    fn oci_shell() {
+        nothing_a_command_does_to_its_shell_breaks_the_next(Kind::Oci);
+    }
+    #[test]
+    fn oci_kill() {
+        killing_everything_leaves_the_channel(Kind::Oci);
+    }
+    #[test]
+    fn oci_fork_bomb() {
+        a_fork_bomb_is_survived(Kind::Oci);
+    }
+    #[test]
     #[ignore = "needs Docker: just e2e"]
     fn docker_shell() {
         nothing_a_command_does_to_its_shell_breaks_the_next(Kind::Docker);
@@ -279,24 +294,26 @@ mod isolated {
 
     #[test]
     fn a_full_disk_is_the_commands_problem() {
-        let mut sandbox = Box_::with(Kind::Namespace, |spec| {
-            let mut limits = crate::place::limits();
-            limits.memory_bytes = Some(32 << 20);
-            spec.limits = std::sync::Arc::new(limits);
-        })
-        .unwrap();
-        let full = sandbox
-            .try_run("head -c 100000000 /dev/zero > big")
+        for kind in [Kind::Namespace, Kind::Oci] {
+            let mut sandbox = Box_::with(kind, |spec| {
+                let mut limits = crate::place::limits();
+                limits.memory_bytes = Some(32 << 20);
+                spec.limits = std::sync::Arc::new(limits);
+            })
             .unwrap();
-        assert!(text(&full).contains("No space left"), "{}", text(&full));
-        assert_eq!(sandbox.run("echo still here; rm big"), "still here\n");
-        sandbox.close();
+            let full = sandbox
+                .try_run("head -c 100000000 /dev/zero > big")
+                .unwrap();
+            assert!(text(&full).contains("No space left"), "{}", text(&full));
+            assert_eq!(sandbox.run("echo still here; rm big"), "still here\n");
+            sandbox.close();
+        }
     }
 
     /// Where there is no control group, the guest itself ends what holds too much.
     #[test]
     fn what_holds_too_much_memory_is_ended() {
-        for kind in [Kind::Namespace, Kind::Process] {
+        for kind in [Kind::Namespace, Kind::Oci, Kind::Process] {
             let mut sandbox = Box_::with(kind, |spec| {
                 let mut limits = crate::place::limits();
                 limits.memory_bytes = Some(64 << 20);
@@ -336,15 +353,17 @@ mod isolated {
     /// Files cost the kernel memory that no size of a file system counts.
     #[test]
     fn empty_files_are_limited_too() {
-        let mut sandbox = with_memory(Kind::Namespace, 64 << 20);
-        let many = "mkdir /tmp/many && seq 1 20000 | (cd /tmp/many && xargs touch)";
-        let full = sandbox.try_run(many).unwrap();
-        assert!(text(&full).contains("No space left"), "{}", text(&full));
-        assert_eq!(
-            sandbox.run("rm -rf /tmp/many && touch b && echo fine"),
-            "fine\n"
-        );
-        sandbox.close();
+        for kind in [Kind::Namespace, Kind::Oci] {
+            let mut sandbox = with_memory(kind, 64 << 20);
+            let many = "mkdir /tmp/many && seq 1 20000 | (cd /tmp/many && xargs touch)";
+            let full = sandbox.try_run(many).unwrap();
+            assert!(text(&full).contains("No space left"), "{}", text(&full));
+            assert_eq!(
+                sandbox.run("rm -rf /tmp/many && touch b && echo fine"),
+                "fine\n"
+            );
+            sandbox.close();
+        }
     }
 
     /// What is held by no process's own memory: shared mappings, files that only a descriptor has,
@@ -412,31 +431,35 @@ mod isolated {
 
     #[test]
     fn a_sandbox_sees_no_more_cpus_than_it_was_given() {
-        let mut sandbox = Box_::with(Kind::Namespace, |spec| {
-            let mut limits = crate::place::limits();
-            limits.cpus = Some(0.5);
-            spec.limits = std::sync::Arc::new(limits);
-        })
-        .unwrap();
-        assert_eq!(sandbox.run("nproc"), "1\n");
-        sandbox.close();
+        for kind in [Kind::Namespace, Kind::Oci] {
+            let mut sandbox = Box_::with(kind, |spec| {
+                let mut limits = crate::place::limits();
+                limits.cpus = Some(0.5);
+                spec.limits = std::sync::Arc::new(limits);
+            })
+            .unwrap();
+            assert_eq!(sandbox.run("nproc"), "1\n");
+            sandbox.close();
+        }
     }
 
     #[test]
     fn a_sandbox_that_was_killed_is_dead_and_says_so() {
-        let mut sandbox = Box_::start(Kind::Namespace);
-        let Box_ {
-            runtime,
-            sandbox: inner,
-            ..
-        } = &mut sandbox;
-        runtime.block_on(inner.kill());
-        let error = sandbox.try_run("true").unwrap_err();
-        assert!(
-            matches!(error, SandboxError::Died { oom: false, .. }),
-            "{error}"
-        );
-        assert_eq!(error.rule(), RuleId::CONTAINER_LOST);
+        for kind in [Kind::Namespace, Kind::Oci] {
+            let mut sandbox = Box_::start(kind);
+            let Box_ {
+                runtime,
+                sandbox: inner,
+                ..
+            } = &mut sandbox;
+            runtime.block_on(inner.kill());
+            let error = sandbox.try_run("true").unwrap_err();
+            assert!(
+                matches!(error, SandboxError::Died { oom: false, .. }),
+                "{error}"
+            );
+            assert_eq!(error.rule(), RuleId::CONTAINER_LOST);
+        }
     }
 
     #[test]

@@ -178,6 +178,11 @@ fn in_a_namespace_whatever_becomes_of_git_the_work_is_submitted() {
 }
 
 #[test]
+fn in_an_image_whatever_becomes_of_git_the_work_is_submitted() {
+    whatever_becomes_of_git_the_work_is_submitted(Kind::Oci);
+}
+
+#[test]
 #[ignore = "needs Docker: just e2e"]
 fn in_docker_whatever_becomes_of_git_the_work_is_submitted() {
     whatever_becomes_of_git_the_work_is_submitted(Kind::Docker);
@@ -185,68 +190,73 @@ fn in_docker_whatever_becomes_of_git_the_work_is_submitted() {
 
 #[test]
 fn a_binary_file_and_a_mode_are_in_the_submission() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    sandbox.run("printf '\\000\\001' > image.bin; chmod +x README.md; ln -s README.md link");
-    let diff = sandbox.diff();
-    for part in [
-        "GIT binary patch",
-        "new mode 100755",
-        "new file mode 120000",
-    ] {
-        assert!(diff.contains(part), "no {part} in\n{diff}");
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        sandbox.run("printf '\\000\\001' > image.bin; chmod +x README.md; ln -s README.md link");
+        let diff = sandbox.diff();
+        for part in [
+            "GIT binary patch",
+            "new mode 100755",
+            "new file mode 120000",
+        ] {
+            assert!(diff.contains(part), "no {part} in\n{diff}");
+        }
+        sandbox.close();
     }
-    sandbox.close();
 }
 
 /// What git gives is what is submitted, to the last byte: text in another encoding, and the blank
 /// line that ends a binary patch.
 #[test]
 fn a_submission_applies_whatever_is_in_it() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    sandbox.run("printf 'caf\\351\\r\\nno newline' > latin1.txt; head -c 3000 /dev/urandom > z.bin; cp z.bin ../kept.bin");
-    let Box_ {
-        runtime,
-        sandbox: inner,
-        ..
-    } = &mut sandbox;
-    let diff = runtime.block_on(inner.diff()).unwrap();
-    assert!(
-        diff.ends_with(b"\n\n"),
-        "a binary patch ends in a blank line"
-    );
-    runtime
-        .block_on(inner.write("/tmp/submission", &diff))
-        .unwrap();
-    let applied = "git stash -qu && git apply /tmp/submission 2>/dev/null && cmp z.bin ../kept.bin && tail -n 1 latin1.txt";
-    assert_eq!(sandbox.run(applied), "no newline");
-    sandbox.close();
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        sandbox.run("printf 'caf\\351\\r\\nno newline' > latin1.txt; head -c 3000 /dev/urandom > z.bin; cp z.bin ../kept.bin");
+        let Box_ {
+            runtime,
+            sandbox: inner,
+            ..
+        } = &mut sandbox;
+        let diff = runtime.block_on(inner.diff()).unwrap();
+        assert!(
+            diff.ends_with(b"\n\n"),
+            "a binary patch ends in a blank line"
+        );
+        runtime
+            .block_on(inner.write("/tmp/submission", &diff))
+            .unwrap();
+        let applied = "git stash -qu && git apply /tmp/submission 2>/dev/null && cmp z.bin ../kept.bin && tail -n 1 latin1.txt";
+        assert_eq!(sandbox.run(applied), "no newline");
+        sandbox.close();
+    }
 }
 
 #[test]
 fn a_full_disk_leaves_room_for_the_submission() {
-    let mut sandbox = Box_::with(Kind::Namespace, |spec| {
-        let mut limits = crate::place::limits();
-        limits.memory_bytes = Some(16 << 20);
-        spec.limits = std::sync::Arc::new(limits);
-    })
-    .unwrap();
-    sandbox
-        .try_run("echo x > new; head -c 100000000 /dev/urandom > ../big")
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::with(kind, |spec| {
+            let mut limits = crate::place::limits();
+            limits.memory_bytes = Some(16 << 20);
+            spec.limits = std::sync::Arc::new(limits);
+        })
         .unwrap();
-    assert!(sandbox.diff().contains("b/new"));
-    // What is too large for that is refused, and is no empty submission.
-    let script =
-        "rm ../big; head -c 5000000 /dev/urandom > large; head -c 100000000 /dev/urandom > ../big";
-    sandbox.try_run(script).unwrap();
-    let Box_ {
-        runtime,
-        sandbox: inner,
-        ..
-    } = &mut sandbox;
-    let refused = runtime.block_on(inner.diff()).unwrap_err();
-    assert_eq!(refused.rule(), RuleId::SANDBOX_REFUSED);
-    assert!(refused.to_string().contains("No space left"), "{refused}");
-    sandbox.close();
+        sandbox
+            .try_run("echo x > new; head -c 100000000 /dev/urandom > ../big")
+            .unwrap();
+        assert!(sandbox.diff().contains("b/new"));
+        // What is too large for that is refused, and is no empty submission.
+        let script = "rm ../big; head -c 5000000 /dev/urandom > large; head -c 100000000 /dev/urandom > ../big";
+        sandbox.try_run(script).unwrap();
+        let Box_ {
+            runtime,
+            sandbox: inner,
+            ..
+        } = &mut sandbox;
+        let refused = runtime.block_on(inner.diff()).unwrap_err();
+        assert_eq!(refused.rule(), RuleId::SANDBOX_REFUSED);
+        assert!(refused.to_string().contains("No space left"), "{refused}");
+        sandbox.close();
+    }
 }
 
 /// What an image had changed itself is nobody's work, until somebody changes it.
@@ -312,14 +322,16 @@ fn a_repository_that_cannot_be_readied_says_so_before_the_agent_starts() {
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_holds_up_nothing() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    sandbox.run("mkfifo patch.txt");
-    let Box_ {
-        runtime,
-        sandbox: inner,
-        ..
-    } = &mut sandbox;
-    let refused = runtime.block_on(inner.read("patch.txt", 100)).unwrap_err();
-    assert!(refused.to_string().contains("no plain file"), "{refused}");
-    sandbox.close();
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        sandbox.run("mkfifo patch.txt");
+        let Box_ {
+            runtime,
+            sandbox: inner,
+            ..
+        } = &mut sandbox;
+        let refused = runtime.block_on(inner.read("patch.txt", 100)).unwrap_err();
+        assert!(refused.to_string().contains("no plain file"), "{refused}");
+        sandbox.close();
+    }
 }

@@ -47,45 +47,48 @@ fn the_host_cannot_be_changed_and_its_people_not_be_seen() {
 /// A descriptor that was opened outside would be a way out, whatever is mounted.
 #[test]
 fn no_descriptor_of_the_harness_reaches_a_command() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    let listed = sandbox.run("for fd in /proc/self/fd/*; do echo \"${fd##*/}\"; done");
-    let numbers: Vec<u32> = listed
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .collect();
-    // The three standard ones, and the shell's own of the directory that it lists.
-    assert!(numbers.iter().all(|fd| *fd <= 3 || *fd == 255), "{listed}");
-    let outside =
-        "for fd in 3 4 5 6 7 8 9; do ls /proc/self/fd/$fd/ 2>/dev/null && echo way out; done; true";
-    assert!(!sandbox.run(outside).contains("way out"));
-    sandbox.close();
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        let listed = sandbox.run("for fd in /proc/self/fd/*; do echo \"${fd##*/}\"; done");
+        let numbers: Vec<u32> = listed
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect();
+        // The three standard ones, and the shell's own of the directory that it lists.
+        assert!(numbers.iter().all(|fd| *fd <= 3 || *fd == 255), "{listed}");
+        let outside = "for fd in 3 4 5 6 7 8 9; do ls /proc/self/fd/$fd/ 2>/dev/null && echo way out; done; true";
+        assert!(!sandbox.run(outside).contains("way out"));
+        sandbox.close();
+    }
 }
 
 #[test]
 fn nothing_is_left_of_it() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    sandbox.run("nohup sleep 4321 > /dev/null 2>&1 & echo");
-    sandbox.close();
-    crate::support::wait_until("the namespace's end", || {
-        let output = std::process::Command::new("pgrep")
-            .args(["-f", "^sleep 4321"])
-            .output();
-        !output.unwrap().status.success()
-    });
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        sandbox.run("nohup sleep 4321 > /dev/null 2>&1 & echo");
+        sandbox.close();
+        crate::support::wait_until("the namespace's end", || {
+            let output = std::process::Command::new("pgrep")
+                .args(["-f", "^sleep 4321"])
+                .output();
+            !output.unwrap().status.success()
+        });
+    }
 }
 
 /// A guest that its commands could cripple would make a trial of an agent's into nobody's.
-#[test]
-fn no_command_can_name_the_guest() {
-    let mut sandbox = Box_::start(Kind::Namespace);
+fn the_guest_cannot_be_named(kind: Kind, powers_of_commands: &str) {
+    let mut sandbox = Box_::start(kind);
     sandbox.run("echo work > work.txt");
-    // Commands have no capability, and none to come; the filter holds, and nothing is gained by exec.
+    // Commands have no other capability, and none to come; the filter holds, and nothing is gained by exec.
     let powers = sandbox.run("grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status | sort -u");
     for line in powers.lines() {
         let (name, value) = line.split_once(":\t").unwrap();
         let expected = match name {
             "NoNewPrivs" => "1",
             "Seccomp" => "2",
+            "CapPrm" | "CapEff" | "CapBnd" => powers_of_commands,
             _ => "0000000000000000",
         };
         assert_eq!(value, expected, "{powers}");
@@ -93,6 +96,7 @@ fn no_command_can_name_the_guest() {
     assert_eq!(powers.lines().count(), 7, "{powers}");
     let seen = sandbox.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
     assert!(!seen.contains("__guest"), "{seen}");
+    assert_eq!(seen.matches("__namespace").count(), 1, "{seen}");
     for script in [
         "prlimit --pid 1 --cpu=0:0",
         "prlimit --pid 1 --nofile=5:5 --as=1:1 --fsize=0:0 --stack=1:1 --nproc=0:0",
@@ -123,6 +127,18 @@ fn no_command_can_name_the_guest() {
     sandbox.run("sleep 4322 > /dev/null 2>&1 & echo $! > /tmp/pid");
     sandbox.run("kill -0 $(cat /tmp/pid) && kill $(cat /tmp/pid)");
     sandbox.close();
+}
+
+#[test]
+fn no_command_can_name_the_guest() {
+    the_guest_cannot_be_named(Kind::Namespace, "0000000000000000");
+}
+
+/// Over an image's files root may what root may in a container, and no more: CHOWN, `DAC_OVERRIDE`,
+/// FOWNER, FSETID, `NET_BIND_SERVICE`, SETFCAP.
+#[test]
+fn no_command_of_an_image_can_name_the_guest() {
+    the_guest_cannot_be_named(Kind::Oci, "000000008000041b");
 }
 
 /// A link in the root could be removed, a mount cannot: without `/lib64` no program starts any more.

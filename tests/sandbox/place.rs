@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use regatta::sandbox::HostPlace;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
+use regatta::sandbox::oci::OciPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{
     Backend, Command, CommandEnd, Output, Sandbox, SandboxError, SandboxLimits, Source, Spec,
@@ -17,6 +18,7 @@ use regatta::sandbox::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Namespace,
+    Oci,
     Process,
     Docker,
 }
@@ -47,6 +49,14 @@ pub fn backend(kind: Kind) -> Backend {
     };
     match kind {
         Kind::Namespace => Backend::Namespace(host()),
+        Kind::Oci => {
+            let store = crate::image::store().clone();
+            Backend::Oci(Arc::new(OciPlace::of_store(
+                store,
+                tools(),
+                Groups::ours().ok(),
+            )))
+        }
         Kind::Process => Backend::Process(host()),
         Kind::Docker => {
             let endpoint = DockerEndpoint::from_environment().unwrap();
@@ -68,7 +78,7 @@ pub fn limits() -> SandboxLimits {
 
 /// What a sandbox of the fixture is made from on a backend.
 pub fn source(backend: &Backend) -> Source {
-    backend.source("akhatua/cooperbench-harbor:task1".to_owned(), harbor())
+    backend.source(crate::image::HARBOR.to_owned(), harbor())
 }
 
 pub fn spec(source: Source) -> Spec {
@@ -96,11 +106,14 @@ impl Box_ {
     }
 
     pub fn with(kind: Kind, change: impl FnOnce(&mut Spec)) -> Result<Self, SandboxError> {
+        Self::on(backend(kind), change)
+    }
+
+    pub fn on(backend: Backend, change: impl FnOnce(&mut Spec)) -> Result<Self, SandboxError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let backend = backend(kind);
         let mut spec = spec(source(&backend));
         change(&mut spec);
         let sandbox = runtime.block_on(async { Sandbox::start(&spec, &backend).await })?;

@@ -140,6 +140,11 @@ fn a_push_reaches_the_peer_and_the_base_stays_where_it_is() {
 }
 
 #[test]
+fn in_an_image_a_push_reaches_the_peer_and_the_base_stays_where_it_is() {
+    a_push_reaches_the_peer(Kind::Oci);
+}
+
+#[test]
 #[ignore = "needs Docker: just e2e"]
 fn in_docker_a_push_reaches_the_peer_and_the_base_stays_where_it_is() {
     a_push_reaches_the_peer(Kind::Docker);

@@ -91,6 +91,13 @@ fn a_namespace_has_no_terminal() {
 }
 
 #[test]
+fn an_image_has_no_terminal() {
+    in_a_terminal("terminal::an_image_has_no_terminal", || {
+        no_command_has_a_terminal(Kind::Oci);
+    });
+}
+
+#[test]
 fn a_process_has_no_terminal() {
     in_a_terminal("terminal::a_process_has_no_terminal", || {
         no_command_has_a_terminal(Kind::Process);
@@ -146,24 +153,26 @@ fn no_device_leads_to_a_terminal_of_the_hosts() {
 /// In a user namespace of its own, a command would have every capability again.
 #[test]
 fn no_namespace_can_be_made_inside() {
-    let mut sandbox = Box_::start(Kind::Namespace);
-    for flag in [
-        "--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup",
-    ] {
-        for script in [
-            format!("unshare {flag} true"),
-            format!("unshare --user --map-root-user {flag} --fork true"),
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        for flag in [
+            "--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup",
         ] {
-            let tried = sandbox.try_run(&script).unwrap();
-            assert_ne!(tried.end, CommandEnd::Exited(0), "{script}");
-            let why = text(&tried);
-            assert!(why.contains("not permitted"), "{script}: {why}");
+            for script in [
+                format!("unshare {flag} true"),
+                format!("unshare --user --map-root-user {flag} --fork true"),
+            ] {
+                let tried = sandbox.try_run(&script).unwrap();
+                assert_ne!(tried.end, CommandEnd::Exited(0), "{script}");
+                let why = text(&tried);
+                assert!(why.contains("not permitted"), "{script}: {why}");
+            }
         }
+        // Should the filter be circumvented: the kernel's own limit.
+        let limits = sandbox.run("cat /proc/sys/user/max_*_namespaces | sort -u");
+        assert_eq!(limits, "0\n");
+        sandbox.close();
     }
-    // Should the filter be circumvented: the kernel's own limit.
-    let limits = sandbox.run("cat /proc/sys/user/max_*_namespaces | sort -u");
-    assert_eq!(limits, "0\n");
-    sandbox.close();
 }
 
 #[test]

@@ -1,22 +1,17 @@
 //! Leaving the host's namespaces, and giving up what could lead back.
 
 use std::io;
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::Command;
 
 use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
+use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid, WaitOptions, setrlimit, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::plan::NamespacePlan;
 use crate::guest::powers::keep_only;
 use crate::{files, process};
-
-/// The hidden command that becomes process 1 of the namespace.
-pub const ENTER_COMMAND: &str = "__enter";
 
 /// Root becomes nobody first: the kernel does not hold root to its limit of processes, and what
 /// is not root cannot undo anything if it gets out.
@@ -34,10 +29,10 @@ pub fn stop_being_root() -> io::Result<()> {
 }
 
 /// The user and group `nobody` on every Linux: the kernel's `overflowuid`.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// Goes into new namespaces of these kinds; of a process namespace, only our children do.
-fn leave(namespaces: UnshareFlags) -> io::Result<()> {
+pub fn leave(namespaces: UnshareFlags) -> io::Result<()> {
     #[expect(
         unsafe_code,
         reason = "the call is unsafe for its FILES flag only, which is not set; we have one thread"
@@ -70,39 +65,49 @@ pub fn unshare(network: bool) -> io::Result<()> {
     write("gid_map", &format!("0 {} 1", gid.as_raw()))
 }
 
-/// The hidden command that becomes the first process of the commands' own process namespace.
-pub const INIT_COMMAND: &str = "__init";
-
-/// What it says once it is ready.
+/// What the first process of the commands' namespace says once it is ready.
 const READY: u8 = b'.';
+
+/// Goes on as two processes: `None` in the child.
+///
+/// To start our program anew instead takes milliseconds, and memory of its own for what the linker
+/// writes into it; of three processes a sandbox, that was most of both.
+fn fork() -> io::Result<Option<Pid>> {
+    #[expect(
+        unsafe_code,
+        reason = "the child of a process with several threads must not allocate; we have one"
+    )]
+    // SAFETY: nothing in the hidden commands of a sandbox starts a thread before.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => Ok(None),
+        pid if pid > 0 => Ok(Pid::from_raw(pid)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// Makes the process namespace that commands have to themselves, and its first process; gives its
 /// number here. What commands may do to one another (`prlimit`, signals, their files in `/proc`) they
 /// cannot do to the guest, which they cannot name: the kernel compares users there, and ours is theirs.
 ///
 /// A process's children are in the new namespace, it itself stays (unshare(2)).
-pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
-    use std::io::Read as _;
+pub fn start_init(pids: u32) -> io::Result<u32> {
+    use std::io::Write as _;
     leave(UnshareFlags::NEWPID)?;
-    let (program, args) = words
-        .split_first()
-        .ok_or_else(|| io::Error::other("nothing to start"))?;
-    let mut child = Command::new(program)
-        .args(args)
-        .args(["--pids", &pids.to_string()])
-        .env_clear()
-        .current_dir("/")
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .spawn()?;
-    let mut said = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_end(&mut said)?;
-    }
-    if said != [READY] {
+    let (said, says) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let Some(init) = fork()? else {
+        drop(said);
+        let failed = be_init(pids, says).unwrap_or_else(|error| error);
+        // What goes wrong here is told by the end of what it says, and by this.
+        let _ = writeln!(io::stderr(), "the first process of the commands: {failed}");
+        std::process::exit(1);
+    };
+    drop(says);
+    let mut word = [0];
+    if rustix::io::read(&said, &mut word[..])? != 1 || word != [READY] {
         return Err(io::Error::other("its first process did not start"));
     }
-    Ok(child.id())
+    Ok(init.as_raw_nonzero().get().cast_unsigned())
 }
 
 /// The other half of `start_init`: process 1 of the commands' namespace, which shows them their own
@@ -110,10 +115,21 @@ pub fn start_init(words: &[String], pids: u32) -> io::Result<u32> {
 ///
 /// The kernel itself collects children whose parent ignores their end (wait(2)). So this process
 /// never runs again: commands can limit its time, as they can one another's, and it needs none.
-pub fn be_init(pids: u32) -> io::Result<()> {
-    use std::io::Write as _;
+fn be_init(pids: u32, says: OwnedFd) -> io::Result<io::Error> {
+    // The channel is the guest's alone: ours would keep it open.
+    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    // Nor may it stay where the table of all processes is.
+    std::env::set_current_dir("/")?;
     super::root::show_processes()?;
-    give_up_powers(pids, CapabilitySet::empty(), Segments::Unlimited)?;
+    let confinement = Confinement {
+        pids,
+        keeps: CapabilitySet::empty(),
+        segments: Segments::Unlimited,
+        has_one_id: false,
+    };
+    confinement.apply()?;
     let hidden = rustix::process::DumpableBehavior::NotDumpable;
     rustix::process::set_dumpable_behavior(hidden)?;
     #[expect(unsafe_code, reason = "a signal's disposition is the whole process's")]
@@ -122,12 +138,9 @@ pub fn be_init(pids: u32) -> io::Result<()> {
     if before == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
-    let mut stdout = io::stdout();
-    stdout.write_all(&[READY])?;
-    stdout.flush()?;
-    // The end of what it says is what the guest waits for.
-    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdout(null)?;
+    rustix::io::write(&says, &[READY])?;
+    drop(says);
+    rustix::stdio::dup2_stderr(&null)?;
     loop {
         // Nothing is waited for, and a signal is no reason to stop.
         let _ = rustix::event::poll(&mut [], None);
@@ -141,17 +154,30 @@ pub fn stay_in_process_table() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts process 1 of the new process namespace and waits for its end; gives its exit code.
-pub fn run_inside(plan: &NamespacePlan) -> io::Result<u8> {
-    use std::os::unix::process::ExitStatusExt as _;
-    let json = serde_json::to_string(plan)?;
-    let mut child = Command::new("/proc/self/exe")
-        .args([ENTER_COMMAND, &json])
-        .spawn()?;
+/// Goes on as process 1 of the new process namespace (`None`), and outside of it as the one that waits
+/// for its end, with its exit code.
+pub fn go_inside() -> io::Result<Option<u8>> {
+    let Some(child) = fork()? else {
+        return Ok(None);
+    };
     // The pipes are the child's alone: ours would keep its channel open.
-    let status = child.wait()?;
-    let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    let status = loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(Some((_, status))) => break status,
+            Ok(None) => return Err(io::Error::other("its first process has no end")),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let code = status.exit_status();
+    let code = code.or(status.terminating_signal().map(|signal| 128 + signal));
+    Ok(Some(
+        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255),
+    ))
 }
 
 /// Lets no namespace be made inside of this one: in a user namespace of its own, a command would have
@@ -163,32 +189,55 @@ pub fn forbid_namespaces() {
     }
 }
 
-/// Gives up every capability, for good and for all children, and limits what they may use.
-///
-/// The guest keeps to itself that it may look at its commands' memory, whatever they forbid
-/// (`keeps`): it counts what they hold.
-pub fn give_up_powers(pids: u32, keeps: CapabilitySet, segments: Segments) -> io::Result<()> {
-    // Ends with the process that started us, even when that is killed.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    limit(Resource::Nproc, pids.into())?;
-    // A command that crashes leaves no image of its memory in the workspace.
-    limit(Resource::Core, 0)?;
-    // Who started us may have more than others, and hide what it makes; its commands don't.
-    rustix::process::umask(Mode::WGRP | Mode::WOTH);
-    if rustix::process::getpriority_process(None)? < 0 {
-        rustix::process::setpriority_process(None, 0)?;
-    }
-    rustix::thread::set_no_new_privs(true)?;
-    // Without the bounding set, a program that root starts has no capabilities either.
-    for capability in CapabilitySet::all().difference(keeps).iter() {
-        match rustix::thread::remove_capability_from_bounding_set(capability) {
-            // The kernel may be older than the list.
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-            Err(error) => return Err(error.into()),
+/// What a command may do as root over an image's files, which are all its own: read and change those
+/// whose modes forbid it, and give them modes and labels. Nothing of it reaches beyond the namespaces.
+pub const OVER_FILES: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::SETFCAP)
+    .union(CapabilitySet::NET_BIND_SERVICE);
+
+/// What a process and all its children are confined to.
+#[derive(Clone, Copy, Debug)]
+pub struct Confinement {
+    /// How many processes there may be.
+    pub pids: u32,
+    /// The capabilities that stay. The guest keeps to itself that it may look at its commands'
+    /// memory, whatever they forbid: it counts what they hold.
+    pub keeps: CapabilitySet,
+    /// Whether System V's segments are limited otherwise.
+    pub segments: Segments,
+    /// Whether there is one user only, and calls that would need others do nothing, and say that
+    /// they did.
+    pub has_one_id: bool,
+}
+
+impl Confinement {
+    /// Gives up everything else, for good and for all children, and limits what they may use.
+    pub fn apply(self) -> io::Result<()> {
+        // Ends with the process that started us, even when that is killed.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        limit(Resource::Nproc, self.pids.into())?;
+        // A command that crashes leaves no image of its memory in the workspace.
+        limit(Resource::Core, 0)?;
+        // Who started us may have more than others, and hide what it makes; its commands don't.
+        rustix::process::umask(Mode::WGRP | Mode::WOTH);
+        if rustix::process::getpriority_process(None)? < 0 {
+            rustix::process::setpriority_process(None, 0)?;
         }
+        rustix::thread::set_no_new_privs(true)?;
+        // Without the bounding set, a program that root starts has no capabilities either.
+        for capability in CapabilitySet::all().difference(self.keeps).iter() {
+            match rustix::thread::remove_capability_from_bounding_set(capability) {
+                // The kernel may be older than the list.
+                Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        keep_only(self.keeps)?;
+        super::syscalls::refuse(self.segments == Segments::Unlimited, self.has_one_id)
     }
-    keep_only(keeps)?;
-    super::syscalls::refuse(segments == Segments::Unlimited)
 }
 
 /// Whether System V's shared memory, semaphores and message queues, which outlive processes and stand
@@ -251,12 +300,4 @@ pub fn keeps_abstract_sockets() -> bool {
         .scope(Scope::AbstractUnixSocket)
         .and_then(Ruleset::create)
         .is_ok()
-}
-
-/// Becomes another program; returns only an error.
-pub fn exec(words: &[String]) -> io::Error {
-    match words.split_first() {
-        Some((program, args)) => Command::new(program).args(args).exec(),
-        None => io::Error::other("nothing to start"),
-    }
 }

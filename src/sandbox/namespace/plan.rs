@@ -7,17 +7,12 @@ use serde::{Deserialize, Serialize};
 /// What the namespace is made of, handed to the child as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NamespacePlan {
-    /// The root file system that is shown read-only.
-    pub(super) rootfs: PathBuf,
+    /// What the root file system is.
+    pub(super) root: Root,
     /// The directory with the guest's program.
     pub(super) tools: PathBuf,
-    /// The words that start the guest inside.
-    pub(super) guest: Vec<String>,
-    /// The words that start the first process of the commands' own process namespace; none when
-    /// the kernel is only asked.
-    pub(super) init: Vec<String>,
-    /// The repository that is copied in; nothing is when the kernel is only asked.
-    pub(super) workspace: Option<PathBuf>,
+    /// How the guest serves; without it the kernel is only asked.
+    pub(super) guest: Option<GuestPlan>,
     /// How many bytes may be written in all.
     pub(super) space: u64,
     /// The size of a page, in bytes. Kernels before 6.4 tell it in `/proc/self` only, which is gone
@@ -29,4 +24,50 @@ pub struct NamespacePlan {
     pub(super) network: bool,
     /// The file by which it joins its control group, where it has one.
     pub(super) group: Option<PathBuf>,
+}
+
+/// What the root file system of a namespace is.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Root {
+    /// A root file system that is shown read-only, with a private workspace.
+    Shown {
+        /// That file system.
+        rootfs: PathBuf,
+        /// The repository that is copied in; nothing is when the kernel is only asked.
+        workspace: Option<PathBuf>,
+    },
+    /// An image's, all of it writable.
+    Image(ImageRoot),
+}
+
+impl Root {
+    /// Whether it is an image's.
+    #[must_use]
+    pub const fn is_image(&self) -> bool {
+        matches!(self, Self::Image(_))
+    }
+}
+
+/// The root file system of an image.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImageRoot {
+    /// Its directories, the topmost first.
+    pub trees: Vec<PathBuf>,
+    /// Where it keeps what is written, instead of in memory: an empty directory of its own.
+    pub scratch: Option<PathBuf>,
+    /// What its `/etc/resolv.conf` says.
+    pub resolver: String,
+}
+
+/// How the guest of a namespace serves.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct GuestPlan {
+    /// Where programs reach the guest, as text.
+    pub(super) door: Option<String>,
+    /// How many bytes processes may hold together.
+    pub(super) memory: Option<u64>,
+    /// How many CPUs they may run on.
+    pub(super) cpus: Option<usize>,
+    /// All variables that commands see.
+    pub(super) env: Vec<(String, String)>,
 }

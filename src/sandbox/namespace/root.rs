@@ -23,16 +23,7 @@ const SHOWN: [&str; 11] = [
     "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "nix", "gnu",
 ];
 /// What the namespace has of its own, and is not taken from a root file system of the user's.
-const OWN: [&str; 8] = [
-    "proc",
-    "sys",
-    "dev",
-    "run",
-    "tmp",
-    "workspace",
-    "home",
-    ".old",
-];
+const OWN: [&str; 7] = ["proc", "sys", "dev", "run", "tmp", "workspace", "home"];
 /// The devices that programs expect.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -44,7 +35,7 @@ const BYTES_PER_FILE: u64 = 4096;
 const LEAST_FILES: u64 = 4096;
 
 /// Where the new root is built: any directory will do, as nobody but this namespace sees it.
-const ROOT: &str = "/tmp";
+pub const ROOT: &str = "/tmp";
 
 /// Another path of a directory, which stays for whoever we become and whatever is mounted over the
 /// first. The descriptor is closed when another program is started.
@@ -56,20 +47,26 @@ pub fn held(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
     Ok((fd, path))
 }
 
-/// Builds the root. What needs the new process namespace is left to [`enter`].
-pub fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> io::Result<()> {
+/// Keeps to ourselves what is mounted from now on, and mounts the file system in memory for all that
+/// is written, of so many bytes.
+pub fn mount_space(space: u64) -> io::Result<()> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    let root = Path::new(ROOT);
-    // What is held of the place stays what it was before the new root is mounted on it.
-    let ((_rootfs, rootfs), (_tools, tools)) = (held(&plan.rootfs)?, held(&plan.tools)?);
-    let inodes = (plan.space / BYTES_PER_FILE).max(LEAST_FILES);
-    let data = CString::new(format!("mode=0755,size={},nr_inodes={inodes}", plan.space))?;
+    let inodes = (space / BYTES_PER_FILE).max(LEAST_FILES);
+    let data = CString::new(format!("mode=0755,size={space},nr_inodes={inodes}"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    mount("tmpfs", root, "tmpfs", flags, Some(&*data))?;
-    let is_host = plan.rootfs == Path::new("/");
+    Ok(mount("tmpfs", ROOT, "tmpfs", flags, Some(&*data))?)
+}
+
+/// Builds the root. What needs the new process namespace is left to [`enter`].
+pub fn build(plan: &NamespacePlan, rootfs: &Path, workspace: Option<&Path>) -> io::Result<()> {
+    let root = Path::new(ROOT);
+    let is_host = rootfs == Path::new("/");
+    // What is held of the place stays what it was before the new root is mounted on it.
+    let ((_rootfs, rootfs), (_tools, tools)) = (held(rootfs)?, held(&plan.tools)?);
+    mount_space(plan.space)?;
     show(&rootfs, root, |name| {
         if is_host {
             SHOWN.contains(&name)
@@ -92,12 +89,17 @@ pub fn enter() -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", Path::new(ROOT).join("proc"), "proc", flags, None)?;
     chdir(ROOT)?;
-    pivot_root(".", ".old")?;
-    chdir("/")?;
-    unmount("/.old", UnmountFlags::DETACH)?;
-    std::fs::remove_dir("/.old")?;
-    make_read_only()?;
+    // The old root comes over the new one, and goes (pivot_root(2)).
+    pivot_root(".", ".")?;
+    leave_old()?;
+    make_read_only(|target| target == "/" || target == "/proc" || target.starts_with("/dev/"))?;
     Ok(rustix::system::sethostname(b"sandbox")?)
+}
+
+/// Takes the old root away, which covers the new one.
+pub fn leave_old() -> io::Result<()> {
+    unmount(".", UnmountFlags::DETACH)?;
+    Ok(chdir("/")?)
 }
 
 /// Shows commands the processes of the namespace that we are process 1 of, and no others.
@@ -149,12 +151,16 @@ fn own_places(root: &Path) -> io::Result<()> {
         "dev/shm",
         "proc",
         "sys",
-        ".old",
     ] {
         make(&root.join(dir))?;
     }
+    devices(&root.join("dev"))
+}
+
+/// The devices that programs expect, in a directory.
+pub fn devices(dev: &Path) -> io::Result<()> {
     for device in DEVICES {
-        let target = root.join("dev").join(device);
+        let target = dev.join(device);
         files::write_atomic(&target, b"").map_err(io::Error::other)?;
         mount_bind(Path::new("/dev").join(device), &target)?;
     }
@@ -164,28 +170,27 @@ fn own_places(root: &Path) -> io::Result<()> {
         ("stdout", "fd/1"),
         ("stderr", "fd/2"),
     ] {
-        symlink(to, root.join("dev").join(link))?;
+        symlink(to, dev.join(link))?;
     }
     // Terminals for programs that want one; not every kernel lets us.
     let data = c"newinstance,ptmxmode=0666,mode=0620";
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    make(&root.join("dev/pts"))?;
-    if mount("devpts", root.join("dev/pts"), "devpts", flags, Some(data)).is_ok() {
-        symlink("pts/ptmx", root.join("dev/ptmx"))?;
+    make(&dev.join("pts"))?;
+    if mount("devpts", dev.join("pts"), "devpts", flags, Some(data)).is_ok() {
+        symlink("pts/ptmx", dev.join("ptmx"))?;
     }
     Ok(())
 }
 
-/// Makes everything read-only that came from the host.
-fn make_read_only() -> io::Result<()> {
+/// Makes everything read-only that came from the host, and not what is ours.
+pub fn make_read_only(is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
     let table = files::read_text(Path::new("/proc/self/mountinfo")).map_err(io::Error::other)?;
     for line in table.lines() {
         let mut fields = line.split_whitespace().skip(4);
         let (Some(target), Some(options)) = (fields.next(), fields.next()) else {
             continue;
         };
-        let is_ours = target == "/" || target == "/proc" || target.starts_with("/dev/");
-        if is_ours {
+        if is_ours(target) {
             continue;
         }
         // Flags that the host set are locked in here: they have to be repeated (mount(2)).

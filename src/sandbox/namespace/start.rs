@@ -5,22 +5,25 @@ use std::path::{Path, PathBuf};
 
 use rustix::thread::CapabilitySet;
 
-use super::confine::{self, INIT_COMMAND};
-use super::plan::NamespacePlan;
-use super::root;
+use super::confine::{self, Confinement};
+use super::plan::{GuestPlan, NamespacePlan, Root};
+use super::{image_root, network, root};
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::guest::powers::{OF_GUEST, seal_descriptors};
+use crate::guest::{self, GuestOptions};
 use crate::sandbox::channel::Channel;
-use crate::sandbox::group::{self, Group};
+use crate::sandbox::group::{self, Group, Groups};
 use crate::sandbox::host_place::HostPlace;
 use crate::sandbox::process::Guest;
-use crate::sandbox::tools::{GUEST_COMMAND, INSIDE, guest_options, own_limits};
+use crate::sandbox::tools::{INSIDE, Tools};
 use crate::sandbox::{SandboxError, Spec};
 use crate::{files, json, process};
 
 /// The hidden command that becomes a namespace.
 pub const COMMAND: &str = "__namespace";
+/// The variable with its plan: what stands in arguments is seen by everybody, and by its commands.
+const PLAN_VAR: &str = "REGATTA_PLAN";
 
 /// Starts a guest in namespaces of its own, over a copy of a tree.
 pub async fn start(
@@ -28,156 +31,240 @@ pub async fn start(
     spec: &Spec,
     tree: &Path,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
-    let mut guest = place.tools.command(INSIDE, GUEST_COMMAND);
+    let root = Root::Shown {
+        rootfs: place.rootfs.clone(),
+        workspace: Some(tree.to_owned()),
+    };
+    let env = [
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", "/root"),
+        ("USER", "root"),
+        ("LANG", "C.UTF-8"),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    launch(&place.tools, place.groups, spec, root, env.into()).await
+}
+
+/// Starts a guest in namespaces of its own with this root, and with these variables beside those of
+/// the specification.
+pub async fn launch(
+    tools: &Tools,
+    groups: Option<&Groups>,
+    spec: &Spec,
+    root: Root,
+    mut env: Vec<(String, String)>,
+) -> std::result::Result<(Guest, Channel), SandboxError> {
     // Abstract sockets belong to network namespaces, and ours may be the host's.
     let door = Door::in_directory("/run").map_err(SandboxError::start)?;
-    guest.extend(guest_options(&door, spec));
-    guest.extend(own_limits(&spec.limits));
-    let group = place.groups.map(|groups| groups.group(&spec.limits));
+    let door = spec.calls_harness().then(|| door.to_string());
+    let group = groups.map(|groups| groups.group(&spec.limits));
     let group = group.transpose().map_err(|error| {
         SandboxError::start(format!("its control group cannot be made: {error}"))
     })?;
     let group = group.flatten();
+    env.extend(door.clone().map(|door| (SOCKET_VAR.to_owned(), door)));
+    let of_spec = spec.env.iter();
+    env.extend(of_spec.map(|(name, value)| (name.clone(), value.clone())));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of CPUs, checked to be positive"
+    )]
+    let cpus = spec.limits.cpus.map(|cpus| cpus.ceil() as usize);
     let plan = NamespacePlan {
-        rootfs: place.rootfs.clone(),
-        tools: place.tools.dir().to_owned(),
-        guest,
-        init: place.tools.command(INSIDE, INIT_COMMAND),
-        workspace: Some(tree.to_owned()),
+        root,
+        tools: tools.dir().to_owned(),
+        guest: Some(GuestPlan {
+            door,
+            memory: spec.limits.memory_bytes,
+            cpus,
+            env,
+        }),
         space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
         page: rustix::param::page_size(),
         pids: spec.limits.pids,
         network: spec.limits.network,
         group: group.as_ref().map(Group::door),
     };
-    let plan = serde_json::to_string(&plan).map_err(SandboxError::start)?;
-    let program = place.tools.dir().join("regatta");
-    let mut command = process::child(program).map_err(SandboxError::start)?;
-    command.args([COMMAND, &plan]);
-    // The mark of ownership is for the reaper; nothing else of our environment goes in.
-    let owner = process::Owner::this().label();
-    command.env_clear().env(process::OWNER_VAR, owner);
-    command
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        .env("HOME", "/root")
-        .env("USER", "root")
-        .env("LANG", "C.UTF-8")
-        .envs(spec.calls_harness().then(|| (SOCKET_VAR, door.to_string())))
-        .envs(&spec.env);
+    let command = command(&tools.dir().join("regatta"), &plan);
     let (mut guest, channel) = Guest::spawn(command, INSIDE.to_owned(), None).await?;
     guest.keep(group);
     Ok((guest, channel))
 }
 
-/// The other half of [`start`]: becomes the namespace, then waits for the guest in it.
-pub fn become_namespace(plan: &str) -> Result<u8> {
-    let plan: NamespacePlan = serde_json::from_str(plan)
+/// What becomes a namespace by this plan.
+fn command(program: &Path, plan: &NamespacePlan) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program);
+    // Its commands see its first word, which is also that of their first process.
+    command.arg0("regatta").arg(COMMAND);
+    // The mark of ownership is for the reaper; nothing else of our environment goes in.
+    command
+        .env_clear()
+        .env(process::OWNER_VAR, process::Owner::this().label())
+        .env(PLAN_VAR, json::line(plan))
+        .kill_on_drop(true);
+    process::keep_out_of_our_group(&mut command);
+    command
+}
+
+/// The other half of [`start`]: becomes the namespace. One process waits for the other, which serves
+/// as the guest in it.
+pub fn become_namespace() -> Result<u8> {
+    let plan = std::env::var(PLAN_VAR).unwrap_or_default();
+    let mut plan: NamespacePlan = serde_json::from_str(&plan)
         .map_err(|error| Error::usage(format!("no plan of a namespace: {error}")))?;
-    process::leave_session()
-        .map_err(|error| Error::world(format!("cannot leave the terminal's session: {error}")))?;
+    process::become_child()?;
     if let Some(door) = &plan.group {
         group::join(door)
             .map_err(|error| Error::world(format!("cannot join {}: {error}", door.display())))?;
     }
     let no_namespace =
         |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
-    // Opened while we still are who may read it.
-    let workspace = plan.workspace.as_deref().map(root::held).transpose();
+    // Opened, or shown, while we still are who may read it.
+    let workspace = match &plan.root {
+        Root::Shown { workspace, .. } => workspace.as_deref().map(root::held).transpose(),
+        Root::Image(_) => image_root::expose(&mut plan).map(|()| None),
+    };
     let workspace = workspace.map_err(|error| Error::world(error.to_string()))?;
     confine::stop_being_root()
         .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
     confine::unshare(plan.network).map_err(no_namespace)?;
-    root::build(&plan, workspace.as_ref().map(|(_, path)| path.as_path())).map_err(|error| {
+    if !plan.network {
+        network::bring_up_loopback()
+            .map_err(|error| Error::world(format!("the namespace's loopback: {error}")))?;
+    }
+    build(&plan, workspace.as_ref().map(|(_, path)| path.as_path()))?;
+    drop(workspace);
+    // Only a child is in the new process namespace: it is process 1 there.
+    let of_namespace = |error: io::Error| Error::world(format!("the namespace: {error}"));
+    if let Some(code) = confine::go_inside().map_err(of_namespace)? {
+        return Ok(code);
+    }
+    let guest = confined(plan)
+        .map_err(|(what, error)| Error::world(format!("the {what} of the namespace: {error}")))?;
+    if let Some(options) = guest {
+        guest::serve(&options)
+            .map_err(|error| Error::world(format!("the sandbox's channel: {error}")))?;
+    }
+    Ok(0)
+}
+
+fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<()> {
+    let built = match &plan.root {
+        Root::Shown { rootfs, .. } => root::build(plan, rootfs, workspace),
+        Root::Image(image) => image_root::build(plan, image),
+    };
+    built.map_err(|error| {
         let mut text = format!("the root of the namespace: {error}");
-        if error.to_string().contains("ermission denied") {
+        if error.to_string().contains("ermission denied") && !plan.root.is_image() {
             text.push_str(" (started by root, a sandbox is nobody's: what it copies must be readable for all, `chmod -R a+rX`)");
         }
         Error::world(text)
-    })?;
-    // Only a child is in the new process namespace: it is process 1 there.
-    confine::run_inside(&plan).map_err(|error| Error::world(format!("the namespace: {error}")))
+    })
 }
 
-/// The guest's half: process 1 of the new namespace enters its root, gives up its powers and
-/// becomes the guest.
-#[must_use]
-pub fn enter(plan: &str) -> Error {
-    let plan: NamespacePlan = match serde_json::from_str(plan) {
-        Ok(plan) => plan,
-        Err(error) => return Error::usage(format!("no plan of a namespace: {error}")),
-    };
-    match confined(&plan) {
-        Ok(guest) => {
-            let error = confine::exec(&guest);
-            Error::world(format!("cannot start the guest: {error}"))
-        }
-        Err((what, error)) => Error::world(format!("the {what} of the namespace: {error}")),
-    }
-}
-
-/// Enters the root and gives up all powers; the words that start the guest, or what failed.
-fn confined(plan: &NamespacePlan) -> std::result::Result<Vec<String>, (&'static str, io::Error)> {
+/// Enters the root and gives up all powers; how the guest serves, or what failed.
+fn confined(
+    plan: NamespacePlan,
+) -> std::result::Result<Option<GuestOptions>, (&'static str, io::Error)> {
     let of = |what: &'static str| move |error: io::Error| (what, error);
-    root::enter().map_err(of("root"))?;
+    let is_image = plan.root.is_image();
+    let entered = if is_image {
+        image_root::enter()
+    } else {
+        root::enter()
+    };
+    entered.map_err(of("root"))?;
     confine::stay_in_process_table().map_err(of("process table"))?;
     seal_descriptors().map_err(of("descriptors"))?;
-    let mut guest = plan.guest.clone();
-    if !plan.init.is_empty() {
-        let init = confine::start_init(&plan.init, plan.pids).map_err(of("process table"))?;
-        guest.extend(["--init".to_owned(), init.to_string()]);
+    let mut init = None;
+    if plan.guest.is_some() {
+        init = Some(confine::start_init(plan.pids).map_err(of("process table"))?);
     }
     confine::forbid_namespaces();
     if plan.network {
         confine::forbid_abstract_sockets().map_err(of("sockets"))?;
     }
-    let segments = confine::limit_segments(plan.space, plan.page);
-    let keeps = if plan.init.is_empty() {
-        CapabilitySet::empty()
-    } else {
+    let of_guest = if plan.guest.is_some() {
         OF_GUEST
+    } else {
+        CapabilitySet::empty()
     };
-    confine::give_up_powers(plan.pids, keeps, segments).map_err(of("limits"))?;
-    Ok(guest)
+    let of_commands = if is_image {
+        confine::OVER_FILES
+    } else {
+        CapabilitySet::empty()
+    };
+    let confinement = Confinement {
+        pids: plan.pids,
+        keeps: of_guest.union(of_commands),
+        segments: confine::limit_segments(plan.space, plan.page),
+        has_one_id: is_image,
+    };
+    confinement.apply().map_err(of("limits"))?;
+    if plan.guest.is_none() && is_image {
+        image_root::remake().map_err(of("overlay"))?;
+    }
+    Ok(plan.guest.map(|guest| GuestOptions {
+        socket: guest.door.and_then(|door| door.parse().ok()),
+        pids: plan.pids as usize,
+        memory: guest.memory,
+        cpus: guest.cpus,
+        init,
+        env: Some(guest.env),
+    }))
 }
 
 /// Whether this kernel lets this user make namespaces; the error says what it said and what to do.
 pub async fn check() -> Result<()> {
+    let root = Root::Shown {
+        rootfs: PathBuf::from("/"),
+        workspace: None,
+    };
+    match probe(root).await? {
+        None => Ok(()),
+        Some(why) => Err(Error::world(format!(
+            "this kernel does not let you make a namespace sandbox: {why}"
+        ))
+        .hint(ALLOW)
+        .hint("or take --backend docker, for a dataset that has images")
+        .hint("or take --backend process: it isolates NOTHING, the model's commands run as you, on your files; for harmless fixtures only")),
+    }
+}
+
+/// What lets namespaces be made where they are forbidden.
+pub const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)";
+
+/// Whether a sandbox with such a root can be made, without a guest in it: why not, where it cannot.
+pub async fn probe(root: Root) -> Result<Option<String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;
-    let probe = NamespacePlan {
-        rootfs: PathBuf::from("/"),
+    let plan = NamespacePlan {
+        root,
         // Any directory that anybody may look into.
         tools: PathBuf::from("/bin"),
-        guest: vec!["/bin/true".to_owned()],
-        init: Vec::new(),
-        workspace: None,
+        guest: None,
         space: 1 << 20,
         page: rustix::param::page_size(),
         pids: 64,
         network: false,
         group: None,
     };
-    let plan = json::line(&probe);
     let deadline = std::time::Duration::from_secs(20);
-    let output = process::capture(&own, &[COMMAND, &plan], deadline).await?;
+    let output = process::output_of(command(&own, &plan), deadline).await?;
     if output.status.success() {
-        return Ok(());
+        return Ok(None);
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let why = words.lines().next().unwrap_or("it gives no reason");
     let why = why
         .trim_start_matches("error: ")
         .trim_start_matches("not fit: ");
-    Err(Error::world(format!(
-        "this kernel does not let you make a namespace sandbox: {why}"
-    ))
-    .hint("allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)")
-    .hint("or take --backend docker, for a dataset that has images")
-    .hint("or take --backend process: it isolates NOTHING, the model's commands run as you, on your files; for harmless fixtures only"))
+    Ok(Some(why.to_owned()))
 }

@@ -111,8 +111,12 @@ const SOCKETS: [libc::c_int; 2] = [libc::AF_VSOCK, libc::AF_ALG];
 /// Refuses them, for good and for all children; with `segments`, [`SEGMENTS`] too. The process must have given up new privileges.
 ///
 /// A program of another architecture (32-bit ones among them) is ended at its first call.
-pub fn refuse(segments: bool) -> io::Result<()> {
+pub fn refuse(segments: bool, has_one_id: bool) -> io::Result<()> {
     for program in filters(segments).map_err(io::Error::other)? {
+        seccompiler::apply_filter(&program).map_err(io::Error::other)?;
+    }
+    if has_one_id {
+        let program = without_effect().map_err(io::Error::other)?;
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
     #[cfg(target_arch = "x86_64")]
@@ -142,6 +146,45 @@ fn filters(segments: bool) -> Result<[BpfProgram; 2], seccompiler::BackendError>
         program(forbidden, libc::EPERM)?,
         program(absent, libc::ENOSYS)?,
     ])
+}
+
+/// What gives a file another owner, or a process: with one user there is no other, and package managers
+/// take a refusal for a failure. Charliecloud's filter does the same (its `seccomp.c`).
+const OWNERS: &[libc::c_long] = &[
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    libc::SYS_setgroups,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+];
+
+/// Answers those calls, and those that make devices, with success, and does nothing.
+fn without_effect() -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut calls: Rules = OWNERS.iter().map(|call| (*call, Vec::new())).collect();
+    let devices = |argument| {
+        let kind = number(libc::S_IFMT.cast_signed());
+        [libc::S_IFCHR, libc::S_IFBLK]
+            .map(|device| {
+                let is = SeccompCmpOp::MaskedEq(kind);
+                rule(argument, is, number(device.cast_signed()))
+            })
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    calls.insert(libc::SYS_mknodat, devices(2)?);
+    #[cfg(target_arch = "x86_64")]
+    calls.insert(libc::SYS_mknod, devices(1)?);
+    program(calls, 0)
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -203,7 +246,8 @@ mod tests {
 
     #[test]
     fn the_filters_are_small_enough_for_the_kernel() {
-        for program in filters(true).unwrap() {
+        let filters = filters(true).unwrap().into_iter();
+        for program in filters.chain([without_effect().unwrap()]) {
             // BPF_MAXINSNS of the kernel.
             assert!((10..4096).contains(&program.len()), "{}", program.len());
         }

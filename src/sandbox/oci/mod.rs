@@ -2,8 +2,10 @@
 
 mod place;
 mod pulls;
+mod scratch;
 mod start;
 
 pub use place::OciPlace;
 pub use pulls::{OciPulls, known, world, worlds};
+pub use scratch::Scratch;
 pub use start::{check, start};

@@ -1,11 +1,12 @@
 //! Our own store of images as a place for sandboxes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::OciPulls;
 use crate::bench::World;
-use crate::images::{Held, ImageError, ImageName, Store, StoredImage};
+use crate::images::{Held, ImageError, ImageName, RegistryOptions, Store, StoredImage};
 use crate::sandbox::group::Groups;
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{SandboxError, StartFailure};
@@ -26,6 +27,19 @@ pub struct OciPlace {
 }
 
 impl OciPlace {
+    /// One that has what is in a store, and pulls nothing.
+    #[must_use]
+    pub fn of_store(store: Store, tools: Arc<Tools>, groups: Option<&'static Groups>) -> Self {
+        let registries = RegistryOptions::of_user(BTreeMap::new());
+        Self {
+            pulls: OciPulls::into(&store, registries, false),
+            store,
+            tools,
+            groups,
+            scratch: None,
+        }
+    }
+
     /// Pulls an image that is not there; `note` is told how it goes on.
     pub async fn ready(
         &self,

@@ -1,22 +1,80 @@
-//! A sandbox over an image, from both its ends.
+//! A sandbox over an image.
+
+use std::path::Path;
 
 use super::place::OciPlace;
-use crate::error::Result;
+use super::scratch::Scratch;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::images::ImageConfig;
 use crate::sandbox::channel::Channel;
+use crate::sandbox::namespace::{self, ALLOW, ImageRoot, Root};
 use crate::sandbox::process::Guest;
-use crate::sandbox::{SandboxError, Spec, namespace};
+use crate::sandbox::{SandboxError, Spec};
+
+/// Where programs are looked for in an image that does not say (Docker's default).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Starts a guest in namespaces of its own, over an image.
 pub async fn start(
     place: &OciPlace,
-    _spec: &Spec,
+    spec: &Spec,
     image: &str,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
-    place.hold(image)?;
-    Err(SandboxError::start("it is not made yet"))
+    let held = place.hold(image)?;
+    let scratch = place.scratch.as_deref().map(Scratch::make).transpose()?;
+    let root = Root::Image(ImageRoot {
+        trees: held.trees().to_vec(),
+        scratch: scratch.as_ref().map(|scratch| scratch.dir().to_owned()),
+        resolver: resolver(spec.limits.network),
+    });
+    let env = environment(&held.image().config);
+    let (mut guest, channel) =
+        namespace::launch(&place.tools, place.groups, spec, root, env).await?;
+    guest.hold((held, scratch));
+    Ok((guest, channel))
+}
+
+/// The variables of a container of this image: Docker sets the first two where the image does not.
+fn environment(config: &ImageConfig) -> Vec<(String, String)> {
+    let own = [("PATH", PATH), ("HOME", "/root"), ("HOSTNAME", "sandbox")];
+    let of_image = config.env.iter().filter_map(|line| line.split_once('='));
+    let all = own.into_iter().chain(of_image);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What a sandbox's `/etc/resolv.conf` says: this machine's servers, where it shares its network.
+fn resolver(network: bool) -> String {
+    let shared = network.then(|| files::read_text(Path::new("/etc/resolv.conf")).ok());
+    let none = || "# There is no network here.\n".to_owned();
+    shared.flatten().unwrap_or_else(none)
 }
 
 /// Whether this kernel lets this user make such sandboxes; the error says what it said and what to do.
 pub async fn check() -> Result<()> {
-    namespace::check().await
+    let dir = files::temporary_dir()?;
+    let tree = dir.path().join("tree");
+    files::create_open_dir(&tree)?;
+    files::create_open_dir(&tree.join(namespace::REMADE))?;
+    files::open_to_all(dir.path())?;
+    let root = Root::Image(ImageRoot {
+        trees: vec![tree],
+        scratch: None,
+        resolver: String::new(),
+    });
+    let Some(why) = namespace::probe(root).await? else {
+        return Ok(());
+    };
+    let error = Error::world(format!(
+        "this kernel does not let you make a sandbox of an image: {why}"
+    ));
+    let error = if why.contains("overlay") {
+        error.hint("overlays in user namespaces need Linux 5.11, and 6.6 without a `[native] scratch` directory")
+    } else {
+        error.hint(ALLOW)
+    };
+    Err(error
+        .hint("or take --backend docker, where a daemon answers")
+        .hint("or take --backend namespace, which uses this machine's programs, for a dataset that has the repositories as directories"))
 }

@@ -1,0 +1,48 @@
+//! Where a sandbox keeps what it writes, on a disk.
+
+use std::path::{Path, PathBuf};
+
+use crate::images::remove_path;
+use crate::process::Owner;
+use crate::sandbox::SandboxError;
+
+/// A directory on a disk for what one sandbox writes; it goes with this value.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    /// Makes one in a directory, with a name that says whose it is.
+    pub fn make(parent: &Path) -> Result<Self, SandboxError> {
+        let failed = |error: std::io::Error| {
+            SandboxError::start(format!(
+                "no directory can be made in {} (`[native] scratch`): {error}",
+                parent.display()
+            ))
+        };
+        let prefix = Owner::this().dir_prefix();
+        let mut builder = tempfile::Builder::new();
+        let dir = builder.prefix(&prefix).tempdir_in(parent).map_err(failed)?;
+        // Who starts a sandbox as root is nobody in it.
+        if rustix::process::getuid().is_root() {
+            let nobody = Some(crate::sandbox::namespace::NOBODY);
+            std::os::unix::fs::chown(dir.path(), nobody, nobody).map_err(failed)?;
+        }
+        Ok(Self { dir: dir.keep() })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is a dead owner's later on. The kernel's own directories in there
+        // may be opened by nobody until their modes are changed.
+        let _ = remove_path(&self.dir);
+    }
+}
