@@ -29,6 +29,20 @@ pub async fn check(kind: BackendKind) -> Result<()> {
     }
 }
 
+/// Which users and groups there are in such sandboxes, for people.
+pub async fn ids(kind: BackendKind) -> Option<String> {
+    if kind != BackendKind::Oci {
+        return None;
+    }
+    let why = oci::why_one_id()
+        .await
+        .unwrap_or_else(|error| Some(error.to_string()));
+    Some(match why {
+        None => "files may have other owners".to_owned(),
+        Some(why) => format!("other owners are only pretended: {why}"),
+    })
+}
+
 /// Where sandboxes are made on this machine, with the guest's program ready.
 pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
     let tools = || Tools::prepare(&runtime_dir(), &dir_prefix()).map(Arc::new);

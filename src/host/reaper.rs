@@ -125,6 +125,9 @@ impl Leftovers {
         }
         for path in self.dirs.iter().chain(&self.temporary) {
             files::remove_all(path);
+            if path.exists() {
+                crate::sandbox::namespace::remove(path);
+            }
         }
         if let Some(store) = store.filter(|_| !self.layers.is_empty()) {
             store.clear_leftovers(false)?;

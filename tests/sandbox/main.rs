@@ -13,6 +13,7 @@ mod calls;
 mod commands;
 mod groups;
 mod history;
+mod ids;
 mod image;
 mod isolation;
 mod merging;

@@ -40,7 +40,11 @@ async fn namespaces(kind: BackendKind) -> Check {
             } else {
                 ""
             };
-            let evidence = format!("this user may make them{overlay}; {}", memory());
+            let mut evidence = format!("this user may make them{overlay}; {}", memory());
+            if let Some(ids) = host::ids(kind).await {
+                evidence.push_str("; ");
+                evidence.push_str(&ids);
+            }
             Check::pass("namespaces", evidence)
         }
         Err(error) => Check::failed("namespaces", &error),

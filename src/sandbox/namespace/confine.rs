@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 use landlock::{CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
 
@@ -10,6 +9,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid, WaitOptions, setrlimit, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
+use super::syscalls::Pretends;
 use crate::guest::powers::keep_only;
 use crate::{files, process};
 
@@ -42,27 +42,15 @@ pub fn leave(namespaces: UnshareFlags) -> io::Result<()> {
     Ok(left?)
 }
 
-/// Leaves the host's namespaces. The user becomes root of the new user namespace, which has no
-/// power outside of it.
-pub fn unshare(network: bool) -> io::Result<()> {
-    let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
-    let mut flags = UnshareFlags::NEWUSER
-        | UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS;
-    if !network {
-        flags |= UnshareFlags::NEWNET;
+/// The namespaces beside that of users that a sandbox has of its own.
+pub fn kinds(network: bool) -> UnshareFlags {
+    let flags =
+        UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
+    if network {
+        flags
+    } else {
+        flags | UnshareFlags::NEWNET
     }
-    leave(flags)?;
-    let write = |file: &str, text: &str| {
-        files::write_in_place(&Path::new("/proc/self").join(file), text.as_bytes())
-            .map_err(io::Error::other)
-    };
-    // A group map may be written only after `setgroups` is given up (user_namespaces(7)).
-    write("setgroups", "deny")?;
-    write("uid_map", &format!("0 {} 1", uid.as_raw()))?;
-    write("gid_map", &format!("0 {} 1", gid.as_raw()))
 }
 
 /// What the first process of the commands' namespace says once it is ready.
@@ -72,7 +60,7 @@ const READY: u8 = b'.';
 ///
 /// To start our program anew instead takes milliseconds, and memory of its own for what the linker
 /// writes into it; of three processes a sandbox, that was most of both.
-fn fork() -> io::Result<Option<Pid>> {
+pub fn fork() -> io::Result<Option<Pid>> {
     #[expect(
         unsafe_code,
         reason = "the child of a process with several threads must not allocate; we have one"
@@ -127,7 +115,7 @@ fn be_init(pids: u32, says: OwnedFd) -> io::Result<io::Error> {
         pids,
         keeps: CapabilitySet::empty(),
         segments: Segments::Unlimited,
-        has_one_id: false,
+        pretends: Pretends::Nothing,
     };
     confinement.apply()?;
     let hidden = rustix::process::DumpableBehavior::NotDumpable;
@@ -198,6 +186,11 @@ pub const OVER_FILES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETFCAP)
     .union(CapabilitySet::NET_BIND_SERVICE);
 
+/// What it may do beside that where there are other users: become one of them, and end what is theirs.
+pub const OVER_USERS: CapabilitySet = CapabilitySet::SETUID
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::KILL);
+
 /// What a process and all its children are confined to.
 #[derive(Clone, Copy, Debug)]
 pub struct Confinement {
@@ -208,9 +201,8 @@ pub struct Confinement {
     pub keeps: CapabilitySet,
     /// Whether System V's segments are limited otherwise.
     pub segments: Segments,
-    /// Whether there is one user only, and calls that would need others do nothing, and say that
-    /// they did.
-    pub has_one_id: bool,
+    /// Which calls do nothing, and say that they did.
+    pub pretends: Pretends,
 }
 
 impl Confinement {
@@ -236,7 +228,7 @@ impl Confinement {
             }
         }
         keep_only(self.keeps)?;
-        super::syscalls::refuse(self.segments == Segments::Unlimited, self.has_one_id)
+        super::syscalls::refuse(self.segments == Segments::Unlimited, self.pretends)
     }
 }
 
@@ -274,7 +266,7 @@ pub fn limit_segments(memory: u64, page: usize) -> Segments {
     }
 }
 
-fn limit(resource: Resource, value: u64) -> io::Result<()> {
+pub fn limit(resource: Resource, value: u64) -> io::Result<()> {
     let (current, maximum) = (Some(value), Some(value));
     Ok(setrlimit(resource, Rlimit { current, maximum })?)
 }

@@ -1,6 +1,7 @@
 //! Linux namespaces: a sandbox without a daemon and without root.
 
 mod confine;
+mod ids;
 mod image_root;
 mod inside;
 mod network;
@@ -10,6 +11,7 @@ mod start;
 mod syscalls;
 
 pub use confine::{NOBODY, keeps_abstract_sockets};
+pub use ids::ranges;
 pub use image_root::REMADE;
-pub use plan::{ImageRoot, NamespacePlan, Root};
-pub use start::{ALLOW, COMMAND, become_namespace, check, launch, probe, start};
+pub use plan::{IdRanges, ImageRoot, NamespacePlan, Root};
+pub use start::{ALLOW, COMMAND, become_namespace, check, launch, probe, remove, start};

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct NamespacePlan {
     /// What the root file system is.
     pub(super) root: Root,
+    /// The users and groups that it has beside root, where it has any.
+    pub(super) ids: Option<IdRanges>,
     /// The directory with the guest's program.
     pub(super) tools: PathBuf,
     /// How the guest serves; without it the kernel is only asked.
@@ -38,6 +40,8 @@ pub enum Root {
     },
     /// An image's, all of it writable.
     Image(ImageRoot),
+    /// None: a directory that one of an image left is removed, with what other users made in it.
+    Removed(PathBuf),
 }
 
 impl Root {
@@ -70,4 +74,19 @@ pub struct GuestPlan {
     pub(super) cpus: Option<usize>,
     /// All variables that commands see.
     pub(super) env: Vec<(String, String)>,
+}
+
+/// What the machine gives a user beside its own id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdRanges {
+    pub(super) users: IdRange,
+    pub(super) groups: IdRange,
+}
+
+/// So many ids, and the program that maps them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdRange {
+    pub(super) program: PathBuf,
+    pub(super) first: u32,
+    pub(super) count: u32,
 }

@@ -2,16 +2,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use rustix::thread::CapabilitySet;
 
 use super::confine::{self, Confinement};
-use super::plan::{GuestPlan, NamespacePlan, Root};
+use super::ids::{self, IdCount};
+use super::plan::{GuestPlan, IdRanges, NamespacePlan, Root};
+use super::syscalls::Pretends;
 use super::{image_root, network, root};
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::guest::powers::{OF_GUEST, seal_descriptors};
 use crate::guest::{self, GuestOptions};
+use crate::images::remove_path;
 use crate::sandbox::channel::Channel;
 use crate::sandbox::group::{self, Group, Groups};
 use crate::sandbox::host_place::HostPlace;
@@ -75,6 +79,10 @@ pub async fn launch(
     )]
     let cpus = spec.limits.cpus.map(|cpus| cpus.ceil() as usize);
     let plan = NamespacePlan {
+        ids: root
+            .is_image()
+            .then(|| ids::ranges().ok().cloned())
+            .flatten(),
         root,
         tools: tools.dir().to_owned(),
         guest: Some(GuestPlan {
@@ -121,17 +129,21 @@ pub fn become_namespace() -> Result<u8> {
         group::join(door)
             .map_err(|error| Error::world(format!("cannot join {}: {error}", door.display())))?;
     }
-    let no_namespace =
-        |error: io::Error| Error::world(format!("no namespace can be made: {error}"));
     // Opened, or shown, while we still are who may read it.
     let workspace = match &plan.root {
         Root::Shown { workspace, .. } => workspace.as_deref().map(root::held).transpose(),
         Root::Image(_) => image_root::expose(&mut plan).map(|()| None),
+        Root::Removed(_) => Ok(None),
     };
     let workspace = workspace.map_err(|error| Error::world(error.to_string()))?;
     confine::stop_being_root()
         .map_err(|error| Error::world(format!("cannot stop being root: {error}")))?;
-    confine::unshare(plan.network).map_err(no_namespace)?;
+    let ids = become_its_root(&plan)?;
+    if let Root::Removed(dir) = &plan.root {
+        return remove_path(dir).map(|()| 0).map_err(|error| {
+            Error::world(format!("{} cannot be removed: {error}", dir.display()))
+        });
+    }
     if !plan.network {
         network::bring_up_loopback()
             .map_err(|error| Error::world(format!("the namespace's loopback: {error}")))?;
@@ -143,7 +155,7 @@ pub fn become_namespace() -> Result<u8> {
     if let Some(code) = confine::go_inside().map_err(of_namespace)? {
         return Ok(code);
     }
-    let guest = confined(plan)
+    let guest = confined(plan, ids)
         .map_err(|(what, error)| Error::world(format!("the {what} of the namespace: {error}")))?;
     if let Some(options) = guest {
         guest::serve(&options)
@@ -152,10 +164,25 @@ pub fn become_namespace() -> Result<u8> {
     Ok(0)
 }
 
+/// Leaves the host's namespaces.
+fn become_its_root(plan: &NamespacePlan) -> Result<IdCount> {
+    let kinds = confine::kinds(plan.network);
+    let unshared = ids::unshare(kinds, plan.ids.as_ref(), plan.pids);
+    let ids =
+        unshared.map_err(|error| Error::world(format!("no namespace can be made: {error}")))?;
+    if plan.guest.is_none() && plan.ids.is_some() && ids == IdCount::One {
+        return Err(Error::world(
+            "newuidmap and newgidmap do not map this user's range",
+        ));
+    }
+    Ok(ids)
+}
+
 fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<()> {
     let built = match &plan.root {
         Root::Shown { rootfs, .. } => root::build(plan, rootfs, workspace),
         Root::Image(image) => image_root::build(plan, image),
+        Root::Removed(_) => Ok(()),
     };
     built.map_err(|error| {
         let mut text = format!("the root of the namespace: {error}");
@@ -169,6 +196,7 @@ fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<()> {
 /// Enters the root and gives up all powers; how the guest serves, or what failed.
 fn confined(
     plan: NamespacePlan,
+    ids: IdCount,
 ) -> std::result::Result<Option<GuestOptions>, (&'static str, io::Error)> {
     let of = |what: &'static str| move |error: io::Error| (what, error);
     let is_image = plan.root.is_image();
@@ -193,16 +221,19 @@ fn confined(
     } else {
         CapabilitySet::empty()
     };
-    let of_commands = if is_image {
-        confine::OVER_FILES
-    } else {
-        CapabilitySet::empty()
+    let (of_commands, pretends) = match (is_image, ids) {
+        (false, _) => (CapabilitySet::empty(), Pretends::Nothing),
+        (true, IdCount::One) => (confine::OVER_FILES, Pretends::OwnersAndDevices),
+        (true, IdCount::Many) => (
+            confine::OVER_FILES.union(confine::OVER_USERS),
+            Pretends::Devices,
+        ),
     };
     let confinement = Confinement {
         pids: plan.pids,
         keeps: of_guest.union(of_commands),
         segments: confine::limit_segments(plan.space, plan.page),
-        has_one_id: is_image,
+        pretends,
     };
     confinement.apply().map_err(of("limits"))?;
     if plan.guest.is_none() && is_image {
@@ -224,7 +255,7 @@ pub async fn check() -> Result<()> {
         rootfs: PathBuf::from("/"),
         workspace: None,
     };
-    match probe(root).await? {
+    match probe(root, None).await? {
         None => Ok(()),
         Some(why) => Err(Error::world(format!(
             "this kernel does not let you make a namespace sandbox: {why}"
@@ -239,24 +270,14 @@ pub async fn check() -> Result<()> {
 pub const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)";
 
 /// Whether a sandbox with such a root can be made, without a guest in it: why not, where it cannot.
-pub async fn probe(root: Root) -> Result<Option<String>> {
+pub async fn probe(root: Root, ids: Option<IdRanges>) -> Result<Option<String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;
-    let plan = NamespacePlan {
-        root,
-        // Any directory that anybody may look into.
-        tools: PathBuf::from("/bin"),
-        guest: None,
-        space: 1 << 20,
-        page: rustix::param::page_size(),
-        pids: 64,
-        network: false,
-        group: None,
-    };
     let deadline = std::time::Duration::from_secs(20);
+    let plan = plan_without_guest(root, ids);
     let output = process::output_of(command(&own, &plan), deadline).await?;
     if output.status.success() {
         return Ok(None);
@@ -267,4 +288,31 @@ pub async fn probe(root: Root) -> Result<Option<String>> {
         .trim_start_matches("error: ")
         .trim_start_matches("not fit: ");
     Ok(Some(why.to_owned()))
+}
+
+fn plan_without_guest(root: Root, ids: Option<IdRanges>) -> NamespacePlan {
+    NamespacePlan {
+        root,
+        ids,
+        // Any directory that anybody may look into.
+        tools: PathBuf::from("/bin"),
+        guest: None,
+        space: 1 << 20,
+        page: rustix::param::page_size(),
+        pids: 64,
+        network: false,
+        group: None,
+    }
+}
+
+/// Removes a directory in which users of a sandbox's range left what only they may remove.
+pub fn remove(dir: &Path) {
+    let (Ok(ranges), Ok(program)) = (ids::ranges(), process::program()) else {
+        return;
+    };
+    let plan = plan_without_guest(Root::Removed(dir.to_owned()), Some(ranges.clone()));
+    let mut command = command(&program, &plan).into_std();
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // What stays is found again by the next who looks for what the dead left.
+    let _ = command.stderr(Stdio::null()).status();
 }

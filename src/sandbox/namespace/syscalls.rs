@@ -108,15 +108,26 @@ const TYPING: [u64; 2] = [0x5412, 0x541c];
 /// Families of sockets that reach beyond network namespaces, or into the kernel's cryptography.
 const SOCKETS: [libc::c_int; 2] = [libc::AF_VSOCK, libc::AF_ALG];
 
+/// Which calls do nothing, and say that they did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pretends {
+    /// None.
+    Nothing,
+    /// Those that make devices.
+    Devices,
+    /// Those and what gives a file another owner, or a process.
+    OwnersAndDevices,
+}
+
 /// Refuses them, for good and for all children; with `segments`, [`SEGMENTS`] too. The process must have given up new privileges.
 ///
 /// A program of another architecture (32-bit ones among them) is ended at its first call.
-pub fn refuse(segments: bool, has_one_id: bool) -> io::Result<()> {
+pub fn refuse(segments: bool, pretends: Pretends) -> io::Result<()> {
     for program in filters(segments).map_err(io::Error::other)? {
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
-    if has_one_id {
-        let program = without_effect().map_err(io::Error::other)?;
+    if pretends != Pretends::Nothing {
+        let program = without_effect(pretends).map_err(io::Error::other)?;
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
     #[cfg(target_arch = "x86_64")]
@@ -168,9 +179,13 @@ const OWNERS: &[libc::c_long] = &[
     libc::SYS_lchown,
 ];
 
-/// Answers those calls, and those that make devices, with success, and does nothing.
-fn without_effect() -> Result<BpfProgram, seccompiler::BackendError> {
-    let mut calls: Rules = OWNERS.iter().map(|call| (*call, Vec::new())).collect();
+/// Answers such calls of those as are pretended, and those that make devices, with success, and does nothing.
+fn without_effect(pretends: Pretends) -> Result<BpfProgram, seccompiler::BackendError> {
+    let owners = match pretends {
+        Pretends::OwnersAndDevices => OWNERS,
+        Pretends::Nothing | Pretends::Devices => &[],
+    };
+    let mut calls: Rules = owners.iter().map(|call| (*call, Vec::new())).collect();
     let devices = |argument| {
         let kind = number(libc::S_IFMT.cast_signed());
         [libc::S_IFCHR, libc::S_IFBLK]
@@ -247,7 +262,7 @@ mod tests {
     #[test]
     fn the_filters_are_small_enough_for_the_kernel() {
         let filters = filters(true).unwrap().into_iter();
-        for program in filters.chain([without_effect().unwrap()]) {
+        for program in filters.chain([without_effect(Pretends::OwnersAndDevices).unwrap()]) {
             // BPF_MAXINSNS of the kernel.
             assert!((10..4096).contains(&program.len()), "{}", program.len());
         }

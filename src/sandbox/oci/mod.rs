@@ -8,4 +8,4 @@ mod start;
 pub use place::OciPlace;
 pub use pulls::{OciPulls, known, world, worlds};
 pub use scratch::Scratch;
-pub use start::{check, start};
+pub use start::{check, start, why_one_id};

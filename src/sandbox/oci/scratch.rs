@@ -42,6 +42,8 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is a dead owner's later on. The kernel's own directories in there
         // may be opened by nobody until their modes are changed.
-        let _ = remove_path(&self.dir);
+        if remove_path(&self.dir).is_err() {
+            crate::sandbox::namespace::remove(&self.dir);
+        }
     }
 }

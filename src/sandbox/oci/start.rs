@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::images::ImageConfig;
 use crate::sandbox::channel::Channel;
-use crate::sandbox::namespace::{self, ALLOW, ImageRoot, Root};
+use crate::sandbox::namespace::{self, ALLOW, IdRanges, ImageRoot, Root};
 use crate::sandbox::process::Guest;
 use crate::sandbox::{SandboxError, Spec};
 
@@ -51,8 +51,8 @@ fn resolver(network: bool) -> String {
     shared.flatten().unwrap_or_else(none)
 }
 
-/// Whether this kernel lets this user make such sandboxes; the error says what it said and what to do.
-pub async fn check() -> Result<()> {
+/// Asks the kernel for a sandbox of an empty image: why there can be none, where that is so.
+async fn probe(ids: Option<IdRanges>) -> Result<Option<String>> {
     let dir = files::temporary_dir()?;
     let tree = dir.path().join("tree");
     files::create_open_dir(&tree)?;
@@ -63,7 +63,20 @@ pub async fn check() -> Result<()> {
         scratch: None,
         resolver: String::new(),
     });
-    let Some(why) = namespace::probe(root).await? else {
+    namespace::probe(root, ids).await
+}
+
+/// Why sandboxes have one user and one group, where they have no range of them.
+pub async fn why_one_id() -> Result<Option<String>> {
+    match namespace::ranges() {
+        Ok(ranges) => probe(Some(ranges.clone())).await,
+        Err(why) => Ok(Some(why.to_owned())),
+    }
+}
+
+/// Whether this kernel lets this user make such sandboxes; the error says what it said and what to do.
+pub async fn check() -> Result<()> {
+    let Some(why) = probe(None).await? else {
         return Ok(());
     };
     let error = Error::world(format!(
