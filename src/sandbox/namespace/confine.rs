@@ -55,6 +55,8 @@ pub fn unshare(network: bool) -> io::Result<()> {
         flags |= UnshareFlags::NEWNET;
     }
     leave(flags)?;
+    // Names of control groups tell whose session this is. Not every kernel has them.
+    let _ = leave(UnshareFlags::NEWCGROUP);
     let write = |file: &str, text: &str| {
         files::write_in_place(&Path::new("/proc/self").join(file), text.as_bytes())
             .map_err(io::Error::other)

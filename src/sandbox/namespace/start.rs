@@ -242,6 +242,7 @@ pub const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unpr
 pub async fn probe(root: Root) -> Result<Option<String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
+    files::runs_programs(dir.path())?;
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;
