@@ -105,7 +105,7 @@ impl Store {
         // Until the lock is shared again below, nobody may take the new layer for an old one.
         let _bringing = StoreLock::shared(&self.places.lock_of_removal())?;
         let path = self.places.lock(Drawer::Layers, diff_id);
-        let lock = StoreLock::exclusive(&path)?;
+        let lock = StoreLock::to_make(&path, || self.has_layer(diff_id))?;
         if !self.has_layer(diff_id) {
             let made = self.make(Drawer::Layers, diff_id, |dir, tree| {
                 let made = layer::unpack(tree, self.owner, diff_id, media, from, told)?;
@@ -229,7 +229,7 @@ impl Store {
         }
         drop(shared);
         let _bringing = StoreLock::shared(&self.places.lock_of_removal())?;
-        let lock = StoreLock::exclusive(&path)?;
+        let lock = StoreLock::to_make(&path, || place.exists())?;
         if !place.exists() {
             let stacks = layers.iter().rev().map(|it| self.stack(it));
             let stacks = stacks.collect::<Result<Vec<_>, _>>()?;
