@@ -188,6 +188,10 @@ fn the_first_refused_call_of_a_run_says_what_doctor_says() {
 fn a_directory_for_temporary_files_that_runs_no_programs_is_named() {
     let place = Place::new();
     place.write("noexec/x", "");
+    place.write(
+        "regatta.toml",
+        "[experiment]\nengine = \"native\"\nmodel = \"openai/m\"\n[upstream]\ncooperbench_dir = \"cb\"\n",
+    );
     let dir = place.join("noexec").display().to_string();
     let doctor = place.regatta(&["doctor", "--backend", "namespace", "--no-model-call"]);
     // The mount is this namespace's, and goes with it.
