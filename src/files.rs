@@ -168,6 +168,22 @@ pub fn temporary_file() -> io::Result<tempfile::NamedTempFile> {
     temporary::ours().tempfile()
 }
 
+/// Whether programs may be started in a directory: some machines keep them out of `/tmp`.
+pub fn runs_programs(dir: &Path) -> Result<()> {
+    let about = rustix::fs::statvfs(dir);
+    let about = about.map_err(|error| failed("read", dir, &error.into()))?;
+    if !about.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
+        return Ok(());
+    }
+    Err(Error::world(format!(
+        "no program of a sandbox can start in {}: its file system is mounted with `noexec`",
+        dir.display()
+    ))
+    .hint(
+        "name another directory for temporary files in TMPDIR, with a path shorter than 24 bytes",
+    ))
+}
+
 /// Makes a directory that is open to all, whatever the umask.
 pub fn create_open_dir(path: &Path) -> Result<()> {
     create_dir(path)?;

@@ -63,6 +63,7 @@ impl Tools {
     ///
     /// The program is linked or copied, so that a rebuild does not change a run that goes on.
     pub fn prepare(parent: &Path, prefix: &str) -> Result<Self> {
+        files::runs_programs(parent)?;
         let failed = |doing: &str, error: std::io::Error| {
             Error::world(format!("cannot {doing} in {}: {error}", parent.display()))
         };

@@ -182,3 +182,31 @@ fn the_first_refused_call_of_a_run_says_what_doctor_says() {
         assert!(notes.iter().any(|note| note["text"] == told), "{notes:?}");
     }
 }
+
+/// Clusters keep programs out of `/tmp`: what to do is said before a trial begins.
+#[test]
+fn a_directory_for_temporary_files_that_runs_no_programs_is_named() {
+    let place = Place::new();
+    place.write("noexec/x", "");
+    place.write(
+        "regatta.toml",
+        "[experiment]\nengine = \"native\"\nmodel = \"openai/m\"\n[upstream]\ncooperbench_dir = \"cb\"\n",
+    );
+    let dir = place.join("noexec").display().to_string();
+    let doctor = place.regatta(&["doctor", "--backend", "namespace", "--no-model-call"]);
+    // The mount is this namespace's, and goes with it.
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .arg("mount -t tmpfs -o noexec none \"$TMPDIR\" && exec \"$0\" \"$@\"")
+        .arg(doctor.get_program())
+        .args(doctor.get_args())
+        .current_dir(place.path())
+        .env("TMPDIR", &dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let why = format!("in {dir}");
+    for words in [&*why, "mounted with `noexec`", "TMPDIR"] {
+        assert!(said.contains(words), "{words}: {output:?}");
+    }
+}

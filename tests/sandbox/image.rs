@@ -94,23 +94,33 @@ pub fn store() -> &'static Store {
             (LINKS, vec![programs, odd, repository], "A=b"),
             (DEEP, deep, "PATH=/opt/own/bin:/usr/local/bin:/usr/bin:/bin"),
         ] {
-            let config = ImageConfig {
-                env: vec![env.to_owned()],
-                architecture: "amd64".to_owned(),
-                ..ImageConfig::default()
-            };
-            let name: regatta::images::ImageName = name.parse().unwrap();
-            let image = StoredImage {
-                config_digest: Digest::of(name.to_string().as_bytes()),
-                name: name.to_string(),
-                manifest: None,
-                config,
-                layers,
-            };
-            store.add(image, "a test").unwrap();
+            add(&store, name, layers, env);
         }
         store
     })
+}
+
+/// Adds the image of the fixture's task to another store.
+pub fn add_harbor(store: &Store) {
+    let layers = [PROGRAMS, REPOSITORY].map(|script| layer(store, script, Path::new("")));
+    add(store, HARBOR, layers.into(), "LEVEL=image");
+}
+
+fn add(store: &Store, name: &str, layers: Vec<Digest>, env: &str) {
+    let config = ImageConfig {
+        env: vec![env.to_owned()],
+        architecture: "amd64".to_owned(),
+        ..ImageConfig::default()
+    };
+    let name: regatta::images::ImageName = name.parse().unwrap();
+    let image = StoredImage {
+        config_digest: Digest::of(name.to_string().as_bytes()),
+        name: name.to_string(),
+        manifest: None,
+        config,
+        layers,
+    };
+    store.add(image, "a test").unwrap();
 }
 
 /// A directory of the host's that the image [`LINKS`] points to.

@@ -155,3 +155,14 @@ fn no_command_can_take_the_programs_away() {
     }
     sandbox.close();
 }
+
+/// The names of control groups tell whose session this is, and on which cluster's job.
+#[test]
+fn the_hosts_control_groups_have_no_names() {
+    for kind in [Kind::Namespace, Kind::Oci] {
+        let mut sandbox = Box_::start(kind);
+        let named = sandbox.run("cut -d: -f3 /proc/self/cgroup /proc/1/cgroup | sort -u");
+        assert_eq!(named, "/\n");
+        sandbox.close();
+    }
+}

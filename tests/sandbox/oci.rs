@@ -124,6 +124,12 @@ fn what_a_container_has_of_its_own_is_there() {
     assert!(!mounts.contains("im\\"), "{mounts}");
     let seen = sandbox.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
     assert!(!seen.contains(&home), "{seen}");
+    // Nor where the guest's programs are, nor what the host calls our control groups.
+    let Backend::Oci(place) = backend(Kind::Oci) else {
+        unreachable!()
+    };
+    let tools = place.tools.dir().file_name().unwrap().to_string_lossy();
+    assert!(!mounts.contains(&*tools), "{mounts}");
     sandbox.close();
 }
 
@@ -325,4 +331,28 @@ fn an_images_id_is_its_configurations() {
     let id = place.image_id(HARBOR).unwrap();
     assert!(id.starts_with("sha256:"), "{id}");
     assert_eq!(place.image_id("test/unknown:1"), None);
+}
+
+/// An image goes from the store when its last sandbox has ended, whatever is removed meanwhile.
+#[test]
+fn an_image_that_is_removed_stays_for_its_sandbox() {
+    let home = tempfile::tempdir().unwrap();
+    let own = regatta::images::Store::open(home.path()).unwrap();
+    let name: regatta::images::ImageName = HARBOR.parse().unwrap();
+    crate::image::add_harbor(&own);
+    let Backend::Oci(place) = backend(Kind::Oci) else {
+        unreachable!()
+    };
+    let tools = Arc::clone(&place.tools);
+    let place = regatta::sandbox::oci::OciPlace::of_store(own.clone(), tools, place.groups);
+    let mut sandbox = Box_::on(Backend::Oci(Arc::new(place)), |_| {}).unwrap();
+    own.remove(&name).unwrap();
+    own.prune(false).unwrap();
+    assert_eq!(
+        sandbox.run("cat /opt/old/file; git status --short"),
+        "of the image\n"
+    );
+    sandbox.close();
+    own.prune(false).unwrap();
+    assert!(!listed(home.path()).contains("/opt/old/file"));
 }

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -60,11 +59,6 @@ const HIDDEN: &str = "hidden";
 /// What a layer was when it was unpacked.
 pub(super) const CONTENTS: &str = "contents";
 
-/// How often is looked whether another has made what is wanted. Who waits for the lock itself instead
-/// waits for all who use it by then: two pulls of images that share layers waited for each other, and
-/// a sandbox for the end of another one.
-const AGAIN: Duration = Duration::from_millis(20);
-
 impl Store {
     /// Holds a layer, when it is there.
     pub fn hold_layer(&self, diff_id: &Digest) -> Result<Option<HeldLayer>, ImageError> {
@@ -111,15 +105,7 @@ impl Store {
         // Until the lock is shared again below, nobody may take the new layer for an old one.
         let _bringing = StoreLock::shared(&self.places.lock_of_removal())?;
         let path = self.places.lock(Drawer::Layers, diff_id);
-        let lock = loop {
-            if let Some(unpacked) = self.there(diff_id)? {
-                return Ok(unpacked);
-            }
-            if let Some(lock) = StoreLock::try_exclusive(&path)? {
-                break lock;
-            }
-            std::thread::sleep(AGAIN);
-        };
+        let lock = StoreLock::to_make(&path, || self.has_layer(diff_id))?;
         if !self.has_layer(diff_id) {
             let made = self.make(Drawer::Layers, diff_id, |dir, tree| {
                 let made = layer::unpack(tree, self.owner, diff_id, media, from, told)?;
@@ -249,15 +235,7 @@ impl Store {
             return Ok((place.join(TREE), shared));
         }
         let _bringing = StoreLock::shared(&self.places.lock_of_removal())?;
-        let lock = loop {
-            if let Some(shared) = there()? {
-                return Ok((place.join(TREE), shared));
-            }
-            if let Some(lock) = StoreLock::try_exclusive(&path)? {
-                break lock;
-            }
-            std::thread::sleep(AGAIN);
-        };
+        let lock = StoreLock::to_make(&path, || place.exists())?;
         if !place.exists() {
             let stacks = layers.iter().rev().map(|it| self.stack(it));
             let stacks = stacks.collect::<Result<Vec<_>, _>>()?;

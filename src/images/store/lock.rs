@@ -20,6 +20,20 @@ impl StoreLock {
         Self::wait(path, File::lock)
     }
 
+    /// Takes it alone, to make what is not there, or shared, once it is. Who made it keeps it shared
+    /// until all of an image is there: two that waited to have it alone would wait for one another.
+    pub fn to_make(path: &Path, is_there: impl Fn() -> bool) -> Result<Self, ImageError> {
+        loop {
+            if let Some(lock) = Self::try_exclusive(path)? {
+                return Ok(lock);
+            }
+            let lock = Self::shared(path)?;
+            if is_there() {
+                return Ok(lock);
+            }
+        }
+    }
+
     /// Waits until nobody has it alone.
     pub fn shared(path: &Path) -> Result<Self, ImageError> {
         Self::wait(path, File::lock_shared)

@@ -89,10 +89,8 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
     devices(&base.join("dev"))?;
     let inside = Inside::at(&place())?;
     mount_bind_recursive(base.join("dev"), path_of(&inside.dir("dev")?))?;
-    mount_bind_recursive(
-        &tools.1,
-        path_of(&inside.dir(INSIDE.trim_start_matches('/'))?),
-    )?;
+    let shown = inside.dir(INSIDE.trim_start_matches('/'))?;
+    show_tools(&tools.1, &base.join("nothing"), &path_of(&shown))?;
     for dir in ["tmp", "var/tmp"] {
         inside.open_dir(dir)?;
     }
@@ -106,6 +104,25 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
         inside.write("etc/apt/apt.conf.d", "99sandbox", APT)?;
     }
     Ok(())
+}
+
+/// Shows the guest's programs. The table of mounts has the path of a directory that is bound; an
+/// overlay's, which takes two of them, it names as we do. Where the kernel lays none over this file
+/// system, the directory is bound all the same.
+fn show_tools(tools: &Path, nothing: &Path, target: &Path) -> io::Result<()> {
+    files::create_dir(nothing).map_err(io::Error::other)?;
+    let (_nothing, nothing) = root::held(nothing)?;
+    let options = format!(
+        "userxattr,lowerdir={}:{}",
+        tools.display(),
+        nothing.display()
+    );
+    let options = CString::new(options)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
+    match mount("overlay", target, "overlay", flags, Some(&*options)) {
+        Ok(()) => Ok(()),
+        Err(_) => Ok(mount_bind_recursive(tools, target)?),
+    }
 }
 
 /// Makes the root ours, as process 1.

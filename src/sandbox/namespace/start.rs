@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, UnshareFlags};
 
 use super::confine::{self, Confinement};
 use super::ids::{self, IdCount};
@@ -170,6 +170,8 @@ fn become_its_root(plan: &NamespacePlan) -> Result<IdCount> {
     let unshared = ids::unshare(kinds, plan.ids.as_ref(), plan.pids);
     let ids =
         unshared.map_err(|error| Error::world(format!("no namespace can be made: {error}")))?;
+    // Names of control groups tell whose session this is. Not every kernel has them.
+    let _ = confine::leave(UnshareFlags::NEWCGROUP);
     if plan.guest.is_none() && plan.ids.is_some() && ids == IdCount::One {
         return Err(Error::world(
             "newuidmap and newgidmap do not map this user's range",
@@ -273,6 +275,7 @@ pub const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unpr
 pub async fn probe(root: Root, ids: Option<IdRanges>) -> Result<Option<String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
+    files::runs_programs(dir.path())?;
     let own = dir.path().join("regatta");
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;

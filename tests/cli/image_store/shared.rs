@@ -445,3 +445,55 @@ fn a_full_disk_and_a_file_system_that_runs_no_programs_say_what_to_do() {
     assert!(said.contains("its file system is read-only"), "{said}");
     assert_eq!(in_a_mount("size=40m", "", &bytes, &digest), "done");
 }
+
+/// Says when it is first read, and has nothing until it is let.
+struct Gate<R> {
+    says: std::sync::mpsc::Sender<()>,
+    let_on: std::sync::mpsc::Receiver<()>,
+    from: R,
+}
+
+impl<R: std::io::Read> std::io::Read for Gate<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.says.send(()).is_ok() {
+            let _ = self.let_on.recv();
+        }
+        self.from.read(buffer)
+    }
+}
+
+/// Images that come at once keep the layers that they made, and wait for those that others make.
+#[test]
+fn who_waits_for_a_layer_has_it_as_soon_as_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let (bytes, digest) = Tar::default().file("a", "bytes").done();
+    let ((says, said), (lets, let_on)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let from = Gate {
+                says,
+                let_on,
+                from: &bytes[..],
+            };
+            store
+                .unpack(&digest, Compression::None, from, &|_| ())
+                .unwrap()
+        });
+        said.recv().unwrap();
+        let second = scope.spawn(|| store.unpack(&digest, Compression::None, &bytes[..], &|_| ()));
+        // The kernel's list of locks has it as one that waits.
+        wait_for(|| {
+            fs::read_to_string("/proc/locks")
+                .unwrap()
+                .lines()
+                .any(|line| {
+                    line.contains("->") && line.contains(&format!(" {} ", std::process::id()))
+                })
+        });
+        drop((said, lets));
+        let kept = first.join().unwrap();
+        second.join().unwrap().unwrap();
+        drop(kept);
+    });
+}
