@@ -27,7 +27,7 @@ Examples:
 
 /// Pull and keep images without a Docker daemon
 ///
-/// Images are kept unpacked in a store ([images] store in regatta.toml). Layers that several images
+/// Images are kept unpacked in a store (`[images] store` in regatta.toml). Layers that several images
 /// share are there once.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

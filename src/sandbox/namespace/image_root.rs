@@ -139,7 +139,7 @@ pub fn enter() -> io::Result<()> {
     Ok(rustix::system::sethostname(b"sandbox")?)
 }
 
-/// A directory of the image that is made for [`remake`].
+/// A directory of the image that is made for `remake`.
 pub const REMADE: &str = "remade";
 
 /// Removes a directory of the image and makes one in its place. An overlay has to mark it as another

@@ -94,7 +94,7 @@ impl Logins {
         }
     }
 
-    /// Who asks a registry; `key` is its host, or [`HUB_KEY`].
+    /// Who asks a registry; `key` is its host, or `HUB_KEY`.
     pub async fn of(&self, key: &str) -> Arc<KnownLogin> {
         let mut known = self.known.lock().await;
         if let Some(found) = known.get(key) {
