@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Place, wait_until};
 
 /// The screen of a terminal without a size has one cell.
@@ -19,8 +21,24 @@ pub struct Terminal {
     child: Child,
     parser: Arc<Mutex<vt100::Parser>>,
     written: Arc<Mutex<Vec<u8>>>,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
     tty: PathBuf,
+    /// Where the program's process number stands.
+    pid: PathBuf,
+}
+
+/// A program that still runs, perhaps paused for ever, ends with its terminal.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let pid = std::fs::read_to_string(&self.pid).ok();
+        let pid = pid.and_then(|pid| pid.trim().parse().ok());
+        // Until it is waited for, its number is nobody else's.
+        if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid.and_then(Pid::from_raw)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Terminal {
@@ -30,13 +48,17 @@ impl Terminal {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let words = words.map(|word| word.to_str().unwrap());
         let line = shlex::try_join(words).unwrap();
+        let pid = place.join(&format!("pid-{columns}-{rows}"));
+        let own = shlex::try_quote(pid.to_str().unwrap())
+            .unwrap()
+            .into_owned();
         let name = shlex::try_quote(tty.to_str().unwrap())
             .unwrap()
             .into_owned();
         let mut script = Command::new("script");
         script.args([
             "-qefc",
-            &format!("stty cols {columns} rows {rows}; tty > {name}.new; mv {name}.new {name}; exec {line}"),
+            &format!("echo $$ > {own}; stty cols {columns} rows {rows}; tty > {name}.new; mv {name}.new {name}; exec {line}"),
             "/dev/null",
         ]);
         script.env("TERM", "xterm-256color").env_remove("NO_COLOR");
@@ -68,8 +90,9 @@ impl Terminal {
             child,
             parser,
             written,
-            reader,
+            reader: Some(reader),
             tty,
+            pid,
         }
     }
 
@@ -127,7 +150,7 @@ impl Terminal {
     /// Waits until the program has ended; gives its exit code, the screen, and all that was written.
     pub fn end(mut self) -> (Option<i32>, String, String) {
         let code = self.child.wait().unwrap().code();
-        self.reader.join().unwrap();
+        self.reader.take().unwrap().join().unwrap();
         let parser = self.parser.lock().unwrap();
         let screen = parser.screen().contents();
         let written = self.written.lock().unwrap();
