@@ -20,3 +20,14 @@ pub use images::ImagesConfig;
 pub use keys::{ArmConfig, OwnArm};
 pub use known::{DEFAULT, key_of};
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};
+
+/// A number of GB (10⁹ bytes) as the configuration has it, in bytes; it was checked to be positive.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a fraction of a byte is none, and what is too large is the largest"
+)]
+pub fn gb_in_bytes(gb: f64) -> u64 {
+    (gb * 1e9) as u64
+}

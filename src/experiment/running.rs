@@ -11,6 +11,7 @@ use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use super::served::ServedWheel;
+use crate::config::gb_in_bytes;
 use crate::engine::{Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::{Kind, Result};
 use crate::executor::{Executor, Here};
@@ -273,12 +274,6 @@ impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for When
 /// What bounds the attempts of an arm's run, where so many USD are spent in the experiment's others.
 fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
     let config = &arm.config;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of GB"
-    )]
-    let min_free_bytes = (config.limits.min_free_disk_gb * 1e9) as u64;
     Policy {
         max_attempts: config.attempts.max_attempts,
         concurrency: arm.options.concurrency(),
@@ -288,7 +283,7 @@ fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
         breaker_trials: config.breaker.breaker_trials,
         budget: config.limits.budget,
         elsewhere,
-        min_free_bytes,
+        min_free_bytes: gb_in_bytes(config.limits.min_free_disk_gb),
         grace: config.limits.grace,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::policy::Policy;
-use crate::config::{Config, Layers, key_of, written};
+use crate::config::{Config, Layers, gb_in_bytes, key_of, written};
 use crate::error::{Error, Result, nearest};
 use crate::store::wheel::TurnedSetting;
 
@@ -59,7 +59,7 @@ const KEYS: [(&str, Read); 8] = [
         SettingChange::BreakerTrials(it.breaker.breaker_trials)
     }),
     ("limits.min_free_disk_gb", |it| {
-        SettingChange::MinFreeBytes(bytes(it.limits.min_free_disk_gb))
+        SettingChange::MinFreeBytes(gb_in_bytes(it.limits.min_free_disk_gb))
     }),
 ];
 
@@ -161,15 +161,6 @@ impl SettingChange {
             new: self.value(),
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a number of GB"
-)]
-fn bytes(gb: f64) -> u64 {
-    (gb * 1e9) as u64
 }
 
 /// The words that may be set, for a sentence.

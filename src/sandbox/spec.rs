@@ -96,7 +96,7 @@ impl SandboxLimits {
         Self {
             memory_bytes: native
                 .memory_gb
-                .map(bytes)
+                .map(config::gb_in_bytes)
                 .or(is_namespace.then_some(NAMESPACE_BYTES)),
             cpus: native.cpus,
             pids: native.pids,
@@ -124,12 +124,3 @@ impl SandboxLimits {
 /// What a namespace's processes may hold, and what may be written there (memory as well, taken as
 /// it is written), when no limit is given.
 const NAMESPACE_BYTES: u64 = 4_000_000_000;
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a number of GB, checked to be positive"
-)]
-fn bytes(gb: f64) -> u64 {
-    (gb * 1e9) as u64
-}

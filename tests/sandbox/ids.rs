@@ -153,14 +153,7 @@ fn packages_are_installed() {
         return;
     }
     let mut sandbox = Box_::start(Kind::Oci);
-    let Box_ {
-        runtime,
-        sandbox: inner,
-        ..
-    } = &mut sandbox;
-    let package = debian_package();
-    let written = inner.write("/tmp/other.deb", &package);
-    runtime.block_on(written).unwrap();
+    sandbox.write("/tmp/other.deb", &debian_package());
     let said = sandbox.run("dpkg -i /tmp/other.deb 2>&1");
     assert_eq!(
         sandbox.run("cd /usr/share/other && stat -c '%u %g %a' . file"),

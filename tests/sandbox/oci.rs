@@ -109,13 +109,7 @@ fn what_a_container_has_of_its_own_is_there() {
         "echo 1 > /proc/sys/kernel/shmmax",
         "rm /dev/null",
     ] {
-        let output = sandbox.try_run(script).unwrap();
-        assert_ne!(
-            output.end,
-            CommandEnd::Exited(0),
-            "{script}: {}",
-            text(&output)
-        );
+        sandbox.fails(script);
     }
     // Where the layers are is not for commands to know.
     let mounts = sandbox.run("cat /proc/self/mountinfo /proc/self/mounts");
@@ -270,14 +264,7 @@ fn a_package_with_a_file_of_another_group_is_installed() {
         "apt-get install -y /tmp/other.deb",
     ] {
         let mut sandbox = Box_::start(Kind::Oci);
-        let Box_ {
-            runtime,
-            sandbox: inner,
-            ..
-        } = &mut sandbox;
-        let package = debian_package();
-        let written = inner.write("/tmp/other.deb", &package);
-        runtime.block_on(written).unwrap();
+        sandbox.write("/tmp/other.deb", &debian_package());
         let said = sandbox.run(&format!("{script} 2>&1"));
         assert_eq!(
             sandbox.run("cat /usr/share/other/file; dpkg-query -W -f '${Status}\\n' other-group"),

@@ -142,6 +142,19 @@ impl Box_ {
         text
     }
 
+    /// Runs a command that must fail.
+    #[track_caller]
+    pub fn fails(&mut self, script: &str) {
+        let output = self.try_run(script).unwrap();
+        let text = text(&output);
+        assert_ne!(output.end, CommandEnd::Exited(0), "{script}: {text}");
+    }
+
+    pub fn write(&mut self, path: &str, bytes: &[u8]) {
+        let written = self.sandbox.write(path, bytes);
+        self.runtime.block_on(written).unwrap();
+    }
+
     pub fn diff(&mut self) -> String {
         let diff = self.runtime.block_on(self.sandbox.diff()).unwrap();
         String::from_utf8(diff).unwrap()
