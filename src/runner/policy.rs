@@ -59,3 +59,23 @@ impl RunEnd {
         }
     }
 }
+
+#[cfg(test)]
+impl Policy {
+    /// One pair at a time, three attempts, and nothing that is waited for.
+    #[must_use]
+    pub fn in_haste() -> Self {
+        Self {
+            max_attempts: 3,
+            concurrency: 1,
+            backoff: Duration::ZERO,
+            backoff_max: Duration::ZERO,
+            max_wait: Duration::ZERO,
+            breaker_trials: 3,
+            budget: None,
+            elsewhere: 0.0,
+            min_free_bytes: 0,
+            grace: Duration::ZERO,
+        }
+    }
+}

@@ -223,17 +223,11 @@ impl Store {
         let chain = chain(layers);
         let place = self.places.at(Drawer::Flat, &chain);
         let path = self.places.lock(Drawer::Flat, &chain);
-        let there = || -> Result<Option<StoreLock>, ImageError> {
-            if !place.exists() {
-                return Ok(None);
-            }
-            let shared = StoreLock::shared(&path)?;
-            // It may have been removed meanwhile.
-            Ok(place.exists().then_some(shared))
-        };
-        if let Some(shared) = there()? {
+        let shared = StoreLock::shared(&path)?;
+        if place.exists() {
             return Ok((place.join(TREE), shared));
         }
+        drop(shared);
         let _bringing = StoreLock::shared(&self.places.lock_of_removal())?;
         let lock = StoreLock::to_make(&path, || place.exists())?;
         if !place.exists() {

@@ -36,16 +36,9 @@ impl Rig {
         let going = GoingRun {
             sink: Sink::new(&run, observer),
             policy: Policy {
-                max_attempts: 3,
-                concurrency: 1,
-                backoff: Duration::ZERO,
-                backoff_max: Duration::ZERO,
-                max_wait: Duration::ZERO,
-                breaker_trials: 3,
                 budget: Some(20.0),
-                elsewhere: 0.0,
-                min_free_bytes: 0,
                 grace: Duration::from_secs(20),
+                ..Policy::in_haste()
             },
             obeys_within,
             plan: (1..=3).map(pair).collect(),

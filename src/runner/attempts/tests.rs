@@ -63,16 +63,8 @@ fn runner(pairs: u64) -> (tempfile::TempDir, Runner) {
         plan: (1..=pairs).map(pair).collect(),
         pairs: (1..=pairs).map(pair).collect(),
         policy: Policy {
-            max_attempts: 3,
-            concurrency: 1,
-            backoff: Duration::ZERO,
-            backoff_max: Duration::ZERO,
-            max_wait: Duration::ZERO,
             breaker_trials: 9,
-            budget: None,
-            elsewhere: 0.0,
-            min_free_bytes: 0,
-            grace: Duration::ZERO,
+            ..Policy::in_haste()
         },
         rules: Rules::shipped(),
         prices: PriceTable::default(),

@@ -203,8 +203,8 @@ mod tests {
                 true,
             ),
             (
-                "https://registry.gitlab.com",
-                "https://gitlab.com/jwt",
+                "https://registry.example.org",
+                "https://example.org/jwt",
                 true,
             ),
             ("http://127.0.0.1:5000", "http://localhost:5001", true),
