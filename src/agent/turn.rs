@@ -81,7 +81,7 @@ impl Turn {
             transcript: Transcript::new(agent.on_log, ids),
             due,
             calls: Calls::new(agent.client, tape, agent.on_spent, agent.on_left_out),
-            // The first call goes out while the sandbox is being made.
+            // The first call goes out while the sandbox is being made, if its image is known to start.
             workplace: Workplace::start(agent.spec, agent.backend, fittings),
             desks,
             clock: Clock::start(agent.times),
@@ -92,6 +92,7 @@ impl Turn {
 
     async fn drive(&mut self) -> Result<Status, Failure> {
         self.begin()?;
+        self.workplace.trusted(&mut self.clock).await?;
         loop {
             if let Some(status) = self.limit() {
                 return Ok(status);

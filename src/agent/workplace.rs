@@ -21,6 +21,8 @@ const MAX_PATCH: u64 = 64 << 20;
 /// What an agent works in.
 pub struct Workplace {
     state: State,
+    /// Whether its image may have nothing that runs.
+    is_doubtful: bool,
     /// The commit that submissions are measured against.
     base: String,
     /// The agent's commands so far.
@@ -49,13 +51,23 @@ enum State {
 impl Workplace {
     /// Begins to start one; nobody waits for it yet.
     pub fn start(spec: Spec, backend: Backend, fittings: Fittings) -> Self {
+        let is_doubtful = backend.has_images() && !spec.source.is_proven();
         let starting = tokio::spawn(async move { Sandbox::start(&spec, &backend).await });
         Self {
             state: State::Starting(starting),
+            is_doubtful,
             base: String::new(),
             commands: 0,
             fittings,
         }
+    }
+
+    /// Waits for the first sandbox of an image: where none can start, no model is asked in vain.
+    pub async fn trusted(&mut self, clock: &mut Clock) -> Result<(), Failure> {
+        if self.is_doubtful {
+            self.ready(clock).await?;
+        }
+        Ok(())
     }
 
     /// Waits until the sandbox is there, which is not the agent's time.

@@ -88,6 +88,7 @@ named! {
     IMAGE_REFUSED = "image_refused",
     MALFORMED_RESPONSE = "malformed_response",
     MERGE_BROKEN = "merge_broken",
+    NO_SHELL = "no_shell",
     OVERLOADED = "overloaded",
     PATCH_UNREADABLE = "patch_unreadable",
     PAYMENT_REQUIRED = "payment_required",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::images::{ImagesConfig, of_home};
+use super::sandboxes::{NetworkBy, OverlayBy};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
 use crate::demo::BUILTIN;
@@ -171,10 +172,12 @@ pub struct NativeConfig {
     pub cpus: Option<f64>,
     pub pids: u32,
     pub network: Option<bool>,
+    pub network_by: NetworkBy,
     pub workspaces: Option<PathBuf>,
     pub rootfs: PathBuf,
     #[serde(default, deserialize_with = "of_home")]
     pub scratch: Option<PathBuf>,
+    pub overlay: OverlayBy,
     #[serde(deserialize_with = "duration")]
     pub call_timeout: Duration,
     pub call_tries: u32,

@@ -8,6 +8,7 @@ mod known;
 mod layers;
 mod mistakes;
 mod own_arms;
+mod sandboxes;
 mod words;
 
 pub use keys::{
@@ -20,6 +21,7 @@ pub use images::ImagesConfig;
 pub use keys::{ArmConfig, OwnArm};
 pub use known::{DEFAULT, key_of};
 pub use layers::{BUILTIN_PROFILES, FILE, Layers};
+pub use sandboxes::{NetworkBy, OverlayBy};
 
 /// A number of GB (10⁹ bytes) as the configuration has it, in bytes; it was checked to be positive.
 #[must_use]

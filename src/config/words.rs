@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::keys::{Mistake, Order};
+use super::sandboxes::{NetworkBy, OverlayBy};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, RuleSet, Setting};
 use crate::error::likely;
@@ -39,6 +40,14 @@ pub(super) fn mistakes<'a>(value: impl Fn(&str) -> Option<&'a Value>) -> Vec<Mis
     if let Some(order) = word("experiment.order") {
         let all = Order::LIST.iter().copied();
         wrong.extend(one_of("experiment.order", order, all).err());
+    }
+    if let Some(by) = word("native.network_by") {
+        let all = NetworkBy::LIST.iter().copied();
+        wrong.extend(one_of("native.network_by", by, all).err());
+    }
+    if let Some(by) = word("native.overlay") {
+        let all = OverlayBy::LIST.iter().copied();
+        wrong.extend(one_of("native.overlay", by, all).err());
     }
     if let Some(rules) = word("evaluation.rules") {
         let all = RuleSet::LIST.iter().copied();

@@ -74,7 +74,7 @@ pub async fn check(
         return Err(Error::usage(told)
             .hint("`dataset_dir` and --dataset-dir name the directory that has the tasks"));
     }
-    host::check(kind).await?;
+    host::check(kind, &config.native).await?;
     Ok((kind, dataset))
 }
 

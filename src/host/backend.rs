@@ -5,36 +5,43 @@ use std::sync::Arc;
 use super::images;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
-use crate::config::Config;
+use crate::config::{Config, NativeConfig, NetworkBy};
 use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
+use crate::sandbox::namespace::{self, Laid, Uplink};
 use crate::sandbox::oci::{self, OciPlace, OciPulls};
 use crate::sandbox::tools::Tools;
-use crate::sandbox::{Backend, fake, namespace};
+use crate::sandbox::{Backend, fake};
 
-/// Refuses a kind of sandbox that cannot be made on this machine.
-pub async fn check(kind: BackendKind) -> Result<()> {
+/// Refuses a kind of sandbox that cannot be made on this machine; how the layers of an image become one
+/// in those that lay them over one another.
+pub async fn check(kind: BackendKind, native: &NativeConfig) -> Result<Option<Laid>> {
     match kind {
         BackendKind::Docker => {
             Docker::at(DockerEndpoint::from_environment()?)?
                 .version()
                 .await?;
-            Ok(())
+            Ok(None)
         }
-        BackendKind::Oci => oci::check().await,
-        BackendKind::Namespace => namespace::check().await,
-        BackendKind::Process | BackendKind::Fake => Ok(()),
+        BackendKind::Oci => oci::check(native.overlay).await.map(Some),
+        BackendKind::Namespace => namespace::check().await.map(|()| None),
+        BackendKind::Process | BackendKind::Fake => Ok(None),
     }
 }
 
+/// By what sandboxes of namespaces reach the network; pasta is tried.
+pub async fn uplink(by: NetworkBy) -> Result<Uplink> {
+    namespace::uplink(by).await
+}
+
 /// Which users and groups there are in such sandboxes, for people.
-pub async fn ids(kind: BackendKind) -> Option<String> {
+pub async fn ids(kind: BackendKind, native: &NativeConfig) -> Option<String> {
     if kind != BackendKind::Oci {
         return None;
     }
-    let why = oci::why_one_id()
+    let why = oci::why_one_id(native.overlay)
         .await
         .unwrap_or_else(|error| Some(error.to_string()));
     Some(match why {
@@ -53,6 +60,7 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
             groups: (kind == BackendKind::Namespace)
                 .then(|| Groups::ours().ok())
                 .flatten(),
+            network_by: config.native.network_by,
         }))
     };
     Ok(match kind {
@@ -65,6 +73,8 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
                 tools: tools()?,
                 groups: Groups::ours().ok(),
                 scratch: config.native.scratch.clone(),
+                network_by: config.native.network_by,
+                overlay_by: config.native.overlay,
             }))
         }
         BackendKind::Namespace => Backend::Namespace(host()?),

@@ -5,5 +5,5 @@ mod images;
 pub mod reaper;
 pub mod redis;
 
-pub use backend::{backend, check, ids};
+pub use backend::{backend, check, ids, uplink};
 pub use images::{existing_store, image, images, registries, store};

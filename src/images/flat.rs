@@ -49,6 +49,18 @@ impl Stack {
 
 /// Merges layers, the topmost first, into an empty directory: as an overlay of them shows them.
 pub fn merge(layers: &[Stack], into: &Path, owner: OwnedBy) -> Result<(), ImageError> {
+    merged(layers, into, owner, false)
+}
+
+/// Copies an image's directories, the topmost first, into an empty one: as an overlay shows them. Files
+/// of several names become one for each.
+pub fn copy_trees(trees: &[PathBuf], into: &Path) -> Result<(), ImageError> {
+    let layers = trees.iter().cloned();
+    let layers: Vec<_> = layers.map(|it| Stack::of(it, Hidden::default())).collect();
+    merged(&layers, into, None, true)
+}
+
+fn merged(layers: &[Stack], into: &Path, owner: OwnedBy, copies: bool) -> Result<(), ImageError> {
     let open =
         |path: &Path| open_dir(path).map_err(|error| ImageError::system("open", path, error));
     let trees = layers.iter().map(|layer| open(&layer.tree));
@@ -57,6 +69,7 @@ pub fn merge(layers: &[Stack], into: &Path, owner: OwnedBy) -> Result<(), ImageE
         trees: trees.collect::<Result<_, _>>()?,
         into: open(into)?,
         owner,
+        copies,
         opened: RefCell::default(),
     };
     merge.all().map_err(|(path, error)| {
@@ -86,6 +99,8 @@ struct Merge<'a> {
     trees: Vec<OwnedFd>,
     into: OwnedFd,
     owner: OwnedBy,
+    /// Whether files become new ones.
+    copies: bool,
     /// Directories of layers that their owner could not read, with their modes.
     opened: RefCell<Vec<(usize, Vec<u8>, u32)>>,
 }
@@ -159,8 +174,13 @@ impl Merge<'_> {
                 let layers = layers.collect();
                 open.push(Level { path, layers });
             } else {
-                let linked = link(&dirs[topmost], &to, &name, self.owner);
-                linked.map_err(|error| (path, error))?;
+                let from = &dirs[topmost];
+                let there = if self.copies {
+                    copy(from, &to, &name, self.owner)
+                } else {
+                    link(from, &to, &name, self.owner)
+                };
+                there.map_err(|error| (path, error))?;
             }
         }
         stat.ok_or(Errno::NOENT).map_err(here)

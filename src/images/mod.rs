@@ -21,6 +21,7 @@ mod store;
 pub use compression::Compression;
 pub use digest::Digest;
 pub use error::ImageError;
+pub use flat::copy_trees;
 pub use image::{ImageConfig, StoredImage};
 pub use layer::{Layer, LeftOut};
 pub use name::ImageName;

@@ -57,6 +57,8 @@ pub enum StartFailure {
     Repo,
     /// There is no repository in it that could be: another try finds none either.
     NoRepo,
+    /// There is no shell in it that runs: another try finds none either.
+    NoShell,
     /// Anything else: the daemon's words are all that is known.
     Other,
 }
@@ -71,6 +73,7 @@ impl SandboxError {
                 StartFailure::NoImage => RuleId::IMAGE_REFUSED,
                 StartFailure::Repo => RuleId::SANDBOX_SETUP,
                 StartFailure::NoRepo => RuleId::REPOSITORY_UNUSABLE,
+                StartFailure::NoShell => RuleId::NO_SHELL,
                 StartFailure::Other => RuleId::SANDBOX_START,
             },
             Self::Died { oom: true, .. } => RuleId::CONTAINER_OOM,

@@ -87,7 +87,10 @@ impl Sandbox {
             killed: false,
         };
         match real.ready(spec).await {
-            Ok(()) => Ok(Self::Real(Box::new(real))),
+            Ok(()) => {
+                spec.source.prove();
+                Ok(Self::Real(Box::new(real)))
+            }
             Err(error) => {
                 real.close().await;
                 Err(error)
@@ -290,8 +293,12 @@ impl Real {
         let ran = ran.await.map_err(|error| match error {
             // Nothing has run in it yet: it has no shell.
             SandboxError::Crippled(why) => SandboxError::Start {
+                cause: if has_image {
+                    StartFailure::NoShell
+                } else {
+                    StartFailure::Repo
+                },
                 why,
-                cause: StartFailure::Repo,
             },
             other => other,
         })?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::group::Groups;
 use super::tools::Tools;
+use crate::config::NetworkBy;
 
 /// This machine as a place for sandboxes without a daemon.
 #[derive(Debug)]
@@ -15,4 +16,6 @@ pub struct HostPlace {
     pub tools: Arc<Tools>,
     /// The control group that was delegated to us, for namespaces.
     pub groups: Option<&'static Groups>,
+    /// By what namespaces reach the network, where they have one.
+    pub network_by: NetworkBy,
 }

@@ -19,6 +19,7 @@ pub mod namespace;
 pub mod oci;
 mod place;
 pub mod process;
+mod proven;
 mod pulled;
 mod repo;
 pub mod spec;

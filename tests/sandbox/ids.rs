@@ -94,7 +94,9 @@ fn why() -> Option<String> {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(why_one_id()).unwrap()
+    runtime
+        .block_on(why_one_id(regatta::config::OverlayBy::Auto))
+        .unwrap()
 }
 
 fn in_range() {

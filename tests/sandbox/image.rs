@@ -68,7 +68,7 @@ pub const NO_REPOSITORY: &str = "test/no-repository:latest";
 pub const NO_SHELL: &str = "test/no-shell:latest";
 /// One that is full of links.
 pub const LINKS: &str = "test/links:latest";
-/// One whose programs are in a directory that its environment names, after 40 layers of nothing.
+/// One whose programs are in a directory that its environment names, after 130 layers of nothing.
 pub const DEEP: &str = "test/deep:latest";
 
 /// The store with all of them, made once; what it is in goes with the tests' other directories.
@@ -84,7 +84,7 @@ pub fn store() -> &'static Store {
         let repository = layer(&store, REPOSITORY, Path::new(""));
         let odd = layer(&store, ODD, outside());
         let mut deep = vec![programs.clone()];
-        deep.extend((0..40).map(|n| layer(&store, &format!("echo {n} > {n}"), Path::new(""))));
+        deep.extend((0..130).map(|n| layer(&store, &format!("echo {n} > {n}"), Path::new(""))));
         deep.push(layer(&store, "mkdir -p opt/own/bin; printf '#!/bin/sh\\necho own\\n' > opt/own/bin/own; chmod +x opt/own/bin/own", Path::new("")));
         deep.push(repository.clone());
         for (name, layers, env) in [

@@ -113,6 +113,7 @@ impl Lab {
             rootfs: self.place.path().join("repo/dir"),
             tools: Arc::clone(&place.tools),
             groups: None,
+            network_by: regatta::config::NetworkBy::Auto,
         };
         let dir = self.place.path().join("clones");
         Clones::new(dir, Backend::Namespace(Arc::new(bare)), &limits())

@@ -10,13 +10,13 @@ use regatta::sandbox::{Backend, CommandEnd, SandboxError, Source, Spec, StartFai
 use crate::image::{DEEP, HARBOR, LINKS, NO_REPOSITORY, NO_SHELL, outside, store};
 use crate::place::{Box_, Kind, backend, text};
 
-fn of_image(image: &str) -> impl FnOnce(&mut Spec) + use<> {
+pub fn of_image(image: &str) -> impl FnOnce(&mut Spec) + use<> {
     let image = image.to_owned();
     |spec| spec.source = Source::Image(image)
 }
 
 /// Every file below a directory with its size, mode, links and times of change.
-fn listed(dir: &Path) -> String {
+pub fn listed(dir: &Path) -> String {
     let listed = Command::new("find")
         .arg(dir)
         .args(["-printf", "%p %s %m %n %T@ %C@\n"])
@@ -143,7 +143,7 @@ fn the_loopback_is_up_and_is_all_there_is() {
 #[test]
 fn an_images_path_survives_the_login_shell_and_many_layers() {
     let mut sandbox = Box_::with(Kind::Oci, of_image(DEEP)).unwrap();
-    assert_eq!(sandbox.run("own; cat /0 /39"), "own\n0\n39\n");
+    assert_eq!(sandbox.run("own; cat /0 /129"), "own\n0\n129\n");
     sandbox.close();
 }
 
@@ -178,7 +178,7 @@ fn an_image_that_cannot_be_used_says_why() {
         "{why}"
     );
     let (why, cause) = failed(NO_SHELL);
-    assert_eq!(cause, StartFailure::Repo, "{why}");
+    assert_eq!(cause, StartFailure::NoShell, "{why}");
     assert!(why.contains("bash"), "{why}");
     let (why, cause) = failed("test/unknown:1");
     assert_eq!(cause, StartFailure::NoImage, "{why}");

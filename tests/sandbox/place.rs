@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use regatta::config::NetworkBy;
 use regatta::sandbox::HostPlace;
 use regatta::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use regatta::sandbox::group::Groups;
@@ -45,18 +46,12 @@ pub fn backend(kind: Kind) -> Backend {
             rootfs: PathBuf::from("/"),
             tools: tools(),
             groups: Groups::ours().ok(),
+            network_by: NetworkBy::Auto,
         })
     };
     match kind {
         Kind::Namespace => Backend::Namespace(host()),
-        Kind::Oci => {
-            let store = crate::image::store().clone();
-            Backend::Oci(Arc::new(OciPlace::of_store(
-                store,
-                tools(),
-                Groups::ours().ok(),
-            )))
-        }
+        Kind::Oci => oci(|_| {}),
         Kind::Process => Backend::Process(host()),
         Kind::Docker => {
             let endpoint = DockerEndpoint::from_environment().unwrap();
@@ -64,6 +59,14 @@ pub fn backend(kind: Kind) -> Backend {
             Backend::Docker(Arc::new(DockerPlace::new(docker, endpoint, tools())))
         }
     }
+}
+
+/// The backend without a daemon, with something else about its place.
+pub fn oci(change: impl FnOnce(&mut OciPlace)) -> Backend {
+    let store = crate::image::store().clone();
+    let mut place = OciPlace::of_store(store, tools(), Groups::ours().ok());
+    change(&mut place);
+    Backend::Oci(Arc::new(place))
 }
 
 pub fn limits() -> SandboxLimits {

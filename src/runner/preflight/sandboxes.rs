@@ -5,13 +5,14 @@ use std::path::Path;
 use super::{Check, Level, disk, docker};
 use crate::bench::image::image_name;
 use crate::bench::{BackendKind, Pair};
-use crate::config::Config;
+use crate::config::{Config, NativeConfig, NetworkBy, OverlayBy};
 use crate::engine::native::NativeOptions;
 use crate::evaluation::network;
 use crate::hint;
 use crate::host;
 use crate::images::Store;
 use crate::sandbox::group::Groups;
+use crate::sandbox::namespace::Laid;
 use crate::sandbox::oci;
 use crate::text::{by_number, plural};
 
@@ -24,47 +25,86 @@ pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair])
     if !kind.needs_namespaces() {
         return Vec::new();
     }
-    let mut checks = vec![namespaces(kind).await];
+    let mut checks = vec![namespaces(kind, &config.native).await];
     if kind.has_images() {
         checks.extend(images(config, pairs));
     }
-    checks.push(reach(options, pairs));
+    checks.push(reach(config.native.network_by, options, pairs).await);
     checks
 }
 
-async fn namespaces(kind: BackendKind) -> Check {
-    match host::check(kind).await {
-        Ok(()) => {
-            let overlay = if kind.has_images() {
-                ", and lay directories over one another in them"
-            } else {
-                ""
-            };
-            let mut evidence = format!("this user may make them{overlay}; {}", memory());
-            if let Some(ids) = host::ids(kind).await {
+async fn namespaces(kind: BackendKind, native: &NativeConfig) -> Check {
+    match host::check(kind, native).await {
+        Ok(laid) => {
+            let mut evidence = "this user may make them".to_owned();
+            if let Some(laid) = &laid {
+                evidence.push_str(overlaid(laid.by));
+            }
+            evidence.push_str("; ");
+            evidence.push_str(&memory());
+            if let Some(ids) = host::ids(kind, native).await {
                 evidence.push_str("; ");
                 evidence.push_str(&ids);
             }
-            Check::pass("namespaces", evidence)
+            match laid.and_then(|laid| second_best(&laid)) {
+                Some((why, remedy)) => {
+                    let evidence = format!("{why}; {evidence}");
+                    Check::new("namespaces", Level::Warn, evidence, remedy)
+                }
+                None => Check::pass("namespaces", evidence),
+            }
         }
         Err(error) => Check::failed("namespaces", &error),
+    }
+}
+
+/// How the layers of an image become one in sandboxes, for people.
+const fn overlaid(by: OverlayBy) -> &'static str {
+    match by {
+        OverlayBy::Auto | OverlayBy::Kernel => ", and lay directories over one another in them",
+        OverlayBy::Fuse => ", and fuse-overlayfs lays directories over one another in them",
+        OverlayBy::Copy => ", and each has a copy of its image's files",
+    }
+}
+
+/// What it costs that a better way of it does not work here, and what to do.
+fn second_best(laid: &Laid) -> Option<(String, &'static str)> {
+    let why = laid.why.join("; ");
+    match laid.by {
+        _ if laid.why.is_empty() => None,
+        OverlayBy::Copy => Some((
+            format!(
+                "each sandbox copies all files of its image, which takes seconds, and as much memory (or scratch) as the image has: {why}"
+            ),
+            "install fuse-overlayfs, or use a kernel of 6.6 or newer (5.11 with `[native] scratch`); a copy is right but slow",
+        )),
+        _ => Some((
+            format!("every access to a file goes through fuse-overlayfs, which is slower: {why}"),
+            "nothing has to be done; the kernel does it itself since 6.6 (5.11 with `[native] scratch`)",
+        )),
     }
 }
 
 /// What holds a namespace to its memory.
 fn memory() -> String {
     match Groups::ours() {
-        Ok(groups) => format!("cgroups in {} limit memory", groups.dir().display()),
-        Err(why) => format!("the guest watches memory, as no cgroup is delegated: {why}"),
+        Ok(groups) => format!(
+            "a delegated cgroup v2 ({}) limits memory",
+            groups.dir().display()
+        ),
+        Err(why) => format!("the guest watches memory, as no cgroup v2 is delegated: {why}"),
     }
 }
 
 /// Whether sandboxes reach the network, and whether suites want it.
-fn reach(options: &NativeOptions, pairs: &[Pair]) -> Check {
+async fn reach(by: NetworkBy, options: &NativeOptions, pairs: &[Pair]) -> Check {
     let tasks = pairs.iter().map(|pair| &pair.task);
     match network::lack(&options.dataset, &options.limits, tasks) {
         Some((what, remedy)) => Check::new("network", Level::Warn, what, remedy),
-        None if options.limits.network => Check::pass("network", "sandboxes have one"),
+        None if options.limits.network => match host::uplink(by).await {
+            Ok(uplink) => Check::pass("network", uplink.words()),
+            Err(error) => Check::failed("network", &error),
+        },
         None => Check::pass("network", "sandboxes have none"),
     }
 }

@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid, WaitOptions, setrlimit, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
+use super::pasta::Network;
 use super::syscalls::Pretends;
 use crate::guest::powers::keep_only;
 use crate::{files, process};
@@ -42,14 +43,13 @@ pub fn leave(namespaces: UnshareFlags) -> io::Result<()> {
     Ok(left?)
 }
 
-/// The namespaces beside that of users that a sandbox has of its own.
-pub fn kinds(network: bool) -> UnshareFlags {
-    let flags =
-        UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
-    if network {
-        flags
-    } else {
-        flags | UnshareFlags::NEWNET
+/// The namespaces beside that of users that a sandbox has of its own. What is started for it from
+/// outside must be in none of processes, which therefore comes last ([`go_inside`]).
+pub fn kinds(network: &Network) -> UnshareFlags {
+    let flags = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
+    match network {
+        Network::None => flags | UnshareFlags::NEWNET,
+        Network::Shared(_) | Network::Through(..) => flags,
     }
 }
 
@@ -142,9 +142,10 @@ pub fn stay_in_process_table() -> io::Result<()> {
     Ok(())
 }
 
-/// Goes on as process 1 of the new process namespace (`None`), and outside of it as the one that waits
+/// Goes on as process 1 of a new process namespace (`None`), and outside of it as the one that waits
 /// for its end, with its exit code.
 pub fn go_inside() -> io::Result<Option<u8>> {
+    leave(UnshareFlags::NEWPID)?;
     let Some(child) = fork()? else {
         return Ok(None);
     };

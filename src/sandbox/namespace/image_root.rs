@@ -1,7 +1,5 @@
 //! The root file system of an image: its layers below, a directory of the sandbox's own above.
 
-use std::ffi::CString;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +9,10 @@ use rustix::thread::UnshareFlags;
 
 use super::confine;
 use super::inside::{Inside, path_of};
+use super::layered::{Laid, Parts};
+use super::pasta::Network;
 use super::plan::{ImageRoot, NamespacePlan, Root};
-use super::root::{self, ROOT, devices};
+use super::root::{self, ROOT, devices, show_tools};
 use crate::files;
 use crate::sandbox::tools::INSIDE;
 
@@ -57,7 +57,7 @@ const APT: &str = "APT::Sandbox::User \"root\";\n";
 ///
 /// No path of the host's stands in the table of mounts: directories are named by their descriptors,
 /// which also keeps the options short, and takes paths with commas and colons.
-pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
+pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<Laid> {
     let base = Path::new(ROOT);
     let tools = root::held(&plan.tools)?;
     let trees = image.trees.iter().map(|tree| root::held(tree));
@@ -67,30 +67,18 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
     let make = |path: PathBuf| files::create_dir(&path).map_err(io::Error::other);
     make(place())?;
     make(base.join("dev/shm"))?;
-    let above = scratch.as_ref().map_or(base, |(_, path)| path);
-    let (upper, work) = (above.join("upper"), above.join("work"));
-    make(upper.clone())?;
-    make(work.clone())?;
-    let mut options = "userxattr,lowerdir=".to_owned();
-    for (number, (_, tree)) in trees.iter().enumerate() {
-        let between = if number == 0 { "" } else { ":" };
-        let _ = write!(options, "{between}{}", tree.display());
-    }
-    let _ = write!(
-        options,
-        ",upperdir={},workdir={}",
-        upper.display(),
-        work.display()
-    );
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let options = CString::new(options)?;
-    mount("overlay", place(), "overlay", flags, Some(&*options))
-        .map_err(|error| io::Error::other(format!("its layers as an overlay: {error}")))?;
+    let paths: Vec<_> = trees.iter().map(|(_, path)| path.clone()).collect();
+    let laid = image.overlay.lay(&Parts {
+        trees: &paths,
+        scratch: scratch.as_ref().map(|(_, path)| path.as_path()),
+        space: plan.space,
+        root: &place(),
+    })?;
     devices(&base.join("dev"))?;
     let inside = Inside::at(&place())?;
     mount_bind_recursive(base.join("dev"), path_of(&inside.dir("dev")?))?;
     let shown = inside.dir(INSIDE.trim_start_matches('/'))?;
-    show_tools(&tools.1, &base.join("nothing"), &path_of(&shown))?;
+    show_tools(&tools.1, &path_of(&shown))?;
     for dir in ["tmp", "var/tmp"] {
         inside.open_dir(dir)?;
     }
@@ -99,30 +87,15 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
     }
     inside.write("etc", "hosts", HOSTS)?;
     inside.write("etc", "hostname", "sandbox\n")?;
-    inside.write("etc", "resolv.conf", &image.resolver)?;
+    let resolver = match &plan.network {
+        Network::None => "# There is no network here.\n",
+        Network::Shared(resolver) | Network::Through(_, resolver) => &resolver.text,
+    };
+    inside.write("etc", "resolv.conf", resolver)?;
     if inside.has_dir("etc/apt/apt.conf.d") {
         inside.write("etc/apt/apt.conf.d", "99sandbox", APT)?;
     }
-    Ok(())
-}
-
-/// Shows the guest's programs. The table of mounts has the path of a directory that is bound; an
-/// overlay's, which takes two of them, it names as we do. Where the kernel lays none over this file
-/// system, the directory is bound all the same.
-fn show_tools(tools: &Path, nothing: &Path, target: &Path) -> io::Result<()> {
-    files::create_dir(nothing).map_err(io::Error::other)?;
-    let (_nothing, nothing) = root::held(nothing)?;
-    let options = format!(
-        "userxattr,lowerdir={}:{}",
-        tools.display(),
-        nothing.display()
-    );
-    let options = CString::new(options)?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
-    match mount("overlay", target, "overlay", flags, Some(&*options)) {
-        Ok(()) => Ok(()),
-        Err(_) => Ok(mount_bind_recursive(tools, target)?),
-    }
+    Ok(laid)
 }
 
 /// Makes the root ours, as process 1.

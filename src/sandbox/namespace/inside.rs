@@ -30,6 +30,11 @@ impl Inside {
         match self.find(path) {
             // A link in a circle leads nowhere either.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(error @ (Errno::NOSYS | Errno::PERM)) => {
+                return Err(io::Error::other(format!(
+                    "`openat2` is refused: {error}. Linux has it since 5.6, and what filters system calls here must know it"
+                )));
+            }
             found => return Ok(found?),
         }
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));

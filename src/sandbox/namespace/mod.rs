@@ -1,10 +1,13 @@
 //! Linux namespaces: a sandbox without a daemon and without root.
 
+mod companion;
 mod confine;
 mod ids;
 mod image_root;
 mod inside;
+mod layered;
 mod network;
+mod pasta;
 mod plan;
 mod root;
 mod start;
@@ -13,5 +16,9 @@ mod syscalls;
 pub use confine::{NOBODY, keeps_abstract_sockets};
 pub use ids::ranges;
 pub use image_root::REMADE;
+pub use layered::{Laid, Overlay};
+pub use pasta::{Network, Uplink};
 pub use plan::{IdRanges, ImageRoot, NamespacePlan, Root};
-pub use start::{ALLOW, COMMAND, become_namespace, check, launch, probe, remove, start};
+pub use start::{
+    COMMAND, allow, become_namespace, check, launch, network_for, probe, remove, start, uplink,
+};

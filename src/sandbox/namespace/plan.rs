@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::layered::Overlay;
+use super::pasta::Network;
+
 /// What the namespace is made of, handed to the child as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NamespacePlan {
@@ -22,8 +25,8 @@ pub struct NamespacePlan {
     pub(super) page: usize,
     /// Processes at the same time.
     pub(super) pids: u32,
-    /// Whether the network is kept.
-    pub(super) network: bool,
+    /// What network it has.
+    pub(super) network: Network,
     /// The file by which it joins its control group, where it has one.
     pub(super) group: Option<PathBuf>,
 }
@@ -59,8 +62,8 @@ pub struct ImageRoot {
     pub trees: Vec<PathBuf>,
     /// Where it keeps what is written, instead of in memory: an empty directory of its own.
     pub scratch: Option<PathBuf>,
-    /// What its `/etc/resolv.conf` says.
-    pub resolver: String,
+    /// By what its directories become one.
+    pub overlay: Overlay,
 }
 
 /// How the guest of a namespace serves.

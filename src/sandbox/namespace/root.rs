@@ -13,6 +13,7 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, pivot_root};
 
+use super::pasta::Network;
 use super::plan::NamespacePlan;
 use crate::files;
 use crate::sandbox::tools::INSIDE;
@@ -54,10 +55,21 @@ pub fn mount_space(space: u64) -> io::Result<()> {
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    let inodes = (space / BYTES_PER_FILE).max(LEAST_FILES);
-    let data = CString::new(format!("mode=0755,size={space},nr_inodes={inodes}"))?;
+    let data = CString::new(format!("mode=0755,{}", room(space)))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     Ok(mount("tmpfs", ROOT, "tmpfs", flags, Some(&*data))?)
+}
+
+fn room(space: u64) -> String {
+    let inodes = (space / BYTES_PER_FILE).max(LEAST_FILES);
+    format!("size={space},nr_inodes={inodes}")
+}
+
+/// Gives that file system another size.
+pub fn resize_space(space: u64) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let data = CString::new(room(space))?;
+    Ok(mount_remount(ROOT, flags, &*data)?)
 }
 
 /// Builds the root. What needs the new process namespace is left to [`enter`].
@@ -67,19 +79,73 @@ pub fn build(plan: &NamespacePlan, rootfs: &Path, workspace: Option<&Path>) -> i
     // What is held of the place stays what it was before the new root is mounted on it.
     let ((_rootfs, rootfs), (_tools, tools)) = (held(rootfs)?, held(&plan.tools)?);
     mount_space(plan.space)?;
-    show(&rootfs, root, |name| {
-        if is_host {
-            SHOWN.contains(&name)
-        } else {
-            !OWN.contains(&name)
-        }
-    })?;
+    if is_host {
+        show(&rootfs, root, |name| SHOWN.contains(&name), bound)?;
+    } else {
+        // Where it is on this machine is not for commands to know.
+        show(&rootfs, root, |name| !OWN.contains(&name), without_path)?;
+    }
     own_places(root)?;
+    if let Network::Shared(resolver) | Network::Through(_, resolver) = &plan.network {
+        show_resolver(root, &resolver.text)?;
+    }
     let inside = root.join(INSIDE.trim_start_matches('/'));
     make(&inside)?;
-    mount_bind_recursive(&tools, &inside)?;
+    show_tools(&tools, &inside)?;
     if let Some(source) = workspace {
         files::copy_tree(source, &root.join("workspace/repo")).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+fn bound(from: &Path, to: &Path) -> io::Result<()> {
+    Ok(mount_bind_recursive(from, to)?)
+}
+
+/// Shows a directory. The table of mounts has the path of one that is bound; an overlay's, which takes
+/// two of them, it names as we do. Where the kernel lays none over its file system, it is bound all the
+/// same.
+fn without_path(from: &Path, to: &Path) -> io::Result<()> {
+    let empty = Path::new(ROOT).join(".nothing");
+    make(&empty)?;
+    let shown = held(&empty).and_then(|(_empty, nothing)| {
+        let (_from, from) = held(from)?;
+        let options = format!(
+            "userxattr,lowerdir={}:{}",
+            from.display(),
+            nothing.display()
+        );
+        let options = CString::new(options)?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
+        Ok(mount("overlay", to, "overlay", flags, Some(&*options))?)
+    });
+    std::fs::remove_dir(&empty)?;
+    shown.or_else(|_| bound(from, to))
+}
+
+/// Shows the guest's programs.
+pub fn show_tools(tools: &Path, target: &Path) -> io::Result<()> {
+    without_path(tools, target)
+}
+
+/// Shows what is asked for names: in a file of the namespace's own, where the host's file is a link
+/// into its `/run`, and otherwise over that.
+fn show_resolver(root: &Path, text: &str) -> io::Result<()> {
+    let shown = root.join("etc/resolv.conf");
+    let write = |path: &Path| files::write_atomic(path, text.as_bytes()).map_err(io::Error::other);
+    let Ok(link) = shown.read_link() else {
+        let own = root.join("run/resolv.conf");
+        write(&own)?;
+        // Where the host has none, there is no place for one.
+        let _ = mount_bind(&own, &shown);
+        return Ok(());
+    };
+    let link = link.to_string_lossy().into_owned();
+    let place = link.trim_start_matches("..").trim_start_matches('/');
+    if place.starts_with("run/") && !place.contains("..") {
+        let own = root.join(place);
+        make(own.parent().unwrap_or(root))?;
+        write(&own)?;
     }
     Ok(())
 }
@@ -113,8 +179,13 @@ fn make(dir: &Path) -> io::Result<()> {
     files::create_dir(dir).map_err(io::Error::other)
 }
 
-/// Binds what is wanted of one directory into another; other links are made anew.
-fn show(from: &Path, to: &Path, is_wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+/// Mounts what is wanted of one directory into another; other links are made anew.
+fn show(
+    from: &Path,
+    to: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+    mount: impl Fn(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     for path in files::list(from).map_err(io::Error::other)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
@@ -133,7 +204,7 @@ fn show(from: &Path, to: &Path, is_wanted: impl Fn(&str) -> bool) -> io::Result<
         } else if is_mountable {
             make(&target)?;
             // A mount that we may not see through stays empty.
-            let _ = mount_bind_recursive(&path, &target);
+            let _ = mount(&path, &target);
         }
     }
     Ok(())

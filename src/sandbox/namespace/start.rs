@@ -8,9 +8,12 @@ use rustix::thread::{CapabilitySet, UnshareFlags};
 
 use super::confine::{self, Confinement};
 use super::ids::{self, IdCount};
+use super::layered::Laid;
+use super::pasta::{self, Network, Uplink};
 use super::plan::{GuestPlan, IdRanges, NamespacePlan, Root};
 use super::syscalls::Pretends;
 use super::{image_root, network, root};
+use crate::config::NetworkBy;
 use crate::error::{Error, Result};
 use crate::guest::call::{Door, SOCKET_VAR};
 use crate::guest::powers::{OF_GUEST, seal_descriptors};
@@ -49,7 +52,8 @@ pub async fn start(
         ("LANG", "C.UTF-8"),
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    launch(&place.tools, place.groups, spec, root, env.into()).await
+    let network = network_for(spec, place.network_by)?;
+    launch(&place.tools, place.groups, spec, root, network, env.into()).await
 }
 
 /// Starts a guest in namespaces of its own with this root, and with these variables beside those of
@@ -59,6 +63,7 @@ pub async fn launch(
     groups: Option<&Groups>,
     spec: &Spec,
     root: Root,
+    network: Network,
     mut env: Vec<(String, String)>,
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     // Abstract sockets belong to network namespaces, and ours may be the host's.
@@ -94,13 +99,22 @@ pub async fn launch(
         space: spec.limits.memory_bytes.unwrap_or(u64::MAX >> 1),
         page: rustix::param::page_size(),
         pids: spec.limits.pids,
-        network: spec.limits.network,
+        network,
         group: group.as_ref().map(Group::door),
     };
     let command = command(&tools.dir().join("regatta"), &plan);
     let (mut guest, channel) = Guest::spawn(command, INSIDE.to_owned(), None).await?;
     guest.keep(group);
     Ok((guest, channel))
+}
+
+/// The network that a sandbox gets here.
+pub fn network_for(spec: &Spec, by: NetworkBy) -> std::result::Result<Network, SandboxError> {
+    if !spec.limits.network {
+        return Ok(Network::None);
+    }
+    let uplink = Uplink::of(by).map_err(SandboxError::start)?;
+    Ok(uplink.network())
 }
 
 /// What becomes a namespace by this plan.
@@ -144,12 +158,12 @@ pub fn become_namespace() -> Result<u8> {
             Error::world(format!("{} cannot be removed: {error}", dir.display()))
         });
     }
-    if !plan.network {
-        network::bring_up_loopback()
-            .map_err(|error| Error::world(format!("the namespace's loopback: {error}")))?;
-    }
-    build(&plan, workspace.as_ref().map(|(_, path)| path.as_path()))?;
+    connect(&plan.network)?;
+    let laid = build(&plan, workspace.as_ref().map(|(_, path)| path.as_path()))?;
     drop(workspace);
+    if let (None, Some(laid)) = (&plan.guest, laid) {
+        say(&laid)?;
+    }
     // Only a child is in the new process namespace: it is process 1 there.
     let of_namespace = |error: io::Error| Error::world(format!("the namespace: {error}"));
     if let Some(code) = confine::go_inside().map_err(of_namespace)? {
@@ -166,7 +180,7 @@ pub fn become_namespace() -> Result<u8> {
 
 /// Leaves the host's namespaces.
 fn become_its_root(plan: &NamespacePlan) -> Result<IdCount> {
-    let kinds = confine::kinds(plan.network);
+    let kinds = confine::kinds(&plan.network);
     let unshared = ids::unshare(kinds, plan.ids.as_ref(), plan.pids);
     let ids =
         unshared.map_err(|error| Error::world(format!("no namespace can be made: {error}")))?;
@@ -180,11 +194,28 @@ fn become_its_root(plan: &NamespacePlan) -> Result<IdCount> {
     Ok(ids)
 }
 
-fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<()> {
+/// Gives the namespace its network.
+fn connect(network: &Network) -> Result<()> {
+    let connected = match network {
+        Network::None => network::bring_up_loopback(),
+        Network::Shared(_) => Ok(()),
+        Network::Through(program, resolver) => pasta::connect(program, resolver),
+    };
+    connected.map_err(|error| Error::world(format!("the network of the namespace: {error}")))
+}
+
+/// Tells who only asks how an image's directories became one.
+fn say(laid: &Laid) -> Result<()> {
+    use std::io::Write as _;
+    writeln!(io::stdout(), "{}", json::line(laid))
+        .map_err(|error| Error::world(format!("what was found cannot be told: {error}")))
+}
+
+fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<Option<Laid>> {
     let built = match &plan.root {
-        Root::Shown { rootfs, .. } => root::build(plan, rootfs, workspace),
-        Root::Image(image) => image_root::build(plan, image),
-        Root::Removed(_) => Ok(()),
+        Root::Shown { rootfs, .. } => root::build(plan, rootfs, workspace).map(|()| None),
+        Root::Image(image) => image_root::build(plan, image).map(Some),
+        Root::Removed(_) => Ok(None),
     };
     built.map_err(|error| {
         let mut text = format!("the root of the namespace: {error}");
@@ -215,7 +246,7 @@ fn confined(
         init = Some(confine::start_init(plan.pids).map_err(of("process table"))?);
     }
     confine::forbid_namespaces();
-    if plan.network {
+    if matches!(plan.network, Network::Shared(_)) {
         confine::forbid_abstract_sockets().map_err(of("sockets"))?;
     }
     let of_guest = if plan.guest.is_some() {
@@ -257,22 +288,58 @@ pub async fn check() -> Result<()> {
         rootfs: PathBuf::from("/"),
         workspace: None,
     };
-    match probe(root, None).await? {
-        None => Ok(()),
-        Some(why) => Err(Error::world(format!(
+    match probe(root, None, Network::None).await? {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Error::world(format!(
             "this kernel does not let you make a namespace sandbox: {why}"
         ))
-        .hint(ALLOW)
+        .hint(allow())
         .hint("or take --backend docker, for a dataset that has images")
         .hint("or take --backend process: it isolates NOTHING, the model's commands run as you, on your files; for harmless fixtures only")),
     }
 }
 
-/// What lets namespaces be made where they are forbidden.
-pub const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)";
+/// By what sandboxes reach the network here, which is tried.
+pub async fn uplink(by: NetworkBy) -> Result<Uplink> {
+    let uplink = Uplink::of(by).map_err(Error::world)?;
+    if let Uplink::Shared(_) = uplink {
+        return Ok(uplink);
+    }
+    let root = Root::Shown {
+        rootfs: PathBuf::from("/"),
+        workspace: None,
+    };
+    match probe(root, None, uplink.network()).await? {
+        Ok(_) => Ok(uplink),
+        Err(why) => Err(Error::world(why).hint(
+            "`network_by = \"host\"` in [native] shares this machine's network, its loopback included",
+        )),
+    }
+}
 
-/// Whether a sandbox with such a root can be made, without a guest in it: why not, where it cannot.
-pub async fn probe(root: Root, ids: Option<IdRanges>) -> Result<Option<String>> {
+/// What lets namespaces be made where they are forbidden.
+#[must_use]
+pub fn allow() -> &'static str {
+    let marks = ["/.dockerenv", "/run/.containerenv"];
+    if marks.iter().any(|mark| Path::new(mark).exists()) {
+        IN_CONTAINER
+    } else {
+        ALLOW
+    }
+}
+
+/// The same in a container, whose engine forbids the calls, and covers parts of `/proc`.
+const IN_CONTAINER: &str = "this is a container: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`, or with `--privileged`";
+
+const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)";
+
+/// Whether a sandbox with such a root can be made, without a guest in it: how its directories became
+/// one, where it has several; or why not.
+pub async fn probe(
+    root: Root,
+    ids: Option<IdRanges>,
+    network: Network,
+) -> Result<std::result::Result<Option<Laid>, String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
     files::runs_programs(dir.path())?;
@@ -280,20 +347,20 @@ pub async fn probe(root: Root, ids: Option<IdRanges>) -> Result<Option<String>> 
     files::link_or_copy(&process::program()?, &own)?;
     files::open_to_all(dir.path())?;
     let deadline = std::time::Duration::from_secs(20);
-    let plan = plan_without_guest(root, ids);
+    let plan = plan_without_guest(root, ids, network);
     let output = process::output_of(command(&own, &plan), deadline).await?;
     if output.status.success() {
-        return Ok(None);
+        return Ok(Ok(serde_json::from_slice(&output.stdout).ok()));
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let why = words.lines().next().unwrap_or("it gives no reason");
     let why = why
         .trim_start_matches("error: ")
         .trim_start_matches("not fit: ");
-    Ok(Some(why.to_owned()))
+    Ok(Err(why.to_owned()))
 }
 
-fn plan_without_guest(root: Root, ids: Option<IdRanges>) -> NamespacePlan {
+fn plan_without_guest(root: Root, ids: Option<IdRanges>, network: Network) -> NamespacePlan {
     NamespacePlan {
         root,
         ids,
@@ -303,7 +370,7 @@ fn plan_without_guest(root: Root, ids: Option<IdRanges>) -> NamespacePlan {
         space: 1 << 20,
         page: rustix::param::page_size(),
         pids: 64,
-        network: false,
+        network,
         group: None,
     }
 }
@@ -313,7 +380,8 @@ pub fn remove(dir: &Path) {
     let (Ok(ranges), Ok(program)) = (ids::ranges(), process::program()) else {
         return;
     };
-    let plan = plan_without_guest(Root::Removed(dir.to_owned()), Some(ranges.clone()));
+    let root = Root::Removed(dir.to_owned());
+    let plan = plan_without_guest(root, Some(ranges.clone()), Network::None);
     let mut command = command(&program, &plan).into_std();
     command.stdin(Stdio::null()).stdout(Stdio::null());
     // What stays is found again by the next who looks for what the dead left.

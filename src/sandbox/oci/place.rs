@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::OciPulls;
 use crate::bench::World;
+use crate::config::{NetworkBy, OverlayBy};
 use crate::images::{Held, ImageError, ImageName, RegistryOptions, Store, StoredImage};
 use crate::sandbox::group::Groups;
 use crate::sandbox::tools::Tools;
@@ -24,6 +25,10 @@ pub struct OciPlace {
     pub groups: Option<&'static Groups>,
     /// Where sandboxes keep what they write, instead of in memory.
     pub scratch: Option<PathBuf>,
+    /// By what they reach the network, where they have one.
+    pub network_by: NetworkBy,
+    /// By what an image's layers become one.
+    pub overlay_by: OverlayBy,
 }
 
 impl OciPlace {
@@ -37,6 +42,8 @@ impl OciPlace {
             tools,
             groups,
             scratch: None,
+            network_by: NetworkBy::Auto,
+            overlay_by: OverlayBy::Auto,
         }
     }
 

@@ -1,16 +1,15 @@
 //! A sandbox over an image.
 
-use std::path::Path;
-
 use super::place::OciPlace;
 use super::scratch::Scratch;
+use crate::config::OverlayBy;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::images::ImageConfig;
 use crate::sandbox::channel::Channel;
-use crate::sandbox::namespace::{self, ALLOW, IdRanges, ImageRoot, Root};
+use crate::sandbox::namespace::{self, IdRanges, ImageRoot, Laid, Network, Overlay, Root};
 use crate::sandbox::process::Guest;
 use crate::sandbox::{SandboxError, Spec};
+use crate::{files, process};
 
 /// Where programs are looked for in an image that does not say (Docker's default).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -26,11 +25,12 @@ pub async fn start(
     let root = Root::Image(ImageRoot {
         trees: held.trees().to_vec(),
         scratch: scratch.as_ref().map(|scratch| scratch.dir().to_owned()),
-        resolver: resolver(spec.limits.network),
+        overlay: overlay(place.overlay_by),
     });
+    let network = namespace::network_for(spec, place.network_by)?;
     let env = environment(&held.image().config);
     let (mut guest, channel) =
-        namespace::launch(&place.tools, place.groups, spec, root, env).await?;
+        namespace::launch(&place.tools, place.groups, spec, root, network, env).await?;
     guest.hold((held, scratch));
     Ok((guest, channel))
 }
@@ -44,15 +44,16 @@ fn environment(config: &ImageConfig) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What a sandbox's `/etc/resolv.conf` says: this machine's servers, where it shares its network.
-fn resolver(network: bool) -> String {
-    let shared = network.then(|| files::read_text(Path::new("/etc/resolv.conf")).ok());
-    let none = || "# There is no network here.\n".to_owned();
-    shared.flatten().unwrap_or_else(none)
+/// What is taken for an overlay on this machine.
+fn overlay(by: OverlayBy) -> Overlay {
+    Overlay {
+        by,
+        fuse: process::on_path("fuse-overlayfs"),
+    }
 }
 
 /// Asks the kernel for a sandbox of an empty image: why there can be none, where that is so.
-async fn probe(ids: Option<IdRanges>) -> Result<Option<String>> {
+async fn probe(by: OverlayBy, ids: Option<IdRanges>) -> Result<Probed> {
     let dir = files::temporary_dir()?;
     let tree = dir.path().join("tree");
     files::create_open_dir(&tree)?;
@@ -61,23 +62,29 @@ async fn probe(ids: Option<IdRanges>) -> Result<Option<String>> {
     let root = Root::Image(ImageRoot {
         trees: vec![tree],
         scratch: None,
-        resolver: String::new(),
+        overlay: overlay(by),
     });
-    namespace::probe(root, ids).await
+    let found = namespace::probe(root, ids, Network::None).await?;
+    Ok(found.map(Option::unwrap_or_default))
 }
 
+/// How directories become one here, or why there can be no sandbox.
+type Probed = std::result::Result<Laid, String>;
+
 /// Why sandboxes have one user and one group, where they have no range of them.
-pub async fn why_one_id() -> Result<Option<String>> {
+pub async fn why_one_id(by: OverlayBy) -> Result<Option<String>> {
     match namespace::ranges() {
-        Ok(ranges) => probe(Some(ranges.clone())).await,
+        Ok(ranges) => Ok(probe(by, Some(ranges.clone())).await?.err()),
         Err(why) => Ok(Some(why.to_owned())),
     }
 }
 
-/// Whether this kernel lets this user make such sandboxes; the error says what it said and what to do.
-pub async fn check() -> Result<()> {
-    let Some(why) = probe(None).await? else {
-        return Ok(());
+/// Whether this kernel lets this user make such sandboxes, and how the layers of an image become one in
+/// them; the error says what it said and what to do.
+pub async fn check(by: OverlayBy) -> Result<Laid> {
+    let why = match probe(by, None).await? {
+        Ok(laid) => return Ok(laid),
+        Err(why) => why,
     };
     let error = Error::world(format!(
         "this kernel does not let you make a sandbox of an image: {why}"
@@ -85,7 +92,7 @@ pub async fn check() -> Result<()> {
     let error = if why.contains("overlay") {
         error.hint("overlays in user namespaces need Linux 5.11, and 6.6 without a `[native] scratch` directory")
     } else {
-        error.hint(ALLOW)
+        error.hint(namespace::allow())
     };
     Err(error
         .hint("or take --backend docker, where a daemon answers")
