@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::executor::ExecutorConfig;
 use super::images::{ImagesConfig, of_home};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
@@ -29,6 +30,8 @@ pub struct Config {
     pub native: NativeConfig,
     /// Where images are kept and come from, for backends that have them without a daemon.
     pub images: ImagesConfig,
+    /// Where attempts run.
+    pub executor: ExecutorConfig,
     /// By which rules, where and how long suites run.
     pub evaluation: EvaluationConfig,
     /// Prices of models that upstream has none for.
@@ -43,6 +46,9 @@ pub struct Config {
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
     pub own_arms: Vec<OwnArm>,
+    /// The values that it was made from, for a worker elsewhere.
+    #[serde(skip)]
+    pub values: toml::Table,
 }
 
 /// One arm: a name, a setting, and the configuration that it runs with.
@@ -253,6 +259,8 @@ impl Config {
         mistakes.extend(self.wrong_addresses());
         mistakes.extend(self.wrong_builtins());
         mistakes.extend(self.images.mistakes());
+        let (engine, backend) = (self.experiment.engine, self.experiment.backend);
+        mistakes.extend(self.executor.mistakes(engine, backend));
         let of_home = [
             ("images.store", &self.images.store),
             ("native.scratch", &self.native.scratch),

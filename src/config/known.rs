@@ -14,7 +14,7 @@ use crate::text::one_line;
 pub const DEFAULT: &str = include_str!("default-config.toml");
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [(&str, Kind); 21] = [
+const OPTIONAL: [(&str, Kind); 27] = [
     ("experiment.name", Kind::Text),
     ("limits.budget", Kind::Number),
     ("upstream.cooperbench_bin", Kind::Text),
@@ -33,6 +33,12 @@ const OPTIONAL: [(&str, Kind); 21] = [
     ("native.record", Kind::Text),
     ("native.replay", Kind::Text),
     ("images.store", Kind::Text),
+    ("executor.nodes", Kind::Whole),
+    ("executor.partition", Kind::Text),
+    ("executor.account", Kind::Text),
+    ("executor.time", Kind::Text),
+    ("executor.sbatch", Kind::Text),
+    ("executor.address", Kind::Text),
     ("evaluation.suite_backend", Kind::Text),
     ("prices.price_file", Kind::Text),
     ("triage.rules_file", Kind::Text),

@@ -12,6 +12,7 @@ pub mod framework;
 pub mod gold;
 mod keys;
 pub mod layout;
+pub mod lease;
 pub mod ledger;
 pub mod live;
 pub mod lock;
