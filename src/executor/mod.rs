@@ -2,8 +2,11 @@
 
 mod here;
 
+use std::collections::BTreeSet;
+
 use tokio::sync::watch;
 
+use crate::bench::Pair;
 use crate::engine::{Batch, EndedAttempt, Orders, Reporter};
 use crate::error::Result;
 
@@ -28,5 +31,10 @@ pub trait Executor {
     /// attempt, no single trial can be ended, and another concurrency is the next attempt's.
     fn obeys_within(&self) -> bool {
         true
+    }
+
+    /// The pairs whose trials go on that an earlier command began: the next attempt takes them over.
+    fn going_on(&self) -> BTreeSet<Pair> {
+        BTreeSet::new()
     }
 }

@@ -1,6 +1,6 @@
 //! The runs of an experiment, one after the other, wherever their attempts are executed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
@@ -11,6 +11,7 @@ use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use super::served::ServedWheel;
+use crate::bench::Pair;
 use crate::config::gb_in_bytes;
 use crate::engine::{Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::{Kind, Result};
@@ -268,6 +269,11 @@ impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for When
     fn obeys_within(&self) -> bool {
         // One that nothing is left for is asked nothing.
         self.executor.get().is_none_or(Executor::obeys_within)
+    }
+
+    fn going_on(&self) -> BTreeSet<Pair> {
+        let executor = self.executor.get();
+        executor.map(Executor::going_on).unwrap_or_default()
     }
 }
 
