@@ -110,15 +110,19 @@ impl Slurm {
         let format = format_of(&PARTITIONS);
         let args = ["--all", "--noheader", "--Format", &format];
         let partitions = self.table(&self.sinfo, &args).await?;
-        // It may be missing on nodes, or be for administrators alone.
-        let config = match &self.scontrol {
-            Some(scontrol) => Some(self.ask(scontrol, &["show", "config"]).await?),
-            None => None,
-        };
-        let config = config.filter(|it| it.is_success).map(|it| it.stdout);
+        let config = self.configuration().await?;
         let limits = Limits::read(&partitions, config.as_deref())?;
         limits.partition(partition)?;
         Ok(limits)
+    }
+
+    /// What `scontrol show config` prints. It may be missing on nodes, or be for administrators alone.
+    pub(super) async fn configuration(&self) -> Result<Option<String>> {
+        let Some(scontrol) = &self.scontrol else {
+            return Ok(None);
+        };
+        let said = self.ask(scontrol, &["show", "config"]).await?;
+        Ok(Some(said.stdout).filter(|_| said.is_success))
     }
 
     /// Writes the script, and hands it in.
@@ -219,12 +223,17 @@ impl Slurm {
 
     /// Cancels these jobs with all their tasks. Those that have ended are no error.
     pub async fn cancel(&self, jobs: &[JobId]) -> Result<()> {
+        self.cancel_with(&[], jobs).await
+    }
+
+    async fn cancel_with(&self, options: &[&str], jobs: &[JobId]) -> Result<()> {
         if jobs.is_empty() {
             return Ok(());
         }
         let jobs: Vec<String> = jobs.iter().map(JobId::to_string).collect();
-        let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
-        let said = self.ask(&self.scancel, &jobs).await?;
+        let jobs = jobs.iter().map(String::as_str);
+        let words: Vec<&str> = options.iter().copied().chain(jobs).collect();
+        let said = self.ask(&self.scancel, &words).await?;
         let has_ended = |line: &str| {
             line.contains("Invalid job id specified")
                 || line.contains("already completing or completed")
@@ -234,6 +243,11 @@ impl Slurm {
             return Ok(());
         }
         Err(refusal::failed("scancel", &said.stderr))
+    }
+
+    /// Takes those tasks of jobs out of the queue that have not begun.
+    pub async fn cancel_pending(&self, jobs: &[JobId]) -> Result<()> {
+        self.cancel_with(&["--state=PENDING"], jobs).await
     }
 
     /// Our jobs that wait or run, of whatever run: those whose name begins with [`NAME_PREFIX`].
