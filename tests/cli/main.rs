@@ -34,6 +34,7 @@ mod killed;
 mod known_truth;
 mod layers;
 mod layouts;
+mod leases;
 mod limits;
 mod listener;
 mod live;
