@@ -29,6 +29,7 @@ pub mod report;
 pub mod runner;
 pub mod sandbox;
 pub mod secret;
+pub mod slurm;
 pub mod statistics;
 pub mod store;
 pub mod study;

@@ -51,7 +51,9 @@ impl ExecutorConfig {
     /// The further arguments of `sbatch`, in words; `None` where they end within a quotation.
     #[must_use]
     pub fn sbatch_words(&self) -> Option<Vec<String>> {
-        self.sbatch.as_deref().map_or(Some(Vec::new()), shlex::split)
+        self.sbatch
+            .as_deref()
+            .map_or(Some(Vec::new()), shlex::split)
     }
 
     /// What is wrong with it, for an engine and a backend.
@@ -71,10 +73,13 @@ impl ExecutorConfig {
             ("executor.time", &self.time),
         ] {
             let is_wrong = |text: &String| {
-                text.is_empty() || text.starts_with('-') || text.chars().any(|c| c.is_control() || c == ' ')
+                text.is_empty()
+                    || text.starts_with('-')
+                    || text.chars().any(|c| c.is_control() || c == ' ')
             };
             if value.as_ref().is_some_and(is_wrong) {
-                let why = "is no word that sbatch takes: it is empty, begins with `-`, or holds a space";
+                let why =
+                    "is no word that sbatch takes: it is empty, begins with `-`, or holds a space";
                 mistakes.push((key, why.to_owned()));
             }
         }

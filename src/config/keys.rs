@@ -155,6 +155,8 @@ pub struct UpstreamConfig {
     pub logs_dir: Option<PathBuf>,
     pub api_base: Option<String>,
     pub api_key_env: Option<String>,
+    #[serde(default, deserialize_with = "of_home")]
+    pub api_key_file: Option<PathBuf>,
     pub agent_config: Option<PathBuf>,
     pub redis_url: String,
     pub args: Vec<String>,
@@ -264,6 +266,7 @@ impl Config {
         let of_home = [
             ("images.store", &self.images.store),
             ("native.scratch", &self.native.scratch),
+            ("upstream.api_key_file", &self.upstream.api_key_file),
         ];
         mistakes.extend(of_home.into_iter().filter_map(|(key, path)| {
             let path = path.as_ref()?.to_string_lossy();
@@ -309,6 +312,7 @@ impl Config {
             ("upstream.cooperbench_bin", some(&upstream.cooperbench_bin)),
             ("upstream.logs_dir", some(&upstream.logs_dir)),
             ("upstream.agent_config", some(&upstream.agent_config)),
+            ("upstream.api_key_file", some(&upstream.api_key_file)),
             ("native.workspaces", some(&native.workspaces)),
             ("native.rootfs", Some(native.rootfs.clone())),
             ("native.scratch", some(&native.scratch)),

@@ -23,12 +23,13 @@ pub const FILE: &str = "regatta.toml";
 pub const BUILTIN_PROFILES: [(&str, &str); 1] = [("demo", demo::PROFILE)];
 
 /// `REGATTA_*` variables that are no configuration keys.
-const OTHER_VARIABLES: [&str; 5] = [
+const OTHER_VARIABLES: [&str; 6] = [
     crate::process::OWNER_VAR,
     "REGATTA_CACHE",
     "REGATTA_DOCKERD_FLAGS",
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
+    "REGATTA_SLURM_DIR",
 ];
 
 const CHECKOUT: &str = "upstream.cooperbench_dir";
@@ -56,6 +57,15 @@ impl Layers {
         };
         layers.overlay(&known::defaults(), "", "default");
         layers
+    }
+
+    /// Values that were in force elsewhere ([`Config::values`]).
+    #[must_use]
+    pub fn of_values(values: Table) -> Self {
+        Self {
+            values,
+            ..Self::defaults()
+        }
     }
 
     /// Adds a configuration file, and its profile of this name; a file that is named must exist.

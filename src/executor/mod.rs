@@ -1,6 +1,8 @@
 //! Where an attempt's batch is executed.
 
 mod here;
+pub mod slurm;
+pub mod worker;
 
 use std::collections::BTreeSet;
 
@@ -11,6 +13,7 @@ use crate::engine::{Batch, EndedAttempt, Orders, Reporter};
 use crate::error::Result;
 
 pub use here::Here;
+pub use slurm::Cluster;
 
 /// A place where batches are executed: the only way in which the runner has trials run.
 ///

@@ -160,6 +160,7 @@ impl Runner {
             pairs: plan.to_run.clone(),
             ended_before: self.ended_before(plan),
             plan: self.plan.clone(),
+            home: None,
         };
         // What only mending the set-up changes is not done, though this command leaves it.
         let now = Plan::of(&self.survey()?, true, &self.pass);

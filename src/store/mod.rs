@@ -2,6 +2,7 @@
 
 pub mod aside;
 pub mod begun;
+pub mod cluster;
 pub mod contents;
 pub mod dataset;
 pub mod diagnosis;
