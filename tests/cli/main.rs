@@ -21,6 +21,7 @@ mod conversation;
 mod damage;
 mod discarded;
 mod doctor;
+mod elsewhere;
 mod eval;
 mod evidence;
 mod experiment;

@@ -147,6 +147,13 @@ impl Claims {
         self.read(false)
     }
 
+    /// Who holds the claim on this, if it stands and is not settled.
+    pub fn holder(&self, key: &ClaimKey) -> Result<Option<Holder>> {
+        let entry = Entry::within(&self.place(key))?.filter(|entry| !entry.is_settled);
+        let record = entry.map_or(Ok(None), |entry| entry.read())?;
+        Ok(record.map(|record| record.holder))
+    }
+
     /// The claims that are settled and not cleared: what came of them may be published in part.
     pub fn settled(&self) -> Result<Vec<(ClaimKey, Holder)>> {
         self.read(true)
