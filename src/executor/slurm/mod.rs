@@ -135,8 +135,14 @@ impl Cluster {
         let slurm = Slurm::find().await?;
         let holder = Holder::this(std::env::var("SLURM_JOB_ID").ok(), 0);
         let claims = Claims::of(run);
-        let claim = lead(&claims, run, &holder, events).await?;
         let heart = Heart::begin(run, &holder)?;
+        let claim = match lead(&claims, run, &holder, events).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                heart.stop()?;
+                return Err(error);
+            }
+        };
         let before = DriverFile::read(run)?;
         let secret = match &before {
             // Workers that live have it.
