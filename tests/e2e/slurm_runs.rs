@@ -197,7 +197,9 @@ fn statuses(agents: &Value) -> Value {
 fn slurm_three_settings_come_out_as_on_one_machine() {
     let site = Site::new("");
     let line = "run --eval";
-    let there = format!("{line} {WORKERS} --logs-dir logs");
+    let there = format!(
+        "{line} --executor slurm -c 1 --nodes 3 --sbatch=--mem=3000 --no-progress --logs-dir logs"
+    );
     Ran::of(&site.command(&there).output().unwrap()).code(0);
     let here = format!("{line} --no-progress --logs-dir here");
     Ran::of(&site.command(&here).output().unwrap()).code(0);
