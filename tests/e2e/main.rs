@@ -23,6 +23,7 @@ mod oci;
 mod proxy;
 mod relay;
 mod settings;
+mod slurm_runs;
 mod stopping;
 mod tables;
 mod team;
