@@ -14,8 +14,9 @@ use tokio::sync::OnceCell;
 use super::scratch::Scratch;
 use crate::sandbox::Output;
 
-/// So many are kept: pairs are run image by image, and each may be as large as its repository.
-const KEPT: usize = 8;
+/// So many are kept for agents: pairs are run image by image, and each may be as large as its
+/// repository. Of one that stays as it is, only what was said is.
+const KEPT: usize = 16;
 
 /// What decides how a repository is when it is ready.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,8 +32,8 @@ pub struct Readying {
 /// What was written when a repository was made ready, and what was said.
 #[derive(Debug)]
 pub struct Readied {
-    /// The directory above the image's.
-    pub above: Scratch,
+    /// The directory above the image's, where the repository was made ready for an agent.
+    pub above: Option<Scratch>,
     /// What the script of the set-up printed.
     pub said: Output,
 }
@@ -59,11 +60,56 @@ impl ReadiedImages {
     fn making(&self, readying: Readying) -> Making {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let making = all.shift_remove(&readying).unwrap_or_default();
-        if all.len() >= KEPT {
+        let mut of_agents = all.keys().filter(|it| it.agent.is_some());
+        let oldest = of_agents.next().cloned();
+        if of_agents.count() + 1 >= KEPT
+            && let Some(oldest) = oldest
+        {
             // It goes with the last sandbox that uses it.
-            all.shift_remove_index(0);
+            all.shift_remove(&oldest);
         }
         all.insert(readying, Arc::clone(&making));
         making
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::frame::CommandEnd;
+
+    /// Whether it was made only now.
+    async fn is_new(images: &ReadiedImages, agent: Option<usize>) -> bool {
+        let readying = Readying {
+            trees: Vec::new(),
+            env: Vec::new(),
+            agent: agent.map(|number| format!("agent{number}")),
+        };
+        let mut is_new = false;
+        let make = async {
+            is_new = true;
+            let said = Output {
+                end: CommandEnd::Exited(0),
+                head: Vec::new(),
+                tail: Vec::new(),
+                elided: 0,
+            };
+            Some(Readied { above: None, said })
+        };
+        assert!(images.get(readying, make).await.is_some());
+        is_new
+    }
+
+    #[tokio::test]
+    async fn those_that_were_used_last_are_kept() {
+        let images = ReadiedImages::default();
+        for agent in [None].into_iter().chain((0..KEPT).map(Some)) {
+            assert!(is_new(&images, agent).await, "{agent:?}");
+        }
+        assert!(!is_new(&images, Some(0)).await);
+        assert!(is_new(&images, Some(KEPT)).await);
+        assert!(!is_new(&images, Some(0)).await);
+        assert!(is_new(&images, Some(1)).await);
+        assert!(!is_new(&images, None).await);
     }
 }

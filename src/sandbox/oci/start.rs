@@ -37,16 +37,14 @@ pub async fn start(
     };
     let made = Box::pin(ready(place, spec, &trees, &env));
     let readied = place.readied.get(readying, made).await;
-    let for_agent = for_agent && readied.is_some();
-    if let Some(readied) = readied.as_ref().filter(|_| for_agent) {
-        trees.insert(0, readied.above.upper());
-    }
+    let above = readied.as_ref().and_then(|it| it.above.as_ref());
+    trees.splice(..0, above.map(Scratch::upper));
     let root = Root::Image(ImageRoot {
         trees,
         scratch: scratch.as_ref().map(|scratch| scratch.dir().to_owned()),
         resolver: resolver(spec.limits.network),
         // In the layer below it would keep nothing free.
-        room: for_agent.then(|| Repo::at(WORKSPACE).room()),
+        room: above.map(|_| Repo::at(WORKSPACE).room()),
     });
     let (mut guest, channel) =
         namespace::launch(&place.tools, place.groups, spec, root, env).await?;
@@ -98,6 +96,8 @@ async fn ready(
     guest.end().await;
     let said = said.ok()?;
     repo.set_up(&said, &path, None).ok()?;
+    let is_agents = spec.repository == Repository::ForAgent;
+    let above = is_agents.then_some(above);
     Some(Readied { above, said })
 }
 
