@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep};
 
-use super::slurm::messages::{Hello, ToDriver, ToWorker, Work};
+use super::slurm::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::bench::Pair;
 use crate::engine::{Batch, Engine, Orders, Reporter, Stop};
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ pub trait Signals {
 
 /// What a worker is made of, once the driver has told it of the run.
 #[derive(Debug)]
-pub struct Tools {
+pub struct WorkerTools {
     /// The engine of each of its places.
     pub engines: Vec<Engine>,
 }
@@ -62,7 +62,7 @@ pub struct Worker {
 }
 
 /// A connection on which a worker was welcomed, with what it was told.
-type Welcomed = ((Sender, Receiver), Box<Work>);
+type Welcomed = ((Sender, Receiver), Box<WorkOrder>);
 
 /// A place's trial that came to its end: the place, the pair, and whether it left a result.
 type Ended = (usize, Pair, Result<bool>);
@@ -83,7 +83,7 @@ impl Worker {
     /// makes its tools of what the driver tells, with the pace that calls obey.
     pub async fn work(
         self,
-        make: impl AsyncFnOnce(&Work, Arc<Pace>) -> Result<Tools>,
+        make: impl AsyncFnOnce(&WorkOrder, Arc<Pace>) -> Result<WorkerTools>,
         signals: &mut impl Signals,
     ) -> Result<()> {
         let mut heart = Heart::begin(&self.run, &self.holder)?;
@@ -94,7 +94,7 @@ impl Worker {
 
     async fn work_with(
         &self,
-        make: impl AsyncFnOnce(&Work, Arc<Pace>) -> Result<Tools>,
+        make: impl AsyncFnOnce(&WorkOrder, Arc<Pace>) -> Result<WorkerTools>,
         signals: &mut impl Signals,
         heart: &mut Heart,
     ) -> Result<()> {
@@ -156,7 +156,7 @@ impl Worker {
 /// What a worker's places share.
 struct Bench<'a> {
     worker: &'a Worker,
-    work: &'a Work,
+    work: &'a WorkOrder,
     /// Its own tree's run.
     own: RunDir,
     claims: Claims,
@@ -188,7 +188,7 @@ struct State {
 type Place<'a> = Pin<Box<dyn Future<Output = Ended> + 'a>>;
 
 impl<'a> Bench<'a> {
-    fn of(worker: &'a Worker, work: &'a Work, pace: PaceLine) -> Self {
+    fn of(worker: &'a Worker, work: &'a WorkOrder, pace: PaceLine) -> Self {
         let own = workers_run(&worker.run, &worker.holder.id);
         let (say, said) = mpsc::unbounded_channel();
         Self {
@@ -208,7 +208,7 @@ impl<'a> Bench<'a> {
 
     async fn serve(
         &self,
-        tools: Tools,
+        tools: WorkerTools,
         line: (Sender, Receiver),
         mut asked: UnboundedReceiver<PaceAsk>,
         signals: &mut impl Signals,
@@ -340,7 +340,7 @@ impl<'a> Bench<'a> {
     fn hear<'b>(
         &'b self,
         message: ToWorker,
-        tools: &'b Tools,
+        tools: &'b WorkerTools,
         places: &mut FuturesUnordered<Place<'b>>,
     ) -> Result<()> {
         match message {

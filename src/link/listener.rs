@@ -48,7 +48,7 @@ impl Default for Bounds {
 
 /// Who was not let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
+pub struct Strangers {
     /// How many there were.
     pub count: u64,
     /// The last one, and why.
@@ -64,7 +64,7 @@ pub struct Listener {
     handshakes: JoinSet<(SocketAddr, std::result::Result<Connection, String>)>,
     /// The same in the order in which they began, with some that have ended.
     begun: VecDeque<Begun>,
-    refused: Refused,
+    refused: Strangers,
 }
 
 struct Begun {
@@ -102,7 +102,7 @@ impl Listener {
             bounds,
             handshakes: JoinSet::new(),
             begun: VecDeque::new(),
-            refused: Refused::default(),
+            refused: Strangers::default(),
         })
     }
 
@@ -114,7 +114,7 @@ impl Listener {
 
     /// Who was not let in so far.
     #[must_use]
-    pub fn refused(&self) -> &Refused {
+    pub fn refused(&self) -> &Strangers {
         &self.refused
     }
 

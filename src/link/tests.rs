@@ -28,7 +28,7 @@ struct Door {
     address: SocketAddr,
     secret: LinkSecret,
     came: mpsc::UnboundedReceiver<Connection>,
-    refused: mpsc::UnboundedReceiver<Refused>,
+    refused: mpsc::UnboundedReceiver<Strangers>,
     task: AbortHandle,
 }
 
@@ -50,7 +50,7 @@ impl Door {
         let (let_in, came) = mpsc::unbounded_channel();
         let (tell, refused) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
-            let mut told = Refused::default();
+            let mut told = Strangers::default();
             loop {
                 // Taken up again and again, as a caller does who waits for other things too.
                 let wait = Duration::from_millis(5);

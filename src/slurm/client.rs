@@ -151,14 +151,7 @@ impl Slurm {
             return Ok(Vec::new());
         }
         let format = format_of(&QUEUE);
-        let args = [
-            "--array",
-            "--me",
-            "--noheader",
-            "--states=all",
-            "--Format",
-            &format,
-        ];
+        let args = ["--me", "--noheader", "--states=all", "--Format", &format];
         let said = self.table(&self.squeue, &args).await?;
         let names = QUEUE.map(|(name, _)| name);
         let mut all = Vec::new();
@@ -190,7 +183,6 @@ impl Slurm {
             // Without it only the last incarnation is shown.
             "--duplicates",
             "--allocations",
-            "--array",
             "--parsable2",
             "--noheader",
             &jobs,

@@ -21,12 +21,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use self::crew::Crew;
+use self::crew::Workforce;
 use self::jobs::Jobs;
 use self::lost::LostTrial;
-use self::messages::Work;
+use self::messages::WorkOrder;
 use self::reception::{Heard, Reception, next};
-use self::shift::Shift;
+use self::shift::ClusterAttempt;
 use super::Executor;
 use crate::bench::Pair;
 use crate::config::{Config, ExecutorConfig};
@@ -48,7 +48,7 @@ pub const WORKER_COMMAND: &str = "__worker";
 #[derive(Debug)]
 pub struct Cluster {
     run: RunDir,
-    place: Place,
+    place: Yard,
     driver: tokio::sync::Mutex<Driver>,
     /// The pairs whose trials go on that an earlier command began.
     adopted: BTreeSet<Pair>,
@@ -58,7 +58,7 @@ pub struct Cluster {
 }
 
 /// What does not change from attempt to attempt.
-pub struct Place {
+pub struct Yard {
     /// The job of the workers.
     pub script: JobScript,
     /// Where workers come in.
@@ -69,9 +69,9 @@ pub struct Place {
     events: Arc<Mutex<Option<Reporter>>>,
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for Yard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut place = f.debug_struct("Place");
+        let mut place = f.debug_struct("Yard");
         place.field("script", &self.script).finish_non_exhaustive()
     }
 }
@@ -80,7 +80,7 @@ impl std::fmt::Debug for Place {
 #[derive(Debug)]
 pub struct Driver {
     /// The workers that are there.
-    pub crew: Crew,
+    pub crew: Workforce,
     /// What they say.
     pub heard: UnboundedReceiver<Heard>,
     /// Their jobs.
@@ -175,7 +175,7 @@ impl Cluster {
         let door = tokio::spawn(Arc::clone(&reception).open(listener));
         let jobs = jobs.into_iter().collect();
         let driver = Driver {
-            crew: Crew::default(),
+            crew: Workforce::default(),
             heard: said,
             jobs: Jobs::of(Arc::new(slurm), run.clone(), jobs),
             claims,
@@ -184,7 +184,7 @@ impl Cluster {
             held: BTreeMap::new(),
             skipped: 0,
         };
-        let place = Place {
+        let place = Yard {
             script: script(&config.executor, run, options.concurrency)?,
             reception,
             pace,
@@ -236,7 +236,7 @@ impl Cluster {
                 }
             })
         };
-        let mut shift = Shift::of(&self.place, driver, &batch, &quiet);
+        let mut shift = ClusterAttempt::of(&self.place, driver, &batch, &quiet);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         while !strangers(shift.driver)?.is_empty() {
             tokio::select! {
@@ -283,7 +283,7 @@ impl Executor for Cluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(events));
         let mut driver = self.driver.lock().await;
-        let shift = Shift::of(&self.place, &mut driver, batch, events);
+        let shift = ClusterAttempt::of(&self.place, &mut driver, batch, events);
         shift.run(orders).await
     }
 
@@ -368,7 +368,7 @@ fn work_of(
     run: &RunDir,
     setting: crate::bench::Setting,
     pace: &Pace,
-) -> Work {
+) -> WorkOrder {
     let key = options.client.key.as_ref();
     let mut values = config.values.clone();
     // A job has none of the environment by which it is found here.
@@ -378,7 +378,7 @@ fn work_of(
         let store = store.to_string_lossy().into_owned();
         images.insert("store".to_owned(), toml::Value::String(store));
     }
-    Work {
+    WorkOrder {
         run: run.clone(),
         setting,
         values,

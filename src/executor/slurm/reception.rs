@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::messages::{Hello, ToDriver, ToWorker, Work};
+use super::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::error::Result;
 use crate::link::{Connection, Listener};
 use crate::model::pace::PaceDesk;
@@ -48,7 +48,7 @@ pub enum Heard {
 #[derive(Debug)]
 pub struct Reception {
     /// What a worker is told first.
-    pub work: Work,
+    pub work: WorkOrder,
     /// Who answers for the pace of calls.
     pub desk: PaceDesk,
     /// Where what is heard goes.

@@ -10,7 +10,7 @@ use super::crew::Member;
 use super::lost::LostTrial;
 use super::messages::{ToDriver, ToWorker};
 use super::reception::{Heard, next};
-use super::{Driver, Place};
+use super::{Driver, Yard};
 use crate::bench::Pair;
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::Result;
@@ -28,9 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SEEN_WITHIN: Duration = Duration::from_mins(2);
 
 /// An attempt that goes on.
-pub struct Shift<'a> {
+pub struct ClusterAttempt<'a> {
     /// What does not change from attempt to attempt.
-    pub place: &'a Place,
+    pub place: &'a Yard,
     /// What goes on over attempts.
     pub driver: &'a mut Driver,
     /// The attempt's pairs.
@@ -51,10 +51,10 @@ pub struct Shift<'a> {
     pub look_at: Instant,
 }
 
-impl<'a> Shift<'a> {
+impl<'a> ClusterAttempt<'a> {
     /// An attempt over a batch.
     pub fn of(
-        place: &'a Place,
+        place: &'a Yard,
         driver: &'a mut Driver,
         batch: &'a Batch,
         events: &'a Reporter,

@@ -58,7 +58,7 @@ async fn who_shows_another_key_or_none_is_not_let_in() {
 #[tokio::test]
 async fn strangers_of_all_kinds_are_refused_and_the_listener_goes_on() {
     let mut door = Door::open();
-    let zeros = [0; 70_000];
+    let zeros = vec![0; 70_000];
     // Records of TLS: a handshake message of 16 MB, and one that is of no version.
     let strangers: [&[u8]; 7] = [
         b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",

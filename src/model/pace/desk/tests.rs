@@ -387,7 +387,7 @@ async fn simulate(seed: u64, bound: usize, workers: usize, with_breaks: bool) ->
 
 fn calls_of(desk: &PaceDesk) -> usize {
     let state = desk.0.state();
-    state.workers.values().map(|worker| count(worker)).sum()
+    state.workers.values().map(count).sum()
 }
 
 fn count(worker: &Worker) -> usize {
