@@ -120,7 +120,12 @@ fn images(config: &Config, pairs: &[Pair]) -> Vec<Check> {
         Err(error) => return vec![Check::failed("images", &error)],
     };
     let stock = Stock::of(store.as_ref(), pairs);
-    vec![there(config, &dir, &stock), room(config, &dir, &stock)]
+    let mut checks = vec![there(config, &dir, &stock)];
+    // Nothing comes into one that is only read.
+    if !store.is_some_and(|store| store.is_read_only()) {
+        checks.push(room(config, &dir, &stock));
+    }
+    checks
 }
 
 fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
