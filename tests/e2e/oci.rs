@@ -369,6 +369,18 @@ fn a_store_on_a_read_only_file_system_serves_runs_that_lack_nothing() {
         .with_read_only_store(&["images", "verify", IMAGES[3]])
         .code(0)
         .says("as they were unpacked");
+    rootless.run(&["images", "remove", IMAGES[0]]).code(0);
+    rootless
+        .with_read_only_store(&[
+            "doctor",
+            "--backend",
+            "oci",
+            "-s",
+            "flash",
+            "--no-model-call",
+        ])
+        .prints("1 of 3 is missing in the read-only store ")
+        .prints("on a machine that may write there");
     for args in [
         &["images", "pull", "a/b"][..],
         &["images", "prune"],
