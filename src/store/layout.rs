@@ -235,6 +235,36 @@ impl RunDir {
         self.own().join("wheel.sock")
     }
 
+    /// `regatta/cluster/`: what the driver and the workers of a cluster share.
+    #[must_use]
+    pub fn cluster(&self) -> PathBuf {
+        self.own().join("cluster")
+    }
+
+    /// `regatta/cluster/driver.json`: where the driver listens, and its secret.
+    #[must_use]
+    pub fn cluster_driver(&self) -> PathBuf {
+        self.cluster().join("driver.json")
+    }
+
+    /// `regatta/cluster/claims/`: who works on what.
+    #[must_use]
+    pub fn claims(&self) -> PathBuf {
+        self.cluster().join("claims")
+    }
+
+    /// `regatta/cluster/beats/`: the heartbeats of all who may work.
+    #[must_use]
+    pub fn beats(&self) -> PathBuf {
+        self.cluster().join("beats")
+    }
+
+    /// `regatta/cluster/workers/`: what each worker makes.
+    #[must_use]
+    pub fn workers(&self) -> PathBuf {
+        self.cluster().join("workers")
+    }
+
     /// `regatta/attempt-<n>.log`: what the engine printed.
     #[must_use]
     pub fn attempt_log(&self, attempt: u32) -> PathBuf {
