@@ -37,7 +37,7 @@ demo:
 bench:
     cargo build --profile dist
     scripts/bench
-    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker'
+    scripts/with-docker sh -c 'scripts/fixture-images && scripts/upstream-venvs && scripts/bench-engines && cargo bench --bench step -- docker oci "${XDG_DATA_HOME:-$HOME/.local/share}/regatta/images"'
 
 # Unpacking an image against `tar -x` of its layers: of this machine's files, or `just bench-unpack LAYER.tar…`.
 bench-unpack *layers:

@@ -16,15 +16,19 @@ use super::slurm::messages::{Hello, ToDriver, ToWorker, Work};
 use crate::bench::Pair;
 use crate::engine::{Batch, Engine, Orders, Reporter, Stop};
 use crate::error::{Error, Result};
-use crate::files::Appender;
+use crate::files::{self, Appender};
 use crate::link::{self, LinkSecret, Receiver, Sender};
 use crate::model::pace::{Pace, PaceAsk, PaceLine};
 use crate::store::cluster::{DriverFile, workers_run};
 use crate::store::lease::{BEAT, Claim, ClaimKey, Claims, Heart, Holder, Took};
-use crate::store::{Event, RunDir, events};
+use crate::store::result::read;
+use crate::store::{Event, PairDir, ResultFile, RunDir, events};
 
 /// How long a worker goes on without its driver. Then it ends what it runs and leaves.
 pub const DRIVER_LEASE: Duration = Duration::from_mins(10);
+
+/// How long after a sandbox the signal that ended it may come.
+const SIGNAL_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long one try to reach the driver may take.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -416,8 +420,12 @@ impl<'a> Bench<'a> {
         let orders = self.orders.subscribe();
         let ended = engine.attempt(&batch, orders, &self.reporter()).await;
         let dir = self.own.pair(self.work.setting.tree(), &pair);
-        let ended = ended.map(|_| dir.result().exists());
-        (place, pair, ended)
+        if has_error(&dir) {
+            // Who ends a job ends all of its processes at once: a sandbox may be seen to end before the
+            // signal that ended it.
+            sleep(SIGNAL_WITHIN).await;
+        }
+        (place, pair, ended.map(|_| dir.result().exists()))
     }
 
     /// Where the events of its trials go: into its own file first.
@@ -447,6 +455,7 @@ impl<'a> Bench<'a> {
         }
         match ended {
             Ok(has_result) => {
+                let has_result = has_result && !self.is_spoilt(&pair);
                 self.state
                     .borrow_mut()
                     .ended
@@ -464,6 +473,15 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Whether a trial's error is that of the worker, which is being ended. What it left stays in the
+    /// worker's tree.
+    fn is_spoilt(&self, pair: &Pair) -> bool {
+        let dir = self.own.pair(self.work.setting.tree(), pair);
+        let is_spoilt = self.state.borrow().leaving.is_some() && has_error(&dir);
+        // Nobody is to take it for a result later.
+        is_spoilt && files::rename(&dir.result(), &dir.path().join("result.void.json")).is_ok()
+    }
+
     /// It takes no further pair; what runs may finish within the grace.
     fn leave(&self, signal: &str) {
         if self.state.borrow().leaving.is_some() {
@@ -475,5 +493,13 @@ impl<'a> Bench<'a> {
         let _ = self.say.send(ToDriver::Leaving { signal });
         self.orders
             .send_modify(|orders| orders.stop = orders.stop.max(Stop::Gently));
+    }
+}
+
+/// Whether a trial left a result with an error.
+fn has_error(dir: &PairDir) -> bool {
+    match read(&dir.result()) {
+        ResultFile::Read(record) => record.agents.iter().any(|agent| agent.error.is_some()),
+        _ => false,
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Bounds {
     /// How many go on at once.
     pub at_once: usize,
     /// While all of these go on, one that is older than this is cut off for the next. A real one
-    /// takes milliseconds.
+    /// takes milliseconds, and longer where a thousand workers come at once.
     pub young: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Default for Bounds {
         Self {
             handshake: Duration::from_secs(10),
             at_once: 256,
-            young: Duration::from_secs(1),
+            young: Duration::from_secs(3),
         }
     }
 }

@@ -110,19 +110,15 @@ impl Slurm {
         let format = format_of(&PARTITIONS);
         let args = ["--all", "--noheader", "--Format", &format];
         let partitions = self.table(&self.sinfo, &args).await?;
-        let config = self.configuration().await?;
+        // It may be missing on nodes, or be for administrators alone.
+        let config = match &self.scontrol {
+            Some(scontrol) => Some(self.ask(scontrol, &["show", "config"]).await?),
+            None => None,
+        };
+        let config = config.filter(|it| it.is_success).map(|it| it.stdout);
         let limits = Limits::read(&partitions, config.as_deref())?;
         limits.partition(partition)?;
         Ok(limits)
-    }
-
-    /// What `scontrol show config` prints. It may be missing on nodes, or be for administrators alone.
-    pub(super) async fn configuration(&self) -> Result<Option<String>> {
-        let Some(scontrol) = &self.scontrol else {
-            return Ok(None);
-        };
-        let said = self.ask(scontrol, &["show", "config"]).await?;
-        Ok(Some(said.stdout).filter(|_| said.is_success))
     }
 
     /// Writes the script, and hands it in.

@@ -181,6 +181,14 @@ impl RunDir {
         PairDir { path, tree }
     }
 
+    /// The directories of one pair in the trees of workers, as far as they are there.
+    #[must_use]
+    pub fn pair_at_workers(&self, tree: Tree, pair: &Pair) -> Vec<PairDir> {
+        let trees = files::list(&self.workers()).unwrap_or_default().into_iter();
+        let dirs = trees.map(|root| LogTree::at(root).run(&self.name).pair(tree, pair));
+        dirs.filter(|dir| dir.path.is_dir()).collect()
+    }
+
     /// The directory of our own files.
     #[must_use]
     pub fn own(&self) -> PathBuf {
@@ -257,6 +265,12 @@ impl RunDir {
     #[must_use]
     pub fn beats(&self) -> PathBuf {
         self.cluster().join("beats")
+    }
+
+    /// `regatta/cluster/wheel/`: what is asked of the driver by files.
+    #[must_use]
+    pub fn asks(&self) -> PathBuf {
+        self.cluster().join("wheel")
     }
 
     /// `regatta/cluster/workers/`: what each worker makes.

@@ -11,6 +11,7 @@ mod reception;
 mod shift;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -134,8 +135,14 @@ impl Cluster {
         let slurm = Slurm::find().await?;
         let holder = Holder::this(std::env::var("SLURM_JOB_ID").ok(), 0);
         let claims = Claims::of(run);
-        let claim = lead(&claims, run, &holder, events).await?;
         let heart = Heart::begin(run, &holder)?;
+        let claim = match lead(&claims, run, &holder, events).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                heart.stop()?;
+                return Err(error);
+            }
+        };
         let before = DriverFile::read(run)?;
         let secret = match &before {
             // Workers that live have it.
@@ -383,23 +390,31 @@ fn work_of(
 
 /// The job of a run's workers.
 pub fn script(executor: &ExecutorConfig, run: &RunDir, at_once: usize) -> Result<JobScript> {
+    let mut script = script_in(executor, run.name().as_str(), run.path())?;
+    script.args = vec![
+        WORKER_COMMAND.to_owned(),
+        run.path().display().to_string(),
+        format!("--at-once={at_once}"),
+    ];
+    script.output_dir = run.cluster().join("output");
+    Ok(script)
+}
+
+/// A job with what is asked of Slurm for workers that run so many pairs at a time.
+pub fn script_in(executor: &ExecutorConfig, name: &str, dir: &Path) -> Result<JobScript> {
     let mut more = Vec::new();
     if executor.nodes.is_some() {
-        more.extend(["--nodes=1".to_owned(), "--exclusive".to_owned()]);
+        more.push("--exclusive".to_owned());
     }
     // The user's own come last: of two that say something else the last counts.
     more.extend(executor.sbatch_words().unwrap_or_default());
     Ok(JobScript {
-        name: run.name().to_string(),
-        comment: format!("regatta {}", run.path().display()),
+        name: name.to_owned(),
+        comment: format!("regatta {}", dir.display()),
         program: std::env::current_exe().map_err(|error| {
             Error::world(format!("this program's own file is not known: {error}"))
         })?,
-        args: vec![
-            WORKER_COMMAND.to_owned(),
-            run.path().display().to_string(),
-            format!("--at-once={at_once}"),
-        ],
+        args: Vec::new(),
         tasks: executor.most_workers(),
         throttle: None,
         partition: executor.partition.clone(),
@@ -408,6 +423,6 @@ pub fn script(executor: &ExecutorConfig, run: &RunDir, at_once: usize) -> Result
         more,
         cpus: None,
         memory_mb: None,
-        output_dir: run.cluster().join("output"),
+        output_dir: dir.to_owned(),
     })
 }

@@ -15,6 +15,9 @@ use crate::sandbox::group::Groups;
 use crate::sandbox::oci;
 use crate::text::{by_number, plural};
 
+/// The name of the check whether this user may make namespaces.
+pub(super) const NAMESPACES: &str = "namespaces";
+
 /// What the native engine's sandboxes need.
 pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
     let kind = options.backend;
@@ -45,9 +48,9 @@ async fn namespaces(kind: BackendKind) -> Check {
                 evidence.push_str("; ");
                 evidence.push_str(&ids);
             }
-            Check::pass("namespaces", evidence)
+            Check::pass(NAMESPACES, evidence)
         }
-        Err(error) => Check::failed("namespaces", &error),
+        Err(error) => Check::failed(NAMESPACES, &error),
     }
 }
 
