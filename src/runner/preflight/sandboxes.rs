@@ -123,10 +123,16 @@ fn images(config: &Config, pairs: &[Pair]) -> Vec<Check> {
         Err(error) => return vec![Check::failed("images", &error)],
     };
     let stock = Stock::of(store.as_ref(), pairs);
-    vec![there(config, &dir, &stock), room(config, &dir, &stock)]
+    let is_read_only = store.is_some_and(|store| store.is_read_only());
+    let mut checks = vec![there(config, &dir, &stock, is_read_only)];
+    // Nothing comes into one that is only read.
+    if !is_read_only {
+        checks.push(room(config, &dir, &stock));
+    }
+    checks
 }
 
-fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
+fn there(config: &Config, dir: &Path, stock: &Stock, is_read_only: bool) -> Check {
     let (all, missing) = (stock.wanted.len(), stock.missing.len());
     let held = if stock.bytes > 0 {
         format!(" ({} on disk)", gigabytes(stock.bytes))
@@ -147,7 +153,12 @@ fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
     };
     let verb = by_number(missing, "is", "are");
     let command = hint::command(&pull(config, &stock.missing));
-    let (level, state, remedy) = if config.images.pull {
+    let (level, state, remedy) = if is_read_only {
+        let remedy = format!(
+            "`{command}` on a machine that may write there, or another store: [images] store in regatta.toml"
+        );
+        (Level::Fail, "missing in the read-only store", remedy)
+    } else if config.images.pull {
         let remedy = format!("`{command}` does it now; a run does it before its first trial");
         (Level::Pass, "yet to be pulled into", remedy)
     } else {
