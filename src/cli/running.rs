@@ -167,9 +167,9 @@ impl Running {
     pub fn lines(&self, width: usize, rows: usize, now: Instant) -> Vec<String> {
         let workers = self.workers.in_words().filter(|_| rows > 0);
         let mut lines: Vec<String> = workers.into_iter().collect();
-        lines
-            .iter_mut()
-            .for_each(|line| *line = fit::cut(&format!("  {line}"), width));
+        for line in &mut lines {
+            *line = fit::cut(&format!("  {line}"), width);
+        }
         let most = (rows - lines.len()).min(MOST);
         let shown = if self.begun.len() > most {
             most.saturating_sub(1)

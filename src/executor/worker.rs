@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
 use super::slurm::messages::{Hello, ToDriver, ToWorker, WorkOrder};
@@ -62,7 +63,59 @@ pub struct Worker {
 }
 
 /// A connection on which a worker was welcomed, with what it was told.
-type Welcomed = ((Sender, Receiver), Box<WorkOrder>);
+type Welcomed = (Line, Box<WorkOrder>);
+
+/// A try to come in again.
+type Try<'a> = Pin<Box<dyn Future<Output = Result<Option<Welcomed>>> + 'a>>;
+
+/// A connection to the driver. It is written by a task of its own: two that only write would wait for
+/// each other for ever.
+struct Line {
+    to: UnboundedSender<ToDriver>,
+    receiver: Receiver,
+    writer: JoinHandle<()>,
+}
+
+impl Line {
+    fn of(mut sender: Sender, receiver: Receiver) -> Self {
+        let (to, mut outbox) = mpsc::unbounded_channel::<ToDriver>();
+        let writer = tokio::spawn(async move {
+            while let Some(message) = outbox.recv().await {
+                if sender.send(&message).await.is_err() {
+                    return;
+                }
+            }
+            // Who does not hear it sees the connection end.
+            let _ = sender.close().await;
+        });
+        Self {
+            to,
+            receiver,
+            writer,
+        }
+    }
+
+    /// Ends it, once all is sent.
+    async fn end(self) {
+        drop(self.to);
+        let _ = tokio::time::timeout(WITHIN, self.writer).await;
+    }
+}
+
+/// The next that the driver says; `None` where the connection is lost.
+async fn next_of(line: &mut Option<Line>) -> Option<ToWorker> {
+    match line {
+        Some(line) => line.receiver.receive::<ToWorker>().await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Says something; who lost the connection says it again later.
+fn say(line: Option<&Line>, message: ToDriver) {
+    if let Some(line) = line {
+        let _ = line.to.send(message);
+    }
+}
 
 /// A place's trial that came to its end: the place, the pair, and whether it left a result.
 type Ended = (usize, Pair, Result<bool>);
@@ -100,7 +153,7 @@ impl Worker {
     ) -> Result<()> {
         let begun = Instant::now();
         let (line, work) = loop {
-            match self.come_in(&[]).await {
+            match self.come_in(Vec::new()).await {
                 Ok(Some(came)) => break came,
                 // The run is over, or the file is an old one that this machine still has.
                 Ok(None) if begun.elapsed() > OVER => return Ok(()),
@@ -122,7 +175,7 @@ impl Worker {
 
     /// Connects to the driver that there is now, and is welcomed; `None` where the last one has ended in
     /// order.
-    async fn come_in(&self, running: &[Pair]) -> Result<Option<Welcomed>> {
+    async fn come_in(&self, running: Vec<Pair>) -> Result<Option<Welcomed>> {
         let file = DriverFile::read(&self.run)?.ok_or_else(|| {
             Error::world(format!(
                 "{} names no driver",
@@ -140,11 +193,12 @@ impl Worker {
             node: self.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             at_once: self.at_once,
-            running: running.to_vec(),
+            running,
         };
         sender.send(&ToDriver::Hello(hello)).await?;
-        match receiver.receive::<ToWorker>().await? {
-            Some(ToWorker::Welcome(work)) => Ok(Some(((sender, receiver), work))),
+        let answered = tokio::time::timeout(WITHIN, receiver.receive::<ToWorker>()).await;
+        match answered.unwrap_or(Ok(None))? {
+            Some(ToWorker::Welcome(work)) => Ok(Some((Line::of(sender, receiver), work))),
             Some(ToWorker::Refused { why }) => Err(Error::usage(why).hint(
                 "all machines must see one program: run it from a file system that they share",
             )),
@@ -209,7 +263,7 @@ impl<'a> Bench<'a> {
     async fn serve(
         &self,
         tools: WorkerTools,
-        line: (Sender, Receiver),
+        line: Line,
         mut asked: UnboundedReceiver<PaceAsk>,
         signals: &mut impl Signals,
         heart: &mut Heart,
@@ -221,37 +275,35 @@ impl<'a> Bench<'a> {
             .unwrap_or_else(|| mpsc::unbounded_channel().1);
         let mut lost_at = Instant::now();
         let mut places: FuturesUnordered<Place<'_>> = FuturesUnordered::new();
+        // One at most: a driver that does not answer holds nothing else up.
+        let mut tries: FuturesUnordered<Try<'_>> = FuturesUnordered::new();
         let mut beats = interval(BEAT);
         let mut again = interval(AGAIN);
         self.ask_for_pairs(0..tools.engines.len());
-        loop {
-            if self.is_over(&places) {
-                break;
-            }
+        while !self.is_over(&places) {
             let is_cut = line.is_none();
-            let heard = async {
-                match &mut line {
-                    Some((_, receiver)) => receiver.receive::<ToWorker>().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let mut out = None;
             tokio::select! {
-                heard = heard => match heard {
-                    Ok(Some(message)) => {
+                message = next_of(&mut line) => {
+                    if let Some(message) = message {
                         self.hear(message, &tools, &mut places)?;
-                    }
-                    Ok(None) | Err(_) => {
+                    } else {
                         line = None;
                         lost_at = Instant::now();
                         self.pace.lost();
                     }
-                },
-                Some(message) = said.recv(), if !is_cut => out = Some(message),
-                Some(ask) = asked.recv(), if !is_cut => out = Some(ToDriver::Pace(ask)),
+                }
+                Some(message) = said.recv(), if !is_cut => say(line.as_ref(), message),
+                Some(ask) = asked.recv(), if !is_cut => say(line.as_ref(), ToDriver::Pace(ask)),
                 Some(ended) = places.next() => self.end(ended),
                 signal = signals.next() => self.leave(signal),
                 _ = beats.tick() => heart.beat()?,
+                Some(came) = tries.next() => {
+                    if let Ok(Some((came, _))) = came {
+                        line = Some(came);
+                        self.pace.back();
+                        self.say_again(&mut said);
+                    }
+                }
                 _ = again.tick(), if is_cut => {
                     if lost_at.elapsed() > DRIVER_LEASE {
                         self.leave("its driver is gone");
@@ -260,29 +312,21 @@ impl<'a> Bench<'a> {
                             break;
                         }
                     }
-                    let running: Vec<Pair> = self.state.borrow().claims.keys().cloned().collect();
-                    if let Ok(Some((came, _))) = self.worker.come_in(&running).await {
-                        line = Some(came);
-                        self.pace.back();
-                        self.say_again(&mut said);
+                    if tries.is_empty() {
+                        let running = self.state.borrow().claims.keys().cloned().collect();
+                        tries.push(Box::pin(self.worker.come_in(running)));
                     }
                 }
             }
-            if let (Some(message), Some((sender, _))) = (out, &mut line)
-                && sender.send(&message).await.is_err()
-            {
-                line = None;
-                lost_at = Instant::now();
-                self.pace.lost();
-            }
         }
         drop(places);
-        if let Some((sender, _)) = &mut line {
+        if let Some(line) = line {
             // What was said last is heard before it goes.
             while let Ok(message) = said.try_recv() {
-                sender.send(&message).await?;
+                say(Some(&line), message);
             }
-            sender.send(&ToDriver::Bye).await?;
+            say(Some(&line), ToDriver::Bye);
+            line.end().await;
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ impl Jobs {
         if self.barren >= BARREN {
             return Ok(Some(AttemptEnd::Broke {
                 status: format!("no worker of {} jobs came in", self.barren),
-                tail: self.last_lines(script),
+                tail: Self::last_lines(script),
                 log: script.output_dir.clone(),
             }));
         }
@@ -250,7 +250,7 @@ impl Jobs {
     }
 
     /// The last lines that workers printed.
-    fn last_lines(&self, script: &JobScript) -> Vec<String> {
+    fn last_lines(script: &JobScript) -> Vec<String> {
         let Ok(mut files) = crate::files::list(&script.output_dir) else {
             return Vec::new();
         };

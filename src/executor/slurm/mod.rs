@@ -165,7 +165,7 @@ impl Cluster {
         file.write(run)?;
         let now: Arc<Mutex<Option<Reporter>>> = Arc::new(Mutex::new(Some(Arc::clone(events))));
         let (pace, desk) = pace_of(&config.executor, options, setting, &now);
-        let (heard, said) = mpsc::unbounded_channel();
+        let (heard, incoming) = mpsc::unbounded_channel();
         let reception = Arc::new(Reception {
             work: work_of(config, options, run, setting, &pace),
             desk,
@@ -176,7 +176,7 @@ impl Cluster {
         let jobs = jobs.into_iter().collect();
         let driver = Driver {
             crew: Workforce::default(),
-            heard: said,
+            heard: incoming,
             jobs: Jobs::of(Arc::new(slurm), run.clone(), jobs),
             claims,
             watcher: Watcher::new(EXPIRY),
@@ -184,7 +184,7 @@ impl Cluster {
             held: BTreeMap::new(),
             skipped: 0,
         };
-        let place = Yard {
+        let yard = Yard {
             script: script(&config.executor, run, options.concurrency)?,
             reception,
             pace,
@@ -192,7 +192,7 @@ impl Cluster {
         };
         let mut cluster = Self {
             run: run.clone(),
-            place,
+            place: yard,
             driver: tokio::sync::Mutex::new(driver),
             adopted: BTreeSet::new(),
             _tasks: Tasks(vec![door, tokio::spawn(beat(heart))]),
