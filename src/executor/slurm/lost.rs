@@ -46,14 +46,14 @@ impl LostTrial {
             if self.holder.is_some() && self.since.elapsed() < NAMED_WITHIN {
                 return Err(Box::new(self));
             }
-            return Ok(self.told(RuleId::CUT_OFF, None));
+            return Ok(self.told(&RuleId::CUT_OFF, None));
         };
         let rule = seen.state.rule().unwrap_or(RuleId::CUT_OFF);
         let told = format!("Slurm says {} of job {}", seen.state, seen.task);
-        Ok(self.told(rule, Some(&told)))
+        Ok(self.told(&rule, Some(&told)))
     }
 
-    fn told(&self, rule: RuleId, slurm: Option<&str>) -> Event {
+    fn told(&self, rule: &RuleId, slurm: Option<&str>) -> Event {
         let mut why = format!("its worker on {} is gone: {}", self.node, self.why);
         if let Some(slurm) = slurm {
             why.push_str("; ");

@@ -165,11 +165,11 @@ impl Cluster {
         file.write(run)?;
         let now: Arc<Mutex<Option<Reporter>>> = Arc::new(Mutex::new(Some(Arc::clone(events))));
         let (pace, desk) = pace_of(&config.executor, options, setting, &now);
-        let (heard, incoming) = mpsc::unbounded_channel();
+        let (speaker, incoming) = mpsc::unbounded_channel();
         let reception = Arc::new(Reception {
             work: work_of(config, options, run, setting, &pace),
             desk,
-            heard,
+            heard: speaker,
             connections: AtomicU64::new(1),
         });
         let door = tokio::spawn(Arc::clone(&reception).open(listener));

@@ -431,7 +431,10 @@ fn a_process_of_this_host_that_has_ended_is_gone_at_once_and_others_are_not_ours
     let _ = ours(Claims::of(&run).take(&key(3), &us).unwrap());
     let mut watcher = Watcher::new(EXPIRY);
     let now = Instant::now();
-    assert_eq!(watcher.look(&run, now).unwrap(), std::slice::from_ref(&ended));
+    assert_eq!(
+        watcher.look(&run, now).unwrap(),
+        std::slice::from_ref(&ended)
+    );
     assert!(watcher.is_gone(&run, &ended, now).unwrap());
     assert!(!watcher.is_gone(&run, &us, now).unwrap());
 }
