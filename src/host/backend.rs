@@ -5,19 +5,19 @@ use std::sync::Arc;
 use super::images;
 use super::reaper::{dir_prefix, runtime_dir};
 use crate::bench::BackendKind;
-use crate::config::{Config, NativeConfig, NetworkBy};
+use crate::config::{Config, NetworkBy, OverlayBy};
 use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
-use crate::sandbox::namespace::{self, Laid, Uplink};
-use crate::sandbox::oci::{self, OciPlace, OciPulls};
+use crate::sandbox::namespace::{self, Overlaid, Uplink};
+use crate::sandbox::oci::{self, OciPlace, OciPulls, ReadiedImages};
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake};
 
 /// Refuses a kind of sandbox that cannot be made on this machine; how the layers of an image become one
 /// in those that lay them over one another.
-pub async fn check(kind: BackendKind, native: &NativeConfig) -> Result<Option<Laid>> {
+pub async fn check(kind: BackendKind, overlay: OverlayBy) -> Result<Option<Overlaid>> {
     match kind {
         BackendKind::Docker => {
             Docker::at(DockerEndpoint::from_environment()?)?
@@ -25,7 +25,7 @@ pub async fn check(kind: BackendKind, native: &NativeConfig) -> Result<Option<La
                 .await?;
             Ok(None)
         }
-        BackendKind::Oci => oci::check(native.overlay).await.map(Some),
+        BackendKind::Oci => oci::check(overlay).await.map(Some),
         BackendKind::Namespace => namespace::check().await.map(|()| None),
         BackendKind::Process | BackendKind::Fake => Ok(None),
     }
@@ -37,11 +37,11 @@ pub async fn uplink(by: NetworkBy) -> Result<Uplink> {
 }
 
 /// Which users and groups there are in such sandboxes, for people.
-pub async fn ids(kind: BackendKind, native: &NativeConfig) -> Option<String> {
+pub async fn ids(kind: BackendKind, overlay: OverlayBy) -> Option<String> {
     if kind != BackendKind::Oci {
         return None;
     }
-    let why = oci::why_one_id(native.overlay)
+    let why = oci::why_one_id(overlay)
         .await
         .unwrap_or_else(|error| Some(error.to_string()));
     Some(match why {
@@ -75,6 +75,7 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
                 scratch: config.native.scratch.clone(),
                 network_by: config.native.network_by,
                 overlay_by: config.native.overlay,
+                readied: ReadiedImages::default(),
             }))
         }
         BackendKind::Namespace => Backend::Namespace(host()?),

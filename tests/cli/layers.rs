@@ -24,7 +24,7 @@ const ROWS: [&[&str]; 11] = [
     &["engine", "survey"],
     &["agent", "evaluation", "triage"],
     &["model", "sandbox"],
-    &["guest", "images", "store"],
+    &["guest", "images", "slurm", "store"],
     &[
         "bench",
         "config",
@@ -33,6 +33,7 @@ const ROWS: [&[&str]; 11] = [
         "files",
         "hint",
         "json",
+        "link",
         "process",
         "secret",
         "statistics",

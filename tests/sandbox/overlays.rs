@@ -1,15 +1,17 @@
 //! An image's layers as one: by the kernel, by `fuse-overlayfs`, and by a copy of all files.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use regatta::config::OverlayBy;
+use regatta::sandbox::namespace::{self, ImageRoot, Network, Overlay, Root};
 
 use crate::image::{DEEP, store};
 use crate::oci::{listed, of_image};
 use crate::place::{Box_, oci};
 
 /// Those that this machine has.
-fn ways() -> Vec<OverlayBy> {
+pub fn ways() -> Vec<OverlayBy> {
     let fuse = regatta::process::on_path("fuse-overlayfs").is_some()
         && std::fs::File::options()
             .read(true)
@@ -149,9 +151,39 @@ fn fuse_overlayfs_ends_with_its_sandbox() {
 /// What is missing is named, with each way that was tried.
 #[test]
 fn a_way_that_cannot_be_taken_says_why() {
-    let backend = oci(|place| {
-        place.overlay_by = OverlayBy::Copy;
-    });
+    regatta::process::set_program(crate::support::REGATTA.into());
+    let why = |fuse: Option<PathBuf>| {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::Image(ImageRoot {
+            trees: vec![dir.path().to_owned()],
+            scratch: None,
+            overlay: Overlay {
+                by: OverlayBy::Fuse,
+                fuse,
+            },
+            room: None,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let probed = namespace::probe(root, None, Network::None);
+        runtime.block_on(probed).unwrap().unwrap_err()
+    };
+    let of_root = "the root of the namespace: its layers as one overlay: fuse-overlayfs: ";
+    assert_eq!(
+        why(None),
+        format!(
+            "{of_root}there is no `fuse-overlayfs`: on Debian, `apt-get install fuse-overlayfs`"
+        )
+    );
+    let why = why(Some("/bin/false".into()));
+    assert_eq!(why, format!("{of_root}`false` ended"));
+}
+
+#[test]
+fn a_copy_takes_room_beside_what_may_be_written() {
+    let backend = oci(|place| place.overlay_by = OverlayBy::Copy);
     let tight = Box_::on(backend, |spec| {
         let limits = regatta::sandbox::SandboxLimits {
             memory_bytes: Some(64 << 20),
@@ -159,7 +191,6 @@ fn a_way_that_cannot_be_taken_says_why() {
         };
         spec.limits = std::sync::Arc::new(limits);
     });
-    // A copy takes room beside what may be written.
     let mut sandbox = tight.unwrap();
     sandbox.run("head -c 30000000 /dev/zero > /big");
     sandbox.close();

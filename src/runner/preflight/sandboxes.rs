@@ -5,16 +5,19 @@ use std::path::Path;
 use super::{Check, Level, disk, docker};
 use crate::bench::image::image_name;
 use crate::bench::{BackendKind, Pair};
-use crate::config::{Config, NativeConfig, NetworkBy, OverlayBy};
+use crate::config::{Config, NetworkBy, OverlayBy};
 use crate::engine::native::NativeOptions;
 use crate::evaluation::network;
 use crate::hint;
 use crate::host;
 use crate::images::Store;
 use crate::sandbox::group::Groups;
-use crate::sandbox::namespace::Laid;
+use crate::sandbox::namespace::Overlaid;
 use crate::sandbox::oci;
 use crate::text::{by_number, plural};
+
+/// The name of the check whether this user may make namespaces.
+pub(super) const NAMESPACES: &str = "namespaces";
 
 /// What the native engine's sandboxes need.
 pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
@@ -25,7 +28,7 @@ pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair])
     if !kind.needs_namespaces() {
         return Vec::new();
     }
-    let mut checks = vec![namespaces(kind, &config.native).await];
+    let mut checks = vec![namespaces(kind, config.native.overlay).await];
     if kind.has_images() {
         checks.extend(images(config, pairs));
     }
@@ -33,8 +36,8 @@ pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair])
     checks
 }
 
-async fn namespaces(kind: BackendKind, native: &NativeConfig) -> Check {
-    match host::check(kind, native).await {
+async fn namespaces(kind: BackendKind, overlay: OverlayBy) -> Check {
+    match host::check(kind, overlay).await {
         Ok(laid) => {
             let mut evidence = "this user may make them".to_owned();
             if let Some(laid) = &laid {
@@ -42,19 +45,19 @@ async fn namespaces(kind: BackendKind, native: &NativeConfig) -> Check {
             }
             evidence.push_str("; ");
             evidence.push_str(&memory());
-            if let Some(ids) = host::ids(kind, native).await {
+            if let Some(ids) = host::ids(kind, overlay).await {
                 evidence.push_str("; ");
                 evidence.push_str(&ids);
             }
             match laid.and_then(|laid| second_best(&laid)) {
                 Some((why, remedy)) => {
                     let evidence = format!("{why}; {evidence}");
-                    Check::new("namespaces", Level::Warn, evidence, remedy)
+                    Check::new(NAMESPACES, Level::Warn, evidence, remedy)
                 }
-                None => Check::pass("namespaces", evidence),
+                None => Check::pass(NAMESPACES, evidence),
             }
         }
-        Err(error) => Check::failed("namespaces", &error),
+        Err(error) => Check::failed(NAMESPACES, &error),
     }
 }
 
@@ -68,7 +71,7 @@ const fn overlaid(by: OverlayBy) -> &'static str {
 }
 
 /// What it costs that a better way of it does not work here, and what to do.
-fn second_best(laid: &Laid) -> Option<(String, &'static str)> {
+fn second_best(laid: &Overlaid) -> Option<(String, &'static str)> {
     let why = laid.why.join("; ");
     match laid.by {
         _ if laid.why.is_empty() => None,
@@ -160,10 +163,16 @@ fn images(config: &Config, pairs: &[Pair]) -> Vec<Check> {
         Err(error) => return vec![Check::failed("images", &error)],
     };
     let stock = Stock::of(store.as_ref(), pairs);
-    vec![there(config, &dir, &stock), room(config, &dir, &stock)]
+    let is_read_only = store.is_some_and(|store| store.is_read_only());
+    let mut checks = vec![there(config, &dir, &stock, is_read_only)];
+    // Nothing comes into one that is only read.
+    if !is_read_only {
+        checks.push(room(config, &dir, &stock));
+    }
+    checks
 }
 
-fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
+fn there(config: &Config, dir: &Path, stock: &Stock, is_read_only: bool) -> Check {
     let (all, missing) = (stock.wanted.len(), stock.missing.len());
     let held = if stock.bytes > 0 {
         format!(" ({} on disk)", gigabytes(stock.bytes))
@@ -184,7 +193,12 @@ fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
     };
     let verb = by_number(missing, "is", "are");
     let command = hint::command(&pull(config, &stock.missing));
-    let (level, state, remedy) = if config.images.pull {
+    let (level, state, remedy) = if is_read_only {
+        let remedy = format!(
+            "`{command}` on a machine that may write there, or another store: [images] store in regatta.toml"
+        );
+        (Level::Fail, "missing in the read-only store", remedy)
+    } else if config.images.pull {
         let remedy = format!("`{command}` does it now; a run does it before its first trial");
         (Level::Pass, "yet to be pulled into", remedy)
     } else {

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid, WaitOptions, setrlimit, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::pasta::Network;
+use super::plan::Network;
 use super::syscalls::Pretends;
 use crate::guest::powers::keep_only;
 use crate::{files, process};

@@ -9,9 +9,8 @@ use rustix::thread::UnshareFlags;
 
 use super::confine;
 use super::inside::{Inside, path_of};
-use super::layered::{Laid, Parts};
-use super::pasta::Network;
-use super::plan::{ImageRoot, NamespacePlan, Root};
+use super::layered::{Overlaid, Parts};
+use super::plan::{ImageRoot, NamespacePlan, Network, Root};
 use super::root::{self, ROOT, devices, show_tools};
 use crate::files;
 use crate::sandbox::tools::INSIDE;
@@ -57,7 +56,7 @@ const APT: &str = "APT::Sandbox::User \"root\";\n";
 ///
 /// No path of the host's stands in the table of mounts: directories are named by their descriptors,
 /// which also keeps the options short, and takes paths with commas and colons.
-pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<Laid> {
+pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<Overlaid> {
     let base = Path::new(ROOT);
     let tools = root::held(&plan.tools)?;
     let trees = image.trees.iter().map(|tree| root::held(tree));
@@ -94,6 +93,9 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<Laid> {
     inside.write("etc", "resolv.conf", resolver)?;
     if inside.has_dir("etc/apt/apt.conf.d") {
         inside.write("etc/apt/apt.conf.d", "99sandbox", APT)?;
+    }
+    if let Some((path, bytes)) = &image.room {
+        inside.keep_room(path, *bytes)?;
     }
     Ok(laid)
 }

@@ -12,22 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::companion::{Companion, nothing};
 use super::confine::leave;
+use super::plan::Overlay;
 use super::root::{ROOT, resize_space};
 use crate::config::OverlayBy;
 use crate::{files, images};
 
-/// By what an image's directories become one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Overlay {
-    /// What is asked for.
-    pub by: OverlayBy,
-    /// The program for where the kernel lets no user do it.
-    pub fuse: Option<PathBuf>,
-}
-
 /// What was taken in the end, and why not what is better.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Laid {
+pub struct Overlaid {
     /// Which it is.
     pub by: OverlayBy,
     /// What the better ones said, for people.
@@ -46,6 +38,9 @@ pub struct Parts<'a> {
     pub root: &'a Path,
 }
 
+/// Where what an overlay of the kernel's writes stands in its `scratch`.
+pub const UPPER: &str = "kernel/upper";
+
 /// `f_type` of a file system of FUSE (statfs(2)).
 const FUSE: u64 = 0x6573_5546;
 /// What a mount takes of options, of which the kernel copies one page (mount(2)).
@@ -53,7 +48,7 @@ const MOST_OPTIONS: usize = 4095;
 
 impl Overlay {
     /// Lays them over one another, by the first way that works of those that may be taken.
-    pub fn lay(&self, parts: &Parts<'_>) -> io::Result<Laid> {
+    pub fn lay(&self, parts: &Parts<'_>) -> io::Result<Overlaid> {
         type Way = fn(&Overlay, &Parts<'_>) -> io::Result<()>;
         let ways: [(OverlayBy, &str, Way); 3] = [
             (OverlayBy::Kernel, "the kernel", |_, parts| kernel(parts)),
@@ -62,7 +57,7 @@ impl Overlay {
             }),
             (OverlayBy::Copy, "a copy", |_, parts| copied(parts)),
         ];
-        let mut laid = Laid::default();
+        let mut laid = Overlaid::default();
         for (by, name, way) in ways {
             if self.by != OverlayBy::Auto && self.by != by {
                 continue;
@@ -176,7 +171,11 @@ impl Shown<'_> {
 
 fn kernel(parts: &Parts<'_>) -> io::Result<()> {
     let (upper, work) = parts.made("kernel")?;
-    let options = format!("userxattr,{}", parts.options(&upper, &work));
+    let mut options = format!("userxattr,{}", parts.options(&upper, &work));
+    if parts.scratch.is_some() {
+        // It ends with the sandbox: nothing of it has to be safe on the disk.
+        options.push_str(",volatile");
+    }
     if options.len() > MOST_OPTIONS {
         let count = parts.trees.len();
         return Err(io::Error::other(format!(

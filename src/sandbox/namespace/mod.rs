@@ -16,9 +16,9 @@ mod syscalls;
 pub use confine::{NOBODY, keeps_abstract_sockets};
 pub use ids::ranges;
 pub use image_root::REMADE;
-pub use layered::{Laid, Overlay};
-pub use pasta::{Network, Uplink};
-pub use plan::{IdRanges, ImageRoot, NamespacePlan, Root};
+pub use layered::{Overlaid, UPPER};
+pub use pasta::Uplink;
+pub use plan::{IdRanges, ImageRoot, NamespacePlan, Network, Overlay, Root};
 pub use start::{
     COMMAND, allow, become_namespace, check, launch, network_for, probe, remove, start, uplink,
 };

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::thread::UnshareFlags;
-use serde::{Deserialize, Serialize};
 
 use super::companion::Companion;
 use super::confine::leave;
 use super::network::bring_up_loopback;
+use super::plan::{Network, Resolver};
 use crate::config::NetworkBy;
 use crate::{files, process};
 
@@ -21,26 +21,6 @@ const GATEWAY: &str = "198.18.0.1";
 const MASK: &str = "255.255.255.252";
 /// Where pasta answers for a name server that only this machine's loopback has.
 const NAMES: &str = "198.18.0.1";
-
-/// The network of a sandbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Network {
-    /// None but its own loopback.
-    None,
-    /// This machine's, shared.
-    Shared(Resolver),
-    /// Its own, from which this program reaches outside.
-    Through(PathBuf, Resolver),
-}
-
-/// What `/etc/resolv.conf` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolver {
-    /// Its text.
-    pub text: String,
-    /// Whether pasta answers for this machine's own name server.
-    pub is_forwarded: bool,
-}
 
 /// By what sandboxes reach the network here.
 #[derive(Clone, Debug, PartialEq, Eq)]

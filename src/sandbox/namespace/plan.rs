@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::layered::Overlay;
-use super::pasta::Network;
+use crate::config::OverlayBy;
 
 /// What the namespace is made of, handed to the child as JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +63,37 @@ pub struct ImageRoot {
     pub scratch: Option<PathBuf>,
     /// By what its directories become one.
     pub overlay: Overlay,
+    /// The file that keeps room for a submission and its size in bytes, where it is to be made.
+    pub room: Option<(String, u64)>,
+}
+
+/// By what an image's directories become one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// What is asked for.
+    pub by: OverlayBy,
+    /// The program for where the kernel lets no user do it.
+    pub fuse: Option<PathBuf>,
+}
+
+/// The network of a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// None but its own loopback.
+    None,
+    /// This machine's, shared.
+    Shared(Resolver),
+    /// Its own, from which this program reaches outside.
+    Through(PathBuf, Resolver),
+}
+
+/// What `/etc/resolv.conf` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolver {
+    /// Its text.
+    pub text: String,
+    /// Whether pasta answers for this machine's own name server.
+    pub is_forwarded: bool,
 }
 
 /// How the guest of a namespace serves.

@@ -13,8 +13,7 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, pivot_root};
 
-use super::pasta::Network;
-use super::plan::NamespacePlan;
+use super::plan::{NamespacePlan, Network};
 use crate::files;
 use crate::sandbox::tools::INSIDE;
 

@@ -8,9 +8,9 @@ use rustix::thread::{CapabilitySet, UnshareFlags};
 
 use super::confine::{self, Confinement};
 use super::ids::{self, IdCount};
-use super::layered::Laid;
-use super::pasta::{self, Network, Uplink};
-use super::plan::{GuestPlan, IdRanges, NamespacePlan, Root};
+use super::layered::Overlaid;
+use super::pasta::{self, Uplink};
+use super::plan::{GuestPlan, IdRanges, NamespacePlan, Network, Root};
 use super::syscalls::Pretends;
 use super::{image_root, network, root};
 use crate::config::NetworkBy;
@@ -205,13 +205,13 @@ fn connect(network: &Network) -> Result<()> {
 }
 
 /// Tells who only asks how an image's directories became one.
-fn say(laid: &Laid) -> Result<()> {
+fn say(laid: &Overlaid) -> Result<()> {
     use std::io::Write as _;
     writeln!(io::stdout(), "{}", json::line(laid))
         .map_err(|error| Error::world(format!("what was found cannot be told: {error}")))
 }
 
-fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<Option<Laid>> {
+fn build(plan: &NamespacePlan, workspace: Option<&Path>) -> Result<Option<Overlaid>> {
     let built = match &plan.root {
         Root::Shown { rootfs, .. } => root::build(plan, rootfs, workspace).map(|()| None),
         Root::Image(image) => image_root::build(plan, image).map(Some),
@@ -339,7 +339,7 @@ pub async fn probe(
     root: Root,
     ids: Option<IdRanges>,
     network: Network,
-) -> Result<std::result::Result<Option<Laid>, String>> {
+) -> Result<std::result::Result<Option<Overlaid>, String>> {
     // As for a sandbox: one that root starts is nobody's, who may not be let to our own program.
     let dir = files::temporary_dir()?;
     files::runs_programs(dir.path())?;

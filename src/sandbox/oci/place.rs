@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::OciPulls;
+use super::{OciPulls, ReadiedImages};
 use crate::bench::World;
 use crate::config::{NetworkBy, OverlayBy};
 use crate::images::{Held, ImageError, ImageName, RegistryOptions, Store, StoredImage};
@@ -29,6 +29,8 @@ pub struct OciPlace {
     pub network_by: NetworkBy,
     /// By what an image's layers become one.
     pub overlay_by: OverlayBy,
+    /// Those whose repositories were made ready.
+    pub readied: ReadiedImages,
 }
 
 impl OciPlace {
@@ -44,6 +46,7 @@ impl OciPlace {
             scratch: None,
             network_by: NetworkBy::Auto,
             overlay_by: OverlayBy::Auto,
+            readied: ReadiedImages::default(),
         }
     }
 

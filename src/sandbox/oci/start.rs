@@ -1,14 +1,20 @@
 //! A sandbox over an image.
 
+use std::path::PathBuf;
+
 use super::place::OciPlace;
+use super::readied::{Readied, Readying};
 use super::scratch::Scratch;
 use crate::config::OverlayBy;
 use crate::error::{Error, Result};
+use crate::guest::order::GuestOrder;
 use crate::images::ImageConfig;
 use crate::sandbox::channel::Channel;
-use crate::sandbox::namespace::{self, IdRanges, ImageRoot, Laid, Network, Overlay, Root};
+use crate::sandbox::namespace::{self, IdRanges, ImageRoot, Network, Overlaid, Overlay, Root};
+use crate::sandbox::place::{Repo, WORKSPACE};
 use crate::sandbox::process::Guest;
-use crate::sandbox::{SandboxError, Spec};
+use crate::sandbox::repo::{SETUP_OUTPUT, open_script, setup_script};
+use crate::sandbox::{Repository, SandboxError, Spec};
 use crate::{files, process};
 
 /// Where programs are looked for in an image that does not say (Docker's default).
@@ -22,17 +28,95 @@ pub async fn start(
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let held = place.hold(image)?;
     let scratch = place.scratch.as_deref().map(Scratch::make).transpose()?;
+    let mut trees = held.trees().to_vec();
+    let env = environment(&held.image().config);
+    let for_agent = spec.repository == Repository::ForAgent;
+    let readying = Readying {
+        trees: trees.clone(),
+        env: env.clone(),
+        agent: for_agent.then(|| spec.agent.clone()),
+    };
+    let made = Box::pin(ready(place, spec, &trees, &env));
+    let readied = place.readied.get(readying, made).await;
+    let above = readied.as_ref().and_then(|it| it.above.as_ref());
+    trees.splice(..0, above.map(Scratch::upper));
     let root = Root::Image(ImageRoot {
-        trees: held.trees().to_vec(),
+        trees,
         scratch: scratch.as_ref().map(|scratch| scratch.dir().to_owned()),
-        overlay: overlay(place.overlay_by),
+        // What was removed when it was made ready is marked as the kernel does it.
+        overlay: overlay(above.map_or(place.overlay_by, |_| OverlayBy::Kernel)),
+        // In the layer below it would keep nothing free.
+        room: above.map(|_| Repo::at(WORKSPACE).room()),
     });
     let network = namespace::network_for(spec, place.network_by)?;
-    let env = environment(&held.image().config);
     let (mut guest, channel) =
         namespace::launch(&place.tools, place.groups, spec, root, network, env).await?;
-    guest.hold((held, scratch));
+    guest.set_up = readied.as_ref().map(|readied| readied.said.clone());
+    guest.hold((held, scratch, readied));
     Ok((guest, channel))
+}
+
+/// Makes the repository ready in a sandbox of its own. Where that fails, it fails again in the
+/// sandbox that wants it, which says why. It is not done where sandboxes are not the kernel's overlays:
+/// a copy has no layer below it, and `fuse-overlayfs` marks what is removed in its own way.
+async fn ready(
+    place: &OciPlace,
+    spec: &Spec,
+    trees: &[PathBuf],
+    env: &[(String, String)],
+) -> Option<Readied> {
+    if !is_by_kernel(place).await {
+        return None;
+    }
+    let temporary = std::env::temp_dir();
+    let above = Scratch::make(place.scratch.as_deref().unwrap_or(&temporary)).ok()?;
+    let root = Root::Image(ImageRoot {
+        trees: trees.to_vec(),
+        scratch: Some(above.dir().to_owned()),
+        overlay: overlay(OverlayBy::Kernel),
+        room: None,
+    });
+    // Nobody calls, so that there is no socket in what is written.
+    let spec = Spec {
+        messaging: false,
+        git: false,
+        ..spec.clone()
+    };
+    let env = env.to_vec();
+    let none = Network::None;
+    let launched = namespace::launch(&place.tools, place.groups, &spec, root, none, env).await;
+    let (guest, mut channel) = launched.ok()?;
+    let mut repo = Repo::at(WORKSPACE);
+    let path = channel.image_path.clone();
+    let script = match spec.repository {
+        Repository::ForAgent => setup_script(&repo, &spec.agent, false, &path),
+        Repository::AsItIs => open_script(&repo, false),
+    };
+    let order = GuestOrder {
+        script: &script,
+        cwd: WORKSPACE,
+        login: false,
+        deadline: spec.limits.setup_timeout,
+        limit: SETUP_OUTPUT,
+    };
+    let said = channel.run(&order, None).await;
+    drop(channel);
+    guest.end().await;
+    let said = said.ok()?;
+    repo.set_up(&said, &path, None).ok()?;
+    let is_agents = spec.repository == Repository::ForAgent;
+    let above = is_agents.then_some(above);
+    Some(Readied { above, said })
+}
+
+/// Whether an overlay of the kernel's is what a sandbox here gets. On a disk the first one shows it.
+async fn is_by_kernel(place: &OciPlace) -> bool {
+    match place.overlay_by {
+        OverlayBy::Kernel => true,
+        OverlayBy::Auto if place.scratch.is_some() => true,
+        OverlayBy::Auto => matches!(probe(OverlayBy::Kernel, None).await, Ok(Ok(_))),
+        OverlayBy::Fuse | OverlayBy::Copy => false,
+    }
 }
 
 /// The variables of a container of this image: Docker sets the first two where the image does not.
@@ -63,13 +147,14 @@ async fn probe(by: OverlayBy, ids: Option<IdRanges>) -> Result<Probed> {
         trees: vec![tree],
         scratch: None,
         overlay: overlay(by),
+        room: None,
     });
     let found = namespace::probe(root, ids, Network::None).await?;
     Ok(found.map(Option::unwrap_or_default))
 }
 
 /// How directories become one here, or why there can be no sandbox.
-type Probed = std::result::Result<Laid, String>;
+type Probed = std::result::Result<Overlaid, String>;
 
 /// Why sandboxes have one user and one group, where they have no range of them.
 pub async fn why_one_id(by: OverlayBy) -> Result<Option<String>> {
@@ -81,7 +166,7 @@ pub async fn why_one_id(by: OverlayBy) -> Result<Option<String>> {
 
 /// Whether this kernel lets this user make such sandboxes, and how the layers of an image become one in
 /// them; the error says what it said and what to do.
-pub async fn check(by: OverlayBy) -> Result<Laid> {
+pub async fn check(by: OverlayBy) -> Result<Overlaid> {
     let why = match probe(by, None).await? {
         Ok(laid) => return Ok(laid),
         Err(why) => why,
