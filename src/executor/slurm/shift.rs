@@ -147,6 +147,13 @@ impl<'a> ClusterAttempt<'a> {
         let mut running = Vec::new();
         for member in self.driver.crew.members.values() {
             let id = &member.holder.id;
+            // They came in before the run told that it goes on.
+            (self.events)(Event::WorkerStarted {
+                worker: id.clone(),
+                node: member.node.clone(),
+                job: member.holder.job.clone(),
+                at_once: member.at_once,
+            });
             running.extend(member.running.iter().map(|pair| (pair.clone(), id.clone())));
         }
         for (pair, worker) in running {
