@@ -163,7 +163,9 @@ mod tests {
 
     fn after(events: &[Event]) -> LiveWorkers {
         let mut workers = LiveWorkers::default();
-        events.iter().for_each(|event| workers.take_in(event));
+        for event in events {
+            workers.take_in(event);
+        }
         workers
     }
 
