@@ -166,8 +166,10 @@ impl Running {
     #[must_use]
     pub fn lines(&self, width: usize, rows: usize, now: Instant) -> Vec<String> {
         let workers = self.workers.in_words().filter(|_| rows > 0);
-        let workers = workers.map(|words| fit::cut(&format!("  {words}"), width));
         let mut lines: Vec<String> = workers.into_iter().collect();
+        for line in &mut lines {
+            *line = fit::cut(&format!("  {line}"), width);
+        }
         let most = (rows - lines.len()).min(MOST);
         let shown = if self.begun.len() > most {
             most.saturating_sub(1)

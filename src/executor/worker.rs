@@ -10,21 +10,26 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
-use super::slurm::messages::{Hello, ToDriver, ToWorker, Work};
+use super::slurm::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::bench::Pair;
 use crate::engine::{Batch, Engine, Orders, Reporter, Stop};
 use crate::error::{Error, Result};
-use crate::files::Appender;
+use crate::files::{self, Appender};
 use crate::link::{self, LinkSecret, Receiver, Sender};
 use crate::model::pace::{Pace, PaceAsk, PaceLine};
 use crate::store::cluster::{DriverFile, workers_run};
 use crate::store::lease::{BEAT, Claim, ClaimKey, Claims, Heart, Holder, Took};
-use crate::store::{Event, RunDir, events};
+use crate::store::result::read;
+use crate::store::{Event, PairDir, ResultFile, RunDir, events};
 
 /// How long a worker goes on without its driver. Then it ends what it runs and leaves.
 pub const DRIVER_LEASE: Duration = Duration::from_mins(10);
+
+/// How long after a sandbox the signal that ended it may come.
+const SIGNAL_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long one try to reach the driver may take.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -44,7 +49,7 @@ pub trait Signals {
 
 /// What a worker is made of, once the driver has told it of the run.
 #[derive(Debug)]
-pub struct Tools {
+pub struct WorkerTools {
     /// The engine of each of its places.
     pub engines: Vec<Engine>,
 }
@@ -58,7 +63,59 @@ pub struct Worker {
 }
 
 /// A connection on which a worker was welcomed, with what it was told.
-type Welcomed = ((Sender, Receiver), Box<Work>);
+type Welcomed = (Line, Box<WorkOrder>);
+
+/// A try to come in again.
+type Try<'a> = Pin<Box<dyn Future<Output = Result<Option<Welcomed>>> + 'a>>;
+
+/// A connection to the driver. It is written by a task of its own: two that only write would wait for
+/// each other for ever.
+struct Line {
+    to: UnboundedSender<ToDriver>,
+    receiver: Receiver,
+    writer: JoinHandle<()>,
+}
+
+impl Line {
+    fn of(mut sender: Sender, receiver: Receiver) -> Self {
+        let (to, mut outbox) = mpsc::unbounded_channel::<ToDriver>();
+        let writer = tokio::spawn(async move {
+            while let Some(message) = outbox.recv().await {
+                if sender.send(&message).await.is_err() {
+                    return;
+                }
+            }
+            // Who does not hear it sees the connection end.
+            let _ = sender.close().await;
+        });
+        Self {
+            to,
+            receiver,
+            writer,
+        }
+    }
+
+    /// Ends it, once all is sent.
+    async fn end(self) {
+        drop(self.to);
+        let _ = tokio::time::timeout(WITHIN, self.writer).await;
+    }
+}
+
+/// The next that the driver says; `None` where the connection is lost.
+async fn next_of(line: &mut Option<Line>) -> Option<ToWorker> {
+    match line {
+        Some(line) => line.receiver.receive::<ToWorker>().await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Says something; who lost the connection says it again later.
+fn say(line: Option<&Line>, message: ToDriver) {
+    if let Some(line) = line {
+        let _ = line.to.send(message);
+    }
+}
 
 /// A place's trial that came to its end: the place, the pair, and whether it left a result.
 type Ended = (usize, Pair, Result<bool>);
@@ -79,7 +136,7 @@ impl Worker {
     /// makes its tools of what the driver tells, with the pace that calls obey.
     pub async fn work(
         self,
-        make: impl AsyncFnOnce(&Work, Arc<Pace>) -> Result<Tools>,
+        make: impl AsyncFnOnce(&WorkOrder, Arc<Pace>) -> Result<WorkerTools>,
         signals: &mut impl Signals,
     ) -> Result<()> {
         let mut heart = Heart::begin(&self.run, &self.holder)?;
@@ -90,13 +147,13 @@ impl Worker {
 
     async fn work_with(
         &self,
-        make: impl AsyncFnOnce(&Work, Arc<Pace>) -> Result<Tools>,
+        make: impl AsyncFnOnce(&WorkOrder, Arc<Pace>) -> Result<WorkerTools>,
         signals: &mut impl Signals,
         heart: &mut Heart,
     ) -> Result<()> {
         let begun = Instant::now();
         let (line, work) = loop {
-            match self.come_in(&[]).await {
+            match self.come_in(Vec::new()).await {
                 Ok(Some(came)) => break came,
                 // The run is over, or the file is an old one that this machine still has.
                 Ok(None) if begun.elapsed() > OVER => return Ok(()),
@@ -118,7 +175,7 @@ impl Worker {
 
     /// Connects to the driver that there is now, and is welcomed; `None` where the last one has ended in
     /// order.
-    async fn come_in(&self, running: &[Pair]) -> Result<Option<Welcomed>> {
+    async fn come_in(&self, running: Vec<Pair>) -> Result<Option<Welcomed>> {
         let file = DriverFile::read(&self.run)?.ok_or_else(|| {
             Error::world(format!(
                 "{} names no driver",
@@ -136,11 +193,12 @@ impl Worker {
             node: self.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             at_once: self.at_once,
-            running: running.to_vec(),
+            running,
         };
         sender.send(&ToDriver::Hello(hello)).await?;
-        match receiver.receive::<ToWorker>().await? {
-            Some(ToWorker::Welcome(work)) => Ok(Some(((sender, receiver), work))),
+        let answered = tokio::time::timeout(WITHIN, receiver.receive::<ToWorker>()).await;
+        match answered.unwrap_or(Ok(None))? {
+            Some(ToWorker::Welcome(work)) => Ok(Some((Line::of(sender, receiver), work))),
             Some(ToWorker::Refused { why }) => Err(Error::usage(why).hint(
                 "all machines must see one program: run it from a file system that they share",
             )),
@@ -152,7 +210,7 @@ impl Worker {
 /// What a worker's places share.
 struct Bench<'a> {
     worker: &'a Worker,
-    work: &'a Work,
+    work: &'a WorkOrder,
     /// Its own tree's run.
     own: RunDir,
     claims: Claims,
@@ -184,7 +242,7 @@ struct State {
 type Place<'a> = Pin<Box<dyn Future<Output = Ended> + 'a>>;
 
 impl<'a> Bench<'a> {
-    fn of(worker: &'a Worker, work: &'a Work, pace: PaceLine) -> Self {
+    fn of(worker: &'a Worker, work: &'a WorkOrder, pace: PaceLine) -> Self {
         let own = workers_run(&worker.run, &worker.holder.id);
         let (say, said) = mpsc::unbounded_channel();
         Self {
@@ -204,8 +262,8 @@ impl<'a> Bench<'a> {
 
     async fn serve(
         &self,
-        tools: Tools,
-        line: (Sender, Receiver),
+        tools: WorkerTools,
+        line: Line,
         mut asked: UnboundedReceiver<PaceAsk>,
         signals: &mut impl Signals,
         heart: &mut Heart,
@@ -217,37 +275,35 @@ impl<'a> Bench<'a> {
             .unwrap_or_else(|| mpsc::unbounded_channel().1);
         let mut lost_at = Instant::now();
         let mut places: FuturesUnordered<Place<'_>> = FuturesUnordered::new();
+        // One at most: a driver that does not answer holds nothing else up.
+        let mut tries: FuturesUnordered<Try<'_>> = FuturesUnordered::new();
         let mut beats = interval(BEAT);
         let mut again = interval(AGAIN);
         self.ask_for_pairs(0..tools.engines.len());
-        loop {
-            if self.is_over(&places) {
-                break;
-            }
+        while !self.is_over(&places) {
             let is_cut = line.is_none();
-            let heard = async {
-                match &mut line {
-                    Some((_, receiver)) => receiver.receive::<ToWorker>().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let mut out = None;
             tokio::select! {
-                heard = heard => match heard {
-                    Ok(Some(message)) => {
+                message = next_of(&mut line) => {
+                    if let Some(message) = message {
                         self.hear(message, &tools, &mut places)?;
-                    }
-                    Ok(None) | Err(_) => {
+                    } else {
                         line = None;
                         lost_at = Instant::now();
                         self.pace.lost();
                     }
-                },
-                Some(message) = said.recv(), if !is_cut => out = Some(message),
-                Some(ask) = asked.recv(), if !is_cut => out = Some(ToDriver::Pace(ask)),
+                }
+                Some(message) = said.recv(), if !is_cut => say(line.as_ref(), message),
+                Some(ask) = asked.recv(), if !is_cut => say(line.as_ref(), ToDriver::Pace(ask)),
                 Some(ended) = places.next() => self.end(ended),
                 signal = signals.next() => self.leave(signal),
                 _ = beats.tick() => heart.beat()?,
+                Some(came) = tries.next() => {
+                    if let Ok(Some((came, _))) = came {
+                        line = Some(came);
+                        self.pace.back();
+                        self.say_again(&mut said);
+                    }
+                }
                 _ = again.tick(), if is_cut => {
                     if lost_at.elapsed() > DRIVER_LEASE {
                         self.leave("its driver is gone");
@@ -256,29 +312,21 @@ impl<'a> Bench<'a> {
                             break;
                         }
                     }
-                    let running: Vec<Pair> = self.state.borrow().claims.keys().cloned().collect();
-                    if let Ok(Some((came, _))) = self.worker.come_in(&running).await {
-                        line = Some(came);
-                        self.pace.back();
-                        self.say_again(&mut said);
+                    if tries.is_empty() {
+                        let running = self.state.borrow().claims.keys().cloned().collect();
+                        tries.push(Box::pin(self.worker.come_in(running)));
                     }
                 }
             }
-            if let (Some(message), Some((sender, _))) = (out, &mut line)
-                && sender.send(&message).await.is_err()
-            {
-                line = None;
-                lost_at = Instant::now();
-                self.pace.lost();
-            }
         }
         drop(places);
-        if let Some((sender, _)) = &mut line {
+        if let Some(line) = line {
             // What was said last is heard before it goes.
             while let Ok(message) = said.try_recv() {
-                sender.send(&message).await?;
+                say(Some(&line), message);
             }
-            sender.send(&ToDriver::Bye).await?;
+            say(Some(&line), ToDriver::Bye);
+            line.end().await;
         }
         Ok(())
     }
@@ -336,7 +384,7 @@ impl<'a> Bench<'a> {
     fn hear<'b>(
         &'b self,
         message: ToWorker,
-        tools: &'b Tools,
+        tools: &'b WorkerTools,
         places: &mut FuturesUnordered<Place<'b>>,
     ) -> Result<()> {
         match message {
@@ -416,8 +464,12 @@ impl<'a> Bench<'a> {
         let orders = self.orders.subscribe();
         let ended = engine.attempt(&batch, orders, &self.reporter()).await;
         let dir = self.own.pair(self.work.setting.tree(), &pair);
-        let ended = ended.map(|_| dir.result().exists());
-        (place, pair, ended)
+        if has_error(&dir) {
+            // Who ends a job ends all of its processes at once: a sandbox may be seen to end before the
+            // signal that ended it.
+            sleep(SIGNAL_WITHIN).await;
+        }
+        (place, pair, ended.map(|_| dir.result().exists()))
     }
 
     /// Where the events of its trials go: into its own file first.
@@ -447,6 +499,7 @@ impl<'a> Bench<'a> {
         }
         match ended {
             Ok(has_result) => {
+                let has_result = has_result && !self.is_spoilt(&pair);
                 self.state
                     .borrow_mut()
                     .ended
@@ -464,6 +517,15 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Whether a trial's error is that of the worker, which is being ended. What it left stays in the
+    /// worker's tree.
+    fn is_spoilt(&self, pair: &Pair) -> bool {
+        let dir = self.own.pair(self.work.setting.tree(), pair);
+        let is_spoilt = self.state.borrow().leaving.is_some() && has_error(&dir);
+        // Nobody is to take it for a result later.
+        is_spoilt && files::rename(&dir.result(), &dir.path().join("result.void.json")).is_ok()
+    }
+
     /// It takes no further pair; what runs may finish within the grace.
     fn leave(&self, signal: &str) {
         if self.state.borrow().leaving.is_some() {
@@ -475,5 +537,13 @@ impl<'a> Bench<'a> {
         let _ = self.say.send(ToDriver::Leaving { signal });
         self.orders
             .send_modify(|orders| orders.stop = orders.stop.max(Stop::Gently));
+    }
+}
+
+/// Whether a trial left a result with an error.
+fn has_error(dir: &PairDir) -> bool {
+    match read(&dir.result()) {
+        ResultFile::Read(record) => record.agents.iter().any(|agent| agent.error.is_some()),
+        _ => false,
     }
 }

@@ -44,7 +44,7 @@ pub struct AsConfigured;
 #[derive(Debug)]
 pub enum AnyExecutor {
     /// This machine, in this process.
-    Here(Here),
+    Here(Box<Here>),
     /// Workers on a cluster.
     Cluster(Box<Cluster>),
 }
@@ -103,7 +103,7 @@ impl Executors for AsConfigured {
                 text: format!("a private Redis serves {} at {url}", run.run().name()),
             });
         }
-        Ok(AnyExecutor::Here(here))
+        Ok(AnyExecutor::Here(Box::new(here)))
     }
 }
 

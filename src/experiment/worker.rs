@@ -6,8 +6,8 @@ use super::setup;
 use crate::config::{Config, Layers};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{Error, Result};
-use crate::executor::slurm::messages::Work;
-use crate::executor::worker::{Tools, Worker};
+use crate::executor::slurm::messages::WorkOrder;
+use crate::executor::worker::{Worker, WorkerTools};
 use crate::executor::{Here, worker};
 use crate::model::pace::Pace;
 use crate::runner::Interrupt;
@@ -48,7 +48,7 @@ impl worker::Signals for Signals {
 }
 
 /// The engines of a worker's places.
-async fn tools(work: &Work, pace: &Arc<Pace>, places: usize) -> Result<Tools> {
+async fn tools(work: &WorkOrder, pace: &Arc<Pace>, places: usize) -> Result<WorkerTools> {
     let config = config_of(work)?;
     let dataset = setup::dataset_alone(&config)?;
     let (prices, _) = setup::prices(&config)?;
@@ -71,11 +71,11 @@ async fn tools(work: &Work, pace: &Arc<Pace>, places: usize) -> Result<Tools> {
         native.pace = Some(Arc::clone(pace));
         engines.push(Engine::Native(native));
     }
-    Ok(Tools { engines })
+    Ok(WorkerTools { engines })
 }
 
 /// The configuration that the driver has told of.
-fn config_of(work: &Work) -> Result<Config> {
+fn config_of(work: &WorkOrder) -> Result<Config> {
     let mut config = Layers::of_values(work.values.clone()).config()?;
     config.experiment.settings = vec![work.setting];
     Ok(config)

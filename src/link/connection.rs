@@ -152,6 +152,13 @@ impl Sender {
         closed.await.map_err(|error| broke(self.peer, &error))
     }
 
+    /// Says that a message of so many bytes comes, and nothing of it.
+    #[cfg(test)]
+    pub(super) async fn begin_of(&mut self, bytes: u32) {
+        self.unsent.extend(bytes.to_be_bytes());
+        self.flush().await.unwrap();
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         self.write.write_all_buf(&mut self.unsent).await?;
         if self.unsent.capacity() > KEPT_BUFFER {

@@ -204,3 +204,77 @@ impl ClientCertVerifier for Peer {
         true
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Takes every server.
+    #[derive(Debug)]
+    struct Trusting(Peer);
+
+    impl ServerCertVerifier for Trusting {
+        fn verify_server_cert(
+            &self,
+            _end_entity: &CertificateDer<'_>,
+            _intermediates: &[CertificateDer<'_>],
+            _server_name: &ServerName<'_>,
+            _ocsp_response: &[u8],
+            _now: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _message: &[u8],
+            _cert: &CertificateDer<'_>,
+            _dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(only_tls13())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.0.signed(message, cert, dss)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![SignatureScheme::ED25519]
+        }
+
+        fn requires_raw_public_keys(&self) -> bool {
+            true
+        }
+    }
+
+    /// TLS of somebody who connects to whomever, with the key of this secret or none.
+    pub fn trusting(secret: &LinkSecret, has_key: bool) -> ClientConfig {
+        let provider = Arc::new(ring::default_provider());
+        let peer = Peer::of(secret, End::Listens, &provider).unwrap();
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Trusting(peer)));
+        if has_key {
+            let ours = key(secret, End::Connects).unwrap();
+            config.with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(ours)))
+        } else {
+            config.with_no_client_auth()
+        }
+    }
+
+    #[test]
+    fn each_end_and_each_secret_has_a_key_of_its_own() {
+        let (one, other) = (LinkSecret::random().unwrap(), LinkSecret::random().unwrap());
+        let public = |secret, end| key(secret, end).unwrap().cert[0].to_vec();
+        assert_eq!(public(&one, End::Listens), public(&one, End::Listens));
+        assert_ne!(public(&one, End::Listens), public(&one, End::Connects));
+        assert_ne!(public(&one, End::Listens), public(&other, End::Listens));
+    }
+}

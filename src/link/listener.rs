@@ -32,7 +32,7 @@ pub(super) struct Bounds {
     /// How many go on at once.
     pub at_once: usize,
     /// While all of these go on, one that is older than this is cut off for the next. A real one
-    /// takes milliseconds.
+    /// takes milliseconds, and longer where a thousand workers come at once.
     pub young: Duration,
 }
 
@@ -41,14 +41,14 @@ impl Default for Bounds {
         Self {
             handshake: Duration::from_secs(10),
             at_once: 256,
-            young: Duration::from_secs(1),
+            young: Duration::from_secs(3),
         }
     }
 }
 
 /// Who was not let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
+pub struct Strangers {
     /// How many there were.
     pub count: u64,
     /// The last one, and why.
@@ -64,7 +64,7 @@ pub struct Listener {
     handshakes: JoinSet<(SocketAddr, std::result::Result<Connection, String>)>,
     /// The same in the order in which they began, with some that have ended.
     begun: VecDeque<Begun>,
-    refused: Refused,
+    refused: Strangers,
 }
 
 struct Begun {
@@ -102,7 +102,7 @@ impl Listener {
             bounds,
             handshakes: JoinSet::new(),
             begun: VecDeque::new(),
-            refused: Refused::default(),
+            refused: Strangers::default(),
         })
     }
 
@@ -114,7 +114,7 @@ impl Listener {
 
     /// Who was not let in so far.
     #[must_use]
-    pub fn refused(&self) -> &Refused {
+    pub fn refused(&self) -> &Strangers {
         &self.refused
     }
 

@@ -11,7 +11,7 @@ mod secret;
 mod socket;
 
 pub use connection::{Connection, LONGEST_MESSAGE, Receiver, Sender, connect};
-pub use listener::{Listener, Refused};
+pub use listener::{Listener, Strangers};
 pub use secret::LinkSecret;
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ const PORT: u16 = 9;
 impl Slurm {
     /// The address from which the controller is reached: nodes reach this machine there too, as a rule.
     pub async fn local_address(&self) -> Result<IpAddr> {
-        let config = self.configuration().await?.unwrap_or_default();
-        let hosts = controllers(&config);
+        let hosts = self.limits(None).await?.controllers;
         let unknown = |why: &str| {
             Error::world(format!(
                 "the address at which workers reach this machine is not known: {why}"
@@ -24,21 +23,6 @@ impl Slurm {
         };
         towards(host).ok_or_else(|| unknown(&format!("there is no way to the controller {host}")))
     }
-}
-
-/// The hosts or addresses of the controllers: `SlurmctldHost[0] = head(10.0.0.1)`.
-fn controllers(config: &str) -> Vec<String> {
-    let of_line = |line: &str| {
-        let (name, value) = line.split_once('=')?;
-        let is_it = name.trim().starts_with("SlurmctldHost");
-        let value = value.trim();
-        let within = value
-            .split_once('(')
-            .and_then(|(_, rest)| rest.strip_suffix(')'));
-        let host = within.unwrap_or(value);
-        (is_it && !host.is_empty()).then(|| host.to_owned())
-    };
-    config.lines().filter_map(of_line).collect()
 }
 
 /// This machine's address on the way to a host.
@@ -57,13 +41,6 @@ fn towards(host: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_controller_is_known_by_its_address_or_else_by_its_name() {
-        let config = "SlurmUser = slurm(101)\nSlurmctldHost[0]        = head(192.0.2.1)\nSlurmctldHost[1] = spare\n";
-        assert_eq!(controllers(config), ["192.0.2.1", "spare"]);
-        assert!(controllers("").is_empty());
-    }
 
     #[test]
     fn the_way_to_oneself_begins_at_oneself() {

@@ -110,19 +110,15 @@ impl Slurm {
         let format = format_of(&PARTITIONS);
         let args = ["--all", "--noheader", "--Format", &format];
         let partitions = self.table(&self.sinfo, &args).await?;
-        let config = self.configuration().await?;
+        // It may be missing on nodes, or be for administrators alone.
+        let config = match &self.scontrol {
+            Some(scontrol) => Some(self.ask(scontrol, &["show", "config"]).await?),
+            None => None,
+        };
+        let config = config.filter(|it| it.is_success).map(|it| it.stdout);
         let limits = Limits::read(&partitions, config.as_deref())?;
         limits.partition(partition)?;
         Ok(limits)
-    }
-
-    /// What `scontrol show config` prints. It may be missing on nodes, or be for administrators alone.
-    pub(super) async fn configuration(&self) -> Result<Option<String>> {
-        let Some(scontrol) = &self.scontrol else {
-            return Ok(None);
-        };
-        let said = self.ask(scontrol, &["show", "config"]).await?;
-        Ok(Some(said.stdout).filter(|_| said.is_success))
     }
 
     /// Writes the script, and hands it in.
@@ -155,14 +151,7 @@ impl Slurm {
             return Ok(Vec::new());
         }
         let format = format_of(&QUEUE);
-        let args = [
-            "--array",
-            "--me",
-            "--noheader",
-            "--states=all",
-            "--Format",
-            &format,
-        ];
+        let args = ["--me", "--noheader", "--states=all", "--Format", &format];
         let said = self.table(&self.squeue, &args).await?;
         let names = QUEUE.map(|(name, _)| name);
         let mut all = Vec::new();
@@ -194,7 +183,6 @@ impl Slurm {
             // Without it only the last incarnation is shown.
             "--duplicates",
             "--allocations",
-            "--array",
             "--parsable2",
             "--noheader",
             &jobs,

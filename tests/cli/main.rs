@@ -35,6 +35,7 @@ mod killed;
 mod known_truth;
 mod layers;
 mod layouts;
+mod leases;
 mod limits;
 mod listener;
 mod live;

@@ -12,6 +12,9 @@ use crate::support::{Model, Place, Ran, own_lines, wait_until};
 /// Held at its second call, with each of its agents, until the faults are empty.
 const HELD: &str = "hold when=head -3; ls\n";
 
+/// Two workers of one pair each; a node of the cluster gives a job 100 MB otherwise.
+const WORKERS: &str = "--executor slurm -c 1 --workers 2 --sbatch=--mem=1000 --no-progress";
+
 /// The demo's pairs behind a model of its own, and the cluster that `scripts/with-slurm` has started.
 struct Site {
     place: Place,
@@ -40,12 +43,12 @@ impl Site {
 
     /// A run of one setting in three workers.
     fn run(&self, more: &str) -> Ran {
-        let line = format!("run --setting solo --executor slurm --workers 3 --no-progress {more}");
+        let line = format!("run --setting solo {WORKERS} {more}");
         Ran::of(&self.command(&line).output().unwrap())
     }
 
     fn start(&self, more: &str) -> Driver {
-        let line = format!("run --setting solo --executor slurm --workers 3 --no-progress {more}");
+        let line = format!("run --setting solo {WORKERS} {more}");
         let file = |name: &str| std::fs::File::create(self.place.join(name)).unwrap();
         let mut command = self.command(&line);
         command
@@ -56,12 +59,6 @@ impl Site {
             child: command.spawn().unwrap(),
             dir: self.place.path().to_owned(),
         }
-    }
-
-    /// The same command in this process's own machine, in another tree.
-    fn run_here(&self, more: &str) -> Ran {
-        let line = format!("run --setting solo --no-progress --logs-dir here {more}");
-        Ran::of(&self.command(&line).output().unwrap())
     }
 
     /// Lets the model answer.
@@ -199,10 +196,12 @@ fn statuses(agents: &Value) -> Value {
 #[ignore = "end to end"]
 fn slurm_three_settings_come_out_as_on_one_machine() {
     let site = Site::new("");
-    let line = "run --no-progress --eval";
-    let there = format!("{line} --executor slurm --workers 3 --logs-dir logs");
+    let line = "run --eval";
+    let there = format!(
+        "{line} --executor slurm -c 1 --nodes 3 --sbatch=--mem=3000 --no-progress --logs-dir logs"
+    );
     Ran::of(&site.command(&there).output().unwrap()).code(0);
-    let here = format!("{line} --logs-dir here");
+    let here = format!("{line} --no-progress --logs-dir here");
     Ran::of(&site.command(&here).output().unwrap()).code(0);
     for run in ["demo-solo", "demo-coop-comm", "demo-coop-nocomm"] {
         let (there, here) = (site.place.join("logs"), site.place.join("here"));
@@ -226,7 +225,7 @@ fn slurm_three_settings_come_out_as_on_one_machine() {
 #[ignore = "end to end"]
 fn slurm_preempts_a_trial_which_runs_again() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 2 --workers 2");
+    let driver = site.start("--smoke 2");
     site.wait_for_held(2);
     // Every processor of the nodes.
     let high = "--partition=high --nodes=3 --exclusive --parsable --output=/dev/null --wrap=true";
@@ -249,7 +248,7 @@ fn slurm_preempts_a_trial_which_runs_again() {
 #[ignore = "end to end"]
 fn slurm_cancels_a_worker_and_its_pair_runs_again() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 2 --workers 2");
+    let driver = site.start("--smoke 2");
     site.wait_for_held(2);
     let job = site.jobs()[0];
     slurm(&["scancel", &format!("{job}_0")]);
@@ -263,12 +262,12 @@ fn slurm_cancels_a_worker_and_its_pair_runs_again() {
 #[ignore = "end to end"]
 fn slurm_workers_outlive_a_driver_and_are_taken_over() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 3 --workers 2");
+    let driver = site.start("--smoke 3");
     site.wait_for_held(2);
     driver.signal("-KILL");
     driver.wait();
     let jobs = site.jobs();
-    let again = site.start("--smoke 3 --workers 2");
+    let again = site.start("--smoke 3");
     wait_until("the workers come in again", || {
         site.events("attempt_started").len() == 2 && site.events("trial_started").len() == 4
     });
@@ -289,7 +288,7 @@ fn slurm_workers_outlive_a_driver_and_are_taken_over() {
 #[ignore = "end to end"]
 fn slurm_results_of_a_dead_drivers_workers_are_collected() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 2 --workers 2");
+    let driver = site.start("--smoke 2");
     site.wait_for_held(2);
     driver.signal("-KILL");
     driver.wait();
@@ -306,7 +305,7 @@ fn slurm_results_of_a_dead_drivers_workers_are_collected() {
             .count()
             == 2
     });
-    site.run("--smoke 2 --workers 2").code(0);
+    site.run("--smoke 2").code(0);
     assert_eq!(site.ledger().len(), 2);
     assert_eq!(results(&site.place.join("logs"), "demo-solo").len(), 2);
 }
@@ -315,7 +314,7 @@ fn slurm_results_of_a_dead_drivers_workers_are_collected() {
 #[ignore = "end to end"]
 fn slurm_no_key_is_in_what_slurm_keeps() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 2 --workers 2");
+    let driver = site.start("--smoke 2");
     site.wait_for_held(2);
     let slurm_dir = PathBuf::from(std::env::var_os("REGATTA_SLURM_DIR").unwrap());
     for dir in [
@@ -375,7 +374,7 @@ fn slurm_a_rate_limit_holds_over_all_workers() {
 #[ignore = "end to end"]
 fn slurm_first_ctrl_c_lets_trials_end_and_the_second_cancels() {
     let site = Site::new(HELD);
-    let driver = site.start("--smoke 2 --workers 2 --grace 10m");
+    let driver = site.start("--smoke 2 --grace 10m");
     site.wait_for_held(2);
     driver.signal("-INT");
     site.wait_for("stopping", 1);
@@ -389,7 +388,7 @@ fn slurm_first_ctrl_c_lets_trials_end_and_the_second_cancels() {
             .any(|line| jobs.iter().any(|job| line.ends_with(&format!(" {job}"))))
     });
     site.release();
-    site.run("--smoke 2 --workers 2").code(0);
+    site.run("--smoke 2").code(0);
 }
 
 #[test]
@@ -402,7 +401,7 @@ fn slurm_a_driver_that_is_a_job_itself() {
         .arg(site.place.join("key"))
         .status();
     assert!(private.unwrap().success());
-    let line = "run --setting solo --executor slurm --workers 2 --smoke 2 --detach";
+    let line = &format!("run --setting solo {WORKERS} --smoke 2 --detach");
     let mut command = site.command(line);
     command.env("OPENAI_API_KEY", "sk-hush-4711-0815");
     Ran::of(&command.output().unwrap())

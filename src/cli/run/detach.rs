@@ -13,6 +13,9 @@ use crate::slurm::{JobScript, Slurm};
 /// The word that is left out of the job's command.
 const FLAG: &str = "--detach";
 
+/// What a job that writes to a file is given in any case.
+const QUIET: &str = "--no-progress";
+
 /// Variables of ours that are no configuration, and may be set.
 const HARMLESS: [&str; 2] = ["REGATTA_CACHE", "REGATTA_SLURM_DIR"];
 
@@ -29,27 +32,22 @@ pub fn script(experiment: &Experiment) -> Result<JobScript> {
     let Some(first) = experiment.runs.first() else {
         return Err(Error::usage("there is no run to detach"));
     };
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .filter(|word| word != FLAG)
-        .map(OsString::into_string)
+    let words = std::env::args_os().skip(1).map(OsString::into_string);
+    let mut words: Vec<String> = words
         .collect::<std::result::Result<_, _>>()
         .map_err(|word| {
-            Error::usage(format!(
-                "{}: it is no text, which a job's script is",
-                word.display()
-            ))
+            let word = word.display();
+            Error::usage(format!("{word}: it is no text, which a job's script is"))
         })?;
+    words.retain(|word| word != FLAG && word != QUIET);
+    words.push(QUIET.to_owned());
     let at_once = first.arm.options.concurrency();
     let workers = crate::executor::slurm::script(executor, &first.run, at_once)?;
     Ok(JobScript {
         name: "driver".to_owned(),
-        args: words
-            .into_iter()
-            .chain(["--no-progress".to_owned()])
-            .collect(),
+        args: words,
         tasks: 1,
-        more: Vec::new(),
+        more: executor.sbatch_words().unwrap_or_default(),
         output_dir: first.run.cluster().join("driver"),
         ..workers
     })

@@ -48,14 +48,14 @@ impl Member {
 
 /// All workers that are there.
 #[derive(Debug, Default)]
-pub struct Crew {
+pub struct Workforce {
     /// By the ids of their holders.
     pub members: BTreeMap<String, Member>,
     /// How many came in so far.
     pub joined: usize,
 }
 
-impl Crew {
+impl Workforce {
     /// A worker has come in, or has come in again; whether it is new.
     pub fn join(&mut self, hello: Hello, connection: u64, to: UnboundedSender<ToWorker>) -> bool {
         let id = hello.holder.id.clone();
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_worker_that_comes_in_again_is_the_one_that_it_was() {
         let pair = Pair::new(TaskKey::new("gull_task", 7), 1, 2);
-        let mut crew = Crew::default();
+        let mut crew = Workforce::default();
         let (to, _heard) = mpsc::unbounded_channel();
         assert!(crew.join(hello("a", &[]), 1, to.clone()));
         crew.members
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn pairs_go_to_who_has_the_most_places_and_to_nobody_who_leaves() {
-        let mut crew = Crew::default();
+        let mut crew = Workforce::default();
         let (to, mut heard) = mpsc::unbounded_channel();
         for (id, free) in [("a", 1), ("b", 2), ("c", 2)] {
             crew.join(hello(id, &[]), 1, to.clone());

@@ -38,6 +38,8 @@ pub struct Jobs {
     queue: Option<Vec<TaskSeen>>,
     /// What the accounts said last.
     accounts: Vec<TaskSeen>,
+    /// Whether there are accounts, as far as is known.
+    has_accounts: bool,
     queue_at: Instant,
     asked_at: Instant,
     every: Duration,
@@ -61,6 +63,7 @@ impl Jobs {
             ids,
             queue: None,
             accounts: Vec::new(),
+            has_accounts: true,
             queue_at: now,
             asked_at: now,
             every: OFTEN,
@@ -153,28 +156,37 @@ impl Jobs {
         match seen {
             Ok(Some(seen)) => self.accounts = seen,
             // The queue has to do.
-            Ok(None) => self.wants_news = false,
+            Ok(None) => {
+                self.wants_news = false;
+                self.has_accounts = false;
+            }
             Err(_) => {}
         }
     }
 
-    /// What Slurm said last of the job in which a worker ran, when that is over.
+    /// What Slurm says of the job in which a worker ran, once that start of it is over.
     pub fn last_word(&self, holder: &Holder) -> Option<&TaskSeen> {
-        let job = holder.job.as_deref()?;
-        let of_job = |seen: &&TaskSeen| seen.task.to_string() == job;
-        let accounted: Vec<&TaskSeen> = self.accounts.iter().filter(of_job).collect();
-        // Each time that Slurm began it is a record of its own, in their order.
-        let of_start = accounted.get(holder.restart as usize).copied();
-        let seen = of_start.or_else(|| {
-            let queue = self.queue.iter().flatten();
-            queue.into_iter().find(of_job)
-        });
-        seen.filter(|seen| has_ended(seen, holder))
+        let accounted = self.accounts.iter().filter(|seen| is_of(seen, holder));
+        // Each start of a job is a record of its own, in their order.
+        let of_start = accounted.into_iter().nth(holder.restart as usize);
+        if self.has_accounts {
+            return of_start.filter(|seen| !goes_on(&seen.state));
+        }
+        // The queue knows the last start alone.
+        let mut queue = self.queue.iter().flatten();
+        queue.find(|seen| {
+            let is_it = seen
+                .restarts
+                .is_none_or(|restarts| restarts == holder.restart);
+            is_of(seen, holder) && is_it && !goes_on(&seen.state)
+        })
     }
 
-    /// Whether the job in which a worker ran is over.
+    /// Whether that start of a job is over in which a worker ran.
     pub fn is_over(&self, holder: &Holder) -> bool {
-        self.last_word(holder).is_some()
+        let mut queue = self.queue.iter().flatten();
+        let is_later = |seen: &TaskSeen| seen.restarts.is_some_and(|it| it > holder.restart);
+        self.last_word(holder).is_some() || queue.any(|seen| is_of(seen, holder) && is_later(seen))
     }
 
     /// How many workers Slurm may still start.
@@ -207,7 +219,7 @@ impl Jobs {
         if self.barren >= BARREN {
             return Ok(Some(AttemptEnd::Broke {
                 status: format!("no worker of {} jobs came in", self.barren),
-                tail: self.last_lines(script),
+                tail: Self::last_lines(script),
                 log: script.output_dir.clone(),
             }));
         }
@@ -238,7 +250,7 @@ impl Jobs {
     }
 
     /// The last lines that workers printed.
-    fn last_lines(&self, script: &JobScript) -> Vec<String> {
+    fn last_lines(script: &JobScript) -> Vec<String> {
         let Ok(mut files) = crate::files::list(&script.output_dir) else {
             return Vec::new();
         };
@@ -275,13 +287,15 @@ impl Jobs {
     }
 }
 
-/// Whether the start of a job that a holder ran in is over, by what is said of it.
-fn has_ended(seen: &TaskSeen, holder: &Holder) -> bool {
-    match seen.state {
-        // It may be of a later start.
-        TaskState::Pending | TaskState::Running | TaskState::Completing => seen
-            .restarts
-            .is_some_and(|restarts| restarts > holder.restart),
-        _ => true,
-    }
+/// Whether something is said of the job in which a holder ran.
+fn is_of(seen: &TaskSeen, holder: &Holder) -> bool {
+    holder.job.as_deref() == Some(seen.task.to_string().as_str())
+}
+
+/// Whether a start of a job in this state is not over.
+const fn goes_on(state: &TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::Pending | TaskState::Running | TaskState::Completing
+    )
 }

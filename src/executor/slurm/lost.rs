@@ -37,30 +37,30 @@ impl LostTrial {
     }
 
     /// The event that tells of it, where it is known why or nobody will say; otherwise itself.
-    pub fn named(self, jobs: &Jobs) -> Result<Event, Self> {
+    pub fn named(self, jobs: &Jobs) -> Result<Event, Box<Self>> {
         let word = self
             .holder
             .as_ref()
             .and_then(|holder| jobs.last_word(holder));
         let Some(seen) = word else {
             if self.holder.is_some() && self.since.elapsed() < NAMED_WITHIN {
-                return Err(self);
+                return Err(Box::new(self));
             }
-            return Ok(self.told(RuleId::CUT_OFF, None));
+            return Ok(self.told(&RuleId::CUT_OFF, None));
         };
         let rule = seen.state.rule().unwrap_or(RuleId::CUT_OFF);
         let told = format!("Slurm says {} of job {}", seen.state, seen.task);
-        Ok(self.told(rule, Some(&told)))
+        Ok(self.told(&rule, Some(&told)))
     }
 
-    fn told(self, rule: RuleId, slurm: Option<&str>) -> Event {
+    fn told(&self, rule: &RuleId, slurm: Option<&str>) -> Event {
         let mut why = format!("its worker on {} is gone: {}", self.node, self.why);
         if let Some(slurm) = slurm {
             why.push_str("; ");
             why.push_str(slurm);
         }
         Event::TrialLost {
-            pair: self.pair,
+            pair: self.pair.clone(),
             rule: rule.to_string(),
             why,
         }

@@ -75,7 +75,7 @@ pub struct Hello {
 #[serde(tag = "say", rename_all = "snake_case")]
 pub enum ToWorker {
     /// The worker is one of the run's.
-    Welcome(Box<Work>),
+    Welcome(Box<WorkOrder>),
     /// It is not, and why.
     Refused {
         /// Why.
@@ -105,7 +105,7 @@ pub enum ToWorker {
 
 /// What a worker needs to know of the run.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Work {
+pub struct WorkOrder {
     /// The run.
     pub run: RunDir,
     /// The setting of its trials.
@@ -120,9 +120,9 @@ pub struct Work {
     pub share: usize,
 }
 
-impl fmt::Debug for Work {
+impl fmt::Debug for WorkOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work")
+        f.debug_struct("WorkOrder")
             .field("run", &self.run)
             .field("setting", &self.setting)
             .finish_non_exhaustive()

@@ -11,6 +11,7 @@ mod reception;
 mod shift;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,12 +21,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use self::crew::Crew;
+use self::crew::Workforce;
 use self::jobs::Jobs;
 use self::lost::LostTrial;
-use self::messages::Work;
+use self::messages::WorkOrder;
 use self::reception::{Heard, Reception, next};
-use self::shift::Shift;
+use self::shift::ClusterAttempt;
 use super::Executor;
 use crate::bench::Pair;
 use crate::config::{Config, ExecutorConfig};
@@ -47,7 +48,7 @@ pub const WORKER_COMMAND: &str = "__worker";
 #[derive(Debug)]
 pub struct Cluster {
     run: RunDir,
-    place: Place,
+    place: Yard,
     driver: tokio::sync::Mutex<Driver>,
     /// The pairs whose trials go on that an earlier command began.
     adopted: BTreeSet<Pair>,
@@ -57,7 +58,7 @@ pub struct Cluster {
 }
 
 /// What does not change from attempt to attempt.
-pub struct Place {
+pub struct Yard {
     /// The job of the workers.
     pub script: JobScript,
     /// Where workers come in.
@@ -68,9 +69,9 @@ pub struct Place {
     events: Arc<Mutex<Option<Reporter>>>,
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for Yard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut place = f.debug_struct("Place");
+        let mut place = f.debug_struct("Yard");
         place.field("script", &self.script).finish_non_exhaustive()
     }
 }
@@ -79,7 +80,7 @@ impl std::fmt::Debug for Place {
 #[derive(Debug)]
 pub struct Driver {
     /// The workers that are there.
-    pub crew: Crew,
+    pub crew: Workforce,
     /// What they say.
     pub heard: UnboundedReceiver<Heard>,
     /// Their jobs.
@@ -134,8 +135,14 @@ impl Cluster {
         let slurm = Slurm::find().await?;
         let holder = Holder::this(std::env::var("SLURM_JOB_ID").ok(), 0);
         let claims = Claims::of(run);
-        let claim = lead(&claims, run, &holder, events).await?;
         let heart = Heart::begin(run, &holder)?;
+        let claim = match lead(&claims, run, &holder, events).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                heart.stop()?;
+                return Err(error);
+            }
+        };
         let before = DriverFile::read(run)?;
         let secret = match &before {
             // Workers that live have it.
@@ -158,18 +165,18 @@ impl Cluster {
         file.write(run)?;
         let now: Arc<Mutex<Option<Reporter>>> = Arc::new(Mutex::new(Some(Arc::clone(events))));
         let (pace, desk) = pace_of(&config.executor, options, setting, &now);
-        let (heard, said) = mpsc::unbounded_channel();
+        let (speaker, incoming) = mpsc::unbounded_channel();
         let reception = Arc::new(Reception {
             work: work_of(config, options, run, setting, &pace),
             desk,
-            heard,
+            heard: speaker,
             connections: AtomicU64::new(1),
         });
         let door = tokio::spawn(Arc::clone(&reception).open(listener));
         let jobs = jobs.into_iter().collect();
         let driver = Driver {
-            crew: Crew::default(),
-            heard: said,
+            crew: Workforce::default(),
+            heard: incoming,
             jobs: Jobs::of(Arc::new(slurm), run.clone(), jobs),
             claims,
             watcher: Watcher::new(EXPIRY),
@@ -177,7 +184,7 @@ impl Cluster {
             held: BTreeMap::new(),
             skipped: 0,
         };
-        let place = Place {
+        let yard = Yard {
             script: script(&config.executor, run, options.concurrency)?,
             reception,
             pace,
@@ -185,7 +192,7 @@ impl Cluster {
         };
         let mut cluster = Self {
             run: run.clone(),
-            place,
+            place: yard,
             driver: tokio::sync::Mutex::new(driver),
             adopted: BTreeSet::new(),
             _tasks: Tasks(vec![door, tokio::spawn(beat(heart))]),
@@ -229,7 +236,7 @@ impl Cluster {
                 }
             })
         };
-        let mut shift = Shift::of(&self.place, driver, &batch, &quiet);
+        let mut shift = ClusterAttempt::of(&self.place, driver, &batch, &quiet);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         while !strangers(shift.driver)?.is_empty() {
             tokio::select! {
@@ -276,7 +283,7 @@ impl Executor for Cluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(events));
         let mut driver = self.driver.lock().await;
-        let shift = Shift::of(&self.place, &mut driver, batch, events);
+        let shift = ClusterAttempt::of(&self.place, &mut driver, batch, events);
         shift.run(orders).await
     }
 
@@ -361,7 +368,7 @@ fn work_of(
     run: &RunDir,
     setting: crate::bench::Setting,
     pace: &Pace,
-) -> Work {
+) -> WorkOrder {
     let key = options.client.key.as_ref();
     let mut values = config.values.clone();
     // A job has none of the environment by which it is found here.
@@ -371,7 +378,7 @@ fn work_of(
         let store = store.to_string_lossy().into_owned();
         images.insert("store".to_owned(), toml::Value::String(store));
     }
-    Work {
+    WorkOrder {
         run: run.clone(),
         setting,
         values,
@@ -383,23 +390,31 @@ fn work_of(
 
 /// The job of a run's workers.
 pub fn script(executor: &ExecutorConfig, run: &RunDir, at_once: usize) -> Result<JobScript> {
+    let mut script = script_in(executor, run.name().as_str(), run.path())?;
+    script.args = vec![
+        WORKER_COMMAND.to_owned(),
+        run.path().display().to_string(),
+        format!("--at-once={at_once}"),
+    ];
+    script.output_dir = run.cluster().join("output");
+    Ok(script)
+}
+
+/// A job with what is asked of Slurm for workers that run so many pairs at a time.
+pub fn script_in(executor: &ExecutorConfig, name: &str, dir: &Path) -> Result<JobScript> {
     let mut more = Vec::new();
     if executor.nodes.is_some() {
-        more.extend(["--nodes=1".to_owned(), "--exclusive".to_owned()]);
+        more.push("--exclusive".to_owned());
     }
     // The user's own come last: of two that say something else the last counts.
     more.extend(executor.sbatch_words().unwrap_or_default());
     Ok(JobScript {
-        name: run.name().to_string(),
-        comment: format!("regatta {}", run.path().display()),
+        name: name.to_owned(),
+        comment: format!("regatta {}", dir.display()),
         program: std::env::current_exe().map_err(|error| {
             Error::world(format!("this program's own file is not known: {error}"))
         })?,
-        args: vec![
-            WORKER_COMMAND.to_owned(),
-            run.path().display().to_string(),
-            format!("--at-once={at_once}"),
-        ],
+        args: Vec::new(),
         tasks: executor.most_workers(),
         throttle: None,
         partition: executor.partition.clone(),
@@ -408,6 +423,6 @@ pub fn script(executor: &ExecutorConfig, run: &RunDir, at_once: usize) -> Result
         more,
         cpus: None,
         memory_mb: None,
-        output_dir: run.cluster().join("output"),
+        output_dir: dir.to_owned(),
     })
 }

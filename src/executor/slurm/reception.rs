@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::messages::{Hello, ToDriver, ToWorker, Work};
+use super::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::error::Result;
 use crate::link::{Connection, Listener};
 use crate::model::pace::PaceDesk;
@@ -48,7 +48,7 @@ pub enum Heard {
 #[derive(Debug)]
 pub struct Reception {
     /// What a worker is told first.
-    pub work: Work,
+    pub work: WorkOrder,
     /// Who answers for the pace of calls.
     pub desk: PaceDesk,
     /// Where what is heard goes.
@@ -95,28 +95,26 @@ impl Reception {
             to: to.clone(),
         };
         let _ = self.heard.send(joined);
-        loop {
-            tokio::select! {
-                said = receiver.receive::<ToDriver>() => match said {
-                    Ok(Some(ToDriver::Pace(ask))) => {
-                        let to = to.clone();
-                        self.desk.asked(&caller, ask, move |answer| {
-                            let _ = to.send(ToWorker::Pace(answer));
-                        });
-                    }
-                    Ok(Some(said)) => {
-                        let worker = worker.clone();
-                        let _ = self.heard.send(Heard::Said { worker, said });
-                    }
-                    Ok(None) | Err(_) => break,
-                },
-                Some(message) = outbox.recv() => {
-                    if sender.send(&message).await.is_err() {
-                        break;
-                    }
+        // By a task of its own: two that only write would wait for each other for ever.
+        let writer = tokio::spawn(async move {
+            while let Some(message) = outbox.recv().await {
+                if sender.send(&message).await.is_err() {
+                    break;
                 }
             }
+        });
+        while let Ok(Some(said)) = receiver.receive::<ToDriver>().await {
+            if let ToDriver::Pace(ask) = said {
+                let to = to.clone();
+                self.desk.asked(&caller, ask, move |answer| {
+                    let _ = to.send(ToWorker::Pace(answer));
+                });
+            } else {
+                let worker = worker.clone();
+                let _ = self.heard.send(Heard::Said { worker, said });
+            }
         }
+        writer.abort();
         self.desk.gone(&caller);
         let connection = number;
         let _ = self.heard.send(Heard::Gone { worker, connection });

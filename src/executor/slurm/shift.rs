@@ -10,7 +10,7 @@ use super::crew::Member;
 use super::lost::LostTrial;
 use super::messages::{ToDriver, ToWorker};
 use super::reception::{Heard, next};
-use super::{Driver, Place};
+use super::{Driver, Yard};
 use crate::bench::Pair;
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Orders, Reporter, Stop};
 use crate::error::Result;
@@ -22,15 +22,15 @@ use crate::store::{Event, events};
 const TICK: Duration = Duration::from_secs(1);
 
 /// How long workers may take to obey a stop that is meant to be now.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a file that a worker has written may take to be seen here: caches of NFS.
 const SEEN_WITHIN: Duration = Duration::from_mins(2);
 
 /// An attempt that goes on.
-pub struct Shift<'a> {
+pub struct ClusterAttempt<'a> {
     /// What does not change from attempt to attempt.
-    pub place: &'a Place,
+    pub place: &'a Yard,
     /// What goes on over attempts.
     pub driver: &'a mut Driver,
     /// The attempt's pairs.
@@ -51,10 +51,10 @@ pub struct Shift<'a> {
     pub look_at: Instant,
 }
 
-impl<'a> Shift<'a> {
+impl<'a> ClusterAttempt<'a> {
     /// An attempt over a batch.
     pub fn of(
-        place: &'a Place,
+        place: &'a Yard,
         driver: &'a mut Driver,
         batch: &'a Batch,
         events: &'a Reporter,
@@ -285,7 +285,7 @@ impl<'a> Shift<'a> {
             ToDriver::Want => member.free = (member.free + 1).min(member.at_once),
             ToDriver::Taken { pair, by } => {
                 member.running.remove(&pair);
-                self.wait_for_another(pair, &by)?;
+                self.wait_for_another(pair, &by);
             }
             ToDriver::Happened { event } => {
                 if let Event::TrialStarted { pair } = &event {
@@ -317,18 +317,17 @@ impl<'a> Shift<'a> {
     }
 
     /// A pair is somebody else's: of a worker that an earlier command began and that has not come in.
-    fn wait_for_another(&mut self, pair: Pair, by: &crate::store::lease::Holder) -> Result<()> {
+    fn wait_for_another(&mut self, pair: Pair, by: &crate::store::lease::Holder) {
         if let Some(member) = self.driver.crew.members.get_mut(&by.id) {
             // It was given twice; who holds it runs it.
             member.running.insert(pair);
-            return Ok(());
+            return;
         }
         (self.events)(Event::note(format!(
             "{pair} is held by a worker on {} that nobody hears: it runs again when that is known to be gone",
             by.host
         )));
         self.driver.held.insert(pair, by.id.clone());
-        Ok(())
     }
 
     /// A trial came to its end.
@@ -549,7 +548,7 @@ impl<'a> Shift<'a> {
         for one in lost {
             match one.named(&self.driver.jobs) {
                 Ok(event) => (self.events)(event),
-                Err(unnamed) => self.driver.lost.push(unnamed),
+                Err(unnamed) => self.driver.lost.push(*unnamed),
             }
         }
     }

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::entry::{Entry, Record, is_gone, no_claim};
+use super::entry::{Entry, Record, TRIES, is_gone, no_claim};
 use super::holder::random_id;
 use super::{ClaimKey, Holder};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::process;
 use crate::store::RunDir;
-
-/// How often one looks again where a claim came and went meanwhile.
-const TRIES: usize = 20;
 
 /// The claims on what is in a run.
 #[derive(Clone, Debug)]
@@ -79,6 +76,7 @@ impl Claims {
             }
             if let Err(error) = moved
                 && !files::is_taken(&error)
+                && error.kind() != ErrorKind::StaleNetworkFileHandle
             {
                 return self.in_doubt(key, entry, &made, &error);
             }

@@ -14,6 +14,9 @@ use crate::files;
 /// The most that a claim's file has. A pair of a hundred features and long names take 3 kB.
 const MAX_BYTES: u64 = 64_000;
 
+/// How often one looks again where a claim came and went meanwhile.
+pub(super) const TRIES: usize = 20;
+
 /// The end of the name of a claim that is settled.
 const SETTLED: &str = ".settled";
 
@@ -57,15 +60,11 @@ impl Entry {
     /// # Errors
     /// Where the directory has something else: nobody knows whether it is free.
     pub fn within(place: &Path) -> Result<Option<Self>> {
-        if !files::refresh(place)? {
+        let Some(paths) = list(place)? else {
             return Ok(None);
-        }
-        let listed = files::list(place);
-        if listed.is_err() && !place.is_dir() {
-            return Err(no_claim(place, "it is no directory"));
-        }
+        };
         let mut foreign = None;
-        for path in listed? {
+        for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             match Self::of(place, &name) {
                 Some(entry) => return Ok(Some(entry)),
@@ -119,8 +118,17 @@ impl Entry {
     /// What its file has; `None` where it has gone.
     pub fn read(&self) -> Result<Option<Record>> {
         let path = self.path();
-        let Some(bytes) = files::read_up_to(&path, MAX_BYTES)? else {
-            return Ok(None);
+        let bytes = match files::read_up_to(&path, MAX_BYTES) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(None),
+            // On NFS a file that goes while it is read is an error of its own.
+            Err(error) => {
+                return if files::is_there(&path)? {
+                    Err(error)
+                } else {
+                    Ok(None)
+                };
+            }
         };
         if bytes.is_empty() {
             return Err(no_claim(&path, "it is empty"));
@@ -134,6 +142,23 @@ impl Entry {
             return Err(no_claim(&path, &why));
         }
         Ok(Some(record))
+    }
+}
+
+/// What is in the directory of what is claimed, as the server has it now; `None` where there is none.
+fn list(place: &Path) -> Result<Option<Vec<PathBuf>>> {
+    let mut tries = 0;
+    loop {
+        if !files::refresh(place)? {
+            return Ok(None);
+        }
+        match files::list(place) {
+            Ok(paths) => return Ok(Some(paths)),
+            Err(_) if place.is_file() => return Err(no_claim(place, "it is no directory")),
+            // On NFS one that goes while it is listed, or has another in its place, is an error.
+            Err(error) if tries == TRIES => return Err(error),
+            Err(_) => tries += 1,
+        }
     }
 }
 
