@@ -190,7 +190,6 @@ impl Slurm {
             // Without it only the last incarnation is shown.
             "--duplicates",
             "--allocations",
-            "--array",
             "--parsable2",
             "--noheader",
             &jobs,

@@ -59,6 +59,7 @@ mod said;
 mod schema;
 mod script;
 mod show;
+mod slurm;
 mod smoke;
 mod spending;
 mod stdout;

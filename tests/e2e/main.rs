@@ -23,6 +23,7 @@ mod oci;
 mod proxy;
 mod relay;
 mod settings;
+mod slurm;
 mod stopping;
 mod tables;
 mod team;
