@@ -1,7 +1,8 @@
 //! What a step costs over the bare `bash -lc` that it runs: the same command many times through the
 //! channel, against the same many shells started by a loop inside the same sandbox.
 //!
-//! Also how long a warm start takes to its first command, and what sandboxes at rest hold of memory.
+//! Also how long a warm start takes to its first command, beside an `unshare` that mounts the same
+//! image and enters it, and what sandboxes at rest hold of memory.
 //!
 //! `cargo bench --bench step -- docker` measures on Docker as well, and `-- oci STORE` on a store of
 //! images that has the fixture's (`regatta images pull --from docker`).
@@ -20,7 +21,11 @@ use regatta::sandbox::oci::OciPlace;
 use regatta::sandbox::tools::Tools;
 use regatta::sandbox::{Backend, Command, Repository, Sandbox, SandboxLimits, Spec};
 
-const STEPS: u32 = 300;
+/// How often each is measured, by turns, as others use the machine too.
+const TURNS: usize = 30;
+/// Steps of one turn.
+const STEPS: u32 = 30;
+const IMAGE: &str = "akhatua/cooperbench-harbor:task1";
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 fn main() {
@@ -64,8 +69,9 @@ fn main() {
 /// How long a start takes to the answer of its first command, when others were before.
 async fn starts(backend: &Backend) {
     let spec = spec(backend);
-    let mut times = Vec::new();
-    for _ in 0..30 {
+    let unshare = Unshare::of(backend);
+    let (mut times, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
         let begun = Instant::now();
         let mut sandbox = Sandbox::start(&spec, backend).await.expect("a sandbox");
         let command = Command {
@@ -73,16 +79,94 @@ async fn starts(backend: &Backend) {
             timeout: TIMEOUT,
         };
         sandbox.run(command, None).await.expect("a command");
-        times.push(begun.elapsed());
+        let elapsed = begun.elapsed();
         sandbox.close().await;
+        times.push(elapsed);
+        bare.extend(unshare.as_ref().map(Unshare::measured));
     }
     times.sort_unstable();
+    bare.sort_unstable();
+    let (least, median) = (times[0], times[TURNS / 2]);
     println!(
-        "{:<10} warm start to the first command: least {:.1?}, median {:.1?}",
+        "{:<10} warm start to the first command: least {least:.1?}, median {median:.1?}",
         backend.name(),
-        times[0],
-        times[times.len() / 2]
     );
+    if !bare.is_empty() {
+        println!(
+            "{:<10} `unshare` to the same: least {:.1?}, median {:.1?}, the start takes {:.2} times that",
+            backend.name(),
+            bare[0],
+            bare[TURNS / 2],
+            median.as_secs_f64() / bare[TURNS / 2].as_secs_f64()
+        );
+    }
+}
+
+/// `unshare -Urmpf` that mounts an image as a sandbox does, and enters it for one command.
+struct Unshare {
+    script: String,
+    /// Who starts a sandbox as root is nobody in it.
+    user: Option<u32>,
+    _dirs: [tempfile::TempDir; 2],
+}
+
+impl Unshare {
+    fn of(backend: &Backend) -> Option<Self> {
+        let Backend::Oci(place) = backend else {
+            return None;
+        };
+        let held = place.hold(IMAGE).expect("the image");
+        let user = rustix::process::getuid().is_root().then_some(65534);
+        let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+        let mut trees = held.trees().to_vec();
+        if user.is_some() {
+            for (number, tree) in trees.iter_mut().enumerate() {
+                let copy = dirs[0].path().join(number.to_string());
+                let copied = std::process::Command::new("cp")
+                    .arg("-a")
+                    .args([&*tree, &copy])
+                    .status();
+                assert!(copied.expect("cp").success());
+                *tree = copy;
+            }
+            for dir in &dirs {
+                std::os::unix::fs::chown(dir.path(), user, user).expect("its owner");
+            }
+        }
+        let trees: Vec<String> = trees
+            .iter()
+            .map(|tree| tree.display().to_string())
+            .collect();
+        let script = format!(
+            "cd '{dir}' && mount -t tmpfs tmpfs . && cd '{dir}' && mkdir upper work root && mount -t overlay overlay \
+                -o 'userxattr,lowerdir={trees},upperdir=upper,workdir=work' root && exec chroot root bash -lc true",
+            dir = dirs[1].path().display(),
+            trees = trees.join(":"),
+        );
+        Some(Self {
+            script,
+            user,
+            _dirs: dirs,
+        })
+    }
+
+    fn measured(&self) -> Duration {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-Urmpf", "sh", "-c", &self.script]);
+        // What the command says is of a `/dev` that is not there.
+        command.stderr(std::process::Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        let begun = Instant::now();
+        assert!(
+            command.status().expect("unshare").success(),
+            "{}",
+            self.script
+        );
+        begun.elapsed()
+    }
 }
 
 /// What a hundred sandboxes at rest hold, each process's share of what it shares with others.
@@ -138,7 +222,7 @@ fn held(processes: &[u32]) -> usize {
 fn spec(backend: &Backend) -> Spec {
     Spec {
         source: backend.source(
-            "akhatua/cooperbench-harbor:task1".to_owned(),
+            IMAGE.to_owned(),
             Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repos/harbor_task"),
         ),
         run: "bench".to_owned(),
@@ -164,9 +248,8 @@ async fn measure(backend: &Backend) {
     let mut sandbox = Sandbox::start(&spec, backend).await.expect("a sandbox");
     let start = begun.elapsed();
     let timeout = TIMEOUT;
-    let mut steps = Vec::new();
-    let mut bare = Vec::new();
-    for _ in 0..3 {
+    let (mut steps, mut bare, mut over) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TURNS {
         let begun = Instant::now();
         for _ in 0..STEPS {
             let script = "true";
@@ -175,7 +258,7 @@ async fn measure(backend: &Backend) {
                 .await
                 .expect("a step");
         }
-        steps.push(begun.elapsed() / STEPS);
+        let step = begun.elapsed() / STEPS;
         let script = format!("for i in {{1..{STEPS}}}; do bash -lc true; done");
         let begun = Instant::now();
         let command = Command {
@@ -183,15 +266,22 @@ async fn measure(backend: &Backend) {
             timeout,
         };
         sandbox.run(command, None).await.expect("the loop");
-        bare.push(begun.elapsed() / STEPS);
+        let one = begun.elapsed() / STEPS;
+        steps.push(step);
+        bare.push(one);
+        over.push(step.as_secs_f64() - one.as_secs_f64());
     }
     sandbox.close().await;
     backend.close().await;
-    let (step, bare) = (steps.iter().min().copied(), bare.iter().min().copied());
-    let (step, bare) = (step.unwrap_or_default(), bare.unwrap_or_default());
+    steps.sort_unstable();
+    bare.sort_unstable();
+    over.sort_unstable_by(f64::total_cmp);
+    let middle = TURNS / 2;
     println!(
-        "{:<10} start {start:.1?}, a step {step:.2?}, bare bash -lc {bare:.2?}, overhead {:.2?}",
+        "{:<10} start {start:.1?}, a step {:.2?}, bare bash -lc {:.2?}, overhead {:.0} µs (medians)",
         backend.name(),
-        step.saturating_sub(bare)
+        steps[middle],
+        bare[middle],
+        over[middle] * 1e6
     );
 }

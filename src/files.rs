@@ -3,6 +3,7 @@
 mod here;
 mod output;
 mod read;
+mod shared;
 mod temporary;
 mod tree;
 mod write;
@@ -20,7 +21,8 @@ pub use read::{
     MAX_INPUT, open, open_to_write, read, read_end, read_last, read_lines, read_start, read_text,
     read_up_to,
 };
-pub use temporary::{OF_A_TREE, left_behind, remove_all};
+pub use shared::{is_taken, is_there, move_if_free, refresh, write_synced};
+pub use temporary::{OF_A_TREE, left_behind, remove_all, unused_name_in};
 pub use tree::{Taken, copy_tree, create_tree, remove_tree, size_of_tree, tree_digest};
 pub use write::{
     Appender, append_line, append_line_unsynced, append_lines_unsynced, end_torn_line, is_private,

@@ -22,6 +22,7 @@ pub mod hint;
 pub mod host;
 pub mod images;
 pub mod json;
+pub mod link;
 pub mod model;
 pub mod process;
 pub mod report;

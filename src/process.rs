@@ -108,14 +108,14 @@ impl Owner {
 /// The beginning of the name of a private directory, before its owner's process number.
 const DIR_PREFIX: &str = "regatta-";
 
-fn host() -> String {
+pub(crate) fn host() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned()
 }
 
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     files::read_text(Path::new("/proc/sys/kernel/random/boot_id"))
         .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use clap::{Args, ValueEnum};
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
+use super::executor_flags::ExecutorArgs;
 use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::ui::{Ui, mark};
 use super::width;
 use crate::bench::{BackendKind, EngineKind, Word};
-use crate::config::Config;
+use crate::config::{Config, ExecutorKind};
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::setup;
@@ -62,6 +63,8 @@ pub struct DoctorArgs {
     #[command(flatten)]
     native: NativeArgs,
     #[command(flatten)]
+    executor: ExecutorArgs,
+    #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
     places: Places,
@@ -88,6 +91,7 @@ pub async fn run(args: &DoctorArgs, ui: &Ui) -> Result<u8> {
     set_words(&mut layers, args.engine.as_ref(), args.backend.as_ref())?;
     args.upstream.apply(&mut layers)?;
     args.native.apply(&mut layers)?;
+    args.executor.apply(&mut layers)?;
     set_settings(&mut layers, &args.setting)?;
     let checks = all(&layers.config()?, args).await?;
     match args.format {
@@ -171,6 +175,15 @@ async fn of_arm(
     checks.extend(preflight::endpoint(options.access()));
     checks.extend(preflight::connection(config, &options).await);
     checks.extend(preflight::cheap(config, &options, &pairs).await);
+    if config.executor.executor == ExecutorKind::Slurm {
+        let tree = setup::log_tree(config);
+        let said = preflight::slurm(config, &tree).await;
+        let is_there = said.iter().all(|check| check.level != Level::Fail);
+        checks.extend(said);
+        if is_there {
+            checks.extend(preflight::on_a_node(config, &options, &tree).await);
+        }
+    }
     let call = (
         options.engine(),
         options.access().model.clone(),

@@ -8,10 +8,12 @@ use clap::{Args, Parser as _, Subcommand as _};
 use tokio::net::TcpListener;
 
 use super::ui::Ui;
+use crate::bench::{BackendKind, Word};
 use crate::error::{Error, Result, exit};
 use crate::guest::call::Door;
 use crate::model::script::ModelScript;
 use crate::sandbox::namespace;
+use crate::store::RunDir;
 use crate::{guest, process};
 
 /// The hidden commands. They have a command line of their own: a sandbox starts several of them, and
@@ -29,6 +31,10 @@ enum HiddenCommand {
     Exec(ExecArgs),
     #[command(name = "__model")]
     Model(ModelArgs),
+    #[command(name = crate::executor::slurm::WORKER_COMMAND)]
+    Worker(WorkerArgs),
+    #[command(name = crate::runner::preflight::NODE_COMMAND)]
+    Node(NodeArgs),
     #[command(name = crate::sandbox::tools::GUEST_COMMAND)]
     Guest(GuestArgs),
     #[command(name = crate::sandbox::tools::CALL_COMMAND, disable_help_flag = true)]
@@ -51,6 +57,8 @@ impl HiddenCli {
         match self.command {
             HiddenCommand::Exec(args) => Err(process::exec_as_child(&args.command)),
             HiddenCommand::Model(args) => super::block_on(serve_model(&args, ui)),
+            HiddenCommand::Worker(args) => super::block_on(work(args)),
+            HiddenCommand::Node(args) => super::block_on(look_around(args)),
             HiddenCommand::Guest(args) => serve_guest(args),
             HiddenCommand::Call(args) => Ok(guest::call::make(args.args)),
             HiddenCommand::Namespace(_) => namespace::become_namespace(),
@@ -137,5 +145,41 @@ async fn serve_model(args: &ModelArgs, ui: &Ui) -> Result<u8> {
     let address = listener.local_addr().map_err(failed)?;
     ui.data(&format!("http://{address}\n"))?;
     script.serve(listener).await?;
+    Ok(exit::OK)
+}
+
+/// A worker of a run, which Slurm starts.
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    /// The run's directory
+    run: PathBuf,
+    /// Pairs at the same time
+    #[arg(long, default_value_t = 1)]
+    at_once: usize,
+}
+
+async fn work(args: WorkerArgs) -> Result<u8> {
+    let run = RunDir::try_from(args.run)?;
+    crate::experiment::worker::work(run, args.at_once).await?;
+    Ok(exit::OK)
+}
+
+/// Looks around on a node, for doctor.
+#[derive(Debug, Args)]
+struct NodeArgs {
+    /// Where the answer goes
+    dir: PathBuf,
+    /// The backend of the sandboxes
+    backend: Word<BackendKind>,
+    #[arg(long)]
+    endpoint: Option<String>,
+    #[arg(long)]
+    store: Option<PathBuf>,
+}
+
+async fn look_around(args: NodeArgs) -> Result<u8> {
+    let backend = args.backend.known().unwrap_or(BackendKind::Namespace);
+    let endpoint = args.endpoint.as_deref();
+    crate::runner::preflight::look_around(&args.dir, backend, endpoint, args.store).await?;
     Ok(exit::OK)
 }

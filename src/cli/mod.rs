@@ -12,6 +12,7 @@ mod destination;
 mod doctor;
 mod engine_flags;
 mod eval;
+mod executor_flags;
 mod given;
 mod gold;
 mod images;

@@ -71,8 +71,13 @@ impl View {
                 self.bar
                     .row(format_args!("  {pair}  cut off ({why}), {cost}"));
             }
-            // What they cost and did is told when they end.
-            Event::Spent { .. } | Event::CommandsSeen { .. } | Event::ContainerEnded { .. } => {}
+            // What they cost and did, and why a worker's is lost, is told when they end.
+            Event::Spent { .. }
+            | Event::CommandsSeen { .. }
+            | Event::ContainerEnded { .. }
+            | Event::TrialPlaced { .. }
+            | Event::TrialLost { .. } => {}
+            Event::WorkerStarted { .. } | Event::WorkerEnded { .. } => self.worker(event),
             Event::BackOff { seconds, why } => {
                 self.wait("waiting");
                 self.line(&format!(
@@ -233,6 +238,34 @@ impl View {
                     exact(*seconds)
                 ));
             }
+            _ => {}
+        }
+    }
+
+    /// A worker comes or goes.
+    fn worker(&mut self, event: &Event) {
+        match event {
+            Event::WorkerStarted {
+                node, job, at_once, ..
+            } if self.is_talkative => {
+                let job = job
+                    .as_ref()
+                    .map_or_else(String::new, |job| format!(" (job {})", one_line(job, NAME)));
+                self.line(&format!(
+                    "a worker on {}{job} is there: {} at once",
+                    one_line(node, NAME),
+                    plural(*at_once, "pair")
+                ));
+            }
+            Event::WorkerEnded {
+                node,
+                why: Some(why),
+                ..
+            } => self.line(&warning(format!(
+                "a worker on {} is gone: {}",
+                one_line(node, NAME),
+                one_line(why, 160)
+            ))),
             _ => {}
         }
     }

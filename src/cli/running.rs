@@ -6,7 +6,7 @@ use crate::bench::cost::dollars;
 use crate::bench::image::image_name;
 use crate::bench::{Pair, TaskKey};
 use crate::store::Event;
-use crate::store::live::AnswersSoFar;
+use crate::store::live::{AnswersSoFar, LiveWorker, LiveWorkers};
 use crate::text::{duration, fit};
 
 /// The most lines that are shown.
@@ -24,6 +24,8 @@ pub struct Running {
     agents: usize,
     /// Whether the engine says which pairs begin. If not, only containers are seen.
     is_told: bool,
+    /// The workers that run them, if they run on other machines.
+    workers: LiveWorkers,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Running {
 
     /// Takes in an event, at the time when it came.
     pub fn take_in(&mut self, event: &Event, now: Instant) {
+        self.workers.take_in(event);
         match event {
             Event::AttemptStarted { pairs, .. } => {
                 self.begun.clear();
@@ -93,6 +96,9 @@ impl Running {
 
     /// A pair begins.
     pub fn begin(&mut self, pair: &Pair, now: Instant) {
+        // One that is taken over is told of twice.
+        self.begun
+            .retain(|one| one.what != What::Pair(pair.clone()));
         self.begun.push(Begun::new(What::Pair(pair.clone()), now));
     }
 
@@ -159,25 +165,31 @@ impl Running {
     /// for is counted in the last one.
     #[must_use]
     pub fn lines(&self, width: usize, rows: usize, now: Instant) -> Vec<String> {
-        let most = rows.min(MOST);
+        let workers = self.workers.in_words().filter(|_| rows > 0);
+        let mut lines: Vec<String> = workers.into_iter().collect();
+        for line in &mut lines {
+            *line = fit::cut(&format!("  {line}"), width);
+        }
+        let most = (rows - lines.len()).min(MOST);
         let shown = if self.begun.len() > most {
             most.saturating_sub(1)
         } else {
             self.begun.len()
         };
-        let cells: Vec<[String; 4]> = self.begun[..shown]
+        let cells: Vec<[String; 5]> = self.begun[..shown]
             .iter()
             .map(|one| {
                 let took = now.saturating_duration_since(one.at);
                 [
                     self.name(&one.what),
+                    self.node(&one.what),
                     one.answers.steps().unwrap_or_default(),
                     one.cost().map(dollars).unwrap_or_default(),
                     duration(took.as_secs_f64()),
                 ]
             })
             .collect();
-        let mut lines = table(&self.prefix, &cells, width);
+        lines.extend(table(&self.prefix, &cells, width));
         if shown < self.begun.len() && most > 0 {
             lines.push(fit::cut(
                 &format!("  and {} more", self.begun.len() - shown),
@@ -185,6 +197,15 @@ impl Running {
             ));
         }
         lines
+    }
+
+    /// The node whose worker runs a pair; nothing where it runs here.
+    fn node(&self, what: &What) -> String {
+        let worker = match what {
+            What::Pair(pair) => self.workers.of(pair),
+            What::Task(_) => None,
+        };
+        worker.map(LiveWorker::shown_node).unwrap_or_default()
     }
 
     /// A pair's name. Where only its task is known, the task's.
@@ -218,12 +239,12 @@ impl Begun {
 
 /// Rows whose cells stand below each other; the last two at the right. Where they are too wide, the
 /// first cell loses its middle, and then cells go from the end.
-fn table(prefix: &str, cells: &[[String; 4]], width: usize) -> Vec<String> {
+fn table(prefix: &str, cells: &[[String; 5]], width: usize) -> Vec<String> {
     let widest = |column: usize| {
         let widths = cells.iter().map(|row| fit::width(&row[column]));
         widths.max().unwrap_or(0)
     };
-    let widths = [0, 1, 2, 3].map(widest);
+    let widths = [0, 1, 2, 3, 4].map(widest);
     let head = if prefix.is_empty() {
         "  ".to_owned()
     } else {
@@ -236,15 +257,15 @@ fn table(prefix: &str, cells: &[[String; 4]], width: usize) -> Vec<String> {
         .sum();
     let room = width.saturating_sub(fit::width(&head) + others);
     let name = widths[0].min(room.max(8));
-    let row = |row: &[String; 4]| {
+    let row = |row: &[String; 5]| {
         let mut line = format!(
             "{head}{}",
             pad(&fit::without_middle(&row[0], name), name, false)
         );
-        for column in 1..4 {
+        for column in 1..5 {
             if widths[column] > 0 {
                 line.push_str("  ");
-                line.push_str(&pad(&row[column], widths[column], column > 1));
+                line.push_str(&pad(&row[column], widths[column], column > 2));
             }
         }
         fit::cut(line.trim_end(), width)
@@ -335,6 +356,43 @@ mod tests {
             (running.count(), format!("{:.2}", running.cost())),
             (2, "0.00".to_owned())
         );
+    }
+
+    #[test]
+    fn trials_of_workers_stand_with_their_nodes() {
+        let now = Instant::now();
+        let mut running = Running::of_run("solo".to_owned(), 1);
+        for (worker, node) in [("a", "n1"), ("b", "node12"), ("c", "n1")] {
+            let (worker, node) = (worker.to_owned(), node.to_owned());
+            let (job, at_once) = (None, 1);
+            running.take_in(
+                &Event::WorkerStarted {
+                    worker,
+                    node,
+                    job,
+                    at_once,
+                },
+                now,
+            );
+        }
+        for (pair, worker) in [(pair(7, 2), "a"), (pair(12, 3), "b"), (pair(7, 2), "b")] {
+            running.take_in(&Event::TrialStarted { pair: pair.clone() }, now);
+            let worker = worker.to_owned();
+            running.take_in(&Event::TrialPlaced { pair, worker }, now);
+        }
+        running.take_in(&spent(&pair(7, 2), "solo", Some(0.25)), now);
+        let lines = running.lines(80, 9, now);
+        assert_eq!(
+            lines,
+            [
+                "  3 workers on n1 (2), node12 (1): 2 trials",
+                "  solo  gull_task/12/f1_f3  node12                 0s",
+                "  solo  gull_task/7/f1_f2   node12  step 1  $0.25  0s",
+            ]
+        );
+        for rows in 0..4 {
+            assert_eq!(running.lines(80, rows, now).len(), rows.min(3));
+        }
     }
 
     #[test]

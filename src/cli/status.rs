@@ -1,5 +1,6 @@
 //! `regatta status`.
 
+mod as_json;
 mod running;
 mod state;
 mod watch;
@@ -8,6 +9,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::options::{RunSelection, SelectedRuns};
 use super::ui::Ui;
@@ -15,6 +17,7 @@ use super::{tree, width};
 use crate::bench::Pair;
 use crate::bench::cost::dollars;
 use crate::error::{Result, exit};
+use crate::json;
 use crate::model::price::PriceTable;
 use crate::report::{Outcome, Summary, Totals};
 use crate::runner::Plan;
@@ -24,12 +27,14 @@ use crate::survey::Stand;
 use crate::text::paint::{broken, faint, good, strong};
 use crate::text::{NAME, one_line, plural};
 use crate::triage::Rules;
+use as_json::RunStatus;
 use state::{AskedFor, Forced, RunState};
 
 const EXAMPLES: &str = "\
 Examples:
   regatta status
   regatta status --watch
+  regatta status command-a-solo --json
   regatta status command-a-solo --logs-dir results";
 
 /// Show what is finished, running and left, from disk
@@ -41,6 +46,9 @@ pub struct StatusArgs {
     /// Show it again every 2 seconds, in place, until Ctrl-C
     #[arg(short, long)]
     watch: bool,
+    /// Print it as one JSON object
+    #[arg(long, conflicts_with = "watch")]
+    json: bool,
     #[command(flatten)]
     selection: RunSelection,
 }
@@ -52,7 +60,14 @@ pub async fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
     }
     let found = args.selection.read(tree::config(&layers, ui)?)?;
     found.say_misnamed(ui);
-    width::page(&of_runs(&found)?, ui)?;
+    if args.json {
+        let runs = found.runs.iter();
+        let told = runs.map(|run| Ok(status(run, &found.rules, &found.prices)?.2));
+        let told = json!({ "runs": told.collect::<Result<Vec<_>>>()? });
+        ui.data(&format!("{}\n", json::line(&told)))?;
+    } else {
+        width::page(&of_runs(&found)?, ui)?;
+    }
     Ok(exit::OK)
 }
 
@@ -60,7 +75,7 @@ pub async fn run(args: &StatusArgs, ui: &Ui) -> Result<u8> {
 fn of_runs(found: &SelectedRuns) -> Result<String> {
     let (mut text, mut summaries) = (String::new(), Vec::new());
     for run in &found.runs {
-        let (told, summary) = status(run, &found.rules, &found.prices)?;
+        let (told, summary, _) = status(run, &found.rules, &found.prices)?;
         text.push_str(&told);
         summaries.push(summary);
     }
@@ -85,7 +100,11 @@ fn of_all(totals: &Totals) -> String {
     )
 }
 
-fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, Summary)> {
+fn status(
+    run: &RunDir,
+    rules: &Rules,
+    prices: &PriceTable,
+) -> Result<(String, Summary, RunStatus)> {
     let now = Timestamp::now();
     // The results are read after the events: what these say still runs may have ended since.
     let (mut state, told) = RunState::read(run)?;
@@ -117,6 +136,7 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
     let unseen = summary.pairs.saturating_sub(next.total());
     state.left = (next.to_run.len() + unseen).saturating_sub(summary.unasked());
     let told = state.told(now);
+    let as_json = RunStatus::of(&told, &state, &summary);
     let is_well = state.is_running() || told.starts_with("complete");
     let told = if is_well { good(told) } else { told };
     let _ = writeln!(text, "{}: {told}", strong(run.name()));
@@ -156,7 +176,7 @@ fn status(run: &RunDir, rules: &Rules, prices: &PriceTable) -> Result<(String, S
         summary.headline_cost,
         spent(&summary, ledger, state.is_running())
     );
-    Ok((text, summary))
+    Ok((text, summary, as_json))
 }
 
 /// How many pairs ended in an error.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::executor::ExecutorConfig;
 use super::images::{ImagesConfig, of_home};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, Price, RuleSet, Setting};
@@ -29,6 +30,8 @@ pub struct Config {
     pub native: NativeConfig,
     /// Where images are kept and come from, for backends that have them without a daemon.
     pub images: ImagesConfig,
+    /// Where attempts run.
+    pub executor: ExecutorConfig,
     /// By which rules, where and how long suites run.
     pub evaluation: EvaluationConfig,
     /// Prices of models that upstream has none for.
@@ -43,6 +46,9 @@ pub struct Config {
     /// The `[[arm]]` tables; empty where the settings are the arms ([`Self::arms`]).
     #[serde(skip)]
     pub own_arms: Vec<OwnArm>,
+    /// The values that it was made from, for a worker elsewhere.
+    #[serde(skip)]
+    pub values: toml::Table,
 }
 
 /// One arm: a name, a setting, and the configuration that it runs with.
@@ -149,6 +155,8 @@ pub struct UpstreamConfig {
     pub logs_dir: Option<PathBuf>,
     pub api_base: Option<String>,
     pub api_key_env: Option<String>,
+    #[serde(default, deserialize_with = "of_home")]
+    pub api_key_file: Option<PathBuf>,
     pub agent_config: Option<PathBuf>,
     pub redis_url: String,
     pub args: Vec<String>,
@@ -253,9 +261,12 @@ impl Config {
         mistakes.extend(self.wrong_addresses());
         mistakes.extend(self.wrong_builtins());
         mistakes.extend(self.images.mistakes());
+        let (engine, backend) = (self.experiment.engine, self.experiment.backend);
+        mistakes.extend(self.executor.mistakes(engine, backend));
         let of_home = [
             ("images.store", &self.images.store),
             ("native.scratch", &self.native.scratch),
+            ("upstream.api_key_file", &self.upstream.api_key_file),
         ];
         mistakes.extend(of_home.into_iter().filter_map(|(key, path)| {
             let path = path.as_ref()?.to_string_lossy();
@@ -301,6 +312,7 @@ impl Config {
             ("upstream.cooperbench_bin", some(&upstream.cooperbench_bin)),
             ("upstream.logs_dir", some(&upstream.logs_dir)),
             ("upstream.agent_config", some(&upstream.agent_config)),
+            ("upstream.api_key_file", some(&upstream.api_key_file)),
             ("native.workspaces", some(&native.workspaces)),
             ("native.rootfs", Some(native.rootfs.clone())),
             ("native.scratch", some(&native.scratch)),

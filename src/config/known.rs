@@ -14,7 +14,7 @@ use crate::text::one_line;
 pub const DEFAULT: &str = include_str!("default-config.toml");
 
 /// Keys that have no default, by their place.
-const OPTIONAL: [(&str, Kind); 21] = [
+const OPTIONAL: [(&str, Kind); 28] = [
     ("experiment.name", Kind::Text),
     ("limits.budget", Kind::Number),
     ("upstream.cooperbench_bin", Kind::Text),
@@ -22,6 +22,7 @@ const OPTIONAL: [(&str, Kind); 21] = [
     ("upstream.logs_dir", Kind::Text),
     ("upstream.api_base", Kind::Text),
     ("upstream.api_key_env", Kind::Text),
+    ("upstream.api_key_file", Kind::Text),
     ("upstream.agent_config", Kind::Text),
     ("native.step_limit", Kind::Whole),
     ("native.cost_limit", Kind::Number),
@@ -33,6 +34,12 @@ const OPTIONAL: [(&str, Kind); 21] = [
     ("native.record", Kind::Text),
     ("native.replay", Kind::Text),
     ("images.store", Kind::Text),
+    ("executor.nodes", Kind::Whole),
+    ("executor.partition", Kind::Text),
+    ("executor.account", Kind::Text),
+    ("executor.time", Kind::Text),
+    ("executor.sbatch", Kind::Text),
+    ("executor.address", Kind::Text),
     ("evaluation.suite_backend", Kind::Text),
     ("prices.price_file", Kind::Text),
     ("triage.rules_file", Kind::Text),

@@ -10,8 +10,9 @@ use super::arms::{self, ArmTable};
 use super::keys::Mistake;
 use super::keys::{ArmConfig, OwnArm};
 use super::mistakes::{Wrong, refuse};
-use super::{Config, known, words};
+use super::{Config, ExecutorKind, known, words};
 use crate::bench::EngineKind;
+use crate::bench::word::Listed as _;
 use crate::error::{Error, Result, nearest};
 use crate::{demo, files};
 
@@ -22,12 +23,13 @@ pub const FILE: &str = "regatta.toml";
 pub const BUILTIN_PROFILES: [(&str, &str); 1] = [("demo", demo::PROFILE)];
 
 /// `REGATTA_*` variables that are no configuration keys.
-const OTHER_VARIABLES: [&str; 5] = [
+const OTHER_VARIABLES: [&str; 6] = [
     crate::process::OWNER_VAR,
     "REGATTA_CACHE",
     "REGATTA_DOCKERD_FLAGS",
     "REGATTA_CONFIG",
     "REGATTA_PROFILE",
+    "REGATTA_SLURM_DIR",
 ];
 
 const CHECKOUT: &str = "upstream.cooperbench_dir";
@@ -55,6 +57,15 @@ impl Layers {
         };
         layers.overlay(&known::defaults(), "", "default");
         layers
+    }
+
+    /// Values that were in force elsewhere ([`Config::values`]).
+    #[must_use]
+    pub fn of_values(values: Table) -> Self {
+        Self {
+            values,
+            ..Self::defaults()
+        }
     }
 
     /// Adds a configuration file, and its profile of this name; a file that is named must exist.
@@ -211,6 +222,12 @@ impl Layers {
 
     /// What is in force, with its types and arms. The error of a wrong value names where that came from.
     pub fn config(&self) -> Result<Config> {
+        let mut layers = self.clone();
+        layers.concurrency_of_workers();
+        layers.config_as_it_is()
+    }
+
+    fn config_as_it_is(&self) -> Result<Config> {
         let mut config = self.without_arms()?;
         let by_flag = |origin: &String| origin.starts_with("--");
         if !self.arms.is_empty() && self.origins.get(arms::SETTINGS).is_some_and(by_flag) {
@@ -302,7 +319,7 @@ impl Layers {
         };
         refuse_all(words::mistakes(|key| self.get(key)))?;
         // Deserializing each section by itself lets the message name the key's origin.
-        let config: Config =
+        let mut config: Config =
             Value::Table(self.values.clone())
                 .try_into()
                 .map_err(|error: toml::de::Error| {
@@ -322,7 +339,18 @@ impl Layers {
                     }
                 })?;
         refuse_all(config.mistakes())?;
+        config.values = self.values.clone();
         Ok(config)
+    }
+
+    /// A worker runs one pair at a time, unless somebody has said how many.
+    fn concurrency_of_workers(&mut self) {
+        const KEY: &str = "experiment.concurrency";
+        let is_default = self.origins.get(KEY).is_some_and(|it| it == "default");
+        let executor = self.get("executor.executor").and_then(Value::as_str);
+        if is_default && executor == Some(ExecutorKind::Slurm.word()) {
+            self.put(KEY, Value::Integer(1), "default of a worker");
+        }
     }
 
     /// Every key in force with its value as TOML and its origin, sorted by key.

@@ -2,6 +2,7 @@
 
 mod args;
 mod arms;
+mod executor;
 mod images;
 mod keys;
 mod known;
@@ -16,6 +17,7 @@ pub use keys::{
 };
 
 pub use arms::ARMS;
+pub use executor::{ExecutorConfig, ExecutorKind};
 pub use images::ImagesConfig;
 pub use keys::{ArmConfig, OwnArm};
 pub use known::{DEFAULT, key_of};

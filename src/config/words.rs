@@ -2,6 +2,7 @@
 
 use toml::Value;
 
+use super::executor::ExecutorKind;
 use super::keys::{Mistake, Order};
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind, RuleSet, Setting};
@@ -39,6 +40,10 @@ pub(super) fn mistakes<'a>(value: impl Fn(&str) -> Option<&'a Value>) -> Vec<Mis
     if let Some(order) = word("experiment.order") {
         let all = Order::LIST.iter().copied();
         wrong.extend(one_of("experiment.order", order, all).err());
+    }
+    if let Some(executor) = word("executor.executor") {
+        let all = ExecutorKind::LIST.iter().copied();
+        wrong.extend(one_of("executor.executor", executor, all).err());
     }
     if let Some(rules) = word("evaluation.rules") {
         let all = RuleSet::LIST.iter().copied();

@@ -122,6 +122,9 @@ pub struct Batch {
     pub ended_before: Vec<Pair>,
     /// Every pair of the plan; the engine may skip those that are not in `pairs`.
     pub plan: Vec<Pair>,
+    /// The run whose results they become, where `run` is only where they are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<RunDir>,
 }
 
 /// The end of an attempt.
@@ -203,6 +206,7 @@ mod tests {
             pairs: vec![pair(7)],
             ended_before: vec![pair(7)],
             plan: vec![pair(3), pair(7)],
+            home: None,
         };
         let written = json!({
             "run": "/srv/logs/gull-solo",

@@ -122,6 +122,10 @@ enum Learnt {
         others: Vec<u8>,
         pack: Vec<u8>,
         index: Vec<u8>,
+        /// The base as git stages it.
+        staged: Vec<u8>,
+        /// The paths of the base's files with git's settings, each ended by a zero.
+        settings: Vec<u8>,
     },
     /// Merging there needs the image itself, and why, in words.
     WhyNot(String),
@@ -155,6 +159,8 @@ async fn learn(room: &mut Room) -> std::result::Result<Option<Learnt>, Trouble> 
         exclude: room.get("exclude", MAX_FACTS).await?,
         pack: room.get("base.pack", MAX_PACK).await?,
         index: room.get("base.idx", MAX_PACK).await?,
+        staged: room.get("staged", MAX_PACK).await?,
+        settings: room.get("settings", MAX_FACTS).await?,
         others: room.get("others", MAX_FACTS).await?,
     }))
 }
@@ -170,6 +176,8 @@ impl Learnt {
                 others,
                 pack,
                 index,
+                staged,
+                settings,
             } => {
                 let git = to.join(".git");
                 // A sandbox that root starts is nobody's.
@@ -185,6 +193,10 @@ impl Learnt {
                     ("config", config.as_bytes()),
                     ("info/exclude", exclude),
                     ("others", others),
+                    ("settings", settings),
+                    // One for each agent's patch.
+                    ("base1", staged),
+                    ("base2", staged),
                     ("objects/pack/pack-base.pack", pack),
                     ("objects/pack/pack-base.idx", index),
                 ] {
@@ -236,6 +248,10 @@ export GIT_COMMITTER_NAME=base GIT_COMMITTER_EMAIL=base@localhost GIT_COMMITTER_
 commit=$(git commit-tree -m 'The base' "$base^{tree}") || exit 1
 git pack-objects -q --revs --stdout <<< "$commit" > "$P/base.pack" || exit 1
 git index-pack -o "$P/base.idx" "$P/base.pack" > /dev/null || exit 1
+export GIT_INDEX_FILE=$P/staged
+git read-tree "$commit" || exit 1
+git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' > "$P/settings" || exit 1
+unset GIT_INDEX_FILE
 [ "$(wc -c < "$P/base.pack")" -le "$max" ] && [ "$(wc -c < "$P/base.idx")" -le "$max" ] || why_not 'it is too large'
 abbrev=40
 while read -r _ _ id _; do

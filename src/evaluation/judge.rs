@@ -249,7 +249,7 @@ impl Judge {
                     Ok(Some(merge)) => return Ok(merge),
                     Ok(None) => {}
                     Err(trouble) => (asking.note)(format!(
-                        "patches are merged in containers, as this machine cannot do it: {trouble}"
+                        "patches are merged in their tasks' images, as this machine cannot do it: {trouble}"
                     )),
                 }
             }

@@ -310,6 +310,7 @@ exit 0
 
 /// The same without a working tree: on git's index and objects alone, with the base's own
 /// `.gitignore` and `.gitattributes` as the only files, and without any settings of this machine.
+/// Nearly all of its time are the starts of git: what is asked of both patches is asked once.
 ///
 /// Whatever a working tree would have a say in is left to one: what does not simply apply, paths
 /// where the image has files that git does not know, or that git leaves out, changes of git's own
@@ -329,10 +330,14 @@ refuse() {
 }
 merged() { difference "$base" "$1" > "$P/merged.patch" || exit 97; }
 : > "$P/status"
-git read-tree "$base" || exit 97
-index=$base
-git ls-files -z -- ':(glob)**/.gitignore' ':(glob)**/.gitattributes' > "$P/settings" || exit 97
-[ ! -s "$P/settings" ] || git checkout-index -q -z --stdin < "$P/settings" || exit 97
+export GIT_INDEX_FILE=.git/base1
+[ ! -s .git/settings ] || git checkout-index -q -z --stdin < .git/settings || exit 97
+# Whether any file may have an attribute.
+attributes=
+[ ! -s "${XDG_CONFIG_HOME:-$HOME/.config}/git/attributes" ] || attributes=1
+while IFS= read -r -d '' path; do
+  case /$path in */.gitattributes) attributes=1 ;; esac
+done < .git/settings || exit 97
 # What the image has beside the base's files, and the directories that are above it.
 declare -A others above
 while IFS= read -r -d '' path; do
@@ -340,55 +345,57 @@ while IFS= read -r -d '' path; do
   others[/$path]=1
   while [[ $path == */* ]]; do path=${path%/*}; above[/$path]=1; done
 done < .git/others || exit 97
-# What a patch makes of the base, as $commit.
-commit() {
-  [ "$index" = "$base" ] || git read-tree "$base" || exit 97
-  index=
-  if [ -s "$P/patch$1.patch" ]; then
-    sed -nE '/^((new|deleted) file mode|(old|new) mode|index [^ ]+) /{/ (100644|100755)$/!q1}' \
-      "$P/patch$1.patch" || leave "patch $1 has more than files"
-    git apply --cached "$P/patch$1.patch" || leave "patch $1 does not simply apply"
-  fi
-  git diff --cached --raw --no-renames --no-abbrev -z "$base" > "$P/raw" || exit 97
-  : > "$P/added"; : > "$P/changed"; : > "$P/ids"
-  local path up attribute value mode id kind
-  while read -r -d '' _ mode _ id kind && IFS= read -r -d '' path; do
-    case /$path/ in */.gitignore/*|*/.gitattributes/*|*/.gitmodules/*) leave "$path is changed" ;; esac
-    [ "$kind" != D ] || continue
-    case $mode in 100644|100755) ;; *) leave "$path is no file" ;; esac
-    [[ ! $path =~ [^/]{256} && ${#path} -le 1000 ]] || leave "$path is too long"
-    printf '%s\0' "$path" >> "$P/changed"
-    echo "$id" >> "$P/ids"
-    [ "$kind" = A ] || continue
-    printf '%s\0' "$path" >> "$P/added"
-    [ -z "${above[/$path]-}" ] || leave "there are files below $path"
-    up=$path
-    while [ -z "${others[/$up]-}" ] || leave "there is $up"; [[ $up == */* ]]; do up=${up%/*}; done
-  done < "$P/raw"
-  if [ -s "$P/added" ]; then
-    git check-ignore --no-index -q -z --stdin < "$P/added"
-    [ $? -eq 1 ] || leave 'files that git leaves out'
-  fi
-  if [ -s "$P/changed" ]; then
+agents='1 2' patches=() commits=()
+[ "$identical" = 0 ] || agents=1
+for n in $agents; do [ ! -s "$P/patch$n.patch" ] || patches+=("$P/patch$n.patch"); done
+[ ${#patches[@]} -eq 0 ] ||
+  sed -nE '/^((new|deleted) file mode|(old|new) mode|index [^ ]+) /{/ (100644|100755)$/!q1}' "${patches[@]}" ||
+  leave 'a patch has more than files'
+# What each patch makes of the base. A clone has the base's index once for each.
+for n in $agents; do
+  GIT_INDEX_FILE=.git/base$n
+  [ ! -s "$P/patch$n.patch" ] || git apply --cached "$P/patch$n.patch" || leave "patch $n does not simply apply"
+  tree=$(git write-tree) || exit 97
+  commits+=("$(git commit-tree -p "$base" -m "agent $n" "$tree")") || exit 97
+done
+printf '%s\n' "${commits[@]}" |
+  git diff-tree --stdin --no-commit-id -r --raw --no-renames --no-abbrev -z > "$P/raw" || exit 97
+: > "$P/added"; : > "$P/changed"; : > "$P/ids"
+while read -r -d '' _ mode _ id kind && IFS= read -r -d '' path; do
+  case /$path/ in */.gitignore/*|*/.gitattributes/*|*/.gitmodules/*) leave "$path is changed" ;; esac
+  [ "$kind" != D ] || continue
+  case $mode in 100644|100755) ;; *) leave "$path is no file" ;; esac
+  [[ ! $path =~ [^/]{256} && ${#path} -le 1000 ]] || leave "$path is too long"
+  printf '%s\0' "$path" >> "$P/changed"
+  echo "$id" >> "$P/ids"
+  [ "$kind" = A ] || continue
+  printf '%s\0' "$path" >> "$P/added"
+  [ -z "${above[/$path]-}" ] || leave "there are files below $path"
+  up=$path
+  while [ -z "${others[/$up]-}" ] || leave "there is $up"; [[ $up == */* ]]; do up=${up%/*}; done
+done < "$P/raw"
+if [ -s "$P/added" ]; then
+  git check-ignore --no-index -q -z --stdin < "$P/added"
+  [ $? -eq 1 ] || leave 'files that git leaves out'
+fi
+if [ -s "$P/changed" ]; then
+  : > "$P/attributes"
+  [ -z "$attributes" ] ||
     git check-attr -z --stdin diff filter ident working-tree-encoding < "$P/changed" > "$P/attributes" || exit 97
-    while IFS= read -r -d '' path && IFS= read -r -d '' attribute && IFS= read -r -d '' value; do
-      [ "$value" = unspecified ] || leave "$path has $attribute"
-    done < "$P/attributes"
-    git cat-file --batch < "$P/ids" > "$P/contents" || exit 97
-    ! grep -q $'\r' "$P/contents" || leave 'carriage returns'
-  fi
-  commit=$(git commit-tree -p "$base" -m "agent $1" "$(git write-tree)") || exit 97
-}
+  while IFS= read -r -d '' path && IFS= read -r -d '' attribute && IFS= read -r -d '' value; do
+    [ "$value" = unspecified ] || leave "$path has $attribute"
+  done < "$P/attributes"
+  git cat-file --batch < "$P/ids" > "$P/contents" || exit 97
+  ! grep -q $'\r' "$P/contents" || leave 'carriage returns'
+fi
 if [ "$identical" = 1 ]; then
-  commit 1
-  merged "$commit"
+  merged "${commits[0]}"
   printf '%s\n' 'patch1 applied' 'patch2 applied' normalized >> "$P/status"
   exit 0
 fi
 for n in 1 2; do
-  commit $n
   # A clone is made with its refs as files.
-  echo "$commit" > ".git/refs/heads/agent$n" || exit 97
+  echo "${commits[n-1]}" > ".git/refs/heads/agent$n" || exit 97
   if [ -s "$P/patch$n.patch" ]; then say "patch$n applied"; else say "patch$n skipped"; fi
 done
 # Merges into $tree; git's own exit codes are 0 (clean) and 1 (conflicts).

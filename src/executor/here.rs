@@ -46,6 +46,12 @@ impl Here {
         }
     }
 
+    /// Its engine alone, for who needs no service beside it.
+    #[must_use]
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// The URL of the Redis that was started for it, if one was.
     #[must_use]
     pub fn private_redis(&self) -> Option<&str> {
@@ -84,6 +90,7 @@ async fn native(config: &Config, options: &native::NativeOptions, rules: &Rules)
         base,
         rules: Arc::new(rules.clone()),
         grace: config.limits.grace,
+        pace: None,
         played: Arc::default(),
     })
 }

@@ -1,13 +1,19 @@
 //! Where an attempt's batch is executed.
 
 mod here;
+pub mod slurm;
+pub mod worker;
+
+use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 
+use crate::bench::Pair;
 use crate::engine::{Batch, EndedAttempt, Orders, Reporter};
 use crate::error::Result;
 
 pub use here::Here;
+pub use slurm::Cluster;
 
 /// A place where batches are executed: the only way in which the runner has trials run.
 ///
@@ -28,5 +34,10 @@ pub trait Executor {
     /// attempt, no single trial can be ended, and another concurrency is the next attempt's.
     fn obeys_within(&self) -> bool {
         true
+    }
+
+    /// The pairs whose trials go on that an earlier command began: the next attempt takes them over.
+    fn going_on(&self) -> BTreeSet<Pair> {
+        BTreeSet::new()
     }
 }

@@ -33,11 +33,11 @@ pub fn cache(reads: bool) -> Arc<Cache> {
     Arc::new(Cache::new(kept(SUITES), reads))
 }
 
-/// Where patches are merged without a container, if suites have one and this machine has such a
-/// place. A sandbox that no daemon makes is there as soon as a clone would be copied.
+/// Where patches are merged without the task's image, if suites have one and this machine has such a
+/// place. To change working trees takes longer than to start a sandbox.
 pub async fn clones(suites: &Backend, config: &Config) -> Result<Option<Clones>> {
-    let needs_daemon = suites.kind().needs_daemon();
-    let Some(dir) = kept(CLONES).filter(|_| needs_daemon) else {
+    let has_images = suites.has_images();
+    let Some(dir) = kept(CLONES).filter(|_| has_images) else {
         return Ok(None);
     };
     if namespace::check().await.is_err() {

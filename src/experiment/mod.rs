@@ -27,6 +27,7 @@ mod served;
 pub mod setup;
 mod smoke;
 mod verdicts;
+pub mod worker;
 
 pub use arms::{OtherRun, PlannedArm, PlannedRun};
 pub use execution::{Executed, ExecutionOptions};
@@ -36,6 +37,6 @@ pub use news::{News, NewsSender};
 pub use outlook::{Means, Outlook, RunOutlook};
 pub use planned::{Experiment, OpenRun, Scope};
 pub use present::Present;
-pub use running::{Executors, OnThisMachine};
+pub use running::{AsConfigured, Executors};
 pub use smoke::SmokeCheck;
 pub use verdicts::{ToJudge, Verdicts};

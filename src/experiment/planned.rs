@@ -12,7 +12,7 @@ use super::pins::{Pinned, begin_anew, changes, take_over};
 use super::setup;
 use crate::bench::run_name::prefix_of_model;
 use crate::bench::{Pair, RunName};
-use crate::config::Config;
+use crate::config::{Config, ExecutorKind};
 use crate::engine::EngineOptions;
 use crate::error::{Error, Result};
 use crate::files;
@@ -326,6 +326,9 @@ impl Experiment {
             let left = self.pairs.iter().filter(|pair| left.contains(pair));
             let left: Vec<Pair> = left.cloned().collect();
             let mut checks = preflight::cheap(&arm.config, &arm.options, &left).await;
+            if arm.config.executor.executor == ExecutorKind::Slurm {
+                checks.extend(preflight::slurm(&arm.config, &self.tree).await);
+            }
             let endpoint = (arm.options.engine(), arm.options.access().shown_endpoint());
             if !looked_at.contains_key(&endpoint) {
                 let found = preflight::connection(&arm.config, &arm.options).await;

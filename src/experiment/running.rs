@@ -1,6 +1,7 @@
 //! The runs of an experiment, one after the other, wherever their attempts are executed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
@@ -11,10 +12,11 @@ use super::pins::Keeper;
 use super::planned::{Experiment, OpenRun};
 use super::refusal::FirstRefusal;
 use super::served::ServedWheel;
-use crate::config::gb_in_bytes;
-use crate::engine::{Batch, EndedAttempt, Orders, Reporter, Stop};
+use crate::bench::Pair;
+use crate::config::{ExecutorKind, gb_in_bytes};
+use crate::engine::{Batch, EndedAttempt, EngineOptions, Orders, Reporter, Stop};
 use crate::error::{Kind, Result};
-use crate::executor::{Executor, Here};
+use crate::executor::{Cluster, Executor, Here};
 use crate::runner::{Event, Plan, Policy, RunEnd, Runner, Sink, Wheel};
 use crate::store::{Ledger, Pass, restore};
 use crate::text::plural;
@@ -34,23 +36,74 @@ pub trait Executors {
     ) -> impl Future<Output = Result<Self::One>>;
 }
 
-/// Every attempt on this machine, in this process.
+/// Where the configuration of each arm says.
 #[derive(Clone, Copy, Debug)]
-pub struct OnThisMachine;
+pub struct AsConfigured;
 
-impl Executors for OnThisMachine {
-    type One = Here;
+/// One of the executors that there are.
+#[derive(Debug)]
+pub enum AnyExecutor {
+    /// This machine, in this process.
+    Here(Box<Here>),
+    /// Workers on a cluster.
+    Cluster(Box<Cluster>),
+}
 
-    async fn ready(&self, experiment: &Experiment, run: &OpenRun, events: &Sink) -> Result<Here> {
+impl Executor for AnyExecutor {
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        orders: watch::Receiver<Orders>,
+        events: &Reporter,
+    ) -> Result<EndedAttempt> {
+        match self {
+            Self::Here(here) => here.attempt(batch, orders, events).await,
+            Self::Cluster(cluster) => cluster.attempt(batch, orders, events).await,
+        }
+    }
+
+    fn obeys_within(&self) -> bool {
+        match self {
+            Self::Here(here) => here.obeys_within(),
+            Self::Cluster(cluster) => cluster.obeys_within(),
+        }
+    }
+
+    fn going_on(&self) -> BTreeSet<Pair> {
+        match self {
+            Self::Here(here) => here.going_on(),
+            Self::Cluster(cluster) => cluster.going_on(),
+        }
+    }
+}
+
+impl Executors for AsConfigured {
+    type One = AnyExecutor;
+
+    async fn ready(
+        &self,
+        experiment: &Experiment,
+        run: &OpenRun,
+        events: &Sink,
+    ) -> Result<AnyExecutor> {
         let arm = run.arm();
         let rules = &experiment.rules;
+        if let (ExecutorKind::Slurm, EngineOptions::Native(options)) =
+            (arm.config.executor.executor, &arm.options)
+        {
+            let sink = events.clone();
+            let events: Reporter = Arc::new(move |event| sink.emit(event));
+            let run = run.run();
+            let ready = Cluster::ready(&arm.config, options, run, arm.setting, &events);
+            return Ok(AnyExecutor::Cluster(Box::new(ready.await?)));
+        }
         let here = Here::ready(&arm.config, &arm.options, rules, arm.setting).await?;
         if let Some(url) = here.private_redis() {
             events.emit(Event::Note {
                 text: format!("a private Redis serves {} at {url}", run.run().name()),
             });
         }
-        Ok(here)
+        Ok(AnyExecutor::Here(Box::new(here)))
     }
 }
 
@@ -269,6 +322,11 @@ impl<R: Fn() -> F, F: Future<Output = Result<E>>, E: Executor> Executor for When
         // One that nothing is left for is asked nothing.
         self.executor.get().is_none_or(Executor::obeys_within)
     }
+
+    fn going_on(&self) -> BTreeSet<Pair> {
+        let executor = self.executor.get();
+        executor.map(Executor::going_on).unwrap_or_default()
+    }
 }
 
 /// What bounds the attempts of an arm's run, where so many USD are spent in the experiment's others.
@@ -276,7 +334,7 @@ fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
     let config = &arm.config;
     Policy {
         max_attempts: config.attempts.max_attempts,
-        concurrency: arm.options.concurrency(),
+        concurrency: at_once(arm),
         backoff: config.attempts.backoff,
         backoff_max: config.attempts.backoff_max,
         max_wait: config.attempts.max_wait,
@@ -286,6 +344,16 @@ fn policy(arm: &PlannedArm, elsewhere: f64) -> Policy {
         min_free_bytes: gb_in_bytes(config.limits.min_free_disk_gb),
         grace: config.limits.grace,
     }
+}
+
+/// How many pairs of an arm run at the same time, wherever they run.
+fn at_once(arm: &PlannedArm) -> usize {
+    let executor = &arm.config.executor;
+    let workers = match executor.executor {
+        ExecutorKind::Here => 1,
+        ExecutorKind::Slurm => executor.most_workers(),
+    };
+    arm.options.concurrency().saturating_mul(workers)
 }
 
 /// Tells the events of runs as news, until no more can come.

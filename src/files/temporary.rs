@@ -19,14 +19,22 @@ const PREFIX: &str = ".regatta-";
 /// and one more.
 pub const OF_A_TREE: usize = 8;
 
-/// A maker of temporary files and directories that are this process's. They are made beside what
-/// they become, often on a disk that several hosts share: their names have the host too.
+/// How the names of what this process makes for a moment begin. It is made beside what it becomes,
+/// often on a disk that several hosts share: the names have the host too.
+static OURS: LazyLock<String> =
+    LazyLock::new(|| format!("{PREFIX}{}-", Owner::this().label().replace(':', "_")));
+
+/// A maker of temporary files and directories that are this process's.
 pub fn ours() -> Builder<'static, 'static> {
-    static NAME: LazyLock<String> =
-        LazyLock::new(|| format!("{PREFIX}{}-", Owner::this().label().replace(':', "_")));
     let mut builder = Builder::new();
-    builder.prefix(NAME.as_str());
+    builder.prefix(OURS.as_str());
     builder
+}
+
+/// A name in a directory for something that is there for a moment. Nobody else comes to the same.
+#[must_use]
+pub fn unused_name_in(dir: &Path) -> PathBuf {
+    dir.join(format!("{}{:032x}", OURS.as_str(), fastrand::u128(..)))
 }
 
 /// Whose a file or a directory of this name is; `None` for every other name.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::sandbox::HostPlace;
 use crate::sandbox::docker::{Docker, DockerEndpoint, DockerPlace};
 use crate::sandbox::group::Groups;
-use crate::sandbox::oci::{self, OciPlace, OciPulls};
+use crate::sandbox::oci::{self, OciPlace, OciPulls, ReadiedImages};
 use crate::sandbox::tools::Tools;
 use crate::sandbox::{Backend, fake, namespace};
 
@@ -65,6 +65,7 @@ pub fn backend(kind: BackendKind, config: &Config) -> Result<Backend> {
                 tools: tools()?,
                 groups: Groups::ours().ok(),
                 scratch: config.native.scratch.clone(),
+                readied: ReadiedImages::default(),
             }))
         }
         BackendKind::Namespace => Backend::Namespace(host()?),

@@ -20,6 +20,14 @@ pub enum ImageError {
         /// What the user can do.
         hint: String,
     },
+    /// A store that is only read here.
+    #[error("{so}: the store of images in {} is on a file system that is read-only here", dir.display())]
+    ReadOnly {
+        /// The store.
+        dir: PathBuf,
+        /// What cannot be done.
+        so: String,
+    },
     /// A call of the system failed.
     #[error("cannot {doing} {}: {error}", path.display())]
     System {
@@ -145,6 +153,9 @@ impl ImageError {
             Self::Source { .. } => "pull again: the layers that are there are kept",
             Self::Absent { .. } => "pull it: `regatta images pull`",
             Self::Busy { .. } => "wait until it is done",
+            Self::ReadOnly { .. } => {
+                "do it on the machine that may write there, or name another store: `[images] store` in the configuration"
+            }
             Self::Damaged { .. } => {
                 "remove this file and pull its image again: the layers that are there are kept"
             }

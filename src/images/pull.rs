@@ -53,6 +53,7 @@ pub async fn pull(
     from: &From,
     news: &(dyn Fn(PullNews) + Sync),
 ) -> Result<StoredImage, ImageError> {
+    store.check_writable(&format!("{name} cannot be pulled"))?;
     let place = match from {
         From::Registry(options) => {
             Place::Registry(Box::new(ImageRepository::of(name, options, news).await?))

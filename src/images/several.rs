@@ -73,6 +73,7 @@ const fn is_of_one(error: &ImageError) -> bool {
     match error {
         ImageError::Fetch(
             SourceError::Unreachable { .. }
+            | SourceError::Insecure { .. }
             | SourceError::Limited { .. }
             | SourceError::Status { .. }
             | SourceError::Address { .. }

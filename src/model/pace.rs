@@ -3,11 +3,22 @@
 //! Additive increase and multiplicative decrease, as TCP does it. The calls that are under way when
 //! one meets a rate limit are one window: however many of them meet it, the pace slows down once.
 
+mod desk;
+mod remote;
+mod slowed;
+mod words;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
+
+pub use desk::PaceDesk;
+pub use remote::PaceLine;
+use remote::{AskedCall, AskedPace};
+use slowed::Slowed;
+pub use words::{PaceAnswer, PaceAsk};
 
 /// The longest that an endpoint's `Retry-After` is obeyed.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
@@ -27,13 +38,18 @@ pub struct PaceChange {
 /// Who is told of changes; called outside of any lock.
 pub type Observer = Arc<dyn Fn(PaceChange) + Send + Sync>;
 
-/// The pace of one endpoint, shared by all who call it.
-pub struct Pace(Arc<Shared>);
+/// The pace of one endpoint, shared by all who call it, in this process or, asked over a line, in
+/// many.
+pub struct Pace {
+    /// Where the pace is asked over a line, that of the time when nobody answers.
+    own: Arc<Shared>,
+    line: Option<Arc<AskedPace>>,
+}
 
 impl std::fmt::Debug for Pace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pace")
-            .field("bound", &self.0.state().bound)
+            .field("bound", &self.own.state().bound)
             .finish_non_exhaustive()
     }
 }
@@ -67,9 +83,176 @@ impl Pace {
     /// The pace of an endpoint that at most `limit` calls use at once; at least one may.
     #[must_use]
     pub fn new(limit: usize, observer: Option<Observer>) -> Self {
+        Self {
+            own: Arc::new(Shared::new(limit, observer)),
+            line: None,
+        }
+    }
+
+    /// The pace of an endpoint that a [`PaceDesk`] keeps for many processes: asked over `line`.
+    ///
+    /// While nobody answers, at most `share` calls run at once here, or as many as the desk's last
+    /// answer named. The observer is told of that time's changes only; the others are the desk's.
+    #[must_use]
+    pub fn asked_of(
+        line: mpsc::UnboundedSender<PaceAsk>,
+        share: usize,
+        observer: Option<Observer>,
+    ) -> (Self, PaceLine) {
+        let own = Arc::new(Shared::new(share, observer));
+        let remote = Arc::new(AskedPace::new(line, share, Arc::clone(&own)));
+        let pace = Self {
+            own,
+            line: Some(Arc::clone(&remote)),
+        };
+        (pace, PaceLine::of(remote))
+    }
+
+    /// How many calls may run at once now; asked over a line, this process's share.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        match &self.line {
+            Some(line) => line.limit(),
+            None => self.own.state().limit,
+        }
+    }
+
+    /// Whether there can be fewer calls at once: only then changes are told.
+    #[must_use]
+    pub fn can_slow_down(&self) -> bool {
+        match &self.line {
+            Some(line) => line.can_slow_down(),
+            None => self.own.state().bound > 1,
+        }
+    }
+
+    /// Whether the endpoint answered any call so far.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        match &self.line {
+            Some(line) => line.was_answered(),
+            None => self.own.state().was_answered,
+        }
+    }
+
+    /// How long the endpoint has been slowed by its rate limits so far, all in all.
+    #[must_use]
+    pub fn slowed(&self) -> Duration {
+        match &self.line {
+            Some(line) => line.slowed(),
+            None => self.own.slowed(),
+        }
+    }
+
+    /// From now on at most so many calls may run at once. A pace that its endpoint has slowed down
+    /// grows to it as to the bound that it had. Asked over a line, it holds while nobody answers.
+    pub fn bound_by(&self, limit: usize) {
+        match &self.line {
+            Some(line) => line.bound_by(limit),
+            None => self.own.bound_by(limit),
+        }
+    }
+
+    /// Waits until a call may begin; also how much of the wait the endpoint's rate limits caused.
+    ///
+    /// That is the time in which a hold or a lowered limit was in force. Waiting at the full
+    /// limit is the user's own setting.
+    pub async fn enter(&self) -> (Permit, Duration) {
+        if let Some(line) = &self.line {
+            let (call, waited) = line.enter().await;
+            return (Permit(Right::Asked(call)), waited);
+        }
+        let (slot, waited) = self.own.enter().await;
+        (Permit(Right::Own(slot)), waited)
+    }
+
+    /// The most that the limit can be.
+    fn bound(&self) -> usize {
+        self.own.state().bound
+    }
+
+    /// Until when no call begins, and whether fewer may run at once than could.
+    fn slowing(&self) -> (Instant, bool) {
+        let state = self.own.state();
+        (state.hold_until, state.limit < state.bound)
+    }
+
+    /// A call that began elsewhere and goes on: it counts, also over the limit.
+    fn goes_on(&self) -> Permit {
+        Permit(Right::Own(self.own.occupy()))
+    }
+}
+
+/// The right to make one call, which ends with what the call says of the pace.
+///
+/// Dropping it says nothing, as [`Permit::held`] does.
+pub struct Permit(Right);
+
+enum Right {
+    Own(Slot),
+    Asked(AskedCall),
+}
+
+impl Permit {
+    /// The call was answered: after enough of these the limit grows.
+    pub fn succeeded(self) {
+        match self.0 {
+            Right::Own(slot) => slot.succeeded(),
+            Right::Asked(call) => call.succeeded(),
+        }
+    }
+
+    /// The endpoint refused the call for its rate limit (429), and may have said for how long.
+    pub fn rate_limited(self, retry_after: Option<Duration>) {
+        match self.0 {
+            Right::Own(slot) => slot.rate_limited(retry_after),
+            Right::Asked(call) => call.rate_limited(retry_after),
+        }
+    }
+
+    /// The call failed for a reason that says nothing of the pace.
+    pub fn held(self) {
+        drop(self);
+    }
+}
+
+/// What one call takes of this process's own pace.
+struct Slot {
+    shared: Arc<Shared>,
+    /// `None` for a call that counts without having waited.
+    permit: Option<OwnedSemaphorePermit>,
+    window: u64,
+}
+
+impl Slot {
+    fn succeeded(self) {
+        self.shared.succeeded(self.window);
+    }
+
+    fn rate_limited(self, retry_after: Option<Duration>) {
+        self.shared.rate_limited(self.window, retry_after);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if state.surplus > 0 {
+            state.surplus -= 1;
+            if let Some(permit) = self.permit.take() {
+                permit.forget();
+            }
+        } else if self.permit.is_none() {
+            self.shared.slots.add_permits(1);
+        }
+    }
+}
+
+impl Shared {
+    fn new(limit: usize, observer: Option<Observer>) -> Self {
         let bound = limit.clamp(1, Semaphore::MAX_PERMITS);
         let now = Instant::now();
-        Self(Arc::new(Shared {
+        Self {
             observer,
             slots: Arc::new(Semaphore::new(bound)),
             state: Mutex::new(State {
@@ -83,37 +266,53 @@ impl Pace {
                 slowed: Slowed::not_yet(now),
                 was_answered: false,
             }),
-        }))
+        }
     }
 
-    /// How many calls may run at once now.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.0.state().limit
+    async fn enter(self: &Arc<Self>) -> (Slot, Duration) {
+        let before = self.slowed();
+        let mut entered = Slot {
+            // The semaphore is never closed, so that there always is one.
+            permit: Arc::clone(&self.slots).acquire_owned().await.ok(),
+            shared: Arc::clone(self),
+            window: 0,
+        };
+        loop {
+            // The slot is kept over the hold: whoever waited longest goes first after it.
+            let hold_until = {
+                let state = self.state();
+                let now = Instant::now();
+                if now >= state.hold_until {
+                    entered.window = state.window;
+                    let waited = state.slowed.until(now).saturating_sub(before);
+                    return (entered, waited);
+                }
+                state.hold_until
+            };
+            sleep_until(hold_until).await;
+        }
     }
 
-    /// Whether there can be fewer calls at once: only then changes are told.
-    #[must_use]
-    pub fn can_slow_down(&self) -> bool {
-        self.0.state().bound > 1
+    /// Counts a call that goes on already. Over the limit it is one of the surplus.
+    fn occupy(self: &Arc<Self>) -> Slot {
+        let mut state = self.state();
+        let permit = Arc::clone(&self.slots).try_acquire_owned().ok();
+        if permit.is_none() {
+            state.surplus += 1;
+        }
+        Slot {
+            permit,
+            shared: Arc::clone(self),
+            window: state.window,
+        }
     }
 
-    /// Whether the endpoint answered any call so far.
-    #[must_use]
-    pub fn was_answered(&self) -> bool {
-        self.0.state().was_answered
+    fn slowed(&self) -> Duration {
+        self.state().slowed.until(Instant::now())
     }
 
-    /// How long the endpoint has been slowed by its rate limits so far, all in all.
-    #[must_use]
-    pub fn slowed(&self) -> Duration {
-        self.0.state().slowed.until(Instant::now())
-    }
-
-    /// From now on at most so many calls may run at once. A pace that its endpoint has slowed down
-    /// grows to it as to the bound that it had.
-    pub fn bound_by(&self, limit: usize) {
-        let mut state = self.0.state();
+    fn bound_by(&self, limit: usize) {
+        let mut state = self.state();
         let bound = limit.clamp(1, Semaphore::MAX_PERMITS);
         if bound == state.bound {
             return;
@@ -125,91 +324,42 @@ impl Pace {
         } else {
             bound
         };
-        if limit > state.limit {
-            let more = limit - state.limit;
-            let kept = more.min(state.surplus);
-            state.surplus -= kept;
-            self.0.slots.add_permits(more - kept);
-        } else {
-            let less = state.limit - limit;
-            state.surplus += less - self.0.slots.forget_permits(less);
-        }
-        state.limit = limit;
-        state.successes = 0;
+        self.set_limit(&mut state, limit);
         if is_slowed && limit == bound {
             let end = state.hold_until.max(Instant::now());
             state.slowed.end(end);
         }
     }
 
-    /// Waits until a call may begin; also how much of the wait the endpoint's rate limits caused.
-    ///
-    /// That is the time in which a hold or a lowered limit was in force. Waiting at the full
-    /// limit is the user's own setting.
-    pub async fn enter(&self) -> (Permit, Duration) {
-        let before = self.0.state().slowed.until(Instant::now());
-        let mut permit = Permit {
-            // The semaphore is never closed, so that there always is one.
-            slot: Arc::clone(&self.0.slots).acquire_owned().await.ok(),
-            shared: Arc::clone(&self.0),
-            window: 0,
-        };
-        loop {
-            // The slot is kept over the hold: whoever waited longest goes first after it.
-            let hold_until = {
-                let state = self.0.state();
-                let now = Instant::now();
-                if now >= state.hold_until {
-                    permit.window = state.window;
-                    let waited = state.slowed.until(now).saturating_sub(before);
-                    return (permit, waited);
-                }
-                state.hold_until
-            };
-            sleep_until(hold_until).await;
+    /// As a pace that has just begun, of at most `limit` calls at once and with nothing but a hold.
+    fn begin_anew(&self, limit: usize, hold_until: Instant) {
+        let mut state = self.state();
+        let now = Instant::now();
+        state.bound = limit.clamp(1, Semaphore::MAX_PERMITS);
+        let bound = state.bound;
+        self.set_limit(&mut state, bound);
+        state.window += 1;
+        state.refusals = 0;
+        state.hold_until = hold_until.max(now);
+        state.slowed.begin(now);
+        let end = state.hold_until;
+        state.slowed.end(end);
+    }
+
+    fn set_limit(&self, state: &mut State, limit: usize) {
+        if limit > state.limit {
+            let more = limit - state.limit;
+            let kept = more.min(state.surplus);
+            state.surplus -= kept;
+            self.slots.add_permits(more - kept);
+        } else {
+            let less = state.limit - limit;
+            state.surplus += less - self.slots.forget_permits(less);
         }
-    }
-}
-
-/// The right to make one call, which ends with what the call says of the pace.
-///
-/// Dropping it says nothing, as [`Permit::held`] does.
-pub struct Permit {
-    shared: Arc<Shared>,
-    slot: Option<OwnedSemaphorePermit>,
-    window: u64,
-}
-
-impl Permit {
-    /// The call was answered: after enough of these the limit grows.
-    pub fn succeeded(self) {
-        self.shared.succeeded(self.window);
+        state.limit = limit;
+        state.successes = 0;
     }
 
-    /// The endpoint refused the call for its rate limit (429), and may have said for how long.
-    pub fn rate_limited(self, retry_after: Option<Duration>) {
-        self.shared.rate_limited(self.window, retry_after);
-    }
-
-    /// The call failed for a reason that says nothing of the pace.
-    pub fn held(self) {
-        drop(self);
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        if state.surplus > 0 {
-            state.surplus -= 1;
-            if let Some(slot) = self.slot.take() {
-                slot.forget();
-            }
-        }
-    }
-}
-
-impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -305,39 +455,6 @@ fn own_hold(refusals: u32) -> Duration {
         .mul_f64(1.0 + fastrand::f64())
         .saturating_mul(doubled)
         .min(HOLD_MAX)
-}
-
-/// The time in which rate limits slowed calls, in all.
-struct Slowed {
-    before: Duration,
-    begin: Instant,
-    /// `None` while it goes on.
-    end: Option<Instant>,
-}
-
-impl Slowed {
-    fn not_yet(now: Instant) -> Self {
-        Self {
-            before: Duration::ZERO,
-            begin: now,
-            end: Some(now),
-        }
-    }
-
-    fn begin(&mut self, now: Instant) {
-        self.before = self.until(now);
-        self.begin = now;
-        self.end = None;
-    }
-
-    fn end(&mut self, at: Instant) {
-        self.end = Some(at);
-    }
-
-    fn until(&self, now: Instant) -> Duration {
-        let end = self.end.map_or(now, |end| end.min(now));
-        self.before + end.saturating_duration_since(self.begin)
-    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::lost::Losses;
 use super::one_run::Runner;
 use super::watching::RunningAttempt;
-use super::{Event, Plan, RunEnd, backoff};
+use super::{Event, Plan, RunEnd};
 use crate::bench::{Pair, RuleId};
 use crate::engine::{AttemptEnd, Batch, EndedAttempt, Reporter, Stop};
 use crate::error::Result;
@@ -29,18 +28,20 @@ use crate::text::{by_number, one_line, plural};
 /// What the system says when a disk is full (`strerror(ENOSPC)`), as Python prints it.
 const NO_SPACE: &str = "No space left on device";
 
-/// The longest that a back-off is drawn out to where a rate limit says when it passes; what lasts
-/// longer is a limit of its own.
-const RATE_MAX: Duration = Duration::from_mins(10);
-
 impl Runner {
     /// Runs attempts until nothing is left, or something ends them.
     pub async fn run(&mut self, executor: &impl Executor) -> Result<RunEnd> {
         let history = History::of_run(&self.run)?;
-        self.take_stock(&history)?;
+        let going_on = executor.going_on();
+        self.take_stock(&history, &going_on)?;
+        // What these had spent is told again in the attempt that takes them over.
+        let open = history.open.as_ref();
+        let carried = open.map(|open| open.spent_events(&going_on).collect());
         self.announce()?;
         self.take_the_wheel(executor.obeys_within());
-        let end = self.make_attempts(executor, &history).await;
+        let carried = carried.unwrap_or_default();
+        let end = self.make_attempts(executor, history.last_attempt, carried);
+        let end = end.await;
         self.wheel.leave();
         end
     }
@@ -48,9 +49,10 @@ impl Runner {
     async fn make_attempts(
         &mut self,
         executor: &impl Executor,
-        history: &History,
+        last: u32,
+        mut carried: Vec<Event>,
     ) -> Result<RunEnd> {
-        let (mut made, mut nth) = (0, 1);
+        let (mut made, mut nth, mut losses) = (0, 1, Losses::default());
         while nth <= self.policy.max_attempts {
             self.obey();
             if self.interrupt.came().stop > Stop::No {
@@ -75,8 +77,10 @@ impl Runner {
             }
             self.clear_the_way(&surveyed, &plan)?;
             made += 1;
-            let attempt = history.last_attempt + made;
-            let (end, running) = self.attempt(executor, &plan, attempt, nth).await?;
+            let attempt = last + made;
+            let carried = std::mem::take(&mut carried);
+            let ended = self.attempt(executor, &plan, (attempt, nth), carried);
+            let (end, running) = ended.await?;
             let is_last = nth == self.policy.max_attempts;
             if let Some(end) = self.after(&end, &running, attempt, is_last) {
                 // What ran may have been all there was.
@@ -102,10 +106,14 @@ impl Runner {
             if self.has_only_refused_images()? {
                 break;
             }
-            if running.infra > 0 || end != AttemptEnd::Done {
-                self.wait(nth, running.infra, running.paced_until).await?;
+            let is_free = losses.are_all_that_failed(&end, &running);
+            if running.infra > 0 || !running.lost.is_empty() || end != AttemptEnd::Done {
+                let count = running.infra + running.lost.len();
+                // After one that does not count there is always another.
+                let nth = if is_free { 0 } else { nth };
+                self.wait(nth, count, running.paced_until).await?;
             }
-            nth += 1;
+            nth += u32::from(!is_free);
         }
         Ok(if self.is_complete()? {
             RunEnd::Complete
@@ -142,8 +150,8 @@ impl Runner {
         &mut self,
         executor: &impl Executor,
         plan: &Plan,
-        attempt: u32,
-        nth: u32,
+        (attempt, nth): (u32, u32),
+        carried: Vec<Event>,
     ) -> Result<(AttemptEnd, RunningAttempt)> {
         let batch = Batch {
             run: self.run.clone(),
@@ -152,6 +160,7 @@ impl Runner {
             pairs: plan.to_run.clone(),
             ended_before: self.ended_before(plan),
             plan: self.plan.clone(),
+            home: None,
         };
         // What only mending the set-up changes is not done, though this command leaves it.
         let now = Plan::of(&self.survey()?, true, &self.pass);
@@ -166,6 +175,10 @@ impl Runner {
             log: self.run.attempt_log(attempt).display().to_string(),
         });
         let mut running = RunningAttempt::begin(self, attempt, &plan.to_run);
+        for event in carried {
+            running.underway.note(&event);
+            self.sink.emit(event);
+        }
         let ended = self.execute(executor, &batch, &mut running).await?;
         // What was asked last may be why it goes on.
         self.obey();
@@ -173,6 +186,7 @@ impl Runner {
         running.has_cancelled = self.wheel.has_cancelled(self.run.name(), &plan.to_run);
         let end = ended.how;
         self.look(&mut running, &plan.to_run)?;
+        self.book_ended(&mut running)?;
         self.settle(&end)?;
         self.tell_of_end(&end, &running)?;
         Ok((end, running))
@@ -192,7 +206,12 @@ impl Runner {
         let reporter: Reporter = Arc::new(move |event| {
             booked.note(&event);
             wheel.note(&event);
+            let is_loss = matches!(event, Event::TrialLost { .. });
             sink.emit(event);
+            if is_loss {
+                // It is booked from the events.
+                booked.changed.notify_one();
+            }
         });
         let (orders, obeyed) = watch::channel(self.orders(Stop::No));
         let executed = executor.attempt(batch, obeyed, &reporter);
@@ -222,7 +241,7 @@ impl Runner {
                     Ok(self.count(running))
                 }
                 () = underway.changed.notified() => {
-                    self.book_cancelled(running).map(|()| self.count(running))
+                    self.book_ended(running).map(|()| self.count(running))
                 }
                 _ = tick.tick(), if failed.is_none() => self.look(running, &batch.pairs),
             };
@@ -247,7 +266,7 @@ impl Runner {
         };
         match end {
             // A trial that the engine had begun and that left nothing was paid all the same.
-            AttemptEnd::Done if open.started.is_empty() => Ok(()),
+            AttemptEnd::Done if open.named().is_empty() => Ok(()),
             AttemptEnd::Done => self.cut_off(&open, "it left no result"),
             _ => self.cut_off(&open, &in_words(end)),
         }
@@ -353,12 +372,10 @@ impl Runner {
                     log.display()
                 )))
             }
-            AttemptEnd::Done if running.new_results == 0 && !running.has_cancelled => {
-                Some(RunEnd::World(format!(
-                    "the engine ended without a single result in attempt {attempt}; what it printed is in {}",
-                    self.run.attempt_log(attempt).display()
-                )))
-            }
+            AttemptEnd::Done if running.has_left_nothing() => Some(RunEnd::World(format!(
+                "the engine ended without a single result in attempt {attempt}; what it printed is in {}",
+                self.run.attempt_log(attempt).display()
+            ))),
             _ => None,
         }
     }
@@ -385,42 +402,6 @@ impl Runner {
             )));
         }
         Ok(has_only_those)
-    }
-
-    /// Waits before the next attempt, if there is one and something is left to run.
-    pub(super) async fn wait(
-        &self,
-        nth: u32,
-        infra: usize,
-        at_least_until: Option<Timestamp>,
-    ) -> Result<()> {
-        let left = self.left(&self.survey()?).len();
-        if nth == self.policy.max_attempts || left == 0 {
-            return Ok(());
-        }
-        let pause = backoff::wait(
-            self.policy.backoff,
-            self.policy.backoff_max,
-            nth,
-            fastrand::f64(),
-        );
-        let asked = at_least_until.map(|at| at.duration_since(Timestamp::now()));
-        let asked: Option<Duration> = asked.and_then(|asked| asked.try_into().ok());
-        let pause = pause.max(asked.unwrap_or_default().min(RATE_MAX));
-        self.sink.emit(Event::BackOff {
-            seconds: pause.as_secs_f64(),
-            why: format!(
-                "{}, {} left",
-                plural(infra, "infrastructure error"),
-                plural(left, "pair")
-            ),
-        });
-        let mut interrupt = self.interrupt.clone();
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = interrupt.changed() => {}
-        }
-        Ok(())
     }
 
     pub(super) fn survey(&self) -> Result<Vec<Surveyed>> {

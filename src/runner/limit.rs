@@ -1,4 +1,4 @@
-//! A limit of the account: nothing new is begun, and the run goes on when it has reset.
+//! The waits between attempts. After a limit of the account the run goes on when it has reset.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::one_run::Runner;
 use super::policy::RunEnd;
 use super::{Event, backoff};
 use crate::error::Result;
-use crate::text::{exact, one_line};
+use crate::text::{exact, one_line, plural};
 use crate::triage::{Cause, Diagnosis};
 
 /// A limit that an attempt met, with the time at which it resets.
@@ -61,7 +61,47 @@ impl Limit {
     }
 }
 
+/// The longest that a back-off is drawn out to where a rate limit says when it passes; what lasts
+/// longer is a limit of its own.
+const RATE_MAX: Duration = Duration::from_mins(10);
+
 impl Runner {
+    /// Waits before the next attempt, if there is one and something is left to run.
+    pub(super) async fn wait(
+        &self,
+        nth: u32,
+        infra: usize,
+        at_least_until: Option<Timestamp>,
+    ) -> Result<()> {
+        let left = self.left(&self.survey()?).len();
+        if nth == self.policy.max_attempts || left == 0 {
+            return Ok(());
+        }
+        let pause = backoff::wait(
+            self.policy.backoff,
+            self.policy.backoff_max,
+            nth,
+            fastrand::f64(),
+        );
+        let asked = at_least_until.map(|at| at.duration_since(Timestamp::now()));
+        let asked: Option<Duration> = asked.and_then(|asked| asked.try_into().ok());
+        let pause = pause.max(asked.unwrap_or_default().min(RATE_MAX));
+        self.sink.emit(Event::BackOff {
+            seconds: pause.as_secs_f64(),
+            why: format!(
+                "{}, {} left",
+                plural(infra, "infrastructure error"),
+                plural(left, "pair")
+            ),
+        });
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = interrupt.changed() => {}
+        }
+        Ok(())
+    }
+
     /// Waits until a limit has reset; how the run ends, where it is not to wait.
     pub(super) async fn wait_for_reset(
         &self,

@@ -8,6 +8,7 @@ pub mod forced;
 pub mod interrupt;
 pub mod judging;
 pub mod limit;
+mod lost;
 #[cfg(test)]
 mod made;
 mod obeying;

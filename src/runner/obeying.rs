@@ -69,12 +69,14 @@ impl Runner {
         plan.to_run
     }
 
-    /// Books the trials that were cancelled and have ended.
-    pub(super) fn book_cancelled(&mut self, running: &RunningAttempt) -> Result<()> {
+    /// Books the trials that were cancelled and have ended, and those that are lost.
+    pub(super) fn book_ended(&mut self, running: &mut RunningAttempt) -> Result<()> {
         let agents = self.setting.agents();
         let cancelled = self.wheel.cancelled(self.run.name());
-        let ended = |pair: &&Pair| running.underway.has_ended(pair, agents);
-        let ended: Vec<Pair> = cancelled.keys().filter(ended).cloned().collect();
+        let has_ended = |pair: &&Pair| running.underway.has_ended(pair, agents);
+        let lost = running.underway.lost();
+        let mut ended: BTreeSet<Pair> = cancelled.keys().filter(has_ended).cloned().collect();
+        ended.extend(lost.iter().cloned());
         if ended.is_empty() {
             return Ok(());
         }
@@ -85,6 +87,7 @@ impl Runner {
             self.cut_off_one(&open, pair)?;
             running.underway.forget(pair);
         }
+        running.lost.extend(lost);
         Ok(())
     }
 }

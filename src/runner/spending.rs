@@ -17,6 +17,8 @@ pub(super) struct Underway {
     spent: Mutex<HashMap<Spender, Spending>>,
     /// The agents whose trial was ended.
     ended: Mutex<HashSet<Spender>>,
+    /// The pairs whose trial is lost, and not booked yet.
+    lost: Mutex<HashSet<Pair>>,
     /// Woken when an agent's spending is noted, so that the budget is counted at once.
     pub changed: Notify,
 }
@@ -24,6 +26,10 @@ pub(super) struct Underway {
 impl Underway {
     /// Takes in what an engine tells.
     pub fn note(&self, event: &Event) {
+        if let Event::TrialLost { pair, .. } = event {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.insert(pair.clone());
+        }
         if let Event::Spent {
             pair,
             trial,
@@ -49,8 +55,16 @@ impl Underway {
         ended.iter().filter(|(of, _, _)| of == pair).count() >= agents
     }
 
+    /// The pairs whose trial is lost, and not booked yet.
+    pub fn lost(&self) -> Vec<Pair> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.iter().cloned().collect()
+    }
+
     /// Leaves out a pair's trials: the ledger has them by another name.
     pub fn forget(&self, pair: &Pair) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.remove(pair);
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.retain(|(of, _, _), _| of != pair);
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);

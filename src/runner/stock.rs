@@ -1,19 +1,27 @@
 //! Before and after an attempt: what stands is recorded, what must not stand is set aside, and what
 //! was cut off is counted.
 
-use super::{Event, Plan, Runner, forced, record};
+use std::collections::BTreeSet;
+
+use super::{Event, Plan, Runner, forced, lost, record};
 use crate::bench::{Pair, RuleId};
 use crate::error::Result;
 use crate::store::begun::DIED;
 use crate::store::events::{History, OpenAttempt};
 use crate::store::{Begun, aside};
 use crate::survey::{Standing, Surveyed};
+use crate::text::one_line;
 use crate::triage::{Cause, Diagnosis, Finding};
 
 impl Runner {
     /// Brings the ledger up to what stands: results that were there before us, or that were
     /// written after an earlier regatta died; and the trials that died with it.
-    pub(super) fn take_stock(&mut self, history: &History) -> Result<()> {
+    /// What goes on elsewhere is left open.
+    pub(super) fn take_stock(
+        &mut self,
+        history: &History,
+        going_on: &BTreeSet<Pair>,
+    ) -> Result<()> {
         let open = history.open.as_ref();
         for surveyed in self.survey_of(&self.plan)? {
             let Standing::Result(judged) = &surveyed.standing else {
@@ -31,7 +39,7 @@ impl Runner {
             self.with_survey(|survey| survey.tag(surveyed.tree, &surveyed.pair, judged, None))?;
         }
         if let Some(open) = open {
-            self.cut_off(open, DIED)?;
+            self.cut_off_but(open, DIED, |pair| going_on.contains(pair))?;
         }
         Ok(())
     }
@@ -129,9 +137,15 @@ impl Runner {
         for mut entry in lines {
             let pair = entry.pair.clone();
             let mut why = why.to_owned();
+            let mut rule = None;
             if let Some(by) = cancelled.get(&pair) {
                 why = format!("{CANCELLED} by {by}");
-                let rule = RuleId::CANCELLED;
+                rule = Some(RuleId::CANCELLED);
+            } else if let Some((named, lost)) = open.lost.get(&pair) {
+                why = one_line(lost, WHY);
+                rule = Some(lost::rule(named));
+            }
+            if let Some(rule) = rule {
                 entry.diagnosis = Some(Diagnosis::new(Cause::Infra, rule, "regatta", &why));
             }
             let (cost, usage_unknown) = (entry.cost, entry.usage_unknown);
@@ -150,6 +164,9 @@ impl Runner {
         Ok(())
     }
 }
+
+/// The longest text that says why a trial is lost.
+const WHY: usize = 400;
 
 /// Why a trial has no result that somebody cancelled.
 const CANCELLED: &str = "cancelled";

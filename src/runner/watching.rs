@@ -1,5 +1,6 @@
 //! While an attempt runs: the store is watched, and new results are taken in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -36,6 +37,8 @@ pub(super) struct RunningAttempt {
     pub submitted: usize,
     pub errors: usize,
     pub infra: usize,
+    /// The pairs whose trial is lost with the worker that ran it.
+    pub lost: BTreeSet<Pair>,
     /// What its trials have spent so far.
     pub underway: Arc<Underway>,
     /// Whether pairs of it were cancelled.
@@ -61,9 +64,15 @@ impl RunningAttempt {
             submitted: 0,
             errors: 0,
             infra: 0,
+            lost: BTreeSet::new(),
             underway: Arc::default(),
             has_cancelled: false,
         }
+    }
+
+    /// Whether nothing came of it, and nobody but the engine is to blame.
+    pub fn has_left_nothing(&self) -> bool {
+        self.new_results == 0 && !self.has_cancelled && self.lost.is_empty()
     }
 
     /// Whether the engine should stop.

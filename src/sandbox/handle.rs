@@ -280,13 +280,16 @@ impl Real {
     async fn ready(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let image_path = self.channel.image_path.clone();
         let has_image = spec.source.is_image();
+        if let Some(said) = self.body.set_up() {
+            return self.take_in(&said, &image_path, spec);
+        }
         let script = match spec.repository {
             Repository::ForAgent => {
                 repo::setup_script(&self.repo, &spec.agent, !has_image, &image_path)
             }
             Repository::AsItIs => repo::open_script(&self.repo, !has_image),
         };
-        let ran = self.run_own(&script, spec.limits.setup_timeout, 1 << 20);
+        let ran = self.run_own(&script, spec.limits.setup_timeout, repo::SETUP_OUTPUT);
         let ran = ran.await.map_err(|error| match error {
             // Nothing has run in it yet: it has no shell.
             SandboxError::Crippled(why) => SandboxError::Start {
@@ -295,9 +298,19 @@ impl Real {
             },
             other => other,
         })?;
-        self.repo
-            .set_up(&ran, &image_path, spec.messaging.then(|| self.body.tools()))
-            .map_err(|(why, cause)| SandboxError::Start { why, cause })
+        self.take_in(&ran, &image_path, spec)
+    }
+
+    /// Takes in what the set-up said.
+    fn take_in(
+        &mut self,
+        said: &Output,
+        image_path: &str,
+        spec: &Spec,
+    ) -> Result<(), SandboxError> {
+        let tools = spec.messaging.then(|| self.body.tools());
+        let set_up = self.repo.set_up(said, image_path, tools);
+        set_up.map_err(|(why, cause)| SandboxError::Start { why, cause })
     }
 
     async fn diff(&mut self) -> Result<Vec<u8>, SandboxError> {
@@ -351,6 +364,14 @@ impl Real {
 }
 
 impl Body {
+    /// What the set-up of the repository said, where that was done before.
+    fn set_up(&mut self) -> Option<Output> {
+        match self {
+            Self::Container(_) => None,
+            Self::Process(guest) => guest.set_up.take(),
+        }
+    }
+
     /// Where the guest's programs are, as seen from inside.
     fn tools(&self) -> String {
         match self {

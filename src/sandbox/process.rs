@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::process::Child;
 
-use super::channel::{BrokenChannel, Channel};
+use super::channel::{BrokenChannel, Channel, Output};
 use super::group::Group;
 use super::host_place::HostPlace;
 use super::tools::{GUEST_COMMAND, guest_options, own_limits};
@@ -37,6 +37,8 @@ pub struct Guest {
     group: Option<Group>,
     /// What must not go away while it lives, and may when it is gone.
     held: Option<Box<dyn Any + Send + Sync>>,
+    /// What the set-up of its repository said, where that was done before it started.
+    pub set_up: Option<Output>,
 }
 
 /// Starts a guest without isolation, over a copy of a tree.
@@ -102,6 +104,7 @@ impl Guest {
             dir,
             group: None,
             held: None,
+            set_up: None,
         };
         match channel.ready(PATIENCE).await {
             Ok(()) => Ok((guest, channel)),

@@ -8,6 +8,11 @@ use super::{StartFailure, submodules};
 use crate::guest::frame::CommandEnd;
 
 impl Repo {
+    /// The file that keeps room for a submission, and its size in bytes.
+    pub fn room(&self) -> (String, u64) {
+        (format!("{}/ballast", self.twin), BALLAST)
+    }
+
     /// Takes in what the set-up script found.
     pub fn set_up(
         &mut self,
@@ -234,7 +239,9 @@ const USUAL_PATH: [&str; 6] = [
 ];
 
 /// Bytes kept free for a submission.
-const BALLAST: usize = 2 << 20;
+const BALLAST: u64 = 2 << 20;
+/// How much of what the set-up prints is kept, in bytes.
+pub const SETUP_OUTPUT: usize = 1 << 20;
 
 /// Git from the twin's point of view: with its own index, which knows what has not changed, and
 /// without any configuration that the agent may have made. `"$@"` are git's options.

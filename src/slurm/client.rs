@@ -151,14 +151,7 @@ impl Slurm {
             return Ok(Vec::new());
         }
         let format = format_of(&QUEUE);
-        let args = [
-            "--array",
-            "--me",
-            "--noheader",
-            "--states=all",
-            "--Format",
-            &format,
-        ];
+        let args = ["--me", "--noheader", "--states=all", "--Format", &format];
         let said = self.table(&self.squeue, &args).await?;
         let names = QUEUE.map(|(name, _)| name);
         let mut all = Vec::new();
@@ -218,12 +211,17 @@ impl Slurm {
 
     /// Cancels these jobs with all their tasks. Those that have ended are no error.
     pub async fn cancel(&self, jobs: &[JobId]) -> Result<()> {
+        self.cancel_with(&[], jobs).await
+    }
+
+    async fn cancel_with(&self, options: &[&str], jobs: &[JobId]) -> Result<()> {
         if jobs.is_empty() {
             return Ok(());
         }
         let jobs: Vec<String> = jobs.iter().map(JobId::to_string).collect();
-        let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
-        let said = self.ask(&self.scancel, &jobs).await?;
+        let jobs = jobs.iter().map(String::as_str);
+        let words: Vec<&str> = options.iter().copied().chain(jobs).collect();
+        let said = self.ask(&self.scancel, &words).await?;
         let has_ended = |line: &str| {
             line.contains("Invalid job id specified")
                 || line.contains("already completing or completed")
@@ -233,6 +231,11 @@ impl Slurm {
             return Ok(());
         }
         Err(refusal::failed("scancel", &said.stderr))
+    }
+
+    /// Takes those tasks of jobs out of the queue that have not begun.
+    pub async fn cancel_pending(&self, jobs: &[JobId]) -> Result<()> {
+        self.cancel_with(&["--state=PENDING"], jobs).await
     }
 
     /// Our jobs that wait or run, of whatever run: those whose name begins with [`NAME_PREFIX`].

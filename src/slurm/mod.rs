@@ -3,6 +3,7 @@
 //! It has no library that every cluster's version shares, and no key is needed where its commands
 //! are. They are asked for named fields, and what they print is read by pure code.
 
+mod address;
 mod client;
 mod limits;
 mod pending;

@@ -65,17 +65,18 @@ impl Begun<'_> {
             .filter(|entry| entry.attempt == Some(open.attempt))
             .map(|entry| &entry.pair)
             .collect();
-        let named: HashSet<&Pair> = match open.started.as_slice() {
-            [] => open.pairs.iter().collect(),
-            started => started.iter().collect(),
-        };
+        let mut named = open.named();
+        let is_told = !named.is_empty();
+        if !is_told {
+            named.extend(&open.pairs);
+        }
         let (ended, unfinished): (Vec<Pair>, Vec<Pair>) = self
             .pairs
             .iter()
             .filter(|pair| named.contains(pair))
             .cloned()
             .partition(|pair| recorded.contains(pair) || has_ended(pair));
-        if !open.started.is_empty() {
+        if is_told {
             return unfinished;
         }
         let mut free = open.images.clone();

@@ -64,6 +64,38 @@ pub enum Event {
         #[serde(with = "as_text")]
         pair: Pair,
     },
+    /// A worker of the run's executor is there: it runs trials on another machine.
+    WorkerStarted {
+        /// Its id, as claims have it.
+        worker: String,
+        node: String,
+        /// The job that it is of the cluster, where it is one.
+        #[serde(default)]
+        job: Option<String>,
+        /// How many pairs it runs at once.
+        at_once: usize,
+    },
+    /// A worker runs no more trials.
+    WorkerEnded {
+        worker: String,
+        node: String,
+        /// Why, where that was not its end in good order.
+        #[serde(default)]
+        why: Option<String>,
+    },
+    /// A trial that began is a worker's.
+    TrialPlaced {
+        #[serde(with = "as_text")]
+        pair: Pair,
+        worker: String,
+    },
+    /// A trial is lost with the worker that ran it: it is booked as cut off by this rule.
+    TrialLost {
+        #[serde(with = "as_text")]
+        pair: Pair,
+        rule: String,
+        why: String,
+    },
     /// An agent of a running trial had an answer of the model, or may have been billed for one: all
     /// that it spent so far.
     Spent {

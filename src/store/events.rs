@@ -1,7 +1,7 @@
 //! `events.jsonl`: what happened, one object a line, for people, scripts and later triage.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -138,6 +138,8 @@ pub struct OpenAttempt {
     pub spent: HashMap<(Pair, String, String), Spending>,
     /// Those of them that were ended with no call under way which is not in their spending.
     pub ended: HashSet<(Pair, String, String)>,
+    /// The pairs whose trial is lost with the worker that ran it: the rule's name, and why.
+    pub lost: HashMap<Pair, (String, String)>,
 }
 
 impl OpenAttempt {
@@ -157,11 +159,44 @@ impl OpenAttempt {
                 }
                 self.spent.insert(spender, spending);
             }
+            Event::TrialLost { pair, rule, why } => {
+                self.lost.insert(pair, (rule, why));
+            }
             Event::ContainerCreated { image, .. } => {
                 *self.images.entry(image).or_default() += 1;
             }
             _ => {}
         }
+    }
+
+    /// The pairs whose trials the engine named: all that it began, if it names any.
+    #[must_use]
+    pub fn named(&self) -> HashSet<&Pair> {
+        // Of a trial that an earlier attempt began, only the spending may be told in this one.
+        let spenders = self.spent.keys().map(|(pair, _, _)| pair);
+        self.started
+            .iter()
+            .chain(spenders)
+            .chain(self.lost.keys())
+            .collect()
+    }
+
+    /// All that is known of what these pairs' trials had spent, as events.
+    pub fn spent_events<'a>(&'a self, pairs: &'a BTreeSet<Pair>) -> impl Iterator<Item = Event> {
+        let of_pairs = self
+            .spent
+            .iter()
+            .filter(|((pair, _, _), _)| pairs.contains(pair));
+        of_pairs.map(|(spender, spending)| {
+            let (pair, trial, agent) = spender.clone();
+            Event::Spent {
+                pair,
+                trial,
+                agent,
+                spending: *spending,
+                ended: self.ended.contains(spender),
+            }
+        })
     }
 
     /// What the trials of a pair had spent, those that the ledger has left out; `None` when nothing
@@ -244,6 +279,7 @@ impl History {
                     started: Vec::new(),
                     spent: HashMap::new(),
                     ended: HashSet::new(),
+                    lost: HashMap::new(),
                 });
             }
             Event::AttemptEnded { attempt, .. } => {
@@ -381,6 +417,7 @@ mod tests {
             started: vec![pair.clone()],
             spent: HashMap::from([((pair, "t".to_owned(), "solo".to_owned()), spending)]),
             ended: HashSet::new(),
+            lost: HashMap::new(),
         };
         let history = History {
             last_attempt: 4,

@@ -181,6 +181,14 @@ impl RunDir {
         PairDir { path, tree }
     }
 
+    /// The directories of one pair in the trees of workers, as far as they are there.
+    #[must_use]
+    pub fn pair_at_workers(&self, tree: Tree, pair: &Pair) -> Vec<PairDir> {
+        let trees = files::list(&self.workers()).unwrap_or_default().into_iter();
+        let dirs = trees.map(|root| LogTree::at(root).run(&self.name).pair(tree, pair));
+        dirs.filter(|dir| dir.path.is_dir()).collect()
+    }
+
     /// The directory of our own files.
     #[must_use]
     pub fn own(&self) -> PathBuf {
@@ -233,6 +241,42 @@ impl RunDir {
     #[must_use]
     pub fn wheel(&self) -> PathBuf {
         self.own().join("wheel.sock")
+    }
+
+    /// `regatta/cluster/`: what the driver and the workers of a cluster share.
+    #[must_use]
+    pub fn cluster(&self) -> PathBuf {
+        self.own().join("cluster")
+    }
+
+    /// `regatta/cluster/driver.json`: where the driver listens, and its secret.
+    #[must_use]
+    pub fn cluster_driver(&self) -> PathBuf {
+        self.cluster().join("driver.json")
+    }
+
+    /// `regatta/cluster/claims/`: who works on what.
+    #[must_use]
+    pub fn claims(&self) -> PathBuf {
+        self.cluster().join("claims")
+    }
+
+    /// `regatta/cluster/beats/`: the heartbeats of all who may work.
+    #[must_use]
+    pub fn beats(&self) -> PathBuf {
+        self.cluster().join("beats")
+    }
+
+    /// `regatta/cluster/wheel/`: what is asked of the driver by files.
+    #[must_use]
+    pub fn asks(&self) -> PathBuf {
+        self.cluster().join("wheel")
+    }
+
+    /// `regatta/cluster/workers/`: what each worker makes.
+    #[must_use]
+    pub fn workers(&self) -> PathBuf {
+        self.cluster().join("workers")
     }
 
     /// `regatta/attempt-<n>.log`: what the engine printed.

@@ -5,6 +5,7 @@ mod container;
 mod hold;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use super::wheel::Hand;
 use crate::bench::{Pair, Spending};
 pub use container::{LiveContainer, LiveContainers};
 pub use hold::Hold;
+pub use workers::{LiveWorker, LiveWorkers};
 
 /// The last command of a run, by its events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Live {
     /// The containers that it made and that have not ended, where the engine does not tell of
     /// trials.
     pub containers: LiveContainers,
+    /// The workers that are there, where its trials run on other machines.
+    pub workers: LiveWorkers,
     /// Why nothing new is begun.
     pub hold: Option<Hold>,
     /// Since when it is paused, and by whom.
@@ -129,6 +133,7 @@ impl AnswersSoFar {
 impl Live {
     pub(super) fn take_in(&mut self, at: Timestamp, event: &Event) {
         self.last_at = Some(at);
+        self.workers.take_in(event);
         match event {
             Event::RunStarted { .. } => {
                 *self = Self {

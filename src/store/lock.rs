@@ -5,10 +5,11 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::time::SystemTime;
 
 use super::RunDir;
+use super::lease::{ClaimKey, Claims, Holder};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::hint;
-use crate::process::Owner;
+use crate::process::{self, Owner};
 
 /// A held lock; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -61,9 +62,14 @@ impl RunLock {
         run.lock().metadata().ok()?.modified().ok()
     }
 
-    /// Who holds the lock of a run, if anyone does.
+    /// Who has a run, if anyone does: who holds its lock, or the driver of its workers, whose host's
+    /// locks may not be seen here.
     #[must_use]
     pub fn holder(run: &RunDir) -> Option<String> {
+        Self::held_by(run).or_else(|| Some(driver_of(run)?.to_string()))
+    }
+
+    fn held_by(run: &RunDir) -> Option<String> {
         let file = files::open(&run.lock()).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(name_in(&file).ok()?.trim().to_owned()),
@@ -73,11 +79,23 @@ impl RunLock {
 }
 
 impl RunLock {
-    /// Whether another process holds the lock of a run.
+    /// Whether another process has a run.
     #[must_use]
     pub fn is_held_elsewhere(run: &RunDir) -> bool {
-        Self::holder(run).is_some_and(|holder| holder != Owner::this().describe())
+        match Self::held_by(run) {
+            Some(holder) => holder != Owner::this().describe(),
+            None => driver_of(run)
+                .is_some_and(|it| it.pid != std::process::id() || it.host != process::host()),
+        }
     }
+}
+
+/// The driver of a run whose workers are on other machines, if one claims it and is not known to be
+/// dead.
+#[must_use]
+pub fn driver_of(run: &RunDir) -> Option<Holder> {
+    let driver = Claims::of(run).holder(&ClaimKey::Driver).ok()??;
+    (!driver.is_dead()).then_some(driver)
 }
 
 /// Who wrote a lock: a process and its host, in far less than what is read here.

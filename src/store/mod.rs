@@ -2,6 +2,7 @@
 
 pub mod aside;
 pub mod begun;
+pub mod cluster;
 pub mod contents;
 pub mod dataset;
 pub mod diagnosis;
@@ -12,6 +13,7 @@ pub mod framework;
 pub mod gold;
 mod keys;
 pub mod layout;
+pub mod lease;
 pub mod ledger;
 pub mod live;
 pub mod lock;

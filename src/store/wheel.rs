@@ -1,6 +1,7 @@
 //! What is asked of a command whose runs go on, and what it answers: one JSON object each way, a line
 //! each.
 
+mod by_file;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::bench::RunName;
 use crate::bench::cost::dollars;
 
+pub use by_file::{AskBox, AskFile, AskState, Laid};
 pub use socket::{bind, connect, remove};
 
 /// The longest request or answer. All pairs of the dataset by name take a tenth of it.

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use regatta::images::{Digest, architecture};
 use serde_json::{Value, json};
@@ -25,6 +26,11 @@ fn ran(place: &Place, args: &[&str]) -> Ran {
 
 /// What `docker save` wrote of an image with one file, `/hello`, under these names.
 fn archive(place: &Place, file: &str, tags: &[&str]) -> PathBuf {
+    archive_for(architecture(), place, file, tags)
+}
+
+/// The same of an image for another processor.
+fn archive_for(processor: &str, place: &Place, file: &str, tags: &[&str]) -> PathBuf {
     let dir = place.join("made");
     place.write("made/root/hello", tags.join(" "));
     let tar = |args: &[&str]| {
@@ -41,7 +47,7 @@ fn archive(place: &Place, file: &str, tags: &[&str]) -> PathBuf {
         "hello",
     ]);
     let layer = std::fs::read(dir.join("layer.tar")).unwrap();
-    let config = json!({"architecture": architecture(), "os": "linux", "config": {},
+    let config = json!({"architecture": processor, "os": "linux", "config": {},
         "rootfs": {"type": "layers", "diff_ids": [Digest::of(&layer).as_str()]}});
     place.write("made/config.json", config.to_string());
     let manifest = json!([{"Config": "config.json", "RepoTags": tags, "Layers": ["layer.tar"]}]);
@@ -78,6 +84,20 @@ fn images_come_from_an_archive_are_listed_and_go_again() {
     run(&["prune", "--dry-run"])
         .code(0)
         .says("nothing to remove");
+    let layers = std::fs::read_dir(place.join("my store/layers")).unwrap();
+    let layer = layers.map(|it| it.unwrap().path()).next().unwrap();
+    std::fs::write(layer.join("tree/hello"), "another").unwrap();
+    for names in [&["verify"][..], &["verify", "a/two:2"]] {
+        run(names)
+            .code(3)
+            .prints("`hello` has another size\n")
+            .prints("  of a/two:2")
+            .says("1 of 1 layer not as they were unpacked");
+    }
+    run(&["verify", "a/two:2", "a/three:3"])
+        .code(2)
+        .says("a/three:3 is not in")
+        .says("nothing is looked at");
     run(&["remove", "a/one:1"])
         .code(0)
         .prints("removed a/one:1 (0 MB of 0 layers)");
@@ -144,6 +164,12 @@ fn what_is_no_image_and_no_source_is_said_to_be_none() {
             .code(code)
             .says(says);
     }
+    archive_for("s390x", &place, "other.tar", &["a/one:1"]);
+    ran(&place, &["images", "pull", "--from", "other.tar"])
+        .code(3)
+        .says("a/one:1 is for another processor: this machine has linux/")
+        .says("and there is linux/s390x")
+        .says("hint: use a machine of that processor");
     place.write("regatta.toml", "[images]\nstore = 'cb'\n");
     ran(&place, &["images", "list"])
         .code(2)
@@ -185,6 +211,12 @@ fn what_a_registry_refuses_is_told_with_what_to_do() {
             "it is a page of HTML and no JSON",
             "a proxy, a login page",
         ),
+        (
+            200,
+            r#"{"manifests":[{"digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","platform":{"os":"linux","architecture":"s390x"}}]}"#,
+            "a/b:c is for another processor",
+            "use a machine of that processor",
+        ),
     ] {
         let base = serve(move |mut stream| {
             if Message::read(&stream).is_some() {
@@ -225,4 +257,115 @@ fn an_interrupt_ends_a_pull_and_the_exit_code_says_so() {
     ended
         .code(130)
         .says("Ctrl-C: the same command goes on where this one stopped");
+}
+
+/// A registry with one image, of a layer with a file of so many bytes; tells which bytes of the layer
+/// were asked for.
+fn registry(bytes: usize) -> (String, Arc<Mutex<Vec<Option<String>>>>) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("big"), vec![b'x'; bytes]).unwrap();
+    let tar = Command::new("tar")
+        .args(["-c", "--owner=0", "--group=0", "big"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let layer = tar.stdout;
+    let digest = Digest::of(&layer);
+    let config = json!({"architecture": architecture(), "os": "linux", "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [digest.as_str()]}});
+    let config = config.to_string().into_bytes();
+    let manifest = json!({"schemaVersion": 2,
+        "config": {"digest": Digest::of(&config).as_str(), "size": config.len()},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar",
+            "digest": digest.as_str(), "size": layer.len()}]});
+    let manifest = manifest.to_string().into_bytes();
+    let asked: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+    let kept = Arc::clone(&asked);
+    let base = serve(move |mut stream| {
+        let Some(message) = Message::read(&stream) else {
+            return;
+        };
+        let path = message.second().unwrap_or_default();
+        let (mut from, mut status, mut range) = (0, 200, String::new());
+        let whole = if path.ends_with(digest.as_str()) {
+            kept.lock().unwrap().push(message.range.clone());
+            if let Some(wanted) = message.range.as_deref() {
+                let wanted = wanted.trim_start_matches("bytes=").trim_end_matches('-');
+                (from, status) = (wanted.parse().unwrap(), 206);
+                range = format!(
+                    "Content-Range: bytes {from}-{}/{}\r\n",
+                    layer.len() - 1,
+                    layer.len()
+                );
+            }
+            &layer
+        } else if path.contains("/blobs/") {
+            &config
+        } else {
+            &manifest
+        };
+        let body = &whole[from..];
+        let head = format!(
+            "HTTP/1.1 {status} Said\r\nConnection: close\r\n{range}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        // A client whose disk is full hangs up.
+        let _ = stream.write_all(&[head.as_bytes(), body].concat());
+    });
+    let name = base.trim_start_matches("http://").to_owned() + "/a/b:c";
+    (name, asked)
+}
+
+/// Runs a script of ours in a mount namespace of its own, where the store's directory is a small file
+/// system of its own; `"$0"` is regatta.
+fn with_small_disk(place: &Place, script: &str, args: &[&str]) -> Ran {
+    std::fs::create_dir(place.join("my store")).unwrap();
+    let script = format!("mount -t tmpfs -o size=4m none 'my store' || exit 99\n{script}");
+    let asked = place.regatta(&[]);
+    let mut command = Command::new("unshare");
+    command
+        .args(["-rm", "sh", "-c", &script, crate::support::REGATTA])
+        .args(args)
+        .current_dir(place.path());
+    for (name, value) in asked.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("DOCKER_CONFIG", place.path());
+    Ran::of(&command.output().unwrap())
+}
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_fetch_says_what_to_do_and_the_next_pull_goes_on() {
+    let place = place();
+    let (name, asked) = registry(8 << 20);
+    let script = r#"
+"$0" images pull "$1"; echo "first: $?"
+"$0" images list --format json
+mount -o remount,size=64m 'my store'
+"$0" images pull "$1"; echo "second: $?"
+"$0" images verify; echo "verified: $?"
+ls 'my store/partial' | wc -l
+"#;
+    let ran = with_small_disk(&place, script, &[&name]);
+    assert_eq!(
+        ran.stdout, "first: 3\n[]\nsecond: 0\nverified: 0\n0\n",
+        "{}",
+        ran.stderr
+    );
+    let ran = ran
+        .says("cannot write the layer ")
+        .says("/my store/partial/")
+        .says("No space left on device")
+        .says("hint: free some space (`regatta images prune`)")
+        .says("the same command goes on")
+        .says("1 image pulled");
+    assert!(!ran.stderr.contains("next try"), "{}", ran.stderr);
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!((asked.len(), &asked[0]), (2, &None), "{asked:?}");
+    let went_on = asked[1].as_deref().unwrap();
+    let from: usize = went_on["bytes=".len()..went_on.len() - 1].parse().unwrap();
+    assert!(from > 1 << 20, "{went_on}");
 }

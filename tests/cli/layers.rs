@@ -33,6 +33,7 @@ const ROWS: [&[&str]; 11] = [
         "files",
         "hint",
         "json",
+        "link",
         "process",
         "secret",
         "statistics",

@@ -12,83 +12,13 @@ use std::sync::{Arc, Mutex};
 use regatta::images::{Digest, ImageName, Store, StoredImage};
 use serde_json::Value;
 
-use crate::support::{Ended, Place, wait_until};
+use crate::registry::{Registry, docker};
+use crate::support::{Place, wait_until};
 
 const TASK: &str = "akhatua/cooperbench-harbor:task1";
 
-/// A registry on a free port, with an image of a few layers in it.
-struct Registry {
-    dir: tempfile::TempDir,
-    at: String,
-    _process: Ended,
-    tags: Mutex<Vec<String>>,
-}
-
-impl Registry {
-    fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("rgi").tempdir().unwrap();
-        let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
-            dir.path().join("data").display()
-        );
-        std::fs::write(dir.path().join("config.yml"), config).unwrap();
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(dir.path().join("config.yml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("docker-registry is not installed");
-        let listens = || -> Option<String> {
-            let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
-            let (_, rest) = log.split_once("listening on ")?;
-            Some(rest.split('"').next()?.to_owned())
-        };
-        wait_until("the registry", || listens().is_some());
-        Self {
-            at: listens().unwrap(),
-            dir,
-            _process: Ended(process),
-            tags: Mutex::default(),
-        }
-    }
-
-    /// Pushes an image of the daemon; gives its name in the registry.
-    fn push(&self, image: &str) -> String {
-        let name = format!("{}/{image}", self.at);
-        docker(&["tag", image, &name]);
-        self.tags.lock().unwrap().push(name.clone());
-        docker(&["push", "-q", &name]);
-        name
-    }
-
-    /// The file of a blob.
-    fn blob(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        let blobs = "data/docker/registry/v2/blobs/sha256";
-        self.dir
-            .path()
-            .join(format!("{blobs}/{}/{hex}/data", &hex[..2]))
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        for tag in self.tags.lock().unwrap().iter() {
-            let _ = Command::new("docker").args(["rmi", tag]).output();
-        }
-    }
-}
-
-fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output().unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// An image of musl's kind: one program without libraries, and layers that remove and replace.
-fn little(name: &str) {
+/// An image of one program without libraries, and of layers that remove and replace.
+pub fn little(name: &str) {
     let dir = tempfile::tempdir().unwrap();
     let script = r"set -e
 mkdir -p root/bin root/data/gone root/data/dir root/data/closed root/etc
@@ -204,13 +134,13 @@ fn assert_same(one: &Seen, other: &Seen) {
     assert_eq!((one_way, other_way), (Vec::new(), Vec::new()));
 }
 
-struct Images {
-    place: Place,
+pub struct Images {
+    pub place: Place,
     store: Store,
 }
 
 impl Images {
-    fn new(mirrors: &[(&str, &str)]) -> Self {
+    pub fn new(mirrors: &[(&str, &str)]) -> Self {
         let place = Place::new();
         let lines = mirrors.iter();
         let lines: String = lines
@@ -226,14 +156,14 @@ impl Images {
         Self { place, store }
     }
 
-    fn pulling(&self, args: &[&str]) -> Command {
+    pub fn pulling(&self, args: &[&str]) -> Command {
         let mut command = self.place.regatta(&[&["images", "pull"], args].concat());
         // The logins of whoever runs the tests are not ours.
         command.env("DOCKER_CONFIG", self.place.path());
         command
     }
 
-    fn pull(&self, args: &[&str]) -> crate::support::Ran {
+    pub fn pull(&self, args: &[&str]) -> crate::support::Ran {
         crate::support::Ran::of(&self.pulling(args).output().unwrap())
     }
 

@@ -62,7 +62,13 @@ pub struct Lab {
 
 impl Lab {
     pub fn new(version: Version) -> Self {
+        Self::with(version, |_| {})
+    }
+
+    /// One whose dataset is made ready before the endpoint reads it.
+    pub fn with(version: Version, prepare: impl FnOnce(&Place)) -> Self {
         let place = Place::new();
+        prepare(&place);
         let fault = place.join("fault");
         let model = Model::serve(&place.join("cb/dataset"), &fault);
         let lab = Self {

@@ -7,15 +7,20 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::lab::{Lab, Version};
-use crate::support::{Ran, copy_tree, wait_until};
+use crate::registry::Registry;
+use crate::support::{Place, Ran, copy_tree, wait_until};
 
 /// An ordinary user that owns nothing but its place; no account needs to exist.
 const USER: &str = "61234";
-const IMAGES: [&str; 3] = [
+/// The images of the fixtures, and one of musl and busybox.
+const IMAGES: [&str; 4] = [
     "akhatua/cooperbench-harbor:task1",
     "akhatua/cooperbench-harbor:task2",
     "akhatua/cooperbench-lighthouse:task7",
+    "akhatua/cooperbench-quay:task1",
 ];
+/// A subset with a pair of each.
+const SUBSET: &str = "each";
 const RUNS: [(&str, &str); 3] = [
     ("t-solo", "solo"),
     ("t-coop-comm", "coop"),
@@ -24,6 +29,34 @@ const RUNS: [(&str, &str); 3] = [
 /// What both backends may use: with other limits, outcomes are other outcomes.
 const LIMITS: &str = "memory_gb = 4.0\nnetwork = false\n";
 
+/// A lab of the native engine whose dataset has the task of musl's image too.
+fn lab() -> Lab {
+    Lab::with(Version::Native, |place| {
+        let musl = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/musl/dataset");
+        copy_tree(&musl, &place.join("cb/dataset"));
+        let subset = format!("cb/dataset/subsets/{SUBSET}.json");
+        place.write(&subset, each(place).to_string());
+    })
+}
+
+/// The pairs of two subsets.
+fn each(place: &Place) -> Value {
+    let tasks = ["flash", "quay"].map(|subset| {
+        let subset = place.json(&format!("cb/dataset/subsets/{subset}.json"));
+        subset["tasks"].as_array().unwrap().clone()
+    });
+    serde_json::json!({ "tasks": tasks.concat() })
+}
+
+/// Makes a directory the ordinary user's.
+fn give(dir: &Path) {
+    let owned = Command::new("chown")
+        .args(["-R", &format!("{USER}:{USER}")])
+        .arg(dir)
+        .status();
+    assert!(owned.unwrap().success());
+}
+
 /// A lab of the native engine whose regatta is an ordinary user's, where no daemon answers.
 struct Rootless {
     lab: Lab,
@@ -31,30 +64,28 @@ struct Rootless {
 }
 
 impl Rootless {
-    /// One with the images of the fixtures in its store, brought as a file.
+    /// One with the images in its store, pulled from a registry on loopback.
     fn new() -> Self {
-        let lab = Lab::new(Version::Native);
-        lab.configure(&format!("{LIMITS}[images]\nstore = \"my store\"\n"));
+        Self::with("")
+    }
+
+    /// The same with more of the configuration.
+    fn with(more: &str) -> Self {
+        let registry = Registry::start();
+        for image in IMAGES {
+            registry.push(image);
+        }
+        let lab = lab();
+        lab.configure(&format!(
+            "{LIMITS}{more}[images]\nstore = \"my store\"\n[images.mirrors]\n\"docker.io\" = \"http://{}\"\n",
+            registry.at
+        ));
         let program = lab.place.join("regatta");
         std::fs::copy(crate::support::REGATTA, &program).unwrap();
-        let archive = lab.place.join("images.tar");
-        let saved = Command::new("docker")
-            .arg("save")
-            .args(IMAGES)
-            .arg("-o")
-            .arg(&archive)
-            .status();
-        assert!(saved.unwrap().success());
-        let owned = Command::new("chown")
-            .args(["-R", &format!("{USER}:{USER}")])
-            .arg(lab.place.path())
-            .status();
-        assert!(owned.unwrap().success());
+        give(lab.place.path());
         let rootless = Self { lab, program };
-        rootless
-            .run(&["images", "pull", "--from", "images.tar"])
-            .code(0);
-        std::fs::remove_file(archive).unwrap();
+        let pulled = rootless.run(&["images", "pull", "-s", SUBSET]).code(0);
+        pulled.says("4 images pulled");
         rootless
     }
 
@@ -79,6 +110,26 @@ impl Rootless {
 
     fn run(&self, args: &[&str]) -> Ran {
         Ran::of(&self.command(args).output().unwrap())
+    }
+
+    /// Runs where the store's directory is mounted read-only.
+    fn with_read_only_store(&self, args: &[&str]) -> Ran {
+        let asked = self.command(args);
+        let script = "mount --bind 'my store' 'my store'
+mount -o remount,bind,ro 'my store'
+exec \"$0\" \"$@\"";
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "sh", "-e", "-c", script, "setpriv"])
+            .args(asked.get_args())
+            .current_dir(self.lab.place.path());
+        for (name, value) in asked.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Ran::of(&command.output().unwrap())
     }
 
     fn start(&self, args: &[&str]) -> Child {
@@ -158,9 +209,9 @@ fn pairs(lab: &Lab, run: &str, tree: &str) -> Vec<String> {
 #[test]
 #[ignore = "needs root and Docker: just e2e"]
 fn results_and_verdicts_without_daemon_and_root_are_dockers() {
-    let docker = Lab::new(Version::Native);
+    let docker = lab();
     docker.configure(LIMITS);
-    docker.run(&["run", "-s", "flash", "--eval"]).code(0);
+    docker.run(&["run", "-s", SUBSET, "--eval"]).code(0);
     let rootless = Rootless::new();
     let oci = &rootless.lab;
     let shown = rootless.run(&[
@@ -168,15 +219,15 @@ fn results_and_verdicts_without_daemon_and_root_are_dockers() {
         "--backend",
         "oci",
         "-s",
-        "flash",
+        SUBSET,
         "--no-model-call",
     ]);
-    shown.prints("all 3 are in").prints("sandboxes have none");
-    let run = ["run", "--backend", "oci", "-s", "flash", "--eval"];
+    shown.prints("all 4 are in").prints("sandboxes have none");
+    let run = ["run", "--backend", "oci", "-s", SUBSET, "--eval"];
     rootless.run(&run).code(0);
     for (run, tree) in RUNS {
         let there = pairs(&docker, run, tree);
-        assert_eq!(there.len(), 3, "{run}");
+        assert_eq!(there.len(), IMAGES.len(), "{run}");
         assert_eq!(pairs(oci, run, tree), there, "{run}");
         for pair in there {
             let about = format!("{run} {pair}");
@@ -199,7 +250,7 @@ fn results_and_verdicts_without_daemon_and_root_are_dockers() {
             assert_eq!(eval(oci), eval(&docker), "{about}");
         }
     }
-    let gold = ["eval", "--gold", "-s", "flash", "--force"];
+    let gold = ["eval", "--gold", "-s", SUBSET, "--force"];
     let of_docker = docker.run(&gold).code(0);
     let of_oci = rootless
         .run(&[&gold[..], &["--backend", "oci"]].concat())
@@ -213,11 +264,7 @@ fn finds_what_docker_kept(docker: &Lab, rootless: &Rootless) {
     let place = &rootless.lab.place;
     let cache = place.join("cache of docker");
     copy_tree(&docker.place.join("cache"), &cache);
-    let owned = Command::new("chown")
-        .args(["-R", &format!("{USER}:{USER}")])
-        .arg(&cache)
-        .status();
-    assert!(owned.unwrap().success());
+    give(&cache);
     let kept = files_below(&cache.join("regatta/suites"));
     assert!(!kept.is_empty());
     for (run, tree) in RUNS {
@@ -248,7 +295,11 @@ fn processes(text: &str) -> Vec<String> {
 #[test]
 #[ignore = "needs root and Docker: just e2e"]
 fn nothing_is_left_of_eight_sandboxes_whose_regatta_was_killed() {
-    let rootless = Rootless::new();
+    // A directory that an overlay can be written to: what is under `/tmp` may be one itself.
+    let scratch = tempfile::tempdir_in("/dev/shm").unwrap();
+    give(scratch.path());
+    let rootless = Rootless::with(&format!("scratch = '{}'\n", scratch.path().display()));
+    let written = || std::fs::read_dir(scratch.path()).unwrap().count();
     let lab = &rootless.lab;
     lab.hold();
     let args = [
@@ -268,6 +319,7 @@ fn nothing_is_left_of_eight_sandboxes_whose_regatta_was_killed() {
     // setpriv executes it: its process is ours.
     let mark = format!("REGATTA_OWNER={}:", run.id());
     assert!(processes(&mark).len() >= 8, "{:?}", processes(&mark));
+    assert_eq!(written(), 8);
     run.kill().unwrap();
     run.wait().unwrap();
     wait_until("the sandboxes to end with it", || {
@@ -285,6 +337,58 @@ fn nothing_is_left_of_eight_sandboxes_whose_regatta_was_killed() {
         .filter(|name| name.starts_with(&own))
         .collect();
     assert_eq!(left, [""; 0]);
+    assert_eq!(written(), 0);
     let clean = rootless.run(&["clean", "--dry-run"]).stdout;
     assert!(!clean.contains(&own) && !clean.contains(&place), "{clean}");
+}
+
+/// A store that another machine fills, and that is only read here.
+#[test]
+#[ignore = "needs root and Docker: just e2e"]
+fn a_store_on_a_read_only_file_system_serves_runs_that_lack_nothing() {
+    let rootless = Rootless::new();
+    let run = [
+        "run",
+        "--backend",
+        "oci",
+        "--setting",
+        "solo",
+        "-s",
+        "quay",
+        "--eval",
+    ];
+    rootless.with_read_only_store(&run).code(0);
+    let eval = "cb/logs/t-solo/solo/quay_task/1/f1_f2/eval.json";
+    let eval = rootless.lab.place.json(eval);
+    assert_eq!(eval["both_passed"], true, "{eval:#}");
+    rootless
+        .with_read_only_store(&["images", "pull", "-s", "quay"])
+        .code(0)
+        .says("the image is there");
+    rootless
+        .with_read_only_store(&["images", "verify", IMAGES[3]])
+        .code(0)
+        .says("as they were unpacked");
+    rootless.run(&["images", "remove", IMAGES[0]]).code(0);
+    rootless
+        .with_read_only_store(&[
+            "doctor",
+            "--backend",
+            "oci",
+            "-s",
+            "flash",
+            "--no-model-call",
+        ])
+        .prints("1 of 3 is missing in the read-only store ")
+        .prints("on a machine that may write there");
+    for args in [
+        &["images", "pull", "a/b"][..],
+        &["images", "prune"],
+        &["images", "remove", IMAGES[3]],
+    ] {
+        rootless
+            .with_read_only_store(args)
+            .code(3)
+            .says("is on a file system that is read-only here");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use regatta::bench::RuleId;
-use regatta::sandbox::Source;
+use regatta::sandbox::{Source, Spec};
 
 use crate::place::{Box_, Kind};
 
@@ -68,6 +68,46 @@ fn the_future_is_gone() {
     let workspace = Source::Tree(dir.path().to_owned());
     let mut sandbox = Box_::with(Kind::Namespace, |spec| spec.source = workspace).unwrap();
     nothing_of_the_future_is_seen(&mut sandbox, &base);
+    sandbox.close();
+}
+
+/// The same of an image, whose repository is made ready once for all that begin with it: what one does
+/// to it, and to git's files beside it, no other sees.
+#[test]
+fn in_an_image_the_future_is_gone_for_each_sandbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = clone_with_a_future(dir.path());
+    let name = "test/future:latest";
+    crate::image::add_repository(name, dir.path());
+    let backend = crate::place::backend(Kind::Oci);
+    let start = |agent: &str| {
+        let change = |spec: &mut Spec| {
+            spec.source = Source::Image(name.to_owned());
+            spec.agent = agent.to_owned();
+        };
+        Box_::on(backend.clone(), change).unwrap()
+    };
+    for _ in 0..2 {
+        let mut sandbox = start("agent1");
+        nothing_of_the_future_is_seen(&mut sandbox, &base);
+        assert_eq!(
+            sandbox.run("git status --short; ls -A"),
+            ".git\n.gitignore\nfile\n"
+        );
+        assert_eq!(sandbox.diff(), "");
+        sandbox.run(
+            "echo mine > own; git add own; git commit -qm own; git branch other; echo more >> file",
+        );
+        let diff = sandbox.diff();
+        assert!(diff.contains("+mine") && diff.contains("+more"), "{diff}");
+        sandbox.run("find .. -type f -path '*.git/*' -exec chmod u+w {} + -exec sh -c 'for file; do echo broken > $file; done' sh {} +");
+        sandbox.fails("git status");
+        sandbox.close();
+    }
+    let mut sandbox = start("agent2");
+    let own = "git branch --format='%(refname:short)'; git config user.email";
+    assert_eq!(sandbox.run(own), "agent2\nagent2@localhost\n");
+    assert_eq!(sandbox.sandbox.base(), base);
     sandbox.close();
 }
 

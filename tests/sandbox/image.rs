@@ -106,6 +106,14 @@ pub fn add_harbor(store: &Store) {
     add(store, HARBOR, layers.into(), "LEVEL=image");
 }
 
+/// Adds an image with the programs of the others and a repository of this machine's.
+pub fn add_repository(name: &str, repository: &Path) {
+    let harbor = store().image(&HARBOR.parse().unwrap()).unwrap().unwrap();
+    let script = "mkdir -p workspace; cp -a \"$OUTSIDE\" workspace/repo";
+    let layers = vec![harbor.layers[0].clone(), layer(store(), script, repository)];
+    add(store(), name, layers, "LEVEL=image");
+}
+
 fn add(store: &Store, name: &str, layers: Vec<Digest>, env: &str) {
     let config = ImageConfig {
         env: vec![env.to_owned()],

@@ -9,6 +9,7 @@ pub struct Message {
     /// Its first line.
     pub first: String,
     pub authorization: Option<String>,
+    pub range: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -17,6 +18,7 @@ impl Message {
     pub fn read(stream: &TcpStream) -> Option<Self> {
         let mut lines = BufReader::new(stream.try_clone().ok()?);
         let (mut first, mut authorization, mut length) = (String::new(), None, 0);
+        let mut range = None;
         lines.read_line(&mut first).ok()?;
         loop {
             let mut line = String::new();
@@ -26,6 +28,7 @@ impl Message {
             };
             match name.to_ascii_lowercase().as_str() {
                 "authorization" => authorization = Some(value.to_owned()),
+                "range" => range = Some(value.to_owned()),
                 "content-length" => length = value.parse().ok()?,
                 _ => {}
             }
@@ -35,6 +38,7 @@ impl Message {
         Some(Self {
             first,
             authorization,
+            range,
             body,
         })
     }

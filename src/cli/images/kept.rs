@@ -107,20 +107,25 @@ fn as_json(image: &ListedImage, store: &Store) -> serde_json::Value {
 const OF_VERIFY: &str = "\
 Examples:
   regatta images verify
+  regatta images verify alpine:3.20
   regatta images verify && regatta run";
 
-/// Look whether the layers of the store still have what was unpacked
+/// Look whether the layers of the store, or of some images, still have what was unpacked
 #[derive(Debug, Args)]
 #[command(after_help = OF_VERIFY)]
 pub struct VerifyArgs {
+    /// The images [default: all]
+    #[arg(value_name = "IMAGE")]
+    images: Vec<ImageName>,
     #[command(flatten)]
     source: ConfigSource,
 }
 
 pub fn verify(args: &VerifyArgs, ui: &Ui) -> Result<u8> {
     let store = store(&args.source)?;
+    check_there(&store, &args.images, "nothing is looked at")?;
     let bar = ui.clone();
-    let layers = store.verify(&|done, of| {
+    let layers = store.verify(&args.images, &|done, of| {
         if bar.room().is_some() {
             bar.show(&[format!("{done}/{of} layers")]);
         }
@@ -168,18 +173,7 @@ pub struct RemoveArgs {
 
 pub fn remove(args: &RemoveArgs, ui: &Ui) -> Result<u8> {
     let store = store(&args.source)?;
-    let there = store.images()?;
-    for name in &args.images {
-        let name = name.to_string();
-        if !there.iter().any(|it| it.image.name == name) {
-            return Err(Error::usage(format!(
-                "{} is not in {}: nothing is removed",
-                short(&name),
-                store.dir().display()
-            ))
-            .hint("`regatta images list` shows those that are"));
-        }
-    }
+    check_there(&store, &args.images, "nothing is removed")?;
     for name in &args.images {
         if let Some(gone) = store.remove(name)? {
             let kept = match gone.in_use {
@@ -198,6 +192,22 @@ pub fn remove(args: &RemoveArgs, ui: &Ui) -> Result<u8> {
         }
     }
     Ok(exit::OK)
+}
+
+/// Refuses names of images that are not in the store; `so` says what comes of it.
+fn check_there(store: &Store, names: &[ImageName], so: &str) -> Result<()> {
+    let there = store.images()?;
+    for name in names.iter().map(ToString::to_string) {
+        if !there.iter().any(|it| it.image.name == name) {
+            return Err(Error::usage(format!(
+                "{} is not in {}: {so}",
+                short(&name),
+                store.dir().display()
+            ))
+            .hint("`regatta images list` shows those that are"));
+        }
+    }
+    Ok(())
 }
 
 const OF_PRUNE: &str = "\

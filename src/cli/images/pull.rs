@@ -137,6 +137,7 @@ pub async fn run(args: &PullArgs, ui: &Ui) -> Result<u8> {
             });
             return Ok(exit::OK);
         }
+        store.check_writable("nothing can be pulled")?;
         let of = if there == 0 {
             String::new()
         } else {

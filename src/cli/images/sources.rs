@@ -36,6 +36,7 @@ impl Opened {
                 Ok(Self::Docker(docker, beside))
             }
             "-" => {
+                store.check_writable("nothing can be pulled")?;
                 ui.say("reading the archive from stdin");
                 let archive = of_stdin(beside).await?;
                 Ok(Self::Local(From::Archive(Arc::new(archive))))
@@ -52,6 +53,7 @@ impl Opened {
                     ))
                     .hint("registry, docker, an archive of `docker save`, - for one on stdin, or a directory with an OCI layout"));
                 }
+                store.check_writable("nothing can be pulled")?;
                 let (path, beside) = (path.to_owned(), beside);
                 let opening = tokio::task::spawn_blocking(move || Archive::open(&path, &beside));
                 let archive = opening.await.map_err(|_| Error::world("stopped"))?;

@@ -1,5 +1,6 @@
 //! `regatta run`.
 
+mod detach;
 mod end;
 mod matrix;
 mod next;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::engine_flags::{NativeArgs, UpstreamArgs, set_settings, set_words};
+use super::executor_flags::ExecutorArgs;
 use super::listing::settings;
 use super::options::{ConfigSource, Places, set};
 use super::picking::PairArgs;
@@ -21,7 +23,7 @@ use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::error::{Result, exit};
 use crate::experiment::{
-    Executed, ExecutionOptions, Experiment, NewsSender, OnThisMachine, PlannedArm, Scope,
+    AsConfigured, Executed, ExecutionOptions, Experiment, NewsSender, PlannedArm, Scope,
 };
 use crate::runner::Interrupt;
 use crate::secret::masked_url;
@@ -105,6 +107,10 @@ pub struct RunArgs {
     /// trial
     #[arg(long)]
     no_pull: bool,
+    /// With --executor slurm: submit the command as a job of its own, and return. The endpoint's key
+    /// comes from `api_key_file` then
+    #[arg(long)]
+    detach: bool,
     #[command(flatten)]
     picked: PairArgs,
     #[command(flatten)]
@@ -113,6 +119,8 @@ pub struct RunArgs {
     upstream: UpstreamArgs,
     #[command(flatten)]
     native: NativeArgs,
+    #[command(flatten)]
+    executor: ExecutorArgs,
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
@@ -189,6 +197,7 @@ impl RunArgs {
         set_words(&mut layers, self.engine.as_ref(), self.backend.as_ref())?;
         self.upstream.apply(&mut layers)?;
         self.native.apply(&mut layers)?;
+        self.executor.apply(&mut layers)?;
         for (key, flag, value) in flags {
             set(&mut layers, key, flag, value.as_ref())?;
         }
@@ -226,9 +235,12 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
                 .await?;
             experiment.notes.extend(warnings);
         }
-        let text = plan::render(&experiment, args.force).await?;
+        let text = plan::render(&experiment, args.force, args.detach).await?;
         width::list(&text, plan::is_command, ui)?;
         return Ok(exit::OK);
+    }
+    if args.detach {
+        return detach::submit(&experiment, ui).await;
     }
     experiment.command = Some(given());
     let mut interrupt = Interrupt::listen()?;
@@ -239,7 +251,7 @@ pub async fn run(args: &RunArgs, ui: &Ui) -> Result<u8> {
         without_preflight: args.no_preflight,
     };
     let execute = async |news: &NewsSender| {
-        let executed = experiment.execute(&OnThisMachine, asked, &mut interrupt, news);
+        let executed = experiment.execute(&AsConfigured, asked, &mut interrupt, news);
         executed.await
     };
     let (executed, has_worked) = news::shown(ui, execute).await;

@@ -4,23 +4,26 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::matrix;
+use super::{detach, matrix};
 use crate::bench::{Pair, Setting};
 use crate::cli::ui::warning;
+use crate::config::ExecutorKind;
 use crate::engine::native::{self, TapeMode};
 use crate::engine::upstream::command::{Cover, upstream_would_run};
 use crate::engine::{EngineOptions, upstream};
 use crate::error::Result;
+use crate::executor::slurm;
 use crate::experiment::{Experiment, PlannedArm, PlannedRun};
 use crate::host::redis::{self, RedisChoice};
 use crate::runner::{Plan, forced};
+use crate::slurm::JobScript;
 use crate::store::events::History;
 use crate::store::{Pass, RunDir};
 use crate::text::paint::strong;
 use crate::text::{by_number, exact, plural};
 
 /// The plan of every run.
-pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
+pub async fn render(experiment: &Experiment, force: bool, detached: bool) -> Result<String> {
     let mut text = String::new();
     for note in &experiment.notes {
         let _ = writeln!(text, "{}", warning(note));
@@ -58,6 +61,10 @@ pub async fn render(experiment: &Experiment, force: bool) -> Result<String> {
     } else {
         RedisChoice::None
     };
+    if detached {
+        text.push_str("\nthe driver is a job:\n");
+        render_job(&detach::script(experiment)?, &mut text);
+    }
     let mut shown = BTreeSet::new();
     for (one, pass) in experiment.runs.iter().zip(passes) {
         let surveyed = experiment.survey(one)?;
@@ -161,7 +168,15 @@ fn how(
         return Ok(text);
     }
     match &one.arm.options {
-        EngineOptions::Native(options) => render_native(options, &mut text),
+        EngineOptions::Native(options) => {
+            render_native(options, &mut text);
+            let executor = &one.arm.config.executor;
+            if executor.executor == ExecutorKind::Slurm {
+                let script = slurm::script(executor, run, options.concurrency)?;
+                let _ = writeln!(text, "  workers      at most {}", executor.most_workers());
+                render_job(&script, &mut text);
+            }
+        }
         EngineOptions::Upstream(options) => {
             // What is set aside by then has no result, and is to run.
             let all = experiment.survey_all(one)?;
@@ -223,6 +238,18 @@ fn render_native(options: &native::NativeOptions, text: &mut String) {
     let _ = writeln!(text, "  exchanges    {tape}");
 }
 
+/// How a job is submitted, and its script.
+fn render_job(script: &JobScript, text: &mut String) {
+    let _ = writeln!(text, "{COMMAND}{}", script.command());
+    let _ = writeln!(text, "  script");
+    for line in script.text().lines() {
+        let _ = writeln!(text, "{SCRIPT}{line}");
+    }
+}
+
+/// Begins the lines of a job's script.
+const SCRIPT: &str = "    | ";
+
 /// The command that the upstream CLI is started with.
 fn render_upstream(
     options: &upstream::UpstreamOptions,
@@ -272,7 +299,7 @@ const COMMAND: &str = "  command      ";
 
 /// Whether a line is of a command that is to be copied.
 pub fn is_command(line: &str) -> bool {
-    line.starts_with(COMMAND)
+    line.starts_with(COMMAND) || line.starts_with(SCRIPT)
 }
 
 fn for_people(time: std::time::Duration) -> String {

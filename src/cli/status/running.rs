@@ -8,7 +8,7 @@ use super::state::{Eta, RunState};
 use crate::bench::Cost;
 use crate::bench::cost::dollars;
 use crate::runner::limit::local;
-use crate::store::live::{Hold, LiveTrial};
+use crate::store::live::{Hold, LiveTrial, LiveWorker};
 use crate::text::paint::broken;
 use crate::text::{NAME, duration, fit, one_line, plural};
 
@@ -53,18 +53,26 @@ pub fn told(state: &RunState, at_once: usize, now: Timestamp) -> String {
     if let Some((at, text)) = &live.note {
         let _ = writeln!(out, "  said {} ago: {}", since(*at), one_line(text, WORDS));
     }
+    let workers = live.workers.in_words();
+    let has_workers = workers.is_some();
+    if let Some(workers) = workers {
+        let _ = writeln!(out, "  {workers}");
+    }
     let rows: Vec<Vec<String>> = live
         .trials
         .iter()
         .map(|(pair, trial)| {
             let steps = trial.answers.steps();
-            vec![
-                pair.to_string(),
+            let node = live.workers.of(pair).map(LiveWorker::shown_node);
+            let mut row = vec![pair.to_string()];
+            row.extend(has_workers.then(|| node.unwrap_or_default()));
+            row.extend([
                 since(trial.begun_at),
                 steps.unwrap_or_else(|| "no answer yet".to_owned()),
                 cost(trial).to_string(),
                 format!("{} ago", since(trial.last_at)),
-            ]
+            ]);
+            row
         })
         .collect();
     for line in fit::spaced(&rows, 2).lines() {
@@ -104,7 +112,7 @@ fn of_hold(hold: &Hold) -> String {
 }
 
 /// What is known of the cost so far; before the first answer nothing was spent.
-fn cost(trial: &LiveTrial) -> Cost {
+pub(super) fn cost(trial: &LiveTrial) -> Cost {
     match trial.answers.spent() {
         Some(spent) => Cost {
             usd: spent.cost,

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::tempo;
+use crate::process;
 use crate::runner::limit::local;
 use crate::store::RunDir;
 use crate::store::events::RunEvents;
 use crate::store::live::{Hold, Live};
-use crate::store::lock::RunLock;
-use crate::text::plural;
+use crate::store::lock::{RunLock, driver_of};
+use crate::text::{NAME, one_line, plural};
 
 /// What the state of a run is told by.
 #[derive(Debug)]
@@ -85,6 +86,9 @@ impl RunState {
         // Its pass is written when they are locked.
         let pass = run.pass().metadata().and_then(|meta| meta.modified()).ok();
         let is_forcing = holder.is_some() && pass.is_some() && pass >= taken_at;
+        // Of its driver's claim one knows that it has come to this run.
+        let is_here = is_here || begun_at.is_some() && driver_of(run).is_some();
+        let holder = holder.map(|holder| with_host(&holder));
         let state = Self {
             is_here: holder.is_some() && is_here,
             holder,
@@ -207,6 +211,17 @@ impl RunState {
             }
             _ => format!("not running, {left} left; the same command resumes"),
         }
+    }
+}
+
+/// Who has a run, and whether that is on another host.
+fn with_host(holder: &str) -> String {
+    let holder = one_line(holder, NAME);
+    let host = holder.split_once(" on ").map(|(_, rest)| rest);
+    let host = host.and_then(|rest| rest.split(' ').next());
+    match host {
+        Some(host) if host != process::host() => format!("{holder} (another host)"),
+        _ => holder,
     }
 }
 

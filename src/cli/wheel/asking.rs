@@ -80,6 +80,12 @@ pub fn ask_target(
         run: run.cloned(),
         by: hand(),
     };
+    if let Some(holder) = target.asked_by_files() {
+        ui.say(format!(
+            "{} is asked by a file, which takes some seconds",
+            one_line(holder, NAME)
+        ));
+    }
     let answer = target.ask(&request)?;
     if args.json {
         ui.data(&format!("{}\n", json::line(&answer)))?;

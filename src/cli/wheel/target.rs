@@ -4,11 +4,12 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::by_file;
 use crate::bench::RunName;
 use crate::error::{Error, Result};
 use crate::hint;
 use crate::json;
-use crate::store::lock::RunLock;
+use crate::store::lock::{RunLock, driver_of};
 use crate::store::wheel::{self, Answer, Hand, MAX_BYTES, WheelRequest};
 use crate::store::{LogTree, RunDir};
 use crate::text::plural;
@@ -27,7 +28,9 @@ pub enum Target {
 /// A command that is reached.
 pub struct GoingTarget {
     run: RunDir,
-    stream: UnixStream,
+    holder: String,
+    /// The connection to its socket; by files where there is none.
+    stream: Option<UnixStream>,
 }
 
 /// Finds what is meant: the run of this name, or the only command whose runs go on. `word` is the
@@ -113,10 +116,18 @@ pub fn at_rest(run: &RunDir) -> Error {
 
 /// Connects to the command that has a run.
 fn reach(run: RunDir, holder: &str) -> Result<GoingTarget> {
-    match wheel::connect(&run) {
-        Ok(stream) => Ok(GoingTarget { run, stream }),
-        Err(error) => Err(out_of_reach(&run, holder, &error)),
-    }
+    let stream = match wheel::connect(&run) {
+        Ok(stream) => Some(stream),
+        // Its command is on another host, and looks for files.
+        Err(_) if driver_of(&run).is_some() => None,
+        Err(error) => return Err(out_of_reach(&run, holder, &error)),
+    };
+    let holder = holder.to_owned();
+    Ok(GoingTarget {
+        run,
+        holder,
+        stream,
+    })
 }
 
 fn out_of_reach(run: &RunDir, holder: &str, error: &io::Error) -> Error {
@@ -144,6 +155,12 @@ fn out_of_reach(run: &RunDir, holder: &str, error: &io::Error) -> Error {
 }
 
 impl GoingTarget {
+    /// Who is asked by files, if that is how.
+    #[must_use]
+    pub fn asked_by_files(&self) -> Option<&str> {
+        self.stream.is_none().then_some(&*self.holder)
+    }
+
     /// Asks, and waits for the answer.
     pub fn ask(&self, request: &WheelRequest) -> Result<Answer> {
         let failed = |error: &io::Error| {
@@ -162,7 +179,10 @@ impl GoingTarget {
                 .hint(format!("`{}` shows how it stands", hint::command("status"))),
             }
         };
-        let text = self.exchange(request).map_err(|error| failed(&error))?;
+        let text = match &self.stream {
+            Some(stream) => exchange(stream, request).map_err(|error| failed(&error))?,
+            None => by_file::exchange(&self.run, &self.holder, request, by_file::PATIENCE)?,
+        };
         if text.is_empty() {
             let kind = io::ErrorKind::UnexpectedEof;
             return Err(failed(&io::Error::new(kind, "it closed the connection")));
@@ -175,16 +195,15 @@ impl GoingTarget {
             .hint("it may be a regatta of another version")
         })
     }
+}
 
-    fn exchange(&self, request: &WheelRequest) -> io::Result<Vec<u8>> {
-        let mut stream = &self.stream;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{}\n", json::line(request)).as_bytes())?;
-        let mut text = Vec::new();
-        stream.take(MAX_BYTES).read_to_end(&mut text)?;
-        Ok(text)
-    }
+fn exchange(mut stream: &UnixStream, request: &WheelRequest) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{}\n", json::line(request)).as_bytes())?;
+    let mut text = Vec::new();
+    stream.take(MAX_BYTES).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn this_host() -> String {

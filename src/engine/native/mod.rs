@@ -53,6 +53,8 @@ pub struct Native {
     pub rules: Arc<Rules>,
     /// How long running trials may finish after a gentle stop.
     pub grace: Duration,
+    /// The pace of calls, where others obey the same; otherwise each attempt has its own.
+    pub pace: Option<Arc<Pace>>,
     /// How many trials of each pair a replay has played.
     pub played: Arc<Mutex<HashMap<String, usize>>>,
 }
@@ -190,12 +192,11 @@ impl Native {
         let options = &self.options;
         let (observer, of_retries) = (Arc::clone(report), Arc::clone(report));
         let most = options.concurrency * batch.setting.agents();
-        let pace = Pace::new(
-            most,
-            Some(Arc::new(move |PaceChange { limit, why }| {
-                observer(Event::Pace { limit, why });
-            })),
-        );
+        let own = || {
+            let observer = move |PaceChange { limit, why }| observer(Event::Pace { limit, why });
+            Arc::new(Pace::new(most, Some(Arc::new(observer))))
+        };
+        let pace = self.pace.clone().unwrap_or_else(own);
         let retries = Retries::told_to(Arc::new(move |CallRetry { rule, text, tries }| {
             let rule = rule.to_string();
             of_retries(Event::CallRetried { rule, text, tries });
@@ -207,7 +208,7 @@ impl Native {
             http: http(&self.base)?,
             client: ClientOptions {
                 base: self.base.clone(),
-                pace: Arc::new(pace),
+                pace,
                 retries: Arc::new(retries),
                 ..options.client.clone()
             },

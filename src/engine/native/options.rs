@@ -1,7 +1,7 @@
 //! What a configuration means for the native engine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,16 @@ use crate::agent::{AgentConfig, Times, bash_tool, rehearse};
 use crate::bench::{BackendKind, Pair, Price};
 use crate::config::{self, Config};
 use crate::demo;
-use crate::engine::access::{Access, AccessSources, Asker};
+use crate::engine::access::{Access, AccessSources, Asker, Named};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::model::chat::Tool;
 use crate::model::client::{ClientOptions, MAX_BODY};
 use crate::model::pace::Pace;
 use crate::model::price::PriceTable;
 use crate::model::provider::{Wire, of_model};
 use crate::sandbox::SandboxLimits;
+use crate::secret::Secret;
 use crate::store::dataset;
 
 /// What is the same for every attempt of an experiment.
@@ -232,7 +234,42 @@ fn of_agent(config: &Config, agent: &AgentConfig) -> Result<Access> {
         agent: agent.access.clone(),
         ..AccessSources::default()
     };
-    Access::of_config(config, Asker::Native, beside)
+    let mut access = Access::of_config(config, Asker::Native, beside)?;
+    if let Some(path) = &config.upstream.api_key_file {
+        access.key = Some(Named {
+            value: key_in(path)?,
+            by: "api_key_file".to_owned(),
+        });
+    }
+    Ok(access)
+}
+
+/// The key that a file holds.
+fn key_in(path: &Path) -> Result<Secret> {
+    let shown = path.display();
+    if !path.is_file() {
+        return Err(
+            Error::usage(format!("api_key_file: there is no file {shown}"))
+                .hint("write the endpoint's key into it, and nothing else; then chmod 600"),
+        );
+    }
+    if !files::is_private(path) {
+        return Err(
+            Error::usage(format!("api_key_file: others may read {shown}")).hint(format!(
+                "`chmod 600 {shown}`, and make a new key where others could"
+            )),
+        );
+    }
+    let text = files::read_text(path).map_err(Error::into_usage)?;
+    let key = text.trim();
+    if key.is_empty() || key.contains(char::is_whitespace) || key.contains(char::is_control) {
+        // What stands there may be the key.
+        return Err(
+            Error::usage(format!("api_key_file: {shown} does not hold one word"))
+                .hint("write the endpoint's key into it, and nothing else"),
+        );
+    }
+    Ok(Secret::new(key))
 }
 
 fn agent_config(config: &Config) -> Result<AgentConfig> {

@@ -134,7 +134,9 @@ pub async fn write(
     let feature = |index: usize| (!alone).then(|| pair.features[index]);
     let conversation = (!alone).then(|| letters.iter().map(|letter| said(letter, pair)).collect());
     let conversation: Option<Value> = conversation.map(Value::Array);
-    let result = result(shared, pair, made, &ends, letters.len(), dir.path());
+    let home = batch.home.as_ref().unwrap_or(&batch.run);
+    let home = home.pair(batch.setting.tree(), pair);
+    let result = result(shared, pair, made, &ends, letters.len(), home.path());
     let mut works = Vec::new();
     for (index, end) in ends.into_iter().enumerate() {
         let id = id(alone, index);

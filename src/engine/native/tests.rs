@@ -63,6 +63,7 @@ impl Rig {
             base,
             rules: Arc::new(Rules::shipped()),
             grace: Duration::from_mins(1),
+            pace: None,
             played: Arc::default(),
         };
         let run = LogTree::at(dir.path().join("logs")).run(&"t".parse().unwrap());
@@ -79,6 +80,7 @@ impl Rig {
             pairs: pairs.clone(),
             ended_before: Vec::new(),
             plan: pairs,
+            home: None,
         }
     }
 

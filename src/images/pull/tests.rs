@@ -68,6 +68,7 @@ fn registry() -> From {
             pause: Duration::from_millis(1),
             ..Patience::default()
         },
+        certificates: Vec::new(),
     })
 }
 

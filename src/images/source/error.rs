@@ -18,6 +18,16 @@ pub enum SourceError {
         /// How often it was tried.
         tries: u32,
     },
+    /// A server that does not show who it is, or shows that it is another.
+    #[error("there is no safe connection to {host}: {why}")]
+    Insecure {
+        /// Who was asked.
+        host: String,
+        /// What is wrong.
+        why: String,
+        /// What can be done about it.
+        hint: String,
+    },
     /// The registry wants to know who asks, or this one may not.
     #[error("{host} does not give {name} to {}: {said}", .login.as_deref().unwrap_or("whom it does not know"))]
     Refused {
@@ -238,6 +248,10 @@ impl SourceError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let hints: &[&str] = match self {
+            Self::Insecure { hint, .. } => &[hint.as_str()],
+            Self::Status { said, .. } if said.contains("HTTP request to an HTTPS server") => &[
+                "the registry speaks TLS, and registries of this machine are asked without: name it with https, as in `\"localhost:5000\" = \"https://localhost:5000\"` under [images.mirrors] in regatta.toml",
+            ],
             Self::Unreachable { .. } => &[
                 "the same command goes on where it stopped; without a network, bring the images from a machine that has them: `docker save IMAGE… -o images.tar` there, and `regatta images pull --from images.tar` here",
             ],

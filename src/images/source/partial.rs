@@ -79,7 +79,12 @@ impl Partial {
     /// Adds bytes at the end.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
         let written = self.file.write_all(bytes);
-        written.map_err(|error| self.failed("write", &error))?;
+        written.map_err(|error| {
+            let (layer, megabytes) = (self.digest.short(), self.bytes as f64 / 1e6);
+            let path = self.path.display();
+            let doing = format!("write the layer {layer} to {path}, after {megabytes:.1} MB");
+            SourceError::disk(doing, &error)
+        })?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }

@@ -72,7 +72,15 @@ impl StoreLock {
 fn open(path: &Path) -> Result<File, ImageError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).truncate(false);
-    files::open_to_write(path, &mut options).map_err(|error| failed(path, error))
+    let opened = files::open_to_write(path, &mut options).or_else(|error| {
+        // Where nothing can be written, what is there can be shared all the same: with who removes
+        // images from another machine, to which the file system is not read-only.
+        if error.kind() != io::ErrorKind::ReadOnlyFilesystem {
+            return Err(error);
+        }
+        files::open(path).map_err(|_| error)
+    });
+    opened.map_err(|error| failed(path, error))
 }
 
 /// Whether a lock's file is still under its name. Who removes what is locked removes the file too;

@@ -25,6 +25,8 @@ use places::StorePaths;
 pub struct Store {
     places: StorePaths,
     owner: OwnedBy,
+    /// Whether its file system is read-only here.
+    is_read_only: bool,
 }
 
 impl Store {

@@ -23,7 +23,8 @@ const NOBODY: u32 = 65534;
 const ANOTHER: &str = "name another directory: `[images] store` in the configuration";
 
 impl Store {
-    /// Opens the store in a directory, which is made when it is not there.
+    /// Opens the store in a directory, which is made when it is not there. One that is there may be on
+    /// a file system that is read-only here: then it is only read.
     pub fn open(dir: &Path) -> Result<Self, ImageError> {
         let places = StorePaths::of(dir);
         let unusable = |why: String, hint: &str| ImageError::Unusable {
@@ -46,14 +47,24 @@ impl Store {
         let flags = rustix::fs::statvfs(dir)
             .map_err(|error| ImageError::system("read", dir, error))?
             .f_flag;
-        if flags.contains(StatVfsMountFlags::RDONLY) {
-            return Err(unusable("its file system is read-only".to_owned(), ANOTHER));
+        let is_read_only = flags.contains(StatVfsMountFlags::RDONLY);
+        if is_read_only && !places.version().exists() {
+            let why = "its file system is read-only, and there is no store yet".to_owned();
+            return Err(unusable(why, ANOTHER));
         }
         if flags.contains(StatVfsMountFlags::NOEXEC) {
             let why = "its file system is mounted with `noexec`, so that no program of an image could start".to_owned();
             return Err(unusable(why, ANOTHER));
         }
         check_version(&places, &unusable)?;
+        if is_read_only {
+            let owner = None;
+            return Ok(Self {
+                places,
+                owner,
+                is_read_only,
+            });
+        }
         for made in [
             places.images(),
             places.locks(),
@@ -67,7 +78,28 @@ impl Store {
         for drawer in Drawer::TREES {
             make_private(&places.drawer(drawer), owner)?;
         }
-        Ok(Self { places, owner })
+        Ok(Self {
+            places,
+            owner,
+            is_read_only,
+        })
+    }
+
+    /// Whether nothing can come into it or go out of it from here.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Refuses to change a store that is only read here; `so` says what cannot be done.
+    pub fn check_writable(&self, so: &str) -> Result<(), ImageError> {
+        if !self.is_read_only {
+            return Ok(());
+        }
+        Err(ImageError::ReadOnly {
+            dir: self.dir().to_owned(),
+            so: so.to_owned(),
+        })
     }
 }
 

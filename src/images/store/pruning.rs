@@ -66,6 +66,9 @@ impl Store {
     /// finds it. What somebody works at is left alone.
     pub fn clear_leftovers(&self, is_dry: bool) -> Result<Vec<PathBuf>, ImageError> {
         let mut cleared = Vec::new();
+        if self.is_read_only() {
+            return Ok(cleared);
+        }
         for drawer in Drawer::TREES {
             for path in files::list(&self.places.drawer(drawer))? {
                 let is_leftover = path.extension().is_some_and(|it| it == NEW || it == OLD);
@@ -86,6 +89,7 @@ impl Store {
     }
 
     fn alone(&self, doing: &'static str) -> Result<StoreLock, ImageError> {
+        self.check_writable("nothing can be removed")?;
         let lock = StoreLock::try_exclusive(&self.places.lock_of_removal())?;
         lock.ok_or_else(|| ImageError::Busy {
             doing,

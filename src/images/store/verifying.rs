@@ -1,11 +1,13 @@
 //! Whether the store still has what was put into it.
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use super::adding::{CONTENTS, TREE};
 use super::places::Drawer;
 use crate::files;
 use crate::images::layer::LayerContents;
-use crate::images::{Digest, ImageError};
+use crate::images::{Digest, ImageError, ImageName};
 
 /// The most bytes that the list of a layer's files may have: a million of them.
 const MOST: u64 = 256 << 20;
@@ -22,12 +24,18 @@ pub struct VerifiedLayer {
 }
 
 impl Store {
-    /// Looks at every layer that an image names. `told` hears of each that was looked at, and how many
-    /// there are.
-    pub fn verify(&self, told: &dyn Fn(usize, usize)) -> Result<Vec<VerifiedLayer>, ImageError> {
+    /// Looks at every layer that these images name, or any, if none is named. `told` hears of each that
+    /// was looked at, and how many there are.
+    pub fn verify(
+        &self,
+        images: &[ImageName],
+        told: &dyn Fn(usize, usize),
+    ) -> Result<Vec<VerifiedLayer>, ImageError> {
         let entries = self.entries()?;
-        let layers: std::collections::BTreeSet<&Digest> =
-            entries.iter().flat_map(|it| &it.image.layers).collect();
+        let names: Vec<String> = images.iter().map(ToString::to_string).collect();
+        let is_asked_for = |name: &String| names.is_empty() || names.contains(name);
+        let asked = entries.iter().filter(|it| is_asked_for(&it.image.name));
+        let layers: BTreeSet<&Digest> = asked.flat_map(|it| &it.image.layers).collect();
         let mut verified = Vec::new();
         for (n, layer) in layers.iter().enumerate() {
             let images = entries.iter().filter(|it| it.image.layers.contains(layer));

@@ -68,7 +68,7 @@ async fn as_many_successes_as_the_limit_grow_it_by_one_up_to_the_bound() {
     }
     assert_eq!(grown, [2, 3, 3, 3, 4, 4, 4]);
     assert_eq!(*limits.lock().unwrap(), [2, 4]);
-    assert_eq!(pace.0.slots.available_permits(), 4);
+    assert_eq!(pace.own.slots.available_permits(), 4);
 }
 
 #[tokio::test]
@@ -80,9 +80,9 @@ async fn slots_over_a_lowered_limit_go_when_they_come_free() {
     for permit in running.drain(..3) {
         permit.held();
     }
-    assert_eq!(pace.0.slots.available_permits(), 0);
+    assert_eq!(pace.own.slots.available_permits(), 0);
     drop(running);
-    assert_eq!(pace.0.slots.available_permits(), 4);
+    assert_eq!(pace.own.slots.available_permits(), 4);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_permit_without_a_verdict_gives_its_slot_back_and_changes_nothing() {
     drop(enter(&pace, 2).await);
     soon(pace.enter()).await.0.held();
     assert_eq!(pace.limit(), 2);
-    assert_eq!(pace.0.slots.available_permits(), 2);
+    assert_eq!(pace.own.slots.available_permits(), 2);
     assert!(limits.lock().unwrap().is_empty());
 }
 
@@ -102,7 +102,7 @@ async fn nobody_enters_in_a_hold_and_who_gives_up_there_leaves_the_slot() {
     soon(pace.enter()).await.0.rate_limited(long);
     let entered = tokio::time::timeout(Duration::ZERO, pace.enter()).await;
     assert!(entered.is_err());
-    assert_eq!(pace.0.slots.available_permits(), 1);
+    assert_eq!(pace.own.slots.available_permits(), 1);
 }
 
 #[tokio::test]
@@ -197,11 +197,11 @@ async fn only_a_success_of_the_window_ends_the_refusals_in_a_row() {
     let mut running = enter(&pace, 2).await;
     running.remove(0).rate_limited(SHORT);
     running.remove(0).succeeded();
-    assert_eq!(pace.0.state().refusals, 1);
+    assert_eq!(pace.own.state().refusals, 1);
     soon(pace.enter()).await.0.rate_limited(SHORT);
-    assert_eq!(pace.0.state().refusals, 2);
+    assert_eq!(pace.own.state().refusals, 2);
     soon(pace.enter()).await.0.succeeded();
-    assert_eq!(pace.0.state().refusals, 0);
+    assert_eq!(pace.own.state().refusals, 0);
 }
 
 #[tokio::test]
@@ -210,20 +210,20 @@ async fn a_limit_that_grows_takes_no_slot_while_more_are_in_use() {
     let mut running = enter(&pace, 7).await;
     running.remove(0).rate_limited(SHORT);
     for _ in 0..3 {
-        pace.0.succeeded(0);
+        pace.own.succeeded(0);
     }
-    assert_eq!((pace.limit(), pace.0.state().surplus), (4, 2));
-    assert_eq!(pace.0.slots.available_permits(), 0);
+    assert_eq!((pace.limit(), pace.own.state().surplus), (4, 2));
+    assert_eq!(pace.own.slots.available_permits(), 0);
     drop(running);
-    assert_eq!(pace.0.slots.available_permits(), 4);
+    assert_eq!(pace.own.slots.available_permits(), 4);
 }
 
 #[tokio::test]
 async fn who_is_not_told_how_long_holds_for_a_second_or_more() {
     let pace = Pace::new(8, None);
-    let before = pace.0.state().hold_until;
+    let before = pace.own.state().hold_until;
     soon(pace.enter()).await.0.rate_limited(None);
-    assert!(pace.0.state().hold_until >= before + Duration::from_secs(1));
+    assert!(pace.own.state().hold_until >= before + Duration::from_secs(1));
 }
 
 #[tokio::test]
@@ -231,9 +231,9 @@ async fn who_comes_late_in_a_told_window_does_not_lengthen_its_hold() {
     let pace = Pace::new(8, None);
     let mut running = enter(&pace, 2).await;
     running.remove(0).rate_limited(SHORT);
-    let hold = pace.0.state().hold_until;
+    let hold = pace.own.state().hold_until;
     running.remove(0).rate_limited(None);
-    assert_eq!(pace.0.state().hold_until, hold);
+    assert_eq!(pace.own.state().hold_until, hold);
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn slowed_ends_with_the_hold_at_the_full_limit_and_goes_on_below_it() {
     for (bound, ends) in [(1, true), (2, false)] {
         let pace = Pace::new(bound, None);
         soon(pace.enter()).await.0.rate_limited(long);
-        let state = pace.0.state();
+        let state = pace.own.state();
         let end = ends.then_some(state.hold_until);
         assert_eq!(state.slowed.end, end, "{bound}");
     }
@@ -250,7 +250,7 @@ async fn slowed_ends_with_the_hold_at_the_full_limit_and_goes_on_below_it() {
     let mut running = enter(&pace, 2).await;
     running.remove(0).rate_limited(long);
     running.remove(0).succeeded();
-    let state = pace.0.state();
+    let state = pace.own.state();
     assert_eq!(state.limit, 2);
     assert_eq!(state.slowed.end, Some(state.hold_until));
 }
@@ -274,7 +274,7 @@ async fn another_bound_holds_at_once_and_what_is_in_use_stays() {
     // Two of the three go when they come free; the last is the one that may be used.
     drop(both);
     drop(third);
-    assert_eq!(pace.0.slots.available_permits(), 1);
+    assert_eq!(pace.own.slots.available_permits(), 1);
     assert!(limits.lock().unwrap().is_empty());
 }
 

@@ -78,16 +78,16 @@ pub(super) fn errors(summary: &Summary) -> String {
     out
 }
 
-/// The rules of trials that were ended before they had a result.
-const ENDED: [RuleId; 2] = [RuleId::CUT_OFF, RuleId::CANCELLED];
+/// Where the reason of a trial stands that was ended before it had a result.
+const ENDED: Option<&str> = Some("regatta");
 
-/// The pairs without a result whose last trial was cut off or cancelled.
+/// The pairs without a result whose last trial was cut off, cancelled or lost.
 fn cut_off(summary: &Summary) -> String {
     let mut out = String::new();
     let mut reasons: BTreeMap<(&RuleId, &str), Vec<&str>> = BTreeMap::new();
     for line in &summary.lines {
-        let rule = line.rule.as_ref().filter(|rule| ENDED.contains(rule));
-        let rule = rule.filter(|_| line.outcome == Outcome::Missing);
+        let is_ended = line.outcome == Outcome::Missing && line.source.as_deref() == ENDED;
+        let rule = line.rule.as_ref().filter(|_| is_ended);
         if let (Some(rule), Some(why)) = (rule, line.why.as_deref()) {
             reasons.entry((rule, why)).or_default().push(&line.pair);
         }

@@ -1,3 +1,5 @@
+mod lost;
+
 use std::path::PathBuf;
 
 use super::super::breaker::Trip;

@@ -4,6 +4,7 @@ mod connection;
 mod docker;
 mod model;
 mod sandboxes;
+mod slurm;
 mod upstream;
 
 use std::path::Path;
@@ -12,13 +13,14 @@ use rustix::process::{Resource, getrlimit};
 use serde::{Serialize, Serializer};
 
 use crate::bench::Pair;
-use crate::config::Config;
+use crate::config::{Config, ExecutorKind};
 use crate::engine::EngineOptions;
 use crate::error::Error;
 use crate::text::by_number;
 
 pub use connection::connection;
 pub use model::{Refusal, endpoint, model};
+pub use slurm::{NODE_COMMAND, look_around, on_a_node, slurm};
 pub use upstream::{cooperbench, python};
 
 /// How a check came out.
@@ -111,6 +113,10 @@ pub async fn cheap(config: &Config, options: &EngineOptions, pairs: &[Pair]) -> 
         }
         EngineOptions::Native(options) => {
             checks.extend(sandboxes::sandboxes(config, options, pairs).await);
+            if config.executor.executor == ExecutorKind::Slurm {
+                // Sandboxes are made on the nodes, whatever this machine can do.
+                checks.retain(|check| check.name != sandboxes::NAMESPACES);
+            }
         }
     }
     checks

@@ -15,6 +15,9 @@ use crate::sandbox::group::Groups;
 use crate::sandbox::oci;
 use crate::text::{by_number, plural};
 
+/// The name of the check whether this user may make namespaces.
+pub(super) const NAMESPACES: &str = "namespaces";
+
 /// What the native engine's sandboxes need.
 pub async fn sandboxes(config: &Config, options: &NativeOptions, pairs: &[Pair]) -> Vec<Check> {
     let kind = options.backend;
@@ -45,9 +48,9 @@ async fn namespaces(kind: BackendKind) -> Check {
                 evidence.push_str("; ");
                 evidence.push_str(&ids);
             }
-            Check::pass("namespaces", evidence)
+            Check::pass(NAMESPACES, evidence)
         }
-        Err(error) => Check::failed("namespaces", &error),
+        Err(error) => Check::failed(NAMESPACES, &error),
     }
 }
 
@@ -120,10 +123,16 @@ fn images(config: &Config, pairs: &[Pair]) -> Vec<Check> {
         Err(error) => return vec![Check::failed("images", &error)],
     };
     let stock = Stock::of(store.as_ref(), pairs);
-    vec![there(config, &dir, &stock), room(config, &dir, &stock)]
+    let is_read_only = store.is_some_and(|store| store.is_read_only());
+    let mut checks = vec![there(config, &dir, &stock, is_read_only)];
+    // Nothing comes into one that is only read.
+    if !is_read_only {
+        checks.push(room(config, &dir, &stock));
+    }
+    checks
 }
 
-fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
+fn there(config: &Config, dir: &Path, stock: &Stock, is_read_only: bool) -> Check {
     let (all, missing) = (stock.wanted.len(), stock.missing.len());
     let held = if stock.bytes > 0 {
         format!(" ({} on disk)", gigabytes(stock.bytes))
@@ -144,7 +153,12 @@ fn there(config: &Config, dir: &Path, stock: &Stock) -> Check {
     };
     let verb = by_number(missing, "is", "are");
     let command = hint::command(&pull(config, &stock.missing));
-    let (level, state, remedy) = if config.images.pull {
+    let (level, state, remedy) = if is_read_only {
+        let remedy = format!(
+            "`{command}` on a machine that may write there, or another store: [images] store in regatta.toml"
+        );
+        (Level::Fail, "missing in the read-only store", remedy)
+    } else if config.images.pull {
         let remedy = format!("`{command}` does it now; a run does it before its first trial");
         (Level::Pass, "yet to be pulled into", remedy)
     } else {

@@ -18,7 +18,7 @@ pub struct Networks {
 
 /// A container that does nothing but hold its network namespace. It ends with its channel.
 #[derive(Debug)]
-pub struct Holder {
+pub(super) struct Holder {
     container: Bare,
     /// Never used, only held; the lock lets a reference to it cross threads.
     channel: Mutex<Channel>,

@@ -42,6 +42,9 @@ pub fn expose(plan: &mut NamespacePlan) -> io::Result<()> {
     Ok(())
 }
 
+/// The directory of what is written to a file system of our own.
+pub const UPPER: &str = "upper";
+
 /// The place of the new root in the file system that is mounted for all of it.
 fn place() -> PathBuf {
     Path::new(ROOT).join("root")
@@ -68,7 +71,7 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
     make(place())?;
     make(base.join("dev/shm"))?;
     let above = scratch.as_ref().map_or(base, |(_, path)| path);
-    let (upper, work) = (above.join("upper"), above.join("work"));
+    let (upper, work) = (above.join(UPPER), above.join("work"));
     make(upper.clone())?;
     make(work.clone())?;
     let mut options = "userxattr,lowerdir=".to_owned();
@@ -82,6 +85,10 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
         upper.display(),
         work.display()
     );
+    if scratch.is_some() {
+        // It ends with the sandbox: nothing of it has to be safe on the disk.
+        options.push_str(",volatile");
+    }
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     let options = CString::new(options)?;
     mount("overlay", place(), "overlay", flags, Some(&*options))
@@ -102,6 +109,9 @@ pub fn build(plan: &NamespacePlan, image: &ImageRoot) -> io::Result<()> {
     inside.write("etc", "resolv.conf", &image.resolver)?;
     if inside.has_dir("etc/apt/apt.conf.d") {
         inside.write("etc/apt/apt.conf.d", "99sandbox", APT)?;
+    }
+    if let Some((path, bytes)) = &image.room {
+        inside.keep_room(path, *bytes)?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, ResolveFlags, fchmod, mkdirat, open, openat, openat2, unlinkat,
+    AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, fchmod, mkdirat, open, openat, openat2,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -73,17 +74,34 @@ impl Inside {
 
     /// Writes a file anew, in place of whatever has its name, a link among it.
     pub fn write(&self, dir: &str, name: &str, text: &str) -> io::Result<()> {
+        match self.create(dir, name)? {
+            Some(mut file) => io::Write::write_all(&mut file, text.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a file anew that takes so many bytes, so that they are there when it goes.
+    pub fn keep_room(&self, path: &str, bytes: u64) -> io::Result<()> {
+        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if let Some(file) = self.create(dir, name)? {
+            rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// A file in place of whatever has its name, but for a directory.
+    fn create(&self, dir: &str, name: &str) -> io::Result<Option<std::fs::File>> {
         let dir = self.dir(dir)?;
         match unlinkat(&dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             // A directory by that name is the image's affair.
-            Err(Errno::ISDIR) => return Ok(()),
+            Err(Errno::ISDIR) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&dir, name, flags, Mode::from_raw_mode(0o644))?;
-        io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes())
+        Ok(Some(file.into()))
     }
 
     fn find(&self, path: &str) -> Result<OwnedFd, Errno> {

@@ -12,6 +12,6 @@ mod syscalls;
 
 pub use confine::{NOBODY, keeps_abstract_sockets};
 pub use ids::ranges;
-pub use image_root::REMADE;
+pub use image_root::{REMADE, UPPER};
 pub use plan::{IdRanges, ImageRoot, NamespacePlan, Root};
 pub use start::{ALLOW, COMMAND, become_namespace, check, launch, probe, remove, start};

@@ -61,6 +61,8 @@ pub struct ImageRoot {
     pub scratch: Option<PathBuf>,
     /// What its `/etc/resolv.conf` says.
     pub resolver: String,
+    /// The file that keeps room for a submission and its size in bytes, where it is to be made.
+    pub room: Option<(String, u64)>,
 }
 
 /// How the guest of a namespace serves.

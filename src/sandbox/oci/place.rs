@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::OciPulls;
+use super::{OciPulls, ReadiedImages};
 use crate::bench::World;
 use crate::images::{Held, ImageError, ImageName, RegistryOptions, Store, StoredImage};
 use crate::sandbox::group::Groups;
@@ -24,6 +24,8 @@ pub struct OciPlace {
     pub groups: Option<&'static Groups>,
     /// Where sandboxes keep what they write, instead of in memory.
     pub scratch: Option<PathBuf>,
+    /// Those whose repositories were made ready.
+    pub readied: ReadiedImages,
 }
 
 impl OciPlace {
@@ -37,6 +39,7 @@ impl OciPlace {
             tools,
             groups,
             scratch: None,
+            readied: ReadiedImages::default(),
         }
     }
 

@@ -136,7 +136,9 @@ fn failure(error: &ImageError) -> PullFailure {
     let refusal = match error {
         ImageError::Fetch(SourceError::Limited { .. }) => Refusal::Limit,
         ImageError::Fetch(source) if source.is_for_good() => Refusal::ForGood,
-        ImageError::Unusable { .. } | ImageError::BadLayer { .. } => Refusal::ForGood,
+        ImageError::Unusable { .. } | ImageError::ReadOnly { .. } | ImageError::BadLayer { .. } => {
+            Refusal::ForGood
+        }
         _ => Refusal::MayPass,
     };
     let hints = error.hints();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::files;
 use crate::images::remove_path;
 use crate::sandbox::SandboxError;
+use crate::sandbox::namespace::UPPER;
 
 /// A directory on a disk for what one sandbox writes; it goes with this value.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ impl Scratch {
             std::os::unix::fs::chown(dir.path(), nobody, nobody).map_err(failed)?;
         }
         Ok(Self { dir: dir.keep() })
+    }
+
+    /// What is written in it, as a layer.
+    #[must_use]
+    pub fn upper(&self) -> PathBuf {
+        self.dir.join(UPPER)
     }
 
     /// The directory.

@@ -1,16 +1,20 @@
 //! A sandbox over an image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::place::OciPlace;
+use super::readied::{Readied, Readying};
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::guest::order::GuestOrder;
 use crate::images::ImageConfig;
 use crate::sandbox::channel::Channel;
 use crate::sandbox::namespace::{self, ALLOW, IdRanges, ImageRoot, Root};
+use crate::sandbox::place::{Repo, WORKSPACE};
 use crate::sandbox::process::Guest;
-use crate::sandbox::{SandboxError, Spec};
+use crate::sandbox::repo::{SETUP_OUTPUT, open_script, setup_script};
+use crate::sandbox::{Repository, SandboxError, Spec};
 
 /// Where programs are looked for in an image that does not say (Docker's default).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -23,16 +27,78 @@ pub async fn start(
 ) -> std::result::Result<(Guest, Channel), SandboxError> {
     let held = place.hold(image)?;
     let scratch = place.scratch.as_deref().map(Scratch::make).transpose()?;
+    let mut trees = held.trees().to_vec();
+    let env = environment(&held.image().config);
+    let for_agent = spec.repository == Repository::ForAgent;
+    let readying = Readying {
+        trees: trees.clone(),
+        env: env.clone(),
+        agent: for_agent.then(|| spec.agent.clone()),
+    };
+    let made = Box::pin(ready(place, spec, &trees, &env));
+    let readied = place.readied.get(readying, made).await;
+    let above = readied.as_ref().and_then(|it| it.above.as_ref());
+    trees.splice(..0, above.map(Scratch::upper));
     let root = Root::Image(ImageRoot {
-        trees: held.trees().to_vec(),
+        trees,
         scratch: scratch.as_ref().map(|scratch| scratch.dir().to_owned()),
         resolver: resolver(spec.limits.network),
+        // In the layer below it would keep nothing free.
+        room: above.map(|_| Repo::at(WORKSPACE).room()),
     });
-    let env = environment(&held.image().config);
     let (mut guest, channel) =
         namespace::launch(&place.tools, place.groups, spec, root, env).await?;
-    guest.hold((held, scratch));
+    guest.set_up = readied.as_ref().map(|readied| readied.said.clone());
+    guest.hold((held, scratch, readied));
     Ok((guest, channel))
+}
+
+/// Makes the repository ready in a sandbox of its own. Where that fails, it fails again in the
+/// sandbox that wants it, which says why.
+async fn ready(
+    place: &OciPlace,
+    spec: &Spec,
+    trees: &[PathBuf],
+    env: &[(String, String)],
+) -> Option<Readied> {
+    let temporary = std::env::temp_dir();
+    let above = Scratch::make(place.scratch.as_deref().unwrap_or(&temporary)).ok()?;
+    let root = Root::Image(ImageRoot {
+        trees: trees.to_vec(),
+        scratch: Some(above.dir().to_owned()),
+        resolver: String::new(),
+        room: None,
+    });
+    // Nobody calls, so that there is no socket in what is written.
+    let spec = Spec {
+        messaging: false,
+        git: false,
+        ..spec.clone()
+    };
+    let env = env.to_vec();
+    let launched = namespace::launch(&place.tools, place.groups, &spec, root, env).await;
+    let (guest, mut channel) = launched.ok()?;
+    let mut repo = Repo::at(WORKSPACE);
+    let path = channel.image_path.clone();
+    let script = match spec.repository {
+        Repository::ForAgent => setup_script(&repo, &spec.agent, false, &path),
+        Repository::AsItIs => open_script(&repo, false),
+    };
+    let order = GuestOrder {
+        script: &script,
+        cwd: WORKSPACE,
+        login: false,
+        deadline: spec.limits.setup_timeout,
+        limit: SETUP_OUTPUT,
+    };
+    let said = channel.run(&order, None).await;
+    drop(channel);
+    guest.end().await;
+    let said = said.ok()?;
+    repo.set_up(&said, &path, None).ok()?;
+    let is_agents = spec.repository == Repository::ForAgent;
+    let above = is_agents.then_some(above);
+    Some(Readied { above, said })
 }
 
 /// The variables of a container of this image: Docker sets the first two where the image does not.
@@ -62,6 +128,7 @@ async fn probe(ids: Option<IdRanges>) -> Result<Option<String>> {
         trees: vec![tree],
         scratch: None,
         resolver: String::new(),
+        room: None,
     });
     namespace::probe(root, ids).await
 }

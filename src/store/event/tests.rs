@@ -262,6 +262,36 @@ fn of_commands() -> Vec<Event> {
     ]
 }
 
+fn of_workers() -> Vec<Event> {
+    let (worker, node) = (|| "5f0c2d7a".to_owned(), || "n1".to_owned());
+    let started = |job: Option<&str>, at_once| Event::WorkerStarted {
+        worker: worker(),
+        node: node(),
+        job: job.map(str::to_owned),
+        at_once,
+    };
+    let ended = |why: Option<&str>| Event::WorkerEnded {
+        worker: worker(),
+        node: node(),
+        why: why.map(str::to_owned),
+    };
+    vec![
+        started(Some("12_3"), 1),
+        started(None, 2),
+        Event::TrialPlaced {
+            pair: pair(),
+            worker: worker(),
+        },
+        Event::TrialLost {
+            pair: pair(),
+            rule: "node_fail".to_owned(),
+            why: "its node n1 failed".to_owned(),
+        },
+        ended(Some("its node n1 failed")),
+        ended(None),
+    ]
+}
+
 fn one_of_each() -> Vec<Event> {
     [
         of_beginnings(),
@@ -270,6 +300,7 @@ fn one_of_each() -> Vec<Event> {
         of_ends(),
         by_hand(),
         of_commands(),
+        of_workers(),
     ]
     .concat()
 }

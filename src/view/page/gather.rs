@@ -64,6 +64,7 @@ impl Gathered {
             arm: 0,
             repeat: rows.first().and_then(|row| row.repeat),
             is_paused: false,
+            workers: running.workers.clone(),
         });
         for (nth, row) in rows.iter().enumerate() {
             let Some(name) = &row.pair else { continue };
@@ -75,6 +76,7 @@ impl Gathered {
             self.index.trials.push(TrialPart {
                 is_running,
                 since: since.copied().flatten(),
+                node: running.nodes.get(name).cloned(),
                 is_gone: running.gone.contains(name),
                 ..TrialPart::of(row, at, pair, block)
             });

@@ -115,6 +115,9 @@ pub struct RunPart {
     /// Whether it goes on, and begins nothing new for now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_paused: bool,
+    /// The workers that run its trials on other machines, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<String>,
 }
 
 /// A pair of the page.
@@ -174,6 +177,9 @@ pub struct TrialPart {
     /// When that began: seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<f64>,
+    /// The node whose worker runs it, where it runs on another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Whether it had a result while the page was served, and has none any more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_gone: bool,
@@ -248,6 +254,7 @@ impl TrialPart {
             attempts: row.trials,
             is_running: false,
             since: None,
+            node: None,
             is_gone: false,
             block,
         }

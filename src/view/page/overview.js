@@ -33,10 +33,12 @@ function pausedNow() {
 function runningNow() {
   const running = data.index.trials.filter((trial) => trial.is_running);
   const containers = data.index.containers ?? [];
-  if (running.length === 0 && containers.length === 0) return null;
+  const hasWorkers = data.index.runs.some((run) => run.workers);
+  if (running.length === 0 && containers.length === 0 && !hasWorkers) return null;
   return [
     el("p", {}, `${plural(running.length, "trial")} running: `,
-      running.slice(0, 40).map((trial) => [el("a", { href: trialAddress(trial.run, trial.pair) }, `${data.index.runs[trial.run].name} ${data.index.pairs[trial.pair].name}`), trial.since ? [" ", sinceThen(trial.since)] : null, " "])),
+      running.slice(0, 40).map((trial) => [el("a", { href: trialAddress(trial.run, trial.pair) }, `${data.index.runs[trial.run].name} ${data.index.pairs[trial.pair].name}`), trial.node ? [" on ", visible(trial.node)] : null, trial.since ? [" ", sinceThen(trial.since)] : null, " "])),
+    data.index.runs.filter((run) => run.workers).map((run) => el("p", {}, `${run.name}: `, visible(run.workers))),
     containersOf(containers),
   ];
 }

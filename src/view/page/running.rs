@@ -18,6 +18,10 @@ const SHORT: usize = 12;
 pub struct RunningNow {
     /// Pairs whose trials run, each with when it began where that is known: seconds since 1970.
     pub trials: BTreeMap<String, Option<f64>>,
+    /// The nodes whose workers run them, where they run on other machines.
+    pub nodes: BTreeMap<String, String>,
+    /// The workers that are there, in words.
+    pub workers: Option<String>,
     /// The containers in use, of an engine that tells of these only.
     pub containers: Vec<RunningContainer>,
     /// Pairs that had a result and have none any more.
@@ -63,7 +67,13 @@ impl RunningNow {
             let is_its = |it: &&RunningContainer| it.pair.as_ref() == Some(&name);
             told.or_else(|| containers.iter().find(is_its).map(|it| it.since))
         };
+        let node = |pair: &&Pair| {
+            let worker = live.workers.of(pair)?;
+            Some((pair.to_string(), worker.shown_node()))
+        };
         Self {
+            nodes: pairs.iter().filter_map(node).collect(),
+            workers: live.workers.in_words(),
             trials: pairs
                 .iter()
                 .map(|pair| (pair.to_string(), since(pair)))

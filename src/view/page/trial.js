@@ -14,6 +14,7 @@ async function trialView(place) {
       ["Cost", dollars(trial.cost)], ["Time", duration(trial.seconds)],
       ["Pair", el("a", { href: `${pairAddress(pair)}?run=${encodeURIComponent(data.index.runs[run].name)}` }, "features, verdict, patches")],
       ["Runs for", trial.since ? sinceThen(trial.since) : null],
+      ["Runs on", trial.node ? visible(trial.node) : null],
       ["In other runs", otherRuns(run, pair)]),
     trial.is_gone ? el("p", { class: "note" }, "Its result is gone since this page was opened: it was removed, or set aside to run again.") : null,
   ];

@@ -27,7 +27,7 @@ const QUARTER: f64 = 900.0;
 /// gives it out takes the secrets out: [`Trial::hide`], or the whole page's mask.
 #[must_use]
 pub fn read(run: &RunDir, tree: Tree, pair: &Pair) -> Trial {
-    let dir = run.pair(tree, pair);
+    let mut dir = run.pair(tree, pair);
     let mut untold = Vec::new();
     let record = match result::read(&dir.result()) {
         ResultFile::Read(record) => Some(*record),
@@ -39,6 +39,11 @@ pub fn read(run: &RunDir, tree: Tree, pair: &Pair) -> Trial {
     };
     let mut trial = match &record {
         Some(record) => of_record(&dir, record),
+        None if untold.is_empty() => {
+            let (found, read) = unended_somewhere(run, dir, tree, pair);
+            dir = found;
+            read
+        }
         None => unended(&dir, tree, pair),
     }
     .into_trial(run, tree, pair);
@@ -167,6 +172,24 @@ fn unended(dir: &PairDir, tree: Tree, pair: &Pair) -> ReadAgents {
             }
             read
         })
+}
+
+/// The same of the trial that began last: here, or with a worker that has not ended it.
+fn unended_somewhere(run: &RunDir, dir: PairDir, tree: Tree, pair: &Pair) -> (PairDir, ReadAgents) {
+    let begun = |read: &ReadAgents| read.is_unended.then(|| read.started_at.unwrap_or(0.0));
+    let here = unended(&dir, tree, pair);
+    let with_workers = run.pair_at_workers(tree, pair).into_iter();
+    let others = with_workers.map(|dir| {
+        let read = unended(&dir, tree, pair);
+        (dir, read)
+    });
+    others.fold((dir, here), |latest, other| {
+        if begun(&other.1) > begun(&latest.1) {
+            other
+        } else {
+            latest
+        }
+    })
 }
 
 /// The trials that our engine has begun to write and that have no result.

@@ -142,15 +142,30 @@ fn what_a_killed_process_half_unpacked_stands_nowhere_and_is_removed_by_the_next
     assert!(!halves.half_made(store.dir()).exists());
 }
 
+/// The words that start it as on another machine: with other processes, and a host's name of its own.
+fn words_elsewhere() -> Vec<String> {
+    // Root of the store must stay root, and an ordinary user is none without a namespace of users.
+    let is_root = rustix::process::geteuid().is_root();
+    let kinds = if is_root { "-upf" } else { "-rupf" };
+    let script = "hostname elsewhere && exec \"$0\" \"$@\"";
+    let front = ["unshare", kinds, "sh", "-c", script].map(str::to_owned);
+    front.into_iter().chain(words()).collect()
+}
+
 #[test]
 fn two_processes_unpack_one_layer_once_and_one_goes_on_where_the_other_is_killed() {
-    for is_killed in [false, true] {
+    for (is_killed, others) in [
+        (false, words()),
+        (true, words()),
+        (false, words_elsewhere()),
+        (true, words_elsewhere()),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
         let halves = halves();
         let mut first = halves.held(store.dir(), &dir.path().join("first"));
         let said = dir.path().join("second");
-        let mut second = start(&words(), store.dir(), &said, &halves.digest);
+        let mut second = start(&others, store.dir(), &said, &halves.digest);
         let mut stdin = second.stdin.take().unwrap();
         let all = halves.all();
         // Who is not the first need not read.
@@ -267,7 +282,7 @@ fn an_image_without_all_its_layers_is_none() {
     let name = "a".parse().unwrap();
     assert_eq!(store.image(&name).unwrap(), None);
     assert_eq!(store.images().unwrap()[0].missing, 1);
-    let verified = store.verify(&|_, _| ()).unwrap();
+    let verified = store.verify(&[], &|_, _| ()).unwrap();
     assert_eq!(verified[0].wrong, ["it is missing"]);
 }
 
@@ -295,7 +310,7 @@ fn what_changed_since_it_was_unpacked_is_found() {
         .unwrap();
     let told = std::cell::Cell::new((0, 0));
     let wrong = || {
-        store.verify(&|n, of| told.set((n, of))).unwrap()[0]
+        store.verify(&[], &|n, of| told.set((n, of))).unwrap()[0]
             .wrong
             .clone()
     };
@@ -388,11 +403,16 @@ fn others_of_the_machine_do_not_come_near_what_all_may_write() {
 
 /// What a process of ours says in a mount namespace where a small file system is mounted so.
 fn in_a_mount(options: &str, then: &str, layer: &[u8], digest: &Digest) -> String {
+    in_a_mount_of("tmpfs", options, then, layer, digest)
+}
+
+/// The same of a file system of any kind.
+fn in_a_mount_of(kind: &str, options: &str, then: &str, layer: &[u8], digest: &Digest) -> String {
     let dir = tempfile::tempdir().unwrap();
     let mount = dir.path().join("a mount");
     fs::create_dir(&mount).unwrap();
     let said = dir.path().join("said");
-    let script = format!("mount -t tmpfs -o {options} none \"$0\" && {then} exec \"$@\"");
+    let script = format!("mount -t {kind} -o {options} none \"$0\" && {then} exec \"$@\"");
     let front = [
         "unshare",
         "-rm",
@@ -444,6 +464,18 @@ fn a_full_disk_and_a_file_system_that_runs_no_programs_say_what_to_do() {
     let said = in_a_mount("rw", then, &bytes, &digest);
     assert!(said.contains("its file system is read-only"), "{said}");
     assert_eq!(in_a_mount("size=40m", "", &bytes, &digest), "done");
+}
+
+#[test]
+fn a_file_system_without_attributes_can_be_the_store() {
+    let attributes: &[(&str, &[u8])] = &[("SCHILY.xattr.user.kept", b"a")];
+    let tar = Tar::default().extended(attributes).file("marked", "x");
+    let (bytes, digest) = tar.done();
+    // `ramfs` takes none.
+    assert_eq!(
+        in_a_mount_of("ramfs", "mode=755", "", &bytes, &digest),
+        "done"
+    );
 }
 
 /// Says when it is first read, and has nothing until it is let.

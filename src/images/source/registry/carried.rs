@@ -64,6 +64,7 @@ pub fn options() -> RegistryOptions {
             pause: Duration::from_millis(1),
             ..Patience::default()
         },
+        certificates: Vec::new(),
     }
 }
 

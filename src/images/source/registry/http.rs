@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::LOCATION;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 
 use super::super::error::SourceError;
@@ -11,6 +12,7 @@ use super::address::{authority, is_here};
 use super::logins::Login;
 use super::pass::RegistryPass;
 use super::tries::{Again, FetchTrouble, asked};
+use super::trust;
 use crate::json;
 use crate::text::one_line;
 
@@ -30,25 +32,27 @@ pub struct Http {
 }
 
 impl Http {
-    /// Clients that give up on a server after so long a silence.
-    pub fn new(silence: Duration) -> Result<Self, SourceError> {
+    /// Clients that give up on a server after so long a silence, and trust those who have one of these
+    /// certificates too.
+    pub fn new(silence: Duration, own: &[CertificateDer<'static>]) -> Result<Self, SourceError> {
         // TLS by ring, as for the endpoints of models. The second one finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = match own {
+            [] => None,
+            own => Some(trust::tls(own).map_err(no_tls)?),
+        };
         let builder = || {
-            Client::builder()
+            let builder = match &tls {
+                None => Client::builder(),
+                Some(tls) => Client::builder().tls_backend_preconfigured(tls.clone()),
+            };
+            builder
                 .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .connect_timeout(CONNECTING)
                 .read_timeout(silence)
         };
-        let failed = |error: reqwest::Error| SourceError::Unreachable {
-            host: "HTTPS".to_owned(),
-            why: format!(
-                "{}; the system's CA certificates may be missing (Debian: ca-certificates)",
-                innermost(&error)
-            ),
-            tries: 1,
-        };
+        let failed = |error: reqwest::Error| no_tls(innermost(&error));
         Ok(Self {
             here: builder().no_proxy().build().map_err(failed)?,
             elsewhere: builder().build().map_err(failed)?,
@@ -94,6 +98,16 @@ impl Http {
     }
 }
 
+fn no_tls(why: impl std::fmt::Display) -> SourceError {
+    SourceError::Unreachable {
+        host: "HTTPS".to_owned(),
+        why: format!(
+            "{why}; the system's CA certificates may be missing (Debian: ca-certificates)"
+        ),
+        tries: 1,
+    }
+}
+
 fn redirected(url: &Url, why: &str) -> SourceError {
     SourceError::Redirected {
         url: shown(url),
@@ -134,6 +148,9 @@ pub fn shown(url: &Url) -> String {
 
 /// A request without an answer.
 pub fn unanswered(host: &str, error: &reqwest::Error) -> FetchTrouble {
+    if let Some(error) = trust::distrust(host, error) {
+        return error.into();
+    }
     let why = if error.is_timeout() {
         "no answer came in time".to_owned()
     } else {

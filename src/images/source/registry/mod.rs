@@ -16,6 +16,7 @@ mod repository;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod trust;
 
 pub use logins::Logins;
 pub use repository::{ImageRepository, RegistryOptions};

@@ -1,6 +1,7 @@
 //! One repository of a registry: its manifests, configurations and blobs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RANGE};
@@ -20,6 +21,7 @@ use super::http::{self, Http};
 use super::logins::{KnownLogin, Logins};
 use super::pass::RegistryPass;
 use super::tries::{FetchTrouble, Patience, Tries};
+use super::trust;
 
 /// How registries are asked.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct RegistryOptions {
     pub logins: Arc<Logins>,
     /// How long what may pass is waited for.
     pub patience: Patience,
+    /// Where registries' certificates are, each in a directory with the registry's name.
+    pub certificates: Vec<PathBuf>,
 }
 
 impl RegistryOptions {
@@ -40,6 +44,7 @@ impl RegistryOptions {
             mirrors,
             logins: Arc::new(Logins::of_user()),
             patience: Patience::default(),
+            certificates: trust::dirs_of_user(),
         }
     }
 }
@@ -80,10 +85,11 @@ impl<'a> ImageRepository<'a> {
                 address.host
             )));
         }
+        let certificates = trust::certificates(&options.certificates, &address.repository)?;
         Ok(Self {
             name: name.clone(),
             address,
-            http: Http::new(options.patience.silence)?,
+            http: Http::new(options.patience.silence, &certificates)?,
             patience: options.patience,
             known,
             pass: Mutex::default(),

@@ -304,6 +304,97 @@ async fn a_limit_is_waited_for_where_it_says_how_long_and_not_for_hours() {
 }
 
 #[tokio::test]
+async fn a_limit_that_says_nothing_more_is_tried_as_often_as_trouble_of_the_registry() {
+    let made = CarriedImage::new();
+    let server = Scripted::serve(move |asked, nth| match nth {
+        0 => Said::new(429, "slow down"),
+        _ => made.says(asked),
+    });
+    let name = format!("{}/a/b:c", server.at);
+    have(&name, &options()).await.unwrap();
+    let (error, times) = refused(|_, _| Said::new(429, "")).await;
+    let expected = "HOST has a limit of pulls, and it is reached: Too Many Requests";
+    assert_eq!((error.as_str(), times), (expected, 4));
+}
+
+#[tokio::test]
+async fn an_index_without_our_processor_names_those_that_it_has() {
+    let index = json!({"manifests": [
+        {"digest": Digest::of(b"x").as_str(), "platform": {"os": "linux", "architecture": "mips"}},
+        {"digest": Digest::of(b"y").as_str(), "platform": {"os": "windows", "architecture": architecture()}}]});
+    let (error, times) = refused(move |_, _| Said::new(200, index.to_string())).await;
+    assert!(error.contains("is for another processor"), "{error}");
+    assert!(error.contains("linux/mips, windows/"), "{error}");
+    assert_eq!(times, 1);
+}
+
+#[tokio::test]
+async fn a_token_of_another_server_is_shown_to_the_registry_alone() {
+    let made = CarriedImage::new();
+    let tokens = Scripted::serve(|_, _| Said::new(200, r#"{"access_token": "t"}"#));
+    let blobs = {
+        let made = made.clone();
+        Scripted::serve(move |asked, _| made.says(asked))
+    };
+    let (realm, elsewhere) = (tokens.at.clone(), blobs.at.clone());
+    let server = Scripted::serve(move |asked, _| {
+        if asked.authorization.as_deref() != Some("Bearer t") {
+            let challenge = format!(r#"Bearer realm="http://{realm}/token",service="s""#);
+            Said::new(401, "").with("WWW-Authenticate", challenge)
+        } else if asked.path.contains("/blobs/") {
+            Said::new(307, "").with("Location", format!("http://{elsewhere}{}", asked.path))
+        } else {
+            made.says(asked)
+        }
+    });
+    have(&format!("{}/a/b:c", server.at), &options())
+        .await
+        .unwrap();
+    let asked = tokens.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].authorization, None);
+    assert_eq!(
+        asked[0].path,
+        "/token?service=s&scope=repository%3Aa%2Fb%3Apull"
+    );
+    let of_blobs = blobs.asked();
+    assert_eq!(of_blobs.len(), 2);
+    assert!(of_blobs.iter().all(|it| it.authorization.is_none()));
+}
+
+/// What a server of tokens answers in the place of one.
+#[tokio::test]
+async fn a_server_of_tokens_that_gives_none_is_told_with_its_words() {
+    for (status, body, says, times) in [
+        (
+            200,
+            "<html>",
+            "a token of HOST cannot be read: there is none in the answer",
+            2,
+        ),
+        (200, r#"{"token": ""}"#, "there is none in the answer", 2),
+        (
+            403,
+            r#"{"details": "no such account"}"#,
+            "no such account",
+            2,
+        ),
+        (500, "", "http://HOST/token answered 500 (tried 4 times)", 8),
+    ] {
+        let (error, asked) = refused(move |asked, _| {
+            if asked.path.starts_with("/token") {
+                return Said::new(status, body);
+            }
+            let challenge = format!(r#"Bearer realm="http://{}/token""#, asked.host);
+            Said::new(401, "").with("WWW-Authenticate", challenge)
+        })
+        .await;
+        assert!(error.contains(says), "{status} {body}: {error}");
+        assert_eq!(asked, times, "{status} {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_a_circle_and_a_way_down_are_no_answers() {
     let page = |_: &RegistryRequest, _| {
         Said::new(200, "{}").with("Content-Type", "text/html; charset=utf-8")

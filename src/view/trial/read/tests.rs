@@ -198,6 +198,42 @@ fn a_trial_that_runs_has_what_is_written_so_far() {
 }
 
 #[test]
+fn a_trial_that_a_worker_runs_is_read_from_its_tree() {
+    let nest = Nest::new(Tree::Solo);
+    let head = |run_id: &str, at: &str| {
+        let head = json!({"agent_id": "solo", "model": "m", "run_id": run_id, "started_at": at});
+        format!("{head}\n")
+    };
+    let of_worker = |id: &str, name: &str, text: &str| {
+        let run = LogTree::at(nest.run().workers().join(id)).run(nest.run().name());
+        let path = run.pair(Tree::Solo, &pair()).path().join(name);
+        files::create_dir(path.parent().unwrap()).unwrap();
+        files::write_atomic(&path, text.as_bytes()).unwrap();
+    };
+    let unended = || nest.read().trial;
+    of_worker(
+        "w1",
+        "regatta/one/solo_traj.jsonl",
+        &head("one", "2026-03-02T09:00:00Z"),
+    );
+    assert_eq!(unended().as_deref(), Some("one"));
+    of_worker(
+        "w2",
+        "regatta/two/solo_traj.jsonl",
+        &head("two", "2026-03-02T10:00:00Z"),
+    );
+    assert_eq!(unended().as_deref(), Some("two"));
+    nest.write(
+        "regatta/here/solo_traj.jsonl",
+        head("here", "2026-03-02T11:00:00Z"),
+    );
+    assert_eq!(unended().as_deref(), Some("here"));
+    // What was moved to where it belongs is all there is.
+    nest.write("result.json", result("regatta"));
+    assert!(!nest.read().is_unended);
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let nest = Nest::new(Tree::Coop);
     assert!(nest.read().untold[0].contains("no result.json"));
