@@ -10,7 +10,7 @@ e2e:
 
 # The ignored tests on a Slurm of their own; needs root. The first share its nodes, a run has all of them.
 slurm:
-    scripts/with-slurm sh -c 'cargo test --test e2e -- --ignored slurm:: --test-threads 8 && cargo test --test e2e -- --ignored slurm_runs:: --test-threads 1'
+    scripts/with-slurm cargo test --test e2e -- --ignored slurm --test-threads 8
 
 # The pages of `report --format html` and `view` in Chromium and Firefox; needs npm.
 browser:

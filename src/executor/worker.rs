@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep};
 
-use self::line::{Line, next_of, say};
+use self::line::{DriverLine, next_of, say};
 use super::slurm::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::bench::Pair;
 use crate::engine::{Batch, Engine, Orders, Reporter, Stop};
@@ -64,7 +64,7 @@ pub struct Worker {
 }
 
 /// A connection on which a worker was welcomed, with what it was told.
-type Welcomed = (Line, Box<WorkOrder>);
+type Welcomed = (DriverLine, Box<WorkOrder>);
 
 /// A try to come in again.
 type Try<'a> = Pin<Box<dyn Future<Output = Result<Option<Welcomed>>> + 'a>>;
@@ -150,7 +150,7 @@ impl Worker {
         sender.send(&ToDriver::Hello(hello)).await?;
         let answered = tokio::time::timeout(WITHIN, receiver.receive::<ToWorker>()).await;
         match answered.unwrap_or(Ok(None))? {
-            Some(ToWorker::Welcome(work)) => Ok(Some((Line::of(sender, receiver), work))),
+            Some(ToWorker::Welcome(work)) => Ok(Some((DriverLine::of(sender, receiver), work))),
             Some(ToWorker::Refused { why }) => Err(Error::usage(why).hint(
                 "all machines must see one program: run it from a file system that they share",
             )),
@@ -215,7 +215,7 @@ impl<'a> Bench<'a> {
     async fn serve(
         &self,
         tools: WorkerTools,
-        line: Line,
+        line: DriverLine,
         mut asked: UnboundedReceiver<PaceAsk>,
         signals: &mut impl Signals,
         heart: &mut Heart,

@@ -118,7 +118,7 @@ impl ClusterAttempt<'_> {
     pub fn name_lost(&mut self) {
         let lost = std::mem::take(&mut self.driver.lost);
         for one in lost {
-            match one.named(&self.driver.jobs) {
+            match one.named(&self.driver.jobs, &self.place.script) {
                 Ok(event) => (self.events)(event),
                 Err(unnamed) => self.driver.lost.push(*unnamed),
             }

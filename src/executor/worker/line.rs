@@ -9,13 +9,13 @@ use crate::link::{Receiver, Sender};
 
 /// A connection to the driver. It is written by a task of its own: two that only write would wait for
 /// each other for ever.
-pub struct Line {
+pub struct DriverLine {
     to: UnboundedSender<ToDriver>,
     receiver: Receiver,
     writer: JoinHandle<()>,
 }
 
-impl Line {
+impl DriverLine {
     /// One over a connection.
     pub fn of(mut sender: Sender, receiver: Receiver) -> Self {
         let (to, mut outbox) = mpsc::unbounded_channel::<ToDriver>();
@@ -43,7 +43,7 @@ impl Line {
 }
 
 /// The next that the driver says; `None` where the connection is lost.
-pub async fn next_of(line: &mut Option<Line>) -> Option<ToWorker> {
+pub async fn next_of(line: &mut Option<DriverLine>) -> Option<ToWorker> {
     match line {
         Some(line) => line.receiver.receive::<ToWorker>().await.ok().flatten(),
         None => std::future::pending().await,
@@ -51,7 +51,7 @@ pub async fn next_of(line: &mut Option<Line>) -> Option<ToWorker> {
 }
 
 /// Says something; who lost the connection says it again later.
-pub fn say(line: Option<&Line>, message: ToDriver) {
+pub fn say(line: Option<&DriverLine>, message: ToDriver) {
     if let Some(line) = line {
         let _ = line.to.send(message);
     }
