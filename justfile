@@ -6,7 +6,11 @@ test:
 
 # The ignored tests: sandboxes on Docker, and runs against upstream, Docker, Redis; prepares what they need.
 e2e:
-    scripts/with-docker sh -c 'scripts/fixture-images && scripts/musl-image && scripts/upstream-venvs && scripts/proxy-venv && scripts/tables-venv && scripts/js-runners && cargo test --test sandbox -- --ignored && cargo test --test e2e -- --ignored --test-threads 3'
+    scripts/with-docker sh -c 'scripts/fixture-images && scripts/musl-image && scripts/upstream-venvs && scripts/proxy-venv && scripts/tables-venv && scripts/js-runners && cargo test --test sandbox -- --ignored && cargo test --test e2e -- --ignored --skip slurm --test-threads 3'
+
+# The ignored tests on a Slurm of their own; needs root. The first share its nodes, a run has all of them.
+slurm:
+    scripts/with-slurm cargo test --test e2e -- --ignored slurm --test-threads 8
 
 # The pages of `report --format html` and `view` in Chromium and Firefox; needs npm.
 browser:

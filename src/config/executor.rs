@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 
-use super::keys::Mistake;
 use crate::bench::word::Listed;
 use crate::bench::{BackendKind, EngineKind};
+
+/// A key, and what is wrong with its value.
+type Mistake = (&'static str, String);
 
 /// Where the batches of attempts run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,5 +1,7 @@
 //! A worker: it asks a run's driver for pairs, and runs them into a tree of its own.
 
+mod line;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -10,20 +12,19 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
+use self::line::{DriverLine, next_of, say};
 use super::slurm::messages::{Hello, ToDriver, ToWorker, WorkOrder};
 use crate::bench::Pair;
 use crate::engine::{Batch, Engine, Orders, Reporter, Stop};
 use crate::error::{Error, Result};
 use crate::files::{self, Appender};
-use crate::link::{self, LinkSecret, Receiver, Sender};
+use crate::link::{self, LinkSecret};
 use crate::model::pace::{Pace, PaceAsk, PaceLine};
-use crate::store::cluster::{DriverFile, workers_run};
+use crate::store::cluster::{DriverFile, has_error, workers_run};
 use crate::store::lease::{BEAT, Claim, ClaimKey, Claims, Heart, Holder, Took};
-use crate::store::result::read;
-use crate::store::{Event, PairDir, ResultFile, RunDir, events};
+use crate::store::{Event, RunDir, events};
 
 /// How long a worker goes on without its driver. Then it ends what it runs and leaves.
 pub const DRIVER_LEASE: Duration = Duration::from_mins(10);
@@ -63,59 +64,10 @@ pub struct Worker {
 }
 
 /// A connection on which a worker was welcomed, with what it was told.
-type Welcomed = (Line, Box<WorkOrder>);
+type Welcomed = (DriverLine, Box<WorkOrder>);
 
 /// A try to come in again.
 type Try<'a> = Pin<Box<dyn Future<Output = Result<Option<Welcomed>>> + 'a>>;
-
-/// A connection to the driver. It is written by a task of its own: two that only write would wait for
-/// each other for ever.
-struct Line {
-    to: UnboundedSender<ToDriver>,
-    receiver: Receiver,
-    writer: JoinHandle<()>,
-}
-
-impl Line {
-    fn of(mut sender: Sender, receiver: Receiver) -> Self {
-        let (to, mut outbox) = mpsc::unbounded_channel::<ToDriver>();
-        let writer = tokio::spawn(async move {
-            while let Some(message) = outbox.recv().await {
-                if sender.send(&message).await.is_err() {
-                    return;
-                }
-            }
-            // Who does not hear it sees the connection end.
-            let _ = sender.close().await;
-        });
-        Self {
-            to,
-            receiver,
-            writer,
-        }
-    }
-
-    /// Ends it, once all is sent.
-    async fn end(self) {
-        drop(self.to);
-        let _ = tokio::time::timeout(WITHIN, self.writer).await;
-    }
-}
-
-/// The next that the driver says; `None` where the connection is lost.
-async fn next_of(line: &mut Option<Line>) -> Option<ToWorker> {
-    match line {
-        Some(line) => line.receiver.receive::<ToWorker>().await.ok().flatten(),
-        None => std::future::pending().await,
-    }
-}
-
-/// Says something; who lost the connection says it again later.
-fn say(line: Option<&Line>, message: ToDriver) {
-    if let Some(line) = line {
-        let _ = line.to.send(message);
-    }
-}
 
 /// A place's trial that came to its end: the place, the pair, and whether it left a result.
 type Ended = (usize, Pair, Result<bool>);
@@ -198,7 +150,7 @@ impl Worker {
         sender.send(&ToDriver::Hello(hello)).await?;
         let answered = tokio::time::timeout(WITHIN, receiver.receive::<ToWorker>()).await;
         match answered.unwrap_or(Ok(None))? {
-            Some(ToWorker::Welcome(work)) => Ok(Some((Line::of(sender, receiver), work))),
+            Some(ToWorker::Welcome(work)) => Ok(Some((DriverLine::of(sender, receiver), work))),
             Some(ToWorker::Refused { why }) => Err(Error::usage(why).hint(
                 "all machines must see one program: run it from a file system that they share",
             )),
@@ -263,7 +215,7 @@ impl<'a> Bench<'a> {
     async fn serve(
         &self,
         tools: WorkerTools,
-        line: Line,
+        line: DriverLine,
         mut asked: UnboundedReceiver<PaceAsk>,
         signals: &mut impl Signals,
         heart: &mut Heart,
@@ -537,13 +489,5 @@ impl<'a> Bench<'a> {
         let _ = self.say.send(ToDriver::Leaving { signal });
         self.orders
             .send_modify(|orders| orders.stop = orders.stop.max(Stop::Gently));
-    }
-}
-
-/// Whether a trial left a result with an error.
-fn has_error(dir: &PairDir) -> bool {
-    match read(&dir.result()) {
-        ResultFile::Read(record) => record.agents.iter().any(|agent| agent.error.is_some()),
-        _ => false,
     }
 }

@@ -77,6 +77,37 @@ impl TaskState {
         }
     }
 
+    /// The end that Slurm told a task of in its output, by the last of its notices. It tells what its
+    /// tables do not: without cgroups a task that is ended for its memory is `FAILED` there, and
+    /// without accounting an incarnation that was preempted is forgotten. A notice without a reason
+    /// says nothing: the signal before the time limit makes one too.
+    #[must_use]
+    pub fn told_by(output: &str) -> Option<Self> {
+        let notices = output
+            .lines()
+            .rev()
+            .filter(|line| line.starts_with("slurmstepd"));
+        notices.into_iter().find_map(|notice| {
+            let says = |words: &str| notice.contains(words);
+            if says(" DUE TO PREEMPTION") {
+                Some(Self::Preempted)
+            } else if says(" DUE TO TIME LIMIT") {
+                Some(Self::Timeout)
+            } else if says(" DUE TO NODE FAILURE") {
+                Some(Self::NodeFail)
+            } else if says(" DUE TO JOB REQUEUE") {
+                Some(Self::Requeued)
+            } else if says("xceeded job memory limit")
+                || says("oom_kill event")
+                || says("oom-kill event")
+            {
+                Some(Self::OutOfMemory)
+            } else {
+                None
+            }
+        })
+    }
+
     /// Whether the task has ended and Slurm does not start it again by itself. One that was preempted
     /// or requeued comes back.
     #[must_use]
@@ -155,6 +186,23 @@ mod tests {
         ] {
             assert_eq!(TaskState::parse(word).to_string(), word);
         }
+    }
+
+    #[test]
+    fn the_last_notice_with_a_reason_tells_the_end() {
+        let told = |output: &str| TaskState::told_by(output).map(|it| it.to_string());
+        let memory = "working\nslurmstepd-n1: error: *** JOB 22 ON n1 CANCELLED AT 2026-11-29T03:39:02 ***\n\
+            slurmstepd-n1: error: Exceeded job memory limit\n";
+        assert_eq!(told(memory).as_deref(), Some("OUT_OF_MEMORY"));
+        let twice = format!(
+            "{memory}slurmstepd: error: *** JOB 22 ON n1 CANCELLED AT x DUE TO PREEMPTION ***\nworking\n"
+        );
+        assert_eq!(told(&twice).as_deref(), Some("PREEMPTED"));
+        assert_eq!(
+            told("slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT x ***\n"),
+            None
+        );
+        assert_eq!(told("it says: slurmstepd: DUE TO PREEMPTION\n"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::lease::Holder;
+use super::result::{ResultFile, read};
 use super::{LogTree, PairDir, RunDir};
 use crate::error::{Error, Result};
 use crate::{files, json};
@@ -86,4 +87,13 @@ fn move_all(from: &Path, to: &Path, but: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a trial left a result with an error.
+#[must_use]
+pub fn has_error(dir: &PairDir) -> bool {
+    match read(&dir.result()) {
+        ResultFile::Read(record) => record.agents.iter().any(|agent| agent.error.is_some()),
+        _ => false,
+    }
 }

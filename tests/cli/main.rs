@@ -61,6 +61,7 @@ mod said;
 mod schema;
 mod script;
 mod show;
+mod slurm;
 mod smoke;
 mod spending;
 mod stdout;

@@ -24,6 +24,7 @@ mod proxy;
 mod registry;
 mod relay;
 mod settings;
+mod slurm;
 mod slurm_runs;
 mod stopping;
 mod tables;

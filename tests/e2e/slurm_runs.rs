@@ -7,41 +7,56 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::slurm::cluster::{Cluster, cancel, tool};
 use crate::support::{Model, Place, Ran, own_lines, wait_until};
 
 /// Held at its second call, with each of its agents, until the faults are empty.
 const HELD: &str = "hold when=head -3; ls\n";
 
-/// Two workers of one pair each; a node of the cluster gives a job 100 MB otherwise.
-const WORKERS: &str = "--executor slurm -c 1 --workers 2 --sbatch=--mem=1000 --no-progress";
+/// Two workers of one pair each.
+const WORKERS: &str = "--executor slurm -c 1 --workers 2 --no-progress";
 
 /// The demo's pairs behind a model of its own, and the cluster that `scripts/with-slurm` has started.
 struct Site {
     place: Place,
     model: Model,
+    cluster: Cluster,
+    /// What a worker asks of Slurm.
+    asked: String,
 }
 
 impl Site {
+    /// On one node, with memory enough.
     fn new(faults: &str) -> Self {
-        assert!(
-            std::env::var_os("REGATTA_SLURM_DIR").is_some(),
-            "no cluster: run scripts/with-slurm cargo test --test e2e slurm -- --ignored"
-        );
+        Self::of(1, "--mem=1000", faults)
+    }
+
+    fn of(nodes: usize, asked: &str, faults: &str) -> Self {
+        let cluster = Cluster::of(nodes);
         let place = Place::new();
         let model = Model::of_demo(&place, faults);
-        Self { place, model }
+        let only = cluster.here_only().join(" ");
+        Self {
+            place,
+            model,
+            cluster,
+            asked: format!("--sbatch={asked} {only}"),
+        }
     }
 
     fn command(&self, line: &str) -> Command {
         let base = format!("--api-base {}/v1", self.model.base);
         let line = format!("{line} --profile demo {base}");
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if line.contains("--executor slurm") {
+            words.push(&self.asked);
+        }
         let mut command = self.place.regatta(&words);
         command.env("OPENAI_API_KEY", "sk-hush-4711-0815");
         command
     }
 
-    /// A run of one setting in three workers.
+    /// A run of one setting in two workers.
     fn run(&self, more: &str) -> Ran {
         let line = format!("run --setting solo {WORKERS} {more}");
         Ran::of(&self.command(&line).output().unwrap())
@@ -142,13 +157,6 @@ impl Drop for Driver {
     }
 }
 
-/// What Slurm's command says.
-fn slurm(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output().unwrap();
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// What the results of a run say, but for what is another one each time.
 fn results(logs: &Path, run: &str) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
@@ -195,11 +203,9 @@ fn statuses(agents: &Value) -> Value {
 #[test]
 #[ignore = "end to end"]
 fn slurm_three_settings_come_out_as_on_one_machine() {
-    let site = Site::new("");
+    let site = Site::of(3, "--mem=3000", "");
     let line = "run --eval";
-    let there = format!(
-        "{line} --executor slurm -c 1 --nodes 3 --sbatch=--mem=3000 --no-progress --logs-dir logs"
-    );
+    let there = format!("{line} --executor slurm -c 1 --nodes 3 --no-progress --logs-dir logs");
     Ran::of(&site.command(&there).output().unwrap()).code(0);
     let here = format!("{line} --no-progress --logs-dir here");
     Ran::of(&site.command(&here).output().unwrap()).code(0);
@@ -227,12 +233,10 @@ fn slurm_preempts_a_trial_which_runs_again() {
     let site = Site::new(HELD);
     let driver = site.start("--smoke 2");
     site.wait_for_held(2);
-    // Every processor of the nodes.
-    let high = "--partition=high --nodes=3 --exclusive --parsable --output=/dev/null --wrap=true";
-    let words: Vec<&str> = std::iter::once("sbatch").chain(high.split(' ')).collect();
-    slurm(&words);
+    let rivals = site.cluster.compete();
     site.wait_for("trial_lost", 2);
     site.release();
+    cancel(&rivals);
     driver.wait().code(0);
     let lost = site.events("trial_lost");
     assert!(
@@ -251,7 +255,7 @@ fn slurm_cancels_a_worker_and_its_pair_runs_again() {
     let driver = site.start("--smoke 2");
     site.wait_for_held(2);
     let job = site.jobs()[0];
-    slurm(&["scancel", &format!("{job}_0")]);
+    tool("scancel", &[&format!("{job}_0")]);
     site.wait_for("trial_lost", 1);
     site.release();
     driver.wait().code(0);
@@ -316,7 +320,7 @@ fn slurm_no_key_is_in_what_slurm_keeps() {
     let site = Site::new(HELD);
     let driver = site.start("--smoke 2");
     site.wait_for_held(2);
-    let slurm_dir = PathBuf::from(std::env::var_os("REGATTA_SLURM_DIR").unwrap());
+    let slurm_dir = site.cluster.dir();
     for dir in [
         slurm_dir.join("state"),
         slurm_dir.join("spool"),
@@ -334,7 +338,10 @@ fn slurm_no_key_is_in_what_slurm_keeps() {
             dir.display()
         );
     }
-    let shown = slurm(&["scontrol", "show", "job", "-d", &site.jobs()[0].to_string()]);
+    let shown = tool(
+        "scontrol",
+        &["show", "job", "-d", &site.jobs()[0].to_string()],
+    );
     assert!(!shown.contains("sk-hush"), "{shown}");
     site.release();
     driver.wait().code(0);
@@ -348,7 +355,7 @@ fn slurm_a_wrong_key_ends_the_whole_array() {
     let site = Site::new("401\n");
     let ran = site.run("--no-preflight");
     ran.code(3);
-    let queue = slurm(&["squeue", "-h", "-r", "-o", "%i %j"]);
+    let queue = tool("squeue", &["-h", "-r", "-o", "%i %j"]);
     let ours: Vec<&str> = queue
         .lines()
         .filter(|line| line.contains("regatta-demo-solo"))
@@ -382,7 +389,7 @@ fn slurm_first_ctrl_c_lets_trials_end_and_the_second_cancels() {
     driver.wait().code(130);
     let jobs = site.jobs();
     wait_until("no job is left", || {
-        let queue = slurm(&["squeue", "-h", "-r", "-o", "%A %F"]);
+        let queue = tool("squeue", &["-h", "-r", "-o", "%A %F"]);
         !queue
             .lines()
             .any(|line| jobs.iter().any(|job| line.ends_with(&format!(" {job}"))))
@@ -418,6 +425,8 @@ fn slurm_a_driver_that_is_a_job_itself() {
     );
     site.place.write("regatta.toml", text);
     let words: Vec<&str> = line.split(' ').collect();
+    let mut words = words;
+    words.push(&site.asked);
     site.place.run(&words).code(0).prints("the driver is job");
     wait_until("the run is over", || !site.events("run_ended").is_empty());
     assert_eq!(site.events("run_ended")[0]["end"], "complete");
@@ -445,4 +454,76 @@ fn slurm_bad_input_is_told() {
     let mut without = site.command("run --setting solo --executor slurm --no-progress");
     without.env("PATH", "/nonexistent");
     Ran::of(&without.output().unwrap()).code(3).says("Slurm");
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurm_loses_a_node_and_its_pairs_run_again() {
+    let site = Site::new(HELD);
+    let driver = site.start("--smoke 2");
+    site.wait_for_held(2);
+    let node = site.cluster.nodes()[0];
+    site.cluster.kill_node(node);
+    site.wait_for("trial_lost", 2);
+    site.cluster.start_node(node);
+    site.release();
+    driver.wait().code(0);
+    let lost = site.events("trial_lost");
+    assert!(
+        lost.iter().all(|event| event["rule"] == "node_fail"),
+        "{lost:?}"
+    );
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurm_ends_a_worker_at_its_time_limit_and_its_pair_runs_again() {
+    let site = Site::new(HELD);
+    // Slurm tells two minutes before the end, and up to a minute early.
+    let driver = site.start("--smoke 1 --time 00:03:00 --grace 1s");
+    site.wait_for_held(1);
+    site.wait_for("trial_lost", 1);
+    site.release();
+    driver.wait().code(0);
+    assert_eq!(site.events("trial_lost")[0]["rule"], "slurm_timeout");
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurm_ends_a_worker_for_its_memory() {
+    let site = Site::of(1, "--mem=40", HELD);
+    let driver = site.start("--smoke 1");
+    site.wait_for("trial_lost", 1);
+    assert_eq!(site.events("trial_lost")[0]["rule"], "slurm_oom");
+    driver.signal("-INT");
+    driver.signal("-INT");
+    driver.wait().code(130);
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurms_controller_goes_and_comes_while_trials_go_on() {
+    let site = Site::of(3, "--mem=1000", HELD);
+    let driver = site.start("--smoke 2");
+    site.wait_for_held(2);
+    site.cluster.stop_controller();
+    site.cluster.start_controller();
+    site.release();
+    driver.wait().code(0);
+    assert!(site.events("trial_lost").is_empty());
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurm_workers_share_one_budget() {
+    let site = Site::new("");
+    site.run("--budget 0.03").code(4).says("budget");
+    let ledger = site.ledger();
+    let spent: f64 = ledger.iter().filter_map(|line| line["cost"].as_f64()).sum();
+    // A pair costs about a cent; two run at a time.
+    assert!(
+        (0.03..0.06).contains(&spent),
+        "{spent} in {} trials",
+        ledger.len()
+    );
 }

@@ -57,7 +57,7 @@ pub fn exchange(
                     ("it may still be done", "it has the request")
                 };
                 return Err(Error::world(format!("{waited}: {what}")).hint(format!(
-                    "{hint}, or the file system may be slow: `{}` shows when it was heard of last",
+                    "{hint}, or the file system may be slow: `{}` shows when it was heard of last; if it is dead, the same `regatta run` takes over",
                     status()
                 )));
             }

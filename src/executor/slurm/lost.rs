@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use super::crew::Member;
 use super::jobs::Jobs;
 use crate::bench::{Pair, RuleId};
+use crate::files;
+use crate::slurm::{JobScript, TaskSeen, TaskState};
 use crate::store::Event;
 use crate::store::lease::Holder;
 
@@ -37,7 +39,7 @@ impl LostTrial {
     }
 
     /// The event that tells of it, where it is known why or nobody will say; otherwise itself.
-    pub fn named(self, jobs: &Jobs) -> Result<Event, Box<Self>> {
+    pub fn named(self, jobs: &Jobs, script: &JobScript) -> Result<Event, Box<Self>> {
         let word = self
             .holder
             .as_ref()
@@ -48,7 +50,14 @@ impl LostTrial {
             }
             return Ok(self.told(&RuleId::CUT_OFF, None));
         };
-        let rule = seen.state.rule().unwrap_or(RuleId::CUT_OFF);
+        let state = match &seen.state {
+            // Without cgroups only slurmstepd's own words tell that it was for memory.
+            TaskState::Failed => told_in_output(script, seen).unwrap_or(TaskState::Failed),
+            // It left in order at a signal, and nobody ended the job: its time was nearly up.
+            TaskState::Completed if self.why == "SIGTERM" => TaskState::Timeout,
+            state => state.clone(),
+        };
+        let rule = state.rule().unwrap_or(RuleId::CUT_OFF);
         let told = format!("Slurm says {} of job {}", seen.state, seen.task);
         Ok(self.told(&rule, Some(&told)))
     }
@@ -65,4 +74,11 @@ impl LostTrial {
             why,
         }
     }
+}
+
+/// What slurmstepd has written into a task's output about its end.
+fn told_in_output(script: &JobScript, seen: &TaskSeen) -> Option<TaskState> {
+    const MOST: u64 = 16_000;
+    let bytes = files::read_last(&script.output_of(seen.task), MOST).ok()?;
+    TaskState::told_by(&String::from_utf8_lossy(&bytes))
 }

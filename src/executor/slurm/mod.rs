@@ -4,6 +4,7 @@
 //! the driver takes what comes of it into the run. `docs/design/cluster.md` says why.
 
 mod crew;
+mod gone;
 mod jobs;
 mod lost;
 pub mod messages;
