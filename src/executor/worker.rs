@@ -25,6 +25,7 @@ use crate::model::pace::{Pace, PaceAsk, PaceLine};
 use crate::store::cluster::{DriverFile, has_error, workers_run};
 use crate::store::lease::{BEAT, Claim, ClaimKey, Claims, Heart, Holder, Took};
 use crate::store::{Event, RunDir, events};
+use crate::version::VERSION;
 
 /// How long a worker goes on without its driver. Then it ends what it runs and leaves.
 pub const DRIVER_LEASE: Duration = Duration::from_mins(10);
@@ -143,7 +144,7 @@ impl Worker {
         let hello = Hello {
             holder: self.holder.clone(),
             node: self.node.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             at_once: self.at_once,
             running,
         };
@@ -237,7 +238,7 @@ impl<'a> Bench<'a> {
             tokio::select! {
                 message = next_of(&mut line) => {
                     if let Some(message) = message {
-                        self.hear(message, &tools, &mut places)?;
+                        self.hear(message, &tools, &mut places);
                     } else {
                         line = None;
                         lost_at = Instant::now();
@@ -248,7 +249,8 @@ impl<'a> Bench<'a> {
                 Some(ask) = asked.recv(), if !is_cut => say(line.as_ref(), ToDriver::Pace(ask)),
                 Some(ended) = places.next() => self.end(ended),
                 signal = signals.next() => self.leave(signal),
-                _ = beats.tick() => heart.beat()?,
+                // One that cannot be written is tried again by the next.
+                _ = beats.tick() => drop(heart.beat()),
                 Some(came) = tries.next() => {
                     if let Ok(Some((came, _))) = came {
                         line = Some(came);
@@ -338,7 +340,7 @@ impl<'a> Bench<'a> {
         message: ToWorker,
         tools: &'b WorkerTools,
         places: &mut FuturesUnordered<Place<'b>>,
-    ) -> Result<()> {
+    ) {
         match message {
             ToWorker::Run {
                 pair,
@@ -346,20 +348,18 @@ impl<'a> Bench<'a> {
                 ended_before,
             } => {
                 let place = self.state.borrow_mut().idle.pop_first();
-                let Some(place) = place else {
-                    return Ok(());
-                };
+                let Some(place) = place else { return };
                 let engine = &tools.engines[place];
-                match self
-                    .claims
-                    .take(&ClaimKey::Pair(pair.clone()), &self.worker.holder)?
-                {
-                    Took::Ours(claim) => {
+                let key = ClaimKey::Pair(pair.clone());
+                match self.claims.take(&key, &self.worker.holder) {
+                    // The other places go on.
+                    Err(error) => self.end((place, pair, Err(error))),
+                    Ok(Took::Ours(claim)) => {
                         self.state.borrow_mut().claims.insert(pair.clone(), claim);
                         let trial = self.trial(place, engine, pair, attempt, ended_before);
                         places.push(Box::pin(trial));
                     }
-                    Took::Theirs(by) => {
+                    Ok(Took::Theirs(by)) => {
                         let _ = self.say.send(ToDriver::Taken { pair, by });
                         self.ask_for_pairs([place]);
                     }
@@ -382,13 +382,12 @@ impl<'a> Bench<'a> {
                 state.ended.remove(&pair);
                 // The driver has let go of it already, where it lives.
                 if let Some(claim) = state.claims.remove(&pair) {
-                    claim.give_back()?;
+                    let _ = claim.give_back();
                 }
             }
             ToWorker::Leave => self.state.borrow_mut().is_let_go = true,
             ToWorker::Welcome(_) | ToWorker::Refused { .. } => {}
         }
-        Ok(())
     }
 
     /// Runs one pair in a place.

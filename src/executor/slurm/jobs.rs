@@ -29,6 +29,10 @@ const BARREN: usize = 2;
 
 /// The jobs of a run.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about Slurm"
+)]
 pub struct Jobs {
     slurm: Arc<Slurm>,
     run: RunDir,
@@ -46,6 +50,8 @@ pub struct Jobs {
     accounts_at: Instant,
     wants_news: bool,
     is_asking: bool,
+    /// Whether it was told that Slurm does not answer.
+    is_away: bool,
     told_reason: String,
     /// How many workers had come in when an array was submitted last, and how many arrays in a row
     /// brought none.
@@ -70,6 +76,7 @@ impl Jobs {
             accounts_at: now,
             wants_news: true,
             is_asking: false,
+            is_away: false,
             told_reason: String::new(),
             joined_before: 0,
             barren: 0,
@@ -111,6 +118,9 @@ impl Jobs {
         self.is_asking = false;
         match seen {
             Ok(seen) => {
+                if std::mem::replace(&mut self.is_away, false) {
+                    events(Event::note("Slurm answers again".to_owned()));
+                }
                 let is_same = self.queue.as_ref() == Some(&seen);
                 self.every = if is_same {
                     (self.every * 2).min(SELDOM)
@@ -123,7 +133,11 @@ impl Jobs {
             // The controller is away: workers go on without it.
             Err(error) => {
                 self.every = OFTEN;
-                events(Event::note(format!("Slurm does not answer: {error}")));
+                if !std::mem::replace(&mut self.is_away, true) {
+                    events(Event::note(format!(
+                        "Slurm does not answer, and what runs goes on: {error}"
+                    )));
+                }
             }
         }
     }

@@ -41,6 +41,7 @@ use crate::store::cluster::{DriverFile, collect, workers_run};
 use crate::store::lease::{BEAT, Claim, ClaimKey, Claims, EXPIRY, Heart, Holder, Took, Watcher};
 use crate::store::{Event, RunDir};
 use crate::text::plural;
+use crate::version::VERSION;
 
 /// The name of the hidden command that is a worker.
 pub const WORKER_COMMAND: &str = "__worker";
@@ -160,7 +161,7 @@ impl Cluster {
             address: Some(listener.local_addr()),
             secret: secret.to_hex(),
             holder,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             jobs: jobs.clone(),
         };
         file.write(run)?;

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::link::{Connection, Listener};
 use crate::model::pace::PaceDesk;
 use crate::slurm::TaskSeen;
+use crate::version::VERSION;
 
 /// What the door tells the attempt.
 #[derive(Debug)]
@@ -71,11 +72,10 @@ impl Reception {
         let Ok(Some(ToDriver::Hello(hello))) = receiver.receive::<ToDriver>().await else {
             return;
         };
-        if hello.version != env!("CARGO_PKG_VERSION") {
+        if hello.version != VERSION {
             let why = format!(
                 "the worker is regatta {}, and the command is {}: both must be one program",
-                hello.version,
-                env!("CARGO_PKG_VERSION")
+                hello.version, VERSION
             );
             let _ = sender.send(&ToWorker::Refused { why }).await;
             return;

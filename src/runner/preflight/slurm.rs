@@ -17,6 +17,7 @@ use crate::executor::slurm;
 use crate::model::reach::{Reach, reach};
 use crate::slurm::{JobScript, Slurm, TaskState, why_pending};
 use crate::store::LogTree;
+use crate::version::VERSION;
 use crate::{files, host, json};
 
 /// The name of the hidden command that looks around on a node.
@@ -189,7 +190,7 @@ async fn wait_for(slurm: &Slurm, job: u64, answer: &Path) -> Result<NodeAnswer> 
 fn of_answer(answer: &NodeAnswer, sent: &str) -> Vec<Check> {
     let node = &answer.node;
     let mut checks = Vec::new();
-    let ours = env!("CARGO_PKG_VERSION");
+    let ours = VERSION;
     if answer.read != sent {
         let evidence = format!("{node} does not see what is written here in the log tree");
         let remedy = "put the log tree on a file system that all nodes see: --logs-dir";
@@ -277,7 +278,7 @@ pub async fn look_around(
     };
     let answer = NodeAnswer {
         node: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| "a node".to_owned()),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: VERSION.to_owned(),
         at: Timestamp::now(),
         read: files::read_text(&dir.join("sent")).unwrap_or_default(),
         sandboxes,
