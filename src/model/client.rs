@@ -120,13 +120,13 @@ pub fn http(base: &str) -> error::Result<reqwest::Client> {
 
 /// The same with another time for the making of a connection.
 pub(super) fn connecting_within(base: &str, within: Duration) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::none(), within)
+    http_with(base, reqwest::redirect::Policy::none, within)
 }
 
 /// One that goes where it is sent, as litellm's does (httpx's limit): the key stays behind where
 /// that is another host.
 pub fn following_http(base: &str) -> error::Result<reqwest::Client> {
-    http_with(base, reqwest::redirect::Policy::limited(20), CONNECTING)
+    http_with(base, || reqwest::redirect::Policy::limited(20), CONNECTING)
 }
 
 /// Whether an endpoint is on this machine.
@@ -137,20 +137,32 @@ pub(super) fn is_here(base: &str) -> bool {
 
 fn http_with(
     base: &str,
-    redirects: reqwest::redirect::Policy,
+    redirects: impl Fn() -> reqwest::redirect::Policy,
     connecting: Duration,
 ) -> error::Result<reqwest::Client> {
     // TLS by ring, which builds in a tenth of aws-lc's time. The second client finds it there.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirects)
-        .connect_timeout(connecting)
-        .pool_max_idle_per_host(1024);
-    if is_here(base) {
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| {
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("regatta/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirects())
+            .connect_timeout(connecting)
+            .pool_max_idle_per_host(1024);
+        if is_here(base) {
+            builder.no_proxy()
+        } else {
+            builder
+        }
+    };
+    let built = builder().build().or_else(|error| {
+        // A bare machine has no certificates, and an endpoint without TLS shows none.
+        if base.starts_with("http://") {
+            builder().tls_certs_only([]).build()
+        } else {
+            Err(error)
+        }
+    });
+    built.map_err(|error| {
         Error::world(format!("cannot set up HTTPS: {}", innermost(&error)))
             .hint("install the system's CA certificates (Debian: `ca-certificates`)")
     })

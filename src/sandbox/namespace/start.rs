@@ -320,16 +320,21 @@ pub async fn uplink(by: NetworkBy) -> Result<Uplink> {
 /// What lets namespaces be made where they are forbidden.
 #[must_use]
 pub fn allow() -> &'static str {
-    let marks = ["/.dockerenv", "/run/.containerenv"];
-    if marks.iter().any(|mark| Path::new(mark).exists()) {
-        IN_CONTAINER
+    let is_there = |mark: &str| Path::new(mark).exists();
+    if is_there("/run/.containerenv") {
+        IN_PODMAN
+    } else if is_there("/.dockerenv") {
+        IN_DOCKER
     } else {
         ALLOW
     }
 }
 
-/// The same in a container, whose engine forbids the calls, and covers parts of `/proc`.
-const IN_CONTAINER: &str = "this is a container: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`, or with `--privileged`";
+/// The same in a container of Docker's, whose profiles forbid the calls and cover parts of `/proc`.
+const IN_DOCKER: &str = "this is a container: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`";
+
+/// In one of Podman's, which names the covers of `/proc` otherwise.
+const IN_PODMAN: &str = "this is a container: start it with `--security-opt seccomp=unconfined --security-opt unmask=ALL`, or with `--privileged`";
 
 const ALLOW: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`)";
 

@@ -32,9 +32,18 @@ impl Executor for Losing {
     async fn attempt(
         &self,
         batch: &Batch,
-        orders: watch::Receiver<Orders>,
+        mut orders: watch::Receiver<Orders>,
         events: &Reporter,
     ) -> Result<EndedAttempt> {
+        if !self.going_on.is_empty() {
+            // Nothing is begun beside what goes on, and that does not end.
+            let stopped = orders.wait_for(|orders| orders.stop > Stop::No).await;
+            assert!(stopped.is_ok());
+            return Ok(EndedAttempt {
+                how: AttemptEnd::Stopped,
+                killed_at: None,
+            });
+        }
         let lost = self.lost.get(self.attempts()).cloned().unwrap_or_default();
         let mut rest = batch.clone();
         for pair in lost.into_iter().map(pair) {
