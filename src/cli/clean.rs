@@ -5,8 +5,9 @@ use clap::Args;
 use super::options::{ConfigSource, Places};
 use super::tree;
 use super::ui::Ui;
-use crate::config::Layers;
+use crate::config::{Config, Layers};
 use crate::error::{Result, exit};
+use crate::executor::slurm::JobsLeft;
 use crate::experiment::judge::{KEPT, kept};
 use crate::experiment::leftovers::{places, reach, store};
 use crate::experiment::setup::log_tree;
@@ -22,7 +23,8 @@ Examples:
 /// Remove what dead runs of ours left: containers, processes, directories and the like
 ///
 /// Also volumes, and layers of images that were being unpacked. Only what carries our mark, and whose
-/// owner is dead, is touched; and with --cache what `eval` keeps for later. Half-written files are looked for in the log tree.
+/// owner is dead, is touched; and with --cache what `eval` keeps for later. Half-written files are looked for in the log tree, and
+/// jobs on a cluster by its runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CleanArgs {
@@ -71,6 +73,10 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
     places.push((log_tree(&config).path().to_owned(), files::OF_A_TREE));
     let store = store(&config);
     let found = Leftovers::find(docker.as_ref(), store.as_ref(), &places).await?;
+    let has_jobs = cancel_jobs(&config, args.dry_run, ui).await?;
+    if found.is_empty() && has_jobs {
+        return Ok(code);
+    }
     if found.is_empty() {
         ui.say(if code == exit::OK {
             "nothing is left behind"
@@ -86,6 +92,26 @@ pub async fn run(args: &CleanArgs, ui: &Ui) -> Result<u8> {
         ui.data(&format!("{verb} {line}\n"))?;
     }
     Ok(code)
+}
+
+/// Cancels the jobs of runs whose drivers are dead; whether there were any.
+async fn cancel_jobs(config: &Config, is_dry: bool, ui: &Ui) -> Result<bool> {
+    let left = match JobsLeft::find(&log_tree(config)).await {
+        Ok(Some(left)) => left,
+        Ok(None) => return Ok(false),
+        Err(error) => {
+            ui.warn(format!("jobs on the cluster are not looked at: {error}"));
+            return Ok(false);
+        }
+    };
+    if !is_dry {
+        left.cancel().await?;
+    }
+    let verb = if is_dry { "would cancel" } else { "cancelled" };
+    for (job, run) in &left.jobs {
+        ui.data(&format!("{verb} job {job} of {}\n", run.name()))?;
+    }
+    Ok(!left.jobs.is_empty())
 }
 
 /// Removes what `eval` keeps, at once: one that runs sees it whole or not at all.

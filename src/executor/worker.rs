@@ -313,6 +313,11 @@ impl<'a> Bench<'a> {
             }
         }
         let state = self.state.borrow();
+        // It says first that it leaves: that is why a trial has ended without a result.
+        if let Some(signal) = &state.leaving {
+            let signal = signal.clone();
+            let _ = self.say.send(ToDriver::Leaving { signal });
+        }
         for (pair, has_result) in &state.ended {
             let _ = self.say.send(ToDriver::Ended {
                 pair: pair.clone(),
@@ -323,14 +328,10 @@ impl<'a> Bench<'a> {
         for event in spent.values().cloned() {
             let _ = self.say.send(ToDriver::Happened { event });
         }
-        match &state.leaving {
-            Some(signal) => {
-                let signal = signal.clone();
-                let _ = self.say.send(ToDriver::Leaving { signal });
-            }
-            None => state.idle.iter().for_each(|_| {
+        if state.leaving.is_none() {
+            for _ in &state.idle {
                 let _ = self.say.send(ToDriver::Want);
-            }),
+            }
         }
     }
 

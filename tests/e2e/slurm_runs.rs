@@ -515,6 +515,35 @@ fn slurms_controller_goes_and_comes_while_trials_go_on() {
 
 #[test]
 #[ignore = "end to end"]
+fn slurm_jobs_of_a_dead_driver_are_cleaned_up() {
+    let site = Site::new(HELD);
+    let driver = site.start("--smoke 1");
+    site.wait_for_held(1);
+    let clean = || site.place.run(&["clean", "--profile", "demo"]);
+    let told = format!("cancelled job {} of demo-solo", site.jobs()[0]);
+    assert!(!clean().stdout.contains(&told), "its driver lives");
+    driver.signal("-KILL");
+    driver.wait();
+    clean().code(0).prints(&told);
+    site.release();
+    site.run("--smoke 1").code(0);
+}
+
+#[test]
+#[ignore = "end to end"]
+fn slurm_gets_no_longer_array_than_it_takes() {
+    let site = Site::new("");
+    // 51 tasks are the most here.
+    let line = "run --setting solo --executor slurm -c 1 --workers 400 --smoke 1 --no-progress";
+    Ran::of(&site.command(line).output().unwrap()).code(0);
+    let line = "doctor --executor slurm --workers 400 --no-model-call";
+    Ran::of(&site.command(line).output().unwrap())
+        .code(0)
+        .prints("at most 51 workers");
+}
+
+#[test]
+#[ignore = "end to end"]
 fn slurm_workers_share_one_budget() {
     let site = Site::new("");
     site.run("--budget 0.03").code(4).says("budget");

@@ -239,7 +239,8 @@ impl Jobs {
         }
         self.joined_before = joined;
         let mut script = script.clone();
-        script.tasks = script.tasks.min(wanted).max(1);
+        let limits = self.slurm.limits(script.partition.as_deref()).await?;
+        script.tasks = limits.tasks_of(script.tasks.min(wanted).max(1));
         let id = self.slurm.submit(&script).await?;
         events(Event::note(format!(
             "{} submitted to Slurm as job {id}",

@@ -6,6 +6,7 @@
 mod crew;
 mod gone;
 mod jobs;
+mod leftovers;
 mod lost;
 pub mod messages;
 mod reception;
@@ -21,6 +22,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+pub use self::leftovers::JobsLeft;
 
 use self::crew::Workforce;
 use self::jobs::Jobs;
@@ -402,6 +405,11 @@ pub fn script(executor: &ExecutorConfig, run: &RunDir, at_once: usize) -> Result
     Ok(script)
 }
 
+/// What the queue shows beside a job.
+fn comment_of(dir: &Path) -> String {
+    format!("regatta {}", dir.display())
+}
+
 /// A job with what is asked of Slurm for workers that run so many pairs at a time.
 pub fn script_in(executor: &ExecutorConfig, name: &str, dir: &Path) -> Result<JobScript> {
     let mut more = Vec::new();
@@ -412,7 +420,7 @@ pub fn script_in(executor: &ExecutorConfig, name: &str, dir: &Path) -> Result<Jo
     more.extend(executor.sbatch_words().unwrap_or_default());
     Ok(JobScript {
         name: name.to_owned(),
-        comment: format!("regatta {}", dir.display()),
+        comment: comment_of(dir),
         program: std::env::current_exe().map_err(|error| {
             Error::world(format!("this program's own file is not known: {error}"))
         })?,

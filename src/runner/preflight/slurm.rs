@@ -62,7 +62,9 @@ pub async fn slurm(config: &Config, tree: &LogTree) -> Vec<Check> {
     let mut checks = Vec::new();
     let any = tree.path().join("any");
     let script = slurm::script_in(executor, "any", &any);
-    let checked = script.and_then(|script| {
+    let checked = script.and_then(|mut script| {
+        // More are not asked for.
+        script.tasks = limits.tasks_of(script.tasks);
         script.check()?;
         limits.check(&script)
     });
