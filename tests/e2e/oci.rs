@@ -319,7 +319,8 @@ fn nothing_is_left_of_eight_sandboxes_whose_regatta_was_killed() {
     // setpriv executes it: its process is ours.
     let mark = format!("REGATTA_OWNER={}:", run.id());
     assert!(processes(&mark).len() >= 8, "{:?}", processes(&mark));
-    assert_eq!(written(), 8);
+    // One for each, and what images were made ready in.
+    assert!(written() >= 8, "{}", written());
     run.kill().unwrap();
     run.wait().unwrap();
     wait_until("the sandboxes to end with it", || {
